@@ -1,0 +1,3 @@
+//! Benchmarks of Onward beside raw loops over the same databases.
+
+fn main() {}

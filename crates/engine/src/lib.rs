@@ -1,0 +1,1 @@
+//! Executes Onward runs: context, durable calls, replay, handles, client and background tasks.

@@ -1,0 +1,1 @@
+//! The attributes #[workflow] and #[step] of Onward.

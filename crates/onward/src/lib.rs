@@ -1,0 +1,1 @@
+//! Durable workflows that survive any crash, on SQLite and PostgreSQL.

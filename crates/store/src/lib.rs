@@ -1,0 +1,1 @@
+//! Everything in Onward that touches a database: the journal, queries, claims and migrations.

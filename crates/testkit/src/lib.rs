@@ -1,0 +1,1 @@
+//! Databases, a virtual clock and crash points for testing Onward workflows.

@@ -1,0 +1,1 @@
+//! The nouns of Onward: ids, the life cycle, records and errors.

@@ -1,0 +1,3 @@
+//! The tasks of this repository: test and check.
+
+fn main() {}
