@@ -1,1 +1,24 @@
 //! The nouns of Onward: ids, the life cycle, records and errors.
+//!
+//! Nothing here reads a clock, a socket or a database. Every other crate of Onward speaks in these words, and the words
+//! are the same in SQL, in URLs and on the command line.
+
+mod error;
+mod id;
+mod json;
+mod name;
+mod reason;
+mod record;
+mod status;
+mod time;
+
+pub use error::{BoxError, Code, Error, ErrorData, Result, ResultExt};
+pub use id::{ExecutorId, RunId, RunKey};
+pub use json::Json;
+pub use name::{NAME_MAX, check_name};
+pub use reason::{Facts, reason};
+pub use record::{
+    Attempt, Filter, Identity, Page, RunRecord, StepKind, StepRecord, StepState, Wait, WaitFor, WorkflowVersion,
+};
+pub use status::{MOVES, Move, Mover, Status};
+pub use time::{Timestamp, from_micros, micros};

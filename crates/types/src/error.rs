@@ -1,0 +1,373 @@
+//! One opaque error: a sentence that says what to do next, and a code that never changes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::Json;
+
+/// Any error at all: what `?` turns every error into.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The result of workflows, steps and `main`: `?` works on anything.
+pub type Result<T, E = BoxError> = std::result::Result<T, E>;
+
+/// Error texts longer than this are cut: a stack of nested messages must not make a row that no database takes.
+const MESSAGE_MAX: usize = 64 * 1024;
+
+macro_rules! codes {
+    ($($variant:ident $text:literal $doc:literal,)*) => {
+        /// What kind of error it is. The text of a code is the same in Rust, over HTTP and in every client.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Code {
+            $(#[doc = $doc] $variant,)*
+        }
+
+        impl Code {
+            /// Every code there is.
+            pub const ALL: &[Code] = &[$(Code::$variant,)*];
+
+            /// The text of the code.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Code::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    Failed "failed" "A step or a run ended with an error of the user's own.",
+    Panicked "panicked" "A step or a workflow panicked.",
+    TimedOut "timed_out" "Something took longer than it was allowed to.",
+    Cancelled "cancelled" "The run was cancelled, by a person or by its deadline.",
+    RetriesExceeded "retries_exceeded" "The run crashed its executor too often and is parked.",
+    Diverged "diverged" "What was recorded does not match what the code asks for.",
+    Held "held" "The run is paused, because going on would lose something.",
+    UnknownRun "unknown_run" "No run has that id.",
+    Conflict "conflict" "The id is taken by another workflow or another input.",
+    NotRegistered "not_registered" "This executor was not given that workflow.",
+    IllegalMove "illegal_move" "A run in that state cannot do that.",
+    Nested "nested" "A durable call was made inside a step.",
+    OutsideRun "outside_run" "A durable call was polled outside the task of its run.",
+    MissingState "missing_state" "The workflow asked for state that was not given.",
+    Invalid "invalid" "An argument cannot be accepted.",
+    Encode "encode" "A value cannot be encoded.",
+    Decode "decode" "A recorded value cannot be decoded.",
+    Corrupt "corrupt" "A row in the database cannot be understood.",
+    Database "database" "The database refused or could not be reached.",
+    Busy "busy" "Another process has the database, or the row; try again.",
+    Schema "schema" "The database was written by a version that this one cannot work with.",
+    Fenced "fenced" "This executor lost its lease and was replaced.",
+    Stopped "stopped" "The executor is shutting down.",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Code {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Code, Error> {
+        let found = Code::ALL.iter().find(|code| code.as_str() == text);
+        found.copied().ok_or_else(|| Error::new(Code::Corrupt, format!("`{text}` is no error code")))
+    }
+}
+
+/// What went wrong, in a sentence that says what to do next. Ask it with the `is_…` questions or by its
+/// [`code`](Error::code); what is inside may change.
+pub struct Error(Box<Body>);
+
+#[derive(Clone)]
+struct Body {
+    code: Code,
+    message: String,
+    data: Option<ErrorData>,
+    fatal: bool,
+}
+
+/// A typed error in its recorded form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ErrorData {
+    /// The last path segment of the type's name: stable when modules move, unlike the whole name.
+    #[serde(rename = "type")]
+    pub tag: String,
+    /// The error as JSON.
+    pub value: Json,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Recorded {
+    code: String,
+    message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    data: Option<ErrorData>,
+}
+
+impl Error {
+    /// An error of this kind with this sentence.
+    #[must_use]
+    pub fn new(code: Code, message: impl Into<String>) -> Error {
+        let message = clean(message.into());
+        Error(Box::new(Body { code, message, data: None, fatal: false }))
+    }
+
+    /// An error that no retry can cure: the step that returns it fails at once, whatever its `attempts`.
+    ///
+    /// ```
+    /// use onward_types::Error;
+    /// assert!(Error::fatal("card stolen").is_fatal());
+    /// ```
+    #[must_use]
+    pub fn fatal(error: impl Into<BoxError>) -> Error {
+        let mut error = Error::from_box(error.into());
+        error.0.fatal = true;
+        error
+    }
+
+    /// Any error as an [`Error`]: itself if it is one, else [`Code::Failed`] with its message and those of its sources.
+    #[must_use]
+    pub fn from_box(error: BoxError) -> Error {
+        match error.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(other) => Error::new(Code::Failed, chain(&*other)),
+        }
+    }
+
+    /// Any error as an [`Error`] that can be taken out again as `E`, if an `E` is what it is.
+    #[must_use]
+    pub fn typed<E>(error: BoxError) -> Error
+    where
+        E: std::error::Error + Serialize + 'static,
+    {
+        let data = error.downcast_ref::<E>().and_then(|typed| {
+            let value = Json::encode(typed).ok()?;
+            Some(ErrorData { tag: tag_of::<E>(), value })
+        });
+        let mut error = Error::from_box(error);
+        if data.is_some() {
+            error.0.data = data;
+        }
+        error
+    }
+
+    /// What kind of error it is.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.0.code.as_str()
+    }
+
+    /// What kind of error it is, as a value to match on.
+    #[must_use]
+    pub fn kind(&self) -> Code {
+        self.0.code
+    }
+
+    /// The sentence.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The typed error in its recorded form, if there is one.
+    #[must_use]
+    pub fn data(&self) -> Option<&ErrorData> {
+        self.0.data.as_ref()
+    }
+
+    /// Whether a retry is useless.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        self.0.fatal
+    }
+
+    /// Whether the run was cancelled, by a person or by its deadline.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.code == Code::Cancelled
+    }
+
+    /// Whether something took longer than it was allowed to.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.0.code == Code::TimedOut
+    }
+
+    /// Whether an id was taken by something else.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        self.0.code == Code::Conflict
+    }
+
+    /// Whether no run has the id.
+    #[must_use]
+    pub fn is_unknown_run(&self) -> bool {
+        self.0.code == Code::UnknownRun
+    }
+
+    /// Whether the code asked for something else than what was recorded.
+    #[must_use]
+    pub fn is_diverged(&self) -> bool {
+        self.0.code == Code::Diverged
+    }
+
+    /// Whether trying the same again may well succeed.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(self.0.code, Code::Busy | Code::Database)
+    }
+
+    /// Whether the error that was recorded is an `E`.
+    #[must_use]
+    pub fn is<E: DeserializeOwned + 'static>(&self) -> bool {
+        self.decode::<E>().is_some()
+    }
+
+    /// The typed error, live and replayed alike.
+    ///
+    /// # Errors
+    /// The error itself, if it is not an `E`: `error.downcast::<ChargeError>()?` passes it on.
+    pub fn downcast<E: DeserializeOwned + 'static>(self) -> Result<E, Error> {
+        self.decode::<E>().ok_or(self)
+    }
+
+    fn decode<E: DeserializeOwned + 'static>(&self) -> Option<E> {
+        let data = self.0.data.as_ref().filter(|data| data.tag == tag_of::<E>())?;
+        data.value.decode().ok()
+    }
+
+    /// The error as it is recorded.
+    #[must_use]
+    pub fn to_json(&self) -> Json {
+        let Body { code, message, data, .. } = &*self.0;
+        let recorded = Recorded { code: code.to_string(), message: message.clone(), data: data.clone() };
+        Json::encode(&recorded).expect("three texts and a value that is JSON already")
+    }
+
+    /// The error that was recorded.
+    ///
+    /// # Errors
+    /// [`Code::Corrupt`] where the JSON is not that of an error.
+    pub fn from_json(json: &Json) -> Result<Error, Error> {
+        let Recorded { code, message, data } =
+            json.decode().map_err(|error| Error::new(Code::Corrupt, format!("no recorded error: {error}")))?;
+        Ok(Error(Box::new(Body { code: code.parse()?, message, data, fatal: false })))
+    }
+}
+
+/// Text that every database takes: no NUL, not longer than [`MESSAGE_MAX`].
+fn clean(mut message: String) -> String {
+    if message.contains('\0') {
+        message = message.replace('\0', "\u{fffd}");
+    }
+    if message.len() > MESSAGE_MAX {
+        let end = (0..=MESSAGE_MAX).rev().find(|&at| message.is_char_boundary(at)).unwrap_or(0);
+        message.truncate(end);
+        message.push('…');
+    }
+    message
+}
+
+/// The message and those of its sources, unless a message already ends with its source's.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let message = inner.to_string();
+        if !text.ends_with(&message) {
+            text = format!("{text}: {message}");
+        }
+        source = inner.source();
+    }
+    text
+}
+
+fn tag_of<E>() -> String {
+    let name = std::any::type_name::<E>();
+    let plain = name.split('<').next().unwrap_or(name);
+    plain.rsplit("::").next().unwrap_or(plain).to_owned()
+}
+
+impl Clone for Error {
+    fn clone(&self) -> Error {
+        Error(self.0.clone())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+/// The sentence and the code, because `main` prints errors this way.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [{}]", self.0.message, self.0.code)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// `.fatal()` on a result: this error is not worth a retry.
+pub trait ResultExt<T> {
+    /// Mark the error as one that no retry can cure.
+    ///
+    /// # Errors
+    /// The error, marked.
+    fn fatal(self) -> Result<T, Error>;
+}
+
+impl<T, E: Into<BoxError>> ResultExt<T> for Result<T, E> {
+    fn fatal(self) -> Result<T, Error> {
+        self.map_err(Error::fatal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Serialize, Deserialize, PartialEq)]
+    struct Declined(String);
+    impl fmt::Display for Declined {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "declined: {}", self.0)
+        }
+    }
+    impl std::error::Error for Declined {}
+
+    #[test]
+    fn a_typed_error_comes_back_typed_from_its_record() {
+        let error = Error::typed::<Declined>(Box::new(Declined("no".into())));
+        let replayed = Error::from_json(&error.to_json()).unwrap();
+        assert_eq!(replayed.to_string(), "declined: no");
+        assert_eq!(replayed.downcast::<Declined>().unwrap(), Declined("no".into()));
+    }
+
+    #[test]
+    fn an_error_of_another_type_is_passed_on() {
+        let error = Error::from_box("plain".into());
+        assert!(!error.is::<Declined>());
+        assert_eq!(error.downcast::<Declined>().unwrap_err().message(), "plain");
+    }
+
+    #[test]
+    fn a_message_is_cut_and_cleaned() {
+        let error = Error::new(Code::Failed, format!("a\0{}", "ü".repeat(100_000)));
+        assert!(error.message().len() <= MESSAGE_MAX + 4 && !error.message().contains('\0'));
+    }
+
+    #[test]
+    fn every_code_reads_back() {
+        for code in Code::ALL {
+            assert_eq!(code.as_str().parse::<Code>().unwrap(), *code);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The three ids: of a run for people, of a run for tables, and of one life of an executor.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Error, check_name};
+
+/// The id of a run, chosen by the caller or a UUIDv7. Once a run is deleted its id may be used again.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(Arc<str>);
+
+impl RunId {
+    /// Accept `id` if every database can hold it.
+    ///
+    /// # Errors
+    /// [`Code::Invalid`](crate::Code::Invalid) where the id is empty, too long or has control characters.
+    pub fn new(id: impl AsRef<str>) -> Result<RunId, Error> {
+        let id = id.as_ref();
+        check_name("run id", id)?;
+        Ok(RunId(id.into()))
+    }
+
+    /// The id that a run gets when nobody chose one: the text of its key.
+    #[must_use]
+    pub fn of_key(key: RunKey) -> RunId {
+        RunId(key.0.hyphenated().to_string().into())
+    }
+
+    /// The id of the child that `parent` starts at `position`, the same on every replay. An id near the limit is
+    /// shortened to a hash, so that depth never makes a name too long.
+    #[must_use]
+    pub fn of_child(parent: &RunId, key: RunKey, position: u32) -> RunId {
+        let id = format!("{parent}-{position}");
+        if id.len() <= crate::NAME_MAX { RunId(id.into()) } else { RunId(format!("{key}-{position}").into()) }
+    }
+
+    /// An id read back from a table, which was checked before it was written.
+    #[must_use]
+    pub fn recorded(id: String) -> RunId {
+        RunId(id.into())
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.0)
+    }
+}
+
+/// What rows that belong to a run are keyed by. Never used again, unlike the id; sorts by the time of creation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunKey(pub Uuid);
+
+impl RunKey {
+    /// The key as the 16 bytes that tables hold.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Display for RunKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.simple())
+    }
+}
+
+impl fmt::Debug for RunKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// One life of an executor. A process that lost its lease comes back under a new id; no id is ever used twice.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ExecutorId(Arc<str>);
+
+impl ExecutorId {
+    /// An id from text that is known to be unique.
+    #[must_use]
+    pub fn new(id: impl Into<Arc<str>>) -> ExecutorId {
+        ExecutorId(id.into())
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ExecutorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ExecutorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.0)
+    }
+}

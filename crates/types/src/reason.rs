@@ -1,0 +1,135 @@
+//! Why a run is in its state: one sentence, made from facts alone.
+
+use crate::{ExecutorId, Json, Status, Timestamp, Wait, WaitFor};
+
+/// The facts that a reason is made from.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    /// The state.
+    pub status: Status,
+    /// The workflow's name.
+    pub workflow: &'a str,
+    /// The workflow's version.
+    pub version: &'a str,
+    /// The executor that has the run.
+    pub executor: Option<&'a ExecutorId>,
+    /// Whether the run was steered by somebody else and its executor has not let go yet.
+    pub revoked: bool,
+    /// From when on it may be executed.
+    pub ready_at: Option<Timestamp>,
+    /// What it waits for.
+    pub waits: &'a [Wait],
+    /// What was said when it was paused, cancelled or given up.
+    pub said: Option<&'a str>,
+    /// Its error, as recorded.
+    pub error: Option<&'a Json>,
+    /// Whether a live executor knows this version of the workflow.
+    pub known: bool,
+    /// How often it was recovered without progress.
+    pub recoveries: u32,
+    /// The time of the read.
+    pub now: Timestamp,
+}
+
+/// The sentence.
+#[must_use]
+pub fn reason(facts: &Facts<'_>) -> String {
+    let sentence = state(facts);
+    match facts.executor {
+        Some(executor) if facts.revoked => format!("{sentence}; executor `{executor}` has not let go yet"),
+        _ => sentence,
+    }
+}
+
+fn state(facts: &Facts<'_>) -> String {
+    let said = |or: &str| facts.said.unwrap_or(or).to_owned();
+    match facts.status {
+        Status::Succeeded => "finished".to_owned(),
+        Status::Failed => facts.error.map_or_else(|| said("failed"), message),
+        Status::Cancelled => said("cancelled"),
+        Status::Paused => said("paused"),
+        Status::RetriesExceeded => said(&format!("crashed its executor {} times without progress", facts.recoveries)),
+        Status::Delayed | Status::Enqueued | Status::Running => match facts.executor {
+            Some(executor) => waiting(facts).unwrap_or_else(|| format!("executed by `{executor}`")),
+            None => waiting_for_an_executor(facts),
+        },
+    }
+}
+
+fn waiting_for_an_executor(facts: &Facts<'_>) -> String {
+    let due = facts.ready_at.is_some_and(|at| at <= facts.now);
+    let Facts { workflow, version, .. } = facts;
+    match (facts.status, facts.ready_at) {
+        _ if due && !facts.known => format!("no executor has workflow `{workflow}` version {version}"),
+        _ if due => "waits for a free executor".to_owned(),
+        (Status::Delayed, Some(at)) => format!("starts at {at}"),
+        _ => waiting(facts).unwrap_or_else(|| match facts.ready_at {
+            Some(at) => format!("waits until {at}"),
+            None => "waits to be woken".to_owned(),
+        }),
+    }
+}
+
+/// What the run waits for: a child, then the earliest timer.
+fn waiting(facts: &Facts<'_>) -> Option<String> {
+    let more = match facts.waits.len() {
+        0 => return None,
+        1 => String::new(),
+        n => format!(", and {} more", n - 1),
+    };
+    let child = facts.waits.iter().find_map(|wait| match &wait.wait_for {
+        WaitFor::Child { id, .. } => Some(format!("waits for child `{id}`{more}")),
+        _ => None,
+    });
+    child.or_else(|| {
+        let timers = facts.waits.iter().filter_map(|wait| match wait.wait_for {
+            WaitFor::Timer { due_at } => Some((due_at, "timer")),
+            WaitFor::Retry { due_at } => Some((due_at, "the next attempt")),
+            WaitFor::Child { .. } => None,
+        });
+        timers.min().map(|(at, what)| format!("waits for {what} until {at}{more}"))
+    })
+}
+
+fn message(error: &Json) -> String {
+    match crate::Error::from_json(error) {
+        Ok(error) => error.message().to_owned(),
+        Err(_) => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts<'a>() -> Facts<'a> {
+        Facts {
+            status: Status::Enqueued,
+            workflow: "ship",
+            version: "3",
+            executor: None,
+            revoked: false,
+            ready_at: Some(Timestamp::UNIX_EPOCH),
+            waits: &[],
+            said: None,
+            error: None,
+            known: true,
+            recoveries: 0,
+            now: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_workflow_that_nobody_has_is_named() {
+        let reason = reason(&Facts { known: false, ..facts() });
+        assert_eq!(reason, "no executor has workflow `ship` version 3");
+    }
+
+    #[test]
+    fn a_timer_is_shown_with_its_time() {
+        let due_at = Timestamp::from_second(60).unwrap();
+        let waits = [Wait { position: 1, wait_for: WaitFor::Timer { due_at }, since: Timestamp::UNIX_EPOCH }];
+        let reason = reason(&Facts { status: Status::Running, ready_at: Some(due_at), waits: &waits, ..facts() });
+        assert_eq!(reason, "waits for timer until 1970-01-01T00:01:00Z");
+    }
+}

@@ -1,0 +1,279 @@
+//! What can be known of a run from outside: the full record, its steps, its waits, and how lists are asked for.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Code, Error, ExecutorId, Json, RunId, RunKey, Status, Timestamp};
+
+/// A workflow and the version of it that a run was started with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct WorkflowVersion {
+    /// The name of the workflow.
+    pub name: String,
+    /// Its version, given by the author.
+    pub version: String,
+}
+
+impl WorkflowVersion {
+    /// A workflow and its version.
+    #[must_use]
+    pub fn new(name: impl Into<String>, version: impl Into<String>) -> WorkflowVersion {
+        WorkflowVersion { name: name.into(), version: version.into() }
+    }
+}
+
+/// On whose behalf a run works. Onward keeps it and gives it back; it checks nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The user who started the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The role with which it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Every role that the user could have taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// The class of the workflow, where a client's language has classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_name: Option<String>,
+    /// The name of the configured instance of that class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_name: Option<String>,
+}
+
+/// All that is known of a run, as of one read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The id for people.
+    pub id: RunId,
+    /// The id for tables, never used again.
+    pub key: RunKey,
+    /// The workflow.
+    pub workflow: String,
+    /// The version of the workflow that the run was started with.
+    pub version: String,
+    /// The state.
+    pub status: Status,
+    /// Why it is in that state, in a sentence made from facts.
+    pub reason: String,
+    /// The input.
+    pub input: Json,
+    /// The output, once it succeeded.
+    pub output: Option<Json>,
+    /// The error, once it failed; or what holds it, while it is paused.
+    pub error: Option<Json>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When its state or its owner last changed.
+    pub updated_at: Timestamp,
+    /// When it first ran.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// From when on it may be executed, while no executor has it.
+    pub ready_at: Option<Timestamp>,
+    /// How long it may take, counted from its first start.
+    pub timeout: Option<Duration>,
+    /// When it is cancelled, if it has not ended by then.
+    pub deadline: Option<Timestamp>,
+    /// The executor that has it.
+    pub executor: Option<ExecutorId>,
+    /// How many executors have had it, one after another.
+    pub owners: u32,
+    /// How often it was recovered without having made progress since the time before.
+    pub recoveries: u32,
+    /// How often that may happen.
+    pub recoveries_max: u32,
+    /// The run that started it.
+    pub parent: Option<RunId>,
+    /// Where in its parent's order it was started.
+    pub parent_position: Option<u32>,
+    /// On whose behalf it works.
+    pub identity: Identity,
+    /// Facts that the starter attached, as a JSON object.
+    pub attributes: Option<Json>,
+}
+
+/// What kind of durable call a checkpoint records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    /// A step body.
+    Step,
+    /// A durable sleep.
+    Sleep,
+    /// The start of a child.
+    Start,
+    /// The result of a child.
+    Child,
+    /// The time.
+    Now,
+    /// A random number.
+    Random,
+    /// A UUID.
+    Uuid,
+    /// Whether a patch applies.
+    Patch,
+}
+
+impl StepKind {
+    /// Every kind.
+    pub const ALL: [StepKind; 8] = [
+        StepKind::Step,
+        StepKind::Sleep,
+        StepKind::Start,
+        StepKind::Child,
+        StepKind::Now,
+        StepKind::Random,
+        StepKind::Uuid,
+        StepKind::Patch,
+    ];
+
+    /// The kind as tables and people name it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            StepKind::Step => "step",
+            StepKind::Sleep => "sleep",
+            StepKind::Start => "start",
+            StepKind::Child => "child",
+            StepKind::Now => "now",
+            StepKind::Random => "random",
+            StepKind::Uuid => "uuid",
+            StepKind::Patch => "patch",
+        }
+    }
+}
+
+impl fmt::Display for StepKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl std::str::FromStr for StepKind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<StepKind, Error> {
+        let found = StepKind::ALL.into_iter().find(|kind| kind.as_str() == text);
+        found.ok_or_else(|| Error::new(Code::Corrupt, format!("`{text}` is no kind of durable call")))
+    }
+}
+
+/// Where a durable call stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// Under way, between two attempts, or interrupted by a crash.
+    Running,
+    /// Waits for a timer or a child.
+    Waiting,
+    /// Recorded with an output.
+    Succeeded,
+    /// Recorded with an error.
+    Failed,
+}
+
+/// One durable call of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// Its place in the order of the run's calls.
+    pub position: u32,
+    /// What kind of call it is.
+    pub kind: StepKind,
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub state: StepState,
+    /// The recorded output.
+    pub output: Option<Json>,
+    /// The recorded error.
+    pub error: Option<Json>,
+    /// The child run it started or waits for.
+    pub child: Option<RunId>,
+    /// When it first began.
+    pub started_at: Option<Timestamp>,
+    /// When its result was known.
+    pub completed_at: Option<Timestamp>,
+    /// Attempts that failed, were slow or were interrupted, oldest first. A quick success leaves none.
+    pub attempts: Vec<Attempt>,
+}
+
+/// One attempt of a step that was worth a row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended; none while it runs, or where a crash interrupted it.
+    pub finished_at: Option<Timestamp>,
+    /// Why it failed.
+    pub error: Option<Json>,
+}
+
+/// What a run waits for at one position.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Wait {
+    /// The position of the call that waits.
+    pub position: u32,
+    /// What has to happen.
+    #[serde(rename = "for")]
+    pub wait_for: WaitFor,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What has to happen for a wait to end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitFor {
+    /// A timer is due.
+    Timer {
+        /// When.
+        due_at: Timestamp,
+    },
+    /// A step's next attempt is due.
+    Retry {
+        /// When.
+        due_at: Timestamp,
+    },
+    /// A child ends.
+    Child {
+        /// Its key.
+        key: RunKey,
+        /// Its id.
+        id: RunId,
+    },
+}
+
+/// Which runs a list shows. What is not set does not filter.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only runs in one of these states.
+    pub statuses: Vec<Status>,
+    /// Only runs of this workflow.
+    pub workflow: Option<String>,
+    /// Only runs whose id begins so.
+    pub id_prefix: Option<String>,
+    /// Only the children of this run.
+    pub parent: Option<RunId>,
+    /// How many at the most; 0 means 100.
+    pub limit: u32,
+    /// Go on after this run: the `next` of the page before.
+    pub after: Option<RunKey>,
+    /// Oldest first instead of newest first.
+    pub oldest_first: bool,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// What the page shows.
+    pub items: Vec<T>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<RunKey>,
+}

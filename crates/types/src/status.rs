@@ -1,0 +1,212 @@
+//! The life cycle of a run: its states, the moves between them, and the name of each state in four dialects.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Code, Error};
+
+/// The state of a run. Four of them are terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Starts at a later time.
+    Delayed,
+    /// Waits to be claimed by an executor.
+    Enqueued,
+    /// An executor has it, or it is parked until what it waits for has come.
+    Running,
+    /// Held by a person, or because going on would lose something; the reason says why.
+    Paused,
+    /// Ended with an output.
+    Succeeded,
+    /// Ended with an error.
+    Failed,
+    /// Ended by a person or by its deadline; the reason says which.
+    Cancelled,
+    /// Crashed its executor too often. Can be resumed.
+    RetriesExceeded,
+}
+
+/// Who makes a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mover {
+    /// Whoever steers the run: a handle, a client, the command line.
+    Client,
+    /// The executor that has the run.
+    Owner,
+    /// An executor that takes a waiting run.
+    Claimer,
+    /// The sweep that judges deadlines.
+    Canceller,
+    /// The sweep that releases the runs of dead executors.
+    Recoverer,
+}
+
+/// One legal move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// The state before.
+    pub from: Status,
+    /// The state after.
+    pub to: Status,
+    /// Who may make it.
+    pub by: Mover,
+}
+
+const fn may(from: Status, to: Status, by: Mover) -> Move {
+    Move { from, to, by }
+}
+
+use Mover::{Canceller, Claimer, Client, Owner, Recoverer};
+use Status::{Cancelled, Delayed, Enqueued, Failed, Paused, RetriesExceeded, Running, Succeeded};
+
+/// Every legal move. What is not in this table does not happen.
+pub const MOVES: &[Move] = &[
+    may(Delayed, Running, Claimer),
+    may(Delayed, Cancelled, Client),
+    may(Delayed, Cancelled, Canceller),
+    may(Enqueued, Running, Claimer),
+    may(Enqueued, Cancelled, Client),
+    may(Enqueued, Cancelled, Canceller),
+    may(Running, Succeeded, Owner),
+    may(Running, Failed, Owner),
+    may(Running, Paused, Owner),
+    may(Running, Cancelled, Client),
+    may(Running, Cancelled, Canceller),
+    may(Running, RetriesExceeded, Recoverer),
+    may(Paused, Enqueued, Client),
+    may(Paused, Cancelled, Client),
+    may(Paused, Cancelled, Canceller),
+    may(Cancelled, Enqueued, Client),
+    may(RetriesExceeded, Enqueued, Client),
+    may(RetriesExceeded, Cancelled, Client),
+];
+
+impl Status {
+    /// Every state, in the order of a life.
+    pub const ALL: [Status; 8] = [Delayed, Enqueued, Running, Paused, Succeeded, Failed, Cancelled, RetriesExceeded];
+
+    /// Whether `by` may move a run from this state to `to`.
+    #[must_use]
+    pub fn may_become(self, to: Status, by: Mover) -> bool {
+        MOVES.contains(&may(self, to, by))
+    }
+
+    /// Whether a run in this state has ended.
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Succeeded | Failed | Cancelled | RetriesExceeded)
+    }
+
+    /// The state in Onward's own words: in tables, on the command line and over HTTP.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Delayed => "delayed",
+            Enqueued => "enqueued",
+            Running => "running",
+            Paused => "paused",
+            Succeeded => "succeeded",
+            Failed => "failed",
+            Cancelled => "cancelled",
+            RetriesExceeded => "retries_exceeded",
+        }
+    }
+
+    /// The state as DBOS names it.
+    #[must_use]
+    pub const fn dbos(self) -> &'static str {
+        match self {
+            Delayed => "DELAYED",
+            Enqueued => "ENQUEUED",
+            Running | Paused => "PENDING",
+            Succeeded => "SUCCESS",
+            Failed => "ERROR",
+            Cancelled => "CANCELLED",
+            RetriesExceeded => "MAX_RECOVERY_ATTEMPTS_EXCEEDED",
+        }
+    }
+
+    /// The state as horsies names it. A run that its deadline ended is `EXPIRED` there.
+    #[must_use]
+    pub const fn horsies(self, by_deadline: bool) -> &'static str {
+        match self {
+            Delayed | Enqueued => "PENDING",
+            Running => "RUNNING",
+            Paused => "PAUSED",
+            Succeeded => "COMPLETED",
+            Failed | RetriesExceeded => "FAILED",
+            Cancelled if by_deadline => "EXPIRED",
+            Cancelled => "CANCELLED",
+        }
+    }
+
+    /// The state as Vercel Workflow names it.
+    #[must_use]
+    pub const fn vercel(self) -> &'static str {
+        match self {
+            Delayed | Enqueued => "pending",
+            Running | Paused => "running",
+            Succeeded => "completed",
+            Failed | RetriesExceeded => "failed",
+            Cancelled => "cancelled",
+        }
+    }
+
+    /// The state as Retab names it. `for_a_person`: all that the run waits for is a person.
+    #[must_use]
+    pub const fn retab(self, for_a_person: bool) -> &'static str {
+        match self {
+            Delayed | Enqueued => "pending",
+            Running if for_a_person => "waiting_for_human",
+            Running | Paused => "running",
+            Succeeded => "completed",
+            Failed | RetriesExceeded => "error",
+            Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Status {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Status, Error> {
+        Status::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| {
+            let all = Status::ALL.map(Status::as_str).join(", ");
+            Error::new(Code::Invalid, format!("`{text}` is no state of a run: the states are {all}"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_has_a_name_that_reads_back() {
+        for status in Status::ALL {
+            assert_eq!(status.as_str().parse::<Status>().unwrap(), status);
+        }
+    }
+
+    #[test]
+    fn what_succeeded_or_failed_never_moves_again() {
+        assert!(MOVES.iter().all(|it| !matches!(it.from, Succeeded | Failed)));
+    }
+
+    #[test]
+    fn every_state_but_the_first_two_can_be_reached() {
+        for status in Status::ALL {
+            assert!(status == Delayed || MOVES.iter().any(|it| it.to == status), "{status}");
+        }
+    }
+}
