@@ -1,0 +1,27 @@
+// #[onward::workflow(name = "shipping", version = "2")]
+// pub(super) async fn ship(_: &Ctx, order: Order, boxes: u32) -> Result<u32, anyhow::Error> {
+//     Ok(boxes)
+// }
+
+pub(super) async fn ship(
+    _: &Ctx,
+    order: Order,
+    boxes: u32,
+) -> Result<u32, anyhow::Error> {
+    Ok(boxes)
+}
+#[doc(hidden)]
+#[allow(non_camel_case_types)]
+pub(super) enum ship {}
+impl ::onward::Workflow for ship {
+    const NAME: &'static str = "shipping";
+    const VERSION: &'static str = "2";
+    type Input = (Order, u32);
+    type Output = u32;
+    fn run(
+        ctx: ::onward::Ctx,
+        (__0, __1): Self::Input,
+    ) -> ::onward::__private::Running<Self::Output> {
+        ::onward::__private::run(async move { ship(&ctx, __0, __1).await })
+    }
+}

@@ -1,0 +1,159 @@
+//! The options in an attribute's brackets: `name = "..", attempts = 5`. One parser serves every attribute.
+
+use std::ops::Range;
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::{Error, Expr, Lit, LitStr, Meta, Result, Token, parse::Parser, punctuated::Punctuated};
+
+/// What an attribute is for: the word its sentences use, and the options it takes.
+pub(crate) struct Kind {
+    pub(crate) noun: &'static str,
+    pub(crate) options: &'static [&'static str],
+    /// Where to say what people look for here, but what belongs elsewhere.
+    pub(crate) elsewhere: &'static str,
+}
+
+/// The options that were given. Durations are in milliseconds.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Args {
+    pub(crate) name: Option<String>,
+    pub(crate) version: Option<String>,
+    pub(crate) attempts: Option<u32>,
+    pub(crate) backoff: Option<Range<u64>>,
+    pub(crate) timeout: Option<u64>,
+}
+
+impl Args {
+    /// Reads the options. A wrong one is left out and reported, and the rest still count: the function is expanded all
+    /// the same, so that one mistake is one error and not a dozen more where the function is used.
+    pub(crate) fn read(attribute: TokenStream, kind: &Kind) -> (Args, Option<Error>) {
+        let mut args = Args::default();
+        let options = match Punctuated::<Meta, Token![,]>::parse_terminated.parse2(attribute) {
+            Ok(options) => options,
+            Err(error) => return (args, Some(Error::new(error.span(), NOT_AN_OPTION))),
+        };
+        let mistakes = together(options.iter().filter_map(|option| args.take(option, kind).err()));
+        (args, mistakes)
+    }
+
+    fn take(&mut self, option: &Meta, kind: &Kind) -> Result<()> {
+        let known = kind.options.iter().find(|known| option.path().is_ident(known));
+        match known.copied() {
+            Some("name") => set(&mut self.name, option, name),
+            Some("version") => set(&mut self.version, option, name),
+            Some("attempts") => set(&mut self.attempts, option, attempts),
+            Some("backoff") => set(&mut self.backoff, option, backoff),
+            Some("timeout") => set(&mut self.timeout, option, timeout),
+            _ => Err(unknown(option, kind)),
+        }
+    }
+}
+
+/// All mistakes as one error, which the compiler reports one by one.
+pub(crate) fn together(mistakes: impl IntoIterator<Item = Error>) -> Option<Error> {
+    mistakes.into_iter().reduce(|mut all, one| {
+        all.combine(one);
+        all
+    })
+}
+
+const NOT_AN_OPTION: &str = "an option is a name and a value: `name = \"..\"`";
+
+fn unknown(option: &Meta, Kind { noun, options, elsewhere }: &Kind) -> Error {
+    let given = option.path().to_token_stream();
+    let known = options.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
+    Error::new_spanned(option.path(), format!("unknown option `{given}`: a {noun} takes {known}; {elsewhere}"))
+}
+
+fn set<T>(slot: &mut Option<T>, option: &Meta, read: fn(&Meta) -> Result<T>) -> Result<()> {
+    if slot.is_some() {
+        let given = option.path().to_token_stream();
+        return Err(Error::new_spanned(option.path(), format!("`{given}` is given twice: keep one")));
+    }
+    *slot = Some(read(option)?);
+    Ok(())
+}
+
+/// A name as the store takes it, refused here rather than at launch.
+fn name(option: &Meta) -> Result<String> {
+    let text = text(option, "a text", "\"..\"")?;
+    match text.value() {
+        name if (1..=512).contains(&name.len()) && !name.contains('\0') => Ok(name),
+        _ => Err(Error::new_spanned(text, "a name or version has 1 to 512 bytes, and no NUL among them")),
+    }
+}
+
+fn attempts(option: &Meta) -> Result<u32> {
+    let number = match literal(option) {
+        Some(Lit::Int(number)) => number.base10_parse().ok(),
+        _ => None,
+    };
+    match number {
+        Some(0) => Err(Error::new_spanned(option, "a step is attempted at least once: write `attempts = 1`")),
+        Some(attempts) => Ok(attempts),
+        None => Err(takes(option, "a number", "5")),
+    }
+}
+
+fn timeout(option: &Meta) -> Result<u64> {
+    let text = text(option, "a duration", "\"2m\"")?;
+    duration(text, &text.value())
+}
+
+fn backoff(option: &Meta) -> Result<Range<u64>> {
+    let text = text(option, "a range of durations", "\"1s..60s\"")?;
+    let value = text.value();
+    let Some((first, longest)) = value.split_once("..") else {
+        let sentence = format!("`{value}` is not a range: write `1s..60s`, the first pause and the longest");
+        return Err(Error::new_spanned(text, sentence));
+    };
+    let backoff = duration(text, first)?..duration(text, longest)?;
+    if backoff.start > backoff.end {
+        let sentence = format!("`{value}` begins with its longest pause: write `{longest}..{first}`");
+        return Err(Error::new_spanned(text, sentence));
+    }
+    Ok(backoff)
+}
+
+fn duration(at: &LitStr, text: &str) -> Result<u64> {
+    millis(text).ok_or_else(|| {
+        let sentence = format!("`{text}` is not a duration: write `250ms`, `30s`, `5m`, `2h` or `1d`");
+        Error::new_spanned(at, sentence)
+    })
+}
+
+fn millis(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let unit = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+fn text<'m>(option: &'m Meta, what: &str, example: &str) -> Result<&'m LitStr> {
+    match literal(option) {
+        Some(Lit::Str(text)) => Ok(text),
+        _ => Err(takes(option, what, example)),
+    }
+}
+
+fn literal(option: &Meta) -> Option<&Lit> {
+    match option {
+        Meta::NameValue(pair) => match &pair.value {
+            Expr::Lit(literal) => Some(&literal.lit),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn takes(option: &Meta, what: &str, example: &str) -> Error {
+    let given = option.path().to_token_stream();
+    Error::new_spanned(option, format!("`{given}` takes {what}: `{given} = {example}`"))
+}

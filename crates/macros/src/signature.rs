@@ -1,0 +1,175 @@
+//! What both attributes read of a function: its parts, where it names the context, and what it returns.
+//!
+//! The body is passed on unread, so a long function costs no more to expand than a short one.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::parse::{Parse, ParseStream};
+use syn::visit::Visit;
+use syn::{
+    Abi, Attribute, Error, FnArg, GenericArgument, Lifetime, PatType, PathArguments, PathSegment, Result, ReturnType,
+    Signature, Token, Type, TypeBareFn, TypeReference, Visibility,
+};
+
+/// A function, taken apart.
+pub(crate) struct Function {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) sig: Signature,
+    pub(crate) body: TokenStream,
+}
+
+impl Parse for Function {
+    fn parse(input: ParseStream) -> Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        if !is_function(&input.fork()) {
+            let item: TokenStream = input.parse()?;
+            return Err(Error::new_spanned(item, "`#[workflow]` and `#[step]` go on an `async fn`"));
+        }
+        Ok(Function { attrs, vis, sig: input.parse()?, body: input.parse()? })
+    }
+}
+
+fn is_function(ahead: ParseStream) -> bool {
+    let _qualifiers: (Option<Token![const]>, Option<Token![async]>, Option<Token![unsafe]>, Option<Abi>) =
+        (ahead.parse().ok(), ahead.parse().ok(), ahead.parse().ok(), ahead.parse().ok());
+    ahead.peek(Token![fn])
+}
+
+impl Function {
+    /// What the function takes, beside `self`.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = &PatType> {
+        self.sig.inputs.iter().filter_map(|input| match input {
+            FnArg::Typed(parameter) => Some(parameter),
+            FnArg::Receiver(_) => None,
+        })
+    }
+
+    /// The types of what it takes.
+    pub(crate) fn types(&self) -> impl Iterator<Item = &Type> {
+        self.parameters().map(|parameter| &*parameter.ty)
+    }
+
+    /// The mistakes that workflows and steps have in common.
+    pub(crate) fn mistakes(&self, noun: &str) -> Vec<Error> {
+        let mut mistakes = Vec::new();
+        if self.sig.asyncness.is_none() {
+            mistakes.push(Error::new_spanned(self.sig.fn_token, format!("a {noun} is an `async fn`")));
+        }
+        if let Some(receiver) = self.sig.receiver() {
+            let sentence = "is a free function, not a method: keep what it needs in `ctx.state::<T>()`";
+            mistakes.push(Error::new_spanned(receiver, format!("a {noun} {sentence}")));
+        }
+        if let Some(context) = self.types().find(|ty| owns_context(ty)) {
+            mistakes.push(Error::new_spanned(context, format!("a {noun} borrows the context: write `&Ctx`")));
+        }
+        mistakes
+    }
+
+    /// What the function returns, as far as its signature spells it.
+    pub(crate) fn outcome(&self, noun: &str) -> Result<Outcome<'_>> {
+        let sentence =
+            format!("return a `Result`, for a {noun} can fail: `-> Result<()>`, or `-> Result<T>` with a value");
+        let ReturnType::Type(_, whole) = &self.sig.output else {
+            return Err(Error::new(self.sig.paren_token.span.close(), sentence));
+        };
+        let Some(last) = last_segment(whole) else { return Err(Error::new_spanned(whole, sentence)) };
+        let arguments = if last.ident == "Result" { type_arguments(last) } else { Vec::new() };
+        if let Some(borrowed) = arguments.first().and_then(|value| borrowed(value)) {
+            let sentence = format!("a {noun} owns what it returns, for that is recorded: return `String`, not `&str`");
+            return Err(Error::new_spanned(borrowed, sentence));
+        }
+        Ok(Outcome { whole, arguments })
+    }
+}
+
+/// The type that a function returns.
+pub(crate) struct Outcome<'f> {
+    whole: &'f Type,
+    arguments: Vec<&'f Type>,
+}
+
+impl Outcome<'_> {
+    /// The `T` of `Result<T>`. An alias with another name does not show it, so the compiler is asked.
+    pub(crate) fn value(&self) -> TokenStream {
+        let whole = self.whole;
+        match self.arguments.first() {
+            Some(value) => value.to_token_stream(),
+            None => quote!(<#whole as ::onward::__private::Outcome>::Ok),
+        }
+    }
+
+    /// The `E` of `Result<T, E>`, as which a step's error comes back. A box has no such type.
+    pub(crate) fn failure(&self) -> Option<&Type> {
+        let failure = *self.arguments.get(1)?;
+        let boxed = last_segment(failure).is_some_and(|last| last.ident == "Box" || last.ident == "BoxError");
+        (!boxed).then_some(failure)
+    }
+}
+
+/// Whether this is `&Ctx`. A macro sees names, not types: the name is what it goes by.
+pub(crate) fn is_context(ty: &Type) -> bool {
+    matches!(plain(ty), Type::Reference(TypeReference { mutability: None, elem, .. }) if is_named_ctx(elem))
+}
+
+/// Whether this is the context, but not `&Ctx`.
+pub(crate) fn owns_context(ty: &Type) -> bool {
+    match plain(ty) {
+        Type::Reference(TypeReference { mutability, elem, .. }) => mutability.is_some() && is_named_ctx(elem),
+        ty => is_named_ctx(ty),
+    }
+}
+
+fn is_named_ctx(ty: &Type) -> bool {
+    last_segment(ty).is_some_and(|last| last.ident == "Ctx")
+}
+
+/// The first borrow in a type, if it does not own all of its data.
+pub(crate) fn borrowed(ty: &Type) -> Option<TokenStream> {
+    let mut find = Borrowed(None);
+    find.visit_type(ty);
+    find.0
+}
+
+struct Borrowed(Option<TokenStream>);
+
+impl<'ast> Visit<'ast> for Borrowed {
+    fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
+        self.0.get_or_insert_with(|| reference.to_token_stream());
+    }
+
+    fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
+        if lifetime.ident != "static" {
+            self.0.get_or_insert_with(|| lifetime.to_token_stream());
+        }
+    }
+
+    // `fn(&str)` borrows nothing: it names what it will be called with.
+    fn visit_type_bare_fn(&mut self, _: &'ast TypeBareFn) {}
+}
+
+/// The type without the invisible group that `macro_rules` puts around a `$ty`.
+fn plain(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => plain(&group.elem),
+        Type::Paren(paren) => plain(&paren.elem),
+        ty => ty,
+    }
+}
+
+fn last_segment(ty: &Type) -> Option<&PathSegment> {
+    match plain(ty) {
+        Type::Path(path) => path.path.segments.last(),
+        _ => None,
+    }
+}
+
+fn type_arguments(segment: &PathSegment) -> Vec<&Type> {
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return Vec::new() };
+    let types = arguments.args.iter().filter_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    });
+    types.collect()
+}

@@ -1,0 +1,141 @@
+//! `#[step]`: the same function with `ctx` in front, which records what the body gives.
+
+use proc_macro2::{Literal, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::{Attribute, Error, GenericParam, Generics, Ident, Lifetime, Pat, Result, Signature, Type, TypeReference};
+
+use crate::args::{Args, Kind, together};
+use crate::lend::Lent;
+use crate::signature::{Function, Outcome, is_context, owns_context};
+
+const STEP: Kind = Kind {
+    noun: "step",
+    options: &["name", "attempts", "backoff", "timeout"],
+    elsewhere: "the rest is said where it is called: `charge(ctx, ..).retry_if(..)`",
+};
+
+/// The expansion. A function that cannot be a step stays as it is, so that its body is still checked.
+pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    let (args, mistakes) = Args::read(attribute, &STEP);
+    let step = syn::parse2(item.clone()).and_then(|function| Ok(Step::check(&function)?.expand(args)));
+    let step = step.unwrap_or_else(|refused| {
+        let refused = refused.into_compile_error();
+        quote!(#item #refused)
+    });
+    let mistakes = mistakes.map(Error::into_compile_error);
+    quote!(#step #mistakes)
+}
+
+/// A function that can be a step.
+struct Step<'f> {
+    function: &'f Function,
+    /// Whether the body wants the context too.
+    names_context: bool,
+    outcome: Outcome<'f>,
+}
+
+impl<'f> Step<'f> {
+    fn check(function: &'f Function) -> Result<Self> {
+        let outcome = function.outcome(STEP.noun);
+        let mut mistakes = function.mistakes(STEP.noun);
+        mistakes.extend(late_context(function));
+        mistakes.extend(function.types().filter_map(mutable_borrow));
+        mistakes.extend(outcome.as_ref().err().cloned());
+        let names_context = function.types().next().is_some_and(is_context);
+        match together(mistakes) {
+            Some(mistakes) => Err(mistakes),
+            None => Ok(Step { function, names_context, outcome: outcome? }),
+        }
+    }
+
+    fn expand(&self, args: Args) -> TokenStream {
+        let Function { attrs, vis, sig, body } = self.function;
+        // Hygienic, for a step may have a `ctx` of its own; located at the name, where the compiler then reports.
+        let here = Span::mixed_site().located_at(sig.ident.span());
+        let (name, value) = (&sig.ident, self.outcome.value());
+        let (of_caller, of_body): (Vec<_>, Vec<_>) = attrs.iter().partition(|attr| is_for_callers(attr));
+        let work = Signature { ident: Ident::new("__body", here), ..sig.clone() };
+
+        let lent = Lent { step: Lifetime::new("'step", here) };
+        let generics = lent.generics(sig.generics.clone());
+        let bounds = &generics.where_clause;
+        let own = self.function.parameters().skip(usize::from(self.names_context));
+        let (names, types): (Vec<_>, Vec<_>) =
+            own.enumerate().map(|(index, own)| (named(&own.pat, index, here), lent.ty((*own.ty).clone()))).unzip();
+
+        let explicit = explicit(&sig.generics);
+        let context = self.names_context.then(|| quote_spanned!(here=> ctx,));
+        let clones = names.iter().map(|name| {
+            let at = here.located_at(name.span());
+            quote_spanned!(at=> ::core::clone::Clone::clone(&#name))
+        });
+        let label = args.name.clone().unwrap_or_else(|| name.unraw().to_string());
+        let options = self.options(args);
+        quote_spanned! {here=>
+            #(#of_caller)*
+            #vis fn #name #generics(ctx: &'step ::onward::Ctx, #(#names: #types),*) -> ::onward::Step<'step, #value> #bounds {
+                #(#of_body)*
+                #work #body
+                ctx.step(#label, move || ::onward::__private::boxed(__body #explicit(#context #(#clones),*))) #options
+            }
+        }
+    }
+
+    /// The options, as the builder methods a person would call.
+    fn options(&self, Args { attempts, backoff, timeout, .. }: Args) -> TokenStream {
+        let attempts = attempts.map(Literal::u32_unsuffixed).map(|attempts| quote!(.attempts(#attempts)));
+        let backoff = backoff.map(|range| (duration(range.start), duration(range.end)));
+        let backoff = backoff.map(|(first, longest)| quote!(.backoff(#first..#longest)));
+        let timeout = timeout.map(duration).map(|timeout| quote!(.timeout(#timeout)));
+        let errors = self.outcome.failure().map(|failure| quote!(.errors::<#failure>()));
+        quote!(#attempts #backoff #timeout #errors)
+    }
+}
+
+fn duration(millis: u64) -> TokenStream {
+    let millis = Literal::u64_unsuffixed(millis);
+    quote!(::core::time::Duration::from_millis(#millis))
+}
+
+/// Whether an attribute is about the function that is called. Any other is about the work, as `#[tracing::instrument]` is.
+fn is_for_callers(attribute: &Attribute) -> bool {
+    let known = ["doc", "deprecated", "must_use", "allow", "expect", "warn", "deny", "forbid"];
+    known.iter().any(|known| attribute.path().is_ident(known))
+}
+
+/// The parameter's own name, or for a pattern a number.
+fn named(pattern: &Pat, index: usize, here: Span) -> Ident {
+    match pattern {
+        Pat::Ident(name) => name.ident.clone(),
+        _ => format_ident!("__{index}", span = here),
+    }
+}
+
+/// The generic arguments for the body, which cannot see the parameters of the function around it.
+fn explicit(generics: &Generics) -> Option<TokenStream> {
+    let names = generics.params.iter().filter_map(|parameter| match parameter {
+        GenericParam::Type(ty) => Some(&ty.ident),
+        GenericParam::Const(constant) => Some(&constant.ident),
+        GenericParam::Lifetime(_) => None,
+    });
+    let names: Vec<_> = names.collect();
+    (!names.is_empty()).then(|| quote!(::<#(#names),*>))
+}
+
+fn late_context(function: &Function) -> Option<Error> {
+    let name = &function.sig.ident;
+    let late = function.parameters().skip(1).find(|parameter| is_context(&parameter.ty))?;
+    let sentence = format!("a step that names the context takes it first: `async fn {name}(ctx: &Ctx, …)`");
+    Some(Error::new_spanned(late, sentence))
+}
+
+fn mutable_borrow(ty: &Type) -> Option<Error> {
+    let sentence = "a step may be attempted again, so it cannot change what it takes: return the new value, not `&mut`";
+    match ty {
+        Type::Reference(TypeReference { mutability: Some(_), .. }) if !owns_context(ty) => {
+            Some(Error::new_spanned(ty, sentence))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,123 @@
+//! `#[workflow]`: the function as it is, and a type of its name that implements `Workflow`.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::visit::Visit;
+use syn::{Error, GenericParam, Result, Type, TypeImplTrait};
+
+use crate::args::{Args, Kind, together};
+use crate::signature::{Function, Outcome, borrowed, is_context, owns_context};
+
+const WORKFLOW: Kind = Kind {
+    noun: "workflow",
+    options: &["name", "version"],
+    elsewhere: "what belongs to one run, such as its queue, is said where the run is started",
+};
+
+/// The expansion. Whatever is wrong, the function itself stays, so that those who call it are not wrong too.
+pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    let (args, mistakes) = Args::read(attribute, &WORKFLOW);
+    let added = syn::parse2(item.clone()).and_then(|function| Ok(Workflow::check(&function)?.expand(args)));
+    let added = added.unwrap_or_else(Error::into_compile_error);
+    let mistakes = mistakes.map(Error::into_compile_error);
+    quote!(#item #added #mistakes)
+}
+
+/// A function that can be a workflow.
+struct Workflow<'f> {
+    function: &'f Function,
+    inputs: Vec<&'f Type>,
+    outcome: Outcome<'f>,
+}
+
+impl<'f> Workflow<'f> {
+    fn check(function: &'f Function) -> Result<Self> {
+        let inputs: Vec<_> = function.types().filter(|ty| !is_context(ty) && !owns_context(ty)).collect();
+        let outcome = function.outcome(WORKFLOW.noun);
+        let mut mistakes = function.mistakes(WORKFLOW.noun);
+        mistakes.extend(no_context(function));
+        mistakes.extend(generic(function));
+        mistakes.extend(inputs.iter().filter_map(|input| borrows(input)));
+        mistakes.extend(outcome.as_ref().err().cloned());
+        match together(mistakes) {
+            Some(mistakes) => Err(mistakes),
+            None => Ok(Workflow { function, inputs, outcome: outcome? }),
+        }
+    }
+
+    fn expand(&self, args: Args) -> TokenStream {
+        let (vis, name) = (&self.function.vis, &self.function.sig.ident);
+        let recorded = args.name.unwrap_or_else(|| name.unraw().to_string());
+        let version = args.version.unwrap_or_else(|| "1".to_owned());
+        let output = self.outcome.value();
+        // Not the user's names: a workflow `expense(ctx, expense: Expense)` would call its own input.
+        let bound: Vec<_> = (0..self.inputs.len()).map(|index| format_ident!("__{index}")).collect();
+        let (input, pattern) = (tuple(&self.inputs), tuple(&bound));
+        // Located at the name, which is where the compiler then reports a future that is not `Send`.
+        let run = quote_spanned! {Span::mixed_site().located_at(name.span())=>
+            fn run(ctx: ::onward::Ctx, #pattern: Self::Input) -> ::onward::__private::Running<Self::Output> {
+                ::onward::__private::run(async move { #name(&ctx, #(#bound),*).await })
+            }
+        };
+        quote! {
+            #[doc(hidden)]
+            #[allow(non_camel_case_types)]
+            #vis enum #name {}
+            impl ::onward::Workflow for #name {
+                const NAME: &'static str = #recorded;
+                const VERSION: &'static str = #version;
+                type Input = #input;
+                type Output = #output;
+                #run
+            }
+        }
+    }
+}
+
+/// One is itself, none is `()`, several are a tuple.
+fn tuple(parts: &[impl ToTokens]) -> TokenStream {
+    match parts {
+        [one] => one.to_token_stream(),
+        parts => quote!((#(#parts,)*)),
+    }
+}
+
+fn no_context(function: &Function) -> Option<Error> {
+    let sentence = format!("a workflow takes the context first: `async fn {}(ctx: &Ctx, …)`", function.sig.ident);
+    match function.sig.inputs.first() {
+        None => Some(Error::new_spanned(&function.sig.ident, sentence)),
+        Some(first) => match function.types().next() {
+            // A method, or a context that is not borrowed, has its own sentence.
+            Some(ty) if function.sig.receiver().is_none() && !is_context(ty) && !owns_context(ty) => {
+                Some(Error::new_spanned(first, sentence))
+            }
+            _ => None,
+        },
+    }
+}
+
+fn generic(function: &Function) -> Option<Error> {
+    let parameter = function.sig.generics.params.iter().find(|param| !matches!(param, GenericParam::Lifetime(_)));
+    let at = parameter.map(ToTokens::to_token_stream).or_else(|| {
+        let mut find = ImplTrait(None);
+        function.types().for_each(|ty| find.visit_type(ty));
+        find.0
+    });
+    let sentence = "a workflow has one input type, so it cannot be generic: write a generic helper, and a workflow for \
+                    each type that calls it";
+    at.map(|at| Error::new_spanned(at, sentence))
+}
+
+struct ImplTrait(Option<TokenStream>);
+
+impl<'ast> Visit<'ast> for ImplTrait {
+    fn visit_type_impl_trait(&mut self, found: &'ast TypeImplTrait) {
+        self.0.get_or_insert_with(|| found.to_token_stream());
+    }
+}
+
+fn borrows(input: &Type) -> Option<Error> {
+    let sentence = "a workflow owns its input, for a replay reads it from the database: take `String`, not `&str`";
+    borrowed(input).map(|borrowed| Error::new_spanned(borrowed, sentence))
+}
