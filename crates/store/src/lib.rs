@@ -1,1 +1,37 @@
 //! Everything in Onward that touches a database: the journal, queries, claims and migrations.
+//!
+//! This crate alone knows SQL. The engine hands it [`Change`]s and asks it questions; which database is behind a
+//! [`Store`] shows nowhere else.
+
+mod change;
+mod clock;
+pub mod crash;
+mod driver;
+mod fault;
+mod journal;
+mod migrate;
+mod ops;
+mod signal;
+mod store;
+mod url;
+
+pub use change::{
+    AttemptChange, Change, Checkpoint, Created, Existing, INLINE_MAX, Leave, LeaveHow, NewRun, NewWait, PAYLOAD_MAX,
+    WaitKind, check_payload,
+};
+pub use clock::{Clock, add};
+pub use driver::sqlite::Synchronous;
+pub use journal::{Entry, Health, Journal, JournalCounts, Origin, is_stranger};
+pub use ops::claim::{Claim, History, Recorded, SUSPECT_AFTER};
+pub use ops::executors::{ExecutorRow, NewExecutor};
+pub use ops::recover::Recovered;
+pub use ops::runs::Outcome;
+pub use ops::steer::Steered;
+pub use signal::Signal;
+pub use store::{Seat, Store};
+pub use url::DatabaseUrl;
+
+/// The name of this machine, for messages only.
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

@@ -1,0 +1,5 @@
+-- The attempts of one run that were worth a row.
+select position, attempt, name, started_at, finished_at, error
+from attempts
+where run_key = $1
+order by position, attempt

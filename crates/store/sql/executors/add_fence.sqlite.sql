@@ -1,0 +1,3 @@
+-- The fence of a new executor, before its first batch.
+insert into fences (executor, shard, batch, dead)
+values ($1, 0, 0, false)

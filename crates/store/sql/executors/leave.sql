@@ -1,0 +1,3 @@
+-- An executor that shut down leaves.
+delete from executors
+where executor = $1

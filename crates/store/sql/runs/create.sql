@@ -1,0 +1,11 @@
+-- Create a run. A run of that id that is there already stays, and the caller is told of it.
+insert into runs (
+    run_key, id, workflow, version, status, executor, ready_at, recoveries_max, parent_key, parent_position,
+    created_at, updated_at, started_at, owners, timeout, deadline, input_hash, identity, attributes, input
+)
+values (
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+    $11, $11, case when $6 is null then null else $11 end, case when $6 is null then 0 else 1 end,
+    $12, $13, $14, $15, $16, $17
+)
+on conflict (id) do nothing

@@ -1,0 +1,5 @@
+-- Park runs that crashed their executor too often.
+update runs
+set status = 'retries_exceeded', executor = null, ready_at = null, finished_at = $2, updated_at = $2,
+    recoveries = recoveries + 1, said = $3
+where run_key = any($1) and revoked = false

@@ -1,0 +1,5 @@
+-- When the next deadline strikes.
+select min(deadline) as deadline
+from runs
+where deadline is not null and finished_at is null
+    and status in ('delayed', 'enqueued', 'running', 'paused')

@@ -1,0 +1,7 @@
+-- Runs whose deadline has passed.
+select run_key, deadline
+from runs
+where deadline is not null and finished_at is null and deadline <= $1
+    and status in ('delayed', 'enqueued', 'running', 'paused')
+order by deadline
+limit $2

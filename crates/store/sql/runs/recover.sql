@@ -1,0 +1,6 @@
+-- Release runs of a dead executor. $3 says what they did since their last recovery: `progress`, `stuck`, or `idle`.
+update runs
+set executor = null, ready_at = $2, updated_at = $2,
+    recoveries = case $3 when 'progress' then 1 when 'stuck' then recoveries + 1 else recoveries end,
+    recovered_seq = (select coalesce(max(seq), 0) from checkpoints where run_key = runs.run_key)
+where run_key = any($1) and executor is not null and revoked = false

@@ -1,0 +1,4 @@
+-- Release whatever an executor that shuts down still has.
+update runs
+set executor = null, ready_at = case when revoked = true then ready_at else $2 end, revoked = false, updated_at = $2
+where executor = $1

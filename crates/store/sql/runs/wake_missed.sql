@@ -1,0 +1,9 @@
+-- Wake every parked run whose child has ended: what makes sure what the signals make fast.
+update runs
+set ready_at = $1
+where executor is null and status = 'running' and (ready_at is null or ready_at > $1) and run_key in (
+    select waits.run_key
+    from waits
+    join runs as child on child.run_key = waits.child_key
+    where waits.child_key is not null and child.finished_at is not null
+)

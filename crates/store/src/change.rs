@@ -1,0 +1,214 @@
+//! Changes: all durable change as plain data. The engine makes them, the journal commits them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use onward_types::{Error, ExecutorId, Identity, Json, RunId, RunKey, Status, StepKind, Timestamp};
+
+/// Payloads up to this size stand in the run's row; longer ones beside it.
+pub const INLINE_MAX: usize = 1024;
+
+/// The most bytes that one recorded value may have.
+pub const PAYLOAD_MAX: usize = 16 * 1024 * 1024;
+
+/// One thing that becomes durable for a run.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A run is created. For a child it is a change of its parent: it stands in the parent's order.
+    Create(Box<NewRun>),
+    /// A durable call got its result.
+    Checkpoint(Checkpoint),
+    /// An attempt of a step began, or ended without a result.
+    Attempt(AttemptChange),
+    /// The run waits for something.
+    OpenWait(NewWait),
+    /// A wait ended: its call has its result, lost a race or was dropped.
+    CloseWait(u32),
+    /// The run leaves its owner. The last change that an owner makes.
+    Leave(Leave),
+}
+
+/// A run to be created.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// The key for tables.
+    pub key: RunKey,
+    /// The id for people.
+    pub id: RunId,
+    /// The workflow.
+    pub workflow: String,
+    /// Its version.
+    pub version: String,
+    /// The executor that has it from the first moment; none if any may claim it.
+    pub executor: Option<ExecutorId>,
+    /// `Running` with an executor, else `Enqueued` or `Delayed`.
+    pub status: Status,
+    /// From when on it may be claimed.
+    pub ready_at: Option<Timestamp>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// How long it may take from its first start.
+    pub timeout: Option<Duration>,
+    /// When it is cancelled.
+    pub deadline: Option<Timestamp>,
+    /// How often it may be recovered without progress.
+    pub recoveries_max: u32,
+    /// The run that starts it, and where.
+    pub parent: Option<(RunKey, u32)>,
+    /// The input.
+    pub input: Json,
+    /// A hash of the input's canonical form, by which "the same input" is judged.
+    pub input_hash: i64,
+    /// On whose behalf it works.
+    pub identity: Option<Identity>,
+    /// Attached facts.
+    pub attributes: Option<Json>,
+}
+
+/// What came of a create.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Created {
+    /// The run is new.
+    New,
+    /// A run with that id was there already.
+    Existing(Existing),
+}
+
+/// The run that already has the id.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Existing {
+    /// Its key.
+    pub key: RunKey,
+    /// Its id.
+    pub id: RunId,
+    /// Its workflow.
+    pub workflow: String,
+    /// The hash of its input.
+    pub input_hash: i64,
+    /// The run that started it, and where.
+    pub parent: Option<(RunKey, u32)>,
+}
+
+/// The result of a durable call.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// The call's place in its run's order.
+    pub position: u32,
+    /// The place of its completion in the order of completions.
+    pub seq: u64,
+    /// What kind of call.
+    pub kind: StepKind,
+    /// Its name.
+    pub name: Arc<str>,
+    /// The output, or the recorded error.
+    pub result: Result<Json, Json>,
+    /// When the call began.
+    pub started_at: Timestamp,
+    /// When its result was known.
+    pub finished_at: Timestamp,
+}
+
+/// An attempt that is worth a row: it failed, or it has not ended for a while.
+#[derive(Clone, Debug)]
+pub struct AttemptChange {
+    /// The step's position.
+    pub position: u32,
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
+    /// The step's name.
+    pub name: Arc<str>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// Why it failed.
+    pub error: Option<Json>,
+}
+
+/// What a call waits for.
+#[derive(Clone, Debug)]
+pub struct NewWait {
+    /// The call's position.
+    pub position: u32,
+    /// The call's name.
+    pub name: Arc<str>,
+    /// What has to happen.
+    pub wait: WaitKind,
+    /// Since when it waits.
+    pub since: Timestamp,
+}
+
+/// What has to happen for a wait to end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum WaitKind {
+    /// A timer.
+    Timer(Timestamp),
+    /// The next attempt of a step.
+    Retry(Timestamp),
+    /// The end of a child.
+    Child(RunKey),
+}
+
+/// How a run leaves its owner.
+#[derive(Clone, Debug)]
+pub struct Leave {
+    /// When.
+    pub at: Timestamp,
+    /// The run's parent, which may wait for it.
+    pub parent: Option<RunKey>,
+    /// In which way.
+    pub how: LeaveHow,
+}
+
+/// The ways in which a run leaves its owner.
+#[derive(Clone, Debug)]
+pub enum LeaveHow {
+    /// It ended: with an output, or with an error as recorded.
+    Finished(Result<Json, Json>),
+    /// It is parked: owned by nobody until `ready_at`, or until what it waits for happens.
+    Parked {
+        /// When its earliest timer is due.
+        ready_at: Option<Timestamp>,
+    },
+    /// It is paused, because going on would lose something.
+    Held {
+        /// Why, in a sentence.
+        said: String,
+        /// Why, as an error.
+        error: Json,
+    },
+    /// Its owner is shutting down: anyone may claim it now.
+    Released,
+    /// It was taken from its owner by a steering call, and the owner lets go. Its state stays as it was steered.
+    LetGo,
+}
+
+impl Change {
+    /// About how many bytes the change takes in memory and on its way to the database.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let payload = |result: &Result<Json, Json>| result.as_ref().map_or_else(Json::len, Json::len);
+        128 + match self {
+            Change::Create(run) => run.input.len() + run.id.as_str().len(),
+            Change::Checkpoint(it) => it.name.len() + payload(&it.result),
+            Change::Attempt(it) => it.error.as_ref().map_or(0, Json::len),
+            Change::Leave(Leave { how: LeaveHow::Finished(result), .. }) => payload(result),
+            Change::Leave(Leave { how: LeaveHow::Held { error, .. }, .. }) => error.len(),
+            Change::OpenWait(_) | Change::CloseWait(_) | Change::Leave(_) => 0,
+        }
+    }
+}
+
+/// Refuse a payload that is too large for a row.
+///
+/// # Errors
+/// [`Code::Invalid`](onward_types::Code::Invalid), with both sizes.
+pub fn check_payload(what: &str, payload: &Json) -> Result<(), Error> {
+    let size = payload.len();
+    if size <= PAYLOAD_MAX {
+        return Ok(());
+    }
+    let message =
+        format!("the {what} has {size} bytes: {PAYLOAD_MAX} are the most. Store it elsewhere and record where");
+    Err(Error::new(onward_types::Code::Invalid, message))
+}

@@ -1,0 +1,210 @@
+//! What the two databases have in common: statements, parameters, rows and transactions.
+//!
+//! Everything but the hot batch is written once over these. A statement stands in a file in PostgreSQL's words; where
+//! SQLite says the same in other words, [`Sql`] translates, and where it cannot, there are two files.
+
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
+
+use std::sync::OnceLock;
+
+use onward_types::RunKey;
+
+use crate::fault::Fault;
+
+/// A statement from `sql/`.
+pub(crate) struct Sql {
+    pub(crate) name: &'static str,
+    postgres: &'static str,
+    sqlite: &'static str,
+    translated: OnceLock<String>,
+}
+
+/// The statement in `sql/<name>.sql`; with `split`, those in `sql/<name>.sqlite.sql` and `sql/<name>.postgres.sql`.
+macro_rules! sql {
+    ($name:literal) => {{
+        static SQL: $crate::driver::Sql = $crate::driver::Sql::new(
+            $name,
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $name, ".sql")),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $name, ".sql")),
+        );
+        &SQL
+    }};
+    ($name:literal, split) => {{
+        static SQL: $crate::driver::Sql = $crate::driver::Sql::new(
+            $name,
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $name, ".postgres.sql")),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $name, ".sqlite.sql")),
+        );
+        &SQL
+    }};
+}
+pub(crate) use sql;
+
+impl Sql {
+    pub(crate) const fn new(name: &'static str, postgres: &'static str, sqlite: &'static str) -> Sql {
+        Sql { name, postgres, sqlite, translated: OnceLock::new() }
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(crate) fn postgres(&self) -> &'static str {
+        self.postgres
+    }
+
+    /// The statement as SQLite takes it: parameters are `?1`, a list is a table-valued parameter, and since a writer has
+    /// the whole database to itself, there are no row locks to ask for.
+    pub(crate) fn sqlite(&self) -> &str {
+        self.translated.get_or_init(|| {
+            let mut text = self.sqlite.replace('$', "?");
+            for lock in [" for no key update skip locked", " for no key update", " for key share", " for update"] {
+                text = text.replace(lock, "").replace(&format!("\n{}", &lock[1..]), "");
+            }
+            text.replace("<> all(", "not in rarray(").replace("= any(", "in rarray(")
+        })
+    }
+}
+
+/// A parameter of a statement.
+#[derive(Clone, Debug)]
+pub(crate) enum Param {
+    Null,
+    Int(i64),
+    Bool(bool),
+    Text(String),
+    Key(RunKey),
+    Keys(Vec<RunKey>),
+    Texts(Vec<String>),
+}
+
+impl From<i64> for Param {
+    fn from(value: i64) -> Param {
+        Param::Int(value)
+    }
+}
+
+impl From<u32> for Param {
+    fn from(value: u32) -> Param {
+        Param::Int(i64::from(value))
+    }
+}
+
+impl From<bool> for Param {
+    fn from(value: bool) -> Param {
+        Param::Bool(value)
+    }
+}
+
+impl From<&str> for Param {
+    fn from(value: &str) -> Param {
+        Param::Text(value.to_owned())
+    }
+}
+
+impl From<String> for Param {
+    fn from(value: String) -> Param {
+        Param::Text(value)
+    }
+}
+
+impl From<RunKey> for Param {
+    fn from(value: RunKey) -> Param {
+        Param::Key(value)
+    }
+}
+
+impl From<onward_types::Timestamp> for Param {
+    fn from(value: onward_types::Timestamp) -> Param {
+        Param::Int(onward_types::micros(value))
+    }
+}
+
+impl<T: Into<Param>> From<Option<T>> for Param {
+    fn from(value: Option<T>) -> Param {
+        value.map_or(Param::Null, Into::into)
+    }
+}
+
+/// The parameters of a statement, in order.
+macro_rules! params {
+    ($($value:expr),* $(,)?) => { [$($crate::driver::Param::from($value)),*] };
+}
+pub(crate) use params;
+
+/// A row, read by the names of its columns.
+pub(crate) enum Row {
+    Sqlite(sqlite::Row),
+    #[cfg(feature = "postgres")]
+    Postgres(tokio_postgres::Row),
+}
+
+macro_rules! getters {
+    ($($get:ident $opt:ident $type:ty),*) => {
+        $(
+            pub(crate) fn $opt(&self, column: &str) -> Result<Option<$type>, Fault> {
+                match self {
+                    Row::Sqlite(row) => row.$get(column),
+                    #[cfg(feature = "postgres")]
+                    Row::Postgres(row) => postgres::row::$get(row, column),
+                }
+            }
+
+            pub(crate) fn $get(&self, column: &str) -> Result<$type, Fault> {
+                self.$opt(column)?.ok_or_else(|| Fault::corrupt(format!("column `{column}` is null")))
+            }
+        )*
+    };
+}
+
+impl Row {
+    getters!(text opt_text String, int opt_int i64, flag opt_flag bool, key opt_key RunKey);
+
+    pub(crate) fn count(&self, column: &str) -> Result<u32, Fault> {
+        let value = self.int(column)?;
+        u32::try_from(value).map_err(|_| Fault::corrupt(format!("column `{column}` is {value}")))
+    }
+}
+
+/// A transaction. It owns its connection until it ends.
+pub(crate) enum Tx {
+    Sqlite(sqlite::Tx),
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::Tx),
+}
+
+impl Tx {
+    /// The rows that the statement gives.
+    pub(crate) async fn query(&mut self, sql: &'static Sql, params: &[Param]) -> Result<Vec<Row>, Fault> {
+        match self {
+            Tx::Sqlite(tx) => tx.query(sql, params).map(|rows| rows.into_iter().map(Row::Sqlite).collect()),
+            #[cfg(feature = "postgres")]
+            Tx::Postgres(tx) => tx.query(sql, params).await.map(|rows| rows.into_iter().map(Row::Postgres).collect()),
+        }
+    }
+
+    /// The one row that the statement gives, or none.
+    pub(crate) async fn first(&mut self, sql: &'static Sql, params: &[Param]) -> Result<Option<Row>, Fault> {
+        Ok(self.query(sql, params).await?.into_iter().next())
+    }
+
+    /// How many rows the statement changed.
+    pub(crate) async fn execute(&mut self, sql: &'static Sql, params: &[Param]) -> Result<u64, Fault> {
+        match self {
+            Tx::Sqlite(tx) => tx.execute(sql, params),
+            #[cfg(feature = "postgres")]
+            Tx::Postgres(tx) => tx.execute(sql, params).await,
+        }
+    }
+
+    /// Tell other processes, once this transaction is committed. SQLite has no way to; there they look.
+    pub(crate) async fn notify(&mut self, signal: &crate::signal::Signal) -> Result<(), Fault> {
+        match self {
+            Tx::Sqlite(_) => {
+                let _: &crate::signal::Signal = signal;
+                Ok(())
+            }
+            #[cfg(feature = "postgres")]
+            Tx::Postgres(tx) => tx.notify(signal).await,
+        }
+    }
+}

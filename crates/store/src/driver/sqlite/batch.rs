@@ -1,0 +1,271 @@
+//! How a batch is written to SQLite: a tight loop of cached statements over each kind, in the order of [`Batch`]'s fields.
+
+use std::collections::{HashMap, HashSet};
+
+use onward_types::{Json, RunId, RunKey, micros};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use super::connection::fault;
+use crate::change::{Existing, INLINE_MAX, Leave, LeaveHow, NewRun, WaitKind};
+use crate::driver::sql;
+use crate::fault::Fault;
+use crate::journal::{Batch, Committed, Update};
+
+/// Write the batch and commit it.
+pub(super) fn write(connection: &mut Connection, batch: &Batch) -> Result<Committed, Fault> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+    let executor = batch.executor.as_ref().map_or("", |executor| executor.as_str());
+    crate::crash::point("batch.begun");
+    let moved = tx
+        .prepare_cached(sql!("executors/move_fence").sqlite())
+        .and_then(|mut it| it.execute(params![executor, as_int(batch.number)]))
+        .map_err(fault)?;
+    if moved != 1 {
+        return Err(Fault::fenced());
+    }
+    let refused = revoked(&tx, executor, batch)?;
+    let mut committed = Committed { refused, ..Committed::default() };
+    write_rows(&tx, executor, batch, &mut committed).map_err(fault)?;
+    crate::crash::point("batch.written");
+    tx.commit().map_err(fault)?;
+    Ok(committed)
+}
+
+/// Whether the batch stands, after the database was opened anew.
+pub(super) fn look(connection: &mut Connection, batch: &Batch) -> Result<Option<Committed>, Fault> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+    let executor = batch.executor.as_ref().map_or("", |executor| executor.as_str());
+    let fence: Option<(i64, bool)> = tx
+        .prepare_cached(sql!("executors/read_fence").sqlite())
+        .and_then(|mut it| it.query_row([executor], |row| Ok((row.get("batch")?, row.get("dead")?))).optional())
+        .map_err(fault)?;
+    match fence {
+        Some((number, false)) if number == as_int(batch.number) => {
+            let refused = revoked(&tx, executor, batch)?;
+            let mut existing = HashMap::new();
+            for create in &batch.creates {
+                if let Some(other) = existing_run(&tx, &create.run.id).map_err(fault)?
+                    && other.key != create.run.key
+                {
+                    existing.insert(create.run.key, other);
+                }
+            }
+            Ok(Some(Committed { refused, existing, busy: HashSet::new() }))
+        }
+        Some((number, false)) if number + 1 == as_int(batch.number) => Ok(None),
+        _ => Err(Fault::fenced()),
+    }
+}
+
+/// The runs of this batch that were taken from their owner.
+fn revoked(tx: &Transaction<'_>, executor: &str, batch: &Batch) -> Result<HashSet<RunKey>, Fault> {
+    let mut statement = tx.prepare_cached(sql!("runs/revoked").sqlite()).map_err(fault)?;
+    let rows = statement.query_map([executor], |row| row.get::<_, uuid_blob::Key>("run_key")).map_err(fault)?;
+    let all: HashSet<RunKey> = rows.map(|key| key.map(|key| key.0)).collect::<Result<_, _>>().map_err(fault)?;
+    if all.is_empty() {
+        return Ok(all);
+    }
+    // A run that lets go is revoked, and its letting go is what its owner still may write.
+    let letting_go: HashSet<RunKey> = batch.updates.iter().filter(|it| lets_go(&it.leave)).map(|it| it.run).collect();
+    Ok(batch.owned.iter().copied().filter(|run| all.contains(run) && !letting_go.contains(run)).collect())
+}
+
+fn lets_go(leave: &Leave) -> bool {
+    matches!(leave.how, LeaveHow::LetGo)
+}
+
+fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &mut Committed) -> rusqlite::Result<()> {
+    // Nearly always empty, and then the copy costs nothing.
+    let refused = committed.refused.clone();
+    for create in batch.creates.iter().filter(|create| !refused.contains(&create.by)) {
+        if insert_run(tx, &create.run)? == 0
+            && let Some(existing) = existing_run(tx, &create.run.id)?
+        {
+            committed.existing.insert(create.run.key, existing);
+        }
+    }
+    let mut checkpoint = tx.prepare_cached(sql!("checkpoints/insert").sqlite())?;
+    for (run, it) in batch.checkpoints.iter().filter(|(run, _)| !refused.contains(run)) {
+        let (output, error) = split(&it.result);
+        let seq = as_int(it.seq);
+        let times = (micros(it.started_at), micros(it.finished_at));
+        let kind = it.kind.as_str();
+        checkpoint.execute(params![
+            run.as_bytes(),
+            it.position,
+            seq,
+            kind,
+            &*it.name,
+            output,
+            error,
+            times.0,
+            times.1
+        ])?;
+    }
+    let mut attempt = tx.prepare_cached(sql!("checkpoints/attempt").sqlite())?;
+    for (run, it) in batch.attempts.iter().filter(|(run, _)| !refused.contains(run)) {
+        let finished_at = it.finished_at.map(micros);
+        let error = it.error.as_ref().map(Json::as_str);
+        let started_at = micros(it.started_at);
+        attempt.execute(params![run.as_bytes(), it.position, it.attempt, &*it.name, started_at, finished_at, error])?;
+    }
+    let mut open = tx.prepare_cached(sql!("waits/open").sqlite())?;
+    for (run, it) in batch.opened.iter().filter(|(run, _)| !refused.contains(run)) {
+        let (kind, due_at, child) = match it.wait {
+            WaitKind::Timer(due_at) => ("timer", Some(micros(due_at)), None),
+            WaitKind::Retry(due_at) => ("retry", Some(micros(due_at)), None),
+            WaitKind::Child(child) => ("child", None, Some(child)),
+        };
+        let child = child.as_ref().map(RunKey::as_bytes);
+        open.execute(params![run.as_bytes(), it.position, kind, &*it.name, due_at, child, micros(it.since)])?;
+    }
+    let mut close = tx.prepare_cached(sql!("waits/close").sqlite())?;
+    for (run, position) in batch.closed.iter().filter(|(run, _)| !refused.contains(run)) {
+        close.execute(params![run.as_bytes(), position])?;
+    }
+    for update in batch.updates.iter().filter(|it| !refused.contains(&it.run)) {
+        if write_leave(tx, executor, update)? != 1 {
+            committed.refused.insert(update.run);
+        }
+    }
+    for update in batch.updates.iter().filter(|it| !committed.refused.contains(&it.run)) {
+        wake(tx, update)?;
+    }
+    Ok(())
+}
+
+fn insert_run(tx: &Transaction<'_>, run: &NewRun) -> rusqlite::Result<usize> {
+    let parent = run.parent.as_ref();
+    let identity = run.identity.as_ref().and_then(|it| serde_json::to_string(it).ok());
+    let (inline, beside) = split_payload(&run.input);
+    let created = tx.prepare_cached(sql!("runs/create").sqlite())?.execute(params![
+        run.key.as_bytes(),
+        run.id.as_str(),
+        run.workflow,
+        run.version,
+        run.status.as_str(),
+        run.executor.as_ref().map(|executor| executor.as_str()),
+        run.ready_at.map(micros),
+        run.recoveries_max,
+        parent.map(|(key, _)| key.as_bytes()),
+        parent.map(|(_, position)| position),
+        micros(run.created_at),
+        run.timeout.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX)),
+        run.deadline.map(micros),
+        run.input_hash,
+        identity,
+        run.attributes.as_ref().map(Json::as_str),
+        inline,
+    ])?;
+    if created == 1 {
+        put_payload(tx, run.key, "input", beside)?;
+    }
+    Ok(created)
+}
+
+fn existing_run(tx: &Transaction<'_>, id: &RunId) -> rusqlite::Result<Option<Existing>> {
+    tx.prepare_cached(sql!("runs/existing").sqlite())?
+        .query_row([id.as_str()], |row| {
+            let parent = row.get::<_, Option<uuid_blob::Key>>("parent_key")?;
+            Ok(Existing {
+                key: row.get::<_, uuid_blob::Key>("run_key")?.0,
+                id: id.clone(),
+                workflow: row.get("workflow")?,
+                input_hash: row.get("input_hash")?,
+                parent: parent.map(|it| it.0).zip(row.get("parent_position")?),
+            })
+        })
+        .optional()
+}
+
+/// Give the run up; says how many rows that changed, which is one unless the run was taken away.
+fn write_leave(tx: &Transaction<'_>, executor: &str, update: &Update) -> rusqlite::Result<usize> {
+    let Update { run, leave } = update;
+    let (key, at) = (run.as_bytes(), micros(leave.at));
+    match &leave.how {
+        LeaveHow::Finished(result) => {
+            let (output, error) = split(result);
+            let status = if result.is_ok() { "succeeded" } else { "failed" };
+            let inline = |text: Option<&str>| text.filter(|text| text.len() <= INLINE_MAX).map(str::to_owned);
+            let changed = tx.prepare_cached(sql!("runs/finish").sqlite())?.execute(params![
+                key,
+                executor,
+                at,
+                status,
+                inline(output),
+                inline(error)
+            ])?;
+            if changed == 1 {
+                put_payload(tx, *run, "output", output.filter(|text| text.len() > INLINE_MAX))?;
+                put_payload(tx, *run, "error", error.filter(|text| text.len() > INLINE_MAX))?;
+            }
+            Ok(changed)
+        }
+        LeaveHow::Parked { ready_at } => {
+            tx.prepare_cached(sql!("runs/park").sqlite())?.execute(params![key, executor, at, ready_at.map(micros)])
+        }
+        LeaveHow::Released => {
+            tx.prepare_cached(sql!("runs/park").sqlite())?.execute(params![key, executor, at, Some(at)])
+        }
+        LeaveHow::Held { said, error } => {
+            tx.prepare_cached(sql!("runs/hold").sqlite())?.execute(params![key, executor, at, said, error.as_str()])
+        }
+        LeaveHow::LetGo => tx.prepare_cached(sql!("runs/let_go").sqlite())?.execute(params![key, executor, at]),
+    }
+}
+
+/// Who waits, checks last: the row was written, so whoever ends what this run waits for from now on sees it parked; what
+/// ended before is looked for here.
+fn wake(tx: &Transaction<'_>, update: &Update) -> rusqlite::Result<()> {
+    let at = micros(update.leave.at);
+    match (&update.leave.how, update.leave.parent) {
+        (LeaveHow::Finished(_), Some(parent)) => {
+            tx.prepare_cached(sql!("runs/wake").sqlite())?.execute(params![parent.as_bytes(), at])?;
+        }
+        (LeaveHow::Parked { .. }, _) => {
+            tx.prepare_cached(sql!("runs/wake_if_done").sqlite())?.execute(params![update.run.as_bytes(), at])?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn put_payload(tx: &Transaction<'_>, run: RunKey, kind: &str, body: Option<&str>) -> rusqlite::Result<()> {
+    if let Some(body) = body {
+        tx.prepare_cached(sql!("runs/put_payload").sqlite())?.execute(params![run.as_bytes(), kind, body])?;
+    }
+    Ok(())
+}
+
+fn split(result: &Result<Json, Json>) -> (Option<&str>, Option<&str>) {
+    match result {
+        Ok(output) => (Some(output.as_str()), None),
+        Err(error) => (None, Some(error.as_str())),
+    }
+}
+
+fn split_payload(payload: &Json) -> (Option<&str>, Option<&str>) {
+    let text = payload.as_str();
+    if text.len() <= INLINE_MAX { (Some(text), None) } else { (None, Some(text)) }
+}
+
+fn as_int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Keys as blobs of 16 bytes.
+mod uuid_blob {
+    use onward_types::RunKey;
+    use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
+
+    pub(super) struct Key(pub(super) RunKey);
+
+    impl FromSql for Key {
+        fn column_result(value: ValueRef<'_>) -> FromSqlResult<Key> {
+            let bytes = value.as_blob()?;
+            uuid::Uuid::from_slice(bytes)
+                .map(|it| Key(RunKey(it)))
+                .map_err(|error| FromSqlError::Other(Box::new(error)))
+        }
+    }
+}

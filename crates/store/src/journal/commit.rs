@@ -1,0 +1,207 @@
+//! What happens to a batch: written, tried again, looked up after a lost answer, or split until the culprit stands alone.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use onward_types::{Error, RunKey};
+
+use super::{Batch, Entry, Shared, fold};
+use crate::change::{Change, Created, Existing};
+use crate::clock::Clock;
+use crate::fault::{Cure, Fault};
+
+/// The pause before the first new try; it doubles up to [`PAUSE_MAX`].
+const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Writes batches to one database.
+pub(crate) trait Writer {
+    /// Write the batch in one transaction, all or nothing. Returning `Ok` says that every statement did what it should
+    /// and that the commit is durable.
+    fn write(&mut self, batch: &Batch) -> impl Future<Output = Result<Committed, Fault>> + Send;
+
+    /// After [`Cure::Reopen`]: open the database anew and look under lock whether the batch stands. None: it does not,
+    /// and the same batch may be written again.
+    fn look(&mut self, batch: &Batch) -> impl Future<Output = Result<Option<Committed>, Fault>> + Send;
+
+    /// Wait before another try.
+    fn pause(&mut self, duration: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// What came of a batch that stands.
+#[derive(Debug, Default)]
+pub(crate) struct Committed {
+    /// Runs that were taken from this owner: nothing of theirs was written.
+    pub(crate) refused: HashSet<RunKey>,
+    /// Runs whose row was held by somebody else: all of theirs was written but the update of the row.
+    pub(crate) busy: HashSet<RunKey>,
+    /// Creates that found a run of that id, by the key of the run that was to be created.
+    pub(crate) existing: HashMap<RunKey, Existing>,
+}
+
+/// Entries on their way, with the batch they make.
+pub(crate) struct Pending {
+    entries: Vec<Entry>,
+    batch: Batch,
+}
+
+impl Pending {
+    fn new(shared: &Shared, entries: Vec<Entry>) -> Pending {
+        let number = shared.number.load(Ordering::SeqCst) + 1;
+        let batch = fold(&shared.executor, number, &entries);
+        Pending { entries, batch }
+    }
+}
+
+/// Commit what is queued, batch by batch, until the queue is empty or the journal is closed. `most` batches at the most,
+/// so that others who use the same writer get their turn; returns whether there is more.
+pub(crate) async fn drain<W: Writer>(writer: &mut W, shared: &Arc<Shared>, clock: &Clock, most: usize) -> bool {
+    for _ in 0..most {
+        if shared.is_closed() {
+            return false;
+        }
+        let Some(entries) = shared.take() else { return false };
+        commit_all(writer, shared, clock, entries).await;
+    }
+    true
+}
+
+/// Commit `entries` as one batch, or, if some database refuses a value in it, as several.
+async fn commit_all<W: Writer>(writer: &mut W, shared: &Shared, clock: &Clock, entries: Vec<Entry>) {
+    let mut parts = VecDeque::from([entries]);
+    while let Some(entries) = parts.pop_front() {
+        let pending = Pending::new(shared, entries);
+        let began = Instant::now();
+        match commit(writer, shared, clock, &pending.batch).await {
+            Ok(committed) => {
+                shared.number.store(pending.batch.number, Ordering::SeqCst);
+                shared.note_commit(pending.batch.changes, began);
+                crate::crash::point("batch.committed");
+                let all_busy = shared.settle(pending, &committed);
+                if all_busy {
+                    writer.pause(PAUSE).await;
+                }
+            }
+            Err(fault) if fault.cure == Cure::Rejoin => {
+                tell(&pending.entries, |entry| entry.origin.refused());
+                for entries in parts {
+                    tell(&entries, |entry| entry.origin.refused());
+                }
+                return shared.close();
+            }
+            Err(fault) => match halves(pending.entries) {
+                Ok((first, second)) => {
+                    parts.push_front(second);
+                    parts.push_front(first);
+                }
+                // One run is left, and it is the culprit.
+                Err(entries) => tell(&entries, |entry| entry.origin.rejected(&fault.error)),
+            },
+        }
+    }
+}
+
+/// Write one batch, however often it takes. Fails only where trying again is useless.
+async fn commit<W: Writer>(writer: &mut W, shared: &Shared, clock: &Clock, batch: &Batch) -> Result<Committed, Fault> {
+    let mut pause = PAUSE;
+    let mut unknown = false;
+    loop {
+        let tried = if unknown { writer.look(batch).await } else { writer.write(batch).await.map(Some) };
+        let fault = match tried {
+            Ok(Some(committed)) => return Ok(committed),
+            Ok(None) => {
+                unknown = false;
+                continue;
+            }
+            Err(fault) => fault,
+        };
+        match fault.cure {
+            Cure::TryAgain => {}
+            Cure::Reopen => unknown = true,
+            Cure::Rejoin if !unknown => {
+                // The fence did not move. Either somebody declared us dead, or this batch stands already: a session that
+                // was thought lost wrote it after we had sent it again.
+                unknown = true;
+                continue;
+            }
+            Cure::Rejoin | Cure::LeaveOut | Cure::None => return Err(fault),
+        }
+        shared.note_failing(clock.now(), &fault.error);
+        if pause >= PAUSE_MAX {
+            tracing::warn!(executor = %shared.executor, error = %fault.error, "the database takes no commits; trying on");
+        }
+        if shared.is_closed() {
+            return Err(Fault::fenced());
+        }
+        writer.pause(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+fn tell(entries: &[Entry], what: impl Fn(&Entry)) {
+    entries.iter().for_each(what);
+}
+
+/// Two halves by runs, or the entries back if they are of one run.
+fn halves(entries: Vec<Entry>) -> Result<(Vec<Entry>, Vec<Entry>), Vec<Entry>> {
+    let mut runs: Vec<RunKey> = entries.iter().map(|entry| entry.run).collect();
+    runs.sort_unstable();
+    runs.dedup();
+    if runs.len() < 2 {
+        return Err(entries);
+    }
+    let middle = runs[runs.len() / 2];
+    Ok(entries.into_iter().partition(|entry| entry.run < middle))
+}
+
+impl Shared {
+    /// Tell every origin what became of its changes, and queue again what met a busy row. Says whether all of them did:
+    /// trying again at once would only spin.
+    fn settle(&self, pending: Pending, committed: &Committed) -> bool {
+        let Committed { refused, busy, existing } = committed;
+        let mut again = Vec::new();
+        let all = pending.entries.len();
+        for mut entry in pending.entries {
+            if refused.contains(&entry.run) {
+                entry.origin.refused();
+                continue;
+            }
+            for change in &entry.changes {
+                if let Change::Create(run) = change {
+                    let created = existing.get(&run.key).cloned().map_or(Created::New, Created::Existing);
+                    entry.origin.created(run.key, created);
+                }
+            }
+            let leaves = matches!(entry.changes.last(), Some(Change::Leave(_)));
+            if leaves && busy.contains(&entry.run) {
+                entry.origin.committed(entry.upto - 1);
+                entry.changes.drain(..entry.changes.len() - 1);
+                again.push(entry);
+            } else {
+                entry.origin.committed(entry.upto);
+            }
+        }
+        let all_busy = again.len() == all;
+        if !again.is_empty() {
+            self.put_back(again);
+        }
+        all_busy
+    }
+}
+
+/// Why a child cannot have an id: it belongs to another run. Attaching to that one would give the parent a stranger's
+/// result. None if the run is the child itself, created before a crash.
+#[must_use]
+pub fn is_stranger(existing: &Existing, parent: (RunKey, u32)) -> Option<Error> {
+    if existing.parent == Some(parent) {
+        return None;
+    }
+    let by_whom = match existing.parent {
+        Some((key, position)) => format!("run {key} at position {position}"),
+        None => "somebody else".to_owned(),
+    };
+    let message = format!("the id {:?} of a child is taken by a run that {by_whom} started", existing.id);
+    Some(Error::new(onward_types::Code::Conflict, message))
+}

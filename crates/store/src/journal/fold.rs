@@ -1,0 +1,164 @@
+//! Folding: many changes become their net effect, one row at a time, sorted by kind.
+//!
+//! A statement per kind changes the order between kinds, and a statement over many rows may touch a row once only. So a
+//! batch is folded before it is written: a wait that was opened and closed in it vanishes, an attempt that began and
+//! ended in it is one row. Rows of one kind keep the order of their changes.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use onward_types::{ExecutorId, RunKey};
+
+use crate::change::{AttemptChange, Change, Checkpoint, Leave, NewRun, NewWait};
+
+/// The net effect of some changes, ready to be written in this order of fields.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// Who writes.
+    pub(crate) executor: Option<ExecutorId>,
+    /// The number of the batch; the fence stands at the number before.
+    pub(crate) number: u64,
+    /// Runs whose owner made these changes. Those of revoked runs are left out.
+    pub(crate) owned: Vec<RunKey>,
+    /// Runs to create. `by` is the run that creates it: its parent, or itself.
+    pub(crate) creates: Vec<Create>,
+    pub(crate) checkpoints: Vec<(RunKey, Checkpoint)>,
+    pub(crate) attempts: Vec<(RunKey, AttemptChange)>,
+    pub(crate) opened: Vec<(RunKey, NewWait)>,
+    /// Waits from earlier batches that end.
+    pub(crate) closed: Vec<(RunKey, u32)>,
+    /// In the order of their keys, which is the order in which rows are locked.
+    pub(crate) updates: Vec<Update>,
+    /// How many changes went in.
+    pub(crate) changes: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Create {
+    pub(crate) by: RunKey,
+    pub(crate) run: Box<NewRun>,
+}
+
+/// A run's row at the end of the batch.
+#[derive(Debug)]
+pub(crate) struct Update {
+    pub(crate) run: RunKey,
+    pub(crate) leave: Leave,
+}
+
+/// Fold the changes of `entries`.
+pub(crate) fn fold(executor: &ExecutorId, number: u64, entries: &[super::Entry]) -> Batch {
+    let mut folding = Folding::default();
+    let mut seen = HashSet::new();
+    for entry in entries {
+        if seen.insert(entry.run) {
+            folding.batch.owned.push(entry.run);
+        }
+        for change in &entry.changes {
+            folding.add(entry.run, change);
+        }
+    }
+    let Folding { mut batch, opened, updates, .. } = folding;
+    batch.executor = Some(executor.clone());
+    batch.number = number;
+    batch.opened = opened.into_iter().map(|((run, _), wait)| (run, wait)).collect();
+    batch.updates = updates.into_iter().map(|(run, leave)| Update { run, leave }).collect();
+    batch
+}
+
+#[derive(Default)]
+struct Folding {
+    batch: Batch,
+    /// Where in the batch an attempt stands that may yet end.
+    attempts: HashMap<(RunKey, u32, u32), usize>,
+    opened: BTreeMap<(RunKey, u32), NewWait>,
+    updates: BTreeMap<RunKey, Leave>,
+}
+
+impl Folding {
+    fn add(&mut self, run: RunKey, change: &Change) {
+        self.batch.changes += 1;
+        match change {
+            Change::Create(new) => self.batch.creates.push(Create { by: run, run: new.clone() }),
+            Change::Checkpoint(checkpoint) => self.batch.checkpoints.push((run, checkpoint.clone())),
+            Change::Attempt(attempt) => self.attempt(run, attempt),
+            Change::OpenWait(wait) => {
+                self.opened.insert((run, wait.position), wait.clone());
+            }
+            Change::CloseWait(position) => {
+                if self.opened.remove(&(run, *position)).is_none() {
+                    self.batch.closed.push((run, *position));
+                }
+            }
+            Change::Leave(leave) => {
+                self.updates.insert(run, leave.clone());
+            }
+        }
+    }
+
+    fn attempt(&mut self, run: RunKey, attempt: &AttemptChange) {
+        let rows = &mut self.batch.attempts;
+        match self.attempts.entry((run, attempt.position, attempt.attempt)) {
+            Entry::Occupied(at) => rows[*at.get()].1 = attempt.clone(),
+            Entry::Vacant(free) => {
+                free.insert(rows.len());
+                rows.push((run, attempt.clone()));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use onward_types::{Error, Timestamp};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::change::{Created, WaitKind};
+    use crate::journal::Origin;
+
+    struct Nobody;
+    impl Origin for Nobody {
+        fn committed(&self, _: u64) {}
+        fn refused(&self) {}
+        fn rejected(&self, _: &Error) {}
+        fn created(&self, _: RunKey, _: Created) {}
+    }
+
+    fn folded(changes: Vec<Change>) -> Batch {
+        let run = RunKey(Uuid::from_u128(1));
+        let upto = changes.len() as u64;
+        fold(&ExecutorId::new("a"), 1, &[super::super::Entry { run, origin: Arc::new(Nobody), changes, upto }])
+    }
+
+    fn wait(position: u32) -> Change {
+        let since = Timestamp::UNIX_EPOCH;
+        Change::OpenWait(NewWait { position, name: "sleep".into(), wait: WaitKind::Timer(since), since })
+    }
+
+    #[test]
+    fn a_wait_that_was_opened_and_closed_vanishes() {
+        let batch = folded(vec![wait(1), wait(2), Change::CloseWait(1), Change::CloseWait(9)]);
+        assert_eq!(batch.opened.len(), 1);
+        assert_eq!(batch.closed, [(RunKey(Uuid::from_u128(1)), 9)]);
+    }
+
+    #[test]
+    fn an_attempt_that_began_and_ended_is_one_row() {
+        let at = Timestamp::UNIX_EPOCH;
+        let begun = AttemptChange {
+            position: 1,
+            attempt: 1,
+            name: "charge".into(),
+            started_at: at,
+            finished_at: None,
+            error: None,
+        };
+        let ended = AttemptChange { finished_at: Some(at), ..begun.clone() };
+        let batch = folded(vec![Change::Attempt(begun), Change::Attempt(ended)]);
+        assert_eq!(batch.attempts.len(), 1);
+        assert_eq!(batch.attempts[0].1.finished_at, Some(at));
+    }
+}

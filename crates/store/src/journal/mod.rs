@@ -1,0 +1,311 @@
+//! The journal: the one path by which changes of an executor become durable, many changes of many runs in one commit.
+//!
+//! While the journal is idle a change commits at once; while a commit is in flight the next batch gathers. There is no
+//! timer. What happens to a batch stands in `commit.rs`, how it is folded in `fold.rs`, how it is written in the
+//! drivers.
+
+mod commit;
+mod fold;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use onward_types::{Error, ExecutorId, RunKey, Timestamp};
+use tokio::sync::Notify;
+
+pub use commit::is_stranger;
+pub(crate) use commit::{Committed, Writer, drain};
+use fold::fold;
+pub(crate) use fold::{Batch, Update};
+
+use crate::change::{Change, Created};
+
+/// A batch ends at this many changes: about 5 ms of work on either database.
+const BATCH_CHANGES: usize = 2_000;
+/// A batch ends at this many bytes, far below the 1 GiB that a message to PostgreSQL may have.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// Above this many bytes in the queue, runs wait before they make more.
+const QUEUE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Where changes come from, and who is told what became of them. Called from the journal's own thread: an answer only
+/// sets flags and wakes.
+pub trait Origin: Send + Sync {
+    /// Every change up to the `upto`-th of this run is durable.
+    fn committed(&self, upto: u64);
+    /// The run was taken from its owner, or its owner was fenced off. No change of it is accepted any more.
+    fn refused(&self);
+    /// No database takes one of these changes, and none was written.
+    fn rejected(&self, error: &Error);
+    /// What came of a create.
+    fn created(&self, run: RunKey, created: Created);
+}
+
+/// Some changes of one run, made one after another.
+pub struct Entry {
+    /// The run.
+    pub run: RunKey,
+    /// Who made them.
+    pub origin: Arc<dyn Origin>,
+    /// The changes, in order.
+    pub changes: Vec<Change>,
+    /// How many changes the run has made, these included.
+    pub upto: u64,
+}
+
+impl Entry {
+    fn size(&self) -> usize {
+        self.changes.iter().map(Change::size).sum()
+    }
+}
+
+/// The way into the journal of one executor. Clones lead to the same journal.
+#[derive(Clone)]
+pub struct Journal(pub(crate) Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) executor: ExecutorId,
+    queue: Mutex<Queue>,
+    /// Rung when the queue stops being empty.
+    pub(crate) bell: Bell,
+    /// Rung when the queue became shorter.
+    drained: Notify,
+    /// The number of the last batch that is known to stand.
+    number: AtomicU64,
+    closed: AtomicBool,
+    closing: Notify,
+    health: Mutex<Health>,
+    counts: Counts,
+}
+
+#[derive(Default)]
+struct Queue {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    /// Whether the writer was told and has not emptied the queue since.
+    rung: bool,
+}
+
+/// How the writer is told that there is work.
+pub(crate) enum Bell {
+    /// Wake the journal's own task.
+    Notify(Notify),
+    /// Call the writer thread.
+    Call(Box<dyn Fn(&Arc<Shared>) + Send + Sync>),
+}
+
+/// How the journal is doing.
+#[derive(Clone, Debug, Default)]
+pub struct Health {
+    /// Since when the database takes no commits, and what it said last.
+    pub failing: Option<(Timestamp, String)>,
+}
+
+#[derive(Default)]
+struct Counts {
+    commits: AtomicU64,
+    changes: AtomicU64,
+    last_commit: AtomicU64,
+}
+
+/// What the journal has done so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JournalCounts {
+    /// Committed batches.
+    pub commits: u64,
+    /// Changes in them.
+    pub changes: u64,
+    /// How long the last commit took.
+    pub last_commit: Duration,
+    /// Changes that wait in the queue, in bytes.
+    pub queued_bytes: usize,
+}
+
+impl Journal {
+    pub(crate) fn new(executor: ExecutorId, bell: Bell) -> Journal {
+        Journal(Arc::new(Shared {
+            executor,
+            queue: Mutex::default(),
+            bell,
+            drained: Notify::new(),
+            number: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+            closing: Notify::new(),
+            health: Mutex::default(),
+            counts: Counts::default(),
+        }))
+    }
+
+    /// The executor that this journal writes for.
+    #[must_use]
+    pub fn executor(&self) -> &ExecutorId {
+        &self.0.executor
+    }
+
+    /// Hand over changes. They are durable once their origin is told so.
+    pub fn submit(&self, entry: Entry) {
+        if self.is_closed() {
+            return entry.origin.refused();
+        }
+        let ring = {
+            let mut queue = lock(&self.0.queue);
+            queue.bytes += entry.size();
+            queue.entries.push_back(entry);
+            !std::mem::replace(&mut queue.rung, true)
+        };
+        if ring {
+            self.0.ring();
+        }
+        // The journal may have been closed, and its queue emptied, between the look and the push.
+        if self.is_closed() {
+            self.0.refuse_all();
+        }
+    }
+
+    /// Whether more changes may be made now, or the database is so far behind that runs should wait.
+    #[must_use]
+    pub fn has_capacity(&self) -> bool {
+        lock(&self.0.queue).bytes < QUEUE_BYTES
+    }
+
+    /// Wait until there is room in the queue.
+    pub async fn capacity(&self) {
+        loop {
+            let drained = self.0.drained.notified();
+            if self.has_capacity() || self.is_closed() {
+                return;
+            }
+            drained.await;
+        }
+    }
+
+    /// Wait until the journal was closed because its executor lost its fence.
+    pub async fn fenced(&self) {
+        loop {
+            let closing = self.0.closing.notified();
+            if self.is_closed() {
+                return;
+            }
+            closing.await;
+        }
+    }
+
+    /// Whether the journal takes nothing more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.closed.load(Ordering::SeqCst)
+    }
+
+    /// Take nothing more, and refuse what is queued.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    /// How it is doing.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        lock(&self.0.health).clone()
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn counts(&self) -> JournalCounts {
+        let Counts { commits, changes, last_commit } = &self.0.counts;
+        JournalCounts {
+            commits: commits.load(Ordering::Relaxed),
+            changes: changes.load(Ordering::Relaxed),
+            last_commit: Duration::from_micros(last_commit.load(Ordering::Relaxed)),
+            queued_bytes: lock(&self.0.queue).bytes,
+        }
+    }
+}
+
+impl Shared {
+    fn ring(self: &Arc<Self>) {
+        match &self.bell {
+            Bell::Notify(notify) => notify.notify_one(),
+            Bell::Call(call) => call(self),
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.refuse_all();
+        self.closing.notify_waiters();
+        self.drained.notify_waiters();
+        if let Bell::Notify(notify) = &self.bell {
+            notify.notify_one();
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    fn refuse_all(&self) {
+        let entries = {
+            let mut queue = lock(&self.queue);
+            queue.bytes = 0;
+            std::mem::take(&mut queue.entries)
+        };
+        for entry in entries {
+            entry.origin.refused();
+        }
+    }
+
+    /// The next batch's worth of entries; none, and the bell is armed again, if there are none.
+    fn take(&self) -> Option<Vec<Entry>> {
+        let mut queue = lock(&self.queue);
+        let (mut changes, mut bytes, mut count) = (0, 0, 0);
+        for entry in &queue.entries {
+            changes += entry.changes.len();
+            bytes += entry.size();
+            // One entry always goes, however large it is.
+            if count > 0 && (changes > BATCH_CHANGES || bytes > BATCH_BYTES) {
+                bytes -= entry.size();
+                break;
+            }
+            count += 1;
+        }
+        if count == 0 {
+            queue.rung = false;
+            return None;
+        }
+        queue.bytes = queue.bytes.saturating_sub(bytes);
+        let entries = queue.entries.drain(..count).collect();
+        drop(queue);
+        self.drained.notify_waiters();
+        Some(entries)
+    }
+
+    /// Put entries that could not be written back to the front, in their order.
+    fn put_back(&self, entries: Vec<Entry>) {
+        let mut queue = lock(&self.queue);
+        for entry in entries.into_iter().rev() {
+            queue.bytes += entry.size();
+            queue.entries.push_front(entry);
+        }
+    }
+
+    fn note_failing(&self, at: Timestamp, error: &Error) {
+        let mut health = lock(&self.health);
+        let since = health.failing.as_ref().map_or(at, |(since, _)| *since);
+        health.failing = Some((since, error.message().to_owned()));
+    }
+
+    fn note_commit(&self, changes: usize, took: Instant) {
+        self.counts.commits.fetch_add(1, Ordering::Relaxed);
+        self.counts.changes.fetch_add(changes as u64, Ordering::Relaxed);
+        let micros = u64::try_from(took.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.counts.last_commit.store(micros, Ordering::Relaxed);
+        let mut health = lock(&self.health);
+        if health.failing.is_some() {
+            health.failing = None;
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

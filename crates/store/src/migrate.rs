@@ -1,0 +1,109 @@
+//! Migrations: numbered, forward only, one transaction each, safe when several processes start at once.
+//!
+//! A migration that an older binary can still work with leaves `compatible_from` as it is; only one that it cannot work
+//! with raises it. So a rolling deploy, and going back one release, both work.
+
+use onward_types::Code;
+
+use crate::fault::{Cure, Fault};
+
+/// One step of the schema.
+pub(crate) struct Migration {
+    pub(crate) version: i64,
+    /// The oldest schema version that a binary may know and still work with this one.
+    pub(crate) compatible_from: i64,
+    pub(crate) sqlite: &'static str,
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code))]
+    pub(crate) postgres: &'static str,
+}
+
+/// Every migration, in order.
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    compatible_from: 1,
+    sqlite: include_str!("../migrations/sqlite/0001_runs.sql"),
+    postgres: include_str!("../migrations/postgres/0001_runs.sql"),
+}];
+
+/// The table that says which schema a database has. Made before anything else, by whoever comes first.
+pub(crate) const SCHEMA_TABLE: &str = "create table if not exists schema_version (\
+     version bigint not null primary key, compatible_from bigint not null)";
+
+/// What the database says it has; nothing for a new one.
+pub(crate) const SCHEMA_READ: &str =
+    "select version, compatible_from from schema_version order by version desc limit 1";
+
+/// The schema that a database has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SchemaVersion {
+    pub(crate) version: i64,
+    pub(crate) compatible_from: i64,
+}
+
+/// The newest version that this binary knows.
+pub(crate) fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |it| it.version)
+}
+
+/// The migrations that a database still needs.
+pub(crate) fn missing(found: Option<SchemaVersion>) -> Result<Vec<&'static Migration>, Fault> {
+    let Some(found) = found else { return Ok(MIGRATIONS.iter().collect()) };
+    if found.compatible_from > newest() {
+        let message = format!(
+            "the database has schema version {}, which needs an Onward that knows version {} or newer; this one knows {}. \
+             Install a newer one, or open another database",
+            found.version,
+            found.compatible_from,
+            newest(),
+        );
+        return Err(Fault::new(Cure::None, Code::Schema, message));
+    }
+    Ok(MIGRATIONS.iter().filter(|it| it.version > found.version).collect())
+}
+
+/// Bring a SQLite file up to date. Whoever else starts now waits for the write lock and then finds nothing to do.
+pub(crate) fn sqlite(
+    connection: &mut rusqlite::Connection,
+    fault: impl Fn(rusqlite::Error) -> Fault,
+) -> Result<(), Fault> {
+    use rusqlite::OptionalExtension;
+    let immediate = rusqlite::TransactionBehavior::Immediate;
+    let tx = connection.transaction_with_behavior(immediate).map_err(&fault)?;
+    tx.execute_batch(SCHEMA_TABLE).map_err(&fault)?;
+    let found = tx
+        .query_row(SCHEMA_READ, [], |row| {
+            Ok(SchemaVersion { version: row.get("version")?, compatible_from: row.get("compatible_from")? })
+        })
+        .optional()
+        .map_err(&fault)?;
+    let record = "insert into schema_version (version, compatible_from) values (?1, ?2)";
+    for migration in missing(found)? {
+        tx.execute_batch(migration.sqlite).map_err(&fault)?;
+        tx.execute(record, [migration.version, migration.compatible_from]).map_err(&fault)?;
+    }
+    tx.commit().map_err(&fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_database_needs_everything() {
+        assert_eq!(missing(None).unwrap().len(), MIGRATIONS.len());
+    }
+
+    #[test]
+    fn a_newer_schema_that_says_it_is_compatible_is_accepted() {
+        let newer = SchemaVersion { version: 99, compatible_from: 1 };
+        assert!(missing(Some(newer)).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_newer_schema_that_is_not_is_refused_with_both_versions() {
+        let newer = SchemaVersion { version: 99, compatible_from: 98 };
+        let refused = missing(Some(newer)).err().unwrap().error;
+        assert_eq!(refused.code(), "schema");
+        assert!(refused.message().contains("99") && refused.message().contains(&newest().to_string()), "{refused}");
+    }
+}

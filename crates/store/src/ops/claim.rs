@@ -1,0 +1,156 @@
+//! Take waiting runs for an executor, and load what they recorded.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use onward_types::{ExecutorId, Json, RunId, RunKey, StepKind, Timestamp, Wait, from_micros};
+
+use crate::driver::{Row, Tx, params, sql};
+use crate::fault::Fault;
+
+/// After this many recoveries without progress a run is suspected to kill its process, and is recovered alone.
+pub const SUSPECT_AFTER: u32 = 3;
+
+/// A run with all that it recorded, ready to be replayed.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// Its key.
+    pub key: RunKey,
+    /// Its id.
+    pub id: RunId,
+    /// Its workflow.
+    pub workflow: String,
+    /// Its version.
+    pub version: String,
+    /// Its input.
+    pub input: Json,
+    /// How many executors have had it, this one included.
+    pub owners: u32,
+    /// How often it was recovered without progress.
+    pub recoveries: u32,
+    /// Whether it was ever recovered from a dead executor.
+    pub recovered: bool,
+    /// When it is cancelled.
+    pub deadline: Option<Timestamp>,
+    /// The run that started it.
+    pub parent: Option<RunKey>,
+    /// What it recorded, in the order of completions.
+    pub checkpoints: Vec<Recorded>,
+    /// What it waits for.
+    pub waits: Vec<Wait>,
+    /// The highest attempt of each position that was noted.
+    pub attempts: HashMap<u32, u32>,
+}
+
+/// A checkpoint as replay needs it.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// The position of the call.
+    pub position: u32,
+    /// Its place in the order of completions.
+    pub seq: u64,
+    /// What kind of call.
+    pub kind: StepKind,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its output or error.
+    pub result: Result<Json, Json>,
+}
+
+/// What a claimer asks for.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// For whom.
+    pub executor: ExecutorId,
+    /// The workflows it knows, each as `name@version`.
+    pub workflows: Arc<Vec<String>>,
+    /// How many runs at the most.
+    pub limit: u32,
+    /// Take suspects only, instead of all but them.
+    pub suspects: bool,
+}
+
+/// Take waiting runs.
+pub(crate) async fn claim(tx: &mut Tx, claim: &Claim, now: Timestamp) -> Result<Vec<RunKey>, Fault> {
+    let (from, to) = if claim.suspects { (SUSPECT_AFTER, u32::MAX) } else { (0, SUSPECT_AFTER - 1) };
+    let executor = claim.executor.as_str();
+    let rows = tx.query(sql!("runs/claim"), &params![executor, now, claim.limit, &*claim.workflows, from, to]).await?;
+    rows.iter().map(|row| row.key("run_key")).collect()
+}
+
+/// When the next run of these workflows will be ready.
+pub(crate) async fn next_ready(
+    tx: &mut Tx,
+    workflows: &Vec<String>,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Fault> {
+    let row = tx.first(sql!("runs/next_ready"), &params![now, workflows]).await?;
+    Ok(row.map(|row| row.opt_int("ready_at")).transpose()?.flatten().map(from_micros))
+}
+
+/// Load these runs. One that cannot be understood comes back as the fault it is, and harms no other.
+pub(crate) async fn load(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<(RunKey, Result<History, Fault>)>, Fault> {
+    let mut checkpoints = by_run(&tx.query(sql!("checkpoints/of_runs"), &params![keys]).await?, recorded)?;
+    let mut waits = by_run(&tx.query(sql!("waits/of_runs"), &params![keys]).await?, super::wait)?;
+    let rows = tx.query(sql!("checkpoints/attempts_of_runs"), &params![keys]).await?;
+    let mut attempts = by_run(&rows, |row| Ok((row.count("position")?, row.count("attempt")?)))?;
+    let rows = tx.query(sql!("runs/load"), &params![keys]).await?;
+    let mut histories = Vec::new();
+    for row in rows {
+        let key = row.key("run_key")?;
+        let history = (|| {
+            let mut history = run(&row, key)?;
+            history.checkpoints = checkpoints.remove(&key).unwrap_or(Ok(Vec::new()))?;
+            history.waits = waits.remove(&key).unwrap_or(Ok(Vec::new()))?;
+            history.attempts = attempts.remove(&key).unwrap_or(Ok(Vec::new()))?.into_iter().collect();
+            Ok(history)
+        })();
+        histories.push((key, history));
+    }
+    Ok(histories)
+}
+
+type ByRun<T> = HashMap<RunKey, Result<Vec<T>, Fault>>;
+
+fn by_run<T>(rows: &[Row], read: impl Fn(&Row) -> Result<T, Fault>) -> Result<ByRun<T>, Fault> {
+    let mut all: ByRun<T> = HashMap::new();
+    for row in rows {
+        let of = all.entry(row.key("run_key")?).or_insert_with(|| Ok(Vec::new()));
+        if let Ok(items) = of {
+            match read(row) {
+                Ok(item) => items.push(item),
+                Err(fault) => *of = Err(fault),
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn recorded(row: &Row) -> Result<Recorded, Fault> {
+    let seq = row.int("seq")?;
+    Ok(Recorded {
+        position: row.count("position")?,
+        seq: u64::try_from(seq).map_err(|_| Fault::corrupt(format!("column `seq` of `checkpoints` is {seq}")))?,
+        kind: row.text("kind")?.parse()?,
+        name: row.text("name")?.into(),
+        result: super::result(row)?,
+    })
+}
+
+fn run(row: &Row, key: RunKey) -> Result<History, Fault> {
+    Ok(History {
+        key,
+        id: RunId::recorded(row.text("id")?),
+        workflow: row.text("workflow")?,
+        version: row.text("version")?,
+        input: Json::from(row.text("input")?),
+        owners: row.count("owners")?,
+        recoveries: row.count("recoveries")?,
+        recovered: row.opt_int("recovered_seq")?.is_some(),
+        deadline: row.opt_int("deadline")?.map(from_micros),
+        parent: row.opt_key("parent_key")?,
+        checkpoints: Vec::new(),
+        waits: Vec::new(),
+        attempts: HashMap::new(),
+    })
+}

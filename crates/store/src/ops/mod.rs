@@ -1,0 +1,61 @@
+//! What is asked of the database outside the hot batch, written once for both databases.
+
+pub(crate) mod claim;
+pub(crate) mod executors;
+pub(crate) mod recover;
+pub(crate) mod runs;
+pub(crate) mod steer;
+
+use onward_types::{Json, RunId, RunKey, Wait, WaitFor, from_micros};
+
+use crate::driver::{Param, Row, Tx, params, sql};
+use crate::fault::Fault;
+
+/// What these runs wait for, by run.
+pub(crate) async fn waits(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<(RunKey, Wait)>, Fault> {
+    let rows = tx.query(sql!("waits/of_runs"), &params![keys]).await?;
+    rows.iter().map(|row| Ok((row.key("run_key")?, wait(row)?))).collect()
+}
+
+fn wait(row: &Row) -> Result<Wait, Fault> {
+    let due_at = || row.int("due_at").map(from_micros);
+    let kind = row.text("kind")?;
+    let wait_for = match kind.as_str() {
+        "timer" => WaitFor::Timer { due_at: due_at()? },
+        "retry" => WaitFor::Retry { due_at: due_at()? },
+        "child" => {
+            let key = row.key("child_key")?;
+            let id = row.opt_text("child_id")?.map_or_else(|| RunId::of_key(key), RunId::recorded);
+            WaitFor::Child { key, id }
+        }
+        other => return Err(Fault::corrupt(format!("a row of `waits` is of kind `{other}`"))),
+    };
+    Ok(Wait { position: row.count("position")?, wait_for, since: from_micros(row.int("since")?) })
+}
+
+/// The recorded output or error.
+fn result(row: &Row) -> Result<Result<Json, Json>, Fault> {
+    match (row.opt_text("output")?, row.opt_text("error")?) {
+        (Some(output), None) => Ok(Ok(Json::from(output))),
+        (None, Some(error)) => Ok(Err(Json::from(error))),
+        _ => Err(Fault::corrupt("a row of `checkpoints` has not one of output and error")),
+    }
+}
+
+impl From<&[RunKey]> for Param {
+    fn from(keys: &[RunKey]) -> Param {
+        Param::Keys(keys.to_vec())
+    }
+}
+
+impl From<&Vec<RunKey>> for Param {
+    fn from(keys: &Vec<RunKey>) -> Param {
+        Param::Keys(keys.clone())
+    }
+}
+
+impl From<&Vec<String>> for Param {
+    fn from(texts: &Vec<String>) -> Param {
+        Param::Texts(texts.clone())
+    }
+}

@@ -1,0 +1,127 @@
+//! Recovery: release the runs of executors that are dead. A scan by state, not an event: whoever looks later finds what a
+//! crash in the middle left.
+
+use onward_types::{RunKey, Status, Timestamp};
+
+use super::steer;
+use crate::driver::{Tx, params, sql};
+use crate::fault::Fault;
+use crate::signal::Signal;
+
+/// How many runs one transaction releases.
+pub(crate) const CHUNK: u32 = 500;
+
+/// What a scan did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Runs that may be claimed again.
+    pub released: usize,
+    /// Runs that crashed their executor too often.
+    pub given_up: usize,
+    /// Runs that had been taken from their dead owner.
+    pub let_go: usize,
+}
+
+impl Recovered {
+    /// How many runs in all.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.released + self.given_up + self.let_go
+    }
+}
+
+/// How a run fared since its last recovery.
+#[derive(Clone, Copy, PartialEq)]
+enum Fared {
+    Progress,
+    Stuck,
+    /// It was only waiting, so the crash says nothing about it.
+    Idle,
+}
+
+impl Fared {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Fared::Progress => "progress",
+            Fared::Stuck => "stuck",
+            Fared::Idle => "idle",
+        }
+    }
+}
+
+struct Orphan {
+    key: RunKey,
+    parent: Option<RunKey>,
+    status: Status,
+    revoked: bool,
+    fared: Fared,
+    recoveries: u32,
+    recoveries_max: u32,
+}
+
+/// Release up to [`CHUNK`] runs whose executor is dead or gone.
+pub(crate) async fn release_orphans(tx: &mut Tx, now: Timestamp) -> Result<Recovered, Fault> {
+    let orphans = orphans(tx).await?;
+    if orphans.is_empty() {
+        return Ok(Recovered::default());
+    }
+    let keys =
+        |of: &dyn Fn(&Orphan) -> bool| -> Vec<RunKey> { orphans.iter().filter(|it| of(it)).map(|it| it.key).collect() };
+    let exceeded = |it: &Orphan| it.fared == Fared::Stuck && it.recoveries >= it.recoveries_max;
+    let cancelled = keys(&|it| it.revoked && it.status == Status::Cancelled);
+    steer::cancel_children(tx, &cancelled, now).await?;
+    let let_go = keys(&|it| it.revoked);
+    tx.execute(sql!("runs/let_go_of_dead"), &params![&let_go, now]).await?;
+    for fared in [Fared::Progress, Fared::Stuck, Fared::Idle] {
+        let runs = keys(&|it| !it.revoked && it.fared == fared && !exceeded(it));
+        if !runs.is_empty() {
+            tx.execute(sql!("runs/recover"), &params![&runs, now, fared.as_str()]).await?;
+        }
+    }
+    let given_up = keys(&|it| !it.revoked && exceeded(it));
+    for orphan in orphans.iter().filter(|it| !it.revoked && exceeded(it)) {
+        give_up(tx, orphan, now).await?;
+    }
+    tx.notify(&Signal::Ready).await?;
+    let released = orphans.len() - let_go.len() - given_up.len();
+    Ok(Recovered { released, given_up: given_up.len(), let_go: let_go.len() })
+}
+
+async fn orphans(tx: &mut Tx) -> Result<Vec<Orphan>, Fault> {
+    let rows = tx.query(sql!("runs/orphaned"), &params![CHUNK]).await?;
+    let orphan = |row: &crate::driver::Row| {
+        let (seq, before) = (row.opt_int("seq")?, row.opt_int("recovered_seq")?);
+        let fared = if before.is_none_or(|before| seq.unwrap_or(0) > before) {
+            Fared::Progress
+        } else if row.flag("waiting")? && !row.flag("announced")? {
+            Fared::Idle
+        } else {
+            Fared::Stuck
+        };
+        Ok(Orphan {
+            key: row.key("run_key")?,
+            parent: row.opt_key("parent_key")?,
+            status: row.text("status")?.parse()?,
+            revoked: row.flag("revoked")?,
+            fared,
+            recoveries: row.count("recoveries")?,
+            recoveries_max: row.count("recoveries_max")?,
+        })
+    };
+    rows.iter().map(orphan).collect()
+}
+
+async fn give_up(tx: &mut Tx, orphan: &Orphan, now: Timestamp) -> Result<(), Fault> {
+    let times = orphan.recoveries + 1;
+    let said = format!("crashed its executor {times} times without progress; `resume` tries again");
+    tx.execute(sql!("runs/give_up"), &params![&[orphan.key][..], now, said]).await?;
+    if let Some(parent) = orphan.parent {
+        tx.execute(sql!("runs/wake_all"), &params![&[parent][..], now]).await?;
+    }
+    tx.notify(&Signal::Finished(vec![orphan.key])).await
+}
+
+/// Wake parked runs whose child has ended: a wake-up that was missed.
+pub(crate) async fn wake_missed(tx: &mut Tx, now: Timestamp) -> Result<u64, Fault> {
+    tx.execute(sql!("runs/wake_missed"), &params![now]).await
+}

@@ -1,0 +1,307 @@
+//! Create runs and read what is known of them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use onward_types::{
+    Attempt, ExecutorId, Facts, Filter, Identity, Json, Page, RunId, RunKey, RunRecord, Status, StepKind, StepRecord,
+    StepState, Timestamp, Wait, WaitFor, from_micros, reason,
+};
+
+use crate::change::{Created, Existing, INLINE_MAX, NewRun};
+use crate::driver::{Row, Tx, params, sql};
+use crate::fault::Fault;
+use crate::signal::Signal;
+
+/// Create a run for whoever may claim it.
+pub(crate) async fn create(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> {
+    let (parent, position) = run.parent.unzip();
+    let timeout = run.timeout.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
+    let identity = run.identity.as_ref().and_then(|it| serde_json::to_string(it).ok());
+    let is_short = run.input.len() <= INLINE_MAX;
+    let inline = is_short.then(|| run.input.as_str());
+    let created = tx
+        .execute(
+            sql!("runs/create"),
+            &params![
+                run.key,
+                run.id.as_str(),
+                run.workflow.as_str(),
+                run.version.as_str(),
+                run.status.as_str(),
+                run.executor.as_ref().map(ExecutorId::as_str),
+                run.ready_at,
+                run.recoveries_max,
+                parent,
+                position,
+                run.created_at,
+                timeout,
+                run.deadline,
+                run.input_hash,
+                identity,
+                run.attributes.as_ref().map(Json::as_str),
+                inline,
+            ],
+        )
+        .await?;
+    if created == 0 {
+        let found = tx.first(sql!("runs/existing"), &params![run.id.as_str()]).await?;
+        let found = found.ok_or_else(|| Fault::try_again(format!("run {:?} was deleted just now", run.id)))?;
+        return Ok(Created::Existing(existing(&found)?));
+    }
+    if !is_short {
+        tx.execute(sql!("runs/put_payload"), &params![run.key, "input", run.input.as_str()]).await?;
+    }
+    tx.notify(&Signal::Ready).await?;
+    Ok(Created::New)
+}
+
+/// The run that has this id, if one has.
+pub(crate) async fn find(tx: &mut Tx, id: &RunId) -> Result<Option<Existing>, Fault> {
+    let row = tx.first(sql!("runs/existing"), &params![id.as_str()]).await?;
+    row.as_ref().map(existing).transpose()
+}
+
+pub(crate) fn existing(row: &Row) -> Result<Existing, Fault> {
+    let position = row.opt_int("parent_position")?.and_then(|it| u32::try_from(it).ok());
+    Ok(Existing {
+        key: row.key("run_key")?,
+        id: RunId::recorded(row.text("id")?),
+        workflow: row.text("workflow")?,
+        input_hash: row.int("input_hash")?,
+        parent: row.opt_key("parent_key")?.zip(position),
+    })
+}
+
+/// How a run stands, as far as somebody who waits for its end cares.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Its state.
+    pub status: Status,
+    /// What was said of it.
+    pub said: Option<String>,
+    /// Its output.
+    pub output: Option<Json>,
+    /// Its error.
+    pub error: Option<Json>,
+}
+
+/// How a run stands; none if there is no such run.
+pub(crate) async fn outcome(tx: &mut Tx, key: RunKey) -> Result<Option<Outcome>, Fault> {
+    let Some(row) = tx.first(sql!("runs/outcome"), &params![key]).await? else { return Ok(None) };
+    Ok(Some(Outcome {
+        status: row.text("status")?.parse()?,
+        said: row.opt_text("said")?,
+        output: row.opt_text("output")?.map(Json::from),
+        error: row.opt_text("error")?.map(Json::from),
+    }))
+}
+
+/// Which of these runs somebody who waits for their end should look at.
+pub(crate) async fn ended(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<RunKey>, Fault> {
+    let rows = tx.query(sql!("runs/ended"), &params![keys]).await?;
+    rows.iter().map(|row| row.key("run_key")).collect()
+}
+
+/// All that is known of one run.
+pub(crate) async fn describe(tx: &mut Tx, id: &RunId, now: Timestamp) -> Result<Option<RunRecord>, Fault> {
+    let rows = tx.query(sql!("runs/describe"), &params![id.as_str()]).await?;
+    Ok(records(tx, &rows, now).await?.pop())
+}
+
+/// A page of runs.
+pub(crate) async fn list(tx: &mut Tx, filter: &Filter, now: Timestamp) -> Result<Page<RunRecord>, Fault> {
+    let (sql, start) = if filter.oldest_first {
+        (sql!("runs/list_oldest"), RunKey(uuid::Uuid::nil()))
+    } else {
+        (sql!("runs/list_newest"), RunKey(uuid::Uuid::max()))
+    };
+    let statuses = if filter.statuses.is_empty() { Status::ALL.to_vec() } else { filter.statuses.clone() };
+    let statuses: Vec<String> = statuses.iter().map(ToString::to_string).collect();
+    let limit = if filter.limit == 0 { 100 } else { filter.limit.min(10_000) };
+    let rows = tx
+        .query(
+            sql,
+            &params![
+                filter.after.unwrap_or(start),
+                &statuses,
+                filter.workflow.as_deref(),
+                filter.id_prefix.as_deref(),
+                filter.parent.as_ref().map(RunId::as_str),
+                // One more than the page has says whether there is another page.
+                i64::from(limit) + 1,
+            ],
+        )
+        .await?;
+    let mut items = records(tx, &rows, now).await?;
+    let more = items.len() > limit as usize;
+    items.truncate(limit as usize);
+    let next = more.then(|| items.last().map(|run| run.key)).flatten();
+    Ok(Page { items, next })
+}
+
+/// The children of a run, in the order of their creation.
+pub(crate) async fn children(tx: &mut Tx, id: &RunId) -> Result<Vec<RunId>, Fault> {
+    let rows = tx.query(sql!("runs/children"), &params![id.as_str()]).await?;
+    rows.iter().map(|row| row.text("id").map(RunId::recorded)).collect()
+}
+
+async fn records(tx: &mut Tx, rows: &[Row], now: Timestamp) -> Result<Vec<RunRecord>, Fault> {
+    let keys: Vec<RunKey> = rows.iter().map(|row| row.key("run_key")).collect::<Result<_, _>>()?;
+    let mut waits: HashMap<RunKey, Vec<Wait>> = HashMap::new();
+    for (key, wait) in super::waits(tx, &keys).await? {
+        waits.entry(key).or_default().push(wait);
+    }
+    let known = super::executors::known_workflows(tx).await?;
+    rows.iter()
+        .zip(keys)
+        .map(|(row, key)| record(row, waits.get(&key).map_or(&[], Vec::as_slice), &known, now))
+        .collect()
+}
+
+fn record(row: &Row, waits: &[Wait], known: &[String], now: Timestamp) -> Result<RunRecord, Fault> {
+    let time = |column: &str| Ok::<_, Fault>(row.opt_int(column)?.map(from_micros));
+    let json = |column: &str| Ok::<_, Fault>(row.opt_text(column)?.map(Json::from));
+    let id = RunId::recorded(row.text("id")?);
+    let (workflow, version) = (row.text("workflow")?, row.text("version")?);
+    let status: Status = row.text("status")?.parse()?;
+    let executor = row.opt_text("executor")?.map(ExecutorId::new);
+    let error = json("error")?;
+    let said = row.opt_text("said")?;
+    let reason = reason(&Facts {
+        status,
+        workflow: &workflow,
+        version: &version,
+        executor: executor.as_ref(),
+        revoked: row.flag("revoked")?,
+        ready_at: time("ready_at")?,
+        waits,
+        said: said.as_deref(),
+        error: error.as_ref(),
+        known: known.contains(&format!("{workflow}@{version}")),
+        recoveries: row.count("recoveries")?,
+        now,
+    });
+    let identity = match row.opt_text("identity")? {
+        Some(text) => Json::from(text)
+            .decode::<Identity>()
+            .map_err(|error| Fault::corrupt(format!("column `identity` of run {id:?} in `runs`: {error}")))?,
+        None => Identity::default(),
+    };
+    Ok(RunRecord {
+        key: row.key("run_key")?,
+        id,
+        workflow,
+        version,
+        status,
+        reason,
+        input: json("input")?.unwrap_or_else(Json::null),
+        output: json("output")?,
+        error,
+        created_at: from_micros(row.int("created_at")?),
+        updated_at: from_micros(row.int("updated_at")?),
+        started_at: time("started_at")?,
+        finished_at: time("finished_at")?,
+        ready_at: time("ready_at")?,
+        timeout: row.opt_int("timeout")?.map(|micros| Duration::from_micros(micros.unsigned_abs())),
+        deadline: time("deadline")?,
+        executor,
+        owners: row.count("owners")?,
+        recoveries: row.count("recoveries")?,
+        recoveries_max: row.count("recoveries_max")?,
+        parent: row.opt_text("parent_id")?.map(RunId::recorded),
+        parent_position: row.opt_int("parent_position")?.and_then(|it| u32::try_from(it).ok()),
+        identity,
+        attributes: json("attributes")?,
+    })
+}
+
+/// Every durable call of a run: what is recorded, what was tried, what it waits for; none if there is no such run.
+pub(crate) async fn steps(tx: &mut Tx, id: &RunId) -> Result<Option<Vec<StepRecord>>, Fault> {
+    let Some(run) = find(tx, id).await? else { return Ok(None) };
+    let mut steps = Vec::new();
+    for row in tx.query(sql!("checkpoints/of_run"), &params![run.key]).await? {
+        steps.push(recorded(&row)?);
+    }
+    for row in tx.query(sql!("waits/of_runs"), &params![&[run.key][..]]).await? {
+        waiting(&mut steps, &row.text("name")?, &row.text("kind")?, &super::wait(&row)?);
+    }
+    for row in tx.query(sql!("checkpoints/attempts_of_run"), &params![run.key]).await? {
+        attempted(&mut steps, &row)?;
+    }
+    steps.sort_by_key(|step| step.position);
+    Ok(Some(steps))
+}
+
+fn recorded(row: &Row) -> Result<StepRecord, Fault> {
+    let kind: StepKind = row.text("kind")?.parse()?;
+    let result = super::result(row)?;
+    let child = match (&kind, &result) {
+        (StepKind::Start, Ok(output)) => output.decode::<String>().ok().map(RunId::recorded),
+        _ => None,
+    };
+    Ok(StepRecord {
+        position: row.count("position")?,
+        kind,
+        name: row.text("name")?,
+        state: if result.is_ok() { StepState::Succeeded } else { StepState::Failed },
+        output: result.as_ref().ok().cloned(),
+        error: result.err(),
+        child,
+        started_at: Some(from_micros(row.int("started_at")?)),
+        completed_at: Some(from_micros(row.int("finished_at")?)),
+        attempts: Vec::new(),
+    })
+}
+
+fn open_step(position: u32, kind: StepKind, name: &str, state: StepState) -> StepRecord {
+    StepRecord {
+        position,
+        kind,
+        name: name.to_owned(),
+        state,
+        output: None,
+        error: None,
+        child: None,
+        started_at: None,
+        completed_at: None,
+        attempts: Vec::new(),
+    }
+}
+
+fn waiting(steps: &mut Vec<StepRecord>, name: &str, kind: &str, wait: &Wait) {
+    let kind = match kind {
+        "child" => StepKind::Child,
+        "retry" => StepKind::Step,
+        _ => StepKind::Sleep,
+    };
+    let mut step = open_step(wait.position, kind, name, StepState::Waiting);
+    step.started_at = Some(wait.since);
+    if let WaitFor::Child { id, .. } = &wait.wait_for {
+        step.child = Some(id.clone());
+    }
+    if steps.iter().all(|other| other.position != step.position) {
+        steps.push(step);
+    }
+}
+
+fn attempted(steps: &mut Vec<StepRecord>, row: &Row) -> Result<(), Fault> {
+    let position = row.count("position")?;
+    let attempt = Attempt {
+        attempt: row.count("attempt")?,
+        started_at: from_micros(row.int("started_at")?),
+        finished_at: row.opt_int("finished_at")?.map(from_micros),
+        error: row.opt_text("error")?.map(Json::from),
+    };
+    let at = match steps.iter().position(|step| step.position == position) {
+        Some(at) => at,
+        None => {
+            steps.push(open_step(position, StepKind::Step, &row.text("name")?, StepState::Running));
+            steps.len() - 1
+        }
+    };
+    let step = &mut steps[at];
+    step.started_at = step.started_at.map_or(Some(attempt.started_at), |at| Some(at.min(attempt.started_at)));
+    step.attempts.push(attempt);
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! Signals: what was just committed and may be waited for. They only make it fast; whoever waits also looks now and then.
+
+use onward_types::RunKey;
+
+/// Something that was committed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Signal {
+    /// Look at everything you wait for: signals may have been missed.
+    Look,
+    /// A run may be claimed.
+    Ready,
+    /// These runs ended.
+    Finished(Vec<RunKey>),
+    /// These runs were taken from their owners.
+    Revoked(Vec<RunKey>),
+    /// Somebody in another process waits for runs to end, for the next minute or so.
+    Listening,
+}
+
+/// More keys than this are not worth naming: whoever listens looks at all it waits for.
+const KEYS_MAX: usize = 50;
+
+impl Signal {
+    /// The signal as text that fits into a notification of PostgreSQL.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        match self {
+            Signal::Look => "look".to_owned(),
+            Signal::Ready => "ready".to_owned(),
+            Signal::Listening => "listening".to_owned(),
+            Signal::Finished(keys) | Signal::Revoked(keys) if keys.len() > KEYS_MAX => "look".to_owned(),
+            Signal::Finished(keys) => format!("finished:{}", join(keys)),
+            Signal::Revoked(keys) => format!("revoked:{}", join(keys)),
+        }
+    }
+
+    /// The signal that a text stands for. One that is not understood says: look.
+    #[must_use]
+    pub fn from_text(text: &str) -> Signal {
+        let (kind, keys) = text.split_once(':').unwrap_or((text, ""));
+        let keys: Option<Vec<RunKey>> =
+            keys.split(',').filter(|key| !key.is_empty()).map(|key| key.parse().ok().map(RunKey)).collect();
+        match (kind, keys) {
+            ("ready", _) => Signal::Ready,
+            ("listening", _) => Signal::Listening,
+            ("finished", Some(keys)) => Signal::Finished(keys),
+            ("revoked", Some(keys)) => Signal::Revoked(keys),
+            _ => Signal::Look,
+        }
+    }
+}
+
+fn join(keys: &[RunKey]) -> String {
+    let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+    keys.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_reads_back() {
+        let key = RunKey(uuid::Uuid::from_u128(7));
+        for signal in [Signal::Look, Signal::Ready, Signal::Finished(vec![key]), Signal::Revoked(vec![key, key])] {
+            assert_eq!(Signal::from_text(&signal.to_text()), signal);
+        }
+        assert_eq!(Signal::Finished(vec![key; 51]).to_text(), "look");
+        assert_eq!(Signal::from_text("finished:nonsense"), Signal::Look);
+    }
+}

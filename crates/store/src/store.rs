@@ -1,0 +1,553 @@
+//! A store: one database, of either kind, and what can be asked of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use onward_types::{Code, Error, ExecutorId, Filter, Page, RunId, RunKey, RunRecord, StepRecord, Timestamp};
+use tokio::sync::broadcast;
+
+use crate::change::{Created, Existing, NewRun};
+use crate::clock::Clock;
+use crate::driver::Tx;
+#[cfg(feature = "postgres")]
+use crate::driver::postgres::Postgres;
+use crate::driver::sqlite::{ExecutorLock, Place, Sqlite};
+use crate::fault::{Cure, Fault};
+use crate::journal::Journal;
+use crate::ops::claim::{Claim, History};
+use crate::ops::executors::{ExecutorRow, NewExecutor};
+use crate::ops::recover::Recovered;
+use crate::ops::runs::Outcome;
+use crate::ops::steer::Steered;
+use crate::ops::{claim, executors, recover, runs, steer};
+use crate::signal::Signal;
+use crate::url::DatabaseUrl;
+
+/// How long a call tries on while the database is away, before it says so.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Signals that a slow receiver may be behind before it is told to look at everything.
+const SIGNALS: usize = 1024;
+
+/// One database. Clones share its connections.
+#[derive(Clone)]
+pub struct Store {
+    db: Db,
+    clock: Clock,
+    signals: broadcast::Sender<Signal>,
+}
+
+#[derive(Clone)]
+enum Db {
+    Sqlite(Sqlite),
+    #[cfg(feature = "postgres")]
+    Postgres(Postgres),
+}
+
+/// The right to execute runs, and the way to write what they do.
+pub struct Seat {
+    /// Under which id.
+    pub executor: ExecutorId,
+    /// The way into the journal.
+    pub journal: Journal,
+    /// On SQLite: the lock on the file, held as long as the seat.
+    _lock: Option<Arc<ExecutorLock>>,
+}
+
+impl Store {
+    /// Open a database and bring its schema up to date.
+    ///
+    /// # Errors
+    /// Where the URL is not understood, the database cannot be reached, or its schema is too new.
+    pub async fn open(url: &DatabaseUrl, clock: Clock) -> Result<Store, Error> {
+        let (signals, _) = broadcast::channel(SIGNALS);
+        let db = match url {
+            DatabaseUrl::Sqlite { path, synchronous } => {
+                let place = Place { path: path.clone(), synchronous: *synchronous };
+                let sqlite = Sqlite::open(&place, &clock, &signals)?;
+                sqlite.migrate().await?;
+                Db::Sqlite(sqlite)
+            }
+            #[cfg(feature = "postgres")]
+            DatabaseUrl::Postgres(url) => Db::Postgres(Postgres::open(url, &clock, &signals).await?),
+            #[cfg(not(feature = "postgres"))]
+            DatabaseUrl::Postgres(_) => {
+                let message =
+                    "this binary was built without PostgreSQL: add the feature `postgres` of the crate onward";
+                return Err(Error::new(Code::Invalid, message));
+            }
+        };
+        Ok(Store { db, clock, signals })
+    }
+
+    /// The time that this store lives by.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Whether several executors may share this database, and so watch over each other.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        !matches!(self.db, Db::Sqlite(_))
+    }
+
+    /// What is committed from now on, by this process or another, as far as somebody may wait for it.
+    #[must_use]
+    pub fn signals(&self) -> broadcast::Receiver<Signal> {
+        self.signals.subscribe()
+    }
+
+    /// Tell this process what was committed.
+    pub fn tell(&self, signal: Signal) {
+        // Without a receiver nobody waits.
+        self.signals.send(signal).ok();
+    }
+
+    /// Somebody in this process waits for a change by another one: look often, or be told, for the next minute.
+    pub async fn listen_closely(&self) {
+        match &self.db {
+            Db::Sqlite(sqlite) => sqlite.watch_closely(crate::clock::add(self.clock.now(), Duration::from_secs(2))),
+            #[cfg(feature = "postgres")]
+            Db::Postgres(postgres) => postgres.announce_listening().await,
+        }
+    }
+
+    // Executors.
+
+    /// Take a seat among the executors of this database, under a new id.
+    ///
+    /// # Errors
+    /// On SQLite [`Code::Busy`] while another process has the only seat.
+    pub async fn join(&self, workflows: Vec<String>, before: Option<&Seat>) -> Result<Seat, Error> {
+        let lock = match (&self.db, before) {
+            (_, Some(seat)) => seat._lock.clone(),
+            (Db::Sqlite(sqlite), None) => sqlite.lock_executor()?.map(Arc::new),
+            #[cfg(feature = "postgres")]
+            (Db::Postgres(_), None) => None,
+        };
+        let executor = ExecutorId::new(self.clock.uuid().simple().to_string());
+        let new = NewExecutor { id: executor.clone(), workflows };
+        let now = self.clock.now();
+        let alone = !self.is_shared();
+        self.write(move |tx| {
+            let new = new.clone();
+            Box::pin(async move {
+                if alone {
+                    executors::declare_all_dead(tx).await?;
+                }
+                executors::join(tx, &new, now).await
+            })
+        })
+        .await?;
+        let journal = match &self.db {
+            Db::Sqlite(sqlite) => sqlite.journal(executor.clone()),
+            #[cfg(feature = "postgres")]
+            Db::Postgres(postgres) => postgres.journal(executor.clone()).await?,
+        };
+        Ok(Seat { executor, journal, _lock: lock })
+    }
+
+    /// Say that the executor lives. False: it was declared dead and must join anew.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached; that says nothing about the executor.
+    pub async fn beat(&self, executor: &ExecutorId) -> Result<bool, Error> {
+        let executor = executor.clone();
+        let beat = self.try_write(move |tx| {
+            let executor = executor.clone();
+            Box::pin(async move { executors::beat(tx, &executor).await })
+        });
+        Ok(beat.await?)
+    }
+
+    /// Every executor that has not left.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn executors(&self) -> Result<Vec<ExecutorRow>, Error> {
+        self.read(|tx| Box::pin(executors::list(tx))).await
+    }
+
+    /// Declare an executor dead unless it has beaten since; end its sessions if they hold its fence.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn declare_dead(&self, executor: &ExecutorId, beat: i64) -> Result<bool, Error> {
+        let declare = |executor: ExecutorId| {
+            self.try_write(move |tx| {
+                let executor = executor.clone();
+                Box::pin(async move { executors::declare_dead(tx, &executor, beat).await })
+            })
+        };
+        match declare(executor.clone()).await {
+            Err(fault) if fault.cure == Cure::TryAgain => {
+                let of = executor.clone();
+                self.write(move |tx| {
+                    let of = of.clone();
+                    Box::pin(async move { executors::end_sessions(tx, &of).await })
+                })
+                .await?;
+                Ok(declare(executor.clone()).await?)
+            }
+            declared => Ok(declared?),
+        }
+    }
+
+    /// Release one chunk of runs whose executor is dead or gone. Repeat until nothing was released.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn release_orphans(&self) -> Result<Recovered, Error> {
+        let now = self.clock.now();
+        let recovered = self.write(move |tx| Box::pin(recover::release_orphans(tx, now))).await?;
+        if recovered.total() > 0 {
+            self.tell(Signal::Look);
+        }
+        Ok(recovered)
+    }
+
+    /// Forget dead executors that have no runs any more.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn forget_dead(&self) -> Result<(), Error> {
+        self.write(|tx| Box::pin(executors::forget(tx))).await
+    }
+
+    /// Wake parked runs whose child has ended without anybody having woken them.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn wake_missed(&self) -> Result<u64, Error> {
+        let now = self.clock.now();
+        self.write(move |tx| Box::pin(recover::wake_missed(tx, now))).await
+    }
+
+    /// Leave: whatever the executor still has may be claimed at once.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached; the lease heals it then.
+    pub async fn leave(&self, seat: &Seat) -> Result<(), Error> {
+        seat.journal.close();
+        let (executor, now) = (seat.executor.clone(), self.clock.now());
+        self.write(move |tx| {
+            let executor = executor.clone();
+            Box::pin(async move { executors::leave(tx, &executor, now).await })
+        })
+        .await
+    }
+
+    /// The runs that were taken from an executor and that it has not let go of.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn revoked(&self, executor: &ExecutorId) -> Result<Vec<RunKey>, Error> {
+        let executor = executor.clone();
+        self.read(move |tx| {
+            let executor = executor.clone();
+            Box::pin(async move { executors::revoked(tx, &executor).await })
+        })
+        .await
+    }
+
+    // Claims.
+
+    /// Take waiting runs.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn claim(&self, wanted: Claim) -> Result<Vec<RunKey>, Error> {
+        let now = self.clock.now();
+        let keys = self
+            .try_write(move |tx| {
+                let wanted = wanted.clone();
+                Box::pin(async move { claim::claim(tx, &wanted, now).await })
+            })
+            .await?;
+        if !keys.is_empty() {
+            crate::crash::point("run.claimed");
+        }
+        Ok(keys)
+    }
+
+    /// When the next run of these workflows will be ready.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn next_ready(&self, workflows: Arc<Vec<String>>) -> Result<Option<Timestamp>, Error> {
+        let now = self.clock.now();
+        self.read(move |tx| {
+            let workflows = workflows.clone();
+            Box::pin(async move { claim::next_ready(tx, &workflows, now).await })
+        })
+        .await
+    }
+
+    /// What these runs recorded. A run that cannot be understood comes back as an error of its own.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn load(&self, keys: Vec<RunKey>) -> Result<Vec<(RunKey, Result<History, Error>)>, Error> {
+        let keys = Arc::new(keys);
+        let loaded = self
+            .read(move |tx| {
+                let keys = keys.clone();
+                Box::pin(async move { claim::load(tx, &keys).await })
+            })
+            .await?;
+        Ok(loaded.into_iter().map(|(key, history)| (key, history.map_err(Error::from))).collect())
+    }
+
+    // Runs.
+
+    /// Create a run for whoever may claim it.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached or refuses a value.
+    pub async fn create(&self, run: NewRun) -> Result<Created, Error> {
+        let run = Arc::new(run);
+        let created = self
+            .write(move |tx| {
+                let run = run.clone();
+                Box::pin(async move { runs::create(tx, &run).await })
+            })
+            .await?;
+        self.tell(Signal::Ready);
+        Ok(created)
+    }
+
+    /// The run that has an id.
+    ///
+    /// # Errors
+    /// [`Code::UnknownRun`] if none has.
+    pub async fn find(&self, id: &RunId) -> Result<Existing, Error> {
+        let found = self.read({
+            let id = id.clone();
+            move |tx| {
+                let id = id.clone();
+                Box::pin(async move { runs::find(tx, &id).await })
+            }
+        });
+        found.await?.ok_or_else(|| steer::unknown(id).error)
+    }
+
+    /// All that is known of a run.
+    ///
+    /// # Errors
+    /// [`Code::UnknownRun`] if no run has the id.
+    pub async fn describe(&self, id: &RunId) -> Result<RunRecord, Error> {
+        let now = self.clock.now();
+        let found = self.read({
+            let id = id.clone();
+            move |tx| {
+                let id = id.clone();
+                Box::pin(async move { runs::describe(tx, &id, now).await })
+            }
+        });
+        found.await?.ok_or_else(|| steer::unknown(id).error)
+    }
+
+    /// Every durable call of a run, in the order of positions.
+    ///
+    /// # Errors
+    /// [`Code::UnknownRun`] if no run has the id.
+    pub async fn steps(&self, id: &RunId) -> Result<Vec<StepRecord>, Error> {
+        let found = self.read({
+            let id = id.clone();
+            move |tx| {
+                let id = id.clone();
+                Box::pin(async move { runs::steps(tx, &id).await })
+            }
+        });
+        found.await?.ok_or_else(|| steer::unknown(id).error)
+    }
+
+    /// The children of a run, in the order of their creation.
+    ///
+    /// # Errors
+    /// [`Code::UnknownRun`] if no run has the id.
+    pub async fn children(&self, id: &RunId) -> Result<Vec<RunId>, Error> {
+        self.find(id).await?;
+        let id = id.clone();
+        self.read(move |tx| {
+            let id = id.clone();
+            Box::pin(async move { runs::children(tx, &id).await })
+        })
+        .await
+    }
+
+    /// A page of runs.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn list(&self, filter: Filter) -> Result<Page<RunRecord>, Error> {
+        let now = self.clock.now();
+        self.read(move |tx| {
+            let filter = filter.clone();
+            Box::pin(async move { runs::list(tx, &filter, now).await })
+        })
+        .await
+    }
+
+    /// How a run stands; none if it is gone.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn outcome(&self, key: RunKey) -> Result<Option<Outcome>, Error> {
+        self.read(move |tx| Box::pin(runs::outcome(tx, key))).await
+    }
+
+    /// Which of these runs have ended or are paused.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn ended(&self, keys: Vec<RunKey>) -> Result<Vec<RunKey>, Error> {
+        self.read(move |tx| {
+            let keys = keys.clone();
+            Box::pin(async move { runs::ended(tx, &keys).await })
+        })
+        .await
+    }
+
+    // Steering.
+
+    /// Cancel a run and all that it started. A run that has ended stays as it is.
+    ///
+    /// # Errors
+    /// [`Code::UnknownRun`] if no run has the id.
+    pub async fn cancel(&self, id: &RunId, said: &str) -> Result<Steered, Error> {
+        let (id, said, now) = (id.clone(), Arc::<str>::from(said), self.clock.now());
+        let steered = self
+            .write(move |tx| {
+                let (id, said) = (id.clone(), said.clone());
+                Box::pin(async move { steer::cancel(tx, &id, &said, now).await })
+            })
+            .await?;
+        self.tell_steered(&steered);
+        Ok(steered)
+    }
+
+    /// Cancel the children of cancelled runs once more.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn cancel_children(&self, of: RunKey) -> Result<Steered, Error> {
+        let now = self.clock.now();
+        let steered = self
+            .write(move |tx| {
+                Box::pin(async move {
+                    match runs::outcome(tx, of).await? {
+                        Some(run) if run.status == onward_types::Status::Cancelled => {
+                            steer::cancel_children(tx, &[of], now).await
+                        }
+                        _ => Ok(Steered::default()),
+                    }
+                })
+            })
+            .await?;
+        self.tell_steered(&steered);
+        Ok(steered)
+    }
+
+    /// Cancel runs whose deadline has passed.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn cancel_overdue(&self) -> Result<Steered, Error> {
+        let now = self.clock.now();
+        let steered = self.write(move |tx| Box::pin(steer::cancel_overdue(tx, now, 500))).await?;
+        self.tell_steered(&steered);
+        Ok(steered)
+    }
+
+    /// When the next deadline strikes.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn next_deadline(&self) -> Result<Option<Timestamp>, Error> {
+        self.read(|tx| Box::pin(steer::next_deadline(tx))).await
+    }
+
+    /// Let a paused, cancelled or given-up run go on from its last checkpoint.
+    ///
+    /// # Errors
+    /// [`Code::UnknownRun`], or [`Code::IllegalMove`] for a run that has succeeded or failed.
+    pub async fn resume(&self, id: &RunId) -> Result<Steered, Error> {
+        let (id, now) = (id.clone(), self.clock.now());
+        let steered = self
+            .write(move |tx| {
+                let id = id.clone();
+                Box::pin(async move { steer::resume(tx, &id, now).await })
+            })
+            .await?;
+        self.tell(Signal::Ready);
+        Ok(steered)
+    }
+
+    fn tell_steered(&self, steered: &Steered) {
+        if !steered.owned.is_empty() {
+            self.tell(Signal::Revoked(steered.owned.clone()));
+        }
+        if !steered.runs.is_empty() {
+            self.tell(Signal::Finished(steered.runs.clone()));
+            // Parents among them may have been woken.
+            self.tell(Signal::Ready);
+        }
+    }
+
+    // Transactions.
+
+    /// Write, trying on for [`PATIENCE`] while the database is away or busy.
+    async fn write<T: Send + 'static>(&self, work: impl Transact<T>) -> Result<T, Error> {
+        let work = Arc::new(work);
+        self.patiently(|| self.try_write(shared(work.clone()))).await
+    }
+
+    async fn read<T: Send + 'static>(&self, work: impl Transact<T>) -> Result<T, Error> {
+        let work = Arc::new(work);
+        self.patiently(|| self.try_read(shared(work.clone()))).await
+    }
+
+    async fn patiently<T, F: Future<Output = Result<T, Fault>>>(&self, attempt: impl Fn() -> F) -> Result<T, Error> {
+        let began = std::time::Instant::now();
+        let mut pause = Duration::from_millis(5);
+        loop {
+            match attempt().await {
+                Err(fault) if fault.is_passing() && began.elapsed() < PATIENCE => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_millis(500));
+                }
+                done => return Ok(done?),
+            }
+        }
+    }
+
+    async fn try_write<T: Send + 'static>(&self, work: impl Transact<T>) -> Result<T, Fault> {
+        match &self.db {
+            Db::Sqlite(sqlite) => sqlite.write(work).await,
+            #[cfg(feature = "postgres")]
+            Db::Postgres(postgres) => postgres.write(work).await,
+        }
+    }
+
+    async fn try_read<T: Send + 'static>(&self, work: impl Transact<T>) -> Result<T, Fault> {
+        match &self.db {
+            Db::Sqlite(sqlite) => sqlite.read(work).await,
+            #[cfg(feature = "postgres")]
+            Db::Postgres(postgres) => postgres.read(work).await,
+        }
+    }
+}
+
+/// What is done in a transaction. It may be done more than once, if the database asks for it.
+pub(crate) trait Transact<T>:
+    for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync + 'static
+{
+}
+
+impl<T, F> Transact<T> for F where F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync + 'static {}
+
+fn shared<T: 'static>(work: Arc<impl Transact<T>>) -> impl Transact<T> {
+    move |tx: &mut Tx| work(tx)
+}
