@@ -3,8 +3,9 @@
 //! The body is passed on unread, so a long function costs no more to expand than a short one.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote_spanned};
 use syn::parse::{Parse, ParseStream};
+use syn::spanned::Spanned;
 use syn::visit::Visit;
 use syn::{
     Abi, Attribute, Error, FnArg, GenericArgument, Lifetime, PatType, PathArguments, PathSegment, Result, ReturnType,
@@ -96,7 +97,8 @@ impl Outcome<'_> {
         let whole = self.whole;
         match self.arguments.first() {
             Some(value) => value.to_token_stream(),
-            None => quote!(<#whole as ::onward::__private::Outcome>::Ok),
+            // Located at the type, where the compiler then says that it is no `Result`.
+            None => quote_spanned!(whole.span()=> <#whole as ::onward::__private::Outcome>::Ok),
         }
     }
 
