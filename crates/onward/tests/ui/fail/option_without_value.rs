@@ -1,0 +1,10 @@
+//! An option has a value.
+
+use onward::prelude::*;
+
+#[onward::step(attempts)]
+async fn charge() -> Result<()> {
+    Ok(())
+}
+
+fn main() {}

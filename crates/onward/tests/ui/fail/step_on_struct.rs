@@ -1,0 +1,6 @@
+//! Only a function can be a step.
+
+#[onward::step]
+struct Order;
+
+fn main() {}

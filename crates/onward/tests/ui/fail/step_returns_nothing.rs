@@ -1,0 +1,6 @@
+//! A step can fail.
+
+#[onward::step]
+async fn charge() {}
+
+fn main() {}

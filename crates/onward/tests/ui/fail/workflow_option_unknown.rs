@@ -1,0 +1,10 @@
+//! A workflow has two options.
+
+use onward::prelude::*;
+
+#[onward::workflow(queue = "slow")]
+async fn checkout(_ctx: &Ctx) -> Result<()> {
+    Ok(())
+}
+
+fn main() {}

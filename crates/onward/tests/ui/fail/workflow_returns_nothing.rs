@@ -1,0 +1,8 @@
+//! A workflow can fail.
+
+use onward::prelude::*;
+
+#[onward::workflow]
+async fn checkout(_ctx: &Ctx) {}
+
+fn main() {}
