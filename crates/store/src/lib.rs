@@ -22,7 +22,7 @@ pub use change::{
 pub use clock::{Clock, add};
 pub use driver::sqlite::Synchronous;
 pub use journal::{Entry, Health, Journal, JournalCounts, Origin, is_stranger};
-pub use ops::claim::{Claim, History, Recorded, SUSPECT_AFTER};
+pub use ops::claim::{Claim, History, Recorded, SUSPECT_AFTER, Tried};
 pub use ops::executors::{ExecutorRow, NewExecutor};
 pub use ops::recover::Recovered;
 pub use ops::runs::Outcome;

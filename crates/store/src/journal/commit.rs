@@ -73,6 +73,10 @@ async fn commit_all<W: Writer>(writer: &mut W, shared: &Shared, clock: &Clock, e
     let mut parts = VecDeque::from([entries]);
     while let Some(entries) = parts.pop_front() {
         let pending = Pending::new(shared, entries);
+        if pending.batch.changes == 0 {
+            shared.settle(pending, &Committed::default());
+            continue;
+        }
         let began = Instant::now();
         match commit(writer, shared, clock, &pending.batch).await {
             Ok(committed) => {

@@ -180,6 +180,15 @@ impl Journal {
         }
     }
 
+    /// Wait until everything that was handed over before has been committed or refused.
+    pub async fn flush(&self) {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let origin = Arc::new(Flush(Mutex::new(Some(tell))));
+        self.submit(Entry { run: RunKey(uuid::Uuid::nil()), origin, changes: Vec::new(), upto: 0 });
+        // A sender that was dropped says the same: the journal is closed.
+        told.await.ok();
+    }
+
     /// Wait until the journal was closed because its executor lost its fence.
     pub async fn fenced(&self) {
         loop {
@@ -304,6 +313,34 @@ impl Shared {
             health.failing = None;
         }
     }
+}
+
+/// An entry without changes: all that counts is that its turn came.
+struct Flush(Mutex<Option<tokio::sync::oneshot::Sender<()>>>);
+
+impl Flush {
+    fn done(&self) {
+        if let Some(tell) = lock(&self.0).take() {
+            // Whoever waited may have gone away.
+            tell.send(()).ok();
+        }
+    }
+}
+
+impl Origin for Flush {
+    fn committed(&self, _: u64) {
+        self.done();
+    }
+
+    fn refused(&self) {
+        self.done();
+    }
+
+    fn rejected(&self, _: &Error) {
+        self.done();
+    }
+
+    fn created(&self, _: RunKey, _: Created) {}
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -38,8 +38,17 @@ pub struct History {
     pub checkpoints: Vec<Recorded>,
     /// What it waits for.
     pub waits: Vec<Wait>,
-    /// The highest attempt of each position that was noted.
-    pub attempts: HashMap<u32, u32>,
+    /// What was noted of the attempts at each position.
+    pub attempts: HashMap<u32, Tried>,
+}
+
+/// How often a step was tried before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tried {
+    /// The number of the last attempt that was noted.
+    pub last: u32,
+    /// How many have failed. One that a crash interrupted has not.
+    pub failed: u32,
 }
 
 /// A checkpoint as replay needs it.
@@ -93,7 +102,7 @@ pub(crate) async fn load(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<(RunKey, Re
     let mut checkpoints = by_run(&tx.query(sql!("checkpoints/of_runs"), &params![keys]).await?, recorded)?;
     let mut waits = by_run(&tx.query(sql!("waits/of_runs"), &params![keys]).await?, super::wait)?;
     let rows = tx.query(sql!("checkpoints/attempts_of_runs"), &params![keys]).await?;
-    let mut attempts = by_run(&rows, |row| Ok((row.count("position")?, row.count("attempt")?)))?;
+    let mut attempts = by_run(&rows, |row| Ok((row.count("position")?, Tried { last: row.count("attempt")?, failed: row.count("failed")? })))?;
     let rows = tx.query(sql!("runs/load"), &params![keys]).await?;
     let mut histories = Vec::new();
     for row in rows {

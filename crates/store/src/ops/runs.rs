@@ -237,7 +237,7 @@ fn recorded(row: &Row) -> Result<StepRecord, Fault> {
     let kind: StepKind = row.text("kind")?.parse()?;
     let result = super::result(row)?;
     let child = match (&kind, &result) {
-        (StepKind::Start, Ok(output)) => output.decode::<String>().ok().map(RunId::recorded),
+        (StepKind::Start, Ok(output)) => output.decode::<Started>().ok().map(|it| it.id),
         _ => None,
     };
     Ok(StepRecord {
@@ -252,6 +252,12 @@ fn recorded(row: &Row) -> Result<StepRecord, Fault> {
         completed_at: Some(from_micros(row.int("finished_at")?)),
         attempts: Vec::new(),
     })
+}
+
+/// What the start of a child records.
+#[derive(serde::Deserialize)]
+struct Started {
+    id: RunId,
 }
 
 fn open_step(position: u32, kind: StepKind, name: &str, state: StepState) -> StepRecord {
