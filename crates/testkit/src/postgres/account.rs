@@ -24,7 +24,10 @@ impl Account {
             return Ok(Self::Ours);
         }
         let (user, group) = ["postgres", "nobody"].iter().find_map(|name| ids(name)).ok_or_else(|| {
-            Error::new("PostgreSQL refuses to run as root and there is no account `postgres` or `nobody` to run it: add one with `useradd --system postgres`")
+            Error::new(
+                "PostgreSQL refuses to run as root, and there is no account `postgres` or `nobody` to run it: \
+             add one with `useradd --system postgres`",
+            )
         })?;
         chown(home, Some(user), Some(group)).map_err(Error::io(format!("give {} to user {user}", home.display())))?;
         Ok(Self::Other { user, group })

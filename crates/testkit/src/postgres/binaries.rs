@@ -16,12 +16,13 @@ pub struct Binaries {
 ///
 /// The error says how to install it, and its [`is_missing`](Error::is_missing) is true.
 pub fn find_binaries() -> Result<Binaries> {
-    on_path()
-        .into_iter()
-        .chain(by_pg_config())
-        .chain(in_usual_places())
-        .find_map(Binaries::in_folder)
-        .ok_or_else(|| Error::missing("PostgreSQL is not installed: no `initdb` and `pg_ctl` found. Install it (Debian: apt-get install postgresql, macOS: brew install postgresql) or add the folder of its programs to PATH"))
+    let mut folders = on_path().into_iter().chain(by_pg_config()).chain(in_usual_places());
+    folders.find_map(Binaries::in_folder).ok_or_else(|| {
+        Error::missing(
+            "PostgreSQL is not installed: no `initdb` and `pg_ctl` found. Install it (Debian: apt-get install postgresql, \
+             macOS: brew install postgresql) or add the folder of its programs to PATH",
+        )
+    })
 }
 
 impl Binaries {

@@ -1,0 +1,135 @@
+//! `cargo xtask test`: every test on every database, with one PostgreSQL started for all of them.
+
+use std::env;
+use std::process::{Command, ExitCode, ExitStatus};
+use std::time::Instant;
+
+use onward_testkit::PrivatePostgres;
+
+use crate::arguments::{Database, Selection};
+use crate::{Result, cargo, console, install};
+
+/// Where the tests' databases are made. Set beforehand, it names a server of the caller's, and none is started.
+const SERVER: &str = "ONWARD_TEST_POSTGRES";
+const ONLY: &str = "ONWARD_TEST_ONLY";
+
+pub(crate) fn test(selection: &Selection) -> Result<ExitCode> {
+    let (server, environment) = match (selection.only, env::var(SERVER)) {
+        (Some(Database::Sqlite), _) => (None, vec![(ONLY, "sqlite".to_owned())]),
+        (_, Ok(theirs)) => {
+            console::say(&format!("PostgreSQL is the server that {SERVER} names"));
+            (None, vec![(SERVER, theirs)])
+        }
+        _ => {
+            let server = start_postgres()?;
+            let url = server.url("postgres");
+            (Some(server), vec![(SERVER, url)])
+        }
+    };
+    let mut outcomes = Vec::new();
+    for (name, mut command) in steps(selection, has_nextest()) {
+        console::say(&name);
+        let status = command.envs(environment.clone()).status();
+        outcomes.push((name, status.map_err(|error| format!("cannot run cargo: {error}"))?));
+    }
+    // Kept until here: the server stops when this is dropped, on the ways out above as well.
+    drop(server);
+    Ok(verdict(&outcomes))
+}
+
+fn start_postgres() -> Result<PrivatePostgres> {
+    install::postgres()?;
+    let begin = Instant::now();
+    let server = PrivatePostgres::start()?;
+    let programs = server.binaries().folder().display();
+    console::say(&format!("private PostgreSQL at {} ({programs}, {:.1?})", server.address(), begin.elapsed()));
+    Ok(server)
+}
+
+/// What to run. All of it is run, for one broken part says nothing about the others. The tests in the docs come first,
+/// so that the summary of the many is the last thing on the screen.
+fn steps(selection: &Selection, nextest: bool) -> Vec<(String, Command)> {
+    let mut steps = Vec::new();
+    if selection.arguments.is_empty() {
+        let mut docs = cargo();
+        docs.args(["test", "--workspace", "--doc", "--quiet"]);
+        steps.push(("tests in the docs".to_owned(), docs));
+    }
+    let mut tests = cargo();
+    tests.args(if nextest { ["nextest", "run"].as_slice() } else { &["test", "--tests"] });
+    tests.arg("--no-fail-fast").args(runner_arguments(selection));
+    steps.push((format!("tests{}", selection.only.map(left_out).unwrap_or_default()), tests));
+    steps
+}
+
+/// The caller's arguments, and a filter that both runners report as what it is: tests that were not run.
+fn runner_arguments(selection: &Selection) -> Vec<String> {
+    let theirs = &selection.arguments;
+    let names_packages = theirs.iter().any(|word| word.starts_with("-p") || word.starts_with("--package"));
+    let mut arguments: Vec<String> = Vec::new();
+    arguments.extend((!names_packages).then(|| "--workspace".to_owned()));
+    arguments.extend_from_slice(theirs);
+    if let Some(only) = selection.only {
+        arguments.extend((!theirs.iter().any(|word| word == "--")).then(|| "--".to_owned()));
+        arguments.extend(["--skip".to_owned(), skipped_name(only).to_owned()]);
+    }
+    arguments
+}
+
+/// `#[on_every_database]` ends the names of its tests so.
+fn skipped_name(only: Database) -> &'static str {
+    match only {
+        Database::Sqlite => "::postgres",
+        Database::Postgres => "::sqlite",
+    }
+}
+
+fn left_out(only: Database) -> String {
+    format!(", leaving out those named {}", skipped_name(only))
+}
+
+fn has_nextest() -> bool {
+    cargo().args(["nextest", "--version"]).output().is_ok_and(|output| output.status.success())
+}
+
+/// The code of the first part that failed. A part that a signal ended has none, and counts as 1.
+fn verdict(outcomes: &[(String, ExitStatus)]) -> ExitCode {
+    let failures: Vec<_> = outcomes.iter().filter(|(_, status)| !status.success()).collect();
+    for (name, status) in &failures {
+        console::red(&format!("{name}: failed ({status})"));
+    }
+    match failures.first() {
+        None => {
+            console::green("all tests passed");
+            ExitCode::SUCCESS
+        }
+        Some((_, status)) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(only: Option<Database>, theirs: &[&str]) -> String {
+        let arguments = theirs.iter().map(|word| word.to_string()).collect();
+        runner_arguments(&Selection { only, arguments }).join(" ")
+    }
+
+    #[test]
+    fn everything_is_run_when_nothing_is_asked_for() {
+        assert_eq!(arguments(None, &[]), "--workspace");
+    }
+
+    #[test]
+    fn one_database_is_a_filter_by_name() {
+        assert_eq!(arguments(Some(Database::Sqlite), &[]), "--workspace -- --skip ::postgres");
+        assert_eq!(arguments(Some(Database::Postgres), &["-p", "x"]), "-p x -- --skip ::sqlite");
+    }
+
+    #[test]
+    fn the_filter_joins_the_callers_own() {
+        let asked = arguments(Some(Database::Sqlite), &["claim", "--", "--nocapture"]);
+        assert_eq!(asked, "--workspace claim -- --nocapture --skip ::postgres");
+    }
+}
