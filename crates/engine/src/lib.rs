@@ -1,1 +1,49 @@
 //! Executes Onward runs: context, durable calls, replay, handles, client and background tasks.
+//!
+//! Start reading at `context.rs`, then `calls/step.rs`, then `run/state.rs`, where replay is decided.
+
+mod calls;
+mod cancelled;
+mod client;
+mod context;
+mod executor;
+mod onward;
+mod run;
+mod scope;
+mod states;
+mod tasks;
+mod workflow;
+
+use onward_types::Json;
+use serde::Serialize;
+
+pub use crate::calls::all::{All, Settled};
+pub use crate::calls::branch::Branch;
+pub use crate::calls::call::Call;
+pub use crate::calls::child::{Child, ChildResult, ChildRun, StartChild};
+pub use crate::calls::select::{DurableCall, Either, Either3, Either4, Race, Select};
+pub use crate::calls::step::{Failure, Step};
+pub use crate::cancelled::Cancelled;
+pub use crate::client::Client;
+pub use crate::client::handle::WorkflowHandle;
+pub use crate::client::start::Start;
+pub use crate::context::Ctx;
+pub use crate::onward::{Builder, Onward};
+pub use crate::workflow::{BoxFuture, Data, Registry, Workflow, Workflows};
+pub use onward_store::{Clock, ExecutorRow, Health, JournalCounts};
+pub use onward_types::{
+    Attempt, BoxError, Code, Error, Filter, Identity, Page, Result, ResultExt, RunId, RunKey, RunRecord, Status,
+    StepKind, StepRecord, StepState, Timestamp,
+};
+
+/// Encode what is to be recorded, and refuse what no database would take.
+pub(crate) fn encode<T: Serialize + ?Sized>(what: &str, value: &T) -> Result<Json, Error> {
+    let json = Json::encode(value)?;
+    onward_store::check_payload(what, &json)?;
+    Ok(json)
+}
+
+/// A random number. Where the machine has no randomness left to give there is nothing sensible to go on with.
+pub(crate) fn random() -> u64 {
+    getrandom::u64().expect("the operating system gives random numbers")
+}

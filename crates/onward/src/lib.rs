@@ -1,1 +1,85 @@
-//! Durable workflows that survive any crash, on SQLite and PostgreSQL.
+//! Durable workflows in ordinary async Rust: they survive any crash.
+//!
+//! This is the crate to add. It brings the engine, the macros and everything that the guide speaks of.
+
+pub use onward_engine::*;
+/// Make an `async fn` a step: call it with the context in front, and its result is recorded once.
+pub use onward_macros::step;
+/// Make an `async fn` a workflow: start it by its name as a type.
+pub use onward_macros::workflow;
+
+/// What most files need: `use onward::prelude::*;`.
+pub mod prelude {
+    pub use onward_engine::{
+        BoxError, Client, Ctx, Data, Either, Either3, Error, Onward, Result, ResultExt, Status, Timestamp, Workflow,
+        WorkflowHandle,
+    };
+
+    pub use crate::{days, hours, millis, mins, secs};
+}
+
+use std::time::Duration;
+
+/// So many days of 24 hours.
+#[must_use]
+pub const fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 86_400)
+}
+
+/// So many hours.
+#[must_use]
+pub const fn hours(hours: u64) -> Duration {
+    Duration::from_secs(hours * 3_600)
+}
+
+/// So many minutes.
+#[must_use]
+pub const fn mins(minutes: u64) -> Duration {
+    Duration::from_secs(minutes * 60)
+}
+
+/// So many seconds.
+#[must_use]
+pub const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// So many milliseconds.
+#[must_use]
+pub const fn millis(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// What the macros expand to. Not for people.
+#[doc(hidden)]
+pub mod __private {
+    use std::future::Future;
+
+    use onward_engine::{BoxError, BoxFuture, Result};
+
+    /// A workflow under way.
+    pub type Running<T> = BoxFuture<'static, Result<T>>;
+
+    /// The result of a workflow or a step, whatever alias spells it.
+    #[diagnostic::on_unimplemented(message = "`{Self}` is not a `Result`", label = "return a `Result`")]
+    pub trait Outcome {
+        /// What it gives when all went well.
+        type Ok;
+    }
+
+    impl<T, E> Outcome for Result<T, E> {
+        type Ok = T;
+    }
+
+    /// Box a workflow's future, and its error.
+    pub fn run<T: 'static, E: Into<BoxError> + 'static>(
+        body: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Running<T> {
+        Box::pin(async move { body.await.map_err(Into::into) })
+    }
+
+    /// Give a step's body the error that every step has.
+    pub async fn boxed<T, E: Into<BoxError>>(body: impl Future<Output = Result<T, E>>) -> Result<T> {
+        body.await.map_err(Into::into)
+    }
+}

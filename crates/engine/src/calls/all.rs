@@ -1,0 +1,126 @@
+//! `ctx.all`: many calls at once, with a limit on how many are under way.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_util::stream::{FuturesUnordered, Stream};
+
+/// Many calls at once, their results in the order of the calls. Made by [`Ctx::all`](crate::Ctx::all).
+///
+/// The first error ends it: calls under way are dropped and those not begun never begin. With
+/// [`settled`](All::settled) every call is brought to its end instead.
+#[must_use = "a durable call does nothing until it is awaited"]
+pub struct All<C, T, E> {
+    many: Many<C, T, E>,
+}
+
+/// Many calls at once, each brought to its end. Made by [`All::settled`].
+#[must_use = "a durable call does nothing until it is awaited"]
+pub struct Settled<C, T, E> {
+    many: Many<C, T, E>,
+}
+
+struct Many<C, T, E> {
+    waiting: VecDeque<(usize, C)>,
+    running: FuturesUnordered<Numbered<C>>,
+    done: Vec<Option<Result<T, E>>>,
+    limit: usize,
+    /// Results are handed out, never kept by reference.
+    results: PhantomData<fn() -> Result<T, E>>,
+}
+
+struct Numbered<C>(usize, C);
+
+impl<C: Future + Unpin> Future for Numbered<C> {
+    type Output = (usize, C::Output);
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let number = self.0;
+        Pin::new(&mut self.1).poll(cx).map(|output| (number, output))
+    }
+}
+
+impl<C, T, E> All<C, T, E>
+where
+    C: Future<Output = Result<T, E>> + Unpin,
+{
+    pub(crate) fn new(calls: impl IntoIterator<Item = C>) -> All<C, T, E> {
+        let waiting: VecDeque<(usize, C)> = calls.into_iter().enumerate().collect();
+        let done = waiting.iter().map(|_| None).collect();
+        let running = FuturesUnordered::new();
+        All { many: Many { waiting, running, done, limit: usize::MAX, results: PhantomData } }
+    }
+
+    /// At most `limit` calls under way at once; 0 counts as 1.
+    pub fn limit(mut self, limit: usize) -> All<C, T, E> {
+        self.many.limit = limit.max(1);
+        self
+    }
+
+    /// Bring every call to its end, whatever the others do, and give back each result.
+    pub fn settled(self) -> Settled<C, T, E> {
+        Settled { many: self.many }
+    }
+}
+
+impl<C, T, E> Many<C, T, E>
+where
+    C: Future<Output = Result<T, E>> + Unpin,
+{
+    /// Poll until all are done, or until one has failed if `at_first_error`.
+    fn poll(&mut self, cx: &mut Context<'_>, at_first_error: bool) -> Poll<Result<(), E>> {
+        loop {
+            while self.running.len() < self.limit {
+                let Some((number, call)) = self.waiting.pop_front() else { break };
+                self.running.push(Numbered(number, call));
+            }
+            match Pin::new(&mut self.running).poll_next(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) => return Poll::Ready(Ok(())),
+                Poll::Ready(Some((_, Err(error)))) if at_first_error => return Poll::Ready(Err(error)),
+                Poll::Ready(Some((number, result))) => self.done[number] = Some(result),
+            }
+        }
+    }
+
+    fn take(&mut self) -> impl Iterator<Item = Result<T, E>> {
+        std::mem::take(&mut self.done).into_iter().map(|result| result.expect("every call has resolved"))
+    }
+}
+
+impl<C, T, E> Unpin for All<C, T, E> {}
+impl<C, T, E> Unpin for Settled<C, T, E> {}
+
+impl<C, T, E> Future for All<C, T, E>
+where
+    C: Future<Output = Result<T, E>> + Unpin,
+{
+    type Output = Result<Vec<T>, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.many.poll(cx, true) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => {
+                // Dropping them closes their waits in the same commit as the error.
+                self.many.running.clear();
+                self.many.waiting.clear();
+                Poll::Ready(Err(error))
+            }
+            Poll::Ready(Ok(())) => Poll::Ready(self.many.take().collect()),
+        }
+    }
+}
+
+impl<C, T, E> Future for Settled<C, T, E>
+where
+    C: Future<Output = Result<T, E>> + Unpin,
+{
+    type Output = Vec<Result<T, E>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.many.poll(cx, false).map(|_| self.many.take().collect())
+    }
+}

@@ -1,0 +1,56 @@
+//! The calls that are known by what they give: a sleep, a time, a number. One type for all of them.
+
+use std::marker::PhantomData;
+use std::task::{Context, Poll};
+
+use onward_types::StepKind;
+
+use super::chance::Chance;
+use super::durable_call;
+use super::patch::Patch;
+use super::sleep::Sleep;
+use crate::context::Ctx;
+use crate::run::state::Outcome;
+
+/// A durable call. Made by the methods of [`Ctx`].
+#[must_use = "a durable call does nothing until it is awaited"]
+pub struct Call<'a, T = ()> {
+    kind: CallKind,
+    output: PhantomData<(&'a Ctx, fn() -> T)>,
+}
+
+enum CallKind {
+    Sleep(Sleep),
+    Chance(Chance),
+    Patch(Patch),
+}
+
+impl<T> Unpin for Call<'_, T> {}
+
+impl<T: crate::Data> Call<'_, T> {
+    fn of(kind: CallKind) -> Self {
+        Call { kind, output: PhantomData }
+    }
+
+    pub(crate) fn sleep(sleep: Sleep) -> Self {
+        Call::of(CallKind::Sleep(sleep))
+    }
+
+    pub(crate) fn chance(ctx: &Ctx, kind: StepKind) -> Self {
+        Call::of(CallKind::Chance(Chance::new(ctx, kind)))
+    }
+
+    pub(crate) fn patch(ctx: &Ctx, name: &str) -> Self {
+        Call::of(CallKind::Patch(Patch::new(ctx, name)))
+    }
+
+    fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        match &mut self.kind {
+            CallKind::Sleep(sleep) => sleep.poll(cx),
+            CallKind::Chance(chance) => chance.poll(cx),
+            CallKind::Patch(patch) => patch.poll(),
+        }
+    }
+}
+
+durable_call!(Call<'_, T> => poll_call);

@@ -1,0 +1,29 @@
+//! `ctx.now`, `ctx.random` and `ctx.uuid`: what would differ on every replay, recorded once.
+
+use std::task::{Context, Poll};
+
+use onward_types::{Json, StepKind};
+
+use super::Drive;
+use crate::context::Ctx;
+use crate::run::state::Outcome;
+
+pub(crate) struct Chance(Drive);
+
+impl Chance {
+    pub(crate) fn new(ctx: &Ctx, kind: StepKind) -> Chance {
+        Chance(Drive::new(ctx, kind, kind.as_str()))
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        self.0.poll_immediate(cx, |drive| {
+            let clock = drive.core.clock();
+            let text = match drive.kind {
+                StepKind::Now => serde_json::to_string(&clock.now()),
+                StepKind::Random => serde_json::to_string(&crate::random()),
+                _ => serde_json::to_string(&clock.uuid()),
+            };
+            Json::from(text.expect("a time, a number and a UUID are JSON"))
+        })
+    }
+}

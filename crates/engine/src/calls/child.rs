@@ -1,0 +1,377 @@
+//! `ctx.run` and `ctx.start`: children with ids of their own, tied to their parent.
+//!
+//! The creation of a child is a change of its parent: it travels in the same commit as the checkpoint before it, and the
+//! child is executed only after that commit. Its id is the parent's and the position, so a replay finds the same child.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use onward_store::{Change, Created, NewRun, WaitKind, add};
+use onward_types::{Code, Error, Json, RunId, RunKey, Status, StepKind, WaitFor};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use super::{Drive, durable_call};
+use crate::Data;
+use crate::client::start::input_hash;
+use crate::context::Ctx;
+use crate::executor::hub::result_of;
+use crate::run::core::RunCore;
+use crate::run::state::{Idle, Outcome};
+use crate::workflow::{BoxFuture, Workflow};
+
+/// A child that is started and awaited. Made by [`Ctx::run`].
+///
+/// Dropping it, as the loser of a race, ends the wait; the child goes on.
+#[must_use = "a durable call does nothing until it is awaited"]
+pub struct Child<'a, T> {
+    call: ChildCall,
+    output: PhantomData<(&'a Ctx, fn() -> T)>,
+}
+
+/// A child that is started. Made by [`Ctx::start`]; awaits to a [`ChildRun`].
+#[must_use = "a durable call does nothing until it is awaited"]
+pub struct StartChild<'a, T> {
+    call: StartCall,
+    output: PhantomData<(&'a Ctx, fn() -> T)>,
+}
+
+/// A child that was started: ask it for its result, now or later.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct ChildRun<T> {
+    id: RunId,
+    key: RunKey,
+    #[serde(skip)]
+    output: PhantomData<fn() -> T>,
+}
+
+/// The result of a child. Made by [`ChildRun::result`].
+#[must_use = "a durable call does nothing until it is awaited"]
+pub struct ChildResult<'a, T> {
+    drive: Drive,
+    id: RunId,
+    key: RunKey,
+    waiting: Option<BoxFuture<'static, Outcome>>,
+    output: PhantomData<(&'a Ctx, fn() -> T)>,
+}
+
+/// What a child is to be.
+struct Plan {
+    workflow: &'static str,
+    version: &'static str,
+    input: Result<Json, Error>,
+    id: Option<String>,
+    timeout: Option<Duration>,
+    /// Runs the child on the spot, where nothing is recorded.
+    detached: fn(&RunCore, &Json) -> BoxFuture<'static, Outcome>,
+}
+
+impl Plan {
+    fn new<W: Workflow>(input: &W::Input) -> Plan {
+        let detached = |core: &RunCore, input: &Json| -> BoxFuture<'static, Outcome> {
+            let ctx = Ctx::detached_like(core);
+            let input = input.clone();
+            Box::pin(async move {
+                let output = W::run(ctx, input.decode()?).await.map_err(Error::from_box)?;
+                Json::encode(&output)
+            })
+        };
+        let input = crate::encode("input", input);
+        Plan { workflow: W::NAME, version: W::VERSION, input, id: None, timeout: None, detached }
+    }
+
+    /// The run that the plan makes, as a child of this call's run.
+    fn run(&self, drive: &Drive) -> Result<NewRun, Error> {
+        let core = &drive.core;
+        let executor = core.executor().ok_or_else(|| Error::new(Code::Invalid, "no executor"))?;
+        let input = self.input.clone()?;
+        let id = match &self.id {
+            Some(id) => RunId::new(id)?,
+            None => RunId::of_child(&core.id, core.key, drive.position),
+        };
+        let now = core.clock().now();
+        let own = self.timeout.map(|timeout| add(now, timeout));
+        let key = RunKey(core.clock().uuid());
+        Ok(NewRun {
+            key,
+            id,
+            workflow: self.workflow.to_owned(),
+            version: self.version.to_owned(),
+            executor: Some(executor.seat().executor.clone()),
+            status: Status::Running,
+            ready_at: None,
+            created_at: now,
+            timeout: self.timeout,
+            // A child never outlives its parent's deadline.
+            deadline: own.into_iter().chain(core.deadline).min(),
+            recoveries_max: crate::client::start::RECOVERIES_MAX,
+            parent: Some((core.key, drive.position)),
+            input_hash: input_hash(self.workflow, &input),
+            input,
+            identity: None,
+            attributes: None,
+        })
+    }
+}
+
+/// Make the creation of a child a change of its parent.
+fn create(drive: &Drive, run: NewRun) {
+    let core = &drive.core;
+    let Some(executor) = core.executor() else { return };
+    core.expect_child(RunCore::fresh(&run, executor.home(), None), drive.position);
+    core.state().push(Change::Create(Box::new(run)));
+}
+
+/// Halt the run if this executor cannot execute the child: whatever it recorded instead would stay for ever.
+fn check_registered(drive: &Drive, plan: &Plan) -> bool {
+    let Some(executor) = drive.core.executor() else { return true };
+    let known = executor.registry.get(plan.workflow, plan.version).is_some();
+    if !known {
+        drive.core.state().halt(executor.not_registered(plan.workflow, plan.version));
+    }
+    known
+}
+
+/// The creation of a child whose id somebody chose: it may be taken, so the answer is awaited.
+enum Creation {
+    New,
+    Asked(oneshot::Receiver<Created>, Box<NewRun>),
+}
+
+impl Creation {
+    fn poll(&mut self, cx: &mut Context<'_>, drive: &Drive, plan: &Plan) -> Poll<Result<(RunId, RunKey), Error>> {
+        if let Creation::New = self {
+            let run = match plan.run(drive) {
+                Ok(run) => run,
+                Err(error) => return Poll::Ready(Err(error)),
+            };
+            if plan.id.is_none() {
+                let child = (run.id.clone(), run.key);
+                create(drive, run);
+                return Poll::Ready(Ok(child));
+            }
+            let asked = drive.core.ask_created(run.key);
+            *self = Creation::Asked(asked, Box::new(run.clone()));
+            create(drive, run);
+        }
+        let Creation::Asked(asked, run) = self else { return Poll::Pending };
+        match Pin::new(asked).poll(cx) {
+            Poll::Ready(Ok(Created::New)) => Poll::Ready(Ok((run.id.clone(), run.key))),
+            Poll::Ready(Ok(Created::Existing(existing))) => {
+                Poll::Ready(crate::client::start::same_run(run, &existing).map(|()| (existing.id, existing.key)))
+            }
+            // The answer got lost with the run's right to write: nothing is to be decided here any more.
+            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+struct ChildCall {
+    drive: Drive,
+    plan: Plan,
+    creation: Creation,
+    waiting: Option<BoxFuture<'static, Outcome>>,
+}
+
+impl ChildCall {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let ChildCall { drive, plan, creation, waiting } = self;
+        drive.poll(cx, |drive, cx| {
+            if waiting.is_none() {
+                *waiting = Some(match begin(cx, drive, plan, creation) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Ready(Ok(waiting)) => waiting,
+                });
+            }
+            waiting.as_mut().map_or(Poll::Pending, |waiting| waiting.as_mut().poll(cx))
+        })
+    }
+}
+
+/// Find the child that was created before, or create it; then wait for it.
+fn begin(
+    cx: &mut Context<'_>,
+    drive: &Drive,
+    plan: &Plan,
+    creation: &mut Creation,
+) -> Poll<Result<BoxFuture<'static, Outcome>, Error>> {
+    let core = &drive.core;
+    if core.is_detached() {
+        return Poll::Ready(plan.input.clone().map(|input| (plan.detached)(core, &input)));
+    }
+    let recorded = core.state().take_wait(drive.position);
+    if let Some(WaitFor::Child { key, .. }) = recorded {
+        return Poll::Ready(Ok(wait_for(drive, key)));
+    }
+    if !check_registered(drive, plan) {
+        return Poll::Pending;
+    }
+    match creation.poll(cx, drive, plan) {
+        Poll::Pending => Poll::Pending,
+        Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+        Poll::Ready(Ok((_, key))) => {
+            let now = core.clock().now();
+            core.state().open_wait(drive.position, &drive.name, WaitKind::Child(key), now);
+            Poll::Ready(Ok(wait_for(drive, key)))
+        }
+    }
+}
+
+/// Wait for the end of a run, and keep its result as our own: the child may be deleted before its parent is replayed.
+fn wait_for(drive: &Drive, key: RunKey) -> BoxFuture<'static, Outcome> {
+    drive.core.state().set_idle(drive.position, Idle::Until(None));
+    let Some(executor) = drive.core.executor().cloned() else { return Box::pin(std::future::pending()) };
+    let made = drive.core.state().made();
+    let core = Arc::downgrade(&drive.core);
+    Box::pin(async move {
+        // Until its creation is committed nobody knows the child.
+        let durable = std::future::poll_fn(|cx| match core.upgrade() {
+            Some(core) if core.is_durable(made, cx.waker()) => Poll::Ready(()),
+            _ => Poll::Pending,
+        });
+        durable.await;
+        loop {
+            match executor.hub.wait(key, Some(&executor.residents), false).await {
+                Ok(outcome) => return result_of(&outcome),
+                Err(error) if error.is_unknown_run() => return Err(error),
+                // The database is away; that is no result of the child.
+                Err(_) => executor.store.clock().sleep(Duration::from_millis(500)).await,
+            }
+        }
+    })
+}
+
+struct StartCall {
+    drive: Drive,
+    plan: Plan,
+    creation: Creation,
+}
+
+impl StartCall {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let StartCall { drive, plan, creation } = self;
+        drive.poll(cx, |drive, cx| {
+            if drive.core.is_detached() {
+                let message = "a detached context cannot start children: use `ctx.run`, or open a store in memory";
+                return Poll::Ready(Err(Error::new(Code::Invalid, message)));
+            }
+            if !check_registered(drive, plan) {
+                return Poll::Pending;
+            }
+            creation.poll(cx, drive, plan).map(|child| {
+                let (id, key) = child?;
+                Json::encode(&ChildRun::<()> { id, key, output: PhantomData })
+            })
+        })
+    }
+}
+
+macro_rules! planned {
+    ($call:ident) => {
+        impl<T: Data> $call<'_, T> {
+            /// Give the child an id of your own. If a run of that id is there already, it has to be of the same workflow
+            /// with the same input, and is taken for the child; otherwise the call fails with a conflict.
+            pub fn id(mut self, id: impl Into<String>) -> Self {
+                self.call.plan.id = Some(id.into());
+                self
+            }
+
+            /// Cancel the child if it has not ended after this long.
+            pub fn timeout(mut self, timeout: Duration) -> Self {
+                self.call.plan.timeout = Some(timeout);
+                self
+            }
+
+            fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+                self.call.poll(cx)
+            }
+        }
+
+        impl<T> Unpin for $call<'_, T> {}
+    };
+}
+
+planned!(Child);
+planned!(StartChild);
+durable_call!(Child<'_, T> => poll_call);
+
+impl<'a, T: Data> Child<'a, T> {
+    pub(crate) fn new<W: Workflow<Output = T>>(ctx: &'a Ctx, input: &W::Input) -> Child<'a, T> {
+        let drive = Drive::new(ctx, StepKind::Child, W::NAME);
+        let call = ChildCall { drive, plan: Plan::new::<W>(input), creation: Creation::New, waiting: None };
+        Child { call, output: PhantomData }
+    }
+}
+
+impl<'a, T: Data> StartChild<'a, T> {
+    pub(crate) fn new<W: Workflow<Output = T>>(ctx: &'a Ctx, input: &W::Input) -> StartChild<'a, T> {
+        let drive = Drive::new(ctx, StepKind::Start, W::NAME);
+        StartChild {
+            call: StartCall { drive, plan: Plan::new::<W>(input), creation: Creation::New },
+            output: PhantomData,
+        }
+    }
+}
+
+impl<T: Data> Future for StartChild<'_, T> {
+    type Output = Result<ChildRun<T>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_call(cx).map(|outcome| outcome?.decode())
+    }
+}
+
+impl<T: Data> super::select::DurableCall for StartChild<'_, T> {
+    type Output = ChildRun<T>;
+}
+
+impl<T: Data> ChildRun<T> {
+    /// The child's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    /// Wait for the child's result.
+    pub fn result<'a>(&self, ctx: &'a Ctx) -> ChildResult<'a, T> {
+        let drive = Drive::new(ctx, StepKind::Child, self.id.as_str());
+        ChildResult { drive, id: self.id.clone(), key: self.key, waiting: None, output: PhantomData }
+    }
+}
+
+impl<T> std::fmt::Debug for ChildRun<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChildRun").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl<T> Unpin for ChildResult<'_, T> {}
+
+impl<T: Data> ChildResult<'_, T> {
+    fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let ChildResult { drive, id, key, waiting, .. } = self;
+        drive.poll(cx, |drive, cx| {
+            let core = &drive.core;
+            if core.is_detached() {
+                return Poll::Ready(Err(Error::new(Code::Invalid, format!("child {id:?} was started elsewhere"))));
+            }
+            let waiting = waiting.get_or_insert_with(|| {
+                let recorded = core.state().take_wait(drive.position);
+                if recorded.is_none() {
+                    let now = core.clock().now();
+                    core.state().open_wait(drive.position, &drive.name, WaitKind::Child(*key), now);
+                }
+                wait_for(drive, *key)
+            });
+            waiting.as_mut().poll(cx)
+        })
+    }
+}
+
+durable_call!(ChildResult<'_, T> => poll_call);

@@ -1,0 +1,189 @@
+//! The durable calls. Each file is one of them; this one is what they have in common.
+//!
+//! A call takes its position when it is built and begins when it is first polled. What is recorded comes back; what is
+//! not is done, completed, and delivered in its turn.
+
+pub(crate) mod all;
+pub(crate) mod branch;
+pub(crate) mod call;
+pub(crate) mod chance;
+pub(crate) mod child;
+pub(crate) mod patch;
+pub(crate) mod select;
+pub(crate) mod sleep;
+pub(crate) mod step;
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use onward_types::{Code, Error, Json, StepKind};
+
+use crate::context::Ctx;
+use crate::run::core::RunCore;
+use crate::run::state::{Look, Outcome};
+use crate::scope;
+
+/// What every durable call is made of.
+pub(crate) struct Drive {
+    pub(crate) core: Arc<RunCore>,
+    pub(crate) position: u32,
+    pub(crate) kind: StepKind,
+    pub(crate) name: Arc<str>,
+    stage: Stage,
+}
+
+#[derive(PartialEq)]
+enum Stage {
+    /// It was made where it must not be, or with what it must not have.
+    Refused(Option<Box<Refusal>>),
+    Built,
+    Polled,
+    Done,
+}
+
+struct Refusal(Error);
+
+impl PartialEq for Refusal {
+    fn eq(&self, _: &Refusal) -> bool {
+        false
+    }
+}
+
+impl Drive {
+    pub(crate) fn new(ctx: &Ctx, kind: StepKind, name: impl AsRef<str>) -> Drive {
+        let core = ctx.core.clone();
+        let name = ctx.scoped(name.as_ref());
+        let refused = nested(kind, &name).or_else(|| onward_types::check_name("name of a call", &name).err());
+        if let Some(error) = refused {
+            return Drive { core, position: u32::MAX, kind, name, stage: refuse(error) };
+        }
+        let position = core.state().take_position();
+        Drive { core, position, kind, name, stage: Stage::Built }
+    }
+
+    /// Resolve to an error instead, without a trace in the run.
+    pub(crate) fn refuse(&mut self, error: Error) {
+        self.stage = refuse(error);
+    }
+
+    /// Poll the call: what is recorded, or what `live` makes of it.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        live: impl FnOnce(&Drive, &mut Context<'_>) -> Poll<Outcome>,
+    ) -> Poll<Outcome> {
+        if let Some(refused) = self.before() {
+            return Poll::Ready(Err(refused));
+        }
+        if self.core.is_detached() {
+            let polled = live(self, cx);
+            if polled.is_ready() {
+                self.stage = Stage::Done;
+            }
+            return polled;
+        }
+        let now = self.core.clock().now();
+        let look = self.core.state().look(self.position, self.kind, &self.name, cx.waker(), now);
+        match look {
+            Look::Done(outcome) => self.done(outcome),
+            Look::Wait => Poll::Pending,
+            Look::Live => {
+                if let Poll::Ready(outcome) = live(self, cx) {
+                    let now = self.core.clock().now();
+                    self.core.state().complete(self.position, outcome, now);
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Poll a call that needs no work: its value is made and recorded on the spot.
+    pub(crate) fn poll_immediate(&mut self, cx: &mut Context<'_>, value: impl FnOnce(&Drive) -> Json) -> Poll<Outcome> {
+        if let Some(refused) = self.before() {
+            return Poll::Ready(Err(refused));
+        }
+        if self.core.is_detached() {
+            self.stage = Stage::Done;
+            return Poll::Ready(Ok(value(self)));
+        }
+        let now = self.core.clock().now();
+        let (core, this) = (self.core.clone(), &*self);
+        let look = core.state().immediate(this.position, this.kind, &this.name, cx.waker(), now, || value(this));
+        match look {
+            Look::Done(outcome) => self.done(outcome),
+            Look::Wait | Look::Live => Poll::Pending,
+        }
+    }
+
+    fn done(&mut self, outcome: Outcome) -> Poll<Outcome> {
+        self.stage = Stage::Done;
+        Poll::Ready(outcome)
+    }
+
+    /// What has to hold before anything else.
+    fn before(&mut self) -> Option<Error> {
+        assert!(self.stage != Stage::Done, "a durable call was polled after it had resolved");
+        if let Stage::Refused(refused) = &mut self.stage {
+            let error = refused.take().map_or_else(|| Error::new(Code::Invalid, "the call was refused"), |it| it.0);
+            self.stage = Stage::Done;
+            return Some(error);
+        }
+        if !self.core.is_detached() && !scope::is_run(self.core.address()) {
+            self.stage = Stage::Done;
+            let Drive { kind, name, .. } = self;
+            let message = format!(
+                "{kind} `{name}` was polled outside the task of its run, where its place in the run's order is a matter of \
+                 chance: await it in the workflow, or use `ctx.all`, `join!` or `ctx.start` instead of spawning a task"
+            );
+            return Some(Error::new(Code::OutsideRun, message));
+        }
+        self.stage = Stage::Polled;
+        None
+    }
+}
+
+impl Drop for Drive {
+    fn drop(&mut self) {
+        if self.stage == Stage::Polled && !self.core.is_detached() {
+            self.core.state().dropped(self.position);
+        }
+    }
+}
+
+fn refuse(error: Error) -> Stage {
+    Stage::Refused(Some(Box::new(Refusal(error))))
+}
+
+fn nested(kind: StepKind, name: &str) -> Option<Error> {
+    let outer = scope::step()?.name;
+    let message = format!(
+        "{kind} `{name}` was called inside the step `{outer}`: a step is one unit of work, so make durable calls beside it, \
+         not in it"
+    );
+    Some(Error::new(Code::Nested, message))
+}
+
+/// Implements `Future` for a call whose outcome is decoded to `T`.
+macro_rules! durable_call {
+    ($call:ident < $lifetime:lifetime, $t:ident > => $poll:ident) => {
+        impl<$t: crate::Data> std::future::Future for $call<$lifetime, $t> {
+            type Output = Result<$t, onward_types::Error>;
+
+            fn poll(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<Self::Output> {
+                self.$poll(cx).map(|outcome| crate::calls::decoded(outcome?))
+            }
+        }
+
+        impl<$t: crate::Data> crate::calls::select::DurableCall for $call<$lifetime, $t> {
+            type Output = $t;
+        }
+    };
+}
+pub(crate) use durable_call;
+
+pub(crate) fn decoded<T: crate::Data>(json: Json) -> Result<T, Error> {
+    json.decode()
+}

@@ -1,0 +1,38 @@
+//! `ctx.patched`: whether new code applies to this run, or the run is older than the code.
+//!
+//! A patch takes no position, so that the call can be added and taken out again without moving any other. The answer is
+//! made once per run and name, and recorded if it is yes.
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use onward_types::{Code, Error, Json};
+
+use crate::context::Ctx;
+use crate::run::core::RunCore;
+use crate::run::state::Outcome;
+
+pub(crate) struct Patch {
+    core: Arc<RunCore>,
+    name: Arc<str>,
+}
+
+impl Patch {
+    pub(crate) fn new(ctx: &Ctx, name: &str) -> Patch {
+        Patch { core: ctx.core.clone(), name: name.into() }
+    }
+
+    pub(crate) fn poll(&mut self) -> Poll<Outcome> {
+        if let Err(error) = onward_types::check_name("name of a patch", &self.name) {
+            return Poll::Ready(Err(error));
+        }
+        if let Some(step) = crate::scope::step() {
+            let message =
+                format!("patch `{}` was asked for inside the step `{}`: ask in the workflow", self.name, step.name);
+            return Poll::Ready(Err(Error::new(Code::Nested, message)));
+        }
+        let now = self.core.clock().now();
+        let applies = self.core.is_detached() || self.core.state().patched(&self.name, now);
+        Poll::Ready(Ok(Json::from(applies.to_string())))
+    }
+}

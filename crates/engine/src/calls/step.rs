@@ -1,0 +1,392 @@
+//! `ctx.step`: a unit of work whose result is recorded once.
+//!
+//! The body begins when every earlier change of the run is durable, and runs on the workflow's own task. An attempt that
+//! fails, or that is still running after 100 ms, is a row in `attempts`; only a result is a checkpoint.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use onward_store::{AttemptChange, Clock, WaitKind, add};
+use onward_types::{BoxError, Code, Error, Json, Result, StepKind, Timestamp, WaitFor};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Drive, durable_call};
+use crate::Data;
+use crate::context::Ctx;
+use crate::run::drive::panic_message;
+use crate::run::state::{Idle, Outcome};
+use crate::scope::{self, InStep};
+use crate::workflow::BoxFuture;
+
+/// A body that is still running after this long is announced, so that people see it.
+const ANNOUNCE_AFTER: Duration = Duration::from_millis(100);
+/// A backoff longer than this is a wait row, so that the run can be parked meanwhile.
+const WAIT_ROW_FROM: Duration = Duration::from_secs(1);
+
+/// An error that can be recorded and taken out again as what it was.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot come back typed",
+    label = "not a recordable error",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for it, or return `onward::Result<T>`, which takes any error"
+)]
+pub trait Failure: std::error::Error + Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<E: std::error::Error + Serialize + DeserializeOwned + Send + Sync + 'static> Failure for E {}
+
+/// A step. Made by [`Ctx::step`], or by calling a function with `#[onward::step]`.
+#[must_use = "a durable call does nothing until it is awaited"]
+pub struct Step<'a, T> {
+    inner: Inner<'a>,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<T> Unpin for Step<'_, T> {}
+
+type Body<'a> = Box<dyn Fn() -> BoxFuture<'a, Result<Json>> + Send + 'a>;
+
+struct Inner<'a> {
+    drive: Drive,
+    body: Body<'a>,
+    policy: Policy<'a>,
+    phase: Phase<'a>,
+    /// The number of the attempt, from 1.
+    attempt: u32,
+    failed: u32,
+}
+
+struct Policy<'a> {
+    attempts: u32,
+    backoff: Range<Duration>,
+    timeout: Option<Duration>,
+    retry_if: Option<Box<dyn Fn(&Error) -> bool + Send + 'a>>,
+    typed: fn(BoxError) -> Error,
+}
+
+enum Phase<'a> {
+    /// Not begun in this process.
+    New,
+    /// Waits until every change up to this one is durable.
+    Barrier(u64),
+    Running(Running<'a>),
+    Backoff(BoxFuture<'static, ()>),
+}
+
+struct Running<'a> {
+    /// None once it was dropped for taking too long.
+    body: Option<BoxFuture<'a, Result<Json>>>,
+    scope: InStep,
+    started_at: Timestamp,
+    timeout: Option<BoxFuture<'static, ()>>,
+    announce: Option<BoxFuture<'static, ()>>,
+    announced: bool,
+}
+
+impl<'a, T: Data> Step<'a, T> {
+    pub(crate) fn new<F, Fut>(ctx: &'a Ctx, label: impl AsRef<str>, body: F) -> Step<'a, T>
+    where
+        F: Fn() -> Fut + Send + 'a,
+        Fut: Future<Output = Result<T>> + Send + 'a,
+    {
+        let body: Body<'a> = Box::new(move || {
+            let work = body();
+            Box::pin(async move { Ok(crate::encode("output", &work.await?)?) })
+        });
+        let policy = Policy {
+            attempts: 1,
+            backoff: Duration::from_secs(1)..Duration::from_secs(60),
+            timeout: None,
+            retry_if: None,
+            typed: Error::from_box,
+        };
+        let drive = Drive::new(ctx, StepKind::Step, label);
+        let inner = Inner { drive, body, policy, phase: Phase::New, attempt: 0, failed: 0 };
+        Step { inner, output: PhantomData }
+    }
+
+    /// Try up to this often before the step fails; 0 counts as 1. The default is 1.
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.inner.policy.attempts = attempts.max(1);
+        self
+    }
+
+    /// How long to wait between two attempts: the first pause and the longest one. It doubles in between, and half of it
+    /// is left to chance, so that many runs do not come back at once. The default is 1 s to 60 s.
+    pub fn backoff(mut self, backoff: Range<Duration>) -> Self {
+        self.inner.policy.backoff = backoff;
+        self
+    }
+
+    /// How long one attempt may take. It is dropped then, and counts as failed.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.inner.policy.timeout = Some(timeout);
+        self
+    }
+
+    /// Try again only after errors for which this says yes.
+    pub fn retry_if(mut self, retry_if: impl Fn(&Error) -> bool + Send + 'a) -> Self {
+        self.inner.policy.retry_if = Some(Box::new(retry_if));
+        self
+    }
+
+    /// Record errors of this type so that [`Error::downcast`] gives them back, live and replayed alike.
+    pub fn errors<E: Failure>(mut self) -> Self {
+        self.inner.policy.typed = Error::typed::<E>;
+        self
+    }
+
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        self.inner.poll(cx)
+    }
+}
+
+durable_call!(Step<'_, T> => poll_step);
+
+impl<'a> Inner<'a> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let Inner { drive, body, policy, phase, attempt, failed } = self;
+        drive.poll(cx, |drive, cx| {
+            let mut work = Work { drive, body, policy, phase, attempt, failed };
+            loop {
+                match work.advance(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(None) => {}
+                    Poll::Ready(Some(outcome)) => return Poll::Ready(outcome),
+                }
+            }
+        })
+    }
+}
+
+/// A step at work, with its parts lent.
+struct Work<'w, 'a> {
+    drive: &'w Drive,
+    body: &'w Body<'a>,
+    policy: &'w Policy<'a>,
+    phase: &'w mut Phase<'a>,
+    attempt: &'w mut u32,
+    failed: &'w mut u32,
+}
+
+impl<'a> Work<'_, 'a> {
+    /// One phase further; the outcome, once there is one.
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Option<Outcome>> {
+        let core = &self.drive.core;
+        match self.phase {
+            Phase::New => *self.phase = self.first(),
+            Phase::Barrier(upto) => {
+                let gate_open = core.executor().is_none_or(|executor| executor.gate.is_open(cx.waker()));
+                if !gate_open || !core.is_durable(*upto, cx.waker()) {
+                    return Poll::Pending;
+                }
+                onward_store::crash::point("step.started");
+                *self.phase = Phase::Running(self.begin());
+            }
+            Phase::Running(running) => {
+                let Poll::Ready(result) = running.poll(cx, self.drive, self.policy) else { return Poll::Pending };
+                let (started_at, announced) = (running.started_at, running.announced);
+                onward_store::crash::point("step.returned");
+                return Poll::Ready(self.judge(result, started_at, announced));
+            }
+            Phase::Backoff(pause) => {
+                if pause.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                let mut state = core.state();
+                state.close_wait(self.drive.position);
+                state.set_idle(self.drive.position, Idle::No);
+                drop(state);
+                *self.phase = self.barrier();
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    /// Where the step stands when it is first reached, with what was noted before a crash.
+    fn first(&mut self) -> Phase<'a> {
+        let mut state = self.drive.core.state();
+        let tried = state.take_tried(self.drive.position);
+        let wait = state.take_wait(self.drive.position);
+        drop(state);
+        *self.attempt = tried.last;
+        *self.failed = tried.failed;
+        match wait {
+            Some(WaitFor::Retry { due_at }) => self.pause_until(due_at),
+            _ => self.barrier(),
+        }
+    }
+
+    /// Wait until everything before is durable. A run that was recovered says first what it is about to do: if that kills
+    /// the process again, the next owner knows which run it was.
+    fn barrier(&self) -> Phase<'a> {
+        let core = &self.drive.core;
+        if core.recovered {
+            let attempt = self.attempt_row(*self.attempt + 1, core.clock().now(), None);
+            core.state().attempt(attempt);
+        }
+        Phase::Barrier(core.state().made())
+    }
+
+    fn pause_until(&self, due_at: Timestamp) -> Phase<'a> {
+        let core = &self.drive.core;
+        core.state().set_idle(self.drive.position, Idle::Until(Some(due_at)));
+        let clock = core.clock().clone();
+        Phase::Backoff(Box::pin(async move { clock.sleep_until(due_at).await }))
+    }
+
+    fn begin(&mut self) -> Running<'a> {
+        let core = &self.drive.core;
+        *self.attempt += 1;
+        let key = format!("{}:{}", core.key, self.drive.position);
+        let scope =
+            InStep { name: self.drive.name.clone(), attempt: *self.attempt, idempotency_key: key.as_str().into() };
+        let body = catch_unwind(AssertUnwindSafe(|| scope::in_step(&scope, || (self.body)())));
+        let body = body.unwrap_or_else(|panic| {
+            let error = panicked(&*panic);
+            Box::pin(async move { Err(error.into()) })
+        });
+        let started_at = core.clock().now();
+        Running { body: Some(body), scope, started_at, timeout: None, announce: None, announced: core.recovered }
+    }
+
+    /// What an attempt came to: the step's outcome, or another attempt.
+    fn judge(&mut self, result: Result<Json>, started_at: Timestamp, announced: bool) -> Option<Outcome> {
+        let core = &self.drive.core;
+        let now = core.clock().now();
+        let error = match result {
+            Ok(output) => {
+                if announced {
+                    let ended =
+                        AttemptChange { finished_at: Some(now), ..self.attempt_row(*self.attempt, started_at, None) };
+                    core.state().attempt(ended);
+                }
+                return Some(Ok(output));
+            }
+            Err(error) => (self.policy.typed)(error),
+        };
+        *self.failed += 1;
+        if !core.is_detached() {
+            let row = self.attempt_row(*self.attempt, started_at, Some(error.to_json()));
+            core.state().attempt(AttemptChange { finished_at: Some(now), ..row });
+        }
+        let retry = *self.failed < self.policy.attempts
+            && !error.is_fatal()
+            && error.kind() != Code::Panicked
+            && self.policy.retry_if.as_ref().is_none_or(|retry_if| retry_if(&error));
+        if !retry {
+            return Some(Err(error));
+        }
+        *self.phase = self.back_off(now);
+        None
+    }
+
+    fn back_off(&self, now: Timestamp) -> Phase<'a> {
+        let core = &self.drive.core;
+        if core.is_detached() {
+            return Phase::Barrier(0);
+        }
+        let pause = pause(&self.policy.backoff, *self.failed);
+        let due_at = add(now, pause);
+        if pause < WAIT_ROW_FROM {
+            let clock = core.clock().clone();
+            return Phase::Backoff(Box::pin(async move { clock.sleep_until(due_at).await }));
+        }
+        core.state().open_wait(self.drive.position, &self.drive.name, WaitKind::Retry(due_at), now);
+        self.pause_until(due_at)
+    }
+
+    fn attempt_row(&self, attempt: u32, started_at: Timestamp, error: Option<Json>) -> AttemptChange {
+        let Drive { position, name, .. } = self.drive;
+        AttemptChange { position: *position, attempt, name: name.clone(), started_at, finished_at: None, error }
+    }
+}
+
+impl Running<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>, drive: &Drive, policy: &Policy<'_>) -> Poll<Result<Json>> {
+        let Some(body) = self.body.as_mut() else { return Poll::Pending };
+        let polled = catch_unwind(AssertUnwindSafe(|| scope::in_step(&self.scope, || body.as_mut().poll(cx))));
+        match polled {
+            Ok(Poll::Pending) => {}
+            Ok(Poll::Ready(result)) => return Poll::Ready(result),
+            Err(panic) => return Poll::Ready(Err(panicked(&*panic).into())),
+        }
+        if drive.core.is_detached() {
+            return Poll::Pending;
+        }
+        if let Some(limit) = policy.timeout {
+            let clock = drive.core.clock();
+            let timeout = self.timeout.get_or_insert_with(|| timer(clock, limit));
+            if timeout.as_mut().poll(cx).is_ready() {
+                self.drop_body(drive);
+                let message = format!("step `{}` took longer than {limit:?}", drive.name);
+                return Poll::Ready(Err(Error::new(Code::TimedOut, message).into()));
+            }
+        }
+        self.announce(cx, drive);
+        Poll::Pending
+    }
+
+    /// Say that the attempt is still running, once it has for a while.
+    fn announce(&mut self, cx: &mut Context<'_>, drive: &Drive) {
+        if self.announced {
+            return;
+        }
+        let clock = drive.core.clock();
+        let announce = self.announce.get_or_insert_with(|| timer(clock, ANNOUNCE_AFTER));
+        if announce.as_mut().poll(cx).is_ready() {
+            self.announced = true;
+            drive.core.state().attempt(AttemptChange {
+                position: drive.position,
+                attempt: self.scope.attempt,
+                name: drive.name.clone(),
+                started_at: self.started_at,
+                finished_at: None,
+                error: None,
+            });
+        }
+    }
+
+    fn drop_body(&mut self, drive: &Drive) {
+        let body = self.body.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(body))).is_err() {
+            tracing::warn!(step = %drive.name, "dropping the body of a step that took too long panicked");
+        }
+    }
+}
+
+fn timer(clock: &Clock, after: Duration) -> BoxFuture<'static, ()> {
+    let clock = clock.clone();
+    Box::pin(async move { clock.sleep(after).await })
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+    Error::new(Code::Panicked, format!("the step panicked: {}", panic_message(panic)))
+}
+
+/// The pause after so many failures: doubled each time, capped, and half of it left to chance.
+fn pause(backoff: &Range<Duration>, failed: u32) -> Duration {
+    let doubled = backoff.start.saturating_mul(1 << (failed.saturating_sub(1)).min(30));
+    let most = doubled.min(backoff.end.max(backoff.start));
+    let chance = (crate::random() % 1_000) as f64 / 1_000.0;
+    most.mul_f64(0.5 + 0.5 * chance)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_doubles_up_to_its_cap_and_half_of_it_is_chance() {
+        let backoff = Duration::from_secs(1)..Duration::from_secs(60);
+        for (failed, most) in [(1, 1), (2, 2), (4, 8), (7, 60), (4000, 60)] {
+            let pause = pause(&backoff, failed).as_secs_f64();
+            let most = f64::from(most);
+            assert!(pause >= most * 0.5 - 1e-6 && pause <= most + 1e-6, "{failed}: {pause}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! A handle: one run, from outside.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use onward_types::{Error, RunId, RunRecord, Status, StepRecord};
+
+use super::Client;
+use crate::Data;
+use crate::context::timed_out;
+use crate::executor::hub::result_of;
+use crate::run::end::{End, EndSlot};
+
+/// A run, from outside. `T` is its output. Clones hold the same run.
+pub struct WorkflowHandle<T> {
+    pub(crate) client: Client,
+    pub(crate) id: RunId,
+    /// Set if it was started here: its end is then known without a question to the database.
+    pub(crate) started: Option<Arc<EndSlot>>,
+    pub(crate) output: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for WorkflowHandle<T> {
+    fn clone(&self) -> Self {
+        WorkflowHandle {
+            client: self.client.clone(),
+            id: self.id.clone(),
+            started: self.started.clone(),
+            output: PhantomData,
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for WorkflowHandle<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WorkflowHandle").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl<T: Data> WorkflowHandle<T> {
+    /// The id of the run.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    /// Wait for the run to end, and take its output. Any number of handles may wait.
+    ///
+    /// # Errors
+    /// What the run failed with, as it was recorded; `cancelled` if it was cancelled; `retries_exceeded` if it was given
+    /// up; the error that holds it if it was held, for example `diverged`; `unknown_run` if there is no such run.
+    pub async fn result(&self) -> Result<T, Error> {
+        let outcome = match &self.started {
+            Some(end) => end.wait().await,
+            None => End::Elsewhere,
+        };
+        let outcome = match outcome {
+            End::Ended(outcome) => outcome,
+            End::Elsewhere => {
+                let run = self.client.store.find(&self.id).await?;
+                let residents = self.client.executor.as_ref().map(|executor| &executor.residents);
+                self.client.hub.wait(run.key, residents, true).await?
+            }
+        };
+        result_of(&outcome)?.decode()
+    }
+
+    /// [`result`](WorkflowHandle::result), for no longer than `limit`. The run goes on in any case.
+    ///
+    /// # Errors
+    /// `timed_out` once the limit is over.
+    pub async fn result_within(&self, limit: Duration) -> Result<T, Error> {
+        let clock = self.client.store.clock().clone();
+        tokio::select! {
+            biased;
+            result = self.result() => result,
+            () = clock.sleep(limit) => Err(timed_out(format!("the result of run {:?}", self.id), limit)),
+        }
+    }
+
+    /// The state of the run.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run.
+    pub async fn status(&self) -> Result<Status, Error> {
+        Ok(self.describe().await?.status)
+    }
+
+    /// All that is known of the run.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run.
+    pub async fn describe(&self) -> Result<RunRecord, Error> {
+        self.client.store.describe(&self.id).await
+    }
+
+    /// Every durable call of the run, in the order of positions: what is recorded, what was tried, what it waits for.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run.
+    pub async fn steps(&self) -> Result<Vec<StepRecord>, Error> {
+        self.client.store.steps(&self.id).await
+    }
+
+    /// The runs that it started, in the order in which it did.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run.
+    pub async fn children(&self) -> Result<Vec<WorkflowHandle<serde_json::Value>>, Error> {
+        let ids = self.client.store.children(&self.id).await?;
+        Ok(ids.into_iter().map(|id| self.client.handle_named(id.as_str())).collect())
+    }
+
+    /// Cancel the run and everything that it started. A step that is under way ends at its next await point. A run that
+    /// has ended stays as it is.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run.
+    pub async fn cancel(&self) -> Result<(), Error> {
+        self.client.store.cancel(&self.id, "cancelled").await.map(drop)
+    }
+
+    /// Let a run that was cancelled, held or given up go on from its last checkpoint. One that is under way goes on anyway.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run, `illegal_move` if it has succeeded or failed.
+    pub async fn resume(&self) -> Result<(), Error> {
+        self.client.store.resume(&self.id).await.map(drop)
+    }
+}

@@ -1,0 +1,132 @@
+//! The client: start runs, hold them, look at them and steer them, from any process.
+
+pub(crate) mod handle;
+pub(crate) mod start;
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use onward_store::{Clock, DatabaseUrl, ExecutorRow, Store};
+use onward_types::{Error, Filter, Json, Page, RunId, RunRecord};
+use serde::Serialize;
+use tokio::task::AbortHandle;
+
+use self::handle::WorkflowHandle;
+use self::start::Start;
+use crate::executor::{Executor, Hub};
+use crate::workflow::Workflow;
+
+/// Starts and steers runs. It executes none itself, and needs no workflows: any process that reaches the database may
+/// have one. Clones are cheap.
+///
+/// ```no_run
+/// # use onward_engine::{Client, Result};
+/// # async fn demo() -> Result<()> {
+/// let client = Client::connect("postgres://localhost/shop").await?;
+/// let run = client.start_named("checkout", serde_json::json!({"id": "order-17"})).id("order-17").await?;
+/// println!("{}", run.result().await?);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) store: Store,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) executor: Option<Arc<Executor>>,
+    _listener: Arc<AbortOnDrop>,
+}
+
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Client {
+    /// Connect to a database: `sqlite:app.db` or `postgres://…`.
+    ///
+    /// # Errors
+    /// Where the URL is not understood, the database cannot be reached, or its schema is too new.
+    pub async fn connect(url: &str) -> Result<Client, Error> {
+        Client::connect_with(url, Clock::system()).await
+    }
+
+    /// Connect, and take the time from `clock`.
+    ///
+    /// # Errors
+    /// As [`connect`](Client::connect).
+    pub async fn connect_with(url: &str, clock: Clock) -> Result<Client, Error> {
+        let url: DatabaseUrl = url.parse()?;
+        Ok(Client::on(Store::open(&url, clock).await?))
+    }
+
+    pub(crate) fn on(store: Store) -> Client {
+        let hub = Hub::new(store.clone());
+        let listener = tokio::spawn(Hub::listen(Arc::downgrade(&hub)));
+        let _listener = Arc::new(AbortOnDrop(listener.abort_handle()));
+        Client { store, hub, executor: None, _listener }
+    }
+
+    /// Start a run of a workflow. Await it for a handle.
+    ///
+    /// The same id, workflow and input give the same run; an id that is taken by anything else is a conflict.
+    pub fn start<W: Workflow>(&self, input: W::Input) -> Start<'_, W::Output> {
+        Start::new(self, W::NAME, Some(W::VERSION.to_owned()), crate::encode("input", &input))
+    }
+
+    /// Start a run of a workflow that is known by its name alone.
+    pub fn start_named(&self, name: &str, input: impl Serialize) -> Start<'_, serde_json::Value> {
+        Start::new(self, name, None, crate::encode("input", &input))
+    }
+
+    /// A handle to a run, typed by its workflow. Whether there is such a run shows when it is asked.
+    #[must_use]
+    pub fn handle<W: Workflow>(&self, id: impl Into<String>) -> WorkflowHandle<W::Output> {
+        self.handle_of(id)
+    }
+
+    /// A handle to a run whose output is taken as any JSON.
+    #[must_use]
+    pub fn handle_named(&self, id: impl Into<String>) -> WorkflowHandle<serde_json::Value> {
+        self.handle_of(id)
+    }
+
+    fn handle_of<T>(&self, id: impl Into<String>) -> WorkflowHandle<T> {
+        WorkflowHandle { client: self.clone(), id: RunId::recorded(id.into()), started: None, output: PhantomData }
+    }
+
+    /// A page of runs, newest first unless the filter says otherwise.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn list(&self, filter: Filter) -> Result<Page<RunRecord>, Error> {
+        self.store.list(filter).await
+    }
+
+    /// Every executor that has not left.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn executors(&self) -> Result<Vec<ExecutorRow>, Error> {
+        self.store.executors().await
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+/// A JSON object of attributes.
+pub(crate) fn attributes(value: &impl Serialize) -> Result<Json, Error> {
+    let json = crate::encode("attributes", value)?;
+    if json.as_str().starts_with('{') {
+        return Ok(json);
+    }
+    Err(Error::new(
+        onward_types::Code::Invalid,
+        "attributes are a JSON object: give a map, or a struct with named fields",
+    ))
+}

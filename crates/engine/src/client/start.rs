@@ -1,0 +1,356 @@
+//! Starting a run.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use onward_store::{Change, Created, Existing, NewRun, add};
+use onward_types::{Code, Error, Identity, Json, RunId, RunKey, Status, Timestamp};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
+
+use super::Client;
+use super::handle::WorkflowHandle;
+use crate::executor::Executor;
+use crate::run::core::RunCore;
+use crate::run::end::EndSlot;
+use crate::workflow::BoxFuture;
+
+/// How often a run may be recovered without having made progress, unless its starter says otherwise.
+pub(crate) const RECOVERIES_MAX: u32 = 100;
+
+/// A run about to be started. Made by [`Client::start`]; awaits to its handle.
+#[must_use = "a run is started when this is awaited"]
+pub struct Start<'a, T> {
+    plan: Option<Plan>,
+    starting: Option<BoxFuture<'a, Result<WorkflowHandle<T>, Error>>>,
+    client: &'a Client,
+}
+
+struct Plan {
+    workflow: String,
+    version: Option<String>,
+    input: Result<Json, Error>,
+    id: Option<String>,
+    timeout: Option<Duration>,
+    deadline: Option<Timestamp>,
+    delay: Option<Duration>,
+    attributes: Option<Result<Json, Error>>,
+    recoveries_max: u32,
+    identity: Option<Identity>,
+}
+
+impl<'a, T> Start<'a, T> {
+    pub(crate) fn new(
+        client: &'a Client,
+        workflow: &str,
+        version: Option<String>,
+        input: Result<Json, Error>,
+    ) -> Start<'a, T> {
+        let plan = Plan {
+            workflow: workflow.to_owned(),
+            version,
+            input,
+            id: None,
+            timeout: None,
+            deadline: None,
+            delay: None,
+            attributes: None,
+            recoveries_max: RECOVERIES_MAX,
+            identity: None,
+        };
+        Start { plan: Some(plan), starting: None, client }
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut Plan)) -> Self {
+        if let Some(plan) = &mut self.plan {
+            set(plan);
+        }
+        self
+    }
+
+    /// The id of the run: 1 to 512 bytes without control characters. Without one it is a UUIDv7.
+    pub fn id(self, id: impl Into<String>) -> Self {
+        self.with(|plan| plan.id = Some(id.into()))
+    }
+
+    /// The version of the workflow. Without one: the version of the type, or, by name alone, the newest that an executor
+    /// has.
+    pub fn version(self, version: impl Into<String>) -> Self {
+        self.with(|plan| plan.version = Some(version.into()))
+    }
+
+    /// Cancel the run if it has not ended this long after it first ran.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.with(|plan| plan.timeout = Some(timeout))
+    }
+
+    /// Cancel the run if it has not ended by then.
+    pub fn deadline(self, deadline: Timestamp) -> Self {
+        self.with(|plan| plan.deadline = Some(deadline))
+    }
+
+    /// Start it no sooner than in this long.
+    pub fn delay(self, delay: Duration) -> Self {
+        self.with(|plan| plan.delay = Some(delay))
+    }
+
+    /// Facts to attach, as a map or a struct with named fields.
+    pub fn attributes(self, attributes: impl Serialize) -> Self {
+        self.with(|plan| plan.attributes = Some(super::attributes(&attributes)))
+    }
+
+    /// How often the run may be recovered without having made progress, before it is parked as a dead letter. The default
+    /// is 100.
+    pub fn max_recoveries(self, recoveries: u32) -> Self {
+        self.with(|plan| plan.recoveries_max = recoveries)
+    }
+
+    /// On whose behalf the run works: the user, and every role that they could have taken.
+    pub fn authenticated_as<R: Into<String>>(
+        self,
+        user: impl Into<String>,
+        roles: impl IntoIterator<Item = R>,
+    ) -> Self {
+        let roles = roles.into_iter().map(Into::into).collect();
+        self.with(|plan| {
+            let identity = plan.identity.get_or_insert_default();
+            identity.user = Some(user.into());
+            identity.roles = roles;
+        })
+    }
+
+    /// The role with which the run works.
+    pub fn assumed_role(self, role: impl Into<String>) -> Self {
+        self.with(|plan| plan.identity.get_or_insert_default().role = Some(role.into()))
+    }
+
+    /// The class of the workflow, and the name of its configured instance, where a client's language has such.
+    pub fn class(self, class_name: impl Into<String>, config_name: Option<String>) -> Self {
+        self.with(|plan| {
+            let identity = plan.identity.get_or_insert_default();
+            identity.class_name = Some(class_name.into());
+            identity.config_name = config_name;
+        })
+    }
+}
+
+impl<T> Unpin for Start<'_, T> {}
+
+impl<'a, T: Send + 'static> Future for Start<'a, T> {
+    type Output = Result<WorkflowHandle<T>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(plan) = self.plan.take() {
+            let client = self.client;
+            self.starting = Some(Box::pin(start(client, plan)));
+        }
+        match &mut self.starting {
+            Some(starting) => starting.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+async fn start<T>(client: &Client, plan: Plan) -> Result<WorkflowHandle<T>, Error> {
+    let plan = plan.checked(client).await?;
+    let local = client.executor.as_ref().filter(|executor| plan.is_for(executor));
+    let (run, created, started) = match local {
+        Some(executor) => start_here(executor, &plan).await?,
+        None => {
+            let run = plan.run(client, None);
+            (run.clone(), client.store.create(run).await?, None)
+        }
+    };
+    let id = match &created {
+        Created::New => run.id,
+        Created::Existing(existing) => {
+            same_run(&run, existing)?;
+            existing.id.clone()
+        }
+    };
+    let started = started.filter(|_| created == Created::New);
+    Ok(WorkflowHandle { client: client.clone(), id, started, output: PhantomData })
+}
+
+/// Create the run as one of this executor's own: it is in memory before it is durable, and begins when it is.
+async fn start_here(
+    executor: &Arc<Executor>,
+    plan: &Checked,
+) -> Result<(NewRun, Created, Option<Arc<EndSlot>>), Error> {
+    loop {
+        if executor.is_draining() {
+            return Err(Error::new(Code::Stopped, "the executor is shutting down: start the run elsewhere, or later"));
+        }
+        let seat = executor.seat();
+        seat.journal.capacity().await;
+        let run = plan.run_on(executor.store.clock(), Some(executor));
+        let (tell, told) = oneshot::channel();
+        let core = RunCore::fresh(&run, executor.home(), Some(tell));
+        executor.residents.insert(core.clone());
+        core.state().push(Change::Create(Box::new(run.clone())));
+        core.flush();
+        match told.await {
+            Ok(created) => return Ok((run, created, Some(core.end.clone()))),
+            Err(_) if seat.journal.is_closed() => {
+                // The seat was lost before the run was created; the next one is being taken.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(_) => {
+                let message = format!("the database refused to create run {:?}", run.id);
+                return Err(Error::new(Code::Database, message));
+            }
+        }
+    }
+}
+
+/// A plan in which nothing can be wrong any more.
+struct Checked {
+    workflow: String,
+    version: String,
+    input: Json,
+    input_hash: i64,
+    id: Option<RunId>,
+    timeout: Option<Duration>,
+    deadline: Option<Timestamp>,
+    delay: Option<Duration>,
+    attributes: Option<Json>,
+    recoveries_max: u32,
+    identity: Option<Identity>,
+}
+
+impl Plan {
+    async fn checked(self, client: &Client) -> Result<Checked, Error> {
+        crate::workflow::check_name("workflow's name", &self.workflow)?;
+        let input = self.input?;
+        let version = match self.version {
+            Some(version) => version,
+            None => newest_version(client, &self.workflow).await?,
+        };
+        crate::workflow::check_name("workflow's version", &version)?;
+        if let Some(executor) = &client.executor
+            && executor.registry.get(&self.workflow, &version).is_none()
+        {
+            return Err(executor.not_registered(&self.workflow, &version));
+        }
+        Ok(Checked {
+            input_hash: input_hash(&self.workflow, &input),
+            workflow: self.workflow,
+            version,
+            input,
+            id: self.id.map(RunId::new).transpose()?,
+            timeout: self.timeout,
+            deadline: self.deadline,
+            delay: self.delay,
+            attributes: self.attributes.transpose()?,
+            recoveries_max: self.recoveries_max,
+            identity: self.identity,
+        })
+    }
+}
+
+impl Checked {
+    /// Whether it can begin at once in this process.
+    fn is_for(&self, executor: &Executor) -> bool {
+        self.delay.is_none() && executor.registry.get(&self.workflow, &self.version).is_some()
+    }
+
+    fn run(&self, client: &Client, executor: Option<&Executor>) -> NewRun {
+        self.run_on(client.store.clock(), executor)
+    }
+
+    fn run_on(&self, clock: &onward_store::Clock, executor: Option<&Executor>) -> NewRun {
+        let now = clock.now();
+        let key = RunKey(clock.uuid());
+        let ready_at = add(now, self.delay.unwrap_or_default());
+        let (status, ready_at) = match (executor, self.delay) {
+            (Some(_), _) => (Status::Running, None),
+            (None, Some(_)) => (Status::Delayed, Some(ready_at)),
+            (None, None) => (Status::Enqueued, Some(ready_at)),
+        };
+        // A run that waits for an executor has its timeout counted from its claim.
+        let own = executor.and(self.timeout).map(|timeout| add(now, timeout));
+        NewRun {
+            key,
+            id: self.id.clone().unwrap_or_else(|| RunId::of_key(key)),
+            workflow: self.workflow.clone(),
+            version: self.version.clone(),
+            executor: executor.map(|executor| executor.seat().executor.clone()),
+            status,
+            ready_at,
+            created_at: now,
+            timeout: self.timeout,
+            deadline: own.into_iter().chain(self.deadline).min(),
+            recoveries_max: self.recoveries_max,
+            parent: None,
+            input: self.input.clone(),
+            input_hash: self.input_hash,
+            identity: self.identity.clone(),
+            attributes: self.attributes.clone(),
+        }
+    }
+}
+
+/// The newest version of a workflow that some live executor has, else `1`.
+async fn newest_version(client: &Client, name: &str) -> Result<String, Error> {
+    if let Some(executor) = &client.executor {
+        let version = executor.registry.versions(name).pop();
+        return version.ok_or_else(|| executor.not_registered(name, "1"));
+    }
+    let prefix = format!("{name}@");
+    let executors = client.store.executors().await?;
+    let versions = executors.iter().filter(|executor| !executor.dead).flat_map(|executor| &executor.workflows);
+    let newest = versions.filter_map(|known| known.strip_prefix(&prefix)).max();
+    Ok(newest.unwrap_or("1").to_owned())
+}
+
+/// A run of that id was there already: it is the same one only with the same workflow and input.
+pub(crate) fn same_run(wanted: &NewRun, existing: &Existing) -> Result<(), Error> {
+    if existing.workflow != wanted.workflow {
+        let message = format!(
+            "run {:?} is of workflow `{}`, not `{}`: choose another id",
+            existing.id, existing.workflow, wanted.workflow
+        );
+        return Err(Error::new(Code::Conflict, message));
+    }
+    if existing.input_hash != wanted.input_hash {
+        let message = format!(
+            "run {:?} of workflow `{}` was started with another input: choose another id, or start it with the same input",
+            existing.id, existing.workflow
+        );
+        return Err(Error::new(Code::Conflict, message));
+    }
+    Ok(())
+}
+
+/// By which "the same input" is judged. Objects are compared with their keys sorted, because a map's order is no part of
+/// its value; the workflow's name is mixed in, so that hashes of two workflows tell nothing about each other's inputs.
+pub(crate) fn input_hash(workflow: &str, input: &Json) -> i64 {
+    let mut hash = Sha256::new();
+    hash.update(workflow.as_bytes());
+    hash.update([0]);
+    let canonical = input.as_str().contains('{').then(|| input.decode::<serde_json::Value>().ok()).flatten();
+    match canonical {
+        Some(value) => hash.update(value.to_string().as_bytes()),
+        None => hash.update(input.as_str().as_bytes()),
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    i64::from_le_bytes(*digest.first_chunk().expect("32 bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_an_objects_keys_is_no_part_of_the_input() {
+        let hash = |text: &str| input_hash("w", &Json::from(text.to_owned()));
+        assert_eq!(hash(r#"{"a":1,"b":2}"#), hash(r#"{"b":2,"a":1}"#));
+        assert_ne!(hash(r#"{"a":1,"b":2}"#), hash(r#"{"a":2,"b":1}"#));
+        assert_ne!(hash("[1,2]"), hash("[2,1]"));
+    }
+}

@@ -1,0 +1,271 @@
+//! The context: what goes through it is durable.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use onward_store::Clock;
+use onward_types::{Code, Error, Json, Result, RunId, RunKey, StepKind, Timestamp};
+
+use crate::Data;
+use crate::calls::all::All;
+use crate::calls::branch::Branch;
+use crate::calls::call::Call;
+use crate::calls::child::{Child, StartChild};
+use crate::calls::select::{Race, Select};
+use crate::calls::sleep::Sleep;
+use crate::calls::step::Step;
+use crate::cancelled::Cancelled;
+use crate::run::core::{Coming, Home, RunCore};
+use crate::run::state::State;
+use crate::scope;
+use crate::states::States;
+use crate::workflow::Workflow;
+
+/// The context of one run: its durable calls, and what can be asked of the run.
+///
+/// A workflow borrows it, `ctx: &Ctx`. Everything that goes through it is recorded and comes back on replay; everything
+/// that does not must be the same on every replay, so leave clocks, chance and I/O to steps and to the calls below.
+pub struct Ctx {
+    pub(crate) core: Arc<RunCore>,
+    /// The names of the branches around, as a prefix for the names of calls.
+    scope: Option<Arc<str>>,
+}
+
+impl Ctx {
+    pub(crate) fn of(core: Arc<RunCore>) -> Ctx {
+        Ctx { core, scope: None }
+    }
+
+    /// A context that records nothing and waits for nothing: steps run on the spot, sleeps are over at once, children
+    /// run inline. For unit tests of steps and workflows.
+    ///
+    /// ```
+    /// # use onward_engine::Ctx;
+    /// # #[tokio::main] async fn main() {
+    /// let ctx = &Ctx::detached();
+    /// let doubled: u32 = ctx.step("double", async || Ok(21 * 2)).await.unwrap();
+    /// assert_eq!(doubled, 42);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn detached() -> Ctx {
+        Ctx::detached_with(Arc::new(States::default()), Clock::system())
+    }
+
+    pub(crate) fn detached_like(core: &RunCore) -> Ctx {
+        match &core.home {
+            Home::Detached { clock, states } => Ctx::detached_with(states.clone(), clock.clone()),
+            Home::Executor { .. } => Ctx::detached(),
+        }
+    }
+
+    fn detached_with(states: Arc<States>, clock: Clock) -> Ctx {
+        let key = RunKey(clock.uuid());
+        let coming = Coming {
+            key,
+            id: RunId::of_key(key),
+            workflow: "detached".to_owned(),
+            version: "1".to_owned(),
+            input: Json::null(),
+            owners: 1,
+            deadline: None,
+            parent: None,
+            suspect: false,
+            recovered: false,
+        };
+        Ctx::of(RunCore::new(coming, State::fresh(), Home::Detached { clock, states }, None))
+    }
+
+    /// A name as it is recorded: behind the names of the branches around.
+    pub(crate) fn scoped(&self, name: &str) -> Arc<str> {
+        match &self.scope {
+            Some(scope) => format!("{scope}/{name}").into(),
+            None => name.into(),
+        }
+    }
+
+    // Work.
+
+    /// Do `body` and record what it gives. A body that was recorded never runs again.
+    ///
+    /// The body runs at least once: a crash after it and before its record runs it again. `body` is `Fn`, because it may be
+    /// tried more than once, and because what it changed in the workflow's variables would be missing on replay.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// # use std::time::Duration;
+    /// async fn size(ctx: &Ctx, path: &str) -> Result<u64> {
+    ///     let read = ctx.step("read", async || Ok(tokio::fs::read(path).await?.len() as u64));
+    ///     Ok(read.attempts(3).backoff(Duration::from_millis(100)..Duration::from_secs(5)).await?)
+    /// }
+    /// ```
+    pub fn step<'a, T: Data, F, Fut>(&'a self, label: impl AsRef<str>, body: F) -> Step<'a, T>
+    where
+        F: Fn() -> Fut + Send + 'a,
+        Fut: Future<Output = Result<T>> + Send + 'a,
+    {
+        Step::new(self, label, body)
+    }
+
+    /// Several calls that run beside others, under a label that listings show before their names. Await it, join it, race
+    /// it, or put it into [`all`](Ctx::all).
+    pub fn branch<'a, T, F, Fut>(&'a self, label: impl AsRef<str>, body: F) -> Branch<'a, T>
+    where
+        F: FnOnce(Ctx) -> Fut + Send + 'a,
+        Fut: Future<Output = Result<T>> + Send + 'a,
+    {
+        let ctx = Ctx { core: self.core.clone(), scope: Some(self.scoped(label.as_ref())) };
+        Branch::new(ctx, body)
+    }
+
+    /// Many calls at once, their results in order: `ctx.all(calls).limit(8).await?`. The first error ends it;
+    /// `.settled()` brings every call to its end instead.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// async fn sizes(ctx: &Ctx, paths: &[String]) -> Result<Vec<usize>> {
+    ///     let calls = paths.iter().map(|path| ctx.step("size", async move || Ok(path.len())));
+    ///     Ok(ctx.all(calls).limit(8).await?)
+    /// }
+    /// ```
+    pub fn all<C, T, E>(&self, calls: impl IntoIterator<Item = C>) -> All<C, T, E>
+    where
+        C: Future<Output = Result<T, E>> + Unpin,
+    {
+        All::new(calls)
+    }
+
+    /// A race of two to four durable calls: the first result wins, the same one on every replay. The losers are dropped.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Either, Result};
+    /// # use std::time::Duration;
+    /// async fn patiently(ctx: &Ctx) -> Result<Option<String>> {
+    ///     let page = ctx.step("fetch", async || Ok(String::from("page")));
+    ///     match ctx.select((page, ctx.sleep(Duration::from_secs(60)))).await? {
+    ///         Either::Left(page) => Ok(Some(page)),
+    ///         Either::Right(()) => Ok(None),
+    ///     }
+    /// }
+    /// ```
+    pub fn select<R: Race>(&self, calls: R) -> Select<R> {
+        Select::new(calls)
+    }
+
+    /// Start a child and wait for its result.
+    pub fn run<W: Workflow>(&self, input: W::Input) -> Child<'_, W::Output> {
+        Child::new::<W>(self, &input)
+    }
+
+    /// Start a child; it goes on beside this run. Ask it for its result with [`ChildRun::result`](crate::ChildRun::result).
+    pub fn start<W: Workflow>(&self, input: W::Input) -> StartChild<'_, W::Output> {
+        StartChild::new::<W>(self, &input)
+    }
+
+    // Time and chance.
+
+    /// Sleep. The time at which it ends is recorded when it begins and survives crashes; a run that sleeps for long holds
+    /// no memory.
+    pub fn sleep(&self, duration: Duration) -> Call<'_> {
+        Call::sleep(Sleep::after(self, duration))
+    }
+
+    /// Sleep until an instant. One that has passed ends the sleep at once.
+    pub fn sleep_until(&self, at: Timestamp) -> Call<'_> {
+        Call::sleep(Sleep::until(self, at))
+    }
+
+    /// The time, recorded.
+    pub fn now(&self) -> Call<'_, Timestamp> {
+        Call::chance(self, StepKind::Now)
+    }
+
+    /// A random number, recorded.
+    pub fn random(&self) -> Call<'_, u64> {
+        Call::chance(self, StepKind::Random)
+    }
+
+    /// A UUIDv7, recorded.
+    pub fn uuid(&self) -> Call<'_, uuid::Uuid> {
+        Call::chance(self, StepKind::Uuid)
+    }
+
+    /// Whether new code applies to this run. Runs that were already past this point when the call was added say no, all
+    /// others yes; the answer is made once per run and name. Taking the call out again later is safe.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// # async fn old(ctx: &Ctx) -> Result<()> { Ok(()) }
+    /// # async fn new(ctx: &Ctx) -> Result<()> { Ok(()) }
+    /// async fn ship(ctx: &Ctx) -> Result<()> {
+    ///     if ctx.patched("insured").await? { new(ctx).await } else { old(ctx).await }
+    /// }
+    /// ```
+    pub fn patched(&self, name: &str) -> Call<'_, bool> {
+        Call::patch(self, name)
+    }
+
+    // Ask. Plain values, everywhere.
+
+    /// The id of the run.
+    #[must_use]
+    pub fn run_id(&self) -> &str {
+        self.core.id.as_str()
+    }
+
+    /// In a step: the number of this attempt, from 1. In the workflow: how many executors have had the run.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        scope::step().map_or(self.core.owners, |step| step.attempt)
+    }
+
+    /// In a step: a key that is the same on every attempt of this step and after every crash, and different for every
+    /// other step and run. Give it to a service that can tell repeated requests by it. Outside a step: the run's own key.
+    #[must_use]
+    pub fn idempotency_key(&self) -> String {
+        scope::step().map_or_else(|| self.core.key.to_string(), |step| step.idempotency_key.to_string())
+    }
+
+    /// A number that grows each time the run gets another owner. A service that refuses smaller numbers than it has seen
+    /// is safe from a frozen machine that comes back.
+    #[must_use]
+    pub fn fence(&self) -> u64 {
+        u64::from(self.core.owners)
+    }
+
+    /// A token that resolves when the run is cancelled: for threads and tasks that a step's body starts.
+    #[must_use]
+    pub fn cancelled(&self) -> Cancelled {
+        self.core.canceller.token()
+    }
+
+    /// What `.state(…)` gave where Onward was opened.
+    ///
+    /// # Panics
+    /// If nothing of that type was given. In a run that holds the run with the line to add; nothing is lost.
+    #[must_use]
+    #[track_caller]
+    pub fn state<S: Send + Sync + 'static>(&self) -> &S {
+        match self.core.states().get() {
+            Some(state) => state,
+            None => {
+                let missing = States::missing::<S>();
+                let message = missing.message().to_owned();
+                self.core.state().halt(missing);
+                panic!("{message}");
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Ctx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ctx").field("run", &self.core.id).finish_non_exhaustive()
+    }
+}
+
+/// The error of a wait that took longer than it was allowed to.
+pub(crate) fn timed_out(what: impl std::fmt::Display, limit: Duration) -> Error {
+    Error::new(Code::TimedOut, format!("{what} took longer than {limit:?}; it goes on"))
+}

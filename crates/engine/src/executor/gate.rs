@@ -1,0 +1,76 @@
+//! The gate before every step body. It closes by itself when the executor has not been able to say that it lives for one
+//! lease: from then on somebody else may have its runs. A machine that was frozen wakes up before a closed gate.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use onward_store::Clock;
+
+pub(crate) struct Gate {
+    clock: Clock,
+    lease: Duration,
+    /// False on SQLite: nobody else can take over while this process has the file.
+    guarded: bool,
+    /// Until when the gate is open, in microseconds of uptime.
+    open_until: AtomicU64,
+    shut: AtomicBool,
+    waiting: Mutex<Vec<Waker>>,
+}
+
+impl Gate {
+    pub(crate) fn new(clock: Clock, lease: Duration, guarded: bool) -> Gate {
+        let gate = Gate {
+            clock,
+            lease,
+            guarded,
+            open_until: AtomicU64::new(0),
+            shut: AtomicBool::new(false),
+            waiting: Mutex::default(),
+        };
+        gate.extend(gate.clock.uptime());
+        gate
+    }
+
+    /// A beat that was begun at `sent` was acknowledged: counting from then, not from the answer, is what the others do.
+    pub(crate) fn extend(&self, sent: Duration) {
+        let until = micros(sent + self.lease);
+        self.open_until.fetch_max(until, Ordering::SeqCst);
+        for waker in std::mem::take(&mut *self.lock()) {
+            waker.wake();
+        }
+    }
+
+    /// Let no body start any more: the executor shuts down.
+    pub(crate) fn shut(&self) {
+        self.shut.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether a body may start; if not, wake when it may.
+    pub(crate) fn is_open(&self, waker: &Waker) -> bool {
+        if self.may_pass() {
+            return true;
+        }
+        let mut waiting = self.lock();
+        waiting.retain(|other| !other.will_wake(waker));
+        waiting.push(waker.clone());
+        drop(waiting);
+        self.may_pass()
+    }
+
+    fn may_pass(&self) -> bool {
+        if self.shut.load(Ordering::SeqCst) {
+            return false;
+        }
+        !self.guarded || micros(self.clock.uptime()) < self.open_until.load(Ordering::SeqCst)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

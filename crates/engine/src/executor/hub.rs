@@ -1,0 +1,165 @@
+//! Everybody in this process who waits for the end of a run that is not in its memory.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use onward_store::{Outcome, Signal, Store};
+use onward_types::{Code, Error, RunKey, Status};
+use tokio::sync::{broadcast, oneshot};
+
+use super::Residents;
+use crate::run::end::End;
+
+/// How often everything that is waited for is looked at, whatever the signals say.
+const SWEEP: Duration = Duration::from_secs(1);
+/// So many runs one look asks about.
+const CHUNK: usize = 500;
+
+type Waiters = HashMap<RunKey, Vec<oneshot::Sender<Arc<Outcome>>>>;
+
+pub(crate) struct Hub {
+    store: Store,
+    waiting: Mutex<Waiters>,
+    count: AtomicUsize,
+}
+
+impl Hub {
+    pub(crate) fn new(store: Store) -> Arc<Hub> {
+        Arc::new(Hub { store, waiting: Mutex::default(), count: AtomicUsize::new(0) })
+    }
+
+    /// Wait until the run ends. With `or_held`, also until it is held because of an error.
+    pub(crate) async fn wait(
+        &self,
+        key: RunKey,
+        residents: Option<&Residents>,
+        or_held: bool,
+    ) -> Result<Arc<Outcome>, Error> {
+        loop {
+            if let Some(core) = residents.and_then(|residents| residents.get(key)) {
+                if let End::Ended(outcome) = core.end.wait().await {
+                    return Ok(outcome);
+                }
+                drop(core);
+            }
+            // Register first, then look, then wait: whatever happens after the look is told.
+            let told = self.register(key);
+            self.store.listen_closely().await;
+            let outcome = self.store.outcome(key).await?.ok_or_else(gone)?;
+            if is_over(&outcome, or_held) {
+                return Ok(Arc::new(outcome));
+            }
+            if let Ok(outcome) = told.await
+                && is_over(&outcome, or_held)
+            {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    fn register(&self, key: RunKey) -> oneshot::Receiver<Arc<Outcome>> {
+        let (tell, told) = oneshot::channel();
+        let mut waiting = self.lock();
+        let of_run = waiting.entry(key).or_default();
+        of_run.retain(|other| !other.is_closed());
+        of_run.push(tell);
+        self.count.store(waiting.len(), Ordering::SeqCst);
+        told
+    }
+
+    /// A run ended: tell who waits for it.
+    pub(crate) fn publish(&self, key: RunKey, outcome: &Arc<Outcome>) {
+        if self.count.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        let told = {
+            let mut waiting = self.lock();
+            let told = waiting.remove(&key);
+            self.count.store(waiting.len(), Ordering::SeqCst);
+            told
+        };
+        for waiter in told.into_iter().flatten() {
+            // One that gave up needs no telling.
+            waiter.send(outcome.clone()).ok();
+        }
+    }
+
+    /// Somebody waits again from the start: the run came into this process's memory.
+    pub(crate) fn look_again(&self, key: RunKey) {
+        if self.count.load(Ordering::SeqCst) > 0 {
+            self.lock().remove(&key);
+        }
+    }
+
+    /// Tell waiters what happens elsewhere, as long as the hub lives.
+    pub(crate) async fn listen(hub: Weak<Hub>) {
+        let Some(mut signals) = hub.upgrade().map(|hub| hub.store.signals()) else { return };
+        loop {
+            let signal = tokio::time::timeout(SWEEP, signals.recv()).await;
+            let Some(hub) = hub.upgrade() else { return };
+            let keys = match signal {
+                Ok(Ok(Signal::Finished(keys))) => hub.waited_for(Some(&keys)),
+                Ok(Ok(Signal::Look) | Err(broadcast::error::RecvError::Lagged(_))) | Err(_) => hub.waited_for(None),
+                Ok(Ok(Signal::Ready | Signal::Revoked(_) | Signal::Listening)) => continue,
+                Ok(Err(broadcast::error::RecvError::Closed)) => return,
+            };
+            for chunk in keys.chunks(CHUNK) {
+                if let Err(error) = hub.look(chunk).await {
+                    tracing::debug!(%error, "could not look for the ends of runs; looking again in a second");
+                }
+            }
+            if !keys.is_empty() {
+                hub.store.listen_closely().await;
+            }
+        }
+    }
+
+    async fn look(&self, keys: &[RunKey]) -> Result<(), Error> {
+        for key in self.store.ended(keys.to_vec()).await? {
+            if let Some(outcome) = self.store.outcome(key).await? {
+                self.publish(key, &Arc::new(outcome));
+            }
+        }
+        Ok(())
+    }
+
+    /// The runs that somebody still waits for, of these or of all.
+    fn waited_for(&self, of: Option<&[RunKey]>) -> Vec<RunKey> {
+        let mut waiting = self.lock();
+        waiting.retain(|_, waiters| {
+            waiters.retain(|waiter| !waiter.is_closed());
+            !waiters.is_empty()
+        });
+        self.count.store(waiting.len(), Ordering::SeqCst);
+        match of {
+            Some(keys) => keys.iter().copied().filter(|key| waiting.contains_key(key)).collect(),
+            None => waiting.keys().copied().collect(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiters> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_over(outcome: &Outcome, or_held: bool) -> bool {
+    outcome.status.is_terminal() || (or_held && outcome.status == Status::Paused && outcome.error.is_some())
+}
+
+fn gone() -> Error {
+    Error::new(Code::UnknownRun, "the run was deleted while it was waited for")
+}
+
+/// The output of a run that ended, or why there is none.
+pub(crate) fn result_of(outcome: &Outcome) -> Result<onward_types::Json, Error> {
+    let said = |or: &str| outcome.said.clone().unwrap_or_else(|| or.to_owned());
+    match (outcome.status, &outcome.output, &outcome.error) {
+        (Status::Succeeded, Some(output), _) => Ok(output.clone()),
+        (Status::Failed | Status::Paused, _, Some(error)) => Err(Error::from_json(error)?),
+        (Status::Cancelled, ..) => Err(Error::new(Code::Cancelled, said("the run was cancelled"))),
+        (Status::RetriesExceeded, ..) => Err(Error::new(Code::RetriesExceeded, said("the run crashed too often"))),
+        (status, ..) => Err(Error::new(Code::Corrupt, format!("the run is {status} and has no result"))),
+    }
+}

@@ -1,0 +1,138 @@
+//! The executor: the runs that this process has, and the seat that gives it the right to execute them.
+
+mod gate;
+pub(crate) mod hub;
+mod residents;
+mod runs;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use onward_store::{Seat, Store};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, Semaphore};
+
+pub(crate) use gate::Gate;
+pub(crate) use hub::Hub;
+pub(crate) use residents::Residents;
+
+use crate::states::States;
+use crate::workflow::Registry;
+
+/// How an executor behaves. The defaults are what most people want.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// An executor that says nothing for this long is dead.
+    pub(crate) lease: Duration,
+    /// A run that only waits is parked after this long, or after 200 times what its replay takes.
+    pub(crate) park_after: Duration,
+    /// More runs than this are not kept in memory if some of them only wait.
+    pub(crate) residents_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { lease: Duration::from_secs(5), park_after: Duration::from_secs(5), residents_max: 10_000 }
+    }
+}
+
+/// One executor, through all the seats it takes.
+pub(crate) struct Executor {
+    pub(crate) store: Store,
+    pub(crate) registry: Registry,
+    pub(crate) states: Arc<States>,
+    pub(crate) options: Options,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) residents: Residents,
+    pub(crate) gate: Gate,
+    /// Rung when it may be worth while to claim.
+    pub(crate) claim_now: Notify,
+    /// Rung when a deadline was set that may be the next one.
+    pub(crate) deadline_set: Notify,
+    /// Rung when more runs are in memory than there should be.
+    pub(crate) crowded: Notify,
+    /// Replays under way: each holds a history in memory.
+    pub(crate) replays: Arc<Semaphore>,
+    pub(crate) draining: AtomicBool,
+    seat: RwLock<Arc<Seat>>,
+    handle: Handle,
+    workflows: Arc<Vec<String>>,
+    trouble: Mutex<Option<String>>,
+}
+
+/// So many histories are loaded and replayed at once.
+const REPLAYS_MAX: usize = 64;
+
+impl Executor {
+    pub(crate) fn new(
+        store: Store,
+        registry: Registry,
+        states: States,
+        options: Options,
+        seat: Seat,
+        hub: Arc<Hub>,
+    ) -> Arc<Executor> {
+        let workflows = Arc::new(registry.keys());
+        let gate = Gate::new(store.clock().clone(), options.lease, store.is_shared());
+        Arc::new(Executor {
+            store,
+            registry,
+            states: Arc::new(states),
+            options,
+            hub,
+            residents: Residents::default(),
+            gate,
+            claim_now: Notify::new(),
+            deadline_set: Notify::new(),
+            crowded: Notify::new(),
+            replays: Arc::new(Semaphore::new(REPLAYS_MAX)),
+            draining: AtomicBool::new(false),
+            seat: RwLock::new(Arc::new(seat)),
+            handle: Handle::current(),
+            workflows,
+            trouble: Mutex::default(),
+        })
+    }
+
+    /// The seat it has now.
+    pub(crate) fn seat(&self) -> Arc<Seat> {
+        self.seat.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn take_seat(&self, seat: Seat) {
+        *self.seat.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(seat);
+    }
+
+    /// The workflows it knows, each as `name@version`.
+    pub(crate) fn workflows(&self) -> Arc<Vec<String>> {
+        self.workflows.clone()
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        drop(self.handle.spawn(task));
+    }
+
+    /// What a background task could not do, until it can again.
+    pub(crate) fn note_trouble(&self, trouble: Option<String>) {
+        let mut noted = self.lock_trouble();
+        if let Some(trouble) = &trouble
+            && noted.is_none()
+        {
+            tracing::warn!(%trouble, "the executor cannot reach its database; trying on");
+        }
+        *noted = trouble;
+    }
+
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.lock_trouble().clone()
+    }
+
+    fn lock_trouble(&self) -> MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

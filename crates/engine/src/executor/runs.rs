@@ -1,0 +1,226 @@
+//! How runs come into memory and leave it.
+
+use std::sync::Arc;
+
+use onward_store::{Created, History, LeaveHow, Outcome, Signal};
+use onward_types::{Code, Error, RunKey};
+
+use super::Executor;
+use crate::context::Ctx;
+use crate::run::core::{Home, RunCore, Stop, end_of};
+use crate::run::drive::{Ended, drive};
+use crate::run::end::End;
+
+impl Executor {
+    /// What a run that this executor has now is part of.
+    pub(crate) fn home(self: &Arc<Self>) -> Home {
+        Home::Executor { executor: self.clone(), journal: self.seat().journal.clone() }
+    }
+
+    /// A run that was started here is committed, or turned out to be another one.
+    pub(crate) fn born(self: &Arc<Self>, key: RunKey, created: &Created) {
+        if *created == Created::New
+            && let Some(core) = self.residents.get(key)
+        {
+            onward_store::crash::point("run.created");
+            self.execute(core);
+        } else if let Some(core) = self.residents.get(key) {
+            core.end.set(End::Elsewhere);
+            self.residents.remove(&core);
+        }
+    }
+
+    /// A child that was created here is committed.
+    pub(crate) fn adopt(self: &Arc<Self>, child: Arc<RunCore>) {
+        onward_store::crash::point("run.created");
+        self.residents.insert(child.clone());
+        self.execute(child);
+    }
+
+    /// A run that was claimed, with what it recorded.
+    pub(crate) fn replay(self: &Arc<Self>, history: History) {
+        let core = RunCore::claimed(history, self.home());
+        self.residents.insert(core.clone());
+        self.hub.look_again(core.key);
+        self.execute(core);
+    }
+
+    /// A run that was claimed and cannot be understood: it alone is held.
+    pub(crate) fn hold_unreadable(self: &Arc<Self>, key: RunKey, error: &Error) {
+        let core = RunCore::unreadable(key, self.home());
+        self.residents.insert(core.clone());
+        core.leave(held(error));
+    }
+
+    fn execute(self: &Arc<Self>, core: Arc<RunCore>) {
+        if core.deadline.is_some() {
+            self.deadline_set.notify_one();
+        }
+        if self.residents.len() > self.options.residents_max {
+            self.crowded.notify_one();
+        }
+        let executor = self.clone();
+        self.spawn(async move {
+            let ended = executor.drive(&core).await;
+            executor.ended(&core, ended).await;
+        });
+    }
+
+    async fn drive(self: &Arc<Self>, core: &Arc<RunCore>) -> Ended {
+        let Some(registered) = self.registry.get(&core.workflow, &core.version) else {
+            return Ended::Held(self.not_registered(&core.workflow, &core.version));
+        };
+        let Some(input) = core.take_input() else {
+            return Ended::Held(Error::new(Code::Corrupt, "the run has no input"));
+        };
+        match (registered.run)(Ctx::of(core.clone()), &input) {
+            Ok(workflow) => drive(core, workflow).await,
+            Err(error) => Ended::Held(error),
+        }
+    }
+
+    async fn ended(self: &Arc<Self>, core: &Arc<RunCore>, ended: Ended) {
+        match ended {
+            Ended::Finished(result) => core.leave(LeaveHow::Finished(result.map_err(|error| error.to_json()))),
+            Ended::Held(error) => {
+                if matches!(core.stopping(), Some(Stop::Rejected(_))) {
+                    core.state().discard_changes();
+                }
+                core.leave(held(&error));
+            }
+            Ended::Parked(ready_at) => core.leave(LeaveHow::Parked { ready_at }),
+            Ended::Released => core.leave(LeaveHow::Released),
+            Ended::Revoked => self.let_go(core).await,
+            Ended::Fenced => self.forget(core),
+        }
+    }
+
+    /// Let go of a run that somebody else steered. Nobody gets it before this is committed.
+    async fn let_go(self: &Arc<Self>, core: &Arc<RunCore>) {
+        core.end.set(End::Elsewhere);
+        let seat = self.seat();
+        // What was on its way is either committed or refused after this, so no child can appear behind the cancel.
+        seat.journal.flush().await;
+        while let Err(error) = self.store.cancel_children(core.key).await {
+            self.note_trouble(Some(error.message().to_owned()));
+            if seat.journal.is_closed() {
+                return self.forget(core);
+            }
+            self.store.clock().sleep(std::time::Duration::from_millis(200)).await;
+        }
+        core.state().discard_changes();
+        core.leave(LeaveHow::LetGo);
+    }
+
+    /// Forget a run without a word to the database: it is not ours any more.
+    fn forget(&self, core: &RunCore) {
+        core.end.set(End::Elsewhere);
+        self.residents.remove(core);
+    }
+
+    /// The last change of a run is durable.
+    pub(crate) fn left(self: &Arc<Self>, core: &RunCore, how: LeaveHow) {
+        crash_point(&how);
+        self.residents.remove(core);
+        let end = end_of(&how);
+        core.end.set(end.clone());
+        if let End::Ended(outcome) = end {
+            self.hub.publish(core.key, &outcome);
+        }
+        match how {
+            // It may be due already: its child ended meanwhile, or its timer.
+            LeaveHow::Parked { .. } | LeaveHow::LetGo => self.claim_now.notify_one(),
+            // A parent that was parked was woken by the same commit.
+            LeaveHow::Finished(_) if core.parent.is_some() => self.claim_now.notify_one(),
+            LeaveHow::Held { said, error } => {
+                tracing::warn!(run = %core.id, reason = %said, "the run is held");
+                let status = onward_types::Status::Paused;
+                let outcome = Outcome { status, said: Some(said), output: None, error: Some(error) };
+                self.hub.publish(core.key, &Arc::new(outcome));
+            }
+            LeaveHow::Finished(_) | LeaveHow::Released => {}
+        }
+        if core.suspect {
+            self.claim_now.notify_one();
+        }
+    }
+
+    /// The journal takes no more of this run: it was revoked, or this executor was fenced off.
+    pub(crate) fn refused(self: &Arc<Self>, core: &RunCore) {
+        let Some(core) = self.residents.get(core.key).filter(|there| std::ptr::eq(Arc::as_ptr(there), core)) else {
+            return;
+        };
+        let Home::Executor { journal, .. } = &core.home else { return };
+        if core.give_up_birth() {
+            self.forget(&core);
+        } else if journal.is_closed() {
+            core.stop(Stop::Fenced);
+            if core.is_leaving() {
+                self.forget(&core);
+            }
+        } else if core.is_leaving() {
+            // It was driven to its end already, and somebody steered it meanwhile.
+            let executor = self.clone();
+            self.spawn(async move { executor.let_go(&core).await });
+        } else {
+            core.stop(Stop::Revoked);
+        }
+    }
+
+    /// No database takes what this run made.
+    pub(crate) fn rejected(self: &Arc<Self>, core: &RunCore, error: &Error) {
+        let Some(core) = self.residents.get(core.key).filter(|there| std::ptr::eq(Arc::as_ptr(there), core)) else {
+            return;
+        };
+        tracing::error!(run = %core.id, %error, "the database refused what the run made");
+        if core.give_up_birth() || core.is_being_held() {
+            self.forget(&core);
+        } else if core.is_leaving() {
+            let executor = self.clone();
+            core.stop(Stop::Rejected(error.clone()));
+            let error = error.clone();
+            self.spawn(async move { executor.ended(&core, Ended::Held(error)).await });
+        } else {
+            core.stop(Stop::Rejected(error.clone()));
+        }
+    }
+
+    /// These runs were taken from their owners: let go of those that are ours.
+    pub(crate) fn revoke(&self, keys: &[RunKey]) {
+        for key in keys {
+            if let Some(core) = self.residents.get(*key)
+                && !core.is_leaving()
+            {
+                core.stop(Stop::Revoked);
+            }
+        }
+    }
+
+    pub(crate) fn not_registered(&self, name: &str, version: &str) -> Error {
+        let versions = self.registry.versions(name);
+        let message = if versions.is_empty() {
+            format!("this executor was not given workflow `{name}`: add `.workflow::<{name}>()` where Onward is opened")
+        } else {
+            format!("this executor has workflow `{name}` in version {}, not {version}", versions.join(", "))
+        };
+        Error::new(Code::NotRegistered, message)
+    }
+
+    /// Tell others in this process, and the tasks of this executor, that something may be claimed.
+    pub(crate) fn tell_ready(&self) {
+        self.store.tell(Signal::Ready);
+    }
+}
+
+fn held(error: &Error) -> LeaveHow {
+    LeaveHow::Held { said: error.message().to_owned(), error: error.to_json() }
+}
+
+fn crash_point(how: &LeaveHow) {
+    match how {
+        LeaveHow::Finished(_) => onward_store::crash::point("run.finished"),
+        LeaveHow::Parked { .. } => onward_store::crash::point("run.parked"),
+        LeaveHow::Released | LeaveHow::LetGo => onward_store::crash::point("run.released"),
+        LeaveHow::Held { .. } => {}
+    }
+}

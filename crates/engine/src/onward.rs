@@ -1,0 +1,211 @@
+//! The front door: open a database, give it workflows, launch.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use onward_store::{Clock, DatabaseUrl, Health, JournalCounts, Store};
+use onward_types::{Error, Result};
+
+use crate::client::Client;
+use crate::executor::{Executor, Options};
+use crate::run::core::Stop;
+use crate::states::States;
+use crate::tasks::Tasks;
+use crate::workflow::{Registry, Workflow, Workflows};
+
+/// An executor and its client. Dereferences to [`Client`]: whatever a client can do, this can, and it executes runs too.
+///
+/// Clones are cheap; the executor stops with the last of them, or in an orderly way with [`shutdown`](Onward::shutdown).
+#[derive(Clone)]
+pub struct Onward {
+    client: Client,
+    running: Arc<Running>,
+}
+
+struct Running {
+    executor: Arc<Executor>,
+    tasks: Tasks,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Whoever drops it without a shutdown wants out at once: the next owner finds everything that was recorded.
+        self.tasks.stop();
+        let seat = self.executor.seat();
+        seat.journal.close();
+        for core in self.executor.residents.all() {
+            core.stop(Stop::Fenced);
+        }
+    }
+}
+
+/// What to open, and with what. Made by [`Onward::open`].
+#[must_use = "nothing is opened before `launch`"]
+pub struct Builder {
+    url: String,
+    clock: Clock,
+    registry: Registry,
+    states: States,
+    options: Options,
+}
+
+impl Onward {
+    /// Begin to open a database: `sqlite:app.db`, `sqlite::memory:` or `postgres://…`.
+    ///
+    /// ```
+    /// # use onward_engine::{Onward, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// let onward = Onward::open("sqlite::memory:").launch().await?;
+    /// onward.shutdown(std::time::Duration::from_secs(1)).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn open(url: impl Into<String>) -> Builder {
+        Builder {
+            url: url.into(),
+            clock: Clock::system(),
+            registry: Registry::default(),
+            states: States::default(),
+            options: Options::default(),
+        }
+    }
+
+    /// Stop in an orderly way: claim nothing more, let bodies that run finish for up to `limit`, then release every run, so
+    /// that others go on with them at once.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached; the lease heals that.
+    pub async fn shutdown(&self, limit: Duration) -> Result<(), Error> {
+        let executor = &self.running.executor;
+        executor.draining.store(true, Ordering::SeqCst);
+        executor.gate.shut();
+        for core in executor.residents.all() {
+            core.stop(Stop::Release);
+        }
+        let clock = executor.store.clock().clone();
+        let drained = tokio::select! {
+            biased;
+            () = executor.residents.emptied() => true,
+            () = clock.sleep(limit) => false,
+        };
+        if !drained {
+            for core in executor.residents.all() {
+                core.stop(Stop::ReleaseNow);
+            }
+            // A body that blocks its thread cannot be dropped; leaving takes its run away from us.
+            let patience = tokio::time::timeout(Duration::from_secs(1), executor.residents.emptied());
+            if patience.await.is_err() {
+                tracing::warn!(runs = executor.residents.len(), "some runs could not be stopped in time");
+            }
+        }
+        self.running.tasks.stop();
+        executor.store.leave(&executor.seat()).await
+    }
+
+    /// The id under which this process executes runs now.
+    #[must_use]
+    pub fn executor_id(&self) -> String {
+        self.running.executor.seat().executor.to_string()
+    }
+
+    /// How many runs are in memory.
+    #[must_use]
+    pub fn resident_runs(&self) -> usize {
+        self.running.executor.residents.len()
+    }
+
+    /// What the journal has done so far.
+    #[must_use]
+    pub fn journal_counts(&self) -> JournalCounts {
+        self.running.executor.seat().journal.counts()
+    }
+
+    /// How the journal is doing: since when the database takes no commits, if it does not.
+    #[must_use]
+    pub fn journal_health(&self) -> Health {
+        self.running.executor.seat().journal.health()
+    }
+
+    /// What the executor cannot do at the moment, and why.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.running.executor.trouble()
+    }
+}
+
+impl Deref for Onward {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl std::fmt::Debug for Onward {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Onward").field("executor", &self.executor_id()).finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    /// Add a workflow.
+    pub fn workflow<W: Workflow>(mut self) -> Builder {
+        self.registry.add::<W>();
+        self
+    }
+
+    /// Add several workflows: `.workflows::<(checkout, ship)>()`.
+    pub fn workflows<W: Workflows>(mut self) -> Builder {
+        W::add_to(&mut self.registry);
+        self
+    }
+
+    /// Give steps something to share, a connection pool for example: they find it by its type with `ctx.state::<S>()`.
+    pub fn state<S: Send + Sync + 'static>(mut self, state: S) -> Builder {
+        self.states.add(state);
+        self
+    }
+
+    /// Take the time from this clock. A test gives a virtual one.
+    pub fn clock(mut self, clock: Clock) -> Builder {
+        self.clock = clock;
+        self
+    }
+
+    /// How long an executor may say nothing before others take over its runs. The default is 5 s. It has to be the same for
+    /// all executors of a database.
+    pub fn lease(mut self, lease: Duration) -> Builder {
+        self.options.lease = lease.max(Duration::from_millis(100));
+        self
+    }
+
+    /// Park runs that only wait after this long. The default is 5 s.
+    pub fn park_after(mut self, idle: Duration) -> Builder {
+        self.options.park_after = idle;
+        self
+    }
+
+    /// Keep no more than this many runs in memory, as far as they only wait. The default is 10,000.
+    pub fn resident_max(mut self, runs: usize) -> Builder {
+        self.options.residents_max = runs.max(1);
+        self
+    }
+
+    /// Open the database, recover what a crash left, and begin to execute.
+    ///
+    /// # Errors
+    /// Where the database cannot be opened, two workflows have one name, or, on SQLite, another process executes the runs of
+    /// the file.
+    pub async fn launch(self) -> Result<Onward, Error> {
+        let registry = self.registry.checked()?;
+        let url: DatabaseUrl = self.url.parse()?;
+        let store = Store::open(&url, self.clock).await?;
+        let seat = store.join(registry.keys(), None).await?;
+        let mut client = Client::on(store.clone());
+        let executor = Executor::new(store, registry, self.states, self.options, seat, client.hub.clone());
+        client.executor = Some(executor.clone());
+        let tasks = Tasks::spawn(&executor);
+        Ok(Onward { client, running: Arc::new(Running { executor, tasks }) })
+    }
+}

@@ -1,0 +1,404 @@
+//! A run as its calls, the journal and the executor share it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use futures_util::task::AtomicWaker;
+use onward_store::{Change, Clock, Created, Entry, History, Journal, Leave, LeaveHow, NewRun, Origin, Outcome};
+use onward_types::{Error, Json, RunId, RunKey, Status, Timestamp};
+use tokio::sync::oneshot;
+
+use super::end::{End, EndSlot};
+use super::state::State;
+use crate::cancelled::Canceller;
+use crate::executor::Executor;
+use crate::states::States;
+
+/// More undurable changes than this, and the run waits for the journal.
+const UNDURABLE_MAX: u64 = 256;
+
+/// One run in the memory of one executor.
+pub(crate) struct RunCore {
+    pub(crate) key: RunKey,
+    pub(crate) id: RunId,
+    pub(crate) workflow: String,
+    pub(crate) version: String,
+    pub(crate) owners: u32,
+    pub(crate) deadline: Option<Timestamp>,
+    pub(crate) parent: Option<RunKey>,
+    /// Whether it was recovered from a dead executor without having made progress since.
+    pub(crate) suspect: bool,
+    pub(crate) recovered: bool,
+    pub(crate) home: Home,
+    pub(crate) end: Arc<EndSlot>,
+    pub(crate) canceller: Canceller,
+    /// Woken when the run has to be polled.
+    pub(crate) task: AtomicWaker,
+    state: Mutex<State>,
+    stop: Mutex<Option<Stop>>,
+    /// How many of its changes are durable.
+    durable: AtomicU64,
+    /// Whether the run waits for the journal before it goes on.
+    held_back: AtomicBool,
+    /// How it is about to leave: its last change is on its way.
+    leaving: Mutex<Option<LeaveHow>>,
+    starter: Mutex<Option<oneshot::Sender<Created>>>,
+    /// Children whose creation is on its way, and where they were started.
+    newborn: Mutex<Vec<(Arc<RunCore>, u32)>>,
+    inputs: Mutex<Option<Json>>,
+    asked: Mutex<Vec<(RunKey, oneshot::Sender<Created>)>>,
+    /// When the run last went to sleep, and how long its last replay took.
+    pub(crate) idle_since: Mutex<Option<Timestamp>>,
+    pub(crate) replay_took: Mutex<Duration>,
+}
+
+/// What a run is part of.
+pub(crate) enum Home {
+    /// An executor.
+    Executor { executor: Arc<Executor>, journal: Journal },
+    /// Nothing: a unit test.
+    Detached { clock: Clock, states: Arc<States> },
+}
+
+/// Why a run is to leave.
+#[derive(Clone, Debug)]
+pub(crate) enum Stop {
+    /// It was steered by somebody else: let go of it.
+    Revoked,
+    /// Its executor lost its fence: forget it.
+    Fenced,
+    /// It only waits: park it.
+    Park,
+    /// The executor shuts down: release it once no body runs.
+    Release,
+    /// The executor shuts down, and time is up.
+    ReleaseNow,
+    /// No database takes what it made.
+    Rejected(Error),
+}
+
+/// What is known of a run when it comes into memory.
+pub(crate) struct Coming {
+    pub(crate) key: RunKey,
+    pub(crate) id: RunId,
+    pub(crate) workflow: String,
+    pub(crate) version: String,
+    pub(crate) input: Json,
+    pub(crate) owners: u32,
+    pub(crate) deadline: Option<Timestamp>,
+    pub(crate) parent: Option<RunKey>,
+    pub(crate) suspect: bool,
+    pub(crate) recovered: bool,
+}
+
+impl RunCore {
+    /// A run that is being created here.
+    pub(crate) fn fresh(run: &NewRun, home: Home, starter: Option<oneshot::Sender<Created>>) -> Arc<RunCore> {
+        let coming = Coming {
+            key: run.key,
+            id: run.id.clone(),
+            workflow: run.workflow.clone(),
+            version: run.version.clone(),
+            input: run.input.clone(),
+            owners: 1,
+            deadline: run.deadline,
+            parent: run.parent.map(|(key, _)| key),
+            suspect: false,
+            recovered: false,
+        };
+        RunCore::new(coming, State::fresh(), home, starter)
+    }
+
+    /// A run that was claimed.
+    pub(crate) fn claimed(mut history: History, home: Home) -> Arc<RunCore> {
+        let state = State::replaying(&mut history);
+        let coming = Coming {
+            key: history.key,
+            id: history.id,
+            workflow: history.workflow,
+            version: history.version,
+            input: history.input,
+            owners: history.owners,
+            deadline: history.deadline,
+            parent: history.parent,
+            suspect: history.recoveries >= onward_store::SUSPECT_AFTER,
+            recovered: history.recovered,
+        };
+        RunCore::new(coming, state, home, None)
+    }
+
+    /// A run that was claimed and that nothing else is known of.
+    pub(crate) fn unreadable(key: RunKey, home: Home) -> Arc<RunCore> {
+        let coming = Coming {
+            key,
+            id: RunId::of_key(key),
+            workflow: String::new(),
+            version: String::new(),
+            input: Json::null(),
+            owners: 1,
+            deadline: None,
+            parent: None,
+            suspect: false,
+            recovered: false,
+        };
+        RunCore::new(coming, State::fresh(), home, None)
+    }
+
+    pub(crate) fn new(
+        coming: Coming,
+        state: State,
+        home: Home,
+        starter: Option<oneshot::Sender<Created>>,
+    ) -> Arc<RunCore> {
+        Arc::new(RunCore {
+            key: coming.key,
+            id: coming.id,
+            workflow: coming.workflow,
+            version: coming.version,
+            owners: coming.owners,
+            deadline: coming.deadline,
+            parent: coming.parent,
+            suspect: coming.suspect,
+            recovered: coming.recovered,
+            home,
+            end: Arc::default(),
+            canceller: Canceller::default(),
+            task: AtomicWaker::new(),
+            state: Mutex::new(state),
+            stop: Mutex::default(),
+            durable: AtomicU64::new(0),
+            held_back: AtomicBool::new(false),
+            leaving: Mutex::default(),
+            starter: Mutex::new(starter),
+            newborn: Mutex::default(),
+            inputs: Mutex::new(Some(coming.input)),
+            asked: Mutex::default(),
+            idle_since: Mutex::default(),
+            replay_took: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        match &self.home {
+            Home::Executor { executor, .. } => executor.store.clock(),
+            Home::Detached { clock, .. } => clock,
+        }
+    }
+
+    pub(crate) fn states(&self) -> &States {
+        match &self.home {
+            Home::Executor { executor, .. } => &executor.states,
+            Home::Detached { states, .. } => states,
+        }
+    }
+
+    pub(crate) fn executor(&self) -> Option<&Arc<Executor>> {
+        match &self.home {
+            Home::Executor { executor, .. } => Some(executor),
+            Home::Detached { .. } => None,
+        }
+    }
+
+    pub(crate) fn is_detached(&self) -> bool {
+        matches!(self.home, Home::Detached { .. })
+    }
+
+    /// The input, once: replay decodes it, and nobody needs it after that.
+    pub(crate) fn take_input(&self) -> Option<Json> {
+        lock(&self.inputs).take()
+    }
+
+    // The journal.
+
+    /// Hand what was made since the last time to the journal.
+    pub(crate) fn flush(self: &Arc<Self>) {
+        let Home::Executor { journal, .. } = &self.home else { return };
+        let taken = self.state().take_changes();
+        if let Some((changes, upto)) = taken {
+            journal.submit(Entry { run: self.key, origin: self.clone(), changes, upto });
+        }
+    }
+
+    /// Whether every change up to this one is durable; if not, wake when it is.
+    pub(crate) fn is_durable(&self, upto: u64, waker: &Waker) -> bool {
+        if self.is_detached() || self.durable.load(Ordering::SeqCst) >= upto {
+            return true;
+        }
+        self.state().wait_durable(upto, waker);
+        // It may have become durable between the look and the registration.
+        self.durable.load(Ordering::SeqCst) >= upto
+    }
+
+    /// Whether the run is so far ahead of the journal that it should wait.
+    pub(crate) fn must_wait_for_journal(&self) -> bool {
+        let Home::Executor { journal, .. } = &self.home else { return false };
+        let behind = |core: &RunCore| core.state().made() - core.durable.load(Ordering::SeqCst) > UNDURABLE_MAX;
+        let must = behind(self) || !journal.has_capacity();
+        self.held_back.store(must, Ordering::SeqCst);
+        // Look again: the commit that would have woken us may have come in between.
+        must && (behind(self) || !journal.has_capacity())
+    }
+
+    // Leaving.
+
+    /// Ask the run to leave. What was asked first counts, unless the new reason is stronger.
+    pub(crate) fn stop(&self, why: Stop) {
+        {
+            let mut stop = lock(&self.stop);
+            let weight = |stop: &Stop| match stop {
+                Stop::Park => 0,
+                Stop::Release => 1,
+                Stop::ReleaseNow => 2,
+                Stop::Rejected(_) => 3,
+                Stop::Revoked => 4,
+                Stop::Fenced => 5,
+            };
+            if stop.as_ref().is_none_or(|before| weight(before) < weight(&why)) {
+                if matches!(why, Stop::Revoked | Stop::Fenced) {
+                    self.canceller.cancel();
+                }
+                *stop = Some(why);
+            }
+        }
+        self.task.wake();
+    }
+
+    pub(crate) fn stopping(&self) -> Option<Stop> {
+        lock(&self.stop).clone()
+    }
+
+    /// A park that was asked for and is not possible any more.
+    pub(crate) fn forget_park(&self) {
+        let mut stop = lock(&self.stop);
+        if matches!(*stop, Some(Stop::Park)) {
+            *stop = None;
+        }
+    }
+
+    /// Make the last change: the run leaves this executor.
+    pub(crate) fn leave(self: &Arc<Self>, how: LeaveHow) {
+        *lock(&self.leaving) = Some(how.clone());
+        let at = self.clock().now();
+        self.state().push(Change::Leave(Leave { at, parent: self.parent, how }));
+        self.flush();
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        lock(&self.leaving).is_some()
+    }
+
+    pub(crate) fn is_being_held(&self) -> bool {
+        matches!(*lock(&self.leaving), Some(LeaveHow::Held { .. }))
+    }
+
+    /// Give up a run whose creation was not accepted. False: it exists.
+    pub(crate) fn give_up_birth(&self) -> bool {
+        lock(&self.starter).take().is_some()
+    }
+
+    // Children.
+
+    /// Remember a child whose creation was just made a change of this run.
+    pub(crate) fn expect_child(&self, child: Arc<RunCore>, position: u32) {
+        lock(&self.newborn).push((child, position));
+    }
+
+    /// Be told what came of the creation of this child.
+    pub(crate) fn ask_created(&self, child: RunKey) -> oneshot::Receiver<Created> {
+        let (tell, told) = oneshot::channel();
+        lock(&self.asked).push((child, tell));
+        told
+    }
+}
+
+impl Origin for RunCore {
+    fn committed(&self, upto: u64) {
+        self.durable.fetch_max(upto, Ordering::SeqCst);
+        let (past, made) = {
+            let mut state = self.state();
+            (state.past_barrier(upto), state.made())
+        };
+        for waker in past {
+            waker.wake();
+        }
+        if self.held_back.swap(false, Ordering::SeqCst) {
+            self.task.wake();
+        }
+        if upto < made {
+            return;
+        }
+        let left = lock(&self.leaving).take();
+        if let (Some(how), Some(executor)) = (left, self.executor()) {
+            executor.left(self, how);
+        }
+    }
+
+    fn refused(&self) {
+        if let Some(executor) = self.executor() {
+            executor.refused(self);
+        }
+    }
+
+    fn rejected(&self, error: &Error) {
+        if let Some(executor) = self.executor() {
+            executor.rejected(self, error);
+        }
+    }
+
+    fn created(&self, run: RunKey, created: Created) {
+        let Some(executor) = self.executor() else { return };
+        if run == self.key {
+            if let Some(starter) = lock(&self.starter).take() {
+                executor.born(self.key, &created);
+                // Whoever started it may have gone away; the run is there.
+                starter.send(created).ok();
+            }
+            return;
+        }
+        let child = {
+            let mut newborn = lock(&self.newborn);
+            newborn.iter().position(|(child, _)| child.key == run).map(|at| newborn.swap_remove(at))
+        };
+        let asked = {
+            let mut asked = lock(&self.asked);
+            asked.iter().position(|(key, _)| *key == run).map(|at| asked.swap_remove(at).1)
+        };
+        match (&created, child) {
+            (Created::New, Some((child, _))) => executor.adopt(child),
+            (Created::Existing(existing), Some((_, position))) if asked.is_none() => {
+                // The id of this child was not chosen by anybody: only a stranger can have taken it.
+                if let Some(error) = onward_store::is_stranger(existing, (self.key, position)) {
+                    self.stop(Stop::Rejected(error));
+                }
+            }
+            _ => {}
+        }
+        if let Some(asked) = asked {
+            asked.send(created).ok();
+        }
+    }
+}
+
+/// How a run that left stands, for those who wait for it here.
+pub(crate) fn end_of(how: &LeaveHow) -> End {
+    let ended = |status, output, error| End::Ended(Arc::new(Outcome { status, said: None, output, error }));
+    match how {
+        LeaveHow::Finished(Ok(output)) => ended(Status::Succeeded, Some(output.clone()), None),
+        LeaveHow::Finished(Err(error)) => ended(Status::Failed, None, Some(error.clone())),
+        LeaveHow::Parked { .. } | LeaveHow::Held { .. } | LeaveHow::Released | LeaveHow::LetGo => End::Elsewhere,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,168 @@
+//! Drives a run: polls the workflow until it is quiet, delivers one completion, polls again; hands changes to the journal
+//! whenever there is nothing more to deliver.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use onward_types::{BoxError, Code, Error, Json, Timestamp};
+
+use super::core::{RunCore, Stop};
+use super::state::Idle;
+use crate::scope;
+use crate::workflow::BoxFuture;
+
+/// A workflow that wakes itself this often without waiting for anything lets others have the thread for once.
+const SPINS_MAX: u32 = 10_000;
+
+/// The workflow's own future.
+pub(crate) type Workflow = BoxFuture<'static, Result<Json, BoxError>>;
+
+/// Why a run is driven no further.
+pub(crate) enum Ended {
+    /// The workflow returned.
+    Finished(Result<Json, Error>),
+    /// Going on would lose something.
+    Held(Error),
+    /// All it does is wait.
+    Parked(Option<Timestamp>),
+    /// The executor shuts down.
+    Released,
+    /// It was taken from this executor.
+    Revoked,
+    /// This executor was fenced off.
+    Fenced,
+}
+
+/// Drive the run until it leaves. The future is dropped before this returns.
+pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Workflow) -> Ended {
+    let root = Arc::new(Root { core: core.clone(), woken: AtomicBool::new(true), polling: AtomicBool::new(false) });
+    let waker = Waker::from(root.clone());
+    // Tokio's budget would make a call look quiet that is not, and quiet is when completions are delivered.
+    let mut workflow = Some(Box::pin(tokio::task::unconstrained(workflow)));
+    let ended = std::future::poll_fn(|cx| {
+        core.task.register(cx.waker());
+        root.polling.store(true, Ordering::SeqCst);
+        let mut spins = 0;
+        loop {
+            if let Some(ended) = stopped(core) {
+                return Poll::Ready(ended);
+            }
+            if root.woken.swap(false, Ordering::SeqCst) {
+                let Some(future) = workflow.as_mut() else { return Poll::Ready(Ended::Fenced) };
+                let polled = catch_unwind(AssertUnwindSafe(|| {
+                    scope::in_run(core.address(), || future.as_mut().poll(&mut Context::from_waker(&waker)))
+                }));
+                if let Some(ended) = judge(core, polled) {
+                    return Poll::Ready(ended);
+                }
+                spins += 1;
+                if spins > SPINS_MAX {
+                    core.flush();
+                    cx.waker().wake_by_ref();
+                    root.polling.store(false, Ordering::SeqCst);
+                    return Poll::Pending;
+                }
+                continue;
+            }
+            if !core.must_wait_for_journal() && core.state().deliver() {
+                core.note_busy();
+                continue;
+            }
+            if let Some(why) = core.state().halted() {
+                return Poll::Ready(Ended::Held(why.clone()));
+            }
+            core.flush();
+            core.note_quiet();
+            root.polling.store(false, Ordering::SeqCst);
+            // A wake that came while we were polling left only its mark.
+            if root.woken.load(Ordering::SeqCst) {
+                root.polling.store(true, Ordering::SeqCst);
+                continue;
+            }
+            return Poll::Pending;
+        }
+    })
+    .await;
+    // A drop that panics must not take the executor with it.
+    let future = workflow.take();
+    let dropped = catch_unwind(AssertUnwindSafe(|| scope::in_run(core.address(), || drop(future))));
+    if dropped.is_err() {
+        tracing::warn!(run = %core.id, "dropping the workflow panicked");
+    }
+    ended
+}
+
+/// Whether the run was asked to leave, and may.
+fn stopped(core: &Arc<RunCore>) -> Option<Ended> {
+    match core.stopping()? {
+        Stop::Revoked => Some(Ended::Revoked),
+        Stop::Fenced => Some(Ended::Fenced),
+        Stop::ReleaseNow => Some(Ended::Released),
+        Stop::Rejected(error) => Some(Ended::Held(error)),
+        Stop::Release => (!core.state().has_work()).then_some(Ended::Released),
+        Stop::Park => match core.state().idle() {
+            Idle::Until(at) => Some(Ended::Parked(at)),
+            Idle::No => {
+                core.forget_park();
+                None
+            }
+        },
+    }
+}
+
+fn judge(core: &Arc<RunCore>, polled: std::thread::Result<Poll<Result<Json, BoxError>>>) -> Option<Ended> {
+    let result = match polled {
+        Ok(Poll::Pending) => return None,
+        Ok(Poll::Ready(result)) => result.map_err(Error::from_box),
+        Err(panic) => Err(Error::new(Code::Panicked, format!("the workflow panicked: {}", panic_message(&*panic)))),
+    };
+    match core.state().returned() {
+        Some(why) => Some(Ended::Held(why)),
+        None => Some(Ended::Finished(result)),
+    }
+}
+
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
+}
+
+impl RunCore {
+    fn note_busy(&self) {
+        *self.idle_since.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+    }
+
+    /// The run has nothing to do until something happens: note since when, so that it can be parked.
+    fn note_quiet(&self) {
+        let idle = matches!(self.state().idle(), Idle::Until(_));
+        let mut since = self.idle_since.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match (idle, *since) {
+            (true, None) => *since = Some(self.clock().now()),
+            (false, Some(_)) => *since = None,
+            _ => {}
+        }
+    }
+}
+
+/// The waker of the workflow as a whole. A wake during the poll sets a mark; only one from outside wakes the task.
+struct Root {
+    core: Arc<RunCore>,
+    woken: AtomicBool,
+    polling: AtomicBool,
+}
+
+impl Wake for Root {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::SeqCst);
+        if !self.polling.load(Ordering::SeqCst) {
+            self.core.task.wake();
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! A run in memory: what it recorded, what it is about to record, and the future that is the workflow itself.
+
+pub(crate) mod core;
+pub(crate) mod drive;
+pub(crate) mod end;
+pub(crate) mod state;

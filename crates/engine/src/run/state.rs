@@ -1,0 +1,446 @@
+//! What a run knows while it is in memory: its history, its calls, and its undurable changes.
+//!
+//! This file decides; it waits for nothing. Completions are delivered one at a time, in the order of their `seq`, live
+//! and on replay, and everything the workflow does between two deliveries is determined by them. That is what makes
+//! `join!`, `select` and loops replay the same.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::task::Waker;
+
+use onward_store::{AttemptChange, Change, Checkpoint, History, NewWait, Recorded, Tried, WaitKind};
+use onward_types::{Code, Error, Json, StepKind, Timestamp, Wait, WaitFor};
+
+/// What a call resolves to.
+pub(crate) type Outcome = Result<Json, Error>;
+
+/// So many calls in a row are resolved at once; the next one goes through a delivery, where a run that makes changes
+/// faster than they become durable can be held back.
+const IMMEDIATE_MAX: u32 = 128;
+
+/// Positions from here on are those of patches, which stand outside the order of calls.
+pub(crate) const PATCHES: u32 = 1 << 31;
+
+#[derive(Default)]
+pub(crate) struct State {
+    next_position: u32,
+    /// Recorded and not yet delivered, by position.
+    history: HashMap<u32, Recorded>,
+    /// The same, in the order in which it is delivered.
+    order: VecDeque<u32>,
+    /// Waits that were open when the run was loaded, until their calls take them up.
+    waits: HashMap<u32, WaitFor>,
+    /// Attempts that were noted before the run was loaded, until their steps take them up.
+    tried: HashMap<u32, Tried>,
+    patches: HashMap<Arc<str>, bool>,
+    patches_recorded: u32,
+    calls: BTreeMap<u32, Call>,
+    /// Results in the order in which they came, not yet delivered.
+    ready: VecDeque<Ready>,
+    next_seq: u64,
+    immediate: u32,
+    /// Changes that are not yet handed to the journal.
+    changes: Vec<Change>,
+    /// How many changes the run has made in all.
+    made: u64,
+    /// Who waits until so many changes are durable.
+    barrier: Vec<(u64, Waker)>,
+    /// Why the run cannot go on.
+    halt: Option<Error>,
+}
+
+/// A call that was polled and has not resolved.
+struct Call {
+    kind: StepKind,
+    name: Arc<str>,
+    waker: Waker,
+    started_at: Timestamp,
+    delivered: Option<Outcome>,
+    /// Whether its result is in `ready`.
+    is_ready: bool,
+    idle: Idle,
+    has_wait: bool,
+}
+
+/// Whether a call only waits for something that is written in its wait row.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Idle {
+    /// It works: dropping it would lose something.
+    No,
+    /// It waits, until then at the latest if there is a time.
+    Until(Option<Timestamp>),
+}
+
+struct Ready {
+    position: u32,
+    outcome: Outcome,
+    at: Timestamp,
+}
+
+/// What a call finds when it is polled.
+pub(crate) enum Look {
+    /// Its result was delivered.
+    Done(Outcome),
+    /// Nothing to do until it is woken.
+    Wait,
+    /// History is behind it: do the work.
+    Live,
+}
+
+impl State {
+    pub(crate) fn replaying(history: &mut History) -> State {
+        let mut state = State { next_seq: 1, ..State::default() };
+        for recorded in std::mem::take(&mut history.checkpoints) {
+            state.next_seq = state.next_seq.max(recorded.seq + 1);
+            if recorded.kind == StepKind::Patch {
+                state.patches_recorded += 1;
+                state.patches.insert(recorded.name, true);
+            } else {
+                state.order.push_back(recorded.position);
+                state.history.insert(recorded.position, recorded);
+            }
+        }
+        state.waits = std::mem::take(&mut history.waits)
+            .into_iter()
+            .map(|Wait { position, wait_for, .. }| (position, wait_for))
+            .collect();
+        state.tried = std::mem::take(&mut history.attempts);
+        state
+    }
+
+    pub(crate) fn fresh() -> State {
+        State { next_seq: 1, ..State::default() }
+    }
+
+    // Calls.
+
+    pub(crate) fn take_position(&mut self) -> u32 {
+        self.next_position += 1;
+        self.next_position - 1
+    }
+
+    /// Say that a call is waiting, and see what is there for it.
+    pub(crate) fn look(
+        &mut self,
+        position: u32,
+        kind: StepKind,
+        name: &Arc<str>,
+        waker: &Waker,
+        now: Timestamp,
+    ) -> Look {
+        if self.halt.is_some() {
+            return Look::Wait;
+        }
+        if !self.register(position, kind, name, waker, now) {
+            return Look::Wait;
+        }
+        let undelivered = !self.order.is_empty();
+        let Some(call) = self.calls.get_mut(&position) else { return Look::Wait };
+        match call.delivered.take() {
+            Some(outcome) => {
+                self.calls.remove(&position);
+                Look::Done(outcome)
+            }
+            None if call.is_ready || undelivered => Look::Wait,
+            None => Look::Live,
+        }
+    }
+
+    /// Remember who to wake. False: what is recorded at this position is something else.
+    fn register(&mut self, position: u32, kind: StepKind, name: &Arc<str>, waker: &Waker, now: Timestamp) -> bool {
+        if let Some(call) = self.calls.get_mut(&position) {
+            call.waker.clone_from(waker);
+            return true;
+        }
+        if let Some(recorded) = self.history.get(&position)
+            && (recorded.kind != kind || recorded.name != *name)
+        {
+            let Recorded { kind: was, name: called, .. } = recorded;
+            let message = format!(
+                "at position {position} the run recorded {was} `{called}`, the code now asks for {kind} `{name}`. Bring the \
+                 old order of calls back (or guard the new one with `ctx.patched(..)`), then resume the run"
+            );
+            self.halt = Some(Error::new(Code::Diverged, message));
+            return false;
+        }
+        let call = Call {
+            kind,
+            name: name.clone(),
+            waker: waker.clone(),
+            started_at: now,
+            delivered: None,
+            is_ready: false,
+            idle: Idle::No,
+            has_wait: false,
+        };
+        self.calls.insert(position, call);
+        true
+    }
+
+    /// The work of a call is done. It learns so when the result is delivered.
+    pub(crate) fn complete(&mut self, position: u32, outcome: Outcome, at: Timestamp) {
+        if let Some(call) = self.calls.get_mut(&position) {
+            call.is_ready = true;
+            call.idle = Idle::No;
+            self.ready.push_back(Ready { position, outcome, at });
+        }
+    }
+
+    /// Resolve a call whose result needs no work, at once if its turn has come.
+    pub(crate) fn immediate(
+        &mut self,
+        position: u32,
+        kind: StepKind,
+        name: &Arc<str>,
+        waker: &Waker,
+        now: Timestamp,
+        value: impl FnOnce() -> Json,
+    ) -> Look {
+        match self.look(position, kind, name, waker, now) {
+            Look::Live if self.immediate < IMMEDIATE_MAX => {
+                self.immediate += 1;
+                self.calls.remove(&position);
+                let value = value();
+                self.record(position, kind, name.clone(), Ok(value.clone()), now, now);
+                Look::Done(Ok(value))
+            }
+            Look::Live => {
+                self.complete(position, Ok(value()), now);
+                Look::Wait
+            }
+            Look::Wait
+                if self.halt.is_none() && self.order.front() == Some(&position) && self.immediate < IMMEDIATE_MAX =>
+            {
+                self.immediate += 1;
+                self.order.pop_front();
+                self.calls.remove(&position);
+                match self.history.remove(&position) {
+                    Some(recorded) => Look::Done(replayed(recorded.result)),
+                    None => Look::Wait,
+                }
+            }
+            look => look,
+        }
+    }
+
+    /// Whether a patch applies: recorded, or else the run has nothing recorded beyond this point.
+    pub(crate) fn patched(&mut self, name: &Arc<str>, now: Timestamp) -> bool {
+        if let Some(applies) = self.patches.get(name) {
+            return *applies;
+        }
+        let applies = self.order.is_empty() && self.waits.is_empty() && self.tried.is_empty();
+        if applies {
+            let position = PATCHES + self.patches_recorded;
+            self.patches_recorded += 1;
+            self.record(position, StepKind::Patch, name.clone(), Ok(Json::from("true".to_owned())), now, now);
+        }
+        self.patches.insert(name.clone(), applies);
+        applies
+    }
+
+    /// A call was dropped before it resolved: its wait is over.
+    pub(crate) fn dropped(&mut self, position: u32) {
+        if let Some(call) = self.calls.remove(&position)
+            && call.has_wait
+        {
+            self.push(Change::CloseWait(position));
+        }
+    }
+
+    // Delivery.
+
+    /// Deliver the next completion, if one may be delivered. Says whether somebody was woken.
+    pub(crate) fn deliver(&mut self) -> bool {
+        if self.halt.is_some() {
+            return false;
+        }
+        if let Some(position) = self.order.front().copied() {
+            return self.deliver_recorded(position);
+        }
+        while let Some(Ready { position, outcome, at }) = self.ready.pop_front() {
+            let Some(call) = self.calls.get_mut(&position) else { continue };
+            let (kind, name, started_at) = (call.kind, call.name.clone(), call.started_at);
+            let has_wait = call.has_wait;
+            // What the workflow sees now is exactly what it will see on replay.
+            let recorded = outcome.map_err(|error| error.to_json());
+            call.delivered = Some(replayed(recorded.clone()));
+            call.waker.wake_by_ref();
+            if has_wait {
+                self.push(Change::CloseWait(position));
+            }
+            self.record(position, kind, name, recorded, started_at, at);
+            self.immediate = 0;
+            return true;
+        }
+        false
+    }
+
+    fn deliver_recorded(&mut self, position: u32) -> bool {
+        let Some(call) = self.calls.get_mut(&position) else {
+            let what = self.history.get(&position).map_or_else(String::new, |it| format!("{} `{}`", it.kind, it.name));
+            let message = format!(
+                "the run recorded {what} at position {position}, and the code did not ask for it. Bring the call back, then \
+                 resume the run"
+            );
+            self.halt = Some(Error::new(Code::Diverged, message));
+            return false;
+        };
+        let Some(recorded) = self.history.remove(&position) else { return false };
+        self.order.pop_front();
+        self.immediate = 0;
+        call.delivered = Some(replayed(recorded.result));
+        call.waker.wake_by_ref();
+        if self.order.is_empty() {
+            // History is behind the run: whoever waited for that may begin.
+            for call in self.calls.values() {
+                call.waker.wake_by_ref();
+            }
+        }
+        true
+    }
+
+    /// The workflow returned. Anything recorded that it did not ask for is a divergence.
+    pub(crate) fn returned(&mut self) -> Option<Error> {
+        if self.halt.is_none()
+            && let Some(position) = self.order.front()
+        {
+            let what = self.history.get(position).map_or_else(String::new, |it| format!("{} `{}`", it.kind, it.name));
+            let message = format!(
+                "the code returned, but the run recorded {what} at position {position}. Bring the call back, then resume the \
+                 run"
+            );
+            self.halt = Some(Error::new(Code::Diverged, message));
+        }
+        self.halt.clone()
+    }
+
+    pub(crate) fn halt(&mut self, why: Error) {
+        self.halt.get_or_insert(why);
+    }
+
+    pub(crate) fn halted(&self) -> Option<&Error> {
+        self.halt.as_ref()
+    }
+
+    // Waits and attempts.
+
+    /// The wait that was open at this position before the run was loaded.
+    pub(crate) fn take_wait(&mut self, position: u32) -> Option<WaitFor> {
+        let wait = self.waits.remove(&position)?;
+        if let Some(call) = self.calls.get_mut(&position) {
+            call.has_wait = true;
+        }
+        Some(wait)
+    }
+
+    /// How often the step at this position was tried before the run was loaded.
+    pub(crate) fn take_tried(&mut self, position: u32) -> Tried {
+        self.tried.remove(&position).unwrap_or_default()
+    }
+
+    pub(crate) fn open_wait(&mut self, position: u32, name: &Arc<str>, wait: WaitKind, since: Timestamp) {
+        if let Some(call) = self.calls.get_mut(&position) {
+            call.has_wait = true;
+        }
+        self.push(Change::OpenWait(NewWait { position, name: name.clone(), wait, since }));
+    }
+
+    pub(crate) fn close_wait(&mut self, position: u32) {
+        if let Some(call) = self.calls.get_mut(&position)
+            && std::mem::take(&mut call.has_wait)
+        {
+            self.push(Change::CloseWait(position));
+        }
+    }
+
+    pub(crate) fn set_idle(&mut self, position: u32, idle: Idle) {
+        if let Some(call) = self.calls.get_mut(&position) {
+            call.idle = idle;
+        }
+    }
+
+    pub(crate) fn attempt(&mut self, attempt: AttemptChange) {
+        self.push(Change::Attempt(attempt));
+    }
+
+    /// Whether all that the run does is wait for what its wait rows say; and until when at the latest.
+    pub(crate) fn idle(&self) -> Idle {
+        if self.calls.is_empty() || !self.order.is_empty() || !self.ready.is_empty() {
+            return Idle::No;
+        }
+        let mut earliest: Option<Timestamp> = None;
+        for call in self.calls.values() {
+            match call.idle {
+                Idle::No => return Idle::No,
+                Idle::Until(None) => {}
+                Idle::Until(Some(at)) => earliest = Some(earliest.map_or(at, |before| before.min(at))),
+            }
+        }
+        Idle::Until(earliest)
+    }
+
+    /// Whether a body runs that a shutdown should wait for.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.ready.is_empty() || self.calls.values().any(|call| call.idle == Idle::No && call.kind == StepKind::Step)
+    }
+
+    // Changes.
+
+    fn record(
+        &mut self,
+        position: u32,
+        kind: StepKind,
+        name: Arc<str>,
+        result: Result<Json, Json>,
+        started_at: Timestamp,
+        finished_at: Timestamp,
+    ) {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        self.push(Change::Checkpoint(Checkpoint { position, seq, kind, name, result, started_at, finished_at }));
+    }
+
+    pub(crate) fn push(&mut self, change: Change) {
+        self.made += 1;
+        self.changes.push(change);
+    }
+
+    /// The changes to hand over, and how many were made in all.
+    pub(crate) fn take_changes(&mut self) -> Option<(Vec<Change>, u64)> {
+        if self.changes.is_empty() {
+            return None;
+        }
+        Some((std::mem::take(&mut self.changes), self.made))
+    }
+
+    /// Forget what was not handed over: what came before it was refused, and only a prefix may become durable.
+    pub(crate) fn discard_changes(&mut self) {
+        self.changes.clear();
+    }
+
+    pub(crate) fn made(&self) -> u64 {
+        self.made
+    }
+
+    pub(crate) fn wait_durable(&mut self, upto: u64, waker: &Waker) {
+        self.barrier.retain(|(_, other)| !other.will_wake(waker));
+        self.barrier.push((upto, waker.clone()));
+    }
+
+    /// Who waited for no more than this to be durable.
+    pub(crate) fn past_barrier(&mut self, durable: u64) -> Vec<Waker> {
+        let mut past = Vec::new();
+        self.barrier.retain(|(upto, waker)| {
+            let waits = *upto > durable;
+            if !waits {
+                past.push(waker.clone());
+            }
+            waits
+        });
+        past
+    }
+}
+
+fn replayed(result: Result<Json, Json>) -> Outcome {
+    result.map_err(|error| Error::from_json(&error).unwrap_or_else(|unreadable| unreadable))
+}

@@ -1,0 +1,56 @@
+//! Where in the code a thread is right now: in which run, and in which step of it. Set only while a future is polled, so
+//! it says the truth on every thread that a run moves to.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+thread_local! {
+    static RUN: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    static STEP: RefCell<Option<InStep>> = const { RefCell::new(None) };
+}
+
+/// A step whose body is being polled.
+#[derive(Clone, Debug)]
+pub(crate) struct InStep {
+    pub(crate) name: Arc<str>,
+    pub(crate) attempt: u32,
+    /// The same on every attempt and after every crash.
+    pub(crate) idempotency_key: Arc<str>,
+}
+
+/// Poll something as the run at this address.
+pub(crate) fn in_run<T>(run: usize, poll: impl FnOnce() -> T) -> T {
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            RUN.with_borrow_mut(|runs| {
+                runs.pop();
+            });
+        }
+    }
+    RUN.with_borrow_mut(|runs| runs.push(run));
+    let _leave = Leave;
+    poll()
+}
+
+/// Whether the run at this address is the one that is being polled.
+pub(crate) fn is_run(run: usize) -> bool {
+    RUN.with_borrow(|runs| runs.last() == Some(&run))
+}
+
+/// Poll the body of a step.
+pub(crate) fn in_step<T>(step: &InStep, poll: impl FnOnce() -> T) -> T {
+    struct Restore(Option<InStep>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            STEP.set(self.0.take());
+        }
+    }
+    let _restore = Restore(STEP.replace(Some(step.clone())));
+    poll()
+}
+
+/// The step whose body is being polled, if one is.
+pub(crate) fn step() -> Option<InStep> {
+    STEP.with_borrow(Clone::clone)
+}

@@ -1,0 +1,93 @@
+//! The background tasks of an executor. Each runs until the executor stops; one that ends before that takes the executor
+//! down with a report, because an executor that quietly lacks a task is worse than none.
+
+mod canceller;
+mod claimer;
+mod heartbeat;
+mod parker;
+mod recoverer;
+mod steerer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use onward_store::Signal;
+use onward_types::Error;
+use tokio::sync::broadcast;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::executor::Executor;
+
+/// How often each task looks, whatever the signals say.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// The tasks of one executor.
+pub(crate) struct Tasks {
+    watcher: JoinHandle<()>,
+}
+
+impl Tasks {
+    pub(crate) fn spawn(executor: &Arc<Executor>) -> Tasks {
+        let mut tasks = JoinSet::new();
+        let mut spawn = |name: &'static str, task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
+            tasks.spawn(async move {
+                task.await;
+                name
+            });
+        };
+        spawn("claimer", Box::pin(claimer::run(executor.clone())));
+        spawn("steerer", Box::pin(steerer::run(executor.clone())));
+        spawn("canceller", Box::pin(canceller::run(executor.clone())));
+        spawn("recoverer", Box::pin(recoverer::run(executor.clone())));
+        spawn("parker", Box::pin(parker::run(executor.clone())));
+        spawn("heartbeat", Box::pin(heartbeat::run(executor.clone())));
+        let executor = executor.clone();
+        Tasks { watcher: tokio::spawn(watch(executor, tasks)) }
+    }
+
+    pub(crate) fn stop(&self) {
+        self.watcher.abort();
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// A task that ends has died: stop starting bodies, and say so.
+async fn watch(executor: Arc<Executor>, mut tasks: JoinSet<&'static str>) {
+    let Some(died) = tasks.join_next().await else { return };
+    let report = match died {
+        Ok(name) => format!("its {name} ended"),
+        Err(error) => format!("one of its tasks died: {error}"),
+    };
+    tracing::error!(executor = %executor.seat().executor, %report, "the executor stops");
+    executor.gate.shut();
+    executor.note_trouble(Some(format!("the executor stopped: {report}")));
+    // Without a beat the lease runs out, and others take the runs over.
+    drop(tasks);
+}
+
+/// The next signal, or a second without one; a receiver that fell behind is told to look at everything.
+async fn next_signal(executor: &Executor, signals: &mut broadcast::Receiver<Signal>) -> Option<Signal> {
+    tokio::select! {
+        signal = signals.recv() => Some(signal.unwrap_or(Signal::Look)),
+        () = executor.store.clock().sleep(SWEEP) => None,
+    }
+}
+
+/// Note what went wrong, or that nothing does any more.
+fn note<T>(executor: &Executor, done: Result<T, Error>) -> Option<T> {
+    match done {
+        Ok(value) => {
+            executor.note_trouble(None);
+            Some(value)
+        }
+        Err(error) => {
+            executor.note_trouble(Some(error.message().to_owned()));
+            None
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Parks runs that only wait: they leave memory, and their row says when they are ready.
+//!
+//! Parking follows the price: a run whose replay is dear waits longer in memory. When too many are in memory, those that
+//! have waited longest go first.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use onward_types::Timestamp;
+
+use super::SWEEP;
+use crate::executor::Executor;
+use crate::run::core::{RunCore, Stop};
+
+/// A run is worth so many times its replay in memory.
+const REPLAYS_WORTH: u32 = 200;
+
+pub(crate) async fn run(executor: Arc<Executor>) {
+    loop {
+        tokio::select! {
+            () = executor.store.clock().sleep(SWEEP) => {}
+            () = executor.crowded.notified() => {}
+        }
+        park(&executor);
+    }
+}
+
+fn park(executor: &Executor) {
+    let now = executor.store.clock().now();
+    let mut idle: Vec<(Timestamp, Arc<RunCore>)> =
+        executor.residents.all().into_iter().filter_map(|core| Some((idle_since(&core)?, core))).collect();
+    let crowded = executor.residents.len().saturating_sub(executor.options.residents_max);
+    idle.sort_by_key(|(since, _)| *since);
+    for (at, (since, core)) in idle.iter().enumerate() {
+        let replay = *core.replay_took.lock().unwrap_or_else(PoisonError::into_inner);
+        let patience = executor.options.park_after.max(replay * REPLAYS_WORTH);
+        let waited = Duration::try_from(now.duration_since(*since)).unwrap_or_default();
+        if at < crowded || waited >= patience {
+            core.stop(Stop::Park);
+        }
+    }
+}
+
+fn idle_since(core: &RunCore) -> Option<Timestamp> {
+    *core.idle_since.lock().unwrap_or_else(PoisonError::into_inner)
+}
