@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use onward_types::{Code, Error, ExecutorId, Filter, Page, RunId, RunKey, RunRecord, StepRecord, Timestamp};
+use onward_types::{Error, ExecutorId, Filter, Page, RunId, RunKey, RunRecord, StepRecord, Timestamp};
 use tokio::sync::broadcast;
 
 use crate::change::{Created, Existing, NewRun};
@@ -74,7 +74,7 @@ impl Store {
             DatabaseUrl::Postgres(_) => {
                 let message =
                     "this binary was built without PostgreSQL: add the feature `postgres` of the crate onward";
-                return Err(Error::new(Code::Invalid, message));
+                return Err(Error::new(onward_types::Code::Invalid, message));
             }
         };
         Ok(Store { db, clock, signals })
@@ -118,7 +118,7 @@ impl Store {
     /// Take a seat among the executors of this database, under a new id.
     ///
     /// # Errors
-    /// On SQLite [`Code::Busy`] while another process has the only seat.
+    /// On SQLite [`Code::Busy`](onward_types::Code::Busy) while another process has the only seat.
     pub async fn join(&self, workflows: Vec<String>, before: Option<&Seat>) -> Result<Seat, Error> {
         let lock = match (&self.db, before) {
             (_, Some(seat)) => seat._lock.clone(),
@@ -154,7 +154,7 @@ impl Store {
     /// Where the database cannot be reached; that says nothing about the executor.
     pub async fn beat(&self, executor: &ExecutorId) -> Result<bool, Error> {
         let executor = executor.clone();
-        let beat = self.try_write(move |tx| {
+        let beat = self.try_beat(move |tx| {
             let executor = executor.clone();
             Box::pin(async move { executors::beat(tx, &executor).await })
         });
@@ -320,7 +320,7 @@ impl Store {
     /// The run that has an id.
     ///
     /// # Errors
-    /// [`Code::UnknownRun`] if none has.
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if none has.
     pub async fn find(&self, id: &RunId) -> Result<Existing, Error> {
         let found = self.read({
             let id = id.clone();
@@ -335,7 +335,7 @@ impl Store {
     /// All that is known of a run.
     ///
     /// # Errors
-    /// [`Code::UnknownRun`] if no run has the id.
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
     pub async fn describe(&self, id: &RunId) -> Result<RunRecord, Error> {
         let now = self.clock.now();
         let found = self.read({
@@ -351,7 +351,7 @@ impl Store {
     /// Every durable call of a run, in the order of positions.
     ///
     /// # Errors
-    /// [`Code::UnknownRun`] if no run has the id.
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
     pub async fn steps(&self, id: &RunId) -> Result<Vec<StepRecord>, Error> {
         let found = self.read({
             let id = id.clone();
@@ -366,7 +366,7 @@ impl Store {
     /// The children of a run, in the order of their creation.
     ///
     /// # Errors
-    /// [`Code::UnknownRun`] if no run has the id.
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
     pub async fn children(&self, id: &RunId) -> Result<Vec<RunId>, Error> {
         self.find(id).await?;
         let id = id.clone();
@@ -415,7 +415,7 @@ impl Store {
     /// Cancel a run and all that it started. A run that has ended stays as it is.
     ///
     /// # Errors
-    /// [`Code::UnknownRun`] if no run has the id.
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
     pub async fn cancel(&self, id: &RunId, said: &str) -> Result<Steered, Error> {
         let (id, said, now) = (id.clone(), Arc::<str>::from(said), self.clock.now());
         let steered = self
@@ -472,7 +472,7 @@ impl Store {
     /// Let a paused, cancelled or given-up run go on from its last checkpoint.
     ///
     /// # Errors
-    /// [`Code::UnknownRun`], or [`Code::IllegalMove`] for a run that has succeeded or failed.
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun), or [`Code::IllegalMove`](onward_types::Code::IllegalMove) for a run that has succeeded or failed.
     pub async fn resume(&self, id: &RunId) -> Result<Steered, Error> {
         let (id, now) = (id.clone(), self.clock.now());
         let steered = self
@@ -528,6 +528,15 @@ impl Store {
             Db::Sqlite(sqlite) => sqlite.write(work).await,
             #[cfg(feature = "postgres")]
             Db::Postgres(postgres) => postgres.write(work).await,
+        }
+    }
+
+    /// On a connection of its own, where there is more than one: a heartbeat must not wait behind what is slow.
+    async fn try_beat<T: Send + 'static>(&self, work: impl Transact<T>) -> Result<T, Fault> {
+        match &self.db {
+            Db::Sqlite(sqlite) => sqlite.write(work).await,
+            #[cfg(feature = "postgres")]
+            Db::Postgres(postgres) => postgres.beat(work).await,
         }
     }
 

@@ -100,12 +100,14 @@ create table executors (
 ) with (fillfactor = 70);
 
 -- The pid of the backend that writes for the executor stands beside its fence, so that a take-over can end a session
--- that was frozen with the fence locked.
+-- that was frozen with the fence locked; and so do the runs that could not leave their owner with the last batch because
+-- their rows were locked, for an executor that lost the answer to its commit.
 create table fences (
     executor text collate "C" not null,
     shard bigint not null,
     batch bigint not null,
     dead boolean not null default false,
     backend_pid bigint,
+    busy uuid[],
     primary key (executor, shard)
 ) with (fillfactor = 70);

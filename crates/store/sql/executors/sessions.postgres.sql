@@ -1,5 +1,7 @@
--- End the session that holds a dead executor's fence: its process may be frozen in the middle of a batch.
-select pg_terminate_backend(f.backend_pid::int) as ended
-from fences f
-join pg_stat_activity a on a.pid = f.backend_pid
-where f.executor = $1 and f.backend_pid is not null and a.datname = current_database()
+-- End the session that holds a dead executor's fence: its process may be frozen in the middle of a batch. The name makes sure
+-- that it is still that one: a pid may have gone to another session since.
+select pg_terminate_backend(activity.pid) as ended
+from fences
+join pg_stat_activity as activity on activity.pid = fences.backend_pid
+where fences.executor = $1 and activity.datname = current_database()
+    and activity.application_name = 'onward-writer-' || fences.executor

@@ -16,6 +16,7 @@ use crate::fault::Fault;
 /// A statement from `sql/`.
 pub(crate) struct Sql {
     pub(crate) name: &'static str,
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code))]
     postgres: &'static str,
     sqlite: &'static str,
     translated: OnceLock<String>,

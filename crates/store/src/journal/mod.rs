@@ -89,10 +89,19 @@ struct Queue {
 
 /// How the writer is told that there is work.
 pub(crate) enum Bell {
-    /// Wake the journal's own task.
-    Notify(Notify),
+    /// Wake the journal's own task. It is woken too when the journal is dropped.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code))]
+    Notify(Arc<Notify>),
     /// Call the writer thread.
     Call(Box<dyn Fn(&Arc<Shared>) + Send + Sync>),
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        if let Bell::Notify(notify) = self {
+            notify.notify_one();
+        }
+    }
 }
 
 /// How the journal is doing.

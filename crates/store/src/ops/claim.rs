@@ -102,7 +102,9 @@ pub(crate) async fn load(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<(RunKey, Re
     let mut checkpoints = by_run(&tx.query(sql!("checkpoints/of_runs"), &params![keys]).await?, recorded)?;
     let mut waits = by_run(&tx.query(sql!("waits/of_runs"), &params![keys]).await?, super::wait)?;
     let rows = tx.query(sql!("checkpoints/attempts_of_runs"), &params![keys]).await?;
-    let mut attempts = by_run(&rows, |row| Ok((row.count("position")?, Tried { last: row.count("attempt")?, failed: row.count("failed")? })))?;
+    let mut attempts = by_run(&rows, |row| {
+        Ok((row.count("position")?, Tried { last: row.count("attempt")?, failed: row.count("failed")? }))
+    })?;
     let rows = tx.query(sql!("runs/load"), &params![keys]).await?;
     let mut histories = Vec::new();
     for row in rows {

@@ -47,7 +47,9 @@ pub(crate) async fn create(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> 
     if created == 0 {
         let found = tx.first(sql!("runs/existing"), &params![run.id.as_str()]).await?;
         let found = found.ok_or_else(|| Fault::try_again(format!("run {:?} was deleted just now", run.id)))?;
-        return Ok(Created::Existing(existing(&found)?));
+        let found = existing(&found)?;
+        // It was created before, and only the answer to the commit was lost.
+        return Ok(if found.key == run.key { Created::New } else { Created::Existing(found) });
     }
     if !is_short {
         tx.execute(sql!("runs/put_payload"), &params![run.key, "input", run.input.as_str()]).await?;

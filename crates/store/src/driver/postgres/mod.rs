@@ -1,1 +1,112 @@
-//! PostgreSQL.
+//! PostgreSQL: one session that commits the journal's batches, one that says that the executor lives, one that listens, and
+//! a pool for everything else.
+
+mod batch;
+mod columns;
+mod connect;
+mod fault;
+mod listen;
+mod migrate;
+mod pipeline;
+pub(crate) mod row;
+mod tls;
+mod tx;
+mod writer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::Pool;
+use onward_types::ExecutorId;
+use tokio::sync::broadcast;
+
+pub(crate) use tx::Tx;
+
+use crate::clock::Clock;
+use crate::fault::Fault;
+use crate::journal::Journal;
+use crate::signal::Signal;
+use crate::store::Transact;
+use connect::{OF_POOL, Server};
+use listen::{Listener, Listeners};
+
+/// Sessions for reads and for writes outside the journal, all short. Several processes share the 100 that a server grants
+/// by default.
+const POOL: usize = 10;
+/// A heartbeat that takes longer says as much as one that failed.
+const BEAT: Duration = Duration::from_secs(3);
+
+const WRITE: &str = "begin";
+const READ: &str = "begin isolation level repeatable read read only";
+
+#[derive(Clone)]
+pub(crate) struct Postgres(Arc<Inner>);
+
+struct Inner {
+    server: Server,
+    clock: Clock,
+    pool: Pool,
+    /// One session of its own for heartbeats: they must not wait for their turn behind what is slow.
+    beats: Pool,
+    listeners: Listeners,
+    listener: Listener,
+}
+
+impl Postgres {
+    /// Connect, bring the schema up to date, and listen.
+    pub(crate) async fn open(url: &str, clock: &Clock, signals: &broadcast::Sender<Signal>) -> Result<Postgres, Fault> {
+        let server = Server::parse(url)?;
+        migrate::migrate(&server.session("onward-migration", OF_POOL).await?).await?;
+        let listeners = Listeners::default();
+        let listener = Listener::start(&server, signals, &listeners).await?;
+        Ok(Postgres(Arc::new(Inner {
+            pool: server.pool("onward", POOL, OF_POOL)?,
+            beats: server.pool("onward-heartbeat", 1, OF_POOL)?,
+            clock: clock.clone(),
+            server,
+            listeners,
+            listener,
+        })))
+    }
+
+    /// Run `work` in a write transaction.
+    pub(crate) async fn write<T>(&self, work: impl Transact<T>) -> Result<T, Fault> {
+        transaction(&self.0.pool, WRITE, work).await
+    }
+
+    /// Run `work` in a write transaction on the session for heartbeats.
+    pub(crate) async fn beat<T>(&self, work: impl Transact<T>) -> Result<T, Fault> {
+        let late = |_| Fault::try_again("PostgreSQL does not answer a heartbeat");
+        tokio::time::timeout(BEAT, transaction(&self.0.beats, WRITE, work)).await.map_err(late)?
+    }
+
+    /// Run `work` on one snapshot.
+    pub(crate) async fn read<T>(&self, work: impl Transact<T>) -> Result<T, Fault> {
+        transaction(&self.0.pool, READ, work).await
+    }
+
+    /// The way into the journal of an executor that has joined.
+    pub(crate) async fn journal(&self, executor: ExecutorId) -> Result<Journal, Fault> {
+        writer::journal(&self.0.server, &self.0.listeners, executor, &self.0.clock).await
+    }
+
+    /// Somebody in this process waits for runs that other processes have: let them tell when these end.
+    pub(crate) async fn announce_listening(&self) {
+        self.0.listener.announce().await;
+    }
+}
+
+async fn transaction<T>(pool: &Pool, begin: &'static str, work: impl Transact<T>) -> Result<T, Fault> {
+    let client = pool.get().await.map_err(fault::of_pool)?;
+    let mut tx = crate::driver::Tx::Postgres(Tx::new(client, begin));
+    let done = work(&mut tx).await;
+    let crate::driver::Tx::Postgres(tx) = tx else { unreachable!("it was made two lines above") };
+    match done {
+        Ok(value) if begin == WRITE => tx.commit().await.map(|()| value),
+        // A read has nothing to commit.
+        done => {
+            tx.roll_back();
+            done
+        }
+    }
+}

@@ -1,0 +1,7 @@
+-- Note attempts that failed or take long.
+insert into attempts (run_key, position, attempt, name, started_at, finished_at, error)
+select run_key, position, attempt, name, started_at, finished_at, error
+from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::text[])
+    as new (run_key, position, attempt, name, started_at, finished_at, error)
+where run_key <> all ((select current_setting('onward.refused')::uuid[])::uuid[])
+on conflict (run_key, position, attempt) do update set finished_at = excluded.finished_at, error = excluded.error

@@ -1,0 +1,7 @@
+-- Record the results of durable calls. A position that is taken keeps its first record, so a second one is an error.
+insert into checkpoints (run_key, position, seq, kind, name, output, error, started_at, finished_at)
+select run_key, position, seq, kind, name, output, error, started_at, finished_at
+from unnest(
+    $1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[]
+) as new (run_key, position, seq, kind, name, output, error, started_at, finished_at)
+where run_key <> all ((select current_setting('onward.refused')::uuid[])::uuid[])

@@ -1,0 +1,47 @@
+-- Runs leave their owner, each in its way. Says which did not: a run is busy where only its row is held by another
+-- session, and comes again with the next batch; else it is no longer its owner's.
+-- A batch waits for no row, for one client that sleeps on a lock would then stop every run of the executor. Which runs were
+-- busy stands beside the fence too, for an executor that lost the answer.
+with leaving as materialized (
+    select run_key, how, at, status, ready_at, said, output, error
+    from unnest(
+        $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[]
+    ) as given (run_key, how, at, status, ready_at, said, output, error)
+    where run_key <> all ((select current_setting('onward.refused')::uuid[])::uuid[])
+),
+held as materialized (
+    select runs.run_key
+    from leaving
+    join runs on runs.run_key = leaving.run_key
+    where runs.executor = $1 and runs.revoked = (leaving.how = 'let_go')
+    for no key update of runs skip locked
+),
+gone as (
+    update runs
+    set executor = null, revoked = false, updated_at = leaving.at,
+        status = coalesce(leaving.status, runs.status),
+        ready_at = case leaving.how when 'parked' then leaving.ready_at else runs.ready_at end,
+        said = case when leaving.how in ('finished', 'held') then leaving.said else runs.said end,
+        output = case leaving.how when 'finished' then leaving.output else runs.output end,
+        error = case when leaving.how in ('finished', 'held') then leaving.error else runs.error end,
+        finished_at = case leaving.how when 'finished' then leaving.at else runs.finished_at end
+    from leaving
+    where leaving.run_key in (select run_key from held) and runs.run_key = leaving.run_key
+    returning runs.run_key
+),
+left_behind as materialized (
+    select run_key, exists (
+        select 1
+        from runs
+        where runs.run_key = leaving.run_key and runs.executor = $1 and runs.revoked = (leaving.how = 'let_go')
+    ) as busy
+    from leaving
+    where run_key not in (select run_key from gone)
+),
+noted as (
+    update fences
+    set busy = (select array_agg(run_key) from left_behind where busy)
+    where executor = $1 and shard = 0 and exists (select 1 from left_behind where busy)
+)
+select run_key, busy
+from left_behind

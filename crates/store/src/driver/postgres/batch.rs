@@ -1,0 +1,177 @@
+//! How a batch is written to PostgreSQL: one statement per kind over arrays, all of them in one pipeline between `begin` and
+//! `commit`, in the order of [`Batch`]'s fields.
+
+use std::collections::{HashMap, HashSet};
+
+use onward_types::{RunId, RunKey};
+use tokio_postgres::Statement;
+use uuid::Uuid;
+
+use super::columns::{
+    attempts, checkpoints, close_waits, creates, fence, leaves, open_waits, payloads, refusable, wakes,
+};
+use super::connect::Session;
+use super::pipeline::{Answers, Args, Pipeline};
+use super::row;
+use crate::change::{Existing, LeaveHow};
+use crate::driver::Row;
+use crate::fault::Fault;
+use crate::journal::{Batch, Committed, Update};
+use crate::ops::runs::existing;
+use crate::signal::Signal;
+
+/// The statements of a batch, each prepared once for a session.
+macro_rules! statements {
+    ($($name:ident),* $(,)?) => {
+        pub(super) struct Statements { $(pub(super) $name: Statement,)* }
+
+        impl Statements {
+            pub(super) async fn prepare(session: &Session) -> Result<Statements, tokio_postgres::Error> {
+                let ($($name,)*) = tokio::try_join!($(session.prepare(include_str!(concat!(
+                    env!("CARGO_MANIFEST_DIR"), "/sql/batch/", stringify!($name), ".sql"
+                ))),)*)?;
+                Ok(Statements { $($name,)* })
+            }
+        }
+    };
+}
+
+statements!(
+    fence,
+    refused,
+    creates,
+    existing,
+    checkpoints,
+    attempts,
+    open_waits,
+    close_waits,
+    leaves,
+    payloads,
+    wakes,
+    notify,
+    take_fence,
+);
+
+/// Write the batch and commit it. `listened`: somebody in another process waits for runs to end.
+pub(super) async fn write(
+    session: &Session,
+    statements: &Statements,
+    batch: &Batch,
+    listened: bool,
+) -> Result<Committed, Fault> {
+    crate::crash::point("batch.begun");
+    let mut pipeline = Pipeline::new(session);
+    pipeline.command("begin");
+    pipeline.add("batch/fence", &statements.fence, fence(batch));
+    pipeline.add("batch/refused", &statements.refused, refusable(batch));
+    add_rows(&mut pipeline, statements, batch);
+    let signals = signals(batch, listened);
+    if !signals.is_empty() {
+        pipeline.add("batch/notify", &statements.notify, vec![Box::new(signals)]);
+    }
+    // A process can die between the last statement and the commit only if it waits there, which costs a round trip.
+    if cfg!(feature = "crash-points") {
+        pipeline.settle().await;
+        crate::crash::point("batch.written");
+    }
+    let answers = pipeline.commit().await?;
+    let mut committed = Committed { refused: refused(&answers)?, ..Committed::default() };
+    for stayed in answers.rows("batch/leaves") {
+        let Some(run) = row::key(stayed, "run_key")? else { continue };
+        let why = if row::flag(stayed, "busy")? == Some(true) { &mut committed.busy } else { &mut committed.refused };
+        why.insert(run);
+    }
+    if answers.rows("batch/creates").len() < batch.creates.len() {
+        committed.existing = conflicts(session, statements, batch, &committed).await?;
+    }
+    Ok(committed)
+}
+
+fn add_rows<'a>(pipeline: &mut Pipeline<'a>, statements: &'a Statements, batch: &'a Batch) {
+    let mut add = |name, statement, args: Option<Args<'a>>| {
+        if let Some(args) = args {
+            pipeline.add(name, statement, args);
+        }
+    };
+    add("batch/creates", &statements.creates, creates(batch));
+    add("batch/checkpoints", &statements.checkpoints, checkpoints(batch));
+    add("batch/attempts", &statements.attempts, attempts(batch));
+    add("batch/open_waits", &statements.open_waits, open_waits(batch));
+    add("batch/close_waits", &statements.close_waits, close_waits(batch));
+    add("batch/leaves", &statements.leaves, leaves(batch));
+    add("batch/payloads", &statements.payloads, payloads(batch));
+    add("batch/wakes", &statements.wakes, wakes(batch));
+}
+
+/// What came of a batch that stands, for a session that lost the answer. `busy` stands beside the fence.
+pub(super) async fn look(
+    session: &Session,
+    statements: &Statements,
+    batch: &Batch,
+    busy: HashSet<RunKey>,
+) -> Result<Committed, Fault> {
+    let mut pipeline = Pipeline::new(session);
+    pipeline.add("batch/refused", &statements.refused, refusable(batch));
+    let refused = refused(&pipeline.answers().await?)?;
+    let mut committed = Committed { refused, busy, ..Committed::default() };
+    committed.existing = conflicts(session, statements, batch, &committed).await?;
+    Ok(committed)
+}
+
+fn refused(answers: &Answers) -> Result<HashSet<RunKey>, Fault> {
+    let refused = answers.rows("batch/refused").first().map(|found| row::keys(found, "run_keys")).transpose()?;
+    Ok(refused.unwrap_or_default().into_iter().collect())
+}
+
+/// The runs that had the ids of runs to be created. Read after the commit: nearly always there are none.
+async fn conflicts(
+    session: &Session,
+    statements: &Statements,
+    batch: &Batch,
+    committed: &Committed,
+) -> Result<HashMap<RunKey, Existing>, Fault> {
+    let wanted: Vec<_> = batch.creates.iter().filter(|create| !committed.refused.contains(&create.by)).collect();
+    if wanted.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<&str> = wanted.iter().map(|create| create.run.id.as_str()).collect();
+    let mut pipeline = Pipeline::new(session);
+    pipeline.add("batch/existing", &statements.existing, vec![Box::new(ids)]);
+    let mut found = HashMap::new();
+    for run in pipeline.answers().await?.take("batch/existing") {
+        let run = existing(&Row::Postgres(run))?;
+        found.insert(run.id.clone(), run);
+    }
+    let mut conflicts = HashMap::new();
+    for create in wanted {
+        let run = &create.run;
+        match found.get(&run.id) {
+            Some(existing) if existing.key == run.key => {}
+            Some(existing) => drop(conflicts.insert(run.key, existing.clone())),
+            // It was deleted since. When this run was to be created it was there, and it was nobody's we know.
+            None => drop(conflicts.insert(run.key, deleted(&run.id))),
+        }
+    }
+    Ok(conflicts)
+}
+
+fn deleted(id: &RunId) -> Existing {
+    let key = RunKey(Uuid::nil());
+    Existing { key, id: id.clone(), workflow: "(deleted since)".to_owned(), input_hash: 0, parent: None }
+}
+
+/// What other processes are told: that runs may be claimed, and, if somebody listens for it, that runs ended.
+fn signals(batch: &Batch, listened: bool) -> Vec<String> {
+    let is_free = |update: &Update| matches!(update.leave.how, LeaveHow::Released | LeaveHow::LetGo);
+    let ready = batch.creates.iter().any(|create| create.run.executor.is_none()) || batch.updates.iter().any(is_free);
+    let ends = |update: &&Update| matches!(update.leave.how, LeaveHow::Finished(_) | LeaveHow::Held { .. });
+    let ended: Vec<RunKey> = batch.updates.iter().filter(ends).map(|update| update.run).collect();
+    let mut signals = Vec::new();
+    if ready {
+        signals.push(Signal::Ready.to_text());
+    }
+    if listened && !ended.is_empty() {
+        signals.push(Signal::Finished(ended).to_text());
+    }
+    signals
+}

@@ -1,0 +1,208 @@
+//! A batch as arrays: one per column, in the order of each statement's parameters. None where a kind is empty.
+
+use std::collections::{BTreeMap, HashSet};
+
+use onward_types::{ExecutorId, Json, RunKey, micros};
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::pipeline::Args;
+use crate::change::{INLINE_MAX, LeaveHow, WaitKind};
+use crate::journal::{Batch, Update};
+
+type Column<'a> = Box<dyn ToSql + Send + Sync + 'a>;
+
+fn column<'a, R, T: ToSql + Send + Sync + 'a>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Column<'a> {
+    Box::new(rows.iter().map(of).collect::<Vec<T>>())
+}
+
+fn executor(batch: &Batch) -> &str {
+    batch.executor.as_ref().map_or("", ExecutorId::as_str)
+}
+
+pub(super) fn fence(batch: &Batch) -> Args<'_> {
+    vec![Box::new(executor(batch)), Box::new(as_int(batch.number))]
+}
+
+/// The runs whose changes are refused if they were taken from their owner. One that lets go was taken, and its letting go is
+/// what its owner still may write.
+pub(super) fn refusable(batch: &Batch) -> Args<'_> {
+    let lets_go = batch.updates.iter().filter(|update| matches!(update.leave.how, LeaveHow::LetGo));
+    let lets_go: HashSet<RunKey> = lets_go.map(|update| update.run).collect();
+    let others: Vec<Uuid> = batch.owned.iter().filter(|run| !lets_go.contains(run)).map(|run| run.0).collect();
+    vec![Box::new(executor(batch)), Box::new(others)]
+}
+
+pub(super) fn creates(batch: &Batch) -> Option<Args<'_>> {
+    let rows = some(&batch.creates)?;
+    Some(vec![
+        column(rows, |it| it.by.0),
+        column(rows, |it| it.run.key.0),
+        column(rows, |it| it.run.id.as_str()),
+        column(rows, |it| it.run.workflow.as_str()),
+        column(rows, |it| it.run.version.as_str()),
+        column(rows, |it| it.run.status.as_str()),
+        column(rows, |it| it.run.executor.as_ref().map(ExecutorId::as_str)),
+        column(rows, |it| it.run.ready_at.map(micros)),
+        column(rows, |it| i64::from(it.run.recoveries_max)),
+        column(rows, |it| it.run.parent.map(|(key, _)| key.0)),
+        column(rows, |it| it.run.parent.map(|(_, position)| i64::from(position))),
+        column(rows, |it| micros(it.run.created_at)),
+        column(rows, |it| it.run.timeout.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX))),
+        column(rows, |it| it.run.deadline.map(micros)),
+        column(rows, |it| it.run.input_hash),
+        column(rows, |it| it.run.identity.as_ref().and_then(|it| serde_json::to_string(it).ok())),
+        column(rows, |it| it.run.attributes.as_ref().map(Json::as_str)),
+        column(rows, |it| short(Some(&it.run.input))),
+    ])
+}
+
+pub(super) fn checkpoints(batch: &Batch) -> Option<Args<'_>> {
+    let rows = some(&batch.checkpoints)?;
+    Some(vec![
+        column(rows, |(run, _)| run.0),
+        column(rows, |(_, it)| i64::from(it.position)),
+        column(rows, |(_, it)| as_int(it.seq)),
+        column(rows, |(_, it)| it.kind.as_str()),
+        column(rows, |(_, it)| &*it.name),
+        column(rows, |(_, it)| it.result.as_ref().ok().map(Json::as_str)),
+        column(rows, |(_, it)| it.result.as_ref().err().map(Json::as_str)),
+        column(rows, |(_, it)| micros(it.started_at)),
+        column(rows, |(_, it)| micros(it.finished_at)),
+    ])
+}
+
+pub(super) fn attempts(batch: &Batch) -> Option<Args<'_>> {
+    let rows = some(&batch.attempts)?;
+    Some(vec![
+        column(rows, |(run, _)| run.0),
+        column(rows, |(_, it)| i64::from(it.position)),
+        column(rows, |(_, it)| i64::from(it.attempt)),
+        column(rows, |(_, it)| &*it.name),
+        column(rows, |(_, it)| micros(it.started_at)),
+        column(rows, |(_, it)| it.finished_at.map(micros)),
+        column(rows, |(_, it)| it.error.as_ref().map(Json::as_str)),
+    ])
+}
+
+pub(super) fn open_waits(batch: &Batch) -> Option<Args<'_>> {
+    let rows = some(&batch.opened)?;
+    let kind = |wait: &WaitKind| match wait {
+        WaitKind::Timer(_) => "timer",
+        WaitKind::Retry(_) => "retry",
+        WaitKind::Child(_) => "child",
+    };
+    let due_at = |wait: &WaitKind| match wait {
+        WaitKind::Timer(at) | WaitKind::Retry(at) => Some(micros(*at)),
+        WaitKind::Child(_) => None,
+    };
+    let child = |wait: &WaitKind| match wait {
+        WaitKind::Timer(_) | WaitKind::Retry(_) => None,
+        WaitKind::Child(child) => Some(child.0),
+    };
+    Some(vec![
+        column(rows, |(run, _)| run.0),
+        column(rows, |(_, it)| i64::from(it.position)),
+        column(rows, |(_, it)| kind(&it.wait)),
+        column(rows, |(_, it)| &*it.name),
+        column(rows, |(_, it)| due_at(&it.wait)),
+        column(rows, |(_, it)| child(&it.wait)),
+        column(rows, |(_, it)| micros(it.since)),
+    ])
+}
+
+pub(super) fn close_waits(batch: &Batch) -> Option<Args<'_>> {
+    let rows = some(&batch.closed)?;
+    Some(vec![column(rows, |(run, _)| run.0), column(rows, |(_, position)| i64::from(*position))])
+}
+
+pub(super) fn leaves(batch: &Batch) -> Option<Args<'_>> {
+    let rows = some(&batch.updates)?;
+    let how = |it: &Update| match it.leave.how {
+        LeaveHow::Finished(_) => "finished",
+        // To be released is to be parked for no time at all.
+        LeaveHow::Parked { .. } | LeaveHow::Released => "parked",
+        LeaveHow::Held { .. } => "held",
+        LeaveHow::LetGo => "let_go",
+    };
+    let status = |it: &Update| match &it.leave.how {
+        LeaveHow::Finished(Ok(_)) => Some("succeeded"),
+        LeaveHow::Finished(Err(_)) => Some("failed"),
+        LeaveHow::Held { .. } => Some("paused"),
+        LeaveHow::Parked { .. } | LeaveHow::Released | LeaveHow::LetGo => None,
+    };
+    let ready_at = |it: &Update| match it.leave.how {
+        LeaveHow::Parked { ready_at } => ready_at.map(micros),
+        LeaveHow::Released => Some(micros(it.leave.at)),
+        LeaveHow::Finished(_) | LeaveHow::Held { .. } | LeaveHow::LetGo => None,
+    };
+    Some(vec![
+        Box::new(executor(batch)),
+        column(rows, |it| it.run.0),
+        column(rows, how),
+        column(rows, |it| micros(it.leave.at)),
+        column(rows, status),
+        column(rows, ready_at),
+        column(rows, |it| if let LeaveHow::Held { said, .. } = &it.leave.how { Some(said.as_str()) } else { None }),
+        column(rows, |it| short(output(it))),
+        column(rows, |it| match &it.leave.how {
+            // What holds a run stands in its row, however long it is.
+            LeaveHow::Held { error, .. } => Some(error.as_str()),
+            _ => short(error(it)),
+        }),
+    ])
+}
+
+/// Inputs, outputs and errors that are too long for a run's row.
+pub(super) fn payloads(batch: &Batch) -> Option<Args<'_>> {
+    let inputs = batch.creates.iter().filter_map(|it| Some((it.run.key.0, "input", long(Some(&it.run.input))?)));
+    let outputs = batch.updates.iter().filter_map(|it| Some((it.run.0, "output", long(output(it))?)));
+    let errors = batch.updates.iter().filter_map(|it| Some((it.run.0, "error", long(error(it))?)));
+    let mut columns = (Vec::new(), Vec::new(), Vec::new());
+    for (run, kind, body) in inputs.chain(outputs).chain(errors) {
+        columns.0.push(run);
+        columns.1.push(kind);
+        columns.2.push(body);
+    }
+    (!columns.0.is_empty()).then(|| vec![Box::new(columns.0) as Column<'_>, Box::new(columns.1), Box::new(columns.2)])
+}
+
+/// Parked runs to look at: the parents of runs that ended, and runs that were parked just now.
+pub(super) fn wakes(batch: &Batch) -> Option<Args<'_>> {
+    let mut wakes = BTreeMap::new();
+    for Update { run, leave } in &batch.updates {
+        match (&leave.how, leave.parent) {
+            (LeaveHow::Finished(_), Some(parent)) => drop(wakes.insert(parent.0, (micros(leave.at), false))),
+            (LeaveHow::Parked { .. }, _) => drop(wakes.entry(run.0).or_insert((micros(leave.at), true))),
+            _ => {}
+        }
+    }
+    let wakes = some(wakes.into_iter().collect::<Vec<_>>())?;
+    let (runs, rest): (Vec<Uuid>, Vec<(i64, bool)>) = wakes.into_iter().unzip();
+    let (at, if_done): (Vec<i64>, Vec<bool>) = rest.into_iter().unzip();
+    Some(vec![Box::new(runs), Box::new(at), Box::new(if_done)])
+}
+
+fn some<T, R: AsRef<[T]>>(rows: R) -> Option<R> {
+    (!rows.as_ref().is_empty()).then_some(rows)
+}
+
+fn output(update: &Update) -> Option<&Json> {
+    if let LeaveHow::Finished(Ok(output)) = &update.leave.how { Some(output) } else { None }
+}
+
+fn error(update: &Update) -> Option<&Json> {
+    if let LeaveHow::Finished(Err(error)) = &update.leave.how { Some(error) } else { None }
+}
+
+fn short(payload: Option<&Json>) -> Option<&str> {
+    payload.map(Json::as_str).filter(|text| text.len() <= INLINE_MAX)
+}
+
+fn long(payload: Option<&Json>) -> Option<&str> {
+    payload.map(Json::as_str).filter(|text| text.len() > INLINE_MAX)
+}
+
+fn as_int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,122 @@
+//! What an error of PostgreSQL lets one do.
+
+use std::error::Error as _;
+use std::io;
+
+use deadpool_postgres::{HookError, PoolError};
+use onward_types::{Code, Error};
+use tokio_postgres::error::DbError;
+
+use crate::fault::{Cure, Fault};
+
+/// An error of a statement, or of the connection under it.
+pub(super) fn fault(error: tokio_postgres::Error) -> Fault {
+    let (cure, code) = match error.as_db_error() {
+        Some(said) => by_sqlstate(said.code().code()),
+        None => (without_sqlstate(&error), Code::Database),
+    };
+    Fault::new(cure, code, format!("PostgreSQL: {}", sentence(&error)))
+}
+
+/// The same, naming the statement.
+pub(super) fn named(name: &str, error: tokio_postgres::Error) -> Fault {
+    let Fault { cure, error } = fault(error);
+    Fault::new(cure, error.kind(), format!("{} (in {name})", error.message()))
+}
+
+/// No connection could be had from the pool.
+pub(super) fn of_pool(error: PoolError) -> Fault {
+    match error {
+        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => fault(error),
+        PoolError::Timeout(_) => Fault::try_again("all connections to PostgreSQL are busy"),
+        other => Fault::new(Cure::None, Code::Database, format!("PostgreSQL: {other}")),
+    }
+}
+
+/// What may be done after an error that the server told, by its class (the first two characters) or its whole code.
+fn by_sqlstate(state: &str) -> (Cure, Code) {
+    match state {
+        // Only the fence divides by zero.
+        "22012" => (Cure::Rejoin, Code::Fenced),
+        // A deadlock, a lock that was not obtained in time, a statement that was cancelled or took too long.
+        "40P01" | "55P03" | "57014" => (Cure::TryAgain, Code::Busy),
+        // The session ends, or it is one of a standby now: whether a commit in flight still counted is not known.
+        "25006" | "57P01" | "57P02" | "57P05" => (Cure::Reopen, Code::Database),
+        // It starts up, or shuts down.
+        "57P03" | "57P04" => (Cure::TryAgain, Code::Database),
+        // The transaction sat idle for too long and was ended with its session.
+        "25P02" | "25P03" => (Cure::Reopen, Code::Database),
+        _ => match state.get(..2) {
+            Some("08") => (Cure::Reopen, Code::Database),
+            Some("40") => (Cure::TryAgain, Code::Busy),
+            // Out of connections, memory or disk; an error of the operating system.
+            Some("53" | "58") => (Cure::TryAgain, Code::Database),
+            // A value that is malformed, breaks a constraint, or is too large for an index.
+            Some("22" | "23" | "54") => (Cure::LeaveOut, Code::Database),
+            _ => (Cure::None, Code::Database),
+        },
+    }
+}
+
+fn without_sqlstate(error: &tokio_postgres::Error) -> Cure {
+    let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    match io {
+        // The client's own refusal to send a message that is too large.
+        Some(io) if io.kind() == io::ErrorKind::InvalidInput => Cure::LeaveOut,
+        Some(_) => Cure::Reopen,
+        None if error.is_closed() => Cure::Reopen,
+        None => Cure::None,
+    }
+}
+
+/// The server's own words where it said something; "db error" helps nobody.
+pub(super) fn sentence(error: &tokio_postgres::Error) -> String {
+    match (error.as_db_error(), error.source()) {
+        (Some(said), _) => told(said),
+        (None, Some(source)) => format!("{error}: {source}"),
+        (None, None) => error.to_string(),
+    }
+}
+
+fn told(said: &DbError) -> String {
+    let detail = said.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
+    format!("{}{detail} [{}]", said.message(), said.code().code())
+}
+
+/// No connection at all: says where was knocked, and what may help.
+pub(super) fn unreachable(place: &str, error: &tokio_postgres::Error) -> Fault {
+    let (cure, remedy) = match error.as_db_error().map(|said| said.code().code()) {
+        Some("3D000") => (Cure::None, ". Create the database, or correct the URL"),
+        Some("28P01" | "28000") => (Cure::None, ". Correct the user or the password in the URL"),
+        Some(state) => (by_sqlstate(state).0, ""),
+        None if without_sqlstate(error) == Cure::Reopen => (Cure::TryAgain, ". Is it running there?"),
+        None => (Cure::None, ""),
+    };
+    let message = format!("PostgreSQL at {place} cannot be used: {}{remedy}", sentence(error));
+    Fault { cure, error: Error::new(Code::Database, message) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_error_has_its_cure() {
+        for (state, cure) in [
+            ("22012", Cure::Rejoin),
+            ("22021", Cure::LeaveOut),
+            ("23505", Cure::LeaveOut),
+            ("54000", Cure::LeaveOut),
+            ("40001", Cure::TryAgain),
+            ("40P01", Cure::TryAgain),
+            ("55P03", Cure::TryAgain),
+            ("57014", Cure::TryAgain),
+            ("53300", Cure::TryAgain),
+            ("57P01", Cure::Reopen),
+            ("08006", Cure::Reopen),
+            ("42P01", Cure::None),
+        ] {
+            assert_eq!(by_sqlstate(state).0, cure, "{state}");
+        }
+    }
+}

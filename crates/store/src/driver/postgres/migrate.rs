@@ -1,0 +1,72 @@
+//! Bring the schema up to date: one process at a time, all in one transaction.
+
+use std::time::{Duration, Instant};
+
+use tokio_postgres::Row;
+
+use super::connect::Session;
+use super::fault::fault;
+use super::row;
+use crate::fault::{Cure, Fault};
+use crate::migrate::{SCHEMA_READ, SCHEMA_TABLE, SchemaVersion, missing};
+
+/// How long to wait for another process that migrates, or for whoever uses a table that is to be changed.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(100);
+
+const HAS_SCHEMA: &str = "select to_regclass('schema_version') is not null as has_schema";
+/// The number says `onward` in ASCII; it must never change, or two versions would migrate at once.
+const LOCK: &str = "set local lock_timeout = '2s'; select pg_advisory_xact_lock(122520239960676)";
+const RECORD: &str = "insert into schema_version (version, compatible_from) values ($1, $2)";
+
+/// Apply what is missing. Waits in short bites, for whoever waits for a lock is waited for by all who come after him.
+pub(super) async fn migrate(session: &Session) -> Result<(), Fault> {
+    if !is_behind(session).await? {
+        return Ok(());
+    }
+    let began = Instant::now();
+    loop {
+        let done = apply(session).await;
+        if done.is_err() {
+            session.batch_execute("rollback").await.map_err(fault)?;
+        }
+        match done {
+            Err(fault) if fault.cure == Cure::TryAgain && began.elapsed() < PATIENCE => {
+                tracing::info!(error = %fault.error, "waiting to bring the schema up to date");
+                tokio::time::sleep(PAUSE).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Looked up without any lock, so that a process that finds nothing to do waits for nobody, and needs no right to create.
+async fn is_behind(session: &Session) -> Result<bool, Fault> {
+    let found = session.query_one(HAS_SCHEMA, &[]).await.map_err(fault)?;
+    if row::flag(&found, "has_schema")? != Some(true) {
+        return Ok(true);
+    }
+    Ok(!missing(read(session).await?)?.is_empty())
+}
+
+async fn apply(session: &Session) -> Result<(), Fault> {
+    session.batch_execute("begin").await.map_err(fault)?;
+    session.batch_execute(LOCK).await.map_err(fault)?;
+    session.batch_execute(SCHEMA_TABLE).await.map_err(fault)?;
+    for migration in missing(read(session).await?)? {
+        session.batch_execute(migration.postgres).await.map_err(fault)?;
+        session.execute(RECORD, &[&migration.version, &migration.compatible_from]).await.map_err(fault)?;
+    }
+    session.batch_execute("commit").await.map_err(fault)
+}
+
+async fn read(session: &Session) -> Result<Option<SchemaVersion>, Fault> {
+    let version = |found: Row| {
+        let number = |column: &str| {
+            row::int(&found, column)?
+                .ok_or_else(|| Fault::corrupt(format!("column `{column}` of `schema_version` is null")))
+        };
+        Ok(SchemaVersion { version: number("version")?, compatible_from: number("compatible_from")? })
+    };
+    session.query_opt(SCHEMA_READ, &[]).await.map_err(fault)?.map(version).transpose()
+}

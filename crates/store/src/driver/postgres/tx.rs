@@ -1,0 +1,109 @@
+//! A transaction outside the journal, on a connection of the pool.
+
+use deadpool_postgres::Object;
+use futures_util::{FutureExt, StreamExt, future::join};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, Statement};
+
+use super::fault::{fault, named};
+use crate::driver::{Param, Sql, sql};
+use crate::fault::Fault;
+use crate::signal::Signal;
+
+/// Begins with its first statement, in the same round trip. Dropped before its end, it takes its connection with it.
+pub(crate) struct Tx {
+    /// None once it has ended.
+    client: Option<Object>,
+    /// What it begins with; none once it has begun.
+    begin: Option<&'static str>,
+    /// Whether a statement failed: from then on PostgreSQL answers `commit` with a rollback and calls that a success.
+    failed: bool,
+}
+
+impl Tx {
+    pub(super) fn new(client: Object, begin: &'static str) -> Tx {
+        Tx { client: Some(client), begin: Some(begin), failed: false }
+    }
+
+    pub(crate) async fn query(&mut self, sql: &'static Sql, params: &[Param]) -> Result<Vec<Row>, Fault> {
+        self.ask(sql, params).await.map(|(rows, _)| rows)
+    }
+
+    pub(crate) async fn execute(&mut self, sql: &'static Sql, params: &[Param]) -> Result<u64, Fault> {
+        self.ask(sql, params).await.map(|(_, changed)| changed)
+    }
+
+    /// Tell other processes, once this is committed.
+    pub(crate) async fn notify(&mut self, signal: &Signal) -> Result<(), Fault> {
+        self.query(sql!("signals/notify"), &[signal.to_text().into()]).await.map(drop)
+    }
+
+    async fn ask(&mut self, sql: &'static Sql, params: &[Param]) -> Result<(Vec<Row>, u64), Fault> {
+        let asked = self.send(sql, params).await;
+        self.failed |= asked.is_err();
+        asked
+    }
+
+    async fn send(&mut self, sql: &'static Sql, params: &[Param]) -> Result<(Vec<Row>, u64), Fault> {
+        let client = self.client.as_ref().expect("it is taken by what ends the transaction only");
+        let statement = client.prepare_cached(sql.postgres()).await.map_err(|error| named(sql.name, error))?;
+        let asked = rows(client, &statement, params);
+        let asked = match self.begin.take() {
+            None => asked.await,
+            Some(begin) => {
+                let (begun, asked) = join(client.batch_execute(begin), asked).await;
+                begun.map_err(fault)?;
+                asked
+            }
+        };
+        asked.map_err(|error| named(sql.name, error))
+    }
+
+    /// Commit. Says so only if it was committed.
+    pub(super) async fn commit(mut self) -> Result<(), Fault> {
+        if self.failed {
+            self.roll_back();
+            return Err(Fault::try_again("a statement of the transaction had failed"));
+        }
+        let Some(client) = &self.client else { return Ok(()) };
+        if self.begin.is_none() {
+            client.batch_execute("commit").await.map_err(fault)?;
+        }
+        // Now its connection may go back to the pool.
+        self.client.take();
+        Ok(())
+    }
+
+    /// End it without waiting for the answer: it wrote nothing, or nothing of it shall stand. Whoever has the connection next
+    /// sends after us.
+    pub(super) fn roll_back(mut self) {
+        let Some(client) = self.client.take() else { return };
+        let sent = self.begin.is_some() || !matches!(client.batch_execute("rollback").now_or_never(), Some(Err(_)));
+        if !sent {
+            drop(Object::take(client));
+        }
+    }
+}
+
+async fn rows(
+    client: &tokio_postgres::Client,
+    statement: &Statement,
+    params: &[Param],
+) -> Result<(Vec<Row>, u64), tokio_postgres::Error> {
+    let params = params.iter().map(|param| param as &(dyn ToSql + Sync));
+    let mut stream = std::pin::pin!(client.query_raw(statement, params).await?);
+    let mut rows = Vec::new();
+    while let Some(row) = stream.next().await {
+        rows.push(row?);
+    }
+    Ok((rows, stream.rows_affected().unwrap_or(0)))
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if let Some(client) = self.client.take() {
+            // Whoever worked in it was dropped in the middle: closing the connection is what ends the transaction.
+            drop(Object::take(client));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Commits the journal's batches, on a session of its own.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use onward_types::{ExecutorId, RunKey};
+
+use super::batch::{self, Statements};
+use super::connect::{OF_WRITER, Server, Session, writer_name};
+use super::fault::fault;
+use super::listen::Listeners;
+use super::pipeline::Pipeline;
+use super::row;
+use crate::clock::Clock;
+use crate::fault::Fault;
+use crate::journal::{Batch, Bell, Committed, Journal, Shared, Writer, drain};
+
+pub(super) struct PostgresWriter {
+    server: Server,
+    listeners: Listeners,
+    executor: ExecutorId,
+    /// None after it was lost, until `look` has opened another.
+    open: Option<Open>,
+}
+
+struct Open {
+    session: Session,
+    statements: Statements,
+}
+
+/// The fence as a session found it when it became the one that writes.
+struct Fence {
+    batch: i64,
+    busy: Vec<RunKey>,
+}
+
+/// Open the session that writes for `executor`, and a task that commits whatever comes into the journal.
+pub(super) async fn journal(
+    server: &Server,
+    listeners: &Listeners,
+    executor: ExecutorId,
+    clock: &Clock,
+) -> Result<Journal, Fault> {
+    let mut writer =
+        PostgresWriter { server: server.clone(), listeners: listeners.clone(), executor: executor.clone(), open: None };
+    writer.reopen().await?;
+    let bell = Arc::new(tokio::sync::Notify::new());
+    let journal = Journal::new(executor, Bell::Notify(bell.clone()));
+    let (shared, clock) = (Arc::downgrade(&journal.0), clock.clone());
+    tokio::spawn(async move { commit_for_ever(writer, &shared, &bell, &clock).await });
+    Ok(journal)
+}
+
+/// Ends with the journal: when it is closed, or when the last way into it is dropped, which rings the bell too.
+async fn commit_for_ever(mut writer: PostgresWriter, shared: &Weak<Shared>, bell: &tokio::sync::Notify, clock: &Clock) {
+    while let Some(shared) = shared.upgrade() {
+        drain(&mut writer, &shared, clock, usize::MAX).await;
+        if shared.is_closed() {
+            return;
+        }
+        drop(shared);
+        bell.notified().await;
+    }
+}
+
+impl PostgresWriter {
+    async fn reopen(&mut self) -> Result<(&Open, Fence), Fault> {
+        // The session before ends first: what it still has to send shall not arrive.
+        self.open = None;
+        let session = self.server.session(&writer_name(&self.executor), OF_WRITER).await?;
+        let statements = Statements::prepare(&session).await.map_err(fault)?;
+        let mut pipeline = Pipeline::new(&session);
+        pipeline.add("batch/take_fence", &statements.take_fence, vec![Box::new(self.executor.as_str())]);
+        let taken = pipeline.answers().await?;
+        let fence = match taken.rows("batch/take_fence") {
+            [found] if row::flag(found, "dead")? == Some(false) => {
+                Fence { batch: row::int(found, "batch")?.unwrap_or(-1), busy: row::keys(found, "busy")? }
+            }
+            _ => return Err(Fault::fenced()),
+        };
+        Ok((self.open.insert(Open { session, statements }), fence))
+    }
+}
+
+impl Writer for PostgresWriter {
+    async fn write(&mut self, batch: &Batch) -> Result<Committed, Fault> {
+        let Some(Open { session, statements }) = &self.open else {
+            return Err(Fault::reopen("the connection to PostgreSQL that writes is closed"));
+        };
+        batch::write(session, statements, batch, self.listeners.are_there()).await
+    }
+
+    async fn look(&mut self, batch: &Batch) -> Result<Option<Committed>, Fault> {
+        let (Open { session, statements }, fence) = self.reopen().await?;
+        match u64::try_from(fence.batch) {
+            Ok(stands) if stands == batch.number => {
+                let busy = fence.busy.into_iter().collect();
+                batch::look(session, statements, batch, busy).await.map(Some)
+            }
+            Ok(stands) if stands + 1 == batch.number => Ok(None),
+            _ => Err(Fault::fenced()),
+        }
+    }
+
+    async fn pause(&mut self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}

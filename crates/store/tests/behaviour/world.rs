@@ -1,0 +1,277 @@
+//! Executors and runs as the tests tell of them.
+
+use std::sync::{Arc, Mutex};
+
+use onward_store::{
+    AttemptChange, Change, Checkpoint, Claim, Clock, Created, DatabaseUrl, Entry, History, Journal, Leave, LeaveHow,
+    NewRun, NewWait, Origin, Seat, Store, WaitKind,
+};
+use onward_testkit::TestDatabase;
+use onward_types::{Error, Json, RunId, RunKey, RunRecord, Status, StepKind, Timestamp};
+use tokio::sync::Notify;
+
+/// The workflow that every run of these tests has.
+pub(crate) const WORKFLOW: &str = "ship";
+/// As executors name it.
+pub(crate) const SHIP_1: &str = "ship@1";
+
+/// Open the database.
+pub(crate) async fn open(db: &TestDatabase) -> Store {
+    open_with(db, Clock::system()).await
+}
+
+/// Open the database under this clock.
+pub(crate) async fn open_with(db: &TestDatabase, clock: Clock) -> Store {
+    Store::open(&url(db), clock).await.unwrap()
+}
+
+/// Where it is.
+pub(crate) fn url(db: &TestDatabase) -> DatabaseUrl {
+    db.url.parse().unwrap()
+}
+
+/// A process that executes runs.
+pub(crate) struct Executor {
+    pub(crate) store: Store,
+    pub(crate) seat: Seat,
+}
+
+impl Executor {
+    /// One more of this database.
+    pub(crate) async fn join(store: &Store) -> Executor {
+        let seat = store.join(vec![SHIP_1.to_owned()], None).await.unwrap();
+        Executor { store: store.clone(), seat }
+    }
+
+    /// Start a run, as its owner from the first moment.
+    pub(crate) async fn start(&self, id: &str) -> Run {
+        let run = self.begin(id);
+        run.are_committed(1).await;
+        run
+    }
+
+    /// The same, without waiting for its creation to be durable.
+    pub(crate) fn begin(&self, id: &str) -> Run {
+        let new =
+            NewRun { executor: Some(self.seat.executor.clone()), status: Status::Running, ..new_run(&self.store, id) };
+        let run = Run::of(self, new.key, id);
+        run.write(vec![Change::Create(Box::new(new))]);
+        run
+    }
+
+    /// Claim whatever is ready.
+    pub(crate) async fn claim(&self) -> Vec<RunKey> {
+        let workflows = Arc::new(vec![SHIP_1.to_owned()]);
+        let wanted = Claim { executor: self.seat.executor.clone(), workflows, limit: 100, suspects: false };
+        self.store.claim(wanted).await.unwrap()
+    }
+
+    /// A run that this executor has claimed.
+    pub(crate) fn owns(&self, key: RunKey, id: &str) -> Run {
+        Run::of(self, key, id)
+    }
+
+    /// Declare this executor dead, as another would after a lease.
+    pub(crate) async fn is_declared_dead(&self) {
+        let rows = self.store.executors().await.unwrap();
+        let row = rows.iter().find(|row| row.id == self.seat.executor).unwrap();
+        assert!(self.store.declare_dead(&row.id, row.beat).await.unwrap());
+    }
+}
+
+/// A run, as its owner has it.
+pub(crate) struct Run {
+    pub(crate) key: RunKey,
+    pub(crate) id: RunId,
+    journal: Journal,
+    heard: Arc<Heard>,
+    made: Mutex<u64>,
+}
+
+impl Run {
+    fn of(executor: &Executor, key: RunKey, id: &str) -> Run {
+        let heard = Arc::default();
+        Run { key, id: run_id(id), journal: executor.seat.journal.clone(), heard, made: Mutex::new(0) }
+    }
+
+    /// Hand changes to the journal.
+    pub(crate) fn write(&self, changes: Vec<Change>) {
+        let mut made = self.made.lock().unwrap();
+        *made += changes.len() as u64;
+        self.journal.submit(Entry { run: self.key, origin: self.heard.clone(), changes, upto: *made });
+    }
+
+    /// Hand changes to the journal and wait until they are durable.
+    pub(crate) async fn writes(&self, changes: Vec<Change>) {
+        self.write(changes);
+        let made = *self.made.lock().unwrap();
+        self.are_committed(made).await;
+    }
+
+    /// Wait until the first `upto` changes are durable.
+    pub(crate) async fn are_committed(&self, upto: u64) {
+        let told = self.heard.wait_for(|told| told.committed >= upto || told.refused || told.rejected.is_some()).await;
+        assert!(told.committed >= upto, "{:?}: {told:?}", self.id);
+    }
+
+    /// Wait until the journal refuses the changes of this run.
+    pub(crate) async fn is_refused(&self) -> Told {
+        self.heard.wait_for(|told| told.refused).await
+    }
+
+    /// Wait until the journal says that no database takes a change of this run.
+    pub(crate) async fn is_rejected(&self) -> Told {
+        self.heard.wait_for(|told| told.rejected.is_some()).await
+    }
+
+    /// Wait until the outcome of `n` creates is known.
+    pub(crate) async fn has_created(&self, n: usize) -> Vec<(RunKey, Created)> {
+        self.heard.wait_for(|told| told.created.len() >= n).await.created
+    }
+
+    /// What the journal has told so far.
+    pub(crate) fn told(&self) -> Told {
+        self.heard.told.lock().unwrap().clone()
+    }
+}
+
+/// What the journal told a run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) committed: u64,
+    pub(crate) refused: bool,
+    pub(crate) rejected: Option<String>,
+    pub(crate) created: Vec<(RunKey, Created)>,
+}
+
+#[derive(Default)]
+struct Heard {
+    told: Mutex<Told>,
+    more: Notify,
+}
+
+impl Heard {
+    fn note(&self, what: impl FnOnce(&mut Told)) {
+        what(&mut self.told.lock().unwrap());
+        self.more.notify_waiters();
+    }
+
+    async fn wait_for(&self, done: impl Fn(&Told) -> bool) -> Told {
+        loop {
+            let more = self.more.notified();
+            let told = self.told.lock().unwrap().clone();
+            if done(&told) {
+                return told;
+            }
+            more.await;
+        }
+    }
+}
+
+impl Origin for Heard {
+    fn committed(&self, upto: u64) {
+        self.note(|told| told.committed = upto);
+    }
+
+    fn refused(&self) {
+        self.note(|told| told.refused = true);
+    }
+
+    fn rejected(&self, error: &Error) {
+        self.note(|told| told.rejected = Some(error.to_string()));
+    }
+
+    fn created(&self, run: RunKey, created: Created) {
+        self.note(|told| told.created.push((run, created)));
+    }
+}
+
+/// A run that anyone may claim.
+pub(crate) fn new_run(store: &Store, id: &str) -> NewRun {
+    let now = store.clock().now();
+    NewRun {
+        key: RunKey(store.clock().uuid()),
+        id: run_id(id),
+        workflow: WORKFLOW.to_owned(),
+        version: "1".to_owned(),
+        executor: None,
+        status: Status::Enqueued,
+        ready_at: Some(now),
+        created_at: now,
+        timeout: None,
+        deadline: None,
+        recoveries_max: 10,
+        parent: None,
+        input: json(&id),
+        input_hash: 7,
+        identity: None,
+        attributes: None,
+    }
+}
+
+/// An id, unchecked, so that a test can use one that no caller could.
+pub(crate) fn run_id(id: &str) -> RunId {
+    RunId::recorded(id.to_owned())
+}
+
+pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> Json {
+    Json::encode(value).unwrap()
+}
+
+/// A step's result at a position, delivered in the order of positions.
+pub(crate) fn step(position: u32, output: &str) -> Change {
+    let at = Timestamp::UNIX_EPOCH;
+    Change::Checkpoint(Checkpoint {
+        position,
+        seq: u64::from(position),
+        kind: StepKind::Step,
+        name: "charge".into(),
+        result: Ok(json(output)),
+        started_at: at,
+        finished_at: at,
+    })
+}
+
+/// A failed or, with no end, a slow attempt.
+pub(crate) fn attempt(position: u32, attempt: u32, error: Option<&str>) -> Change {
+    let at = Timestamp::UNIX_EPOCH;
+    let finished_at = error.map(|_| at);
+    Change::Attempt(AttemptChange {
+        position,
+        attempt,
+        name: "charge".into(),
+        started_at: at,
+        finished_at,
+        error: error.map(json),
+    })
+}
+
+pub(crate) fn wait(position: u32, wait: WaitKind) -> Change {
+    Change::OpenWait(NewWait { position, name: "wait".into(), wait, since: Timestamp::UNIX_EPOCH })
+}
+
+pub(crate) fn leave(store: &Store, parent: Option<RunKey>, how: LeaveHow) -> Change {
+    Change::Leave(Leave { at: store.clock().now(), parent, how })
+}
+
+pub(crate) fn finish(store: &Store, output: &str) -> Change {
+    leave(store, None, LeaveHow::Finished(Ok(json(output))))
+}
+
+/// What the store says of a run.
+pub(crate) async fn record(store: &Store, id: &RunId) -> RunRecord {
+    store.describe(id).await.unwrap()
+}
+
+/// The outputs that a run has recorded, in the order of positions.
+pub(crate) async fn outputs(store: &Store, id: &RunId) -> Vec<String> {
+    let steps = store.steps(id).await.unwrap();
+    steps.into_iter().filter_map(|step| step.output?.decode().ok()).collect()
+}
+
+/// The history of one run, as it would be replayed.
+pub(crate) async fn history(store: &Store, key: RunKey) -> Result<History, Error> {
+    let mut loaded = store.load(vec![key]).await.unwrap();
+    assert_eq!(loaded.len(), 1);
+    loaded.remove(0).1
+}
