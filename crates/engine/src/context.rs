@@ -125,7 +125,7 @@ impl Ctx {
     /// ```
     /// # use onward_engine::{Ctx, Result};
     /// async fn sizes(ctx: &Ctx, paths: &[String]) -> Result<Vec<usize>> {
-    ///     let calls = paths.iter().map(|path| ctx.step("size", async move || Ok(path.len())));
+    ///     let calls = paths.iter().map(|path| ctx.step("size", move || async move { Ok(path.len()) }));
     ///     Ok(ctx.all(calls).limit(8).await?)
     /// }
     /// ```

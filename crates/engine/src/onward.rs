@@ -33,8 +33,8 @@ impl Drop for Running {
     fn drop(&mut self) {
         // Whoever drops it without a shutdown wants out at once: the next owner finds everything that was recorded.
         self.tasks.stop();
-        let seat = self.executor.seat();
-        seat.journal.close();
+        self.executor.draining.store(true, Ordering::SeqCst);
+        self.executor.seat().give_up();
         for core in self.executor.residents.all() {
             core.stop(Stop::Fenced);
         }

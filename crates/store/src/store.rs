@@ -1,6 +1,6 @@
 //! A store: one database, of either kind, and what can be asked of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -50,8 +50,20 @@ pub struct Seat {
     pub executor: ExecutorId,
     /// The way into the journal.
     pub journal: Journal,
-    /// On SQLite: the lock on the file, held as long as the seat.
-    _lock: Option<Arc<ExecutorLock>>,
+    /// On SQLite: the lock on the file, held until the seat is given up.
+    lock: Mutex<Option<Arc<ExecutorLock>>>,
+}
+
+impl Seat {
+    /// Give the seat up: no batch is written any more, and on SQLite another process may execute the runs.
+    pub fn give_up(&self) {
+        self.journal.close();
+        self.lock().take();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<ExecutorLock>>> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Store {
@@ -121,7 +133,7 @@ impl Store {
     /// On SQLite [`Code::Busy`](onward_types::Code::Busy) while another process has the only seat.
     pub async fn join(&self, workflows: Vec<String>, before: Option<&Seat>) -> Result<Seat, Error> {
         let lock = match (&self.db, before) {
-            (_, Some(seat)) => seat._lock.clone(),
+            (_, Some(seat)) => seat.lock().clone(),
             (Db::Sqlite(sqlite), None) => sqlite.lock_executor()?.map(Arc::new),
             #[cfg(feature = "postgres")]
             (Db::Postgres(_), None) => None,
@@ -145,7 +157,7 @@ impl Store {
             #[cfg(feature = "postgres")]
             Db::Postgres(postgres) => postgres.journal(executor.clone()).await?,
         };
-        Ok(Seat { executor, journal, _lock: lock })
+        Ok(Seat { executor, journal, lock: Mutex::new(lock) })
     }
 
     /// Say that the executor lives. False: it was declared dead and must join anew.
@@ -231,11 +243,13 @@ impl Store {
     pub async fn leave(&self, seat: &Seat) -> Result<(), Error> {
         seat.journal.close();
         let (executor, now) = (seat.executor.clone(), self.clock.now());
-        self.write(move |tx| {
+        let left = self.write(move |tx| {
             let executor = executor.clone();
             Box::pin(async move { executors::leave(tx, &executor, now).await })
-        })
-        .await
+        });
+        let left = left.await;
+        seat.give_up();
+        left
     }
 
     /// The runs that were taken from an executor and that it has not let go of.

@@ -61,11 +61,6 @@ impl Drive {
         Drive { core, position, kind, name, stage: Stage::Built }
     }
 
-    /// Resolve to an error instead, without a trace in the run.
-    pub(crate) fn refuse(&mut self, error: Error) {
-        self.stage = refuse(error);
-    }
-
     /// Poll the call: what is recorded, or what `live` makes of it.
     pub(crate) fn poll(
         &mut self,

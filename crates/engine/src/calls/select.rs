@@ -7,11 +7,6 @@ use std::task::{Context, Poll};
 
 use onward_types::Error;
 
-mod sealed {
-    pub trait Sealed {}
-    impl<C: super::DurableCall> Sealed for C {}
-}
-
 /// A call whose outcome is recorded.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a durable call, so its outcome in a race would not be recorded",

@@ -62,7 +62,7 @@ pub(crate) struct Executor {
 }
 
 /// So many histories are loaded and replayed at once.
-const REPLAYS_MAX: usize = 64;
+pub(crate) const REPLAYS_MAX: usize = 64;
 
 impl Executor {
     pub(crate) fn new(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use onward_store::{Created, History, LeaveHow, Outcome, Signal};
 use onward_types::{Code, Error, RunKey};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Executor;
 use crate::context::Ctx;
@@ -38,8 +39,8 @@ impl Executor {
     }
 
     /// A run that was claimed, with what it recorded.
-    pub(crate) fn replay(self: &Arc<Self>, history: History) {
-        let core = RunCore::claimed(history, self.home());
+    pub(crate) fn replay(self: &Arc<Self>, history: History, place: OwnedSemaphorePermit) {
+        let core = RunCore::claimed(history, self.home(), place);
         self.residents.insert(core.clone());
         self.hub.look_again(core.key);
         self.execute(core);
@@ -62,6 +63,7 @@ impl Executor {
         let executor = self.clone();
         self.spawn(async move {
             let ended = executor.drive(&core).await;
+            core.note_replayed();
             executor.ended(&core, ended).await;
         });
     }
@@ -114,6 +116,7 @@ impl Executor {
 
     /// Forget a run without a word to the database: it is not ours any more.
     fn forget(&self, core: &RunCore) {
+        core.note_replayed();
         core.end.set(End::Elsewhere);
         self.residents.remove(core);
     }

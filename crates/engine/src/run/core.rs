@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
 use onward_store::{Change, Clock, Created, Entry, History, Journal, Leave, LeaveHow, NewRun, Origin, Outcome};
 use onward_types::{Error, Json, RunId, RunKey, Status, Timestamp};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::end::{End, EndSlot};
 use super::state::State;
@@ -52,6 +52,13 @@ pub(crate) struct RunCore {
     /// When the run last went to sleep, and how long its last replay took.
     pub(crate) idle_since: Mutex<Option<Timestamp>>,
     pub(crate) replay_took: Mutex<Duration>,
+    replaying: Mutex<Option<Replaying>>,
+}
+
+/// A replay under way: since when, and its place among those that may be.
+pub(crate) struct Replaying {
+    since: Instant,
+    _place: OwnedSemaphorePermit,
 }
 
 /// What a run is part of.
@@ -111,8 +118,8 @@ impl RunCore {
         RunCore::new(coming, State::fresh(), home, starter)
     }
 
-    /// A run that was claimed.
-    pub(crate) fn claimed(mut history: History, home: Home) -> Arc<RunCore> {
+    /// A run that was claimed. It keeps its place among the replays until it has been replayed.
+    pub(crate) fn claimed(mut history: History, home: Home, place: OwnedSemaphorePermit) -> Arc<RunCore> {
         let state = State::replaying(&mut history);
         let coming = Coming {
             key: history.key,
@@ -126,7 +133,16 @@ impl RunCore {
             suspect: history.recoveries >= onward_store::SUSPECT_AFTER,
             recovered: history.recovered,
         };
-        RunCore::new(coming, state, home, None)
+        let core = RunCore::new(coming, state, home, None);
+        *lock(&core.replaying) = Some(Replaying { since: Instant::now(), _place: place });
+        core
+    }
+
+    /// The run has nothing more to deliver: if it was replayed, that is over now.
+    pub(crate) fn note_replayed(&self) {
+        if let Some(replaying) = lock(&self.replaying).take() {
+            *lock(&self.replay_took) = replaying.since.elapsed();
+        }
     }
 
     /// A run that was claimed and that nothing else is known of.
@@ -177,6 +193,7 @@ impl RunCore {
             asked: Mutex::default(),
             idle_since: Mutex::default(),
             replay_took: Mutex::default(),
+            replaying: Mutex::default(),
         })
     }
 

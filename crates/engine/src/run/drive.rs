@@ -137,6 +137,7 @@ impl RunCore {
 
     /// The run has nothing to do until something happens: note since when, so that it can be parked.
     fn note_quiet(&self) {
+        self.note_replayed();
         let idle = matches!(self.state().idle(), Idle::Until(_));
         let mut since = self.idle_since.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match (idle, *since) {

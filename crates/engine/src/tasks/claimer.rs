@@ -6,7 +6,7 @@ use onward_store::{Claim, SUSPECT_AFTER, Signal};
 use onward_types::{Error, RunKey, Timestamp};
 
 use super::{SWEEP, note};
-use crate::executor::Executor;
+use crate::executor::{Executor, REPLAYS_MAX};
 
 /// So many runs are taken at once.
 const CLAIM_MAX: usize = 500;
@@ -74,7 +74,9 @@ async fn take(executor: &Arc<Executor>, limit: usize, suspects: bool) -> Result<
 /// Load what was claimed, some at a time: each history is memory until it was replayed.
 async fn load(executor: &Arc<Executor>, mut keys: Vec<RunKey>) -> Result<(), Error> {
     while !keys.is_empty() {
-        let some = keys.split_off(keys.len().saturating_sub(64));
+        let some = keys.split_off(keys.len().saturating_sub(REPLAYS_MAX));
+        let places = u32::try_from(some.len()).unwrap_or(u32::MAX);
+        let Ok(mut places) = executor.replays.clone().acquire_many_owned(places).await else { return Ok(()) };
         let loaded = loop {
             match executor.store.load(some.clone()).await {
                 Ok(loaded) => break loaded,
@@ -88,7 +90,10 @@ async fn load(executor: &Arc<Executor>, mut keys: Vec<RunKey>) -> Result<(), Err
         };
         for (key, history) in loaded {
             match history {
-                Ok(history) => executor.replay(history),
+                Ok(history) => {
+                    let Some(place) = places.split(1) else { unreachable!("one place was taken for each run") };
+                    executor.replay(history, place);
+                }
                 Err(error) => executor.hold_unreadable(key, &error),
             }
         }

@@ -231,6 +231,12 @@ pub(crate) async fn steps(tx: &mut Tx, id: &RunId) -> Result<Option<Vec<StepReco
     for row in tx.query(sql!("checkpoints/attempts_of_run"), &params![run.key]).await? {
         attempted(&mut steps, &row)?;
     }
+    for row in tx.query(sql!("runs/children_of"), &params![run.key]).await? {
+        let (id, position) = (row.text("id")?, row.count("parent_position")?);
+        if let Some(step) = steps.iter_mut().find(|step| step.position == position) {
+            step.child = Some(RunId::recorded(id));
+        }
+    }
     steps.sort_by_key(|step| step.position);
     Ok(Some(steps))
 }

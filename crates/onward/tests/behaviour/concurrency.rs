@@ -1,0 +1,173 @@
+//! `join!`, `all`, `select`, branches: the same way live and on replay.
+
+use onward::prelude::*;
+use onward_testkit::{TestDatabase, on_every_database};
+
+use crate::house::{House, Log};
+
+#[onward::step]
+async fn charge(ctx: &Ctx, what: &str) -> Result<String> {
+    // The branch that is polled first ends last.
+    for _ in 0..if what.starts_with("left") { 20 } else { 1 } {
+        tokio::task::yield_now().await;
+    }
+    ctx.state::<Log>().ran("charge");
+    Ok(format!("receipt for {what}"))
+}
+
+#[onward::workflow]
+async fn two_branches(ctx: &Ctx) -> Result<Vec<String>> {
+    let branch = async |name: &'static str| {
+        let first = charge(ctx, &format!("{name} 1")).await?;
+        let second = charge(ctx, &format!("{name} 2")).await?;
+        let mut both = vec![first, second];
+        for n in 3..6 {
+            both.push(charge(ctx, &format!("{name} {n}")).await?);
+        }
+        Ok::<_, Error>(both)
+    };
+    let (left, right) = tokio::join!(branch("left"), branch("right"));
+    ctx.sleep(hours(1)).await?;
+    Ok([left?, right?].concat())
+}
+
+fn expected() -> Vec<String> {
+    ["left", "right"].iter().flat_map(|side| (1..6).map(move |n| format!("receipt for {side} {n}"))).collect()
+}
+
+#[on_every_database]
+async fn two_branches_that_call_the_same_step_get_their_own_results_after_replay(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<two_branches>()).await;
+    let run = house.onward.start::<two_branches>(()).id("two").await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 11).await;
+    house.lose_executor().await;
+    assert_eq!(house.done(house.onward.handle::<two_branches>("two").result()).await.unwrap(), expected());
+    assert_eq!(house.log.count("charge"), 10);
+}
+
+#[onward::workflow]
+async fn race(ctx: &Ctx) -> Result<Vec<u32>> {
+    let mut winners = vec![];
+    for round in 0..4u64 {
+        let slow = ctx.step("slow", async || Ok(tokio::time::sleep(std::time::Duration::from_secs(3600)).await));
+        let quick = ctx.step("quick", async || {
+            ctx.state::<Log>().ran("quick");
+            Ok(round)
+        });
+        winners.push(match ctx.select((slow, quick, ctx.sleep(days(400)))).await? {
+            Either3::First(()) => 1,
+            Either3::Second(_) => 2,
+            Either3::Third(()) => 3,
+        });
+        winners.push(match ctx.select((ctx.sleep(mins(1)), ctx.sleep(days(1)))).await? {
+            Either::Left(()) => 10,
+            Either::Right(()) => 20,
+        });
+    }
+    ctx.sleep(hours(1)).await?;
+    Ok(winners)
+}
+
+#[on_every_database]
+async fn a_race_has_the_same_winner_on_replay_and_its_losers_leave_no_wait(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<race>()).await;
+    let run = house.onward.start::<race>(()).id("race").await.unwrap();
+    let sleeps = async || {
+        let steps = run.steps().await.unwrap();
+        steps.iter().filter(|step| step.completed_at.is_some()).count() == 8 && steps.len() == 9
+    };
+    house.until("four rounds are over and one sleep is left", sleeps).await;
+    house.lose_executor().await;
+    let won = house.done(house.onward.handle::<race>("race").result()).await.unwrap();
+    assert_eq!(won, [2, 10, 2, 10, 2, 10, 2, 10]);
+    assert_eq!(house.log.count("quick"), 4);
+    let open = run.steps().await.unwrap().iter().filter(|step| step.completed_at.is_none()).count();
+    assert_eq!(open, 0);
+}
+
+#[onward::workflow]
+async fn fan_out(ctx: &Ctx, n: usize) -> Result<Vec<usize>> {
+    let calls = (0..n).map(|i| {
+        ctx.step("item", move || async move {
+            let log = ctx.state::<Log>();
+            let running = log.ran("begun") - log.count("ended");
+            assert!(running <= 8, "{running} at once");
+            tokio::task::yield_now().await;
+            log.ran("ended");
+            Ok(i * i)
+        })
+    });
+    let squares = ctx.all(calls).limit(8).await?;
+    ctx.sleep(hours(1)).await?;
+    Ok(squares)
+}
+
+#[on_every_database]
+async fn a_fan_out_keeps_its_limit_and_its_order(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<fan_out>()).await;
+    let run = house.onward.start::<fan_out>(200).id("fan").await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 201).await;
+    house.lose_executor().await;
+    let squares = house.done(house.onward.handle::<fan_out>("fan").result()).await.unwrap();
+    assert_eq!(squares, (0..200).map(|i| i * i).collect::<Vec<_>>());
+    assert_eq!(house.log.count("ended"), 200);
+}
+
+#[onward::workflow]
+async fn settled(ctx: &Ctx) -> Result<(usize, usize, bool)> {
+    let call = |n: u32| ctx.step("maybe", move || async move { if n % 2 == 0 { Ok(n) } else { Err("odd".into()) } });
+    let all = ctx.all((0..10).map(call)).limit(3).settled().await;
+    let failed = ctx.all((0..10).map(call)).await.is_err();
+    Ok((all.iter().filter(|it| it.is_ok()).count(), all.len(), failed))
+}
+
+#[on_every_database]
+async fn settled_brings_every_call_to_its_end_and_all_ends_at_the_first_error(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<settled>()).await;
+    let run = house.onward.start::<settled>(()).await.unwrap();
+    assert_eq!(house.done(run.result()).await.unwrap(), (5, 10, true));
+}
+
+#[onward::workflow]
+async fn branches(ctx: &Ctx) -> Result<Vec<String>> {
+    let pages = ["a", "b", "c"].map(|page| {
+        ctx.branch(page, async move |ctx| {
+            let fetched = ctx.step("fetch", async || Ok(format!("<{page}>"))).await?;
+            ctx.sleep(secs(1)).await?;
+            Ok(ctx.step("shrink", async || Ok(fetched.replace('<', "("))).await?)
+        })
+    });
+    let pages = ctx.all(pages).limit(2).await?;
+    ctx.sleep(hours(1)).await?;
+    Ok(pages)
+}
+
+#[on_every_database]
+async fn branches_of_several_calls_replay_and_show_their_labels(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<branches>()).await;
+    let run = house.onward.start::<branches>(()).id("b").await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 10).await;
+    let names: Vec<String> = run.steps().await.unwrap().into_iter().map(|step| step.name).collect();
+    assert!(names.contains(&"a/fetch".to_owned()) && names.contains(&"c/shrink".to_owned()), "{names:?}");
+    house.lose_executor().await;
+    let pages = house.done(house.onward.handle::<branches>("b").result()).await.unwrap();
+    assert_eq!(pages, ["(a>", "(b>", "(c>"]);
+}
+
+#[onward::workflow]
+async fn joined(ctx: &Ctx) -> Result<u32> {
+    let built: Vec<_> = (0..20u32).map(|n| ctx.step("built", move || async move { Ok(n) })).collect();
+    let all = futures_util::future::try_join_all(built).await?;
+    let (a, b) = tokio::try_join!(ctx.step("a", async || Ok(1)), ctx.step("b", async || Ok(2)))?;
+    ctx.sleep(hours(1)).await?;
+    Ok(all.iter().sum::<u32>() + a + b)
+}
+
+#[on_every_database]
+async fn the_combinators_of_other_crates_replay_too(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<joined>()).await;
+    let run = house.onward.start::<joined>(()).id("j").await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 23).await;
+    house.lose_executor().await;
+    assert_eq!(house.done(house.onward.handle::<joined>("j").result()).await.unwrap(), 193);
+}

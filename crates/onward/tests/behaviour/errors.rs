@@ -1,0 +1,102 @@
+//! Errors and panics: typed ones come back typed, and nothing takes the executor with it.
+
+use std::fmt;
+
+use onward::prelude::*;
+use onward_testkit::{TestDatabase, on_every_database};
+use serde::{Deserialize, Serialize};
+
+use crate::house::House;
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum ChargeError {
+    Declined { cents: u64 },
+}
+
+impl fmt::Display for ChargeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ChargeError::Declined { cents } = self;
+        write!(f, "{cents} cents were declined")
+    }
+}
+
+impl std::error::Error for ChargeError {}
+
+#[onward::step]
+async fn charge(cents: u64) -> Result<(), ChargeError> {
+    Err(ChargeError::Declined { cents })
+}
+
+#[onward::workflow]
+async fn shop(ctx: &Ctx, cents: u64) -> Result<u64> {
+    let error = charge(ctx, cents).await.unwrap_err();
+    let ChargeError::Declined { cents } = error.downcast::<ChargeError>()?;
+    ctx.sleep(hours(1)).await?;
+    Ok(cents)
+}
+
+#[on_every_database]
+async fn a_typed_error_comes_back_typed_live_and_on_replay(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<shop>()).await;
+    let run = house.onward.start::<shop>(99).id("shop").await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 2).await;
+    house.lose_executor().await;
+    assert_eq!(house.done(house.onward.handle::<shop>("shop").result()).await.unwrap(), 99);
+}
+
+#[onward::workflow]
+async fn passes_on(ctx: &Ctx) -> Result<()> {
+    Ok(charge(ctx, 5).await?)
+}
+
+#[on_every_database]
+async fn a_typed_error_of_a_step_is_that_of_the_run(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<passes_on>()).await;
+    let run = house.onward.start::<passes_on>(()).await.unwrap();
+    let error = run.result().await.unwrap_err();
+    assert_eq!(error.downcast::<ChargeError>().unwrap(), ChargeError::Declined { cents: 5 });
+}
+
+#[onward::workflow]
+async fn panics(ctx: &Ctx, in_step: bool) -> Result<u32> {
+    if in_step {
+        let step = ctx.step("boom", async || -> Result<u32> { panic!("the step blew up") });
+        return Ok(step.attempts(5).await?);
+    }
+    panic!("the workflow blew up")
+}
+
+#[on_every_database]
+async fn a_panic_fails_its_run_with_the_message_and_nothing_else(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(panics, shop)>()).await;
+    for (in_step, message) in
+        [(true, "the step panicked: the step blew up"), (false, "the workflow panicked: the workflow blew up")]
+    {
+        let error = house.onward.start::<panics>(in_step).await.unwrap().result().await.unwrap_err();
+        assert_eq!((error.code(), error.message()), ("panicked", message));
+    }
+    let after = house.onward.start::<shop>(1).await.unwrap();
+    assert_eq!(house.done(after.result()).await.unwrap(), 1, "the executor lives");
+}
+
+struct Missing;
+
+#[onward::workflow]
+async fn forgetful(ctx: &Ctx) -> Result<()> {
+    let _: &Missing = ctx.state::<Missing>();
+    Ok(())
+}
+
+#[on_every_database]
+async fn missing_state_holds_the_run_and_names_the_line_to_add(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<forgetful>()).await;
+    let run = house.onward.start::<forgetful>(()).id("forgetful").await.unwrap();
+    let error = run.result().await.unwrap_err();
+    assert_eq!(error.code(), "missing_state");
+    assert!(error.message().contains(".state("), "{error}");
+    assert_eq!(run.status().await.unwrap(), Status::Paused);
+    house.lose_executor_for(|b| b.state(Missing)).await;
+    let run = house.onward.handle::<forgetful>("forgetful");
+    run.resume().await.unwrap();
+    house.done(run.result()).await.unwrap();
+}

@@ -1,0 +1,100 @@
+//! What the tests share: an executor that can be lost and come back, a clock that can be moved, and counters for bodies.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use onward::{Builder, Clock, Onward, Timestamp};
+use onward_testkit::TestDatabase;
+
+/// A database, a time, and how the executor is opened on them.
+pub(crate) struct House {
+    pub(crate) db: TestDatabase,
+    pub(crate) clock: Clock,
+    build: Box<dyn Fn(Builder) -> Builder + Send + Sync>,
+    pub(crate) onward: Onward,
+    pub(crate) log: Log,
+}
+
+/// How often each body ran. Shared by all lives of the executor, as the world outside would be.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<HashMap<String, usize>>>);
+
+impl Log {
+    /// A body ran.
+    pub(crate) fn ran(&self, name: &str) -> usize {
+        let mut counts = self.0.lock().unwrap();
+        let count = counts.entry(name.to_owned()).or_default();
+        *count += 1;
+        *count
+    }
+
+    /// How often it did.
+    pub(crate) fn count(&self, name: &str) -> usize {
+        self.0.lock().unwrap().get(name).copied().unwrap_or(0)
+    }
+}
+
+impl House {
+    /// Open an executor on a virtual clock.
+    pub(crate) async fn open(db: TestDatabase, build: impl Fn(Builder) -> Builder + Send + Sync + 'static) -> House {
+        let clock = Clock::virtual_at("2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
+        let log = Log::default();
+        let builder = Onward::open(db.url.clone()).clock(clock.clone()).state(log.clone());
+        let onward = build(builder).launch().await.unwrap();
+        House { db, clock, build: Box::new(build), onward, log }
+    }
+
+    /// The executor is lost without a word, and another one comes up.
+    pub(crate) async fn lose_executor(&mut self) {
+        self.lose_executor_for(|builder| builder).await;
+    }
+
+    /// The executor is lost, and what comes up is built differently.
+    pub(crate) async fn lose_executor_for(&mut self, change: impl Fn(Builder) -> Builder) {
+        let nobody = Onward::open("sqlite::memory:").launch().await.unwrap();
+        drop(std::mem::replace(&mut self.onward, nobody));
+        let builder = Onward::open(self.db.url.clone()).clock(self.clock.clone()).state(self.log.clone());
+        self.onward = change((self.build)(builder)).launch().await.unwrap();
+        // On PostgreSQL the dead one is noticed once its lease is over.
+        for _ in 0..8 {
+            self.pass(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// Let time pass, and the tasks of the executor with it.
+    pub(crate) async fn pass(&self, duration: Duration) {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        self.clock.advance(duration);
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Let seconds pass until something is so.
+    pub(crate) async fn until<F: Future<Output = bool>>(&self, what: &str, is_so: impl Fn() -> F) {
+        for _ in 0..5_000 {
+            if is_so().await {
+                return;
+            }
+            self.clock.advance(Duration::from_millis(200));
+            // Real time for threads and sockets; what is waited for is the fact above.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        panic!("it never came to be that {what}");
+    }
+
+    /// Let seconds pass until this is done.
+    pub(crate) async fn done<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = tokio::time::sleep(Duration::from_millis(2)) => self.clock.advance(Duration::from_millis(200)),
+            }
+        }
+    }
+}

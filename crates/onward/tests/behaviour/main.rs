@@ -1,0 +1,15 @@
+//! What Onward promises to somebody who writes workflows, on every database. One module a feature.
+
+mod children;
+mod concurrency;
+mod diverged;
+mod durability;
+mod errors;
+mod executors;
+mod house;
+mod parking;
+mod starting;
+mod steering;
+mod steps;
+mod time;
+mod versions;

@@ -1,0 +1,144 @@
+//! Cancel, resume, deadlines.
+
+use onward::prelude::*;
+use onward_testkit::{TestDatabase, on_every_database};
+
+use crate::house::{House, Log};
+
+#[onward::workflow]
+async fn sleeper(ctx: &Ctx) -> Result<u32> {
+    let one = ctx.step("one", async || {
+        ctx.state::<Log>().ran("one");
+        Ok(1)
+    });
+    let one = one.await?;
+    ctx.sleep(days(30)).await?;
+    Ok(one + 1)
+}
+
+#[onward::workflow]
+async fn family(ctx: &Ctx) -> Result<u32> {
+    let child = ctx.start::<sleeper>(()).await?;
+    let other = ctx.run::<sleeper>(()).await?;
+    Ok(child.result(ctx).await? + other)
+}
+
+#[onward::workflow]
+async fn stuck(ctx: &Ctx) -> Result<()> {
+    let step = ctx.step("stuck", async || {
+        let stop = ctx.cancelled();
+        let log = ctx.state::<Log>().clone();
+        tokio::spawn(async move {
+            stop.await;
+            log.ran("told");
+        });
+        ctx.state::<Log>().ran("stuck");
+        Ok(std::future::pending::<()>().await)
+    });
+    Ok(step.await?)
+}
+
+#[on_every_database]
+async fn a_cancelled_run_ends_at_once_and_keeps_what_it_recorded(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<sleeper>()).await;
+    let run = house.onward.start::<sleeper>(()).await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 2).await;
+    run.cancel().await.unwrap();
+    assert!(house.done(run.result()).await.unwrap_err().is_cancelled());
+    let let_go = async || run.describe().await.unwrap().executor.is_none();
+    house.until("its executor has let go", let_go).await;
+    let steps = run.steps().await.unwrap();
+    assert_eq!(steps[0].output.as_ref().unwrap().as_str(), "1");
+    run.cancel().await.unwrap();
+}
+
+#[on_every_database]
+async fn a_step_under_way_ends_at_its_next_await_and_its_tasks_are_told(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<stuck>()).await;
+    let run = house.onward.start::<stuck>(()).await.unwrap();
+    house.until("the body runs", async || house.log.count("stuck") == 1).await;
+    run.cancel().await.unwrap();
+    house.until("its task was told", async || house.log.count("told") == 1).await;
+    house.until("the run left memory", async || house.onward.resident_runs() == 0).await;
+}
+
+#[on_every_database]
+async fn a_cancelled_run_resumes_from_its_last_checkpoint(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<sleeper>()).await;
+    let run = house.onward.start::<sleeper>(()).id("back").await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 2).await;
+    run.cancel().await.unwrap();
+    run.resume().await.unwrap();
+    house.until("it runs again", async || run.status().await.unwrap() == Status::Running).await;
+    house.pass(days(31)).await;
+    assert_eq!(house.done(house.onward.handle::<sleeper>("back").result()).await.unwrap(), 2);
+    assert_eq!(house.log.count("one"), 1);
+}
+
+#[on_every_database]
+async fn what_has_ended_can_be_cancelled_without_effect_and_not_be_resumed(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<sleeper>()).await;
+    let run = house.onward.start::<sleeper>(()).await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 2).await;
+    house.pass(days(31)).await;
+    house.done(run.result()).await.unwrap();
+    run.cancel().await.unwrap();
+    assert_eq!(run.status().await.unwrap(), Status::Succeeded);
+    assert_eq!(run.resume().await.unwrap_err().code(), "illegal_move");
+    let nobody = house.onward.handle::<sleeper>("nobody");
+    assert!(nobody.cancel().await.unwrap_err().is_unknown_run());
+    assert!(nobody.resume().await.unwrap_err().is_unknown_run());
+}
+
+#[on_every_database]
+async fn a_cancelled_parent_leaves_no_child_behind(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(family, sleeper)>()).await;
+    let runs: Vec<_> = futures_util::future::join_all((0..20).map(|_| house.onward.start::<family>(()))).await;
+    // Cancelled while the creation of the children is in flight, each at another moment.
+    for (at, run) in runs.iter().enumerate() {
+        for _ in 0..at {
+            tokio::task::yield_now().await;
+        }
+        run.as_ref().unwrap().cancel().await.unwrap();
+    }
+    let open = async || {
+        let all = house.onward.list(onward::Filter { limit: 1_000, ..Default::default() }).await.unwrap().items;
+        all.iter().all(|run| run.status == Status::Cancelled && run.executor.is_none())
+    };
+    house.until("every run of the families is cancelled and let go of", open).await;
+    assert_eq!(house.onward.resident_runs(), 0);
+}
+
+#[on_every_database]
+async fn a_deadline_cancels_the_run_and_its_children_and_says_so(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(family, sleeper)>()).await;
+    let run = house.onward.start::<family>(()).timeout(hours(2)).await.unwrap();
+    let both = async || run.children().await.unwrap().len() == 2;
+    house.until("both children are there", both).await;
+    for child in run.children().await.unwrap() {
+        assert_eq!(child.describe().await.unwrap().deadline, run.describe().await.unwrap().deadline);
+    }
+    house.pass(hours(2)).await;
+    assert!(house.done(run.result()).await.unwrap_err().is_cancelled());
+    let record = run.describe().await.unwrap();
+    assert!(record.reason.contains("deadline"), "{}", record.reason);
+    let cancelled = async || {
+        let mut all = true;
+        for child in run.children().await.unwrap() {
+            all &= child.status().await.unwrap() == Status::Cancelled;
+        }
+        all
+    };
+    house.until("the children are cancelled", cancelled).await;
+}
+
+#[on_every_database]
+async fn a_deadline_strikes_a_run_that_nobody_executes(db: TestDatabase) {
+    let house = House::open(db.clone(), |b| b.workflow::<sleeper>()).await;
+    let client = Client::connect_with(&db.url, house.clock.clone()).await.unwrap();
+    let deadline = "2026-01-01T01:00:00Z".parse().unwrap();
+    let run = client.start_named("unknown", ()).deadline(deadline).await.unwrap();
+    assert_eq!(run.describe().await.unwrap().reason, "no executor has workflow `unknown` version 1");
+    house.pass(hours(1)).await;
+    assert!(house.done(run.result()).await.unwrap_err().is_cancelled());
+}

@@ -1,0 +1,75 @@
+//! Sleeps, and what is recorded of time and chance.
+
+use onward::prelude::*;
+use onward_testkit::{TestDatabase, on_every_database};
+
+use crate::house::House;
+
+#[onward::workflow]
+async fn nap(ctx: &Ctx) -> Result<(Timestamp, Timestamp)> {
+    let before = ctx.now().await?;
+    ctx.sleep(hours(3)).await?;
+    Ok((before, ctx.now().await?))
+}
+
+#[on_every_database]
+async fn a_sleep_keeps_its_time_when_the_executor_is_lost(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<nap>()).await;
+    let run = house.onward.start::<nap>(()).id("nap").await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 2).await;
+    house.pass(hours(2)).await;
+    house.lose_executor().await;
+    house.pass(mins(59)).await;
+    let run = house.onward.handle::<nap>("nap");
+    let (before, after) = house.done(run.result()).await.unwrap();
+    let slept = after.duration_since(before).as_secs();
+    assert!((3 * 3600..3 * 3600 + 600).contains(&slept), "slept {slept} s: the time began anew");
+}
+
+#[onward::workflow]
+async fn until(ctx: &Ctx, at: Timestamp) -> Result<()> {
+    Ok(ctx.sleep_until(at).await?)
+}
+
+#[on_every_database]
+async fn a_sleep_until_a_time_that_has_passed_is_over_at_once(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<until>()).await;
+    house.onward.start::<until>("2020-01-01T00:00:00Z".parse().unwrap()).await.unwrap().result().await.unwrap();
+}
+
+#[onward::workflow]
+async fn chance(ctx: &Ctx) -> Result<bool> {
+    let first = (ctx.random().await?, ctx.uuid().await?, ctx.now().await?);
+    let recorded = ctx.step("write down", async || Ok(first)).await?;
+    ctx.sleep(hours(1)).await?;
+    Ok(recorded == first)
+}
+
+#[on_every_database]
+async fn time_and_chance_are_the_same_on_replay(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<chance>()).await;
+    let run = house.onward.start::<chance>(()).id("chance").await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 5).await;
+    house.lose_executor().await;
+    assert!(house.done(house.onward.handle::<chance>("chance").result()).await.unwrap());
+}
+
+#[onward::workflow]
+async fn counts(ctx: &Ctx, to: u64) -> Result<u64> {
+    let mut sum = 0u64;
+    for _ in 0..to {
+        sum = sum.wrapping_add(ctx.random().await? % 7);
+    }
+    let recorded = ctx.step("sum", async || Ok(sum)).await?;
+    ctx.sleep(hours(1)).await?;
+    Ok(sum.abs_diff(recorded))
+}
+
+#[on_every_database]
+async fn a_thousand_immediate_calls_in_a_row_are_recorded_and_replayed(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<counts>()).await;
+    let run = house.onward.start::<counts>(1_000).id("counts").await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 1_002).await;
+    house.lose_executor().await;
+    assert_eq!(house.done(house.onward.handle::<counts>("counts").result()).await.unwrap(), 0);
+}
