@@ -10,7 +10,8 @@ with leaving as materialized (
     where run_key <> all ((select current_setting('onward.refused')::uuid[])::uuid[])
 ),
 held as materialized (
-    select runs.run_key
+    select leaving.run_key, leaving.how, leaving.at, leaving.status, leaving.ready_at, leaving.said, leaving.output,
+        leaving.error
     from leaving
     join runs on runs.run_key = leaving.run_key
     where runs.executor = $1 and runs.revoked = (leaving.how = 'let_go')
@@ -18,15 +19,15 @@ held as materialized (
 ),
 gone as (
     update runs
-    set executor = null, revoked = false, updated_at = leaving.at,
-        status = coalesce(leaving.status, runs.status),
-        ready_at = case leaving.how when 'parked' then leaving.ready_at else runs.ready_at end,
-        said = case when leaving.how in ('finished', 'held') then leaving.said else runs.said end,
-        output = case leaving.how when 'finished' then leaving.output else runs.output end,
-        error = case when leaving.how in ('finished', 'held') then leaving.error else runs.error end,
-        finished_at = case leaving.how when 'finished' then leaving.at else runs.finished_at end
-    from leaving
-    where leaving.run_key in (select run_key from held) and runs.run_key = leaving.run_key
+    set executor = null, revoked = false, updated_at = held.at,
+        status = coalesce(held.status, runs.status),
+        ready_at = case held.how when 'parked' then held.ready_at else runs.ready_at end,
+        said = case when held.how in ('finished', 'held') then held.said else runs.said end,
+        output = case held.how when 'finished' then held.output else runs.output end,
+        error = case when held.how in ('finished', 'held') then held.error else runs.error end,
+        finished_at = case held.how when 'finished' then held.at else runs.finished_at end
+    from held
+    where runs.run_key = held.run_key
     returning runs.run_key
 ),
 left_behind as materialized (
