@@ -304,9 +304,13 @@ impl RunCore {
 
     /// Make the last change: the run leaves this executor.
     pub(crate) fn leave(self: &Arc<Self>, how: LeaveHow) {
-        *lock(&self.leaving) = Some(how.clone());
         let at = self.clock().now();
-        self.state().push(Change::Leave(Leave { at, parent: self.parent, how }));
+        {
+            // Under one lock, or the commit of what came before could be taken for that of the leave.
+            let mut state = self.state();
+            state.push(Change::Leave(Leave { at, parent: self.parent, how: how.clone() }));
+            *lock(&self.leaving) = Some(how);
+        }
         self.flush();
     }
 
@@ -341,9 +345,10 @@ impl RunCore {
 impl Origin for RunCore {
     fn committed(&self, upto: u64) {
         self.durable.fetch_max(upto, Ordering::SeqCst);
-        let (past, made) = {
+        let (past, left) = {
             let mut state = self.state();
-            (state.past_barrier(upto), state.made())
+            let all = upto >= state.made();
+            (state.past_barrier(upto), if all { lock(&self.leaving).take() } else { None })
         };
         for waker in past {
             waker.wake();
@@ -351,10 +356,6 @@ impl Origin for RunCore {
         if self.held_back.swap(false, Ordering::SeqCst) {
             self.task.wake();
         }
-        if upto < made {
-            return;
-        }
-        let left = lock(&self.leaving).take();
         if let (Some(how), Some(executor)) = (left, self.executor()) {
             executor.left(self, how);
         }

