@@ -5,7 +5,6 @@ insert into runs (
 )
 values (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-    $11, $11, case when $6 is null then null else cast($11 as bigint) end, case when $6 is null then 0 else 1 end,
-    $12, $13, $14, $15, $16, $17
+    $11, $11, $12, $13, $14, $15, $16, $17, $18, $19
 )
 on conflict (id) do nothing

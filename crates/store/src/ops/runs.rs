@@ -35,6 +35,8 @@ pub(crate) async fn create(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> 
                 parent,
                 position,
                 run.created_at,
+                run.executor.as_ref().map(|_| run.created_at),
+                i64::from(run.executor.is_some()),
                 timeout,
                 run.deadline,
                 run.input_hash,
