@@ -1,7 +1,7 @@
 //! Folding: many changes become their net effect, one row at a time, sorted by kind.
 //!
 //! A statement per kind changes the order between kinds, and a statement over many rows may touch a row once only. So a
-//! batch is folded before it is written: a wait that was opened and closed in it vanishes, an attempt that began and
+//! batch is folded before it is written: a wait that was opened and closed in it is not written, an attempt that began and
 //! ended in it is one row. Rows of one kind keep the order of their changes.
 
 use std::collections::hash_map::Entry;
@@ -24,9 +24,9 @@ pub(crate) struct Batch {
     pub(crate) creates: Vec<Create>,
     pub(crate) checkpoints: Vec<(RunKey, Checkpoint)>,
     pub(crate) attempts: Vec<(RunKey, AttemptChange)>,
-    pub(crate) opened: Vec<(RunKey, NewWait)>,
-    /// Waits from earlier batches that end.
+    /// Waits that end. Before those that begin: between two attempts, a position closes one wait and opens another.
     pub(crate) closed: Vec<(RunKey, u32)>,
+    pub(crate) opened: Vec<(RunKey, NewWait)>,
     /// In the order of their keys, which is the order in which rows are locked.
     pub(crate) updates: Vec<Update>,
     /// How many changes went in.
@@ -82,13 +82,14 @@ impl Folding {
             Change::Create(new) => self.batch.creates.push(Create { by: run, run: new.clone() }),
             Change::Checkpoint(checkpoint) => self.batch.checkpoints.push((run, checkpoint.clone())),
             Change::Attempt(attempt) => self.attempt(run, attempt),
+            // A wait that is open already keeps its time, here as in the table.
             Change::OpenWait(wait) => {
-                self.opened.insert((run, wait.position), wait.clone());
+                self.opened.entry((run, wait.position)).or_insert_with(|| wait.clone());
             }
+            // After a crash a wait is opened again that is in the table still: it has to go even if it was opened here.
             Change::CloseWait(position) => {
-                if self.opened.remove(&(run, *position)).is_none() {
-                    self.batch.closed.push((run, *position));
-                }
+                self.opened.remove(&(run, *position));
+                self.batch.closed.push((run, *position));
             }
             Change::Leave(leave) => {
                 self.updates.insert(run, leave.clone());
@@ -99,7 +100,11 @@ impl Folding {
     fn attempt(&mut self, run: RunKey, attempt: &AttemptChange) {
         let rows = &mut self.batch.attempts;
         match self.attempts.entry((run, attempt.position, attempt.attempt)) {
-            Entry::Occupied(at) => rows[*at.get()].1 = attempt.clone(),
+            Entry::Occupied(at) => {
+                let row = &mut rows[*at.get()].1;
+                row.finished_at = attempt.finished_at;
+                row.error.clone_from(&attempt.error);
+            }
             Entry::Vacant(free) => {
                 free.insert(rows.len());
                 rows.push((run, attempt.clone()));
@@ -139,10 +144,11 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_was_opened_and_closed_vanishes() {
+    fn a_wait_that_was_opened_and_closed_is_not_written() {
         let batch = folded(vec![wait(1), wait(2), Change::CloseWait(1), Change::CloseWait(9)]);
         assert_eq!(batch.opened.len(), 1);
-        assert_eq!(batch.closed, [(RunKey(Uuid::from_u128(1)), 9)]);
+        let run = RunKey(Uuid::from_u128(1));
+        assert_eq!(batch.closed, [(run, 1), (run, 9)]);
     }
 
     #[test]

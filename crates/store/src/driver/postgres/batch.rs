@@ -96,8 +96,8 @@ fn add_rows<'a>(pipeline: &mut Pipeline<'a>, statements: &'a Statements, batch: 
     add("batch/creates", &statements.creates, creates(batch));
     add("batch/checkpoints", &statements.checkpoints, checkpoints(batch));
     add("batch/attempts", &statements.attempts, attempts(batch));
-    add("batch/open_waits", &statements.open_waits, open_waits(batch));
     add("batch/close_waits", &statements.close_waits, close_waits(batch));
+    add("batch/open_waits", &statements.open_waits, open_waits(batch));
     add("batch/leaves", &statements.leaves, leaves(batch));
     add("batch/payloads", &statements.payloads, payloads(batch));
     add("batch/wakes", &statements.wakes, wakes(batch));

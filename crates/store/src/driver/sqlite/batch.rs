@@ -109,6 +109,10 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
         let started_at = micros(it.started_at);
         attempt.execute(params![run.as_bytes(), it.position, it.attempt, &*it.name, started_at, finished_at, error])?;
     }
+    let mut close = tx.prepare_cached(sql!("waits/close").sqlite())?;
+    for (run, position) in batch.closed.iter().filter(|(run, _)| !refused.contains(run)) {
+        close.execute(params![run.as_bytes(), position])?;
+    }
     let mut open = tx.prepare_cached(sql!("waits/open").sqlite())?;
     for (run, it) in batch.opened.iter().filter(|(run, _)| !refused.contains(run)) {
         let (kind, due_at, child) = match it.wait {
@@ -118,10 +122,6 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
         };
         let child = child.as_ref().map(RunKey::as_bytes);
         open.execute(params![run.as_bytes(), it.position, kind, &*it.name, due_at, child, micros(it.since)])?;
-    }
-    let mut close = tx.prepare_cached(sql!("waits/close").sqlite())?;
-    for (run, position) in batch.closed.iter().filter(|(run, _)| !refused.contains(run)) {
-        close.execute(params![run.as_bytes(), position])?;
     }
     for update in batch.updates.iter().filter(|it| !refused.contains(&it.run)) {
         if write_leave(tx, executor, update)? != 1 {
@@ -150,6 +150,8 @@ fn insert_run(tx: &Transaction<'_>, run: &NewRun) -> rusqlite::Result<usize> {
         parent.map(|(key, _)| key.as_bytes()),
         parent.map(|(_, position)| position),
         micros(run.created_at),
+        run.executor.as_ref().map(|_| micros(run.created_at)),
+        run.executor.is_some(),
         run.timeout.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX)),
         run.deadline.map(micros),
         run.input_hash,
