@@ -66,7 +66,7 @@ struct Ear {
 }
 
 impl Listener {
-    /// Listen from now on. Whatever is committed after this returns is heard, or `Signal::Look` says that it may not have been.
+    /// Listen from now on. Whatever is committed after this returns is heard, or `Signal::Look` says that it may have been missed.
     pub(super) async fn start(
         server: &Server,
         signals: &broadcast::Sender<Signal>,
@@ -130,13 +130,13 @@ impl Ear {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
             heard = self.listen().await;
+            // What was committed meanwhile was told to nobody here.
+            self.tell(Signal::Look);
         }
     }
 
     /// Pass on what is heard, until the connection ends.
     async fn hear(&self, Heard { mut wire, pid }: Heard) -> Fault {
-        // Something may have been said before anybody listened.
-        self.tell(Signal::Look);
         while let Some(message) = poll_fn(|context| wire.poll_message(context)).await {
             match message {
                 Ok(AsyncMessage::Notification(said)) => {
