@@ -52,8 +52,8 @@ impl Executor {
 
     /// The same, without waiting for its creation to be durable.
     pub(crate) fn begin(&self, id: &str) -> Run {
-        let new =
-            NewRun { executor: Some(self.seat.executor.clone()), status: Status::Running, ..new_run(&self.store, id) };
+        let executor = Some(self.seat.executor.clone());
+        let new = NewRun { executor, status: Status::Running, ready_at: None, ..new_run(&self.store, id) };
         let run = Run::of(self, new.key, id);
         run.write(vec![Change::Create(Box::new(new))]);
         run
@@ -64,6 +64,13 @@ impl Executor {
         let workflows = Arc::new(vec![SHIP_1.to_owned()]);
         let wanted = Claim { executor: self.seat.executor.clone(), workflows, limit: 100, suspects: false };
         self.store.claim(wanted).await.unwrap()
+    }
+
+    /// Wait until the journal has taken everything that was handed to it so far: what follows is in another batch.
+    pub(crate) async fn settles(&self) {
+        while self.seat.journal.counts().queued_bytes > 0 {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// A run that this executor has claimed.
@@ -274,4 +281,35 @@ pub(crate) async fn history(store: &Store, key: RunKey) -> Result<History, Error
     let mut loaded = store.load(vec![key]).await.unwrap();
     assert_eq!(loaded.len(), 1);
     loaded.remove(0).1
+}
+
+/// The same, under another name.
+pub(crate) fn named_step(position: u32, name: &str) -> Change {
+    let Change::Checkpoint(mut checkpoint) = step(position, "") else { unreachable!("a step is a checkpoint") };
+    checkpoint.name = name.into();
+    Change::Checkpoint(checkpoint)
+}
+
+/// Chance that can be had again: the same seed gives the same rolls.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn seeded(seed: u64) -> Dice {
+        Dice(seed)
+    }
+
+    /// A number from 0 up to, but not, `end` (splitmix64).
+    pub(crate) fn below(&mut self, end: u32) -> u32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        u32::try_from((mixed ^ (mixed >> 31)) % u64::from(end)).expect("less than a u32")
+    }
+}
+
+/// Text that no compression makes short.
+pub(crate) fn random_text(length: usize) -> String {
+    let mut dice = Dice::seeded(1);
+    (0..length).map(|_| char::from(b'!' + u8::try_from(dice.below(90)).expect("less than 90"))).collect()
 }

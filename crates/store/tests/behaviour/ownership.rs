@@ -1,0 +1,107 @@
+//! A run has one owner at the most, and changes hands only when its owner lets go or is dead.
+
+use onward_store::{Change, LeaveHow, NewRun, Steered};
+use onward_testkit::{TestDatabase, on_every_database};
+use onward_types::Status;
+
+use super::lock::{Foreign, number, rows};
+use super::world::*;
+
+#[on_every_database]
+async fn an_owner_writes_nothing_for_a_run_that_was_cancelled(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let (run, other) = (executor.start("order-1").await, executor.start("order-2").await);
+    run.writes(vec![step(1, "paid")]).await;
+    let steered = store.cancel(&run.id, "enough").await.unwrap();
+    assert_eq!(steered, Steered { runs: vec![run.key], owned: vec![run.key] });
+    assert_eq!(store.revoked(&executor.seat.executor).await.unwrap(), [run.key]);
+    let before = rows(&db).await;
+    let child = NewRun { parent: Some((run.key, 3)), ..new_run(&store, "child") };
+    run.write(vec![step(2, "late"), attempt(4, 1, Some("x")), Change::Create(Box::new(child)), finish(&store, "late")]);
+    run.is_refused().await;
+    assert_eq!(rows(&db).await, before);
+    other.writes(vec![step(1, "paid")]).await;
+    let record = record(&store, &run.id).await;
+    assert_eq!((record.status, record.executor.as_ref()), (Status::Cancelled, Some(&executor.seat.executor)));
+    assert!(record.reason.starts_with("enough; executor `"), "{}", record.reason);
+}
+
+#[on_every_database]
+async fn nobody_gets_a_run_before_its_owner_has_let_go(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let run = executor.start("order-1").await;
+    store.cancel(&run.id, "enough").await.unwrap();
+    store.resume(&run.id).await.unwrap();
+    assert!(executor.claim().await.is_empty());
+    // The changes made before the owner knew, and then the release, in one batch.
+    executor.owns(run.key, "order-1").writes(vec![leave(&store, None, LeaveHow::LetGo)]).await;
+    assert_eq!(executor.claim().await, [run.key]);
+    let record = record(&store, &run.id).await;
+    assert_eq!((record.status, record.owners, record.executor.is_some()), (Status::Running, 2, true));
+}
+
+/// Taken while a batch is under way: what was written of it stands, as if the batch had come first; the run is not lost.
+#[on_every_database]
+async fn a_run_that_is_taken_while_its_batch_waits_is_refused_whole(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let run = executor.start("order-1").await;
+    let lock = Foreign::stalls(&db).await;
+    run.write(vec![step(1, "paid"), finish(&store, "done")]);
+    executor.settles().await;
+    let revoke = "update runs set status = 'cancelled', revoked = true where id = 'order-1'";
+    lock.does(revoke).await;
+    lock.commits().await;
+    run.is_refused().await;
+    assert_eq!(record(&store, &run.id).await.status, Status::Cancelled);
+    assert!(outputs(&store, &run.id).await.is_empty());
+}
+
+#[on_every_database]
+async fn a_release_of_a_run_that_was_not_taken_is_refused(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let run = executor.start("order-1").await;
+    run.write(vec![leave(&store, None, LeaveHow::LetGo)]);
+    run.is_refused().await;
+    assert_eq!(record(&store, &run.id).await.executor, Some(executor.seat.executor.clone()));
+}
+
+#[on_every_database]
+async fn a_run_that_ended_is_nobodys(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let run = executor.start("order-1").await;
+    run.writes(vec![finish(&store, "done")]).await;
+    let again = executor.owns(run.key, "order-1");
+    again.write(vec![finish(&store, "twice")]);
+    again.is_refused().await;
+    let output = record(&store, &run.id).await.output.unwrap();
+    assert_eq!(output, json("done"));
+}
+
+#[on_every_database]
+async fn an_executor_that_leaves_releases_what_it_has(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let run = executor.start("order-1").await;
+    store.leave(&executor.seat).await.unwrap();
+    run.write(vec![step(1, "late")]);
+    run.is_refused().await;
+    assert_eq!(number(&db, "select count(*) from fences").await, 0);
+    let next = Executor::join(&store).await;
+    assert_eq!(next.claim().await, [run.key]);
+}
+
+/// Claims are made for the living: who was declared dead gets nothing, even if it does not know yet.
+#[on_every_database]
+async fn a_dead_executor_claims_nothing(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    store.create(new_run(&store, "order-1")).await.unwrap();
+    executor.is_declared_dead().await;
+    assert!(executor.claim().await.is_empty());
+    assert!(!store.beat(&executor.seat.executor).await.unwrap());
+}

@@ -1,0 +1,53 @@
+//! Schemas: made by whoever comes first, and never by two at once.
+
+use onward_store::{Clock, Store};
+use onward_testkit::{TestDatabase, on_every_database};
+
+use super::lock::{number, sql};
+use super::world::*;
+
+#[on_every_database]
+async fn many_processes_may_open_a_new_database_at_once(db: TestDatabase) {
+    let opening: Vec<_> = (0..8)
+        .map(|_| {
+            let db = db.clone();
+            tokio::spawn(async move { Store::open(&url(&db), Clock::system()).await })
+        })
+        .collect();
+    for opened in opening {
+        opened.await.unwrap().unwrap();
+    }
+    assert_eq!(number(&db, "select count(*) from schema_version").await, 1);
+}
+
+#[on_every_database]
+async fn a_schema_that_is_too_new_is_refused_with_both_versions(db: TestDatabase) {
+    open(&db).await;
+    sql(&db, "insert into schema_version (version, compatible_from) values (99, 98)").await;
+    let refused = Store::open(&url(&db), Clock::system()).await.err().unwrap();
+    assert_eq!(refused.code(), "schema");
+    let known = number(&db, "select min(version) from schema_version").await;
+    assert!(refused.message().contains("99") && refused.message().contains(&format!("knows {known}")), "{refused}");
+}
+
+#[on_every_database]
+async fn a_newer_schema_that_says_it_is_compatible_is_accepted(db: TestDatabase) {
+    open(&db).await;
+    sql(&db, "insert into schema_version (version, compatible_from) values (99, 1)").await;
+    open(&db).await;
+}
+
+mod a_database_that_is_not_there_is_named {
+    use super::*;
+
+    #[tokio::test]
+    async fn postgres() {
+        let db = TestDatabase::postgres();
+        let (server, _) = db.url.rsplit_once('/').unwrap();
+        let error = Store::open(&format!("{server}/nowhere").parse().unwrap(), Clock::system()).await.err().unwrap();
+        assert!(error.message().contains("nowhere") && error.message().contains("Create the database"), "{error}");
+        let nobody = "postgres://me:secret@127.0.0.1:1/orders".parse().unwrap();
+        let error = Store::open(&nobody, Clock::system()).await.err().unwrap();
+        assert!(error.message().contains("127.0.0.1:1/orders") && !error.message().contains("secret"), "{error}");
+    }
+}

@@ -1,0 +1,138 @@
+//! Parked runs, and who wakes them.
+
+use onward_store::{Change, LeaveHow, NewRun, WaitKind};
+use onward_testkit::{TestDatabase, on_every_database};
+use onward_types::{RunKey, Status, Timestamp};
+
+use super::lock::{Foreign, sql};
+use super::world::*;
+
+/// A parent that waits for its child at position 2, and the child.
+async fn family(executor: &Executor) -> (Run, Run) {
+    let store = &executor.store;
+    let parent = executor.start("parent").await;
+    let child = NewRun {
+        parent: Some((parent.key, 1)),
+        executor: Some(executor.seat.executor.clone()),
+        status: Status::Running,
+        ready_at: None,
+        ..new_run(store, "child")
+    };
+    let key = child.key;
+    parent.writes(vec![Change::Create(Box::new(child)), wait(2, WaitKind::Child(key))]).await;
+    (parent, executor.owns(key, "child"))
+}
+
+fn park(executor: &Executor) -> Change {
+    leave(&executor.store, None, LeaveHow::Parked { ready_at: None })
+}
+
+fn end(executor: &Executor, parent: RunKey) -> Change {
+    leave(&executor.store, Some(parent), LeaveHow::Finished(Ok(json("grown up"))))
+}
+
+#[on_every_database]
+async fn a_parked_parent_is_woken_by_its_child(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let (parent, child) = family(&executor).await;
+    parent.writes(vec![park(&executor)]).await;
+    assert!(executor.claim().await.is_empty());
+    let reason = record(&store, &parent.id).await.reason;
+    assert_eq!(reason, "waits for child `child`");
+    child.writes(vec![end(&executor, parent.key)]).await;
+    assert_eq!(executor.claim().await, [parent.key]);
+}
+
+#[on_every_database]
+async fn a_parent_that_is_parked_after_its_child_ended_is_ready_at_once(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let (parent, child) = family(&executor).await;
+    child.writes(vec![end(&executor, parent.key)]).await;
+    parent.writes(vec![park(&executor)]).await;
+    assert_eq!(executor.claim().await, [parent.key]);
+}
+
+#[on_every_database]
+async fn a_parent_that_is_parked_while_its_child_ends_is_woken(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    for child_first in [true, false] {
+        let (parent, child) = family(&executor).await;
+        let lock = Foreign::stalls(&db).await;
+        executor.begin(&format!("plug-{child_first}"));
+        executor.settles().await;
+        if child_first {
+            child.write(vec![end(&executor, parent.key)]);
+        }
+        parent.write(vec![park(&executor)]);
+        if !child_first {
+            child.write(vec![end(&executor, parent.key)]);
+        }
+        lock.gives_up().await;
+        child.are_committed(1).await;
+        parent.are_committed(4).await;
+        assert_eq!(executor.claim().await, [parent.key], "child first: {child_first}");
+        sql(&db, "delete from runs").await;
+        sql(&db, "delete from waits").await;
+    }
+}
+
+/// A wake-up can be missed: on PostgreSQL a batch steps over a row that somebody holds. The sweep finds the run.
+#[on_every_database]
+async fn a_wake_up_that_was_missed_is_made_up_for(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let (parent, child) = family(&executor).await;
+    parent.writes(vec![park(&executor)]).await;
+    if db.is_postgres() {
+        let lock = Foreign::begins(&db).await;
+        lock.does("select id from runs where id = 'parent' for update").await;
+        child.writes(vec![end(&executor, parent.key)]).await;
+        lock.gives_up().await;
+    } else {
+        child.writes(vec![end(&executor, parent.key)]).await;
+        sql(&db, "update runs set ready_at = null where id = 'parent'").await;
+    }
+    assert!(executor.claim().await.is_empty());
+    assert_eq!(store.wake_missed().await.unwrap(), 1);
+    assert_eq!(store.wake_missed().await.unwrap(), 0);
+    assert_eq!(executor.claim().await, [parent.key]);
+}
+
+#[on_every_database]
+async fn a_run_is_claimed_when_its_timer_is_due(db: TestDatabase) {
+    let clock = onward_store::Clock::virtual_at(Timestamp::UNIX_EPOCH);
+    let store = open_with(&db, clock.clone()).await;
+    let executor = Executor::join(&store).await;
+    let run = executor.start("order-1").await;
+    let due = Timestamp::from_second(60).unwrap();
+    run.writes(vec![wait(1, WaitKind::Timer(due)), leave(&store, None, LeaveHow::Parked { ready_at: Some(due) })])
+        .await;
+    assert_eq!(store.next_ready(std::sync::Arc::new(vec![SHIP_1.to_owned()])).await.unwrap(), Some(due));
+    assert!(executor.claim().await.is_empty());
+    clock.advance(std::time::Duration::from_secs(60));
+    assert_eq!(executor.claim().await, [run.key]);
+    let waits = history(&store, run.key).await.unwrap().waits;
+    assert_eq!(waits.len(), 1);
+}
+
+/// Between two attempts of a step: the wait for the first one ends and that for the next begins, in one batch.
+#[on_every_database]
+async fn a_wait_that_is_closed_and_opened_anew_is_the_new_one(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let run = executor.start("order-1").await;
+    let at = |second| Timestamp::from_second(second).unwrap();
+    run.writes(vec![wait(1, WaitKind::Retry(at(1)))]).await;
+    run.writes(vec![Change::CloseWait(1), wait(1, WaitKind::Retry(at(2)))]).await;
+    let waits = history(&store, run.key).await.unwrap().waits;
+    assert_eq!(
+        waits.iter().map(|it| it.wait_for.clone()).collect::<Vec<_>>(),
+        [onward_types::WaitFor::Retry { due_at: at(2) }]
+    );
+    // After a crash the wait is opened once more, and then it is over.
+    run.writes(vec![wait(1, WaitKind::Retry(at(3))), Change::CloseWait(1)]).await;
+    assert!(history(&store, run.key).await.unwrap().waits.is_empty());
+}
