@@ -1,6 +1,4 @@
-//! Durable workflows in ordinary async Rust: they survive any crash.
-//!
-//! This is the crate to add. It brings the engine, the macros and everything that the guide speaks of.
+#![doc = include_str!("../README.md")]
 
 pub use onward_engine::*;
 /// Make an `async fn` a step: call it with the context in front, and its result is recorded once.
