@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use onward_types::RunKey;
 use tokio::sync::Notify;
@@ -12,10 +13,15 @@ use crate::run::core::RunCore;
 /// So many locks share the map, because the journal and every run use it.
 const SHARDS: usize = 16;
 
+/// A suspect that has not killed the process within this time makes way for the next one, for there may be thousands, and
+/// some have steps that take minutes.
+const SUSPECT_FOR: Duration = Duration::from_secs(5);
+
 pub(crate) struct Residents {
     shards: [Mutex<HashMap<RunKey, Arc<RunCore>>>; SHARDS],
     count: AtomicUsize,
-    suspects: AtomicUsize,
+    /// Runs that may be what killed the process before, and since when, in uptime, they are here.
+    suspects: Mutex<HashMap<RunKey, Duration>>,
     left: Notify,
 }
 
@@ -24,7 +30,7 @@ impl Default for Residents {
         Residents {
             shards: std::array::from_fn(|_| Mutex::default()),
             count: AtomicUsize::new(0),
-            suspects: AtomicUsize::new(0),
+            suspects: Mutex::default(),
             left: Notify::new(),
         }
     }
@@ -32,12 +38,11 @@ impl Default for Residents {
 
 impl Residents {
     pub(crate) fn insert(&self, core: Arc<RunCore>) {
-        let suspect = core.suspect;
+        if core.suspect {
+            lock(&self.suspects).insert(core.key, core.clock().uptime());
+        }
         if self.shard(core.key).insert(core.key, core).is_none() {
             self.count.fetch_add(1, Ordering::SeqCst);
-            if suspect {
-                self.suspects.fetch_add(1, Ordering::SeqCst);
-            }
         }
     }
 
@@ -47,10 +52,8 @@ impl Residents {
         if shard.get(&core.key).is_some_and(|there| std::ptr::eq(Arc::as_ptr(there), core)) {
             shard.remove(&core.key);
             self.count.fetch_sub(1, Ordering::SeqCst);
-            if core.suspect {
-                self.suspects.fetch_sub(1, Ordering::SeqCst);
-            }
             drop(shard);
+            self.clear(core);
             self.left.notify_waiters();
         }
     }
@@ -63,9 +66,16 @@ impl Residents {
         self.count.load(Ordering::SeqCst)
     }
 
-    /// Runs that may be what killed the process before.
-    pub(crate) fn suspects(&self) -> usize {
-        self.suspects.load(Ordering::SeqCst)
+    /// A run is suspected no more. Says whether it was.
+    pub(crate) fn clear(&self, core: &RunCore) -> bool {
+        core.suspect && lock(&self.suspects).remove(&core.key).is_some()
+    }
+
+    /// Whether a run is here that may be what killed the process before.
+    pub(crate) fn has_suspect(&self, uptime: Duration) -> bool {
+        let mut suspects = lock(&self.suspects);
+        suspects.retain(|_, since| uptime.saturating_sub(*since) < SUSPECT_FOR);
+        !suspects.is_empty()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<RunCore>> {

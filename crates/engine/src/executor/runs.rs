@@ -121,6 +121,13 @@ impl Executor {
         self.residents.remove(core);
     }
 
+    /// A run has gone on without killing the process: the next suspect may come.
+    pub(crate) fn clear(&self, core: &RunCore) {
+        if self.residents.clear(core) {
+            self.claim_now.notify_one();
+        }
+    }
+
     /// The last change of a run is durable.
     pub(crate) fn left(self: &Arc<Self>, core: &RunCore, how: LeaveHow) {
         crash_point(&how);

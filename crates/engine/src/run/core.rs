@@ -345,11 +345,17 @@ impl RunCore {
 impl Origin for RunCore {
     fn committed(&self, upto: u64) {
         self.durable.fetch_max(upto, Ordering::SeqCst);
-        let (past, left) = {
+        let (past, left, progressed) = {
             let mut state = self.state();
-            let all = upto >= state.made();
-            (state.past_barrier(upto), if all { lock(&self.leaving).take() } else { None })
+            let left = if upto >= state.made() { lock(&self.leaving).take() } else { None };
+            (state.past_barrier(upto), left, state.has_progressed(upto))
         };
+        if self.suspect
+            && progressed
+            && let Some(executor) = self.executor()
+        {
+            executor.clear(self);
+        }
         for waker in past {
             waker.wake();
         }

@@ -140,6 +140,13 @@ impl RunCore {
     fn note_quiet(&self) {
         self.note_replayed();
         let idle = matches!(self.state().idle(), Idle::Until(_));
+        // What only waits kills nobody.
+        if idle
+            && self.suspect
+            && let Some(executor) = self.executor()
+        {
+            executor.clear(self);
+        }
         let mut since = self.idle_since.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match (idle, *since) {
             (true, None) => *since = Some(self.clock().now()),

@@ -43,6 +43,8 @@ pub(crate) struct State {
     changes: Vec<Change>,
     /// How many changes the run has made in all.
     made: u64,
+    /// Which of them was the first that recorded a completion.
+    progress: Option<u64>,
     /// Who waits until so many changes are durable.
     barrier: Vec<(u64, Waker)>,
     /// Why the run cannot go on.
@@ -213,9 +215,8 @@ impl State {
                 if self.halt.is_none() && self.order.front() == Some(&position) && self.immediate < IMMEDIATE_MAX =>
             {
                 self.immediate += 1;
-                self.order.pop_front();
                 self.calls.remove(&position);
-                match self.history.remove(&position) {
+                match self.next_recorded(position) {
                     Some(recorded) => Look::Done(replayed(recorded.result)),
                     None => Look::Wait,
                 }
@@ -285,7 +286,7 @@ impl State {
     }
 
     fn deliver_recorded(&mut self, position: u32) -> bool {
-        let Some(call) = self.calls.get_mut(&position) else {
+        let Some(call) = self.calls.get(&position) else {
             let what = self.history.get(&position).map_or_else(String::new, |it| format!("{} `{}`", it.kind, it.name));
             let message = format!(
                 "the run recorded {what} at position {position}, and the code did not ask for it. Bring the call back, then \
@@ -294,18 +295,25 @@ impl State {
             self.halt = Some(Error::new(Code::Diverged, message));
             return false;
         };
-        let Some(recorded) = self.history.remove(&position) else { return false };
-        self.order.pop_front();
-        self.immediate = 0;
-        call.delivered = Some(replayed(recorded.result));
         call.waker.wake_by_ref();
+        let Some(recorded) = self.next_recorded(position) else { return false };
+        self.immediate = 0;
+        if let Some(call) = self.calls.get_mut(&position) {
+            call.delivered = Some(replayed(recorded.result));
+        }
+        true
+    }
+
+    /// Take what is delivered next out of history. Once that was the last of it, whoever waited for that may begin.
+    fn next_recorded(&mut self, position: u32) -> Option<Recorded> {
+        let recorded = self.history.remove(&position)?;
+        self.order.pop_front();
         if self.order.is_empty() {
-            // History is behind the run: whoever waited for that may begin.
             for call in self.calls.values() {
                 call.waker.wake_by_ref();
             }
         }
-        true
+        Some(recorded)
     }
 
     /// The workflow returned. Anything recorded that it did not ask for is a divergence.
@@ -407,6 +415,7 @@ impl State {
         let seq = self.next_seq;
         self.next_seq += 1;
         self.push(Change::Checkpoint(Checkpoint { position, seq, kind, name, result, started_at, finished_at }));
+        self.progress.get_or_insert(self.made);
     }
 
     pub(crate) fn push(&mut self, change: Change) {
@@ -425,6 +434,11 @@ impl State {
     /// Forget what was not handed over: what came before it was refused, and only a prefix may become durable.
     pub(crate) fn discard_changes(&mut self) {
         self.changes.clear();
+    }
+
+    /// Whether some completion was recorded here and is durable, if the changes up to this one are.
+    pub(crate) fn has_progressed(&self, durable: u64) -> bool {
+        self.progress.is_some_and(|first| first <= durable)
     }
 
     pub(crate) fn made(&self) -> u64 {
@@ -452,4 +466,38 @@ impl State {
 
 fn replayed(result: Result<Json, Json>) -> Outcome {
     result.map_err(|error| Error::from_json(&error).unwrap_or_else(|unreadable| unreadable))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::task::{ArcWake, waker};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(std::sync::atomic::AtomicBool);
+
+    impl ArcWake for Woken {
+        fn wake_by_ref(woken: &Arc<Self>) {
+            woken.0.store(true, std::sync::atomic::Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_call_that_waits_for_history_to_end_is_woken_when_a_recorded_number_was_the_last_of_it() {
+        let mut state = State::fresh();
+        let recorded =
+            Recorded { position: 1, seq: 1, kind: StepKind::Random, name: "r".into(), result: Ok(Json::null()) };
+        state.order.push_back(1);
+        state.history.insert(1, recorded);
+        let now = Timestamp::UNIX_EPOCH;
+        let step = Arc::new(Woken::default());
+        let first = state.look(0, StepKind::Step, &"charge".into(), &waker(step.clone()), now);
+        assert!(matches!(first, Look::Wait), "no body starts while recorded completions are undelivered");
+
+        let other = waker(Arc::new(Woken::default()));
+        let number = state.immediate(1, StepKind::Random, &"r".into(), &other, now, || unreachable!("it is recorded"));
+        assert!(matches!(number, Look::Done(Ok(_))));
+        assert!(step.0.load(std::sync::atomic::Ordering::SeqCst));
+    }
 }

@@ -53,8 +53,9 @@ async fn claim(executor: &Arc<Executor>) -> Result<bool, Error> {
     let taken = take(executor, limit, false).await?;
     let full = taken.len() == limit;
     load(executor, taken).await?;
-    // A run that may have killed its process is recovered alone, so that it takes no innocent with it.
-    if executor.residents.suspects() == 0 {
+    // A run that may have killed its process is recovered alone, so that it takes no innocent with it; the next one once
+    // this one has shown that it does not.
+    if !executor.residents.has_suspect(executor.store.clock().uptime()) {
         let suspect = take(executor, 1, true).await?;
         load(executor, suspect).await?;
     }
