@@ -99,6 +99,9 @@ impl Executor {
 
     /// Let go of a run that somebody else steered. Nobody gets it before this is committed.
     async fn let_go(self: &Arc<Self>, core: &Arc<RunCore>) {
+        if !core.begin_to_let_go() {
+            return;
+        }
         core.end.set(End::Elsewhere);
         let seat = self.seat();
         // What was on its way is either committed or refused after this, so no child can appear behind the cancel.
@@ -141,7 +144,9 @@ impl Executor {
             // It may be due already: its child ended meanwhile, or its timer.
             LeaveHow::Parked { .. } | LeaveHow::LetGo => self.claim_now.notify_one(),
             // A parent that was parked was woken by the same commit.
-            LeaveHow::Finished(_) if core.parent.is_some() => self.claim_now.notify_one(),
+            LeaveHow::Finished(_) if core.parent.is_some_and(|parent| self.residents.get(parent).is_none()) => {
+                self.claim_now.notify_one();
+            }
             LeaveHow::Held { said, error } => {
                 tracing::warn!(run = %core.id, reason = %said, "the run is held");
                 let status = onward_types::Status::Paused;

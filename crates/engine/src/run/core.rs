@@ -44,6 +44,8 @@ pub(crate) struct RunCore {
     held_back: AtomicBool,
     /// How it is about to leave: its last change is on its way.
     leaving: Mutex<Option<LeaveHow>>,
+    /// Whether the executor is about to let go of it.
+    letting_go: AtomicBool,
     starter: Mutex<Option<oneshot::Sender<Created>>>,
     /// Children whose creation is on its way, and where they were started.
     newborn: Mutex<Vec<(Arc<RunCore>, u32)>>,
@@ -187,6 +189,7 @@ impl RunCore {
             durable: AtomicU64::new(0),
             held_back: AtomicBool::new(false),
             leaving: Mutex::default(),
+            letting_go: AtomicBool::new(false),
             starter: Mutex::new(starter),
             newborn: Mutex::default(),
             inputs: Mutex::new(Some(coming.input)),
@@ -320,6 +323,11 @@ impl RunCore {
 
     pub(crate) fn is_being_held(&self) -> bool {
         matches!(*lock(&self.leaving), Some(LeaveHow::Held { .. }))
+    }
+
+    /// Begin to let go of the run, once: the journal may refuse several of its entries.
+    pub(crate) fn begin_to_let_go(&self) -> bool {
+        !self.letting_go.swap(true, Ordering::SeqCst)
     }
 
     /// Give up a run whose creation was not accepted. False: it exists.

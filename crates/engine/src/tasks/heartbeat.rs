@@ -4,9 +4,13 @@
 //! database is back the fence says whether the runs are still ours.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::executor::Executor;
 use crate::run::core::Stop;
+
+/// So long is waited for runs to be dropped before the executor joins anew.
+const DROP_WITHIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(executor: Arc<Executor>) {
     loop {
@@ -53,7 +57,14 @@ async fn rejoin(executor: &Arc<Executor>) {
     for core in executor.residents.all() {
         core.stop(Stop::Fenced);
     }
-    executor.residents.emptied().await;
+    // A body that blocks its thread cannot be dropped. What it does cannot be written any more, so it is not waited for.
+    let dropped = tokio::time::timeout(DROP_WITHIN, executor.residents.emptied());
+    if dropped.await.is_err() {
+        tracing::warn!(
+            runs = executor.residents.len(),
+            "some runs could not be dropped; joining without waiting for them"
+        );
+    }
     loop {
         let keys = executor.workflows().to_vec();
         let sent = executor.store.clock().uptime();
@@ -68,7 +79,7 @@ async fn rejoin(executor: &Arc<Executor>) {
             }
             Err(error) => {
                 executor.note_trouble(Some(error.message().to_owned()));
-                executor.store.clock().sleep(std::time::Duration::from_millis(500)).await;
+                executor.store.clock().sleep(Duration::from_millis(500)).await;
             }
         }
     }

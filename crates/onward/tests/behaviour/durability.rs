@@ -54,3 +54,19 @@ async fn what_a_handle_says_is_committed(db: TestDatabase) {
         assert_eq!(other.handle::<steps>(run.id()).status().await.unwrap(), Status::Succeeded);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_another_process_has_locked_delays_runs_and_loses_none() {
+    let db = TestDatabase::sqlite();
+    let house = House::open(db.clone(), |b| b.workflow::<steps>()).await;
+    house.onward.start::<steps>(1).await.unwrap().result().await.unwrap();
+    let other = rusqlite::Connection::open(db.url.strip_prefix("sqlite:").unwrap()).unwrap();
+    other.execute_batch("begin immediate").unwrap();
+    let onward = house.onward.clone();
+    let run = tokio::spawn(async move { onward.start::<steps>(5).await.unwrap().result().await.unwrap() });
+    let before = house.onward.journal_counts();
+    house.until("the run is in memory", async || house.onward.resident_runs() == 1).await;
+    assert_eq!(house.onward.journal_counts().commits, before.commits);
+    other.execute_batch("commit").unwrap();
+    assert_eq!(run.await.unwrap(), 10);
+}

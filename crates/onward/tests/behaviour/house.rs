@@ -90,7 +90,9 @@ impl House {
     async fn reasons(&self) -> Vec<String> {
         let runs = self.onward.list(onward::Filter::default()).await.unwrap().items;
         let trouble = self.onward.trouble();
-        runs.iter().map(|run| format!("{} {} {}: {} {trouble:?}", run.id, run.workflow, run.status, run.reason)).collect()
+        runs.iter()
+            .map(|run| format!("{} {} {}: {} {trouble:?}", run.id, run.workflow, run.status, run.reason))
+            .collect()
     }
 
     /// Let time pass, faster and faster, until this is done.

@@ -142,3 +142,60 @@ async fn a_deadline_strikes_a_run_that_nobody_executes(db: TestDatabase) {
     house.pass(hours(1)).await;
     assert!(house.done(run.result()).await.unwrap_err().is_cancelled());
 }
+
+#[onward::workflow]
+async fn watchful(ctx: &Ctx, steps: u32) -> Result<u32> {
+    let mut done = 0;
+    for position in 0..steps {
+        done += ctx
+            .step("watch", async || {
+                // The body asks the database whether its own result is recorded already.
+                let recorded = ctx.state::<Client>().handle_named(ctx.run_id()).steps().await?;
+                let again = recorded.iter().any(|step| step.position == position && step.completed_at.is_some());
+                if again {
+                    ctx.state::<Log>().ran("again");
+                }
+                Ok(1)
+            })
+            .await?;
+    }
+    Ok(done)
+}
+
+#[on_every_database]
+async fn cancel_then_resume_while_the_owner_commits_never_runs_a_recorded_step_again(db: TestDatabase) {
+    let client = Client::connect(&db.url).await.unwrap();
+    let house = House::open(db, move |b| b.workflow::<watchful>().state(client.clone())).await;
+    let steer = async |n: u32| {
+        let run = house.onward.start::<watchful>(40).id(format!("run-{n}")).await.unwrap();
+        for at in 0..12 {
+            for _ in 0..at * 3 {
+                tokio::task::yield_now().await;
+            }
+            run.cancel().await.unwrap();
+            if run.status().await.unwrap() == Status::Succeeded {
+                break;
+            }
+            run.resume().await.unwrap();
+        }
+        assert_eq!(house.onward.handle::<watchful>(run.id()).result().await.unwrap(), 40);
+    };
+    house.done(futures_util::future::join_all((0..6).map(steer))).await;
+    assert_eq!(house.log.count("again"), 0, "a recorded step ran again");
+}
+
+#[on_every_database]
+async fn a_run_that_was_resumed_before_its_owner_let_go_is_claimed_after_that(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<sleeper>()).await;
+    for n in 0..10 {
+        let run = house.onward.start::<sleeper>(()).id(format!("r{n}")).await.unwrap();
+        run.cancel().await.unwrap();
+        run.resume().await.unwrap();
+        run.cancel().await.unwrap();
+        run.resume().await.unwrap();
+    }
+    house.pass(days(31)).await;
+    for n in 0..10 {
+        assert_eq!(house.done(house.onward.handle::<sleeper>(format!("r{n}")).result()).await.unwrap(), 2);
+    }
+}
