@@ -7,6 +7,7 @@ mod durability;
 mod errors;
 mod executors;
 mod house;
+mod life_cycle;
 mod parking;
 mod starting;
 mod steering;
