@@ -1,3 +1,33 @@
 //! The onward command: look at runs, steer them, and see the demo.
+//!
+//! `args.rs` is what can be typed, `exit.rs` how it ends, `output.rs` how it looks; each verb is a file in `commands/`.
 
-fn main() {}
+mod args;
+mod commands;
+mod demo;
+mod exit;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+use crate::exit::{Exit, Failure};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let ended = run(Args::parse()).await.unwrap_or_else(|failure| {
+        failure.say();
+        failure.exit
+    });
+    ended.into()
+}
+
+async fn run(args: Args) -> Result<Exit, Failure> {
+    match args.command {
+        Command::Demo(demo) => demo::run(demo).await,
+        Command::Runs(runs) => commands::runs::run(runs).await,
+        Command::DemoExecutor(executor) => demo::executor::serve(executor).await,
+    }
+}

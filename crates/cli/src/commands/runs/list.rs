@@ -1,0 +1,54 @@
+//! `onward runs list`: a page of runs.
+
+use onward::{Client, Filter, Page, RunId, RunRecord};
+
+use crate::args::List;
+use crate::exit::{Exit, Failure};
+use crate::output;
+
+pub(super) async fn list(client: &Client, list: List, json: bool) -> Result<Exit, Failure> {
+    if let Some(parent) = &list.parent {
+        // An empty list would not tell a run without children from a typing mistake.
+        client.handle_named(parent).describe().await?;
+    }
+    let page = client.list(filter(list)?).await?;
+    if json {
+        output::json(&page)?;
+    } else {
+        output::say(table(&page))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn filter(list: List) -> Result<Filter, Failure> {
+    let List { status, workflow, prefix, parent, limit, after, oldest_first } = list;
+    let parent = parent.map(RunId::new).transpose()?;
+    Ok(Filter { statuses: status, workflow, id_prefix: prefix, parent, limit, after, oldest_first })
+}
+
+fn table(page: &Page<RunRecord>) -> String {
+    if page.items.is_empty() {
+        return "no runs".to_owned();
+    }
+    let shown = rows(&page.items);
+    match page.next {
+        Some(next) => format!("{shown}\n\nthere are more: add --after {next}"),
+        None => shown,
+    }
+}
+
+/// Runs as a table, one a row.
+pub(super) fn rows(runs: &[RunRecord]) -> String {
+    let mut table = output::table(&["id", "workflow", "status", "created", "took", "reason"]);
+    for run in runs {
+        table.add_row([
+            run.id.to_string(),
+            run.workflow.clone(),
+            run.status.to_string(),
+            output::time(run.created_at),
+            output::between(run.started_at, run.finished_at),
+            output::cell(&run.reason),
+        ]);
+    }
+    output::rows(&table)
+}

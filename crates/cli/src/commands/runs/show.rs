@@ -1,0 +1,76 @@
+//! `onward runs show`: all that is known of one run.
+
+use onward::{Client, Filter, RunRecord};
+use serde::Serialize;
+
+use super::list;
+use crate::exit::{Exit, Failure};
+use crate::output;
+
+/// So many children are shown to people; a program gets the ids of all.
+const CHILDREN: u32 = 20;
+
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    run: RunRecord,
+    /// The ids of the runs that it started, in order.
+    children: Vec<String>,
+}
+
+pub(super) async fn show(client: &Client, id: &str, json: bool) -> Result<Exit, Failure> {
+    let handle = client.handle_named(id);
+    let run = handle.describe().await?;
+    let children: Vec<String> = handle.children().await?.iter().map(|child| child.id().to_owned()).collect();
+    if json {
+        output::json(&Shown { run, children })?;
+        return Ok(Exit::Done);
+    }
+    output::say(facts(&run))?;
+    if !children.is_empty() {
+        let filter = Filter { parent: Some(run.id), limit: CHILDREN, oldest_first: true, ..Filter::default() };
+        let first = client.list(filter).await?.items;
+        output::say(format!("\n{} children\n\n{}", children.len(), list::rows(&first)))?;
+        if first.len() < children.len() {
+            output::say(format!("\nall of them: onward runs list --parent {id} --limit {}", children.len()))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// What is known, a fact a line. What is not there is not shown.
+fn facts(run: &RunRecord) -> String {
+    let mut facts = vec![
+        ("id", run.id.to_string()),
+        ("key", run.key.to_string()),
+        ("workflow", format!("{} version {}", run.workflow, run.version)),
+        ("status", run.status.to_string()),
+        ("reason", output::cell(&run.reason)),
+    ];
+    let mut add = |name, fact: Option<String>| facts.extend(fact.map(|fact| (name, fact)));
+    let parent = run.parent.as_ref().map(|parent| match run.parent_position {
+        Some(position) => format!("{parent}, at position {position}"),
+        None => parent.to_string(),
+    });
+    add("parent", parent);
+    add("created", Some(output::time(run.created_at)));
+    add("started", run.started_at.map(output::time));
+    add("finished", run.finished_at.map(output::time));
+    add("took", run.started_at.and(run.finished_at).map(|_| output::between(run.started_at, run.finished_at)));
+    add("changed", Some(output::time(run.updated_at)));
+    add("ready", run.ready_at.map(output::time));
+    add("timeout", run.timeout.map(output::duration));
+    add("deadline", run.deadline.map(output::time));
+    add("executor", run.executor.as_ref().map(ToString::to_string));
+    add("executors", Some(format!("{} so far", run.owners)));
+    add("recoveries", Some(format!("{} without progress, of {} at the most", run.recoveries, run.recoveries_max)));
+    add("user", run.identity.user.clone());
+    add("role", run.identity.role.clone());
+    add("roles", Some(run.identity.roles.join(", ")).filter(|roles| !roles.is_empty()));
+    add("attributes", run.attributes.as_ref().map(ToString::to_string));
+    add("input", Some(run.input.to_string()));
+    add("output", run.output.as_ref().map(ToString::to_string));
+    add("error", run.error.as_ref().map(ToString::to_string));
+    let lines = facts.iter().map(|(name, fact)| format!("{name:<12}{}", output::cell(fact)));
+    lines.collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,61 @@
+//! `onward runs steps`: the durable calls of one run.
+
+use onward::{StepRecord, StepState};
+
+use super::Handle;
+use crate::exit::{Exit, Failure};
+use crate::output;
+
+pub(super) async fn steps(handle: &Handle, json: bool) -> Result<Exit, Failure> {
+    let steps = handle.steps().await?;
+    if json {
+        output::json(&steps)?;
+    } else if steps.is_empty() {
+        output::say("no durable calls yet")?;
+    } else {
+        output::say(table(&steps))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn table(steps: &[StepRecord]) -> String {
+    let headings = ["position", "kind", "name", "state", "started", "took", "attempts", "result"];
+    let mut table = output::table(&headings);
+    for step in steps {
+        table.add_row([
+            step.position.to_string(),
+            step.kind.to_string(),
+            output::cell(&step.name),
+            state(step.state).to_owned(),
+            output::time_or_dash(step.started_at),
+            output::between(step.started_at, step.completed_at),
+            attempts(step),
+            result(step),
+        ]);
+    }
+    output::rows(&table)
+}
+
+fn state(state: StepState) -> &'static str {
+    match state {
+        StepState::Running => "running",
+        StepState::Waiting => "waiting",
+        StepState::Succeeded => "succeeded",
+        StepState::Failed => "failed",
+    }
+}
+
+/// The number of the last attempt that was worth a row; a quick success leaves none.
+fn attempts(step: &StepRecord) -> String {
+    step.attempts.last().map_or_else(output::dash, |last| last.attempt.to_string())
+}
+
+/// What came of it: the error or the output; failing that the child it is about.
+fn result(step: &StepRecord) -> String {
+    let recorded = step.error.as_ref().or(step.output.as_ref());
+    match (recorded, &step.child) {
+        (Some(json), _) => output::excerpt(json.as_str()),
+        (None, Some(child)) => format!("child {child}"),
+        (None, None) => output::dash(),
+    }
+}

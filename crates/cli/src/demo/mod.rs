@@ -1,0 +1,193 @@
+//! `onward demo`: archive a folder with durable workflows, kill them in the middle, and prove that nothing was lost.
+//!
+//! Begin with `workflows.rs`, which is what a user writes. `executor.rs` is the process that is killed, `drive.rs` kills it,
+//! `log.rs` and `evidence.rs` are what is known afterwards, and `proof.rs` draws the conclusion.
+
+mod archive;
+mod drive;
+mod evidence;
+pub(crate) mod executor;
+mod files;
+mod log;
+mod progress;
+mod proof;
+mod report;
+mod workflows;
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use onward::Client;
+use tempfile::TempDir;
+
+use self::archive::Archive;
+use self::drive::{Driven, Kills};
+use self::evidence::Journal;
+use self::executor::Plan;
+use self::files::Files;
+use self::progress::Progress;
+use self::report::Report;
+use self::workflows::{Folder, STEPS, archive_folder};
+use crate::args::Demo;
+use crate::exit::{Exit, Failure};
+use crate::output;
+
+/// An executor is known to be dead after this long where nobody else uses the database.
+const LEASE: Duration = Duration::from_secs(2);
+
+pub(crate) async fn run(demo: Demo) -> Result<Exit, Failure> {
+    let work = WorkFolder::create(demo.keep)?;
+    let ended = tokio::select! {
+        report = archive(&demo, work.path()) => report,
+        // What is dropped with it kills the executor.
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted.map_err(Failure::io("listen for ctrl-c"))?;
+            Err(Failure::new(Exit::Failed, "interrupted"))
+        }
+    };
+    let id = work.name();
+    if let (Err(_), Some(db)) = (&ended, &demo.db) {
+        leave_nothing_running(db, &id).await;
+    }
+    let kept = work.close()?;
+    let report = ended?;
+    if demo.json {
+        output::json(&report)?;
+    } else {
+        output::say(format!("\n{report}"))?;
+        if let Some(db) = &demo.db {
+            output::say(format!(
+                "\nThe runs stay in the database: onward runs list --prefix {id} --db {}",
+                hide_password(db)
+            ))?;
+        } else if let Some(work) = kept {
+            output::say(format!("\nThe runs are kept: onward runs list --db {}", database_in(&work)))?;
+        }
+    }
+    Ok(if report.proven { Exit::Done } else { Exit::Failed })
+}
+
+async fn archive(demo: &Demo, work: &Path) -> Result<Report, Failure> {
+    let began = SystemTime::now();
+    let files = files::list(&demo.folder, work)?;
+    if files.paths.is_empty() {
+        let message = format!("there are no files in `{}`: name another folder", demo.folder.display());
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    // Each file's steps, and the summary.
+    let steps = files.paths.len() * STEPS.len() + 1;
+    let kills = Kills::spread(demo.kills, steps)?;
+    let archive = Archive::at(work);
+    archive.create().map_err(Failure::io(format_args!("make folders in {}", work.display())))?;
+
+    let db = demo.db.clone().unwrap_or_else(|| database_in(work));
+    let client = Client::connect(&db).await?;
+    let plan = Plan { db, work: work.to_owned(), lease: lease(&client).await? };
+    let mut progress = Progress::new(steps);
+    progress.event(format!("archiving the {} files of {}", files.paths.len(), files.source.display()));
+    progress.event(format!("  in the working folder {}", work.display()));
+    let (source, work) = (files.source.clone(), work.to_owned());
+    let folder = Folder { source, work, files: files.paths.clone() };
+    let run = client.start::<archive_folder>(folder).id(name_of(&plan.work)).await?;
+    let driven = drive::drive(&plan, &client, &run, &kills, &mut progress).await?;
+    progress.event("  proving it");
+    let journal = Journal::read(&client, run.id()).await?;
+    prove(&archive, &files, began, &journal, driven)
+}
+
+fn prove(
+    archive: &Archive,
+    files: &Files,
+    began: SystemTime,
+    journal: &Journal,
+    driven: Driven,
+) -> Result<Report, Failure> {
+    let Driven { summary, took, witnesses, tally } = driven;
+    let of_files = proof::of_files(archive, files, began).map_err(Failure::io("read the archive"))?;
+    let of_steps = proof::of_steps(tally.lines(), journal, &witnesses);
+    let broken = [of_files.broken, of_steps.broken].concat();
+    Ok(Report {
+        files: summary.files,
+        files_left_out: files.left_out,
+        files_changed: of_files.changed,
+        bytes: summary.bytes,
+        bytes_archived: summary.packed,
+        runs: journal.runs.len(),
+        runs_recovered: journal.recovered(),
+        steps: journal.steps.len(),
+        bodies: of_steps.bodies,
+        bodies_again: of_steps.again,
+        kills: witnesses.len(),
+        seen_at_kills: witnesses.iter().map(|it| it.steps.len() + it.ended.len() * STEPS.len()).sum(),
+        seconds: took.as_secs_f64(),
+        proven: broken.is_empty(),
+        broken,
+    })
+}
+
+/// The demo failed or was interrupted, and its working folder goes: no executor of this database is to work on without it.
+async fn leave_nothing_running(db: &str, id: &str) {
+    let cancelled = async { Client::connect(db).await?.handle_named(id).cancel().await };
+    match cancelled.await {
+        // It had not come so far as to start it.
+        Err(error) if error.is_unknown_run() => {}
+        Err(error) => eprintln!("onward: run {id} of the demo could not be cancelled: {error}"),
+        Ok(()) => {}
+    }
+}
+
+/// All executors of a database have to agree on the lease: where there are others, it is the default.
+async fn lease(client: &Client) -> Result<Option<Duration>, Failure> {
+    let others = client.executors().await?.iter().any(|executor| !executor.dead);
+    Ok(if others { None } else { Some(LEASE) })
+}
+
+fn database_in(work: &Path) -> String {
+    format!("sqlite:{}", work.join("onward.db").display())
+}
+
+fn name_of(work: &Path) -> String {
+    work.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// A URL as it may be shown.
+fn hide_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((login, place)) = rest.split_once('@') else { return url.to_owned() };
+    let user = login.split(':').next().unwrap_or_default();
+    format!("{scheme}://{user}@{place}")
+}
+
+/// The folder with the archive, the log and the database; removed in the end, unless it is to be kept.
+struct WorkFolder {
+    folder: TempDir,
+    keep: bool,
+}
+
+impl WorkFolder {
+    fn create(keep: bool) -> Result<WorkFolder, Failure> {
+        let folder = tempfile::Builder::new().prefix("onward-demo-").tempdir();
+        let folder = folder.map_err(Failure::io("make a working folder"))?;
+        Ok(WorkFolder { folder, keep })
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its name, which is that of the run, too.
+    fn name(&self) -> String {
+        name_of(self.path())
+    }
+
+    /// Remove it, or say where it is.
+    fn close(self) -> Result<Option<std::path::PathBuf>, Failure> {
+        if self.keep {
+            let kept = self.folder.keep();
+            eprintln!("  the working folder is kept: {}", kept.display());
+            return Ok(Some(kept));
+        }
+        self.folder.close().map_err(Failure::io("remove the working folder"))?;
+        Ok(None)
+    }
+}

@@ -1,0 +1,114 @@
+//! How things look: tables and times for people, JSON for programs.
+
+use std::io::{self, ErrorKind, Write};
+use std::time::Duration;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use console::Term;
+use onward::Timestamp;
+use serde::Serialize;
+
+use crate::exit::{Exit, Failure};
+
+/// Print text for people.
+pub(crate) fn say(text: impl std::fmt::Display) -> Result<(), Failure> {
+    write(&format!("{text}\n"))
+}
+
+/// Print one JSON value on a line of its own.
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value);
+    let text = text.map_err(|error| Failure::new(Exit::Failed, format!("cannot write this as JSON: {error}")))?;
+    write(&format!("{text}\n"))
+}
+
+fn write(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| match error.kind() {
+        // Who closed the pipe has read enough, as `head` does.
+        ErrorKind::BrokenPipe => Failure::new(Exit::Done, ""),
+        _ => Failure::io("print")(error),
+    })
+}
+
+/// A table with these headings. It is as wide as the terminal; in a pipe nothing is wrapped, so that lines stay rows.
+pub(crate) fn table(headings: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(headings.iter().map(|heading| heading.to_uppercase()));
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    if let Some((_, width)) = Term::stdout().size_checked().filter(|_| Term::stdout().is_term()) {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
+    table
+}
+
+/// A table as text, without the blanks that pad its last column.
+pub(crate) fn rows(table: &Table) -> String {
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// Text for one cell: on one line, and without anything that a terminal would obey.
+pub(crate) fn cell(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// The beginning of a text for a cell that shows what is in a value, not all of it.
+pub(crate) fn excerpt(text: &str) -> String {
+    const MOST: usize = 60;
+    if text.chars().count() <= MOST {
+        return cell(text);
+    }
+    let head: String = text.chars().take(MOST - 1).collect();
+    cell(&head) + "…"
+}
+
+pub(crate) fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+pub(crate) fn time_or_dash(at: Option<Timestamp>) -> String {
+    at.map_or_else(dash, time)
+}
+
+/// How long it took from one instant to another, where both are known.
+pub(crate) fn between(from: Option<Timestamp>, to: Option<Timestamp>) -> String {
+    let took = from.zip(to).and_then(|(from, to)| Duration::try_from(to.duration_since(from)).ok());
+    took.map_or_else(dash, duration)
+}
+
+/// What stands where there is nothing.
+pub(crate) fn dash() -> String {
+    "-".to_owned()
+}
+
+/// A duration in the two units that matter.
+pub(crate) fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{} ms", duration.as_millis()),
+        1..60 => format!("{:.1} s", duration.as_secs_f64()),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_the_two_units_that_matter() {
+        let said = [20, 1_500, 61_000, 3_660_000, 90_000_000].map(|ms| duration(Duration::from_millis(ms)));
+        assert_eq!(said, ["20 ms", "1.5 s", "1 min 1 s", "1 h 1 min", "1 d 1 h"]);
+    }
+
+    #[test]
+    fn a_cell_is_one_line_that_no_terminal_obeys() {
+        assert_eq!(cell("a\nb\u{1b}[31mc"), "a b [31mc");
+        assert_eq!(excerpt(&"ä".repeat(100)).chars().count(), 60);
+    }
+}

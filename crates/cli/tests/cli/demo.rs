@@ -1,0 +1,82 @@
+//! `onward demo`
+
+use std::path::Path;
+
+use onward_testkit::{TestDatabase, on_every_database};
+
+use crate::harness::{Said, Scratch, onward};
+
+/// Files that differ, files that do not, one that is empty, one in a folder, one that is hidden.
+fn project() -> Scratch {
+    let noise: Vec<u8> = (0..100_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    Scratch::new(&[
+        ("empty", b""),
+        ("one", b"the same"),
+        ("other", b"the same"),
+        ("deep/er/file.txt", b"text\n"),
+        (".hidden", b"it belongs to the project"),
+        ("a name with \"quotes\", more and ümlauts", b"?"),
+        ("noise", &noise),
+    ])
+}
+
+/// The working folder that it named.
+fn working_folder(said: &Said) -> &Path {
+    let line = said.err.lines().find_map(|line| line.trim().strip_prefix("in the working folder "));
+    Path::new(line.unwrap_or_else(|| panic!("{said:?}")))
+}
+
+#[on_every_database]
+async fn killed_twice_it_proves_that_nothing_was_lost_or_done_twice(db: TestDatabase) {
+    let project = project();
+    let folder = project.path("");
+    let said = onward(&["demo", &folder.to_string_lossy(), "--kills", "2", "--json", "--db", &db.url]).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    let report = said.json();
+    assert_eq!(report["proven"], true, "{report}");
+    assert_eq!((&report["files"], &report["kills"]), (&7.into(), &2.into()), "{report}");
+    // A run for each file, and one for all; five steps for each file, and the summary.
+    assert_eq!((&report["runs"], &report["steps"]), (&8.into(), &36.into()), "{report}");
+    assert!(report["runs_recovered"].as_u64() >= Some(1), "{report}");
+    assert!(!working_folder(&said).exists());
+}
+
+#[tokio::test]
+async fn without_a_database_it_makes_one_and_says_what_it_proved() {
+    let project = project();
+    let said = onward(&["demo", &project.path("").to_string_lossy(), "--kills", "1"]).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    for sentence in ["Every file is there, byte for byte", "No recorded step ran again", "before their record:"] {
+        assert!(said.out.contains(sentence), "{said:?}");
+    }
+    assert!(said.err.contains("killed executor 1 with SIGKILL"), "{said:?}");
+}
+
+#[tokio::test]
+async fn what_is_kept_can_be_looked_at() {
+    let project = project();
+    let said = onward(&["demo", &project.path("").to_string_lossy(), "--kills", "0", "--keep"]).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    let work = working_folder(&said);
+    let db = format!("sqlite:{}", work.join("onward.db").display());
+    assert!(said.out.contains(&format!("onward runs list --db {db}")), "{said:?}");
+    let listed = onward(&["runs", "list", "--workflow", "archive_file", "--json", "--db", &db]).await.json();
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(7));
+    std::fs::remove_dir_all(work).unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_be_archived_is_refused() {
+    let empty = Scratch::new(&[]);
+    let one = Scratch::new(&[("file", b"")]);
+    for (arguments, sentence) in [
+        (["demo", &empty.path("").to_string_lossy(), "--kills", "1"], "there are no files in"),
+        (["demo", &empty.path("gone").to_string_lossy(), "--kills", "1"], "cannot read the folder"),
+        (["demo", &one.path("file").to_string_lossy(), "--kills", "1"], "is no folder"),
+        (["demo", &one.path("").to_string_lossy(), "--kills", "6"], "--kills 5 is the most"),
+    ] {
+        let said = onward(&arguments).await;
+        assert_eq!(said.code, 2, "{said:?}");
+        assert!(said.err.contains(sentence), "{said:?}");
+    }
+}

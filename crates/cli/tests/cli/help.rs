@@ -1,0 +1,23 @@
+//! The help of every command. The golden files are its reference.
+
+use crate::harness::{assert_golden, onward};
+
+#[tokio::test]
+async fn every_command_explains_itself() {
+    let commands =
+        ["", "demo", "runs", "runs list", "runs show", "runs steps", "runs watch", "runs cancel", "runs resume"];
+    for command in commands {
+        let mut arguments: Vec<&str> = command.split_whitespace().collect();
+        arguments.push("--help");
+        let said = onward(&arguments).await;
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{command}");
+        assert_golden(format!("help {command}").trim(), &said.out);
+    }
+}
+
+#[tokio::test]
+async fn without_a_command_it_explains_itself_and_says_that_nothing_was_done() {
+    let said = onward(&[]).await;
+    assert_eq!(said.code, 2);
+    assert!(said.err.contains("Usage: onward"), "{said:?}");
+}

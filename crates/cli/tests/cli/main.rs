@@ -1,0 +1,11 @@
+//! The command as people and programs meet it: what it prints, and how it ends.
+
+mod demo;
+mod harness;
+mod help;
+mod list;
+mod refusals;
+mod show;
+mod steer;
+mod steps;
+mod watch;

@@ -1,0 +1,29 @@
+//! `onward runs show`
+
+use onward::prelude::*;
+use onward_testkit::{TestDatabase, on_every_database};
+
+use crate::harness::{assert_golden, runs, some_runs};
+
+#[on_every_database]
+async fn all_that_is_known_of_a_run_is_shown(db: TestDatabase) -> Result<()> {
+    let _onward = some_runs(&db).await?;
+    for id in ["greeting", "refusal", "waiting", "family", "family-1"] {
+        let said = runs(&db, &["show", id]).await;
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{id}");
+        assert_golden(&format!("show {id}"), &said.out);
+    }
+    Ok(())
+}
+
+#[on_every_database]
+async fn a_program_gets_the_record_and_the_children(db: TestDatabase) -> Result<()> {
+    let _onward = some_runs(&db).await?;
+    let shown = runs(&db, &["show", "family", "--json"]).await.json();
+    assert_eq!(shown["status"], "succeeded");
+    assert_eq!(shown["output"], "hello, first and hello, second");
+    assert_eq!(shown["children"], serde_json::json!(["family-0", "family-1"]));
+    let child = runs(&db, &["show", "family-1", "--json"]).await.json();
+    assert_eq!((&child["parent"], &child["parent_position"]), (&"family".into(), &1.into()));
+    Ok(())
+}

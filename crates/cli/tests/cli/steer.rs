@@ -1,0 +1,39 @@
+//! `onward runs cancel` and `onward runs resume`
+
+use onward::prelude::*;
+use onward_testkit::{TestDatabase, on_every_database};
+
+use crate::harness::{runs, some_runs};
+
+#[on_every_database]
+async fn a_cancelled_run_can_be_resumed(db: TestDatabase) -> Result<()> {
+    let onward = some_runs(&db).await?;
+    let said = runs(&db, &["cancel", "waiting"]).await;
+    assert_eq!((said.code, said.out.as_str()), (0, "waiting is cancelled\n"));
+    assert_eq!(onward.handle_named("waiting").status().await?, Status::Cancelled);
+
+    let said = runs(&db, &["resume", "waiting"]).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(!onward.handle_named("waiting").status().await?.is_terminal());
+    Ok(())
+}
+
+#[on_every_database]
+async fn several_runs_are_steered_even_if_one_of_them_refuses(db: TestDatabase) -> Result<()> {
+    let onward = some_runs(&db).await?;
+    let said = runs(&db, &["cancel", "greeting", "nobody", "waiting"]).await;
+    assert_eq!(said.code, 3);
+    assert_eq!(said.out, "greeting has succeeded already: there is nothing to cancel\nwaiting is cancelled\n");
+    assert_eq!(said.err, "onward: no run has the id `nobody`\n");
+    assert_eq!(onward.handle_named("waiting").status().await?, Status::Cancelled);
+    Ok(())
+}
+
+#[on_every_database]
+async fn what_has_succeeded_cannot_be_resumed(db: TestDatabase) -> Result<()> {
+    let _onward = some_runs(&db).await?;
+    let said = runs(&db, &["resume", "greeting", "--json"]).await;
+    assert_eq!(said.code, 1);
+    assert_eq!(said.json()[0]["error"]["code"], "illegal_move");
+    Ok(())
+}
