@@ -77,11 +77,14 @@ pub struct Registry {
     wrong: Option<Error>,
 }
 
+/// A workflow under way, its output already encoded.
+pub(crate) type Running = BoxFuture<'static, Result<Json, BoxError>>;
+
 /// One workflow that an executor was given.
 #[derive(Clone, Copy)]
 pub(crate) struct Registered {
     pub(crate) type_name: &'static str,
-    pub(crate) run: fn(Ctx, &Json) -> Result<BoxFuture<'static, Result<Json, BoxError>>, Error>,
+    pub(crate) run: fn(Ctx, &Json) -> Result<Running, Error>,
 }
 
 impl Registry {
@@ -150,7 +153,7 @@ pub(crate) fn check_name(what: &str, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn erased<W: Workflow>(ctx: Ctx, input: &Json) -> Result<BoxFuture<'static, Result<Json, BoxError>>, Error> {
+fn erased<W: Workflow>(ctx: Ctx, input: &Json) -> Result<Running, Error> {
     let input: W::Input = input.decode().map_err(|error| {
         let message = format!("the input of workflow `{}` version {}: {error}", W::NAME, W::VERSION);
         Error::new(Code::Decode, message)

@@ -486,7 +486,8 @@ impl Store {
     /// Let a paused, cancelled or given-up run go on from its last checkpoint.
     ///
     /// # Errors
-    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun), or [`Code::IllegalMove`](onward_types::Code::IllegalMove) for a run that has succeeded or failed.
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun), or [`Code::IllegalMove`](onward_types::Code::IllegalMove) for a
+    /// run that has succeeded or failed.
     pub async fn resume(&self, id: &RunId) -> Result<Steered, Error> {
         let (id, now) = (id.clone(), self.clock.now());
         let steered = self

@@ -5,7 +5,10 @@ use std::path::Path;
 use super::{Fault, Text};
 
 pub(super) fn faults(root: &Path, text: &Text) -> Vec<Fault> {
-    let folder = root.join(&text.path).parent().map(Path::to_path_buf).unwrap_or_default();
+    // A page that is a symbolic link is read where it really lies.
+    let path = root.join(&text.path);
+    let path = path.canonicalize().unwrap_or(path);
+    let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
     links(text)
         .filter_map(|(number, link)| Some((number, file_of(link)?)))
         .filter(|(_, file)| !folder.join(file).exists())

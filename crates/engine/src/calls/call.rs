@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use onward_types::StepKind;
 
 use super::chance::Chance;
-use super::durable_call;
+use super::{Lent, durable_call};
 use super::patch::Patch;
 use super::sleep::Sleep;
 use crate::context::Ctx;
@@ -16,7 +16,7 @@ use crate::run::state::Outcome;
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct Call<'a, T = ()> {
     kind: CallKind,
-    output: PhantomData<(&'a Ctx, fn() -> T)>,
+    output: Lent<'a, T>,
 }
 
 enum CallKind {

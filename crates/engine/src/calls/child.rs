@@ -15,7 +15,7 @@ use onward_types::{Code, Error, Json, RunId, RunKey, Status, StepKind, WaitFor};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::{Drive, durable_call};
+use super::{Drive, Lent, durable_call};
 use crate::Data;
 use crate::client::start::input_hash;
 use crate::context::Ctx;
@@ -30,14 +30,14 @@ use crate::workflow::{BoxFuture, Workflow};
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct Child<'a, T> {
     call: ChildCall,
-    output: PhantomData<(&'a Ctx, fn() -> T)>,
+    output: Lent<'a, T>,
 }
 
 /// A child that is started. Made by [`Ctx::start`]; awaits to a [`ChildRun`].
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct StartChild<'a, T> {
     call: StartCall,
-    output: PhantomData<(&'a Ctx, fn() -> T)>,
+    output: Lent<'a, T>,
 }
 
 /// A child that was started: ask it for its result, now or later.
@@ -57,7 +57,7 @@ pub struct ChildResult<'a, T> {
     id: RunId,
     key: RunKey,
     waiting: Option<BoxFuture<'static, Outcome>>,
-    output: PhantomData<(&'a Ctx, fn() -> T)>,
+    output: Lent<'a, T>,
 }
 
 /// What a child is to be.

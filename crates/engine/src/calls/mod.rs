@@ -13,6 +13,7 @@ pub(crate) mod select;
 pub(crate) mod sleep;
 pub(crate) mod step;
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -22,6 +23,9 @@ use crate::context::Ctx;
 use crate::run::core::RunCore;
 use crate::run::state::{Look, Outcome};
 use crate::scope;
+
+/// A call borrows the context it was made of, and gives a `T`.
+pub(crate) type Lent<'a, T> = PhantomData<(&'a Ctx, fn() -> T)>;
 
 /// What every durable call is made of.
 pub(crate) struct Drive {

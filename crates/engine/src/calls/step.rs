@@ -60,11 +60,13 @@ struct Inner<'a> {
     failed: u32,
 }
 
+type RetryIf<'a> = Box<dyn Fn(&Error) -> bool + Send + 'a>;
+
 struct Policy<'a> {
     attempts: u32,
     backoff: Range<Duration>,
     timeout: Option<Duration>,
-    retry_if: Option<Box<dyn Fn(&Error) -> bool + Send + 'a>>,
+    retry_if: Option<RetryIf<'a>>,
     typed: fn(BoxError) -> Error,
 }
 

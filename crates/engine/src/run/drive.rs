@@ -11,13 +11,10 @@ use onward_types::{BoxError, Code, Error, Json, Timestamp};
 use super::core::{RunCore, Stop};
 use super::state::Idle;
 use crate::scope;
-use crate::workflow::BoxFuture;
+use crate::workflow::Running;
 
 /// A workflow that wakes itself this often without waiting for anything lets others have the thread for once.
 const SPINS_MAX: u32 = 10_000;
-
-/// The workflow's own future.
-pub(crate) type Workflow = BoxFuture<'static, Result<Json, BoxError>>;
 
 /// Why a run is driven no further.
 pub(crate) enum Ended {
@@ -36,7 +33,7 @@ pub(crate) enum Ended {
 }
 
 /// Drive the run until it leaves. The future is dropped before this returns.
-pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Workflow) -> Ended {
+pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running) -> Ended {
     let root = Arc::new(Root { core: core.clone(), woken: AtomicBool::new(true), polling: AtomicBool::new(false) });
     let waker = Waker::from(root.clone());
     // Tokio's budget would make a call look quiet that is not, and quiet is when completions are delivered.

@@ -93,8 +93,11 @@ pub(crate) enum Bell {
     #[cfg_attr(not(feature = "postgres"), expect(dead_code))]
     Notify(Arc<Notify>),
     /// Call the writer thread.
-    Call(Box<dyn Fn(&Arc<Shared>) + Send + Sync>),
+    Call(CallWriter),
 }
+
+/// Tells a writer thread that this journal has work.
+type CallWriter = Box<dyn Fn(&Arc<Shared>) + Send + Sync>;
 
 impl Drop for Bell {
     fn drop(&mut self) {

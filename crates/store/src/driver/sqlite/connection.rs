@@ -94,7 +94,7 @@ pub(crate) struct Tx(Connection);
 impl Tx {
     pub(crate) fn query(&mut self, sql: &'static Sql, params: &[Param]) -> Result<Vec<Row>, Fault> {
         let mut statement = self.0.prepare_cached(sql.sqlite()).map_err(|error| named(sql, error))?;
-        let columns: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.query(bound(params).as_slice()).map_err(|error| named(sql, error))?;
         let mut all = Vec::new();
         while let Some(row) = rows.next().map_err(|error| named(sql, error))? {
