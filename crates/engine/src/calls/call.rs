@@ -6,9 +6,9 @@ use std::task::{Context, Poll};
 use onward_types::StepKind;
 
 use super::chance::Chance;
-use super::{Lent, durable_call};
 use super::patch::Patch;
 use super::sleep::Sleep;
+use super::{Lent, durable_call};
 use crate::context::Ctx;
 use crate::run::state::Outcome;
 

@@ -61,7 +61,7 @@ async fn recoveries_are_counted_and_a_run_that_makes_no_progress_is_given_up(db:
     async fn stuck(ctx: &Ctx) -> Result<()> {
         let step = ctx.step("stuck", async || {
             ctx.state::<Log>().ran("stuck");
-            Ok(std::future::pending::<()>().await)
+            std::future::pending::<Result<()>>().await
         });
         Ok(step.await?)
     }

@@ -19,7 +19,7 @@ async fn ends(ctx: &Ctx, how: String) -> Result<()> {
         "stick" => {
             let stick = ctx.step("stick", async || {
                 ctx.state::<Log>().ran("stick");
-                Ok(std::future::pending::<()>().await)
+                std::future::pending::<Result<()>>().await
             });
             Ok(stick.await?)
         }

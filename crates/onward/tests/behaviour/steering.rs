@@ -33,7 +33,7 @@ async fn stuck(ctx: &Ctx) -> Result<()> {
             log.ran("told");
         });
         ctx.state::<Log>().ran("stuck");
-        Ok(std::future::pending::<()>().await)
+        std::future::pending::<Result<()>>().await
     });
     Ok(step.await?)
 }

@@ -115,7 +115,7 @@ async fn only_errors_that_are_worth_it_are_tried_again(db: TestDatabase) {
 
 #[onward::workflow]
 async fn slow(ctx: &Ctx) -> Result<()> {
-    let never = ctx.step("never", async || Ok(std::future::pending::<()>().await));
+    let never = ctx.step("never", async || std::future::pending::<Result<()>>().await);
     Ok(never.timeout(mins(2)).await?)
 }
 
