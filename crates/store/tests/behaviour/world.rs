@@ -115,6 +115,14 @@ impl Run {
         self.are_committed(made).await;
     }
 
+    /// Wait until it is known what became of the changes: whether they are all durable.
+    pub(crate) async fn is_durable(&self) -> bool {
+        let made = *self.made.lock().unwrap();
+        let told = self.heard.wait_for(|told| told.committed >= made || told.refused || told.rejected.is_some()).await;
+        assert!(told.rejected.is_none(), "{:?}: {told:?}", self.id);
+        told.committed >= made
+    }
+
     /// Wait until the first `upto` changes are durable.
     pub(crate) async fn are_committed(&self, upto: u64) {
         let told = self.heard.wait_for(|told| told.committed >= upto || told.refused || told.rejected.is_some()).await;
