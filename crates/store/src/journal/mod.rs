@@ -99,8 +99,6 @@ pub(crate) enum Bell {
 /// Tells a writer thread that this journal has work.
 type CallWriter = Box<dyn Fn(&Arc<Shared>) + Send + Sync>;
 
-type Call = Box<dyn Fn(&Arc<Shared>) + Send + Sync>;
-
 impl Drop for Bell {
     fn drop(&mut self) {
         if let Bell::Notify(notify) = self {
