@@ -1,3 +1,107 @@
-//! Benchmarks of Onward beside raw loops over the same databases.
+//! Benchmarks of Onward, each beside a hand-written loop over the same tables, in one run on one machine: what counts is
+//! the ratio of the two, which a slow or noisy machine changes least.
+//!
+//! ```text
+//! cargo run --release -p onward-bench -- core             a table, with the targets
+//! cargo run --release -p onward-bench -- core --json      one JSON object a line
+//! cargo run --release -p onward-bench -- hello            what building the smallest program costs
+//! ```
+//!
+//! SQLite files lie in the folder for temporary files (`TMPDIR`), and so does the PostgreSQL server that is started for
+//! the benchmarks: both have to be on a real disk, or an fsync costs nothing.
 
-fn main() {}
+mod database;
+mod hello;
+mod jobs;
+mod raw;
+mod report;
+mod statistics;
+mod workflows;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::database::{Db, Server};
+use crate::jobs::Bench;
+use crate::report::Report;
+
+type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+
+/// Benchmarks of Onward.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The engine beside raw loops, on SQLite and PostgreSQL
+    Core(Core),
+    /// The time to build the smallest program again, and the crates it needs
+    Hello {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Park sleepers on this database and print what memory they cost. A process of its own, so that the memory is clean
+    #[command(hide = true)]
+    Park { url: String },
+}
+
+#[derive(clap::Args)]
+struct Core {
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+    /// How often everything is measured; the medians are told
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Only this benchmark
+    #[arg(long)]
+    only: Option<Bench>,
+    /// Only this database
+    #[arg(long)]
+    db: Option<Db>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // On a task of its own, as in a server: the main thread is not one of the runtime's workers.
+    let done = tokio::spawn(run(Arguments::parse().command)).await;
+    match done.map_err(Into::into).flatten() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Core(core) => measure(core).await,
+        Command::Hello { json } => hello::measure(json),
+        Command::Park { url } => jobs::parked::park(&url).await,
+    }
+}
+
+async fn measure(core: Core) -> Result<()> {
+    let mut report = Report::new(core.json);
+    for db in Db::ALL.into_iter().filter(|db| core.db.is_none_or(|only| only == *db)) {
+        let server = Server::start(db)?;
+        for bench in Bench::ALL.into_iter().filter(|bench| core.only.is_none_or(|only| only == *bench)) {
+            // Parking 100,000 runs takes a minute, and memory does not vary from round to round.
+            let rounds = if bench == Bench::ParkedMemory { 1 } else { core.rounds };
+            let mut samples = Vec::new();
+            for _ in 0..rounds {
+                samples.push(bench.round(&server).await?);
+            }
+            report.add(bench, db, samples)?;
+        }
+    }
+    report.finish();
+    Ok(())
+}
