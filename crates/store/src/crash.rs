@@ -1,9 +1,10 @@
-//! Named places where a test can end the process as a power cut would. Without the feature `crash-points` they are
-//! nothing.
+//! Named places where a test can end the process as a power cut would, or freeze it. Without the feature `crash-points`
+//! they are nothing.
 //!
-//! `ONWARD_CRASH=step.recorded:3` kills the process with SIGKILL the third time it comes by `step.recorded`.
+//! `ONWARD_CRASH=step.returned:3` kills the process with SIGKILL the third time it comes by `step.returned`, and
+//! `ONWARD_FREEZE=step.returned:3` stops it there with SIGSTOP, until somebody sends it SIGCONT.
 
-/// The process dies here if this is where a test wants it to.
+/// The process dies or freezes here if this is where a test wants it to.
 #[inline]
 pub fn point(name: &'static str) {
     #[cfg(feature = "crash-points")]
@@ -32,28 +33,50 @@ mod armed {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    static AT: OnceLock<Option<(String, AtomicU64)>> = OnceLock::new();
+    use rustix::process::{Signal, getpid, kill_process};
+
+    static DEATH: OnceLock<Option<Trap>> = OnceLock::new();
+    static FREEZE: OnceLock<Option<Trap>> = OnceLock::new();
 
     pub(super) fn pass(name: &'static str) {
-        let armed = AT.get_or_init(|| {
-            let (point, times) = std::env::var("ONWARD_CRASH").ok().and_then(|it| {
-                let (point, times) = it.split_once(':').map_or((it.as_str(), "1"), |(point, times)| (point, times));
-                Some((point.to_owned(), times.parse::<u64>().ok()?))
-            })?;
-            Some((point, AtomicU64::new(times)))
-        });
-        let Some((point, left)) = armed else { return };
-        if point == name && left.fetch_sub(1, Ordering::SeqCst) == 1 {
+        if sprung(&DEATH, "ONWARD_CRASH", name) {
             die();
+        }
+        if sprung(&FREEZE, "ONWARD_FREEZE", name) {
+            freeze();
+        }
+    }
+
+    /// A point, and how often it is still to be passed before something happens there.
+    struct Trap {
+        point: String,
+        left: AtomicU64,
+    }
+
+    fn sprung(trap: &OnceLock<Option<Trap>>, variable: &str, name: &str) -> bool {
+        let armed = trap.get_or_init(|| Trap::parse(&std::env::var(variable).ok()?));
+        armed.as_ref().is_some_and(|trap| trap.point == name && trap.left.fetch_sub(1, Ordering::SeqCst) == 1)
+    }
+
+    impl Trap {
+        fn parse(text: &str) -> Option<Trap> {
+            let (point, times) = text.split_once(':').unwrap_or((text, "1"));
+            Some(Trap { point: point.to_owned(), left: AtomicU64::new(times.parse().ok()?) })
         }
     }
 
     /// SIGKILL runs no destructor and flushes no buffer, as when the power fails.
     fn die() -> ! {
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
-            .expect("a process may kill itself");
+        kill_process(getpid(), Signal::KILL).expect("a process may kill itself");
         loop {
             std::thread::park();
         }
+    }
+
+    /// SIGSTOP stops all threads, wherever they are, as when a machine is suspended.
+    fn freeze() {
+        kill_process(getpid(), Signal::STOP).expect("a process may stop itself");
+        // Another thread may be the first to stop; this one shall not pass the point meanwhile.
+        std::thread::sleep(std::time::Duration::from_millis(100));
     }
 }

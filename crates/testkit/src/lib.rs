@@ -18,6 +18,8 @@
 //! PostgreSQL comes from the server that `ONWARD_TEST_POSTGRES` names, and otherwise from one that this process starts
 //! for itself ([`PrivatePostgres`]) and that ends with it. Tests that stop the server start one of their own.
 
+#[cfg(feature = "engine")]
+pub mod crash;
 mod error;
 mod postgres;
 

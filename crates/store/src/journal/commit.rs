@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use onward_types::{Error, RunKey};
+use onward_types::{Error, RunKey, StepKind};
 
 use super::{Batch, Entry, Shared, fold};
 use crate::change::{Change, Created, Existing};
@@ -173,9 +173,13 @@ impl Shared {
                 continue;
             }
             for change in &entry.changes {
-                if let Change::Create(run) = change {
-                    let created = existing.get(&run.key).cloned().map_or(Created::New, Created::Existing);
-                    entry.origin.created(run.key, created);
+                match change {
+                    Change::Create(run) => {
+                        let created = existing.get(&run.key).cloned().map_or(Created::New, Created::Existing);
+                        entry.origin.created(run.key, created);
+                    }
+                    Change::Checkpoint(it) if it.kind == StepKind::Step => crate::crash::point("step.recorded"),
+                    _ => {}
                 }
             }
             let leaves = matches!(entry.changes.last(), Some(Change::Leave(_)));

@@ -1,0 +1,46 @@
+//! The crash suite: random programs in real processes, with faults thrown at them, and a model that knows every result.
+
+mod arguments;
+mod book;
+mod faults;
+mod fleet;
+mod generate;
+mod random;
+mod report;
+mod stage;
+mod supervisor;
+mod verify;
+mod worker;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, HELP};
+use onward::Result;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match run(&words) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("crash: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(words: &[String]) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    match words {
+        [word] if word == "--help" || word == "help" => {
+            println!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        [word, rest @ ..] if word == "worker" => {
+            let worked = runtime.block_on(worker::work(Arguments::parse(rest)?));
+            // A body may block on a desk that nobody attends.
+            runtime.shutdown_background();
+            worked.map(|()| ExitCode::SUCCESS)
+        }
+        words => runtime.block_on(supervisor::supervise(Arguments::parse(words)?)),
+    }
+}

@@ -1,0 +1,232 @@
+//! The supervisor: starts runs, steers some, has faults thrown, lets everything drain, and has it verified.
+
+use std::collections::HashMap;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use onward::{Client, Result};
+use onward_testkit::crash::bodies::now;
+use onward_testkit::crash::{Said, WorkerOptions, expected, mix, program};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use crate::arguments::Arguments;
+use crate::book::{Book, Steering};
+use crate::fleet::{Fleet, Heard, Order};
+use crate::random::Random;
+use crate::report::Report;
+use crate::stage::{Kind, Stage};
+use crate::{faults, generate, verify};
+
+/// Short, so that much can happen in little time.
+const LEASE: Duration = Duration::from_secs(1);
+const PARK_AFTER: Duration = Duration::from_millis(200);
+/// So many runs are under way at once.
+const OPEN_MAX: u64 = 150;
+/// So many are started at once.
+const STARTERS: u64 = 4;
+/// How long the last runs may take once nothing disturbs them any more.
+const DRAIN: Duration = Duration::from_secs(60);
+
+const NOT_OVER: &str = "select count(*) from runs where finished_at is null or executor is not null";
+
+/// What all parts share.
+struct Suite {
+    seed: u64,
+    client: Client,
+    fleet: Arc<Fleet>,
+    book: Arc<Book>,
+    /// The number of the next run.
+    next: AtomicU64,
+    /// Runs that a worker was told to start, and who waits for its answer.
+    asked: Mutex<HashMap<String, oneshot::Sender<()>>>,
+    /// Whether too much is under way.
+    crowded: AtomicU64,
+}
+
+pub(crate) async fn supervise(mut arguments: Arguments) -> Result<ExitCode> {
+    let seed = arguments.optional("--seed")?.unwrap_or(1);
+    let seconds = arguments.optional("--seconds")?.unwrap_or(60);
+    let kind = arguments.optional("--db")?.unwrap_or(Kind::Sqlite);
+    let keep = arguments.optional("--keep")?.unwrap_or(false);
+    arguments.finished()?;
+    let stage = Stage::open(kind)?;
+    let book = Arc::new(Book::default());
+    let options = WorkerOptions {
+        lease: Some(LEASE),
+        park_after: Some(PARK_AFTER),
+        errors: Some(stage.errors()),
+        ..WorkerOptions::new(std::env::current_exe()?, &stage.url, &stage.bodies())
+    };
+    let (say, heard) = mpsc::unbounded_channel();
+    let fleet = Arc::new(Fleet::launch(stage.executors(), &options, &book, &say));
+    fleet.up().await?;
+    let client = Client::connect(&stage.url).await?;
+    let suite = Arc::new(Suite {
+        seed,
+        client,
+        fleet,
+        book,
+        next: AtomicU64::new(0),
+        asked: Mutex::default(),
+        crowded: AtomicU64::new(0),
+    });
+    let began = Instant::now();
+    let thrown = disturb(&suite, &stage, heard, began + Duration::from_secs(seconds)).await?;
+    let disturbed = began.elapsed();
+    let stuck = drain(&suite, &stage).await;
+    let drained = began.elapsed() - disturbed;
+    let findings = verify::verify(&suite.client, &stage, &suite.book, &suite.fleet, stuck).await?;
+    let report = Report { seed, kind, disturbed, drained, thrown, findings };
+    println!("{}", report.text(&suite.book, &suite.fleet, &stage));
+    if report.is_clean() && !keep {
+        stage.strike()?;
+    }
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Start, steer and throw until the time is over.
+async fn disturb(
+    suite: &Arc<Suite>,
+    stage: &Stage,
+    heard: mpsc::UnboundedReceiver<Heard>,
+    until: Instant,
+) -> Result<faults::Thrown> {
+    tokio::spawn(suite.clone().listen(heard));
+    let mut tasks = JoinSet::new();
+    for number in 0..STARTERS {
+        tasks.spawn(suite.clone().start_runs(Random::new(mix(suite.seed, number + 10)), until));
+    }
+    tasks.spawn(suite.clone().steer_runs(Random::new(mix(suite.seed, 1)), until));
+    tasks.spawn(suite.clone().count_runs(stage.raw(), until));
+    let mut random = Random::new(mix(suite.seed, 2));
+    let thrown = faults::throw(stage, &suite.fleet, &mut random, until).await?;
+    while let Some(ended) = tasks.join_next().await {
+        ended?;
+    }
+    Ok(thrown)
+}
+
+/// Wait until no run is under way and none is owned; says which are left.
+async fn drain(suite: &Suite, stage: &Stage) -> Vec<String> {
+    for place in 0..suite.fleet.size() {
+        suite.fleet.order(place, Order::Thaw);
+        // Some still have a point to die at.
+        suite.fleet.order(place, Order::Kill);
+    }
+    let until = Instant::now() + DRAIN;
+    let raw = stage.raw();
+    while Instant::now() < until {
+        if raw.count(NOT_OVER).await.is_ok_and(|left| left == 0) {
+            return Vec::new();
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let which = NOT_OVER.replace("count(*)", "id");
+    raw.texts(&which).await.unwrap_or_else(|error| vec![format!("(cannot be listed: {error})")])
+}
+
+impl Suite {
+    async fn start_runs(self: Arc<Self>, mut random: Random, until: Instant) {
+        while Instant::now() < until {
+            if self.crowded.load(Ordering::Relaxed) >= OPEN_MAX {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            }
+            let number = self.next.fetch_add(1, Ordering::SeqCst);
+            let seed = mix(self.seed, number + 1_000);
+            let place = random.percent(50).then(|| random.between(0, self.fleet.size() as u64) as usize);
+            self.start_run(&format!("r{number}"), seed, place).await;
+            self.crowded.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Start a run in a worker, or from here. An answer that was lost is asked for again: the same id starts once.
+    async fn start_run(self: &Arc<Self>, id: &str, seed: u64, place: Option<usize>) {
+        let input = generate::program(seed);
+        let value = expected(&input);
+        let mut accepted = false;
+        if let Some(place) = place {
+            let (tell, told) = oneshot::channel();
+            self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), tell);
+            self.fleet.order(place, Order::Start(id.to_owned(), Box::new(input.clone())));
+            accepted = tokio::time::timeout(Duration::from_millis(300), told).await.is_ok_and(|told| told.is_ok());
+        }
+        while !accepted {
+            accepted = self.client.start::<program>(input.clone()).id(id).await.is_ok();
+        }
+        self.book.accept(id, seed, value);
+        tokio::spawn(self.clone().watch(id.to_owned()));
+    }
+
+    /// Wait for the result, as a client does.
+    async fn watch(self: Arc<Self>, id: String) {
+        loop {
+            match self.client.handle::<program>(&id).result().await {
+                Ok(value) => return self.book.tell(&id, value),
+                Err(error) if error.code() == "database" => {}
+                Err(error) if error.is_cancelled() => return,
+                Err(error) => return self.book.fault(format!("run {id}: {error}")),
+            }
+        }
+    }
+
+    /// Cancel some runs, and resume some of those.
+    async fn steer_runs(self: Arc<Self>, mut random: Random, until: Instant) {
+        while Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(random.between(30, 200))).await;
+            let open = self.book.open();
+            // The youngest are most likely still under way.
+            let young = &open[open.len().saturating_sub(40)..];
+            let Some(id) = random.pick(young) else { continue };
+            let run = self.client.handle::<program>(id);
+            self.book.steer(id, Steering::Unclear);
+            if run.cancel().await.is_err() {
+                continue;
+            }
+            self.book.steer(id, Steering::Cancelled(now()));
+            if random.percent(60) {
+                tokio::time::sleep(Duration::from_millis(random.between(0, 200))).await;
+                self.book.steer(id, Steering::Unclear);
+                match run.resume().await {
+                    Ok(()) => {
+                        self.book.steer(id, Steering::Resumed);
+                        tokio::spawn(self.clone().watch(id.clone()));
+                    }
+                    // It had ended before it was cancelled.
+                    Err(error) if error.code() == "illegal_move" => self.book.steer(id, Steering::Never),
+                    Err(_) => {}
+                }
+            }
+        }
+    }
+
+    /// Keep count of what is under way.
+    async fn count_runs(self: Arc<Self>, raw: onward_testkit::crash::Raw, until: Instant) {
+        while Instant::now() < until {
+            if let Ok(open) = raw.count(NOT_OVER).await {
+                self.crowded.store(open, Ordering::Relaxed);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn listen(self: Arc<Self>, mut heard: mpsc::UnboundedReceiver<Heard>) {
+        while let Some(Heard(said)) = heard.recv().await {
+            match said {
+                Said::Started(id) => {
+                    let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+                    if let Some(asked) = asked {
+                        // Whoever asked may have lost patience; then it starts the same run again, which is none.
+                        asked.send(()).ok();
+                    }
+                }
+                Said::Result(id, value) => self.book.tell(&id, value),
+                // Why a start or a result did not come: faults of the database, mostly. The runs tell the rest.
+                Said::Ready(_) | Said::Failed(_) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Compares what is recorded with what the model says and with what the bodies of steps wrote down.
+
+use std::collections::HashMap;
+
+use onward::{Client, Filter, Result, RunRecord, Status, StepKind, StepRecord, StepState};
+use onward_testkit::crash::bodies::{self, Gave, Line};
+use onward_testkit::crash::failures;
+
+use crate::book::{Book, Entry, Steering};
+use crate::fleet::{Fleet, Frozen};
+use crate::generate;
+use crate::stage::Stage;
+
+/// A process that was frozen between the look at its lease and the first line of a body wakes up behind the look. So
+/// soon after the thaw, a body that begins is one of those.
+const THAWING: i64 = 250_000;
+
+/// What a table may not hold once everything is over.
+const LEFT_BEHIND: [(&str, &str); 5] = [
+    ("runs that did not end", "select count(*) from runs where finished_at is null"),
+    ("runs that an executor still has", "select count(*) from runs where executor is not null or revoked = true"),
+    (
+        "runs that ended and may be claimed",
+        "select count(*) from runs where finished_at is not null and ready_at is not null",
+    ),
+    (
+        "waits of runs that succeeded or failed",
+        "select count(*) from waits where run_key in (select run_key from runs where status in ('succeeded', 'failed'))",
+    ),
+    ("rows of no run", "select count(*) from checkpoints where run_key not in (select run_key from runs)"),
+];
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) violations: Vec<String>,
+    pub(crate) runs: usize,
+    pub(crate) steps: usize,
+    pub(crate) bodies: usize,
+    pub(crate) recoveries: u64,
+    pub(crate) succeeded: usize,
+    pub(crate) failed: usize,
+    pub(crate) cancelled: usize,
+    /// Bodies that were begun again after a crash, by how much they exceed the recorded attempts.
+    pub(crate) interrupted: usize,
+    /// Bodies that began on a machine that had just been thawed.
+    pub(crate) overlaps: usize,
+}
+
+/// Look at everything.
+pub(crate) async fn verify(
+    client: &Client,
+    stage: &Stage,
+    book: &Book,
+    fleet: &Fleet,
+    stuck: Vec<String>,
+) -> Result<Findings> {
+    let mut findings = Findings { violations: book.faults(), ..Findings::default() };
+    for id in stuck.iter().take(10) {
+        findings.violations.push(describe_stuck(client, book, id).await);
+    }
+    let raw = stage.raw();
+    for (what, statement) in LEFT_BEHIND {
+        let count = raw.count(statement).await?;
+        if count > 0 {
+            findings.violations.push(format!("{count} {what}"));
+        }
+    }
+    let lines = bodies::read(&stage.bodies())?;
+    findings.bodies = lines.iter().filter(|line| line.gave.is_none()).count();
+    let mut by_run: HashMap<String, Vec<Line>> = HashMap::new();
+    for line in lines {
+        by_run.entry(line.run.clone()).or_default().push(line);
+    }
+    let frozen = fleet.history().frozen.clone();
+    let mut after = None;
+    loop {
+        let page = client.list(Filter { limit: 500, after, ..Filter::default() }).await?;
+        for run in &page.items {
+            let steps = client.handle_named(run.id.as_str()).steps().await?;
+            let lines = by_run.remove(run.id.as_str()).unwrap_or_default();
+            Look { run, steps: &steps, lines: &lines, frozen: &frozen, findings: &mut findings }.at(book);
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    for (id, entry) in book.all() {
+        if client.handle_named(&id).status().await.is_err() {
+            findings.violations.push(format!("run {id} (program {}) was accepted and is gone", entry.seed));
+        }
+    }
+    Ok(findings)
+}
+
+async fn describe_stuck(client: &Client, book: &Book, id: &str) -> String {
+    let handle = client.handle_named(id);
+    let (run, steps) = match (handle.describe().await, handle.steps().await) {
+        (Ok(run), Ok(steps)) => (run, steps),
+        (Err(error), _) | (_, Err(error)) => return format!("run {id} did not end, and cannot be read: {error}"),
+    };
+    let open: Vec<&StepRecord> = steps.iter().filter(|step| step.completed_at.is_none()).collect();
+    let program = book.get(id).map(|entry| generate::program(entry.seed));
+    format!("run {id} did not end: {run:?}\n  open: {open:?}\n  program: {program:?}")
+}
+
+/// One run, with all that is known of it.
+struct Look<'a> {
+    run: &'a RunRecord,
+    steps: &'a [StepRecord],
+    lines: &'a [Line],
+    frozen: &'a [Frozen],
+    findings: &'a mut Findings,
+}
+
+impl Look<'_> {
+    fn at(&mut self, book: &Book) {
+        self.findings.runs += 1;
+        self.findings.steps += self.steps.len();
+        self.findings.recoveries += u64::from(self.run.owners.saturating_sub(1));
+        match self.run.status {
+            Status::Succeeded => self.findings.succeeded += 1,
+            Status::Failed => self.findings.failed += 1,
+            Status::Cancelled => self.findings.cancelled += 1,
+            status => self.violation(&format!("it is {status}: {}", self.run.reason)),
+        }
+        if let Some(entry) = book.get(self.run.id.as_str()) {
+            self.end(&entry);
+        }
+        for step in self.steps {
+            self.step(step);
+        }
+        self.after_the_end();
+    }
+
+    /// Whether a run that was accepted ended as it should.
+    fn end(&mut self, entry: &Entry) {
+        let Entry { seed, expected, steering, told } = *entry;
+        let output = self.run.output.as_ref().and_then(|output| output.decode::<u64>().ok());
+        let as_expected = self.run.status == Status::Succeeded && output == Some(expected);
+        let cancelled = self.run.status == Status::Cancelled;
+        // A child that was cancelled with its parent stays so when the parent is resumed.
+        let by_child = self.run.status == Status::Failed && generate::program(seed).has_children() && {
+            let error = self.run.error.as_ref().map(|error| error.as_str());
+            error.is_some_and(|error| error.contains("cancelled"))
+        };
+        let fine = match steering {
+            Steering::Never => as_expected,
+            Steering::Resumed => as_expected || by_child,
+            Steering::Unclear => as_expected || cancelled || by_child,
+            Steering::Cancelled(at) => {
+                let before = self.run.finished_at.is_some_and(|finished| finished.as_microsecond() <= at);
+                cancelled || (as_expected && before)
+            }
+        };
+        if !fine || (told.is_some() && told != output) {
+            self.violation(&format!(
+                "program {seed} came to {output:?}, not {expected}; steered {steering:?}; a client was told {told:?}"
+            ));
+        }
+    }
+
+    fn step(&mut self, step: &StepRecord) {
+        if step.kind != StepKind::Step {
+            return;
+        }
+        let key = format!("{}:{}", self.run.key, step.position);
+        let lines: Vec<&Line> = self.lines.iter().filter(|line| line.key == key).collect();
+        let begun: Vec<&&Line> = lines.iter().filter(|line| line.gave.is_none()).collect();
+        let Some(completed_at) = step.completed_at.filter(|_| step.state != StepState::Running) else { return };
+        let completed_at = completed_at.as_microsecond();
+        self.findings.interrupted += begun.len().saturating_sub(step.attempts.len().max(1));
+        for late in begun.iter().filter(|line| line.at > completed_at) {
+            self.late(late, &format!("the body of step {} began after its result was recorded", step.position));
+        }
+        if let Some(output) = step.output.as_ref().and_then(|output| output.decode::<u64>().ok())
+            && !lines.iter().any(|line| line.gave == Some(Gave::Value(output)))
+        {
+            self.violation(&format!("step {} recorded {output}, and no body gave that", step.position));
+        }
+        if let Some((expected, all)) = failures(&step.name) {
+            let unsuccessful = step.attempts.iter().filter(|it| {
+                let interrupted = it.finished_at.is_none() && it.attempt as usize <= expected;
+                it.error.is_some() || (!all && interrupted)
+            });
+            let failed = unsuccessful.count();
+            if failed != expected {
+                let StepRecord { position, name, attempts, .. } = step;
+                self.violation(&format!("step {position} `{name}` failed {failed} times: {attempts:?}"));
+            }
+        }
+    }
+
+    /// No body begins after the end of its run.
+    fn after_the_end(&mut self) {
+        let Some(finished_at) = self.run.finished_at.filter(|_| self.run.status != Status::Cancelled) else { return };
+        let lines = self.lines;
+        for late in lines.iter().filter(|line| line.gave.is_none() && line.at > finished_at.as_microsecond()) {
+            self.late(late, "a body began after the run had ended");
+        }
+    }
+
+    fn late(&mut self, line: &Line, what: &str) {
+        let thawing = self.frozen.iter().any(|it| {
+            it.pid == line.pid && it.to.is_some_and(|to| (it.from - THAWING..to + THAWING).contains(&line.at))
+        });
+        if thawing {
+            self.findings.overlaps += 1;
+        } else {
+            self.violation(&format!("{what}: {line:?}"));
+        }
+    }
+
+    fn violation(&mut self, what: &str) {
+        let run = self.run;
+        let mut text = format!("run {} of {}: {what}\n  {run:?}", run.id, run.key);
+        for step in self.steps {
+            text.push_str(&format!("\n  {step:?}"));
+        }
+        for line in self.lines {
+            text.push_str(&format!("\n  {line:?}"));
+        }
+        self.findings.violations.push(text);
+    }
+}

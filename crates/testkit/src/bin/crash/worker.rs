@@ -1,0 +1,67 @@
+//! The process that is thrown at: an executor with the one workflow.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use onward::{Onward, Result};
+use onward_testkit::crash::bodies::Log;
+use onward_testkit::crash::{Program, Said, World, program};
+use tokio::io::{AsyncBufReadExt, BufReader, stdin};
+
+use crate::arguments::Arguments;
+
+/// How long bodies may go on after a shutdown was asked for.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+pub(crate) async fn work(mut arguments: Arguments) -> Result<()> {
+    let database: String = arguments.required("--db")?;
+    let log = Arc::new(Log::open(&arguments.required::<PathBuf>("--log")?)?);
+    let desk = arguments.optional::<PathBuf>("--desk")?;
+    let lease = arguments.optional("--lease")?.map(Duration::from_millis);
+    let park_after = arguments.optional("--park-after")?.map(Duration::from_millis);
+    arguments.finished()?;
+    let build = || {
+        let world = World { log: log.clone(), desk: desk.clone() };
+        let mut builder = Onward::open(database.clone()).workflow::<program>().state(world);
+        builder = if let Some(lease) = lease { builder.lease(lease) } else { builder };
+        if let Some(idle) = park_after { builder.park_after(idle) } else { builder }
+    };
+    let onward = loop {
+        match build().launch().await {
+            Ok(onward) => break onward,
+            // The server may be down just now, as it may be when a machine boots.
+            Err(error) if error.code() == "database" => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(error) => return Err(error.into()),
+        }
+    };
+    say(&Said::Ready(onward.executor_id()));
+    let mut lines = BufReader::new(stdin()).lines();
+    while let Some(line) = lines.next_line().await? {
+        if line == "shutdown" {
+            onward.shutdown(PATIENCE).await?;
+            return Ok(());
+        }
+        let start = line.strip_prefix("start ").and_then(|rest| rest.split_once(' '));
+        let (id, input) = start.ok_or_else(|| format!("`{line}` is no command"))?;
+        tokio::spawn(start_run(onward.clone(), id.to_owned(), serde_json::from_str(input)?));
+    }
+    Ok(())
+}
+
+async fn start_run(onward: Onward, id: String, input: Program) {
+    let run = match onward.start::<program>(input).id(&id).await {
+        Ok(run) => run,
+        Err(error) => return say(&Said::Failed(format!("start {id}: {error}"))),
+    };
+    say(&Said::Started(id.clone()));
+    match run.result().await {
+        Ok(value) => say(&Said::Result(id, value)),
+        Err(error) => say(&Said::Failed(format!("result {id}: {error}"))),
+    }
+}
+
+/// Whoever listens knows what it said once the line is out; one that nobody hears is of no use to anybody.
+fn say(said: &Said) {
+    println!("{}", said.line());
+}

@@ -1,0 +1,27 @@
+//! Workflows as data, and real processes that execute them and can be killed or frozen at any moment.
+//!
+//! The binary `crash` of this crate is both: a supervisor that throws faults at random programs, and, under the hidden
+//! name `worker`, the process that is thrown at. Tests of single promises start the same worker.
+
+pub mod bodies;
+mod model;
+mod op;
+mod process;
+mod raw;
+mod run;
+
+pub use model::{expected, failures};
+pub use onward_store::crash::POINTS;
+pub use op::{Chance, Op, Program, Winner};
+pub use process::{Death, Said, Worker, WorkerOptions};
+pub use raw::Raw;
+pub use run::{Oops, World, program};
+
+/// Mix two numbers so that nothing is lost: a result that went to the wrong call changes all that follow.
+#[must_use]
+pub const fn mix(a: u64, b: u64) -> u64 {
+    let mut x = a.rotate_left(23) ^ b.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    x ^= x >> 29;
+    x = x.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x ^ (x >> 32)
+}

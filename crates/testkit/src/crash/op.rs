@@ -1,0 +1,131 @@
+//! Programs: what a workflow does, as data.
+
+use serde::{Deserialize, Serialize};
+
+/// The operations of a workflow, in order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Program(pub Vec<Op>);
+
+/// One thing that a workflow does. A `salt` makes the value of a step its own; times are in milliseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Op {
+    /// A step.
+    Step {
+        /// Its own value.
+        salt: u64,
+        /// How long its body takes.
+        millis: u64,
+    },
+    /// A step that fails some times before it succeeds.
+    Flaky {
+        /// Its own value.
+        salt: u64,
+        /// How often it fails.
+        fails: u32,
+        /// The pause after a failure.
+        backoff: u64,
+    },
+    /// A step that fails for good, with a typed error.
+    Refused {
+        /// Its own value, which the error carries.
+        salt: u64,
+        /// How often it is tried.
+        attempts: u32,
+    },
+    /// A durable sleep.
+    Sleep {
+        /// For how long.
+        millis: u64,
+    },
+    /// A child that executes a program of its own.
+    Child {
+        /// What it does.
+        program: Program,
+        /// Started first and asked for its result later, instead of both at once.
+        apart: bool,
+    },
+    /// Branches of several calls each, all at once.
+    Join(Vec<Program>),
+    /// Two branches under `tokio::join!`, whose order of polls changes from one to the next.
+    Pair(Program, Program),
+    /// A race whose winner is certain.
+    Race {
+        /// The value of the step in it.
+        salt: u64,
+        /// Who wins.
+        winner: Winner,
+    },
+    /// A race that either of two steps can win. Later steps see the same winner, whatever happens.
+    Dice {
+        /// The value of both.
+        salt: u64,
+    },
+    /// Many steps at once.
+    All {
+        /// Their values begin here.
+        salt: u64,
+        /// How many.
+        count: u64,
+        /// How many at once.
+        limit: usize,
+    },
+    /// Something that is different each time it is made, and the same each time it is replayed.
+    Chance(Chance),
+    /// A patch; every run of a program is younger than it.
+    Patched(String),
+    /// The same, several times.
+    Repeat {
+        /// How often.
+        times: u32,
+        /// What.
+        program: Program,
+    },
+    /// A step whose body asks at the desk (see [`WorkerOptions::desk`](super::WorkerOptions)) what to do, and waits for the
+    /// answer.
+    Ask {
+        /// Its own value.
+        salt: u64,
+    },
+    /// A step that kills its process, always.
+    Die,
+}
+
+/// Who wins a race.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Winner {
+    /// A step, against a sleep of an hour.
+    Step,
+    /// A short sleep, against a step that never returns.
+    Sleep,
+    /// A short sleep, against a step that fails again and again.
+    SleepAgainstFailures,
+}
+
+/// What is different each time it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Chance {
+    /// The time.
+    Now,
+    /// A random number.
+    Random,
+    /// A UUID.
+    Uuid,
+}
+
+impl Program {
+    /// Whether it starts other runs: such a run, once cancelled, may find a child cancelled when it is resumed.
+    #[must_use]
+    pub fn has_children(&self) -> bool {
+        self.0.iter().any(|op| match op {
+            Op::Child { .. } => true,
+            Op::Join(branches) => branches.iter().any(Program::has_children),
+            Op::Pair(a, b) => a.has_children() || b.has_children(),
+            Op::Repeat { program, .. } => program.has_children(),
+            _ => false,
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! The tables, without the crate that owns them: to see what no API shows, and to break what no API can.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+use tokio_postgres::NoTls;
+
+use crate::{Error, Result};
+
+/// The tables of one database.
+#[derive(Clone, Debug)]
+pub struct Raw {
+    url: String,
+}
+
+impl Raw {
+    /// Of the database with this URL. It is reached anew for each statement, since servers come and go.
+    #[must_use]
+    pub fn of(url: &str) -> Raw {
+        Raw { url: url.to_owned() }
+    }
+
+    /// What one statement shows, each row as the text of its first column. Give it a statement of both dialects.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached or refuses the statement.
+    pub async fn texts(&self, statement: &str) -> Result<Vec<String>> {
+        match self.file() {
+            Some(file) => texts_of_sqlite(file, statement).map_err(|error| self.failed(statement, error)),
+            None => self.texts_of_postgres(statement).await.map_err(|error| self.failed(statement, error)),
+        }
+    }
+
+    /// What a statement counts.
+    ///
+    /// # Errors
+    /// As [`texts`](Raw::texts), and where the answer is no number.
+    pub async fn count(&self, statement: &str) -> Result<u64> {
+        let texts = self.texts(statement).await?;
+        let count = texts.first().and_then(|text| text.parse().ok());
+        count.ok_or_else(|| self.failed(statement, "it counted nothing"))
+    }
+
+    fn file(&self) -> Option<&Path> {
+        self.url.strip_prefix("sqlite:").map(|rest| Path::new(rest.split('?').next().unwrap_or(rest)))
+    }
+
+    async fn texts_of_postgres(&self, statement: &str) -> Result<Vec<String>, tokio_postgres::Error> {
+        let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await?;
+        let connection = tokio::spawn(connection);
+        let messages = client.simple_query(statement).await;
+        connection.abort();
+        let text = |message: &tokio_postgres::SimpleQueryMessage| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or_default().to_owned()),
+            _ => None,
+        };
+        Ok(messages?.iter().filter_map(text).collect())
+    }
+
+    fn failed(&self, statement: &str, error: impl std::fmt::Display) -> Error {
+        Error::new(format!("`{statement}` on {}: {error}", self.url))
+    }
+}
+
+fn texts_of_sqlite(file: &Path, statement: &str) -> rusqlite::Result<Vec<String>> {
+    let connection = Connection::open(file)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    let mut statement = connection.prepare(statement)?;
+    let text = |row: &rusqlite::Row<'_>| {
+        Ok(match row.get_ref(0)? {
+            rusqlite::types::ValueRef::Integer(number) => number.to_string(),
+            rusqlite::types::ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            _ => String::new(),
+        })
+    };
+    statement.query_map([], text)?.collect()
+}

@@ -1,0 +1,258 @@
+//! The one workflow: it does what its program says.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use onward::prelude::*;
+use onward::{BoxFuture, Step};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+
+use super::bodies::{self, Gave, Line, Log};
+use super::mix;
+use super::op::{Chance, Op, Program, Winner};
+
+/// What bodies share: where they say that they run, and where they ask what to do.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The log of bodies.
+    pub log: Arc<Log>,
+    /// The socket of the desk.
+    pub desk: Option<PathBuf>,
+}
+
+/// The typed error of [`Op::Refused`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Oops {
+    /// Which of them.
+    pub code: u64,
+}
+
+impl Oops {
+    /// The error of a step.
+    #[must_use]
+    pub fn of(salt: u64) -> Oops {
+        Oops { code: salt % 1_000 }
+    }
+}
+
+impl std::fmt::Display for Oops {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "oops {}", self.code)
+    }
+}
+
+impl std::error::Error for Oops {}
+
+/// Do what the program says, and give back the number that all its results were mixed to.
+#[onward::workflow]
+pub async fn program(ctx: &Ctx, program: Program) -> Result<u64> {
+    walk(ctx, &program, 0).await
+}
+
+fn walk<'a>(ctx: &'a Ctx, program: &'a Program, so_far: u64) -> BoxFuture<'a, Result<u64>> {
+    Box::pin(async move {
+        let mut so_far = so_far;
+        for op in &program.0 {
+            so_far = act(ctx, op, so_far).await?;
+        }
+        Ok(so_far)
+    })
+}
+
+async fn act(ctx: &Ctx, op: &Op, so_far: u64) -> Result<u64> {
+    Ok(match op {
+        Op::Step { salt, millis } => value(ctx, "step", mix(so_far, *salt), *millis).await?,
+        Op::Flaky { salt, fails, backoff } => {
+            let value = mix(so_far, *salt);
+            let step = ctx.step(format!("flaky-{fails}"), move || async move {
+                begun(ctx, "flaky")?;
+                let failed = ctx.attempt() <= *fails;
+                ended(ctx, "flaky", if failed { Gave::Error } else { Gave::Value(value) })?;
+                if failed { Err(Oops::of(*salt).into()) } else { Ok(value) }
+            });
+            step.attempts(fails + 1).backoff(pause(*backoff)).await?
+        }
+        Op::Refused { salt, attempts } => refused(ctx, *salt, *attempts, so_far).await?,
+        Op::Sleep { millis } => {
+            ctx.sleep(Duration::from_millis(*millis)).await?;
+            mix(so_far, 1)
+        }
+        Op::Child { program: input, apart: false } => mix(so_far, ctx.run::<program>(input.clone()).await?),
+        Op::Child { program: input, apart: true } => {
+            let child = ctx.start::<program>(input.clone()).await?;
+            mix(so_far, child.result(ctx).await?)
+        }
+        Op::Join(branches) => {
+            let branches = branches.iter().zip(0..).map(|(branch, number)| {
+                let walk = move |ctx: Ctx| async move { walk(&ctx, branch, mix(so_far, number)).await };
+                ctx.branch(format!("b{number}"), walk)
+            });
+            ctx.all(branches).await?.into_iter().fold(so_far, mix)
+        }
+        Op::Pair(a, b) => {
+            let (a, b) = tokio::join!(walk(ctx, a, mix(so_far, 0)), walk(ctx, b, mix(so_far, 1)));
+            mix(a?, b?)
+        }
+        Op::Race { salt, winner } => race(ctx, *salt, *winner, so_far).await?,
+        Op::Dice { salt } => {
+            let runners = (value(ctx, "dice", mix(*salt, 0), salt % 7), value(ctx, "dice", mix(*salt, 1), salt % 5));
+            let won = ctx.select(runners).await?;
+            let won = matches!(won, Either::Left(_)).into();
+            kept(ctx, won, mix(so_far, 3)).await?
+        }
+        Op::All { salt, count, limit } => {
+            let steps = (*salt..salt + count).map(|salt| value(ctx, "one", mix(so_far, salt), salt % 4));
+            ctx.all(steps).limit(*limit).await?.into_iter().fold(so_far, mix)
+        }
+        Op::Chance(chance) => {
+            let made = match chance {
+                Chance::Now => ctx.now().await?.as_microsecond().unsigned_abs(),
+                Chance::Random => ctx.random().await?,
+                Chance::Uuid => ctx.uuid().await?.as_u64_pair().1,
+            };
+            kept(ctx, made, mix(so_far, 4)).await?
+        }
+        Op::Patched(name) => {
+            let applies = ctx.patched(name).await?;
+            if applies { mix(so_far, 5) } else { return Err(format!("patch `{name}` does not apply").into()) }
+        }
+        Op::Repeat { times, program } => {
+            let mut so_far = so_far;
+            for _ in 0..*times {
+                so_far = walk(ctx, program, so_far).await?;
+            }
+            so_far
+        }
+        Op::Ask { salt } => ask(ctx, mix(so_far, *salt)).await?,
+        Op::Die => die(ctx).await?,
+    })
+}
+
+/// A step with a value that is known beforehand.
+fn value<'a>(ctx: &'a Ctx, name: &'static str, value: u64, millis: u64) -> Step<'a, u64> {
+    ctx.step(name, move || async move {
+        begun(ctx, name)?;
+        if millis > 0 {
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+        }
+        ended(ctx, name, Gave::Value(value))?;
+        Ok(value)
+    })
+}
+
+async fn refused(ctx: &Ctx, salt: u64, attempts: u32, so_far: u64) -> Result<u64> {
+    let step = ctx.step(format!("refused-{attempts}"), move || async move {
+        begun(ctx, "refused")?;
+        ended(ctx, "refused", Gave::Error)?;
+        Err::<u64, _>(Oops::of(salt).into())
+    });
+    let refused = step.attempts(attempts).backoff(pause(2)).errors::<Oops>().await;
+    match refused.map_err(|error| error.downcast::<Oops>()) {
+        Err(Ok(oops)) => Ok(mix(so_far, oops.code)),
+        Err(Err(error)) => Err(error.into()),
+        Ok(value) => Err(format!("a step that always fails gave {value}").into()),
+    }
+}
+
+async fn race(ctx: &Ctx, salt: u64, winner: Winner, so_far: u64) -> Result<u64> {
+    let short = Duration::from_millis(salt % 20);
+    Ok(match winner {
+        Winner::Step => {
+            let step = value(ctx, "winner", mix(so_far, salt), salt % 10);
+            match ctx.select((step, ctx.sleep(Duration::from_secs(3_600)))).await? {
+                Either::Left(value) => value,
+                Either::Right(()) => return Err("an hour has passed".into()),
+            }
+        }
+        Winner::Sleep => {
+            let step = ctx.step("loser", move || async move {
+                begun(ctx, "loser")?;
+                std::future::pending::<Result<u64>>().await
+            });
+            match ctx.select((step, ctx.sleep(short))).await? {
+                Either::Left(value) => return Err(format!("a step that never returns gave {value}").into()),
+                Either::Right(()) => mix(so_far, 2),
+            }
+        }
+        Winner::SleepAgainstFailures => {
+            let step = ctx.step("failing", move || async move {
+                begun(ctx, "failing")?;
+                ended(ctx, "failing", Gave::Error)?;
+                Err::<u64, _>(Oops::of(salt).into())
+            });
+            let step = step.attempts(u32::MAX).backoff(pause(3));
+            match ctx.select((step, ctx.sleep(short))).await? {
+                Either::Left(value) => return Err(format!("a step that always fails gave {value}").into()),
+                Either::Right(()) => mix(so_far, 2),
+            }
+        }
+    })
+}
+
+/// Record a number that chance made, and see whether it is still the same: on every replay what was recorded comes back.
+async fn kept(ctx: &Ctx, made: u64, so_far: u64) -> Result<u64> {
+    let kept = value(ctx, "kept", made, 0).await?;
+    if kept == made { Ok(so_far) } else { Err(format!("{kept} was recorded, and now it is {made}").into()) }
+}
+
+/// Ask at the desk, and do as is said: `die`, or anything else to go on.
+async fn ask(ctx: &Ctx, value: u64) -> Result<u64> {
+    let step = ctx.step("ask", move || async move {
+        begun(ctx, "ask")?;
+        let desk = ctx.state::<World>().desk.as_ref().ok_or("the worker was given no desk")?;
+        let mut stream = UnixStream::connect(desk).await?;
+        stream.write_all(format!("{} {}\n", ctx.run_id(), std::process::id()).as_bytes()).await?;
+        let mut answer = String::new();
+        BufReader::new(&mut stream).read_line(&mut answer).await?;
+        match answer.trim() {
+            "die" => kill_ourselves()?,
+            // Nobody is at the desk any more: whoever waits for this body has gone too.
+            "" => std::future::pending().await,
+            _ => {}
+        }
+        ended(ctx, "ask", Gave::Value(value))?;
+        Ok(value)
+    });
+    Ok(step.await?)
+}
+
+async fn die(ctx: &Ctx) -> Result<u64> {
+    let step = ctx.step("die", move || async move {
+        begun(ctx, "die")?;
+        kill_ourselves()?;
+        Ok(std::future::pending::<u64>().await)
+    });
+    Ok(step.await?)
+}
+
+fn kill_ourselves() -> io::Result<()> {
+    Ok(rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)?)
+}
+
+fn begun(ctx: &Ctx, step: &str) -> io::Result<()> {
+    write(ctx, step, None)
+}
+
+fn ended(ctx: &Ctx, step: &str, gave: Gave) -> io::Result<()> {
+    write(ctx, step, Some(gave))
+}
+
+fn write(ctx: &Ctx, step: &str, gave: Option<Gave>) -> io::Result<()> {
+    ctx.state::<World>().log.write(&Line {
+        at: bodies::now(),
+        key: ctx.idempotency_key(),
+        run: ctx.run_id().to_owned(),
+        step: step.to_owned(),
+        attempt: ctx.attempt(),
+        pid: std::process::id(),
+        gave,
+    })
+}
+
+fn pause(millis: u64) -> std::ops::Range<Duration> {
+    Duration::from_millis(millis)..Duration::from_millis(millis.max(1) * 2)
+}

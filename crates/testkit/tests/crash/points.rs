@@ -1,0 +1,45 @@
+//! Each place where a test can end the process, one after another.
+
+use onward_testkit::crash::{Death, Op, POINTS, Program};
+use onward_testkit::{TestDatabase, on_every_database};
+use tokio::task::JoinSet;
+
+use crate::house::{ASK, House, STEP, model};
+
+#[on_every_database]
+async fn every_crash_point_is_survived(db: TestDatabase) {
+    let mut points = JoinSet::new();
+    for point in POINTS {
+        let db = if db.is_postgres() { TestDatabase::postgres() } else { TestDatabase::sqlite() };
+        points.spawn(async move {
+            survive(&db, point).await;
+            point
+        });
+    }
+    let mut survived = Vec::new();
+    while let Some(point) = points.join_next().await {
+        survived.push(point.unwrap());
+    }
+    assert_eq!(survived.len(), POINTS.len());
+}
+
+/// A run comes by every point: it is claimed, has a child, sleeps until it is parked, is released, and ends.
+async fn survive(db: &TestDatabase, point: &'static str) {
+    let mut house = House::on(&db.url).await;
+    house.options.park_after = Some(std::time::Duration::from_millis(10));
+    let child = Op::Child { program: Program(vec![STEP]), apart: true };
+    // Parked after a second, on a machine that is not too busy.
+    let millis = if point == "run.parked" { 6_000 } else { 100 };
+    let ops = [STEP, child, Op::Sleep { millis }, ASK, STEP];
+    let mut first = house.worker_with(|it| it.crash = Some(format!("{point}:1"))).await;
+    house.start("r", ops.clone()).await;
+    if point == "run.released" {
+        let _dropped = house.caller().await;
+        first.worker.shut_down().await.unwrap();
+    }
+    assert_eq!(first.worker.ended().await.unwrap(), Death::Killed, "{point}");
+
+    let _second = house.worker().await;
+    house.caller().await.go().await;
+    assert_eq!(house.result("r").await, model(ops), "{point}");
+}
