@@ -117,6 +117,7 @@ fn prove(
         steps: journal.steps.len(),
         bodies: of_steps.bodies,
         bodies_again: of_steps.again,
+        bodies_after_lost_lease: of_steps.after_lost_lease,
         kills: witnesses.len(),
         seen_at_kills: witnesses.iter().map(|it| it.steps.len() + it.ended.len() * STEPS.len()).sum(),
         seconds: took.as_secs_f64(),

@@ -28,8 +28,10 @@ pub(super) struct OfFiles {
 pub(super) struct OfSteps {
     /// How often any body began.
     pub(super) bodies: usize,
-    /// How many of them were not the first of their step.
+    /// How many of them ran again in a later life, because the kill came before their record.
     pub(super) again: usize,
+    /// How many ran again in one life: its executor had lost its lease on the way.
+    pub(super) after_lost_lease: usize,
     /// What is not as it has to be, a sentence each.
     pub(super) broken: Vec<String>,
 }
@@ -94,7 +96,9 @@ pub(super) fn of_steps(lines: &[Line], journal: &Journal, witnesses: &[Witness])
     let ended: HashSet<StepOf> = lines.iter().filter(|line| line.mark == Mark::End).map(Line::step_of).collect();
     let begun: HashSet<StepOf> = begins.iter().map(|line| line.step_of()).collect();
     proof.bodies = begins.len();
-    proof.again = begins.len() - begun.len();
+    let in_lives: HashSet<(StepOf, u32)> = begins.iter().map(|line| (line.step_of(), line.life)).collect();
+    proof.again = in_lives.len() - begun.len();
+    proof.after_lost_lease = begins.len() - in_lives.len();
     for line in begins {
         let step_of = line.step_of();
         // A journal keeps microseconds, so it cannot be asked for less.

@@ -21,7 +21,10 @@ pub(super) struct Report {
     pub(super) runs_recovered: usize,
     pub(super) steps: usize,
     pub(super) bodies: usize,
+    /// Bodies that ran again because the kill came before their record.
     pub(super) bodies_again: usize,
+    /// Bodies that ran again because their executor, too slow for its lease, had to give their run up.
+    pub(super) bodies_after_lost_lease: usize,
     pub(super) kills: usize,
     /// Steps that were seen recorded right after a kill, all kills together.
     pub(super) seen_at_kills: usize,
@@ -37,8 +40,8 @@ impl fmt::Display for Report {
         let (bytes, archived) = (HumanBytes(self.bytes), HumanBytes(self.bytes_archived));
         let seconds = output::duration(Duration::from_secs_f64(self.seconds));
         fact(f, "files", self.files, format_args!("{bytes} of source, {archived} in the archive"))?;
-        fact(f, "runs", self.runs, format_args!("all succeeded; {} were recovered after a kill", self.runs_recovered))?;
-        fact(f, "steps", self.steps, "recorded, each of them once")?;
+        fact(f, "runs", self.runs, format_args!("{} of them recovered after a kill", self.runs_recovered))?;
+        fact(f, "steps", self.steps, "recorded")?;
         fact(f, "kills", self.kills, "with SIGKILL, in the middle of the work")?;
         writeln!(f, "{:<8}{seconds:>10}", "took")?;
         for broken in self.broken.iter().take(20) {
@@ -57,17 +60,22 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "- No recorded step ran again: no body began after its record, and none of the steps that were seen"
+            "- Every run succeeded, and no recorded step ran again: no body began after its record, and none of"
         )?;
-        writeln!(
-            f,
-            "  recorded right after a kill ({}) ran in a later executor.",
-            HumanCount(self.seen_at_kills as u64)
-        )?;
-        write!(f, "- Bodies that ran again because the kill came before their record: {}", self.bodies_again)
+        writeln!(f, "  the steps seen recorded right after a kill ({}) ran in a later executor.", seen(self))?;
+        write!(f, "- Bodies that ran again because the kill came before their record: {}", self.bodies_again)?;
+        if self.bodies_after_lost_lease > 0 {
+            let lost = self.bodies_after_lost_lease;
+            write!(f, "\n  and because an executor had lost its lease before their record: {lost}")?;
+        }
+        Ok(())
     }
 }
 
 fn fact(f: &mut fmt::Formatter<'_>, name: &str, count: usize, about: impl fmt::Display) -> fmt::Result {
     writeln!(f, "{name:<8}{:>10}  {about}", HumanCount(count as u64).to_string())
+}
+
+fn seen(report: &Report) -> HumanCount {
+    HumanCount(report.seen_at_kills as u64)
 }

@@ -46,7 +46,7 @@ async fn without_a_database_it_makes_one_and_says_what_it_proved() {
     let project = project();
     let said = onward(&["demo", &project.path("").to_string_lossy(), "--kills", "1"]).await;
     assert_eq!(said.code, 0, "{said:?}");
-    for sentence in ["Every file is there, byte for byte", "No recorded step ran again", "before their record:"] {
+    for sentence in ["Every file is there, byte for byte", "no recorded step ran again", "before their record:"] {
         assert!(said.out.contains(sentence), "{said:?}");
     }
     assert!(said.err.contains("killed executor 1 with SIGKILL"), "{said:?}");

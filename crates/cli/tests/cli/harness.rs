@@ -50,14 +50,15 @@ pub(crate) async fn runs(db: &TestDatabase, arguments: &[&str]) -> Said {
 
 /// Compare with a golden file. `UPDATE_EXPECT=1 cargo test -p onward-cli` writes it anew.
 pub(crate) fn assert_golden(name: &str, found: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/golden").join(format!("{name}.txt"));
+    let file = format!("{}.txt", name.replace(' ', "_"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/golden").join(&file);
     let found = masked(found);
     if std::env::var_os("UPDATE_EXPECT").is_some_and(|update| update == "1") {
         std::fs::write(&path, found).unwrap();
         return;
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(expected == found, "golden/{name}.txt differs (UPDATE_EXPECT=1 rewrites it); now it is:\n\n{found}");
+    assert!(expected == found, "golden/{file} differs (UPDATE_EXPECT=1 rewrites it); now it is:\n\n{found}");
 }
 
 /// Text with each UUID masked: they are the only thing that differs from one test run to the next.
