@@ -3,6 +3,7 @@
 mod behaviour {
     mod lock;
     mod proxy;
+    #[allow(dead_code, reason = "this suite and the one beside it use a part each")]
     mod world;
 
     mod contention;

@@ -62,10 +62,10 @@ impl Player {
             17 => self.cancels(dice).await,
             18 => self.resumes(dice).await,
             19..=22 => self.claims(dice).await,
-            23 => self.dies().await,
-            24 => self.looks_after(dice).await,
-            25 => self.lists(dice).await,
-            26 => self.cancels_children(dice).await,
+            23 | 24 => self.dies().await,
+            25 => self.looks_after(dice).await,
+            26 => self.lists(dice).await,
+            27 => self.cancels_children(dice).await,
             _ => self.looks(dice).await,
         };
         self.names.instead_of_keys(told)
@@ -74,7 +74,7 @@ impl Player {
     fn new_run(&mut self, id: &str, dice: &mut Dice) -> NewRun {
         let mut new = new_run(&self.store, id);
         new.input_hash = i64::from(dice.below(3));
-        new.recoveries_max = dice.below(3);
+        new.recoveries_max = dice.below(2);
         new.timeout = (dice.below(6) == 0).then(|| Duration::from_secs(u64::from(dice.below(20))));
         if dice.below(6) == 0 {
             new.deadline = Some(onward_store::add(self.clock.now(), Duration::from_secs(u64::from(dice.below(20)))));
