@@ -15,6 +15,7 @@ use super::state::State;
 use crate::cancelled::Canceller;
 use crate::executor::Executor;
 use crate::states::States;
+use crate::workflow::BoxFuture;
 
 /// More undurable changes than this, and the run waits for the journal.
 const UNDURABLE_MAX: u64 = 256;
@@ -259,14 +260,25 @@ impl RunCore {
         self.durable.load(Ordering::SeqCst) >= upto
     }
 
-    /// Whether the run is so far ahead of the journal that it should wait.
-    pub(crate) fn must_wait_for_journal(&self) -> bool {
-        let Home::Executor { journal, .. } = &self.home else { return false };
-        let behind = |core: &RunCore| core.state().made() - core.durable.load(Ordering::SeqCst) > UNDURABLE_MAX;
-        let must = behind(self) || !journal.has_capacity();
-        self.held_back.store(must, Ordering::SeqCst);
+    /// Whether the run has made so much more than is durable that it should wait; its next commit wakes it then.
+    pub(crate) fn is_ahead(&self) -> bool {
+        let ahead = || self.state().made() - self.durable.load(Ordering::SeqCst) > UNDURABLE_MAX;
+        if self.is_detached() || !ahead() {
+            return false;
+        }
+        self.held_back.store(true, Ordering::SeqCst);
         // Look again: the commit that would have woken us may have come in between.
-        must && (behind(self) || !journal.has_capacity())
+        ahead()
+    }
+
+    /// Wait until the journal has room, if it has none.
+    pub(crate) fn room(&self) -> Option<BoxFuture<'static, ()>> {
+        let Home::Executor { journal, .. } = &self.home else { return None };
+        if journal.has_capacity() {
+            return None;
+        }
+        let journal = journal.clone();
+        Some(Box::pin(async move { journal.capacity().await }))
     }
 
     // Leaving.

@@ -11,7 +11,7 @@ use onward_types::{BoxError, Code, Error, Json, Timestamp};
 use super::core::{RunCore, Stop};
 use super::state::Idle;
 use crate::scope;
-use crate::workflow::Running;
+use crate::workflow::{BoxFuture, Running};
 
 /// A workflow that wakes itself this often without waiting for anything lets others have the thread for once.
 const SPINS_MAX: u32 = 10_000;
@@ -38,6 +38,7 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running) -> Ended {
     let waker = Waker::from(root.clone());
     // Tokio's budget would make a call look quiet that is not, and quiet is when completions are delivered.
     let mut workflow = Some(Box::pin(tokio::task::unconstrained(workflow)));
+    let mut room = None;
     let ended = std::future::poll_fn(|cx| {
         core.task.register(cx.waker());
         root.polling.store(true, Ordering::SeqCst);
@@ -63,7 +64,7 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running) -> Ended {
                 }
                 continue;
             }
-            if !core.must_wait_for_journal() && core.state().deliver() {
+            if may_go_on(core, &mut room, cx) && core.state().deliver() {
                 core.note_busy();
                 continue;
             }
@@ -90,6 +91,20 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running) -> Ended {
         tracing::warn!(run = %core.id, "dropping the workflow panicked");
     }
     ended
+}
+
+/// Whether the journal keeps up with the run, or the run has to wait for it.
+fn may_go_on(core: &RunCore, room: &mut Option<BoxFuture<'static, ()>>, cx: &mut Context<'_>) -> bool {
+    if room.is_none() {
+        *room = core.room();
+    }
+    if let Some(waiting) = room {
+        if waiting.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        *room = None;
+    }
+    !core.is_ahead()
 }
 
 /// Whether the run was asked to leave, and may.

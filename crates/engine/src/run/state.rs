@@ -446,7 +446,8 @@ impl State {
     }
 
     pub(crate) fn wait_durable(&mut self, upto: u64, waker: &Waker) {
-        self.barrier.retain(|(_, other)| !other.will_wake(waker));
+        // Calls of one `join!` share a waker, so it alone says nothing about who waits.
+        self.barrier.retain(|(other_upto, other)| *other_upto != upto || !other.will_wake(waker));
         self.barrier.push((upto, waker.clone()));
     }
 

@@ -8,7 +8,7 @@ mod commit;
 mod fold;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -67,6 +67,8 @@ pub struct Journal(pub(crate) Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) executor: ExecutorId,
     queue: Mutex<Queue>,
+    /// Bytes in the queue, beside its lock: every run asks before it goes on.
+    queued: AtomicUsize,
     /// Rung when the queue stops being empty.
     pub(crate) bell: Bell,
     /// Rung when the queue became shorter.
@@ -82,7 +84,6 @@ pub(crate) struct Shared {
 #[derive(Default)]
 struct Queue {
     entries: VecDeque<Entry>,
-    bytes: usize,
     /// Whether the writer was told and has not emptied the queue since.
     rung: bool,
 }
@@ -139,6 +140,7 @@ impl Journal {
         Journal(Arc::new(Shared {
             executor,
             queue: Mutex::default(),
+            queued: AtomicUsize::new(0),
             bell,
             drained: Notify::new(),
             number: AtomicU64::new(0),
@@ -162,7 +164,7 @@ impl Journal {
         }
         let ring = {
             let mut queue = lock(&self.0.queue);
-            queue.bytes += entry.size();
+            self.0.queued.fetch_add(entry.size(), Ordering::Relaxed);
             queue.entries.push_back(entry);
             !std::mem::replace(&mut queue.rung, true)
         };
@@ -178,7 +180,7 @@ impl Journal {
     /// Whether more changes may be made now, or the database is so far behind that runs should wait.
     #[must_use]
     pub fn has_capacity(&self) -> bool {
-        lock(&self.0.queue).bytes < QUEUE_BYTES
+        self.0.queued.load(Ordering::Relaxed) < QUEUE_BYTES
     }
 
     /// Wait until there is room in the queue.
@@ -237,7 +239,7 @@ impl Journal {
             commits: commits.load(Ordering::Relaxed),
             changes: changes.load(Ordering::Relaxed),
             last_commit: Duration::from_micros(last_commit.load(Ordering::Relaxed)),
-            queued_bytes: lock(&self.0.queue).bytes,
+            queued_bytes: self.0.queued.load(Ordering::Relaxed),
         }
     }
 }
@@ -267,7 +269,7 @@ impl Shared {
     fn refuse_all(&self) {
         let entries = {
             let mut queue = lock(&self.queue);
-            queue.bytes = 0;
+            self.queued.store(0, Ordering::Relaxed);
             std::mem::take(&mut queue.entries)
         };
         for entry in entries {
@@ -293,7 +295,7 @@ impl Shared {
             queue.rung = false;
             return None;
         }
-        queue.bytes = queue.bytes.saturating_sub(bytes);
+        self.queued.fetch_sub(bytes, Ordering::Relaxed);
         let entries = queue.entries.drain(..count).collect();
         drop(queue);
         self.drained.notify_waiters();
@@ -304,7 +306,7 @@ impl Shared {
     fn put_back(&self, entries: Vec<Entry>) {
         let mut queue = lock(&self.queue);
         for entry in entries.into_iter().rev() {
-            queue.bytes += entry.size();
+            self.queued.fetch_add(entry.size(), Ordering::Relaxed);
             queue.entries.push_front(entry);
         }
     }
