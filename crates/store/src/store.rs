@@ -265,12 +265,26 @@ impl Store {
         .await
     }
 
+    /// The runs that an executor has, but for those that were taken from it.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn owned(&self, executor: &ExecutorId) -> Result<Vec<RunKey>, Error> {
+        let executor = executor.clone();
+        self.read(move |tx| {
+            let executor = executor.clone();
+            Box::pin(async move { executors::owned(tx, &executor).await })
+        })
+        .await
+    }
+
     // Claims.
 
     /// Take waiting runs.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// Where the database cannot be reached. Runs may have been taken all the same, where only the answer was lost:
+    /// [`owned`](Store::owned) tells of them.
     pub async fn claim(&self, wanted: Claim) -> Result<Vec<RunKey>, Error> {
         let now = self.clock.now();
         let keys = self

@@ -124,6 +124,8 @@ async fn commit<W: Writer>(writer: &mut W, shared: &Shared, clock: &Clock, batch
         match fault.cure {
             Cure::TryAgain => {}
             Cure::Reopen => unknown = true,
+            // Whether the batch stands is still not known, whatever keeps us from looking.
+            Cure::LeaveOut | Cure::None if unknown => {}
             Cure::Rejoin if !unknown => {
                 // The fence did not move. Either somebody declared us dead, or this batch stands already: a session that
                 // was thought lost wrote it after we had sent it again.

@@ -111,3 +111,9 @@ pub(crate) async fn revoked(tx: &mut Tx, executor: &ExecutorId) -> Result<Vec<Ru
     let rows = tx.query(sql!("runs/revoked"), &params![executor.as_str()]).await?;
     rows.iter().map(|row| row.key("run_key")).collect()
 }
+
+/// The runs that an executor has, but for those that were taken from it.
+pub(crate) async fn owned(tx: &mut Tx, executor: &ExecutorId) -> Result<Vec<RunKey>, Fault> {
+    let rows = tx.query(sql!("runs/owned"), &params![executor.as_str()]).await?;
+    rows.iter().map(|row| row.key("run_key")).collect()
+}

@@ -46,11 +46,14 @@ fn by_sqlstate(state: &str) -> (Cure, Code) {
         "57P03" | "57P04" => (Cure::TryAgain, Code::Database),
         // The transaction sat idle for too long and was ended with its session.
         "25P02" | "25P03" => (Cure::Reopen, Code::Database),
+        // Not what was asked but the place is wrong: a right was taken away, or the tables were.
+        "42501" | "42P01" => (Cure::TryAgain, Code::Database),
         _ => match state.get(..2) {
             Some("08") => (Cure::Reopen, Code::Database),
             Some("40") => (Cure::TryAgain, Code::Busy),
-            // Out of connections, memory or disk; an error of the operating system.
-            Some("53" | "58") => (Cure::TryAgain, Code::Database),
+            // Nobody is let in, or there is no such database; out of connections, memory or disk; an error of the
+            // operating system, or of the server itself.
+            Some("28" | "3D" | "53" | "58" | "XX") => (Cure::TryAgain, Code::Database),
             // A value that is malformed, breaks a constraint, or is too large for an index.
             Some("22" | "23" | "54") => (Cure::LeaveOut, Code::Database),
             _ => (Cure::None, Code::Database),
@@ -83,17 +86,17 @@ fn told(said: &DbError) -> String {
     format!("{}{detail} [{}]", said.message(), said.code().code())
 }
 
-/// No connection at all: says where was knocked, and what may help.
+/// No connection at all: says where was knocked, and what may help. Nothing was asked, so it may be tried again.
 pub(super) fn unreachable(place: &str, error: &tokio_postgres::Error) -> Fault {
-    let (cure, remedy) = match error.as_db_error().map(|said| said.code().code()) {
-        Some("3D000") => (Cure::None, ". Create the database, or correct the URL"),
-        Some("28P01" | "28000") => (Cure::None, ". Correct the user or the password in the URL"),
-        Some(state) => (by_sqlstate(state).0, ""),
-        None if without_sqlstate(error) == Cure::Reopen => (Cure::TryAgain, ". Is it running there?"),
-        None => (Cure::None, ""),
+    let nobody = |io: &io::Error| io.kind() != io::ErrorKind::InvalidData;
+    let remedy = match error.as_db_error().map(|said| said.code().code()) {
+        Some("3D000") => ". Create the database, or correct the URL",
+        Some("28P01") => ". Correct the user or the password in the URL",
+        None if error.source().and_then(|source| source.downcast_ref()).is_some_and(nobody) => ". Is it running there?",
+        _ => "",
     };
     let message = format!("PostgreSQL at {place} cannot be used: {}{remedy}", sentence(error));
-    Fault { cure, error: Error::new(Code::Database, message) }
+    Fault { cure: Cure::TryAgain, error: Error::new(Code::Database, message) }
 }
 
 #[cfg(test)]
@@ -114,7 +117,8 @@ mod tests {
             ("53300", Cure::TryAgain),
             ("57P01", Cure::Reopen),
             ("08006", Cure::Reopen),
-            ("42P01", Cure::None),
+            ("28P01", Cure::TryAgain),
+            ("42804", Cure::None),
         ] {
             assert_eq!(by_sqlstate(state).0, cure, "{state}");
         }
