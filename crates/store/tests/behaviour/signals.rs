@@ -10,7 +10,7 @@ use super::world::*;
 async fn hears(receiver: &mut Receiver<Signal>, wanted: &Signal) -> Vec<Signal> {
     let mut before = Vec::new();
     loop {
-        let signal = receiver.recv().await.unwrap();
+        let signal = tokio::time::timeout(PATIENCE, receiver.recv()).await.expect("nothing is heard").unwrap();
         if signal == *wanted {
             return before;
         }

@@ -1,6 +1,7 @@
 //! Executors and runs as the tests tell of them.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use onward_store::{
     AttemptChange, Change, Checkpoint, Claim, Clock, Created, DatabaseUrl, Entry, History, Journal, Leave, LeaveHow,
@@ -14,6 +15,9 @@ use tokio::sync::Notify;
 pub(crate) const WORKFLOW: &str = "ship";
 /// As executors name it.
 pub(crate) const SHIP_1: &str = "ship@1";
+
+/// So long may nothing happen before a test is taken to hang.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Open the database.
 pub(crate) async fn open(db: &TestDatabase) -> Store {
@@ -178,7 +182,8 @@ impl Heard {
             if done(&told) {
                 return told;
             }
-            more.await;
+            // No test comes near it. It names the one that hangs.
+            tokio::time::timeout(PATIENCE, more).await.unwrap_or_else(|_| panic!("no more was told than {told:?}"));
         }
     }
 }
