@@ -2,6 +2,8 @@
 -- session, and comes again with the next batch; else it is no longer its owner's.
 -- A batch waits for no row, for one client that sleeps on a lock would then stop every run of the executor. Which runs were
 -- busy stands beside the fence too, for an executor that lost the answer.
+-- `is not distinct from` finds no index, so rows are found by their keys: a plan that was made while `runs` was empty looked
+-- through all runs of the executor for each that leaves (1,500 ms for 1,000 of 5,000; by their keys 15 ms).
 with leaving as materialized (
     select run_key, how, at, status, ready_at, said, output, error
     from unnest(
@@ -14,7 +16,7 @@ held as materialized (
         leaving.error
     from leaving
     join runs on runs.run_key = leaving.run_key
-    where runs.executor = $1 and runs.revoked = (leaving.how = 'let_go')
+    where runs.executor is not distinct from $1 and runs.revoked = (leaving.how = 'let_go')
     for no key update of runs skip locked
 ),
 gone as (
@@ -34,7 +36,8 @@ left_behind as materialized (
     select run_key, exists (
         select 1
         from runs
-        where runs.run_key = leaving.run_key and runs.executor = $1 and runs.revoked = (leaving.how = 'let_go')
+        where runs.run_key = leaving.run_key and runs.executor is not distinct from $1
+            and runs.revoked = (leaving.how = 'let_go')
     ) as busy
     from leaving
     where run_key not in (select run_key from gone)
