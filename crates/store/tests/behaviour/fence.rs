@@ -289,7 +289,7 @@ mod an_outage_of_the_database_costs_time_only {
         let run = executor.start("order-1").await;
         for position in 1..=20 {
             run.write(vec![step(position, "paid")]);
-            end_sessions(&db, "onward-%").await;
+            end_sessions(&db, "onward%").await;
             if position % 5 == 0 {
                 run.are_committed(u64::from(position) + 1).await;
             }
@@ -297,5 +297,34 @@ mod an_outage_of_the_database_costs_time_only {
         assert_eq!(outputs(&store, &run.id).await.len(), 20);
         assert!(executor.seat.journal.health().failing.is_none());
         every_batch_is_counted_once(&db, &executor).await;
+    }
+}
+
+/// The server itself dies, as if by a power cut, with batches under way.
+mod a_server_that_crashes_costs_time_only {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn postgres() {
+        let server = onward_testkit::PrivatePostgres::start().unwrap();
+        let store = Store::open(&server.url("postgres").parse().unwrap(), onward_store::Clock::system()).await.unwrap();
+        let executor = Executor::join(&store).await;
+        let runs = [executor.start("order-1").await, executor.start("order-2").await];
+        runs[0].writes(vec![step(1, "before")]).await;
+        server.stop_immediately().unwrap();
+        for run in &runs {
+            run.write(vec![step(2, "meanwhile")]);
+        }
+        while executor.seat.journal.health().failing.is_none() {
+            tokio::task::yield_now().await;
+        }
+        assert!(store.beat(&executor.seat.executor).await.is_err());
+        server.start_again().unwrap();
+        runs[0].are_committed(3).await;
+        runs[1].are_committed(2).await;
+        assert_eq!(outputs(&store, &runs[0].id).await, ["before", "meanwhile"]);
+        assert_eq!(outputs(&store, &runs[1].id).await, ["meanwhile"]);
+        assert!(store.beat(&executor.seat.executor).await.unwrap());
+        assert!(executor.seat.journal.health().failing.is_none());
     }
 }

@@ -95,6 +95,19 @@ async fn an_executor_that_leaves_releases_what_it_has(db: TestDatabase) {
     assert_eq!(next.claim().await, [run.key]);
 }
 
+/// Whoever lost the answer to a claim can ask.
+#[on_every_database]
+async fn what_an_executor_has_can_be_asked(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let (first, taken) = (executor.start("order-1").await, executor.start("order-2").await);
+    let created = new_run(&store, "order-3");
+    store.create(created.clone()).await.unwrap();
+    executor.claim().await;
+    store.cancel(&taken.id, "enough").await.unwrap();
+    assert_eq!(store.owned(&executor.seat.executor).await.unwrap(), [first.key, created.key]);
+}
+
 /// Claims are made for the living: who was declared dead gets nothing, even if it does not know yet.
 #[on_every_database]
 async fn a_dead_executor_claims_nothing(db: TestDatabase) {
