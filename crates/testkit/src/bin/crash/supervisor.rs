@@ -166,7 +166,7 @@ impl Suite {
         loop {
             match self.client.handle::<program>(&id).result().await {
                 Ok(value) => return self.book.tell(&id, value),
-                Err(error) if error.code() == "database" => {}
+                Err(error) if matches!(error.code(), "database" | "busy") => {}
                 Err(error) if error.is_cancelled() => return,
                 Err(error) => return self.book.fault(format!("run {id}: {error}")),
             }
