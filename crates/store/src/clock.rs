@@ -15,8 +15,9 @@ pub struct Clock(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// The latest time that was told, in microseconds: time never goes backwards in a process.
-    told: AtomicI64,
+    /// By how much this machine's clock was ahead of its uptime at the most, in microseconds. Time goes at the pace of
+    /// uptime: a clock that is set back neither turns it back nor stops it.
+    ahead: AtomicI64,
     uuids: Mutex<uuid::timestamp::context::ContextV7>,
     kind: Kind,
 }
@@ -43,18 +44,21 @@ impl Clock {
 
     fn of(kind: Kind) -> Clock {
         let uuids = Mutex::new(uuid::timestamp::context::ContextV7::new());
-        Clock(Arc::new(Inner { told: AtomicI64::new(i64::MIN), uuids, kind }))
+        Clock(Arc::new(Inner { ahead: AtomicI64::new(i64::MIN), uuids, kind }))
     }
 
-    /// The time. Never earlier than the time told before, even if the machine's clock was set back.
+    /// The time. It never goes back and never stands still, even if the machine's clock is set back.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        let now = match &self.0.kind {
-            Kind::System => micros(Timestamp::now()),
+        from_micros(match &self.0.kind {
+            Kind::System => {
+                let up = i64::try_from(uptime().as_micros()).unwrap_or(i64::MAX);
+                let ahead = micros(Timestamp::now()).saturating_sub(up);
+                let most = self.0.ahead.fetch_max(ahead, Ordering::SeqCst).max(ahead);
+                up.saturating_add(most)
+            }
             Kind::Virtual { now, .. } => now.load(Ordering::SeqCst),
-        };
-        let before = self.0.told.fetch_max(now, Ordering::SeqCst);
-        from_micros(before.max(now))
+        })
     }
 
     /// How long this machine has been up, sleep included. Leases are measured with it: a clock that is set, or a laptop

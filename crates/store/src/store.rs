@@ -484,7 +484,7 @@ impl Store {
     /// Where the database cannot be reached.
     pub async fn cancel_overdue(&self) -> Result<Steered, Error> {
         let now = self.clock.now();
-        let steered = self.write(move |tx| Box::pin(steer::cancel_overdue(tx, now, 500))).await?;
+        let steered = self.write(move |tx| Box::pin(steer::cancel_overdue(tx, now, 20))).await?;
         self.tell_steered(&steered);
         Ok(steered)
     }

@@ -20,7 +20,7 @@ use crate::Data;
 use crate::client::start::input_hash;
 use crate::context::Ctx;
 use crate::executor::hub::result_of;
-use crate::run::core::RunCore;
+use crate::run::core::{Home, RunCore};
 use crate::run::state::{Idle, Outcome};
 use crate::workflow::{BoxFuture, Workflow};
 
@@ -88,7 +88,9 @@ impl Plan {
     /// The run that the plan makes, as a child of this call's run.
     fn run(&self, drive: &Drive) -> Result<NewRun, Error> {
         let core = &drive.core;
-        let executor = core.executor().ok_or_else(|| Error::new(Code::Invalid, "no executor"))?;
+        let Home::Executor { journal, .. } = &core.home else {
+            return Err(Error::new(Code::Invalid, "no executor"));
+        };
         let input = self.input.clone()?;
         let id = match &self.id {
             Some(id) => RunId::new(id)?,
@@ -102,7 +104,7 @@ impl Plan {
             id,
             workflow: self.workflow.to_owned(),
             version: self.version.to_owned(),
-            executor: Some(executor.seat().executor.clone()),
+            executor: Some(journal.executor().clone()),
             status: Status::Running,
             ready_at: None,
             created_at: now,
@@ -122,8 +124,9 @@ impl Plan {
 /// Make the creation of a child a change of its parent.
 fn create(drive: &Drive, run: NewRun) {
     let core = &drive.core;
-    let Some(executor) = core.executor() else { return };
-    core.expect_child(RunCore::fresh(&run, executor.home(), None), drive.position);
+    let Home::Executor { executor, journal } = &core.home else { return };
+    let home = Home::Executor { executor: executor.clone(), journal: journal.clone() };
+    core.expect_child(RunCore::fresh(&run, home, None), drive.position);
     core.state().push(Change::Create(Box::new(run)));
 }
 
@@ -150,7 +153,9 @@ impl Creation {
                 Ok(run) => run,
                 Err(error) => return Poll::Ready(Err(error)),
             };
-            if plan.id.is_none() {
+            // In the life in which a run was created nobody can have created its child before. In a later one the child may
+            // be there, under a key of its own, while the checkpoint that knew of it was lost.
+            if plan.id.is_none() && !drive.core.was_claimed {
                 let child = (run.id.clone(), run.key);
                 create(drive, run);
                 return Poll::Ready(Ok(child));
@@ -162,6 +167,15 @@ impl Creation {
         let Creation::Asked(asked, run) = self else { return Poll::Pending };
         match Pin::new(asked).poll(cx) {
             Poll::Ready(Ok(Created::New)) => Poll::Ready(Ok((run.id.clone(), run.key))),
+            Poll::Ready(Ok(Created::Existing(existing))) if plan.id.is_none() => {
+                match onward_store::is_stranger(&existing, (drive.core.key, drive.position)) {
+                    None => Poll::Ready(Ok((existing.id, existing.key))),
+                    Some(conflict) => {
+                        drive.core.state().halt(conflict);
+                        Poll::Pending
+                    }
+                }
+            }
             Poll::Ready(Ok(Created::Existing(existing))) => {
                 Poll::Ready(crate::client::start::same_run(run, &existing).map(|()| (existing.id, existing.key)))
             }

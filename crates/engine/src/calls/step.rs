@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use super::{Drive, durable_call};
 use crate::Data;
 use crate::context::Ctx;
+use crate::run::core::{Home, RunCore};
 use crate::run::drive::panic_message;
 use crate::run::state::{Idle, Outcome};
 use crate::scope::{self, InStep};
@@ -182,8 +183,7 @@ impl<'a> Work<'_, 'a> {
         match self.phase {
             Phase::New => *self.phase = self.first(),
             Phase::Barrier(upto) => {
-                let gate_open = core.executor().is_none_or(|executor| executor.gate.is_open(cx.waker()));
-                if !gate_open || !core.is_durable(*upto, cx.waker()) {
+                if !may_begin(core, cx) || !core.is_durable(*upto, cx.waker()) {
                     return Poll::Pending;
                 }
                 onward_store::crash::point("step.started");
@@ -227,7 +227,8 @@ impl<'a> Work<'_, 'a> {
     /// the process again, the next owner knows which run it was.
     fn barrier(&self) -> Phase<'a> {
         let core = &self.drive.core;
-        if core.recovered {
+        // Once it has recorded something in this life, a crash says nothing against it.
+        if core.recovered && !core.state().has_recorded() {
             let attempt = self.attempt_row(*self.attempt + 1, core.clock().now(), None);
             core.state().attempt(attempt);
         }
@@ -244,6 +245,7 @@ impl<'a> Work<'_, 'a> {
     fn begin(&mut self) -> Running<'a> {
         let core = &self.drive.core;
         *self.attempt += 1;
+        core.state().set_works(self.drive.position, true);
         let key = format!("{}:{}", core.key, self.drive.position);
         let scope =
             InStep { name: self.drive.name.clone(), attempt: *self.attempt, idempotency_key: key.as_str().into() };
@@ -260,6 +262,7 @@ impl<'a> Work<'_, 'a> {
     fn judge(&mut self, result: Result<Json>, started_at: Timestamp, announced: bool) -> Option<Outcome> {
         let core = &self.drive.core;
         let now = core.clock().now();
+        core.state().set_works(self.drive.position, false);
         let error = match result {
             Ok(output) => {
                 if announced {
@@ -359,6 +362,12 @@ impl Running<'_> {
             tracing::warn!(step = %drive.name, "dropping the body of a step that took too long panicked");
         }
     }
+}
+
+/// Whether a body may begin: its executor has its lease, and has not been given another one since it got the run.
+fn may_begin(core: &RunCore, cx: &Context<'_>) -> bool {
+    let Home::Executor { executor, journal } = &core.home else { return true };
+    executor.gate.is_open(cx.waker()) && !journal.is_closed()
 }
 
 fn timer(clock: &Clock, after: Duration) -> BoxFuture<'static, ()> {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use onward_store::{Change, Created, Existing, NewRun, add};
-use onward_types::{Code, Error, Identity, Json, RunId, RunKey, Status, Timestamp};
+use onward_store::{Change, Clock, Created, Existing, NewRun, add};
+use onward_types::{Code, Error, ExecutorId, Identity, Json, RunId, RunKey, Status, Timestamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
@@ -162,7 +162,7 @@ async fn start<T>(client: &Client, plan: Plan) -> Result<WorkflowHandle<T>, Erro
     let (run, created, started) = match local {
         Some(executor) => start_here(executor, &plan).await?,
         None => {
-            let run = plan.run(client, None);
+            let run = plan.run_on(client.store.clock(), None);
             (run.clone(), client.store.create(run).await?, None)
         }
     };
@@ -188,9 +188,9 @@ async fn start_here(
         }
         let seat = executor.seat();
         seat.journal.capacity().await;
-        let run = plan.run_on(executor.store.clock(), Some(executor));
+        let run = plan.run_on(executor.store.clock(), Some(&seat.executor));
         let (tell, told) = oneshot::channel();
-        let core = RunCore::fresh(&run, executor.home(), Some(tell));
+        let core = RunCore::fresh(&run, executor.home(&seat), Some(tell));
         executor.residents.insert(core.clone());
         core.state().push(Change::Create(Box::new(run.clone())));
         core.flush();
@@ -259,11 +259,8 @@ impl Checked {
         self.delay.is_none() && executor.registry.get(&self.workflow, &self.version).is_some()
     }
 
-    fn run(&self, client: &Client, executor: Option<&Executor>) -> NewRun {
-        self.run_on(client.store.clock(), executor)
-    }
-
-    fn run_on(&self, clock: &onward_store::Clock, executor: Option<&Executor>) -> NewRun {
+    /// The run that the plan makes, for this executor or for whoever claims it.
+    fn run_on(&self, clock: &Clock, executor: Option<&ExecutorId>) -> NewRun {
         let now = clock.now();
         let key = RunKey(clock.uuid());
         let ready_at = add(now, self.delay.unwrap_or_default());
@@ -279,7 +276,7 @@ impl Checked {
             id: self.id.clone().unwrap_or_else(|| RunId::of_key(key)),
             workflow: self.workflow.clone(),
             version: self.version.clone(),
-            executor: executor.map(|executor| executor.seat().executor.clone()),
+            executor: executor.cloned(),
             status,
             ready_at,
             created_at: now,
@@ -335,7 +332,10 @@ pub(crate) fn input_hash(workflow: &str, input: &Json) -> i64 {
     hash.update([0]);
     let canonical = input.as_str().contains('{').then(|| input.decode::<serde_json::Value>().ok()).flatten();
     match canonical {
-        Some(value) => hash.update(value.to_string().as_bytes()),
+        Some(mut value) => {
+            value.sort_all_objects();
+            hash.update(value.to_string().as_bytes());
+        }
         None => hash.update(input.as_str().as_bytes()),
     }
     let digest: [u8; 32] = hash.finalize().into();

@@ -96,9 +96,14 @@ impl Hub {
     /// Tell waiters what happens elsewhere, as long as the hub lives.
     pub(crate) async fn listen(hub: Weak<Hub>) {
         let Some(mut signals) = hub.upgrade().map(|hub| hub.store.signals()) else { return };
+        let mut next_sweep = tokio::time::Instant::now() + SWEEP;
         loop {
-            let signal = tokio::time::timeout(SWEEP, signals.recv()).await;
+            let signal = tokio::time::timeout_at(next_sweep, signals.recv()).await;
             let Some(hub) = hub.upgrade() else { return };
+            // Steady signals of other kinds must not put the sweep off for ever.
+            if signal.is_err() {
+                next_sweep = tokio::time::Instant::now() + SWEEP;
+            }
             let keys = match signal {
                 Ok(Ok(Signal::Finished(keys))) => hub.waited_for(Some(&keys)),
                 Ok(Ok(Signal::Look) | Err(broadcast::error::RecvError::Lagged(_))) | Err(_) => hub.waited_for(None),

@@ -1,6 +1,6 @@
 //! The runs that are in memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,6 +22,8 @@ pub(crate) struct Residents {
     count: AtomicUsize,
     /// Runs that may be what killed the process before, and since when, in uptime, they are here.
     suspects: Mutex<HashMap<RunKey, Duration>>,
+    /// Runs that were claimed and are being loaded.
+    loading: Mutex<HashSet<RunKey>>,
     left: Notify,
 }
 
@@ -31,6 +33,7 @@ impl Default for Residents {
             shards: std::array::from_fn(|_| Mutex::default()),
             count: AtomicUsize::new(0),
             suspects: Mutex::default(),
+            loading: Mutex::default(),
             left: Notify::new(),
         }
     }
@@ -60,6 +63,22 @@ impl Residents {
 
     pub(crate) fn get(&self, key: RunKey) -> Option<Arc<RunCore>> {
         self.shard(key).get(&key).cloned()
+    }
+
+    pub(crate) fn begin_to_load(&self, keys: &[RunKey]) {
+        lock(&self.loading).extend(keys);
+    }
+
+    pub(crate) fn end_to_load(&self, keys: &[RunKey]) {
+        let mut loading = lock(&self.loading);
+        for key in keys {
+            loading.remove(key);
+        }
+    }
+
+    /// Whether nobody here has this run, and nobody is about to.
+    pub(crate) fn is_absent(&self, key: RunKey) -> bool {
+        !lock(&self.loading).contains(&key) && self.get(key).is_none()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -1,21 +1,23 @@
 //! How runs come into memory and leave it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use onward_store::{Created, History, LeaveHow, Outcome, Signal};
+use onward_store::{Created, History, LeaveHow, Outcome, Seat, Signal};
 use onward_types::{Code, Error, RunKey};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Executor;
 use crate::context::Ctx;
 use crate::run::core::{Home, RunCore, Stop, end_of};
-use crate::run::drive::{Ended, drive};
+use crate::run::drive::{Ended, drive, panic_message};
 use crate::run::end::End;
 
 impl Executor {
-    /// What a run that this executor has now is part of.
-    pub(crate) fn home(self: &Arc<Self>) -> Home {
-        Home::Executor { executor: self.clone(), journal: self.seat().journal.clone() }
+    /// What a run is part of that was made or claimed under this seat. Only that seat's journal may write for it: the seat
+    /// may be lost at any moment, and under the next one the run can be claimed again.
+    pub(crate) fn home(self: &Arc<Self>, seat: &Seat) -> Home {
+        Home::Executor { executor: self.clone(), journal: seat.journal.clone() }
     }
 
     /// A run that was started here is committed, or turned out to be another one.
@@ -34,31 +36,49 @@ impl Executor {
     /// A child that was created here is committed.
     pub(crate) fn adopt(self: &Arc<Self>, child: Arc<RunCore>) {
         onward_store::crash::point("run.created");
+        // The answer may have come so late that the child was found and taken up meanwhile.
+        if self.residents.get(child.key).is_some() {
+            return;
+        }
         self.residents.insert(child.clone());
         self.execute(child);
     }
 
     /// A run that was claimed, with what it recorded.
-    pub(crate) fn replay(self: &Arc<Self>, history: History, place: OwnedSemaphorePermit) {
-        let core = RunCore::claimed(history, self.home(), place);
+    pub(crate) fn replay(self: &Arc<Self>, seat: &Seat, history: History, place: OwnedSemaphorePermit) {
+        let core = RunCore::claimed(history, self.home(seat), place);
         self.residents.insert(core.clone());
         self.hub.look_again(core.key);
         self.execute(core);
     }
 
     /// A run that was claimed and cannot be understood: it alone is held.
-    pub(crate) fn hold_unreadable(self: &Arc<Self>, key: RunKey, error: &Error) {
-        let core = RunCore::unreadable(key, self.home());
+    pub(crate) fn hold_unreadable(self: &Arc<Self>, seat: &Seat, key: RunKey, error: &Error) {
+        let core = RunCore::unreadable(key, self.home(seat));
         self.residents.insert(core.clone());
         core.leave(held(error));
     }
 
+    /// A run that this executor has without knowing it, and that somebody else steered.
+    pub(crate) async fn let_go_of_unknown(self: &Arc<Self>, seat: &Seat, key: RunKey) {
+        let core = RunCore::unreadable(key, self.home(seat));
+        self.residents.insert(core.clone());
+        self.let_go(&core).await;
+    }
+
     fn execute(self: &Arc<Self>, core: Arc<RunCore>) {
+        // Whoever dropped the runs of a lost seat may have looked before this one was among them.
+        if matches!(&core.home, Home::Executor { journal, .. } if journal.is_closed()) {
+            core.stop(Stop::Fenced);
+        }
         if core.deadline.is_some() {
             self.deadline_set.notify_one();
         }
         if self.residents.len() > self.options.residents_max {
             self.crowded.notify_one();
+        }
+        if self.is_draining() {
+            core.stop(Stop::Release);
         }
         let executor = self.clone();
         self.spawn(async move {
@@ -75,9 +95,15 @@ impl Executor {
         let Some(input) = core.take_input() else {
             return Ended::Held(Error::new(Code::Corrupt, "the run has no input"));
         };
-        match (registered.run)(Ctx::of(core.clone()), &input) {
-            Ok(workflow) => drive(core, workflow).await,
-            Err(error) => Ended::Held(error),
+        // Reading the input runs the user's code too.
+        let begun = catch_unwind(AssertUnwindSafe(|| (registered.run)(Ctx::of(core.clone()), &input)));
+        match begun {
+            Ok(Ok(workflow)) => drive(core, workflow).await,
+            Ok(Err(error)) => Ended::Held(error),
+            Err(panic) => {
+                let message = format!("reading the input panicked: {}", panic_message(&*panic));
+                Ended::Held(Error::new(Code::Panicked, message))
+            }
         }
     }
 
@@ -103,12 +129,12 @@ impl Executor {
             return;
         }
         core.end.set(End::Elsewhere);
-        let seat = self.seat();
+        let Home::Executor { journal, .. } = &core.home else { return };
         // What was on its way is either committed or refused after this, so no child can appear behind the cancel.
-        seat.journal.flush().await;
+        journal.flush().await;
         while let Err(error) = self.store.cancel_children(core.key).await {
             self.note_trouble(Some(error.message().to_owned()));
-            if seat.journal.is_closed() {
+            if journal.is_closed() {
                 return self.forget(core);
             }
             self.store.clock().sleep(std::time::Duration::from_millis(200)).await;

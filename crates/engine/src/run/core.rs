@@ -32,6 +32,8 @@ pub(crate) struct RunCore {
     /// Whether it was recovered from a dead executor without having made progress since.
     pub(crate) suspect: bool,
     pub(crate) recovered: bool,
+    /// Whether it was claimed, instead of created here.
+    pub(crate) was_claimed: bool,
     pub(crate) home: Home,
     pub(crate) end: Arc<EndSlot>,
     pub(crate) canceller: Canceller,
@@ -181,6 +183,7 @@ impl RunCore {
             parent: coming.parent,
             suspect: coming.suspect,
             recovered: coming.recovered,
+            was_claimed: coming.owners > 1,
             home,
             end: Arc::default(),
             canceller: Canceller::default(),
@@ -296,7 +299,7 @@ impl RunCore {
                 Stop::Fenced => 5,
             };
             if stop.as_ref().is_none_or(|before| weight(before) < weight(&why)) {
-                if matches!(why, Stop::Revoked | Stop::Fenced) {
+                if matches!(why, Stop::Revoked | Stop::Fenced | Stop::ReleaseNow) {
                     self.canceller.cancel();
                 }
                 *stop = Some(why);

@@ -39,6 +39,8 @@ pub(crate) struct State {
     ready: VecDeque<Ready>,
     next_seq: u64,
     immediate: u32,
+    /// Whether history is behind the run, and everything that it made the workflow do has been done.
+    live: bool,
     /// Changes that are not yet handed to the journal.
     changes: Vec<Change>,
     /// How many changes the run has made in all.
@@ -62,6 +64,8 @@ struct Call {
     /// Whether its result is in `ready`.
     is_ready: bool,
     idle: Idle,
+    /// Whether the body of a step runs.
+    works: bool,
     has_wait: bool,
 }
 
@@ -108,11 +112,12 @@ impl State {
             .map(|Wait { position, wait_for, .. }| (position, wait_for))
             .collect();
         state.tried = std::mem::take(&mut history.attempts);
+        state.live = state.order.is_empty();
         state
     }
 
     pub(crate) fn fresh() -> State {
-        State { next_seq: 1, ..State::default() }
+        State { next_seq: 1, live: true, ..State::default() }
     }
 
     // Calls.
@@ -137,7 +142,8 @@ impl State {
         if !self.register(position, kind, name, waker, now) {
             return Look::Wait;
         }
-        let undelivered = !self.order.is_empty();
+        // The loser of a race is still there when the winner, the last of history, was delivered: it must not begin.
+        let undelivered = !self.live;
         let Some(call) = self.calls.get_mut(&position) else { return Look::Wait };
         match call.delivered.take() {
             Some(outcome) => {
@@ -174,6 +180,7 @@ impl State {
             delivered: None,
             is_ready: false,
             idle: Idle::No,
+            works: false,
             has_wait: false,
         };
         self.calls.insert(position, call);
@@ -199,7 +206,12 @@ impl State {
         now: Timestamp,
         value: impl FnOnce() -> Json,
     ) -> Look {
-        match self.look(position, kind, name, waker, now) {
+        // What needs no work waits for nobody once history is behind it: on the next replay it will resolve here, too.
+        let look = match self.look(position, kind, name, waker, now) {
+            Look::Wait if self.is_waiting_for_life(position) => Look::Live,
+            look => look,
+        };
+        match look {
             Look::Live if self.immediate < IMMEDIATE_MAX => {
                 self.immediate += 1;
                 self.calls.remove(&position);
@@ -223,6 +235,12 @@ impl State {
             }
             look => look,
         }
+    }
+
+    /// Whether all that keeps this call from its work is that the run is not live yet.
+    fn is_waiting_for_life(&self, position: u32) -> bool {
+        let fresh = |call: &Call| !call.is_ready && call.delivered.is_none();
+        self.halt.is_none() && !self.live && self.order.is_empty() && self.calls.get(&position).is_some_and(fresh)
     }
 
     /// Whether a patch applies: recorded, or else the run has nothing recorded beyond this point.
@@ -250,9 +268,10 @@ impl State {
         if self.left {
             return;
         }
-        if let Some(call) = self.calls.remove(&position)
-            && call.has_wait
-        {
+        let Some(call) = self.calls.remove(&position) else { return };
+        // One from before the run was loaded is there still if the run left between the winner and the drop of the loser.
+        let recorded = self.waits.remove(&position).is_some();
+        if call.has_wait || recorded {
             self.push(Change::CloseWait(position));
         }
     }
@@ -266,6 +285,9 @@ impl State {
         }
         if let Some(position) = self.order.front().copied() {
             return self.deliver_recorded(position);
+        }
+        if !self.live {
+            return self.begin_to_live();
         }
         while let Some(Ready { position, outcome, at }) = self.ready.pop_front() {
             let Some(call) = self.calls.get_mut(&position) else { continue };
@@ -283,6 +305,15 @@ impl State {
             return true;
         }
         false
+    }
+
+    /// History is behind the run, and all is quiet: whoever waited for that may begin.
+    fn begin_to_live(&mut self) -> bool {
+        self.live = true;
+        for call in self.calls.values() {
+            call.waker.wake_by_ref();
+        }
+        true
     }
 
     fn deliver_recorded(&mut self, position: u32) -> bool {
@@ -304,15 +335,10 @@ impl State {
         true
     }
 
-    /// Take what is delivered next out of history. Once that was the last of it, whoever waited for that may begin.
+    /// Take what is delivered next out of history.
     fn next_recorded(&mut self, position: u32) -> Option<Recorded> {
         let recorded = self.history.remove(&position)?;
         self.order.pop_front();
-        if self.order.is_empty() {
-            for call in self.calls.values() {
-                call.waker.wake_by_ref();
-            }
-        }
         Some(recorded)
     }
 
@@ -376,13 +402,25 @@ impl State {
         }
     }
 
+    /// The body of a step begins or has ended.
+    pub(crate) fn set_works(&mut self, position: u32, works: bool) {
+        if let Some(call) = self.calls.get_mut(&position) {
+            call.works = works;
+        }
+    }
+
+    /// Whether the run has recorded anything in this life.
+    pub(crate) fn has_recorded(&self) -> bool {
+        self.progress.is_some()
+    }
+
     pub(crate) fn attempt(&mut self, attempt: AttemptChange) {
         self.push(Change::Attempt(attempt));
     }
 
     /// Whether all that the run does is wait for what its wait rows say; and until when at the latest.
     pub(crate) fn idle(&self) -> Idle {
-        if self.calls.is_empty() || !self.order.is_empty() || !self.ready.is_empty() {
+        if self.calls.is_empty() || !self.live || !self.ready.is_empty() {
             return Idle::No;
         }
         let mut earliest: Option<Timestamp> = None;
@@ -398,7 +436,7 @@ impl State {
 
     /// Whether a body runs that a shutdown should wait for.
     pub(crate) fn has_work(&self) -> bool {
-        !self.ready.is_empty() || self.calls.values().any(|call| call.idle == Idle::No && call.kind == StepKind::Step)
+        !self.ready.is_empty() || self.calls.values().any(|call| call.works)
     }
 
     // Changes.
@@ -485,8 +523,19 @@ mod tests {
     }
 
     #[test]
+    fn the_loser_of_a_recorded_race_closes_the_wait_that_it_left_behind() {
+        let mut state = State { live: false, ..State::fresh() };
+        state.waits.insert(0, WaitFor::Timer { due_at: Timestamp::UNIX_EPOCH });
+        state.order.push_back(1);
+        let loser = waker(Arc::new(Woken::default()));
+        state.look(0, StepKind::Sleep, &"sleep".into(), &loser, Timestamp::UNIX_EPOCH);
+        state.dropped(0);
+        assert!(matches!(state.changes[..], [Change::CloseWait(0)]));
+    }
+
+    #[test]
     fn a_call_that_waits_for_history_to_end_is_woken_when_a_recorded_number_was_the_last_of_it() {
-        let mut state = State::fresh();
+        let mut state = State { live: false, ..State::fresh() };
         let recorded =
             Recorded { position: 1, seq: 1, kind: StepKind::Random, name: "r".into(), result: Ok(Json::null()) };
         state.order.push_back(1);
@@ -499,6 +548,7 @@ mod tests {
         let other = waker(Arc::new(Woken::default()));
         let number = state.immediate(1, StepKind::Random, &"r".into(), &other, now, || unreachable!("it is recorded"));
         assert!(matches!(number, Look::Done(Ok(_))));
+        assert!(state.deliver(), "there is nothing left to deliver, and something to begin");
         assert!(step.0.load(std::sync::atomic::Ordering::SeqCst));
     }
 }

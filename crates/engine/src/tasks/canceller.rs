@@ -10,7 +10,9 @@ pub(crate) async fn run(executor: Arc<Executor>) {
     loop {
         let next = note(&executor, executor.store.next_deadline().await).flatten();
         if next.is_some_and(|deadline| deadline <= clock.now()) {
-            note(&executor, executor.store.cancel_overdue().await);
+            if note(&executor, executor.store.cancel_overdue().await).is_none() {
+                clock.sleep(SWEEP).await;
+            }
             continue;
         }
         // Without a deadline of its own to wait for it still looks now and then: others may have set one.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use onward_store::{Claim, SUSPECT_AFTER, Signal};
+use onward_store::{Claim, SUSPECT_AFTER, Seat, Signal};
 use onward_types::{Error, RunKey, Timestamp};
 
 use super::{SWEEP, note};
@@ -41,7 +41,8 @@ async fn wait(executor: &Executor, due: Option<Timestamp>, signals: &mut tokio::
 
 /// Claim once. Says whether there may be more.
 async fn claim(executor: &Arc<Executor>) -> Result<bool, Error> {
-    if executor.is_draining() || executor.workflows().is_empty() || executor.seat().journal.is_closed() {
+    let seat = executor.seat();
+    if executor.is_draining() || executor.workflows().is_empty() || seat.journal.is_closed() {
         return Ok(false);
     }
     let free = executor.options.residents_max.saturating_sub(executor.residents.len());
@@ -50,21 +51,21 @@ async fn claim(executor: &Arc<Executor>) -> Result<bool, Error> {
         return Ok(false);
     }
     let limit = free.min(CLAIM_MAX);
-    let taken = take(executor, limit, false).await?;
+    let taken = take(executor, &seat, limit, false).await?;
     let full = taken.len() == limit;
-    load(executor, taken).await?;
+    load(executor, &seat, taken).await;
     // A run that may have killed its process is recovered alone, so that it takes no innocent with it; the next one once
     // this one has shown that it does not.
     if !executor.residents.has_suspect(executor.store.clock().uptime()) {
-        let suspect = take(executor, 1, true).await?;
-        load(executor, suspect).await?;
+        let suspect = take(executor, &seat, 1, true).await?;
+        load(executor, &seat, suspect).await;
     }
     Ok(full)
 }
 
-async fn take(executor: &Arc<Executor>, limit: usize, suspects: bool) -> Result<Vec<RunKey>, Error> {
+async fn take(executor: &Executor, seat: &Seat, limit: usize, suspects: bool) -> Result<Vec<RunKey>, Error> {
     let claim = Claim {
-        executor: executor.seat().executor.clone(),
+        executor: seat.executor.clone(),
         workflows: executor.workflows(),
         limit: u32::try_from(limit).unwrap_or(u32::MAX),
         suspects,
@@ -72,34 +73,54 @@ async fn take(executor: &Arc<Executor>, limit: usize, suspects: bool) -> Result<
     executor.store.claim(claim).await
 }
 
-/// Load what was claimed, some at a time: each history is memory until it was replayed.
-async fn load(executor: &Arc<Executor>, mut keys: Vec<RunKey>) -> Result<(), Error> {
-    while !keys.is_empty() {
+/// Load runs that are ours and execute them, some at a time: each history is memory until it was replayed.
+pub(super) async fn load(executor: &Arc<Executor>, seat: &Seat, mut keys: Vec<RunKey>) {
+    executor.residents.begin_to_load(&keys);
+    let all = keys.clone();
+    while !keys.is_empty() && !seat.journal.is_closed() {
         let some = keys.split_off(keys.len().saturating_sub(REPLAYS_MAX));
-        let places = u32::try_from(some.len()).unwrap_or(u32::MAX);
-        let Ok(mut places) = executor.replays.clone().acquire_many_owned(places).await else { return Ok(()) };
+        load_some(executor, seat, some).await;
+    }
+    executor.residents.end_to_load(&all);
+}
+
+/// Load these runs. Where that fails again and again there are too many, or one of them cannot be loaded: then in halves.
+async fn load_some(executor: &Arc<Executor>, seat: &Seat, some: Vec<RunKey>) {
+    let mut parts = vec![some];
+    while let Some(mut part) = parts.pop() {
+        let places = u32::try_from(part.len()).unwrap_or(u32::MAX);
+        let Ok(mut places) = executor.replays.clone().acquire_many_owned(places).await else { return };
+        let mut failures = 0;
         let loaded = loop {
-            match executor.store.load(some.clone()).await {
+            match executor.store.load(part.clone()).await {
                 Ok(loaded) => break loaded,
                 // They are claimed: only the fence can take them away again.
-                Err(error) if !executor.seat().journal.is_closed() => {
+                Err(_) if seat.journal.is_closed() => return,
+                Err(error) => {
+                    failures += 1;
                     executor.note_trouble(Some(error.message().to_owned()));
+                    if failures > 2 && part.len() > 1 {
+                        parts.push(part.split_off(part.len() / 2));
+                        parts.push(std::mem::take(&mut part));
+                        break Vec::new();
+                    }
+                    if failures > 5 && !error.is_busy() {
+                        break part.iter().map(|key| (*key, Err(error.clone()))).collect();
+                    }
                     executor.store.clock().sleep(SWEEP).await;
                 }
-                Err(error) => return Err(error),
             }
         };
         for (key, history) in loaded {
             match history {
                 Ok(history) => {
                     let Some(place) = places.split(1) else { unreachable!("one place was taken for each run") };
-                    executor.replay(history, place);
+                    executor.replay(seat, history, place);
                 }
-                Err(error) => executor.hold_unreadable(key, &error),
+                Err(error) => executor.hold_unreadable(seat, key, &error),
             }
         }
     }
-    Ok(())
 }
 
 const _: () = assert!(SUSPECT_AFTER > 1, "the first crash suspects nobody");

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::executor::Executor;
 use crate::run::core::Stop;
+use crate::run::end::End;
 
 /// So long is waited for runs to be dropped before the executor joins anew.
 const DROP_WITHIN: Duration = Duration::from_secs(5);
@@ -56,6 +57,8 @@ async fn rejoin(executor: &Arc<Executor>) {
     tracing::warn!(executor = %old.executor, "this executor was declared dead: dropping its runs and joining anew");
     for core in executor.residents.all() {
         core.stop(Stop::Fenced);
+        // Whoever waits for it here looks elsewhere from now on.
+        core.end.set(End::Elsewhere);
     }
     // A body that blocks its thread cannot be dropped. What it does cannot be written any more, so it is not waited for.
     let dropped = tokio::time::timeout(DROP_WITHIN, executor.residents.emptied());

@@ -17,6 +17,7 @@ use tokio::sync::broadcast;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::executor::Executor;
+use crate::workflow::BoxFuture;
 
 /// How often each task looks, whatever the signals say.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -70,11 +71,32 @@ async fn watch(executor: Arc<Executor>, mut tasks: JoinSet<&'static str>) {
     drop(tasks);
 }
 
-/// The next signal, or a second without one; a receiver that fell behind is told to look at everything.
-async fn next_signal(executor: &Executor, signals: &mut broadcast::Receiver<Signal>) -> Option<Signal> {
-    tokio::select! {
-        signal = signals.recv() => Some(signal.unwrap_or(Signal::Look)),
-        () = executor.store.clock().sleep(SWEEP) => None,
+/// Signals, and a sweep each second that no signal puts off.
+struct Ear {
+    signals: broadcast::Receiver<Signal>,
+    sweep: BoxFuture<'static, ()>,
+}
+
+impl Ear {
+    fn new(executor: &Executor) -> Ear {
+        Ear { signals: executor.store.signals(), sweep: Ear::in_a_second(executor) }
+    }
+
+    fn in_a_second(executor: &Executor) -> BoxFuture<'static, ()> {
+        let clock = executor.store.clock().clone();
+        Box::pin(async move { clock.sleep(SWEEP).await })
+    }
+
+    /// The next signal, or none when it is time to look. A receiver that fell behind is told to look at everything.
+    async fn next(&mut self, executor: &Executor) -> Option<Signal> {
+        tokio::select! {
+            biased;
+            () = &mut self.sweep => {
+                self.sweep = Ear::in_a_second(executor);
+                None
+            }
+            signal = self.signals.recv() => Some(signal.unwrap_or(Signal::Look)),
+        }
     }
 }
 

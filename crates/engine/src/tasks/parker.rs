@@ -14,12 +14,17 @@ use crate::run::core::{RunCore, Stop};
 
 /// A run is worth so many times its replay in memory.
 const REPLAYS_WORTH: u32 = 200;
+/// So long is waited after a run too many came, before all runs are looked at.
+const LOOK_AFTER: Duration = Duration::from_millis(100);
 
 pub(crate) async fn run(executor: Arc<Executor>) {
     loop {
         tokio::select! {
             () = executor.store.clock().sleep(SWEEP) => {}
-            () = executor.crowded.notified() => {}
+            () = executor.crowded.notified() => {
+                // Each birth rings; one look serves many.
+                tokio::time::sleep(LOOK_AFTER).await;
+            }
         }
         park(&executor);
     }

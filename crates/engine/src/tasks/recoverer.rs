@@ -22,6 +22,8 @@ struct Seen {
 #[derive(Default)]
 struct Watch {
     seen: HashMap<ExecutorId, Seen>,
+    /// Whether the dead of former times were forgotten.
+    has_begun: bool,
     /// When the executors could last be read.
     read_at: Option<Duration>,
 }
@@ -38,6 +40,7 @@ async fn sweep(executor: &Arc<Executor>, watch: &mut Watch) -> Result<(), Error>
     if executor.store.is_shared() {
         for (id, beat) in watch.observe(executor).await? {
             if executor.store.declare_dead(&id, beat).await? {
+                watch.has_begun = false;
                 tracing::warn!(executor = %id, "an executor has not said that it lives for one lease: taking over its runs");
             }
         }
@@ -50,9 +53,12 @@ async fn sweep(executor: &Arc<Executor>, watch: &mut Watch) -> Result<(), Error>
         }
         recovered += some;
     }
+    if recovered > 0 || !watch.has_begun {
+        watch.has_begun = true;
+        executor.store.forget_dead().await?;
+    }
     if recovered > 0 {
         tracing::info!(runs = recovered, "released the runs of dead executors");
-        executor.store.forget_dead().await?;
         executor.tell_ready();
     }
     if executor.store.wake_missed().await? > 0 {

@@ -16,14 +16,18 @@ held as materialized (
         leaving.error
     from leaving
     join runs on runs.run_key = leaving.run_key
-    where runs.executor is not distinct from $1 and runs.revoked = (leaving.how = 'let_go')
+    where runs.executor is not distinct from $1 and (leaving.how = 'let_go' or not runs.revoked)
     for no key update of runs skip locked
 ),
 gone as (
     update runs
     set executor = null, revoked = false, updated_at = held.at,
         status = coalesce(held.status, runs.status),
-        ready_at = case held.how when 'parked' then held.ready_at else runs.ready_at end,
+        ready_at = case
+            when held.how = 'parked' then held.ready_at
+            when held.how = 'let_go' and not runs.revoked then held.at
+            else runs.ready_at
+        end,
         said = case when held.how in ('finished', 'held') then held.said else runs.said end,
         output = case held.how when 'finished' then held.output else runs.output end,
         error = case when held.how in ('finished', 'held') then held.error else runs.error end,
@@ -37,7 +41,7 @@ left_behind as materialized (
         select 1
         from runs
         where runs.run_key = leaving.run_key and runs.executor is not distinct from $1
-            and runs.revoked = (leaving.how = 'let_go')
+            and (leaving.how = 'let_go' or not runs.revoked)
     ) as busy
     from leaving
     where run_key not in (select run_key from gone)

@@ -1,12 +1,28 @@
 -- Runs whose executor is dead or gone, and how they fared: the highest completion they recorded, whether they wait, and
--- whether a step was announced that never ended.
+-- whether a step was announced that never ended. The few executors come first, so that only their runs are looked at.
+with gone as materialized (
+    select distinct executor
+    from runs
+    where executor is not null
+    except
+    select executor
+    from executors
+    where not dead
+)
 select r.run_key, r.id, r.status, r.revoked, r.recoveries, r.recoveries_max, r.recovered_seq, r.parent_key,
     (select max(seq) from checkpoints where run_key = r.run_key) as seq,
     exists (select 1 from waits where run_key = r.run_key) as waiting,
-    exists (select 1 from attempts where run_key = r.run_key and finished_at is null) as announced
+    exists (
+        select 1
+        from attempts a
+        where a.run_key = r.run_key and a.finished_at is null and not exists (
+            select 1
+            from checkpoints c
+            where c.run_key = a.run_key and c.position = a.position
+        )
+    ) as announced
 from runs r
-where r.executor is not null
-    and not exists (select 1 from executors e where e.executor = r.executor and not e.dead)
+where r.executor is not null and r.executor in (select executor from gone)
 order by r.run_key
 limit $1
-for no key update skip locked
+for no key update of r skip locked

@@ -5,3 +5,4 @@ where deadline is not null and finished_at is null and deadline <= $1
     and status in ('delayed', 'enqueued', 'running', 'paused')
 order by deadline
 limit $2
+for no key update skip locked

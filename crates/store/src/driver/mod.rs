@@ -58,7 +58,13 @@ impl Sql {
     pub(crate) fn sqlite(&self) -> &str {
         self.translated.get_or_init(|| {
             let mut text = self.sqlite.replace('$', "?");
-            for lock in [" for no key update skip locked", " for no key update", " for key share", " for update"] {
+            for lock in [
+                " for no key update of r skip locked",
+                " for no key update skip locked",
+                " for no key update",
+                " for key share",
+                " for update",
+            ] {
                 text = text.replace(lock, "").replace(&format!("\n{}", &lock[1..]), "");
             }
             text.replace("<> all(", "not in rarray(").replace("= any(", "in rarray(")

@@ -35,6 +35,8 @@ pub(crate) trait Writer {
 pub(crate) struct Committed {
     /// Runs that were taken from this owner: nothing of theirs was written.
     pub(crate) refused: HashSet<RunKey>,
+    /// Runs that were taken from this owner while the batch was written: all of theirs was written but their leave.
+    pub(crate) late: HashSet<RunKey>,
     /// Runs whose row was held by somebody else: all of theirs was written but the update of the row.
     pub(crate) busy: HashSet<RunKey>,
     /// Creates that found a run of that id, by the key of the run that was to be created.
@@ -101,7 +103,11 @@ async fn commit_all<W: Writer>(writer: &mut W, shared: &Shared, clock: &Clock, e
                     parts.push_front(first);
                 }
                 // One run is left, and it is the culprit.
-                Err(entries) => tell(&entries, |entry| entry.origin.rejected(&fault.error)),
+                Err(entries) => {
+                    // What the run made after this must not stand without it.
+                    shared.drop_queued(entries.first().map(|entry| entry.run));
+                    tell(&entries, |entry| entry.origin.rejected(&fault.error));
+                }
             },
         }
     }
@@ -125,14 +131,16 @@ async fn commit<W: Writer>(writer: &mut W, shared: &Shared, clock: &Clock, batch
             Cure::TryAgain => {}
             Cure::Reopen => unknown = true,
             // Whether the batch stands is still not known, whatever keeps us from looking.
-            Cure::LeaveOut | Cure::None if unknown => {}
+            Cure::LeaveOut if unknown => {}
+            // A refused login, a file that became read-only: no change is to blame for it, so none is given up.
+            Cure::None => {}
             Cure::Rejoin if !unknown => {
                 // The fence did not move. Either somebody declared us dead, or this batch stands already: a session that
                 // was thought lost wrote it after we had sent it again.
                 unknown = true;
                 continue;
             }
-            Cure::Rejoin | Cure::LeaveOut | Cure::None => return Err(fault),
+            Cure::Rejoin | Cure::LeaveOut => return Err(fault),
         }
         shared.note_failing(clock.now(), &fault.error);
         if pause >= PAUSE_MAX {
@@ -166,7 +174,7 @@ impl Shared {
     /// Tell every origin what became of its changes, and queue again what met a busy row. Says whether all of them did:
     /// trying again at once would only spin.
     fn settle(&self, pending: Pending, committed: &Committed) -> bool {
-        let Committed { refused, busy, existing } = committed;
+        let Committed { refused, late, busy, existing } = committed;
         let mut again = Vec::new();
         let all = pending.entries.len();
         for mut entry in pending.entries {
@@ -185,7 +193,10 @@ impl Shared {
                 }
             }
             let leaves = matches!(entry.changes.last(), Some(Change::Leave(_)));
-            if leaves && busy.contains(&entry.run) {
+            if late.contains(&entry.run) {
+                entry.origin.committed(if leaves { entry.upto - 1 } else { entry.upto });
+                entry.origin.refused();
+            } else if leaves && busy.contains(&entry.run) {
                 entry.origin.committed(entry.upto - 1);
                 entry.changes.drain(..entry.changes.len() - 1);
                 again.push(entry);

@@ -302,12 +302,29 @@ impl Shared {
         Some(entries)
     }
 
+    /// Drop what a run still has in the queue.
+    fn drop_queued(&self, run: Option<RunKey>) {
+        let mut queue = lock(&self.queue);
+        queue.entries.retain(|entry| {
+            let dropped = Some(entry.run) == run;
+            if dropped {
+                self.queued.fetch_sub(entry.size(), Ordering::Relaxed);
+            }
+            !dropped
+        });
+    }
+
     /// Put entries that could not be written back to the front, in their order.
     fn put_back(&self, entries: Vec<Entry>) {
         let mut queue = lock(&self.queue);
         for entry in entries.into_iter().rev() {
             self.queued.fetch_add(entry.size(), Ordering::Relaxed);
             queue.entries.push_front(entry);
+        }
+        drop(queue);
+        // Whoever closed the journal meanwhile has refused what was in the queue then.
+        if self.is_closed() {
+            self.refuse_all();
         }
     }
 
@@ -355,6 +372,18 @@ impl Origin for Flush {
     }
 
     fn created(&self, _: RunKey, _: Created) {}
+}
+
+/// Closes the journal if whoever writes it panics: runs would queue for ever, while the executor says that it lives.
+pub(crate) struct CloseOnPanic(pub(crate) Arc<Shared>);
+
+impl Drop for CloseOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(executor = %self.0.executor, "the journal's writer panicked; the journal is closed");
+            self.0.close();
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -28,7 +28,7 @@ pub(crate) async fn cancel(tx: &mut Tx, id: &RunId, said: &str, now: Timestamp) 
 
 /// Cancel what a cancelled run started, once more: a child whose creation was in flight was not seen the first time.
 pub(crate) async fn cancel_children(tx: &mut Tx, of: &[RunKey], now: Timestamp) -> Result<Steered, Fault> {
-    let children = open_children(tx, of).await?;
+    let children = children(tx, of).await?;
     cancel_tree(tx, children, PARENT_CANCELLED, now).await
 }
 
@@ -50,7 +50,7 @@ pub(crate) async fn cancel_tree(tx: &mut Tx, roots: Vec<RunKey>, said: &str, now
                 steered.owned.push(key);
             }
         }
-        level = open_children(tx, &level).await?;
+        level = children(tx, &level).await?;
         said = PARENT_CANCELLED;
     }
     if !parents.is_empty() {
@@ -66,8 +66,8 @@ pub(crate) async fn cancel_tree(tx: &mut Tx, roots: Vec<RunKey>, said: &str, now
     Ok(steered)
 }
 
-async fn open_children(tx: &mut Tx, of: &[RunKey]) -> Result<Vec<RunKey>, Fault> {
-    let rows = tx.query(sql!("runs/open_children"), &params![of]).await?;
+async fn children(tx: &mut Tx, of: &[RunKey]) -> Result<Vec<RunKey>, Fault> {
+    let rows = tx.query(sql!("runs/children_of_any"), &params![of]).await?;
     rows.iter().map(|row| row.key("run_key")).collect()
 }
 

@@ -78,7 +78,7 @@ pub(super) async fn write(
     let mut committed = Committed { refused: refused(&answers)?, ..Committed::default() };
     for stayed in answers.rows("batch/leaves") {
         let Some(run) = row::key(stayed, "run_key")? else { continue };
-        let why = if row::flag(stayed, "busy")? == Some(true) { &mut committed.busy } else { &mut committed.refused };
+        let why = if row::flag(stayed, "busy")? == Some(true) { &mut committed.busy } else { &mut committed.late };
         why.insert(run);
     }
     if answers.rows("batch/creates").len() < batch.creates.len() {
@@ -113,7 +113,8 @@ pub(super) async fn look(
     let mut pipeline = Pipeline::new(session);
     pipeline.add("batch/refused", &statements.refused, refusable(batch));
     let refused = refused(&pipeline.answers().await?)?;
-    let mut committed = Committed { refused, busy, ..Committed::default() };
+    // The batch stands; whoever is taken by now was taken after it, or has nothing in it.
+    let mut committed = Committed { late: refused, busy, ..Committed::default() };
     committed.existing = conflicts(session, statements, batch, &committed).await?;
     Ok(committed)
 }

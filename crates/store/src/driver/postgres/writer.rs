@@ -13,7 +13,7 @@ use super::pipeline::Pipeline;
 use super::row;
 use crate::clock::Clock;
 use crate::fault::Fault;
-use crate::journal::{Batch, Bell, Committed, Journal, Shared, Writer, drain};
+use crate::journal::{Batch, Bell, CloseOnPanic, Committed, Journal, Shared, Writer, drain};
 
 pub(super) struct PostgresWriter {
     server: Server,
@@ -54,11 +54,12 @@ pub(super) async fn journal(
 /// Ends with the journal: when it is closed, or when the last way into it is dropped, which rings the bell too.
 async fn commit_for_ever(mut writer: PostgresWriter, shared: &Weak<Shared>, bell: &tokio::sync::Notify, clock: &Clock) {
     while let Some(shared) = shared.upgrade() {
+        let _guard = CloseOnPanic(shared.clone());
         drain(&mut writer, &shared, clock, usize::MAX).await;
         if shared.is_closed() {
             return;
         }
-        drop(shared);
+        drop((shared, _guard));
         bell.notified().await;
     }
 }

@@ -50,7 +50,8 @@ pub(super) fn look(connection: &mut Connection, batch: &Batch) -> Result<Option<
                     existing.insert(create.run.key, other);
                 }
             }
-            Ok(Some(Committed { refused, existing, busy: HashSet::new() }))
+            // The batch stands; whoever is taken by now was taken after it.
+            Ok(Some(Committed { late: refused, existing, ..Committed::default() }))
         }
         Some((number, false)) if number + 1 == as_int(batch.number) => Ok(None),
         _ => Err(Fault::fenced()),
@@ -125,10 +126,10 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
     }
     for update in batch.updates.iter().filter(|it| !refused.contains(&it.run)) {
         if write_leave(tx, executor, update)? != 1 {
-            committed.refused.insert(update.run);
+            committed.late.insert(update.run);
         }
     }
-    for update in batch.updates.iter().filter(|it| !committed.refused.contains(&it.run)) {
+    for update in batch.updates.iter().filter(|it| !refused.contains(&it.run) && !committed.late.contains(&it.run)) {
         wake(tx, update)?;
     }
     Ok(())

@@ -34,7 +34,7 @@ pub(super) fn open_reader(place: &Place) -> Result<Connection, Fault> {
 }
 
 fn prepare(connection: &mut Connection, synchronous: Synchronous) -> Result<(), Fault> {
-    connection.busy_handler(Some(wait_a_little)).map_err(fault)?;
+    wait_for_others(connection)?;
     connection.set_prepared_statement_cache_capacity(128);
     rusqlite::vtab::array::load_module(connection).map_err(fault)?;
     let pragma = |name: &str, value: &dyn ToSql| connection.pragma_update(None, name, value).map_err(fault);
@@ -56,6 +56,11 @@ fn prepare(connection: &mut Connection, synchronous: Synchronous) -> Result<(), 
     pragma("cache_size", &-16_000)?;
     pragma("journal_size_limit", &(64 * 1024 * 1024))?;
     pragma("temp_store", &"memory")
+}
+
+/// While another process writes, wait for it in our own way.
+pub(super) fn wait_for_others(connection: &mut Connection) -> Result<(), Fault> {
+    connection.busy_handler(Some(wait_a_little)).map_err(fault)
 }
 
 /// Another process writes: wait 0.1 to 0.5 ms and try again, for about 10 s. SQLite's own handler waits up to 100 ms and

@@ -13,7 +13,7 @@ use super::connection::{Slot, fault, open};
 use super::{LOOK, LOOK_CLOSELY, Place, batch};
 use crate::clock::Clock;
 use crate::fault::{Cure, Fault};
-use crate::journal::{Batch, Committed, Shared, Writer, drain};
+use crate::journal::{Batch, CloseOnPanic, Committed, Shared, Writer, drain};
 use crate::signal::Signal;
 
 /// After a commit of another process was seen, the writer yields this long after each batch, for [`YIELD_FOR`]: without
@@ -26,6 +26,7 @@ const CHECKPOINT_CHANGES: u64 = 20_000;
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(5);
 /// With this many pages in the WAL (64 MiB) the writer itself waits for a checkpoint, so that the file cannot grow for ever.
 const WAL_PAGES_MAX: i64 = 16_384;
+const RESTART_WITHIN: Duration = Duration::from_millis(50);
 
 /// What the writer thread is asked to do.
 enum Work {
@@ -121,7 +122,7 @@ pub(super) fn spawn(
     };
     thread.data_version = thread.read_data_version();
     if place.path.is_some() {
-        thread.with(|connection| connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(fault))?;
+        thread.with(leave_checkpoints_to_others)?;
         let (place, mailbox) = (place.clone(), Arc::downgrade(&mailbox));
         start("onward-checkpoint", move || checkpoint_often(&place, &mailbox))?;
     }
@@ -153,7 +154,10 @@ impl WriterThread {
         while let Ok(work) = mailbox.next(self.look_every()) {
             self.reopen_if_closed();
             match work {
-                Some(Work::Do(work)) => work(&mut self.slot),
+                Some(Work::Do(work)) => {
+                    work(&mut self.slot);
+                    self.mailbox.written.fetch_add(1, Ordering::Relaxed);
+                }
                 Some(Work::Drain(shared)) => self.drain(shared),
                 None => {}
             }
@@ -163,6 +167,7 @@ impl WriterThread {
 
     /// One batch, then whoever else waits.
     fn drain(&mut self, shared: Arc<Shared>) {
+        let _guard = CloseOnPanic(shared.clone());
         let clock = self.clock.clone();
         let more = drain(self, &shared, &clock, 1).now_or_never().unwrap_or(true);
         if more {
@@ -172,7 +177,7 @@ impl WriterThread {
             std::thread::sleep(YIELD);
         }
         if self.mailbox.wal_is_long.swap(false, Ordering::Relaxed) {
-            let waited = self.with(|connection| checkpoint(connection, "restart"));
+            let waited = self.with(restart);
             if let Err(fault) = waited {
                 tracing::warn!(error = %fault.error, "the WAL of the SQLite file cannot be checkpointed");
             }
@@ -204,7 +209,7 @@ impl WriterThread {
 
     fn reopen_if_closed(&mut self) {
         if self.slot.is_none() && self.place.path.is_some() {
-            match open(&self.place) {
+            match open_writer(&self.place) {
                 Ok(connection) => self.slot = Some(connection),
                 Err(fault) => tracing::warn!(error = %fault.error, "the SQLite file cannot be opened again"),
             }
@@ -226,7 +231,8 @@ impl Writer for WriterThread {
     async fn look(&mut self, batch: &Batch) -> Result<Option<Committed>, Fault> {
         if self.place.path.is_some() {
             self.slot = None;
-            self.slot = Some(open(&self.place)?);
+            self.slot = Some(open_writer(&self.place)?);
+            self.data_version = self.read_data_version();
         }
         self.with(|connection| batch::look(connection, batch))
     }
@@ -275,6 +281,24 @@ fn passive(place: &Place, kept: &mut Option<rusqlite::Connection>) -> Result<i64
         *kept = Some(open(place)?);
     }
     kept.as_mut().map_or(Ok(0), |connection| checkpoint(connection, "passive"))
+}
+
+/// Wait for a checkpoint, but not for long: a reader that stays would stop all commits.
+fn restart(connection: &mut rusqlite::Connection) -> Result<i64, Fault> {
+    connection.busy_timeout(RESTART_WITHIN).map_err(fault)?;
+    let pages = checkpoint(connection, "restart");
+    super::connection::wait_for_others(connection)?;
+    pages
+}
+
+fn open_writer(place: &Place) -> Result<rusqlite::Connection, Fault> {
+    let mut connection = open(place)?;
+    leave_checkpoints_to_others(&mut connection)?;
+    Ok(connection)
+}
+
+fn leave_checkpoints_to_others(connection: &mut rusqlite::Connection) -> Result<(), Fault> {
+    connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(fault)
 }
 
 /// How many pages are left in the WAL.
