@@ -124,3 +124,25 @@ async fn a_child_that_this_executor_was_not_given_holds_its_parent(db: TestDatab
     run.resume().await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), 2);
 }
+
+#[onward::workflow]
+async fn many(ctx: &Ctx, n: u32) -> Result<Vec<u32>> {
+    let started = ctx.all((0..n).map(|i| ctx.start::<double>(i + 100))).await?;
+    let mut results = vec![];
+    for child in &started {
+        results.push(child.result(ctx).await?);
+    }
+    Ok(results)
+}
+
+#[on_every_database]
+async fn children_that_were_started_before_a_crash_are_found_again(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflows::<(many, double)>()).await;
+    house.onward.start::<many>(300).id("many").await.unwrap();
+    // Lost at some moment: some children were created, and some of those starts are recorded.
+    house.until("some children ran", async || house.log.count("double") > 3).await;
+    house.lose_executor().await;
+    let run = house.onward.handle::<many>("many");
+    assert_eq!(house.done(run.result()).await.unwrap(), (100..400).map(|n| n * 2).collect::<Vec<_>>());
+    assert_eq!(run.children().await.unwrap().len(), 300);
+}

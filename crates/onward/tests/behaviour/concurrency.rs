@@ -172,3 +172,30 @@ async fn the_combinators_of_other_crates_replay_too(db: TestDatabase) {
     house.lose_executor().await;
     assert_eq!(house.done(house.onward.handle::<joined>("j").result()).await.unwrap(), 193);
 }
+
+#[onward::workflow]
+async fn hopeless(ctx: &Ctx) -> Result<u32> {
+    let slow = ctx.step("slow", async || {
+        ctx.state::<Log>().ran("slow");
+        std::future::pending::<Result<()>>().await
+    });
+    let winner = match ctx.select((slow, ctx.sleep(mins(1)))).await? {
+        Either::Left(()) => 1,
+        Either::Right(()) => 2,
+    };
+    ctx.sleep(days(1)).await?;
+    Ok(winner)
+}
+
+#[on_every_database]
+async fn the_loser_of_a_race_never_begins_again(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<hopeless>()).await;
+    let run = house.onward.start::<hopeless>(()).id("h").await.unwrap();
+    let over = async || run.steps().await.unwrap().iter().any(|step| step.completed_at.is_some());
+    house.until("the race is over", over).await;
+    // Shut down instead of lost: then nothing holds a body back but the end of history.
+    house.onward.shutdown(secs(1)).await.unwrap();
+    house.lose_executor().await;
+    assert_eq!(house.done(house.onward.handle::<hopeless>("h").result()).await.unwrap(), 2);
+    assert_eq!(house.log.count("slow"), 1);
+}
