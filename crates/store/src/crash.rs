@@ -13,6 +13,18 @@ pub fn point(name: &'static str) {
     let _: &str = name;
 }
 
+/// Whether a test wants something to happen at `name`.
+#[inline]
+pub(crate) fn is_armed(name: &'static str) -> bool {
+    #[cfg(feature = "crash-points")]
+    return armed::awaits(name);
+    #[cfg(not(feature = "crash-points"))]
+    {
+        let _: &str = name;
+        false
+    }
+}
+
 /// Every place there is, so that a suite can visit them all.
 pub const POINTS: &[&str] = &[
     "run.created",
@@ -47,15 +59,24 @@ mod armed {
         }
     }
 
+    pub(super) fn awaits(name: &str) -> bool {
+        [(&DEATH, "ONWARD_CRASH"), (&FREEZE, "ONWARD_FREEZE")]
+            .iter()
+            .any(|(trap, variable)| read(trap, variable).is_some_and(|trap| trap.point == name))
+    }
+
     /// A point, and how often it is still to be passed before something happens there.
     struct Trap {
         point: String,
         left: AtomicU64,
     }
 
-    fn sprung(trap: &OnceLock<Option<Trap>>, variable: &str, name: &str) -> bool {
-        let armed = trap.get_or_init(|| Trap::parse(&std::env::var(variable).ok()?));
-        armed.as_ref().is_some_and(|trap| trap.point == name && trap.left.fetch_sub(1, Ordering::SeqCst) == 1)
+    fn sprung(trap: &'static OnceLock<Option<Trap>>, variable: &str, name: &str) -> bool {
+        read(trap, variable).is_some_and(|trap| trap.point == name && trap.left.fetch_sub(1, Ordering::SeqCst) == 1)
+    }
+
+    fn read(trap: &'static OnceLock<Option<Trap>>, variable: &str) -> Option<&'static Trap> {
+        trap.get_or_init(|| Trap::parse(&std::env::var(variable).ok()?)).as_ref()
     }
 
     impl Trap {

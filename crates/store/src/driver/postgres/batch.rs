@@ -70,7 +70,7 @@ pub(super) async fn write(
         pipeline.add("batch/notify", &statements.notify, vec![Box::new(signals)]);
     }
     // A process can die between the last statement and the commit only if it waits there, which costs a round trip.
-    if cfg!(feature = "crash-points") {
+    if crate::crash::is_armed("batch.written") {
         pipeline.settle().await;
         crate::crash::point("batch.written");
     }

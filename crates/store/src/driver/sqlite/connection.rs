@@ -38,7 +38,15 @@ fn prepare(connection: &mut Connection, synchronous: Synchronous) -> Result<(), 
     connection.set_prepared_statement_cache_capacity(128);
     rusqlite::vtab::array::load_module(connection).map_err(fault)?;
     let pragma = |name: &str, value: &dyn ToSql| connection.pragma_update(None, name, value).map_err(fault);
-    pragma("journal_mode", &"wal")?;
+    // Two that turn one new file to WAL at once each wait for the other; SQLite then fails one of them without asking the
+    // busy handler.
+    let mut tries = 0;
+    while let Err(busy) = pragma("journal_mode", &"wal") {
+        if busy.error.kind() != Code::Busy || !wait_a_little(tries) {
+            return Err(busy);
+        }
+        tries += 1;
+    }
     // Read back below: SQLite takes a value it does not know without a word and stays at another.
     let (word, number) = match synchronous {
         Synchronous::Full => ("full", 2),
