@@ -59,7 +59,7 @@ impl<T: Data> WorkflowHandle<T> {
             End::Ended(outcome) => outcome,
             End::Elsewhere => {
                 let run = self.client.store.find(&self.id).await?;
-                let residents = self.client.executor.as_ref().map(|executor| &executor.residents);
+                let residents = self.client.executor.as_ref().map(|executor| &*executor.residents);
                 self.client.hub.wait(run.key, residents, true).await?
             }
         };

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, Semaphore};
 
 pub(crate) use gate::Gate;
 pub(crate) use hub::Hub;
-pub(crate) use residents::Residents;
+pub(crate) use residents::{Expected, Residents};
 
 use crate::states::States;
 use crate::workflow::Registry;
@@ -44,7 +44,7 @@ pub(crate) struct Executor {
     pub(crate) states: Arc<States>,
     pub(crate) options: Options,
     pub(crate) hub: Arc<Hub>,
-    pub(crate) residents: Residents,
+    pub(crate) residents: Arc<Residents>,
     pub(crate) gate: Gate,
     /// Rung when it may be worth while to claim.
     pub(crate) claim_now: Notify,
@@ -81,7 +81,7 @@ impl Executor {
             states: Arc::new(states),
             options,
             hub,
-            residents: Residents::default(),
+            residents: Arc::default(),
             gate,
             claim_now: Notify::new(),
             deadline_set: Notify::new(),

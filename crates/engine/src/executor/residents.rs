@@ -22,8 +22,10 @@ pub(crate) struct Residents {
     count: AtomicUsize,
     /// Runs that may be what killed the process before, and since when, in uptime, they are here.
     suspects: Mutex<HashMap<RunKey, Duration>>,
-    /// Runs that were claimed and are being loaded.
-    loading: Mutex<HashSet<RunKey>>,
+    /// Runs that will be here soon: claimed and being loaded, or children whose creation is on its way.
+    coming: Mutex<HashSet<RunKey>>,
+    /// Held from before a claim until what was claimed is known to come.
+    claiming: tokio::sync::Mutex<()>,
     left: Notify,
 }
 
@@ -33,7 +35,8 @@ impl Default for Residents {
             shards: std::array::from_fn(|_| Mutex::default()),
             count: AtomicUsize::new(0),
             suspects: Mutex::default(),
-            loading: Mutex::default(),
+            coming: Mutex::default(),
+            claiming: tokio::sync::Mutex::default(),
             left: Notify::new(),
         }
     }
@@ -65,20 +68,20 @@ impl Residents {
         self.shard(key).get(&key).cloned()
     }
 
-    pub(crate) fn begin_to_load(&self, keys: &[RunKey]) {
-        lock(&self.loading).extend(keys);
+    /// While this is held nobody else claims, so whatever is ours by the tables and [absent](Self::is_absent) is lost.
+    pub(crate) async fn claiming(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.claiming.lock().await
     }
 
-    pub(crate) fn end_to_load(&self, keys: &[RunKey]) {
-        let mut loading = lock(&self.loading);
-        for key in keys {
-            loading.remove(key);
-        }
+    /// These runs will be here soon, unless what is returned is dropped.
+    pub(crate) fn expect(self: &Arc<Self>, keys: &[RunKey]) -> Expected {
+        lock(&self.coming).extend(keys);
+        Expected { residents: self.clone(), keys: keys.to_vec() }
     }
 
     /// Whether nobody here has this run, and nobody is about to.
     pub(crate) fn is_absent(&self, key: RunKey) -> bool {
-        !lock(&self.loading).contains(&key) && self.get(key).is_none()
+        !lock(&self.coming).contains(&key) && self.get(key).is_none()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -115,6 +118,21 @@ impl Residents {
     fn shard(&self, key: RunKey) -> MutexGuard<'_, HashMap<RunKey, Arc<RunCore>>> {
         // The last byte of a UUIDv7 is random.
         lock(&self.shards[usize::from(key.as_bytes()[15]) % SHARDS])
+    }
+}
+
+/// Runs that will soon be in memory, until this is dropped.
+pub(crate) struct Expected {
+    residents: Arc<Residents>,
+    keys: Vec<RunKey>,
+}
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        let mut coming = lock(&self.residents.coming);
+        for key in &self.keys {
+            coming.remove(key);
+        }
     }
 }
 

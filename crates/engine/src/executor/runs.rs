@@ -36,10 +36,6 @@ impl Executor {
     /// A child that was created here is committed.
     pub(crate) fn adopt(self: &Arc<Self>, child: Arc<RunCore>) {
         onward_store::crash::point("run.created");
-        // The answer may have come so late that the child was found and taken up meanwhile.
-        if self.residents.get(child.key).is_some() {
-            return;
-        }
         self.residents.insert(child.clone());
         self.execute(child);
     }

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::end::{End, EndSlot};
 use super::state::State;
 use crate::cancelled::Canceller;
-use crate::executor::Executor;
+use crate::executor::{Executor, Expected};
 use crate::states::States;
 use crate::workflow::BoxFuture;
 
@@ -50,14 +50,23 @@ pub(crate) struct RunCore {
     /// Whether the executor is about to let go of it.
     letting_go: AtomicBool,
     starter: Mutex<Option<oneshot::Sender<Created>>>,
-    /// Children whose creation is on its way, and where they were started.
-    newborn: Mutex<Vec<(Arc<RunCore>, u32)>>,
+    /// Children whose creation is on its way.
+    newborn: Mutex<Vec<Newborn>>,
     inputs: Mutex<Option<Json>>,
     asked: Mutex<Vec<(RunKey, oneshot::Sender<Created>)>>,
     /// When the run last went to sleep, and how long its last replay took.
     pub(crate) idle_since: Mutex<Option<Timestamp>>,
     pub(crate) replay_took: Mutex<Duration>,
     replaying: Mutex<Option<Replaying>>,
+}
+
+/// A child whose creation is on its way.
+struct Newborn {
+    child: Arc<RunCore>,
+    /// Where it was started.
+    position: u32,
+    /// Nobody takes it for a lost one while the answer is under way.
+    _expected: Expected,
 }
 
 /// A replay under way: since when, and its place among those that may be.
@@ -354,7 +363,9 @@ impl RunCore {
 
     /// Remember a child whose creation was just made a change of this run.
     pub(crate) fn expect_child(&self, child: Arc<RunCore>, position: u32) {
-        lock(&self.newborn).push((child, position));
+        let Some(executor) = self.executor() else { return };
+        let _expected = executor.residents.expect(&[child.key]);
+        lock(&self.newborn).push(Newborn { child, position, _expected });
     }
 
     /// Be told what came of the creation of this child.
@@ -414,15 +425,15 @@ impl Origin for RunCore {
         }
         let child = {
             let mut newborn = lock(&self.newborn);
-            newborn.iter().position(|(child, _)| child.key == run).map(|at| newborn.swap_remove(at))
+            newborn.iter().position(|newborn| newborn.child.key == run).map(|at| newborn.swap_remove(at))
         };
         let asked = {
             let mut asked = lock(&self.asked);
             asked.iter().position(|(key, _)| *key == run).map(|at| asked.swap_remove(at).1)
         };
         match (&created, child) {
-            (Created::New, Some((child, _))) => executor.adopt(child),
-            (Created::Existing(existing), Some((_, position))) if asked.is_none() => {
+            (Created::New, Some(Newborn { child, .. })) => executor.adopt(child),
+            (Created::Existing(existing), Some(Newborn { position, .. })) if asked.is_none() => {
                 // The id of this child was not chosen by anybody: only a stranger can have taken it.
                 if let Some(error) = onward_store::is_stranger(existing, (self.key, position)) {
                     self.stop(Stop::Rejected(error));

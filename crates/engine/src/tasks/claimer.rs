@@ -6,7 +6,7 @@ use onward_store::{Claim, SUSPECT_AFTER, Seat, Signal};
 use onward_types::{Error, RunKey, Timestamp};
 
 use super::{SWEEP, note};
-use crate::executor::{Executor, REPLAYS_MAX};
+use crate::executor::{Executor, Expected, REPLAYS_MAX};
 
 /// So many runs are taken at once.
 const CLAIM_MAX: usize = 500;
@@ -63,25 +63,41 @@ async fn claim(executor: &Arc<Executor>) -> Result<bool, Error> {
     Ok(full)
 }
 
-async fn take(executor: &Executor, seat: &Seat, limit: usize, suspects: bool) -> Result<Vec<RunKey>, Error> {
+/// Runs that are ours and not in memory yet.
+pub(super) struct Taken {
+    keys: Vec<RunKey>,
+    _expected: Expected,
+}
+
+impl Taken {
+    pub(super) fn new(executor: &Executor, keys: Vec<RunKey>) -> Taken {
+        let _expected = executor.residents.expect(&keys);
+        Taken { keys, _expected }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+async fn take(executor: &Executor, seat: &Seat, limit: usize, suspects: bool) -> Result<Taken, Error> {
     let claim = Claim {
         executor: seat.executor.clone(),
         workflows: executor.workflows(),
         limit: u32::try_from(limit).unwrap_or(u32::MAX),
         suspects,
     };
-    executor.store.claim(claim).await
+    let _claiming = executor.residents.claiming().await;
+    Ok(Taken::new(executor, executor.store.claim(claim).await?))
 }
 
 /// Load runs that are ours and execute them, some at a time: each history is memory until it was replayed.
-pub(super) async fn load(executor: &Arc<Executor>, seat: &Seat, mut keys: Vec<RunKey>) {
-    executor.residents.begin_to_load(&keys);
-    let all = keys.clone();
+pub(super) async fn load(executor: &Arc<Executor>, seat: &Seat, taken: Taken) {
+    let Taken { mut keys, _expected } = taken;
     while !keys.is_empty() && !seat.journal.is_closed() {
         let some = keys.split_off(keys.len().saturating_sub(REPLAYS_MAX));
         load_some(executor, seat, some).await;
     }
-    executor.residents.end_to_load(&all);
 }
 
 /// Load these runs. Where that fails again and again there are too many, or one of them cannot be loaded: then in halves.

@@ -4,10 +4,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use onward_store::Signal;
-use onward_types::RunKey;
+use onward_store::{Seat, Signal};
+use onward_types::{Error, RunKey};
 
-use super::{Ear, claimer, note};
+use super::claimer::{self, Taken};
+use super::{Ear, note};
 use crate::executor::Executor;
 
 /// Every so many sweeps, all runs that are ours are compared with those in memory.
@@ -15,7 +16,6 @@ const COMPARE_EVERY: u32 = 5;
 
 pub(crate) async fn run(executor: Arc<Executor>) {
     let mut ear = Ear::new(&executor);
-    let mut absent = HashSet::new();
     let mut sweeps = 0;
     loop {
         match ear.next(&executor).await {
@@ -25,7 +25,7 @@ pub(crate) async fn run(executor: Arc<Executor>) {
                 look(&executor).await;
                 sweeps += 1;
                 if sweeps % COMPARE_EVERY == 0 {
-                    compare(&executor, &mut absent).await;
+                    compare(&executor).await;
                 }
             }
             Some(Signal::Ready | Signal::Finished(_) | Signal::Listening) => {}
@@ -40,26 +40,48 @@ async fn look(executor: &Arc<Executor>) {
     }
 }
 
-/// Take up what is ours and in nobody's memory, if it was so at the comparison before, too.
-async fn compare(executor: &Arc<Executor>, absent: &mut HashSet<RunKey>) {
+/// Take up what is ours and in nobody's memory.
+async fn compare(executor: &Arc<Executor>) {
     let seat = executor.seat();
     if executor.is_draining() {
         return;
     }
-    let Some(owned) = note(executor, executor.store.owned(&seat.executor).await) else { return };
-    let Some(revoked) = note(executor, executor.store.revoked(&seat.executor).await) else { return };
-    let before = std::mem::take(absent);
-    let mut again = |keys: Vec<RunKey>| -> Vec<RunKey> {
-        let missing: Vec<RunKey> = keys.into_iter().filter(|key| executor.residents.is_absent(*key)).collect();
-        absent.extend(&missing);
-        missing.into_iter().filter(|key| before.contains(key)).collect()
-    };
-    let (lost, revoked) = (again(owned), again(revoked));
-    for key in revoked {
+    let claiming = executor.residents.claiming().await;
+    let Some(lost) = note(executor, lost(executor, &seat).await) else { return };
+    let taken = Taken::new(executor, lost.owned);
+    drop(claiming);
+    for key in lost.revoked {
         executor.let_go_of_unknown(&seat, key).await;
     }
-    if !lost.is_empty() {
-        tracing::warn!(runs = lost.len(), "taking up runs that were ours and in nobody's memory");
-        claimer::load(executor, &seat, lost).await;
+    if taken.len() > 0 {
+        tracing::warn!(runs = taken.len(), "taking up runs that were ours and in nobody's memory");
+        claimer::load(executor, &seat, taken).await;
+    }
+}
+
+#[derive(Default)]
+struct Lost {
+    owned: Vec<RunKey>,
+    revoked: Vec<RunKey>,
+}
+
+/// What is ours by the tables and absent here, while nobody claims. A run that has just left is absent too, and is not ours
+/// any more where the tables are read again after that.
+async fn lost(executor: &Arc<Executor>, seat: &Seat) -> Result<Lost, Error> {
+    let mut before: Option<HashSet<RunKey>> = None;
+    loop {
+        let owned = executor.store.owned(&seat.executor).await?;
+        let revoked = executor.store.revoked(&seat.executor).await?;
+        let absent = |key: &RunKey| {
+            executor.residents.is_absent(*key) && before.as_ref().is_none_or(|before| before.contains(key))
+        };
+        let lost = Lost {
+            owned: owned.into_iter().filter(absent).collect(),
+            revoked: revoked.into_iter().filter(absent).collect(),
+        };
+        if before.is_some() || (lost.owned.is_empty() && lost.revoked.is_empty()) {
+            return Ok(lost);
+        }
+        before = Some(lost.owned.into_iter().chain(lost.revoked).collect());
     }
 }
