@@ -117,7 +117,8 @@ struct Look<'a> {
 impl Look<'_> {
     fn at(&mut self, book: &Book) {
         self.findings.runs += 1;
-        self.findings.steps += self.steps.len();
+        let recorded = |step: &&StepRecord| step.kind == StepKind::Step && step.completed_at.is_some();
+        self.findings.steps += self.steps.iter().filter(recorded).count();
         self.findings.recoveries += u64::from(self.run.owners.saturating_sub(1));
         match self.run.status {
             Status::Succeeded => self.findings.succeeded += 1,
