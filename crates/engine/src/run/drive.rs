@@ -90,6 +90,7 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running) -> Ended {
     if dropped.is_err() {
         tracing::warn!(run = %core.id, "dropping the workflow panicked");
     }
+    core.state().forget_calls();
     ended
 }
 
@@ -185,5 +186,31 @@ impl Wake for Root {
         if !self.polling.load(Ordering::SeqCst) {
             self.core.task.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt, future};
+    use onward_types::StepKind;
+
+    use super::*;
+    use crate::context::Ctx;
+
+    #[test]
+    fn a_run_that_left_is_kept_alive_by_nobody() {
+        let core = Ctx::detached().core;
+        let waiting = core.clone();
+        let workflow: Running = Box::pin(future::poll_fn(move |cx| {
+            let now = waiting.clock().now();
+            waiting.state().look(0, StepKind::Sleep, &"sleep".into(), cx.waker(), now);
+            Poll::Pending
+        }));
+        let mut driving = Box::pin(drive(&core, workflow));
+        assert!(driving.as_mut().now_or_never().is_none());
+        core.stop(Stop::Revoked);
+        assert!(matches!(driving.as_mut().now_or_never(), Some(Ended::Revoked)));
+        drop(driving);
+        assert_eq!(Arc::strong_count(&core), 1, "a waker of one of its calls holds the run");
     }
 }

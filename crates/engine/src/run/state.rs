@@ -34,7 +34,8 @@ pub(crate) struct State {
     tried: HashMap<u32, Tried>,
     patches: HashMap<Arc<str>, bool>,
     patches_recorded: u32,
-    calls: BTreeMap<u32, Call>,
+    /// Boxed, for a node of the tree has room for eleven, and most runs make one call at a time.
+    calls: BTreeMap<u32, Box<Call>>,
     /// Results in the order in which they came, not yet delivered.
     ready: VecDeque<Ready>,
     next_seq: u64,
@@ -183,7 +184,7 @@ impl State {
             works: false,
             has_wait: false,
         };
-        self.calls.insert(position, call);
+        self.calls.insert(position, Box::new(call));
         true
     }
 
@@ -239,8 +240,9 @@ impl State {
 
     /// Whether all that keeps this call from its work is that the run is not live yet.
     fn is_waiting_for_life(&self, position: u32) -> bool {
-        let fresh = |call: &Call| !call.is_ready && call.delivered.is_none();
-        self.halt.is_none() && !self.live && self.order.is_empty() && self.calls.get(&position).is_some_and(fresh)
+        let Some(call) = self.calls.get(&position) else { return false };
+        let is_fresh = !call.is_ready && call.delivered.is_none();
+        self.halt.is_none() && !self.live && self.order.is_empty() && is_fresh
     }
 
     /// Whether a patch applies: recorded, or else the run has nothing recorded beyond this point.
@@ -261,6 +263,13 @@ impl State {
     /// The workflow is about to be dropped as a whole: that ends none of its waits.
     pub(crate) fn leave_memory(&mut self) {
         self.left = true;
+    }
+
+    /// The workflow was dropped. Nothing may be left that it would be woken by: wakers hold the run, and the run holds them.
+    pub(crate) fn forget_calls(&mut self) {
+        self.calls = BTreeMap::new();
+        self.ready = VecDeque::new();
+        self.barrier = Vec::new();
     }
 
     /// A call was dropped by the workflow before it resolved: its wait is over.
