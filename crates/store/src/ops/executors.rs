@@ -101,6 +101,10 @@ pub(crate) async fn forget(tx: &mut Tx) -> Result<(), Fault> {
 /// An executor that shut down leaves, and whatever it still has may be claimed at once.
 pub(crate) async fn leave(tx: &mut Tx, executor: &ExecutorId, now: Timestamp) -> Result<(), Fault> {
     tx.execute(sql!("executors/leave_fence"), &params![executor.as_str()]).await?;
+    // What one of them started in its last batch was not there yet when it was cancelled.
+    let cancelled = tx.query(sql!("runs/cancelled_of"), &params![executor.as_str()]).await?;
+    let cancelled: Vec<RunKey> = cancelled.iter().map(|row| row.key("run_key")).collect::<Result<_, _>>()?;
+    super::steer::cancel_children(tx, &cancelled, now).await?;
     tx.execute(sql!("runs/release_all"), &params![executor.as_str(), now]).await?;
     tx.execute(sql!("executors/leave"), &params![executor.as_str()]).await?;
     tx.notify(&Signal::Ready).await

@@ -96,6 +96,19 @@ async fn an_executor_that_leaves_releases_what_it_has(db: TestDatabase) {
     assert_eq!(next.claim().await, [run.key]);
 }
 
+/// A child of it was being created while it was cancelled.
+#[on_every_database]
+async fn an_executor_that_leaves_leaves_no_child_of_a_cancelled_run_behind(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let run = executor.start("order-1").await;
+    store.cancel(&run.id, "enough").await.unwrap();
+    let child = NewRun { parent: Some((run.key, 1)), ..new_run(&store, "order-1.1") };
+    store.create(child.clone()).await.unwrap();
+    store.leave(&executor.seat).await.unwrap();
+    assert_eq!(record(&store, &child.id).await.status, Status::Cancelled);
+}
+
 /// Whoever lost the answer to a claim can ask.
 #[on_every_database]
 async fn what_an_executor_has_can_be_asked(db: TestDatabase) {
