@@ -54,6 +54,9 @@ pub struct Builder {
 impl Onward {
     /// Begin to open a database: `sqlite:app.db`, `sqlite::memory:` or `postgres://…`.
     ///
+    /// `sqlite:app.db?synchronous=normal` may lose the last commits when the power fails, and says so by its name.
+    /// `postgres://…?schema=billing` keeps the tables in a schema of their own, which is made if it is not there.
+    ///
     /// ```
     /// # use onward_engine::{Onward, Result};
     /// # #[tokio::main] async fn main() -> Result<()> {

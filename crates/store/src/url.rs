@@ -16,7 +16,7 @@ pub enum DatabaseUrl {
         /// How much SQLite does before it says that a commit is durable: `?synchronous=normal` weakens it.
         synchronous: Synchronous,
     },
-    /// `postgres://user@host/database`.
+    /// `postgres://user@host/database`, with `?schema=billing` for tables in a schema of their own, which is made if need be.
     Postgres(String),
 }
 

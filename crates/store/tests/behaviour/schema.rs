@@ -51,3 +51,23 @@ mod a_database_that_is_not_there_is_named {
         assert!(error.message().contains("127.0.0.1:1/orders") && !error.message().contains("secret"), "{error}");
     }
 }
+
+mod two_schemas_of_one_database_share_nothing {
+    use super::*;
+
+    #[tokio::test]
+    async fn postgres() {
+        let db = TestDatabase::postgres();
+        let of = |schema: &str| -> onward_store::DatabaseUrl {
+            let and = if db.url.contains('?') { '&' } else { '?' };
+            format!("{}{and}schema={schema}", db.url).parse().unwrap()
+        };
+        let billing = Store::open(&of("billing"), Clock::system()).await.unwrap();
+        let orders = Store::open(&of("orders"), Clock::system()).await.unwrap();
+        billing.create(new_run(&billing, "order-1")).await.unwrap();
+        assert!(orders.find(&run_id("order-1")).await.is_err());
+        orders.create(new_run(&orders, "order-1")).await.unwrap();
+        assert_eq!(number(&db, "select count(*) from billing.runs").await, 1);
+        assert_eq!(number(&db, "select count(*) from orders.runs").await, 1);
+    }
+}

@@ -11,6 +11,7 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Socket};
 
 use super::fault::{fault, unreachable};
+use super::schema::Schema;
 use super::tls::{self, Tls};
 use crate::fault::Fault;
 
@@ -26,6 +27,7 @@ const TURN: Duration = Duration::from_secs(5);
 pub(super) struct Server {
     config: Config,
     tls: Tls,
+    schema: Option<Schema>,
 }
 
 /// A connection that is read by whoever made it.
@@ -40,11 +42,16 @@ pub(super) struct Session {
 impl Server {
     /// Read a URL. Nothing is reached yet.
     pub(super) fn parse(url: &str) -> Result<Server, Fault> {
-        let (url, tls) = tls::parse(url)?;
+        let (url, schema) = Schema::parse(url)?;
+        let (url, tls) = tls::parse(&url)?;
         let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
             let message = format!("the PostgreSQL URL is not understood: {}", super::fault::sentence(&error));
             Fault::from(Error::new(Code::Invalid, message))
         })?;
+        if let Some(schema) = &schema {
+            let options = schema.options(config.get_options());
+            config.options(options);
+        }
         // After a failover the old primary may still answer, as a standby: what it shows is old.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         if config.get_connect_timeout().is_none() {
@@ -58,7 +65,12 @@ impl Server {
             .keepalives_idle(Duration::from_secs(2))
             .keepalives_interval(Duration::from_secs(1))
             .keepalives_retries(3);
-        Ok(Server { config, tls })
+        Ok(Server { config, tls, schema })
+    }
+
+    /// The schema that the URL names.
+    pub(super) fn schema(&self) -> Option<&Schema> {
+        self.schema.as_ref()
     }
 
     /// A session that the caller reads itself.

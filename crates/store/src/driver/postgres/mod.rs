@@ -9,6 +9,7 @@ mod listen;
 mod migrate;
 mod pipeline;
 pub(crate) mod row;
+mod schema;
 mod tls;
 mod tx;
 mod writer;
@@ -56,7 +57,12 @@ impl Postgres {
     /// Connect, bring the schema up to date, and listen.
     pub(crate) async fn open(url: &str, clock: &Clock, signals: &broadcast::Sender<Signal>) -> Result<Postgres, Fault> {
         let server = Server::parse(url)?;
-        migrate::migrate(&server.session("onward-migration", OF_POOL).await?).await?;
+        let session = server.session("onward-migration", OF_POOL).await?;
+        if let Some(schema) = server.schema() {
+            schema.create(&session).await?;
+        }
+        migrate::migrate(&session).await?;
+        drop(session);
         let listeners = Listeners::default();
         let listener = Listener::start(&server, signals, &listeners).await?;
         Ok(Postgres(Arc::new(Inner {

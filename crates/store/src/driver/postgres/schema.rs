@@ -1,0 +1,78 @@
+//! The schema that the tables are in: `?schema=billing` in the URL. Several applications share a database that way.
+
+use onward_types::{Code, Error};
+
+use super::connect::Session;
+use super::fault::fault;
+use crate::fault::Fault;
+
+/// A name that needs no quotes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Schema(String);
+
+/// PostgreSQL cuts longer names.
+const NAME_MAX: usize = 63;
+
+impl Schema {
+    /// Take the schema out of the URL, if it names one; the driver would not understand it.
+    pub(super) fn parse(url: &str) -> Result<(String, Option<Schema>), Fault> {
+        let Some((address, query)) = url.split_once('?') else { return Ok((url.to_owned(), None)) };
+        let (named, rest): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| pair.starts_with("schema="));
+        let url = if rest.is_empty() { address.to_owned() } else { format!("{address}?{}", rest.join("&")) };
+        let Some(name) = named.last().and_then(|pair| pair.strip_prefix("schema=")) else { return Ok((url, None)) };
+        let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        let begins_well = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
+        if name.len() <= NAME_MAX && begins_well && name.bytes().all(is_word) && !name.starts_with("pg_") {
+            return Ok((url, Some(Schema(name.to_owned()))));
+        }
+        let message = format!(
+            "`schema={name}` cannot be used: a schema's name has 1 to {NAME_MAX} lower-case letters, digits and \
+             underscores, and begins with neither a digit nor `pg_`"
+        );
+        Err(Error::new(Code::Invalid, message).into())
+    }
+
+    /// What a session is to be told when it begins, after what the URL says itself.
+    pub(super) fn options(&self, before: Option<&str>) -> String {
+        let own = format!("-c search_path={}", self.0);
+        before.map_or(own.clone(), |before| format!("{before} {own}"))
+    }
+
+    /// Make the schema if it is not there. Asked first, so that a user without the right to make one can use one; and once
+    /// more after a failure, for two that make it at once are in each other's way even with `if not exists`.
+    pub(super) async fn create(&self, session: &Session) -> Result<(), Fault> {
+        if self.is_there(session).await? {
+            return Ok(());
+        }
+        match session.batch_execute(&format!("create schema if not exists {}", self.0)).await {
+            Err(error) if !self.is_there(session).await? => Err(fault(error)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn is_there(&self, session: &Session) -> Result<bool, Fault> {
+        let found = session.query_one("select to_regnamespace($1) is not null as found", &[&self.0]).await;
+        Ok(super::row::flag(&found.map_err(fault)?, "found")? == Some(true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_is_taken_out_of_the_url() {
+        let (url, schema) = Schema::parse("postgres://u@h/d?sslmode=disable&schema=billing_2").unwrap();
+        assert_eq!((url.as_str(), schema.unwrap().0.as_str()), ("postgres://u@h/d?sslmode=disable", "billing_2"));
+        assert_eq!(Schema::parse("postgres://u@h/d?schema=a").unwrap().0, "postgres://u@h/d");
+        assert_eq!(Schema::parse("postgres://u@h/d").unwrap(), ("postgres://u@h/d".to_owned(), None));
+    }
+
+    #[test]
+    fn a_name_that_would_need_quotes_is_refused() {
+        for name in ["", "a-b", "Billing", "2a", "pg_own", "a;drop", &"a".repeat(64)] {
+            let refused = Schema::parse(&format!("postgres://u@h/d?schema={name}")).err().unwrap();
+            assert!(refused.error.message().contains("lower-case"), "{name}: {}", refused.error);
+        }
+    }
+}
