@@ -7,6 +7,7 @@ mod cancelled;
 mod client;
 mod context;
 mod executor;
+mod metrics;
 mod onward;
 mod run;
 mod scope;
@@ -28,9 +29,10 @@ pub use crate::client::Client;
 pub use crate::client::handle::WorkflowHandle;
 pub use crate::client::start::Start;
 pub use crate::context::Ctx;
+pub use crate::metrics::Metrics;
 pub use crate::onward::{Builder, Onward};
 pub use crate::workflow::{BoxFuture, Data, Registry, Workflow, Workflows};
-pub use onward_store::{Clock, ExecutorRow, Health, JournalCounts};
+pub use onward_store::{Clock, ExecutorRow, Health, Histogram, JournalCounts};
 pub use onward_types::{
     Attempt, BoxError, Code, Error, Filter, Identity, Page, Result, ResultExt, RunId, RunKey, RunRecord, Status,
     StepKind, StepRecord, StepState, Timestamp,

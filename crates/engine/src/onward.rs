@@ -10,6 +10,7 @@ use onward_types::{Error, Result};
 
 use crate::client::Client;
 use crate::executor::{Executor, Options};
+use crate::metrics::Metrics;
 use crate::run::core::Stop;
 use crate::states::States;
 use crate::tasks::Tasks;
@@ -122,6 +123,12 @@ impl Onward {
     #[must_use]
     pub fn journal_counts(&self) -> JournalCounts {
         self.running.executor.seat().journal.counts()
+    }
+
+    /// What this executor has done since its process began, and how it stands. Reading it asks no database.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.running.executor.metrics()
     }
 
     /// How the journal is doing: since when the database takes no commits, if it does not.

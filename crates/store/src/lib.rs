@@ -8,6 +8,7 @@ mod clock;
 pub mod crash;
 mod driver;
 mod fault;
+mod histogram;
 mod journal;
 mod migrate;
 mod ops;
@@ -21,6 +22,7 @@ pub use change::{
 };
 pub use clock::{Clock, add};
 pub use driver::sqlite::Synchronous;
+pub use histogram::{Buckets, Histogram};
 pub use journal::{Entry, Health, Journal, JournalCounts, Origin, is_stranger};
 pub use ops::claim::{Claim, History, Recorded, SUSPECT_AFTER, Tried};
 pub use ops::executors::{ExecutorRow, NewExecutor};

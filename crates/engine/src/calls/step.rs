@@ -245,6 +245,9 @@ impl<'a> Work<'_, 'a> {
     fn begin(&mut self) -> Running<'a> {
         let core = &self.drive.core;
         *self.attempt += 1;
+        if let Some(executor) = core.executor() {
+            executor.counters.step_attempts.one();
+        }
         core.state().set_works(self.drive.position, true);
         let key = format!("{}:{}", core.key, self.drive.position);
         let scope =
@@ -263,12 +266,19 @@ impl<'a> Work<'_, 'a> {
         let core = &self.drive.core;
         let now = core.clock().now();
         core.state().set_works(self.drive.position, false);
+        let counters = core.executor().map(|executor| &executor.counters);
+        if let Some(counters) = counters {
+            counters.step_seconds.note_time(now.duration_since(started_at).unsigned_abs());
+        }
         let error = match result {
             Ok(output) => {
                 if announced {
                     let ended =
                         AttemptChange { finished_at: Some(now), ..self.attempt_row(*self.attempt, started_at, None) };
                     core.state().attempt(ended);
+                }
+                if let Some(counters) = counters {
+                    counters.steps_succeeded.one();
                 }
                 return Some(Ok(output));
             }
@@ -284,6 +294,9 @@ impl<'a> Work<'_, 'a> {
             && error.kind() != Code::Panicked
             && self.policy.retry_if.as_ref().is_none_or(|retry_if| retry_if(&error));
         if !retry {
+            if let Some(counters) = counters {
+                counters.steps_failed.one();
+            }
             return Some(Err(error));
         }
         *self.phase = self.back_off(now);

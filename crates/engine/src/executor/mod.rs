@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use onward_store::{Seat, Store};
+use onward_store::{JournalCounts, Seat, Store};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 
@@ -17,6 +17,7 @@ pub(crate) use gate::Gate;
 pub(crate) use hub::Hub;
 pub(crate) use residents::{Expected, Residents};
 
+use crate::metrics::{Counters, Metrics};
 use crate::states::States;
 use crate::workflow::Registry;
 
@@ -55,6 +56,9 @@ pub(crate) struct Executor {
     /// Replays under way: each holds a history in memory.
     pub(crate) replays: Arc<Semaphore>,
     pub(crate) draining: AtomicBool,
+    pub(crate) counters: Counters,
+    /// What the journals of former seats did.
+    before: Mutex<JournalCounts>,
     seat: RwLock<Arc<Seat>>,
     handle: Handle,
     workflows: Arc<Vec<String>>,
@@ -88,6 +92,8 @@ impl Executor {
             crowded: Notify::new(),
             replays: Arc::new(Semaphore::new(REPLAYS_MAX)),
             draining: AtomicBool::new(false),
+            counters: Counters::default(),
+            before: Mutex::default(),
             seat: RwLock::new(Arc::new(seat)),
             handle: Handle::current(),
             workflows,
@@ -101,7 +107,25 @@ impl Executor {
     }
 
     pub(crate) fn take_seat(&self, seat: Seat) {
-        *self.seat.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(seat);
+        let mut place = self.seat.write().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *place, Arc::new(seat));
+        self.lock_before().add(&old.journal.counts());
+    }
+
+    /// What it has done through all its seats.
+    pub(crate) fn metrics(&self) -> Metrics {
+        let (executor, journal) = {
+            // Between two seats the old journal would be counted twice, or not at all.
+            let seat = self.seat.read().unwrap_or_else(PoisonError::into_inner);
+            let mut journal = seat.journal.counts();
+            journal.add(&self.lock_before());
+            (seat.executor.to_string(), journal)
+        };
+        self.counters.read(executor, journal, self.residents.len())
+    }
+
+    fn lock_before(&self) -> MutexGuard<'_, JournalCounts> {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The workflows it knows, each as `name@version`.

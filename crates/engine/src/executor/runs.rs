@@ -26,6 +26,7 @@ impl Executor {
             && let Some(core) = self.residents.get(key)
         {
             onward_store::crash::point("run.created");
+            self.counters.runs_started.one();
             self.execute(core);
         } else if let Some(core) = self.residents.get(key) {
             core.end.set(End::Elsewhere);
@@ -36,12 +37,15 @@ impl Executor {
     /// A child that was created here is committed.
     pub(crate) fn adopt(self: &Arc<Self>, child: Arc<RunCore>) {
         onward_store::crash::point("run.created");
+        self.counters.runs_started.one();
         self.residents.insert(child.clone());
         self.execute(child);
     }
 
     /// A run that was claimed, with what it recorded.
     pub(crate) fn replay(self: &Arc<Self>, seat: &Seat, history: History, place: OwnedSemaphorePermit) {
+        let counted = if history.owners > 1 { &self.counters.replays } else { &self.counters.runs_started };
+        counted.one();
         let core = RunCore::claimed(history, self.home(seat), place);
         self.residents.insert(core.clone());
         self.hub.look_again(core.key);
@@ -156,6 +160,7 @@ impl Executor {
     /// The last change of a run is durable.
     pub(crate) fn left(self: &Arc<Self>, core: &RunCore, how: LeaveHow) {
         crash_point(&how);
+        self.count(&how);
         self.residents.remove(core);
         let end = end_of(&how);
         core.end.set(end.clone());
@@ -180,6 +185,19 @@ impl Executor {
         if core.suspect {
             self.claim_now.notify_one();
         }
+    }
+
+    fn count(&self, how: &LeaveHow) {
+        let counters = &self.counters;
+        let counter = match how {
+            LeaveHow::Finished(Ok(_)) => &counters.runs_succeeded,
+            LeaveHow::Finished(Err(_)) => &counters.runs_failed,
+            LeaveHow::Parked { .. } => &counters.runs_parked,
+            LeaveHow::Held { .. } => &counters.runs_held,
+            LeaveHow::Released => &counters.runs_released,
+            LeaveHow::LetGo => &counters.runs_taken,
+        };
+        counter.one();
     }
 
     /// The journal takes no more of this run: it was revoked, or this executor was fenced off.

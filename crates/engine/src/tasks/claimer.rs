@@ -88,7 +88,9 @@ async fn take(executor: &Executor, seat: &Seat, limit: usize, suspects: bool) ->
         suspects,
     };
     let _claiming = executor.residents.claiming().await;
-    Ok(Taken::new(executor, executor.store.claim(claim).await?))
+    let claimed = executor.store.claim(claim).await?;
+    executor.counters.claims.many(claimed.len());
+    Ok(Taken::new(executor, claimed))
 }
 
 /// Load runs that are ours and execute them, some at a time: each history is memory until it was replayed.

@@ -21,6 +21,7 @@ pub(crate) async fn run(executor: Arc<Executor>) {
             fenced = beat(&executor) => fenced,
         };
         if fenced && !executor.is_draining() {
+            executor.counters.leases_lost.one();
             rejoin(&executor).await;
         } else if fenced {
             return std::future::pending().await;
@@ -75,6 +76,7 @@ async fn rejoin(executor: &Arc<Executor>) {
             Ok(seat) => {
                 tracing::info!(executor = %seat.executor, "joined again");
                 executor.take_seat(seat);
+                executor.counters.rejoins.one();
                 executor.gate.extend(sent);
                 executor.note_trouble(None);
                 executor.claim_now.notify_one();

@@ -47,11 +47,13 @@ async fn sweep(executor: &Arc<Executor>, watch: &mut Watch) -> Result<(), Error>
     }
     let mut recovered = 0;
     loop {
-        let some = executor.store.release_orphans().await?.total();
-        if some == 0 {
+        let some = executor.store.release_orphans().await?;
+        if some.total() == 0 {
             break;
         }
-        recovered += some;
+        executor.counters.recoveries.many(some.released);
+        executor.counters.given_up.many(some.given_up);
+        recovered += some.total();
     }
     if recovered > 0 || !watch.has_begun {
         watch.has_begun = true;

@@ -64,14 +64,14 @@ pub(crate) async fn drain<W: Writer>(writer: &mut W, shared: &Arc<Shared>, clock
         if shared.is_closed() {
             return false;
         }
-        let Some(entries) = shared.take() else { return false };
-        commit_all(writer, shared, clock, entries).await;
+        let Some((entries, since)) = shared.take() else { return false };
+        commit_all(writer, shared, clock, entries, since).await;
     }
     true
 }
 
 /// Commit `entries` as one batch, or, if some database refuses a value in it, as several.
-async fn commit_all<W: Writer>(writer: &mut W, shared: &Shared, clock: &Clock, entries: Vec<Entry>) {
+async fn commit_all<W: Writer>(writer: &mut W, shared: &Shared, clock: &Clock, entries: Vec<Entry>, since: Instant) {
     let mut parts = VecDeque::from([entries]);
     while let Some(entries) = parts.pop_front() {
         let pending = Pending::new(shared, entries);
@@ -83,7 +83,7 @@ async fn commit_all<W: Writer>(writer: &mut W, shared: &Shared, clock: &Clock, e
         match commit(writer, shared, clock, &pending.batch).await {
             Ok(committed) => {
                 shared.number.store(pending.batch.number, Ordering::SeqCst);
-                shared.note_commit(pending.batch.changes, began);
+                shared.note_commit(pending.batch.changes, began, since);
                 crate::crash::point("batch.committed");
                 let all_busy = shared.settle(pending, &committed);
                 if all_busy {

@@ -21,6 +21,7 @@ use fold::fold;
 pub(crate) use fold::{Batch, Update};
 
 use crate::change::{Change, Created};
+use crate::histogram::{Buckets, Histogram};
 
 /// A batch ends at this many changes: about 5 ms of work on either database.
 const BATCH_CHANGES: usize = 2_000;
@@ -83,9 +84,15 @@ pub(crate) struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<Queued>,
     /// Whether the writer was told and has not emptied the queue since.
     rung: bool,
+}
+
+struct Queued {
+    entry: Entry,
+    /// Since when it waits.
+    since: Instant,
 }
 
 /// How the writer is told that there is work.
@@ -115,24 +122,63 @@ pub struct Health {
     pub failing: Option<(Timestamp, String)>,
 }
 
-#[derive(Default)]
 struct Counts {
     commits: AtomicU64,
     changes: AtomicU64,
+    failures: AtomicU64,
     last_commit: AtomicU64,
+    batches: Buckets,
+    took: Buckets,
+    durable_after: Buckets,
+}
+
+impl Default for Counts {
+    fn default() -> Counts {
+        Counts {
+            commits: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            last_commit: AtomicU64::new(0),
+            batches: Buckets::of_sizes(),
+            took: Buckets::of_times(),
+            durable_after: Buckets::of_times(),
+        }
+    }
 }
 
 /// What the journal has done so far.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct JournalCounts {
     /// Committed batches.
     pub commits: u64,
     /// Changes in them.
     pub changes: u64,
+    /// Tries to commit that the database did not take, and that were made again.
+    pub failures: u64,
     /// How long the last commit took.
     pub last_commit: Duration,
     /// Changes that wait in the queue, in bytes.
     pub queued_bytes: usize,
+    /// How long the oldest change in the queue has waited for its turn.
+    pub lag: Duration,
+    /// How many changes a batch had.
+    pub batch_changes: Histogram,
+    /// How many seconds a commit took, failed tries included.
+    pub commit_seconds: Histogram,
+    /// How many seconds the oldest change of a batch took from being handed over to being durable.
+    pub durable_seconds: Histogram,
+}
+
+impl JournalCounts {
+    /// Add what another journal did: that of the executor's seat before.
+    pub fn add(&mut self, other: &JournalCounts) {
+        self.commits += other.commits;
+        self.changes += other.changes;
+        self.failures += other.failures;
+        self.batch_changes.add(&other.batch_changes);
+        self.commit_seconds.add(&other.commit_seconds);
+        self.durable_seconds.add(&other.durable_seconds);
+    }
 }
 
 impl Journal {
@@ -165,7 +211,7 @@ impl Journal {
         let ring = {
             let mut queue = lock(&self.0.queue);
             self.0.queued.fetch_add(entry.size(), Ordering::Relaxed);
-            queue.entries.push_back(entry);
+            queue.entries.push_back(Queued { entry, since: Instant::now() });
             !std::mem::replace(&mut queue.rung, true)
         };
         if ring {
@@ -234,12 +280,18 @@ impl Journal {
     /// What it has done so far.
     #[must_use]
     pub fn counts(&self) -> JournalCounts {
-        let Counts { commits, changes, last_commit } = &self.0.counts;
+        let Counts { commits, changes, failures, last_commit, batches, took, durable_after } = &self.0.counts;
+        let oldest = lock(&self.0.queue).entries.front().map(|queued| queued.since);
         JournalCounts {
             commits: commits.load(Ordering::Relaxed),
             changes: changes.load(Ordering::Relaxed),
+            failures: failures.load(Ordering::Relaxed),
             last_commit: Duration::from_micros(last_commit.load(Ordering::Relaxed)),
             queued_bytes: self.0.queued.load(Ordering::Relaxed),
+            lag: oldest.map(|since| since.elapsed()).unwrap_or_default(),
+            batch_changes: batches.read(),
+            commit_seconds: took.read(),
+            durable_seconds: durable_after.read(),
         }
     }
 }
@@ -272,16 +324,17 @@ impl Shared {
             self.queued.store(0, Ordering::Relaxed);
             std::mem::take(&mut queue.entries)
         };
-        for entry in entries {
+        for Queued { entry, .. } in entries {
             entry.origin.refused();
         }
     }
 
-    /// The next batch's worth of entries; none, and the bell is armed again, if there are none.
-    fn take(&self) -> Option<Vec<Entry>> {
+    /// The next batch's worth of entries, and since when the oldest waits; none, and the bell is armed again, if there are
+    /// none.
+    fn take(&self) -> Option<(Vec<Entry>, Instant)> {
         let mut queue = lock(&self.queue);
         let (mut changes, mut bytes, mut count) = (0, 0, 0);
-        for entry in &queue.entries {
+        for Queued { entry, .. } in &queue.entries {
             changes += entry.changes.len();
             bytes += entry.size();
             // One entry always goes, however large it is.
@@ -291,21 +344,21 @@ impl Shared {
             }
             count += 1;
         }
-        if count == 0 {
+        let Some(since) = queue.entries.front().map(|queued| queued.since) else {
             queue.rung = false;
             return None;
-        }
+        };
         self.queued.fetch_sub(bytes, Ordering::Relaxed);
-        let entries = queue.entries.drain(..count).collect();
+        let entries = queue.entries.drain(..count).map(|queued| queued.entry).collect();
         drop(queue);
         self.drained.notify_waiters();
-        Some(entries)
+        Some((entries, since))
     }
 
     /// Drop what a run still has in the queue.
     fn drop_queued(&self, run: Option<RunKey>) {
         let mut queue = lock(&self.queue);
-        queue.entries.retain(|entry| {
+        queue.entries.retain(|Queued { entry, .. }| {
             let dropped = Some(entry.run) == run;
             if dropped {
                 self.queued.fetch_sub(entry.size(), Ordering::Relaxed);
@@ -319,7 +372,7 @@ impl Shared {
         let mut queue = lock(&self.queue);
         for entry in entries.into_iter().rev() {
             self.queued.fetch_add(entry.size(), Ordering::Relaxed);
-            queue.entries.push_front(entry);
+            queue.entries.push_front(Queued { entry, since: Instant::now() });
         }
         drop(queue);
         // Whoever closed the journal meanwhile has refused what was in the queue then.
@@ -329,16 +382,22 @@ impl Shared {
     }
 
     fn note_failing(&self, at: Timestamp, error: &Error) {
+        self.counts.failures.fetch_add(1, Ordering::Relaxed);
         let mut health = lock(&self.health);
         let since = health.failing.as_ref().map_or(at, |(since, _)| *since);
         health.failing = Some((since, error.message().to_owned()));
     }
 
-    fn note_commit(&self, changes: usize, took: Instant) {
-        self.counts.commits.fetch_add(1, Ordering::Relaxed);
-        self.counts.changes.fetch_add(changes as u64, Ordering::Relaxed);
-        let micros = u64::try_from(took.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.counts.last_commit.store(micros, Ordering::Relaxed);
+    /// A batch stands. It was taken up at `began`; its oldest change was handed over at `since`.
+    fn note_commit(&self, changes: usize, began: Instant, since: Instant) {
+        let (counts, now) = (&self.counts, Instant::now());
+        let (took, changes) = (now - began, changes as u64);
+        counts.commits.fetch_add(1, Ordering::Relaxed);
+        counts.changes.fetch_add(changes, Ordering::Relaxed);
+        counts.last_commit.store(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        counts.batches.note(changes);
+        counts.took.note_time(took);
+        counts.durable_after.note_time(now - since);
         let mut health = lock(&self.health);
         if health.failing.is_some() {
             health.failing = None;

@@ -1,0 +1,127 @@
+//! Metrics: what an executor has done, in numbers and as text.
+
+use std::collections::HashMap;
+
+use onward::prelude::*;
+use onward_testkit::{TestDatabase, on_every_database};
+
+use crate::house::{House, Log};
+
+#[onward::step(attempts = 3, backoff = "1s..1m")]
+async fn flaky(ctx: &Ctx, fails: usize) -> Result<()> {
+    if ctx.state::<Log>().ran("flaky") <= fails {
+        Err("not yet")?;
+    }
+    Ok(())
+}
+
+#[onward::workflow]
+async fn trip(ctx: &Ctx, fails: usize) -> Result<()> {
+    Ok(flaky(ctx, fails).await?)
+}
+
+#[onward::workflow]
+async fn journey(ctx: &Ctx, fails: usize) -> Result<()> {
+    ctx.run::<trip>(fails).await?;
+    ctx.sleep(hours(1)).await?;
+    Ok(())
+}
+
+#[on_every_database]
+async fn what_an_executor_did_is_counted(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(journey, trip)>()).await;
+    let before = house.onward.metrics();
+    assert_eq!((before.runs_started, before.step_attempts), (0, 0));
+    let run = house.onward.start::<journey>(2).await.unwrap();
+    house.done(run.result()).await.unwrap();
+    let metrics = house.onward.metrics();
+    assert_eq!((metrics.runs_started, metrics.runs_succeeded), (2, 2), "the run and its child: {metrics:?}");
+    assert_eq!((metrics.step_attempts, metrics.steps_succeeded, metrics.steps_failed), (3, 1, 0));
+    assert_eq!(metrics.step_seconds.count(), 3);
+    assert!(metrics.runs_parked >= 1 && metrics.replays == metrics.claims, "it was parked for its hour: {metrics:?}");
+    assert_eq!(metrics.journal.commit_seconds.count(), metrics.journal.commits);
+    assert_eq!(metrics.journal.durable_seconds.count(), metrics.journal.commits);
+    assert_eq!(metrics.journal.batch_changes.sum, metrics.journal.changes as f64);
+    assert_eq!((metrics.resident_runs, metrics.journal.queued_bytes), (0, 0));
+}
+
+#[onward::workflow]
+async fn nap(ctx: &Ctx) -> Result<()> {
+    Ok(ctx.sleep(days(1)).await?)
+}
+
+#[on_every_database]
+async fn ends_are_counted_by_what_came_of_them(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(nap, trip)>()).await;
+    let failed = house.onward.start::<trip>(100).await.unwrap();
+    house.done(failed.result()).await.unwrap_err();
+    let cancelled = house.onward.start::<nap>(()).await.unwrap();
+    cancelled.cancel().await.unwrap();
+    house.until("it was let go of", async || house.onward.metrics().runs_taken > 0).await;
+    let metrics = house.onward.metrics();
+    assert_eq!((metrics.runs_failed, metrics.steps_failed, metrics.runs_succeeded), (1, 1, 0), "{metrics:?}");
+}
+
+#[on_every_database]
+async fn recoveries_and_replays_are_counted(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflows::<(journey, trip)>().park_after(days(1))).await;
+    house.onward.start::<journey>(0).id("j").await.unwrap();
+    let run = house.onward.handle::<journey>("j");
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 2).await;
+    house.lose_executor().await;
+    house.done(house.onward.handle::<journey>("j").result()).await.unwrap();
+    let metrics = house.onward.metrics();
+    assert_eq!((metrics.recoveries, metrics.replays, metrics.runs_started), (1, 1, 0), "{metrics:?}");
+}
+
+#[on_every_database]
+async fn the_text_is_what_prometheus_reads(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(journey, trip)>()).await;
+    house.done(house.onward.start::<journey>(1).await.unwrap().result()).await.unwrap();
+    let metrics = house.onward.metrics();
+    let text = metrics.to_prometheus();
+    let samples = parsed(&text);
+    assert_eq!(samples["onward_commits_total"], metrics.journal.commits as f64);
+    assert_eq!(samples["onward_runs_finished_total{outcome=\"succeeded\"}"], 2.0);
+    assert_eq!(samples["onward_steps_total{outcome=\"failed\"}"], 0.0);
+    let all = samples["onward_commit_seconds_bucket{le=\"+Inf\"}"];
+    assert_eq!(all, samples["onward_commit_seconds_count"]);
+    assert!(samples["onward_commit_seconds_sum"] > 0.0);
+}
+
+/// Read the text format as Prometheus does, and refuse what it would refuse: a sample without its family, a family that
+/// comes twice, a value that is no number.
+fn parsed(text: &str) -> HashMap<String, f64> {
+    let mut kinds: HashMap<String, String> = HashMap::new();
+    let mut helped = None;
+    let mut samples = HashMap::new();
+    assert!(text.ends_with('\n'), "the last line ends too");
+    for line in text.lines() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            let (name, sentence) = help.split_once(' ').unwrap();
+            assert!(!sentence.is_empty() && is_name(name), "{line}");
+            helped = Some(name.to_owned());
+        } else if let Some(kind) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = kind.split_once(' ').unwrap();
+            assert_eq!(helped.as_deref(), Some(name), "the type comes after the help of the same family");
+            assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
+            assert!(kinds.insert(name.to_owned(), kind.to_owned()).is_none(), "{name} comes twice");
+        } else {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            let name = series.split('{').next().unwrap();
+            let family = helped.as_deref().unwrap();
+            let of_family = match kinds[family].as_str() {
+                "histogram" => ["_bucket", "_sum", "_count"].iter().any(|end| name.strip_suffix(end) == Some(family)),
+                "counter" => name == family && name.ends_with("_total"),
+                _ => name == family,
+            };
+            assert!(of_family && is_name(name) && name.starts_with("onward_"), "{line} stands under {family}");
+            assert!(samples.insert(series.to_owned(), value.parse().unwrap()).is_none(), "{series} comes twice");
+        }
+    }
+    samples
+}
+
+fn is_name(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+}

@@ -1,0 +1,137 @@
+//! Counting values in fixed buckets: cheap enough for every commit and every step.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Upper bounds for times, in microseconds: from a tenth of a millisecond to ten minutes.
+const TIMES: &[u64] = &[
+    100,
+    250,
+    500,
+    1_000,
+    2_500,
+    5_000,
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    30_000_000,
+    60_000_000,
+    600_000_000,
+];
+/// Upper bounds for sizes.
+const SIZES: &[u64] = &[1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
+
+/// Buckets that are being filled. Every operation is a few relaxed atomic additions.
+pub struct Buckets {
+    bounds: &'static [u64],
+    /// How many of a bucket's units make one unit of what people read.
+    per_unit: f64,
+    counts: Vec<AtomicU64>,
+    sum: AtomicU64,
+}
+
+impl Buckets {
+    /// For times; people read seconds.
+    #[must_use]
+    pub fn of_times() -> Buckets {
+        Buckets::new(TIMES, 1e6)
+    }
+
+    /// For sizes, as they are.
+    #[must_use]
+    pub fn of_sizes() -> Buckets {
+        Buckets::new(SIZES, 1.0)
+    }
+
+    fn new(bounds: &'static [u64], per_unit: f64) -> Buckets {
+        // One more for what is above every bound.
+        let counts = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
+        Buckets { bounds, per_unit, counts, sum: AtomicU64::new(0) }
+    }
+
+    /// Count a time.
+    pub fn note_time(&self, time: Duration) {
+        self.note(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// Count a size.
+    pub fn note(&self, value: u64) {
+        let bucket = self.bounds.partition_point(|bound| *bound < value);
+        self.counts[bucket].fetch_add(1, Ordering::Relaxed);
+        self.sum.fetch_add(value, Ordering::Relaxed);
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn read(&self) -> Histogram {
+        let bounds = self.bounds.iter().map(|bound| *bound as f64 / self.per_unit).collect();
+        let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
+        Histogram { bounds, counts, sum: self.sum.load(Ordering::Relaxed) as f64 / self.per_unit }
+    }
+}
+
+/// How often values fell into each of some buckets, since the process began.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Histogram {
+    /// The upper bound of each bucket but the last, which has none. A value that equals a bound is below it.
+    pub bounds: Vec<f64>,
+    /// How many values fell into each bucket: one more than there are bounds.
+    pub counts: Vec<u64>,
+    /// The sum of all values.
+    pub sum: f64,
+}
+
+impl Histogram {
+    /// How many values were counted.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Add what another one of the same buckets counted.
+    pub fn add(&mut self, other: &Histogram) {
+        if self.counts.is_empty() {
+            self.clone_from(other);
+            return;
+        }
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        self.sum += other.sum;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_falls_into_the_first_bucket_that_has_room_for_it() {
+        let buckets = Buckets::of_sizes();
+        for value in [0, 1, 2, 3, 5, 9_999] {
+            buckets.note(value);
+        }
+        let read = buckets.read();
+        assert_eq!(read.counts[..3], [2, 1, 2], "0 and 1, then 2, then 3 and 5");
+        assert_eq!((read.counts.last(), read.counts.len()), (Some(&1), read.bounds.len() + 1));
+        assert_eq!((read.count(), read.sum), (6, 10_010.0));
+    }
+
+    #[test]
+    fn times_are_read_in_seconds() {
+        let buckets = Buckets::of_times();
+        buckets.note_time(Duration::from_millis(1_500));
+        assert_eq!(buckets.read().sum, 1.5);
+        let mut all = Histogram::default();
+        all.add(&buckets.read());
+        all.add(&buckets.read());
+        assert_eq!((all.count(), all.sum), (2, 3.0));
+    }
+}
