@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as Arguments, Parser, Subcommand};
-use onward::{RunKey, Status};
+use onward::{RunKey, Status, Timestamp};
 
 use crate::exit;
 
@@ -97,7 +97,7 @@ pub(crate) struct Common {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    List(List),
+    List(Box<List>),
     /// Show all that is known of a run
     #[command(after_help = exit::CODES)]
     Show(One),
@@ -119,22 +119,8 @@ pub(crate) enum Verb {
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct List {
-    /// Only runs in one of these states: delayed, enqueued, running, paused, succeeded, failed, cancelled or
-    /// retries_exceeded
-    #[arg(long, value_name = "STATES", value_delimiter = ',')]
-    pub(crate) status: Vec<Status>,
-
-    /// Only runs of this workflow
-    #[arg(long, value_name = "NAME")]
-    pub(crate) workflow: Option<String>,
-
-    /// Only runs whose id begins so
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) prefix: Option<String>,
-
-    /// Only the children of this run
-    #[arg(long, value_name = "ID")]
-    pub(crate) parent: Option<String>,
+    #[command(flatten)]
+    pub(crate) which: Which,
 
     /// How many at the most
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -147,6 +133,76 @@ pub(crate) struct List {
     /// Oldest first
     #[arg(long)]
     pub(crate) oldest_first: bool,
+
+    /// Read inputs and outputs, too
+    #[arg(long)]
+    pub(crate) with_payloads: bool,
+}
+
+/// Which runs are meant. What is not given does not filter.
+#[derive(Debug, Default, Arguments)]
+#[command(next_help_heading = "Which runs")]
+pub(crate) struct Which {
+    /// Only runs in one of these states: delayed, enqueued, running, paused, succeeded, failed, cancelled or
+    /// retries_exceeded
+    #[arg(long, value_name = "STATES", value_delimiter = ',')]
+    pub(crate) status: Vec<Status>,
+
+    /// Only runs of one of these workflows
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) workflow: Vec<String>,
+
+    /// Only runs of one of these versions
+    #[arg(long = "run-version", value_name = "VERSIONS", value_delimiter = ',')]
+    pub(crate) version: Vec<String>,
+
+    /// Only runs whose id begins so
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) prefix: Option<String>,
+
+    /// Only runs on behalf of this user
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+
+    /// Only runs that this executor has
+    #[arg(long, value_name = "ID")]
+    pub(crate) executor: Option<String>,
+
+    /// Only the children of this run
+    #[arg(long, value_name = "ID")]
+    pub(crate) parent: Option<String>,
+
+    /// Only runs that were forked from this run
+    #[arg(long, value_name = "ID")]
+    pub(crate) forked_from: Option<String>,
+
+    /// Only runs with this attribute; a value that is no JSON is a text. May be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = attribute)]
+    pub(crate) attribute: Vec<(String, serde_json::Value)>,
+
+    /// Only runs created at this time or later: 2026-11-21T08:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) created_from: Option<Timestamp>,
+
+    /// Only runs created before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) created_until: Option<Timestamp>,
+
+    /// Only runs that first ran at this time or later
+    #[arg(long, value_name = "TIME")]
+    pub(crate) started_from: Option<Timestamp>,
+
+    /// Only runs that first ran before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) started_until: Option<Timestamp>,
+
+    /// Only runs that ended at this time or later
+    #[arg(long, value_name = "TIME")]
+    pub(crate) finished_from: Option<Timestamp>,
+
+    /// Only runs that ended before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) finished_until: Option<Timestamp>,
 }
 
 #[derive(Debug, Arguments)]
@@ -166,6 +222,13 @@ pub(crate) struct Several {
 fn run_key(text: &str) -> Result<RunKey, String> {
     let key = text.parse().map(RunKey);
     key.map_err(|_| "that is no key of a run: take the one that the page before shows as its `next`".to_owned())
+}
+
+/// `key=value`. A value that is JSON is that; any other is a text, for nobody wants to quote twice.
+fn attribute(text: &str) -> Result<(String, serde_json::Value), String> {
+    let (key, value) = text.split_once('=').ok_or("an attribute is given as KEY=VALUE")?;
+    let json = serde_json::from_str(value).unwrap_or_else(|_| serde_json::Value::from(value));
+    Ok((key.to_owned(), json))
 }
 
 fn milliseconds(text: &str) -> Result<Duration, std::num::ParseIntError> {

@@ -18,12 +18,20 @@ pub(crate) struct Migration {
 }
 
 /// Every migration, in order.
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    compatible_from: 1,
-    sqlite: include_str!("../migrations/sqlite/0001_runs.sql"),
-    postgres: include_str!("../migrations/postgres/0001_runs.sql"),
-}];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0001_runs.sql"),
+        postgres: include_str!("../migrations/postgres/0001_runs.sql"),
+    },
+    Migration {
+        version: 4,
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0004_manage.sql"),
+        postgres: include_str!("../migrations/postgres/0004_manage.sql"),
+    },
+];
 
 /// The table that says which schema a database has. Made before anything else, by whoever comes first.
 pub(crate) const SCHEMA_TABLE: &str = "create table if not exists schema_version (\

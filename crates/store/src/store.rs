@@ -20,7 +20,7 @@ use crate::ops::executors::{ExecutorRow, NewExecutor};
 use crate::ops::recover::Recovered;
 use crate::ops::runs::Outcome;
 use crate::ops::steer::Steered;
-use crate::ops::{claim, executors, recover, runs, steer};
+use crate::ops::{claim, executors, list, recover, runs, steer};
 use crate::signal::Signal;
 use crate::url::DatabaseUrl;
 
@@ -408,12 +408,13 @@ impl Store {
     /// A page of runs.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// [`Code::Invalid`](onward_types::Code::Invalid) for attributes that no run can have, or where the database cannot be
+    /// reached.
     pub async fn list(&self, filter: Filter) -> Result<Page<RunRecord>, Error> {
         let now = self.clock.now();
         self.read(move |tx| {
             let filter = filter.clone();
-            Box::pin(async move { runs::list(tx, &filter, now).await })
+            Box::pin(async move { list::list(tx, &filter, now).await })
         })
         .await
     }

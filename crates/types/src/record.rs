@@ -59,9 +59,9 @@ pub struct RunRecord {
     pub status: Status,
     /// Why it is in that state, in a sentence made from facts.
     pub reason: String,
-    /// The input.
+    /// The input; `null` where a list was asked for without inputs.
     pub input: Json,
-    /// The output, once it succeeded.
+    /// The output, once it succeeded; none where a list was asked for without outputs.
     pub output: Option<Json>,
     /// The error, once it failed; or what holds it, while it is paused.
     pub error: Option<Json>,
@@ -91,6 +91,12 @@ pub struct RunRecord {
     pub parent: Option<RunId>,
     /// Where in its parent's order it was started.
     pub parent_position: Option<u32>,
+    /// The run that it was forked from, while that one is there.
+    #[serde(default)]
+    pub forked_from: Option<RunId>,
+    /// From which position on it goes its own way, if it was forked.
+    #[serde(default)]
+    pub fork_position: Option<u32>,
     /// On whose behalf it works.
     pub identity: Identity,
     /// Facts that the starter attached, as a JSON object.
@@ -250,23 +256,110 @@ pub enum WaitFor {
     },
 }
 
-/// Which runs a list shows. What is not set does not filter.
-#[derive(Clone, Debug, Default)]
+/// A span of time. An end that is not set does not bound it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// At this instant or later.
+    pub from: Option<Timestamp>,
+    /// Before this instant.
+    pub until: Option<Timestamp>,
+}
+
+impl Window {
+    /// At this instant or later.
+    #[must_use]
+    pub const fn from(at: Timestamp) -> Window {
+        Window { from: Some(at), until: None }
+    }
+
+    /// Before this instant.
+    #[must_use]
+    pub const fn until(at: Timestamp) -> Window {
+        Window { from: None, until: Some(at) }
+    }
+}
+
+/// Which runs are meant. What is not set does not filter, and a list that is empty does not either.
+///
+/// ```
+/// use onward_types::{Filter, Status};
+/// let failed = Filter { statuses: vec![Status::Failed], workflows: vec!["checkout".into()], ..Filter::default() };
+/// assert!(failed.with_input && !failed.oldest_first);
+/// ```
+#[derive(Clone, Debug)]
 pub struct Filter {
-    /// Only runs in one of these states.
-    pub statuses: Vec<Status>,
-    /// Only runs of this workflow.
-    pub workflow: Option<String>,
+    /// Only runs with one of these ids.
+    pub ids: Vec<RunId>,
     /// Only runs whose id begins so.
     pub id_prefix: Option<String>,
+    /// Only runs in one of these states.
+    pub statuses: Vec<Status>,
+    /// Only runs of one of these workflows.
+    pub workflows: Vec<String>,
+    /// Only runs of one of these versions.
+    pub versions: Vec<String>,
+    /// Only runs that work on behalf of this user.
+    pub user: Option<String>,
+    /// Only runs that this executor has now.
+    pub executor: Option<ExecutorId>,
     /// Only the children of this run.
     pub parent: Option<RunId>,
-    /// How many at the most; 0 means 100.
+    /// Only runs that were forked from this run.
+    pub forked_from: Option<RunId>,
+    /// Only runs whose attributes hold each of these: a JSON object of texts, numbers, booleans and nulls.
+    pub attributes: Option<Json>,
+    /// Only runs that were created then.
+    pub created: Window,
+    /// Only runs that first ran then.
+    pub started: Window,
+    /// Only runs that ended then.
+    pub finished: Window,
+    /// Oldest first instead of newest first, by the time of creation.
+    pub oldest_first: bool,
+    /// How many at the most, up to 10,000; 0 means 100.
     pub limit: u32,
     /// Go on after this run: the `next` of the page before.
     pub after: Option<RunKey>,
-    /// Oldest first instead of newest first.
-    pub oldest_first: bool,
+    /// Whether inputs are read. The default is that they are.
+    pub with_input: bool,
+    /// Whether outputs are read. The default is that they are.
+    pub with_output: bool,
+}
+
+impl Filter {
+    /// The same, and only runs whose attributes hold each of these: a map or a struct of texts, numbers, booleans and
+    /// nulls.
+    ///
+    /// # Errors
+    /// [`Code::Encode`] where they are no JSON.
+    pub fn with_attributes(self, attributes: impl Serialize) -> Result<Filter, Error> {
+        Ok(Filter { attributes: Some(Json::encode(&attributes)?), ..self })
+    }
+}
+
+impl Default for Filter {
+    fn default() -> Filter {
+        Filter {
+            ids: Vec::new(),
+            id_prefix: None,
+            statuses: Vec::new(),
+            workflows: Vec::new(),
+            versions: Vec::new(),
+            user: None,
+            executor: None,
+            parent: None,
+            forked_from: None,
+            attributes: None,
+            created: Window::default(),
+            started: Window::default(),
+            finished: Window::default(),
+            oldest_first: false,
+            limit: 0,
+            after: None,
+            with_input: true,
+            with_output: true,
+        }
+    }
 }
 
 /// One page of a list.

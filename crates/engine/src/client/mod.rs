@@ -119,14 +119,24 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// A JSON object of attributes.
+/// A JSON object of attributes, of which every database can look at the parts.
 pub(crate) fn attributes(value: &impl Serialize) -> Result<Json, Error> {
     let json = crate::encode("attributes", value)?;
-    if json.as_str().starts_with('{') {
-        return Ok(json);
+    let invalid = |message: &str| Err(Error::new(onward_types::Code::Invalid, message));
+    if !json.as_str().starts_with('{') {
+        return invalid("attributes are a JSON object: give a map, or a struct with named fields");
     }
-    Err(Error::new(
-        onward_types::Code::Invalid,
-        "attributes are a JSON object: give a map, or a struct with named fields",
-    ))
+    if has_nul(&json.decode()?) {
+        return invalid("a text among the attributes has a NUL in it: leave it out");
+    }
+    Ok(json)
+}
+
+fn has_nul(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::String(text) => text.contains('\0'),
+        serde_json::Value::Array(items) => items.iter().any(has_nul),
+        serde_json::Value::Object(map) => map.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
+        _ => false,
+    }
 }

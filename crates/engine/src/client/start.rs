@@ -227,6 +227,9 @@ impl Plan {
     async fn checked(self, client: &Client) -> Result<Checked, Error> {
         crate::workflow::check_name("workflow's name", &self.workflow)?;
         let input = self.input?;
+        if let Some(user) = self.identity.as_ref().and_then(|identity| identity.user.as_deref()) {
+            onward_types::check_name("user", user)?;
+        }
         let version = match self.version {
             Some(version) => version,
             None => newest_version(client, &self.workflow).await?,

@@ -8,6 +8,7 @@ mod errors;
 mod executors;
 mod house;
 mod life_cycle;
+mod listing;
 mod metrics;
 mod parking;
 mod starting;

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
+pub(crate) mod search;
 pub(crate) mod sqlite;
 
 use std::sync::OnceLock;

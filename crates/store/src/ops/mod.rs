@@ -2,6 +2,7 @@
 
 pub(crate) mod claim;
 pub(crate) mod executors;
+pub(crate) mod list;
 pub(crate) mod recover;
 pub(crate) mod runs;
 pub(crate) mod steer;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use onward_types::{
-    Attempt, ExecutorId, Facts, Filter, Identity, Json, Page, RunId, RunKey, RunRecord, Status, StepKind, StepRecord,
-    StepState, Timestamp, Wait, WaitFor, from_micros, reason,
+    Attempt, ExecutorId, Facts, Identity, Json, RunId, RunKey, RunRecord, Status, StepKind, StepRecord, StepState,
+    Timestamp, Wait, WaitFor, from_micros, reason,
 };
 
 use crate::change::{Created, Existing, INLINE_MAX, NewRun};
@@ -109,39 +109,8 @@ pub(crate) async fn ended(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<RunKey>, F
 
 /// All that is known of one run.
 pub(crate) async fn describe(tx: &mut Tx, id: &RunId, now: Timestamp) -> Result<Option<RunRecord>, Fault> {
-    let rows = tx.query(sql!("runs/describe"), &params![id.as_str()]).await?;
-    Ok(records(tx, &rows, now).await?.pop())
-}
-
-/// A page of runs.
-pub(crate) async fn list(tx: &mut Tx, filter: &Filter, now: Timestamp) -> Result<Page<RunRecord>, Fault> {
-    let (sql, start) = if filter.oldest_first {
-        (sql!("runs/list_oldest"), RunKey(uuid::Uuid::nil()))
-    } else {
-        (sql!("runs/list_newest"), RunKey(uuid::Uuid::max()))
-    };
-    let statuses = if filter.statuses.is_empty() { Status::ALL.to_vec() } else { filter.statuses.clone() };
-    let statuses: Vec<String> = statuses.iter().map(ToString::to_string).collect();
-    let limit = if filter.limit == 0 { 100 } else { filter.limit.min(10_000) };
-    let rows = tx
-        .query(
-            sql,
-            &params![
-                filter.after.unwrap_or(start),
-                &statuses,
-                filter.workflow.as_deref(),
-                filter.id_prefix.as_deref(),
-                filter.parent.as_ref().map(RunId::as_str),
-                // One more than the page has says whether there is another page.
-                i64::from(limit) + 1,
-            ],
-        )
-        .await?;
-    let mut items = records(tx, &rows, now).await?;
-    let more = items.len() > limit as usize;
-    items.truncate(limit as usize);
-    let next = more.then(|| items.last().map(|run| run.key)).flatten();
-    Ok(Page { items, next })
+    let Some(run) = find(tx, id).await? else { return Ok(None) };
+    Ok(records(tx, &[run.key], Loaded { input: true, output: true }, now).await?.pop())
 }
 
 /// The children of a run, in the order of their creation.
@@ -150,17 +119,32 @@ pub(crate) async fn children(tx: &mut Tx, id: &RunId) -> Result<Vec<RunId>, Faul
     rows.iter().map(|row| row.text("id").map(RunId::recorded)).collect()
 }
 
-async fn records(tx: &mut Tx, rows: &[Row], now: Timestamp) -> Result<Vec<RunRecord>, Fault> {
-    let keys: Vec<RunKey> = rows.iter().map(|row| row.key("run_key")).collect::<Result<_, _>>()?;
+/// Which payloads are read with a record.
+#[derive(Clone, Copy)]
+pub(crate) struct Loaded {
+    pub(crate) input: bool,
+    pub(crate) output: bool,
+}
+
+/// All that is known of these runs, in this order. One that is gone is left out.
+pub(crate) async fn records(
+    tx: &mut Tx,
+    keys: &[RunKey],
+    loaded: Loaded,
+    now: Timestamp,
+) -> Result<Vec<RunRecord>, Fault> {
+    let rows = tx.query(sql!("runs/records"), &params![keys, loaded.input, loaded.output]).await?;
     let mut waits: HashMap<RunKey, Vec<Wait>> = HashMap::new();
-    for (key, wait) in super::waits(tx, &keys).await? {
+    for (key, wait) in super::waits(tx, keys).await? {
         waits.entry(key).or_default().push(wait);
     }
     let known = super::executors::known_workflows(tx).await?;
-    rows.iter()
-        .zip(keys)
-        .map(|(row, key)| record(row, waits.get(&key).map_or(&[], Vec::as_slice), &known, now))
-        .collect()
+    let mut records = HashMap::new();
+    for row in &rows {
+        let key = row.key("run_key")?;
+        records.insert(key, record(row, waits.get(&key).map_or(&[], Vec::as_slice), &known, now)?);
+    }
+    Ok(keys.iter().filter_map(|key| records.remove(key)).collect())
 }
 
 fn record(row: &Row, waits: &[Wait], known: &[String], now: Timestamp) -> Result<RunRecord, Fault> {
@@ -215,6 +199,8 @@ fn record(row: &Row, waits: &[Wait], known: &[String], now: Timestamp) -> Result
         recoveries_max: row.count("recoveries_max")?,
         parent: row.opt_text("parent_id")?.map(RunId::recorded),
         parent_position: row.opt_int("parent_position")?.and_then(|it| u32::try_from(it).ok()),
+        forked_from: row.opt_text("forked_from_id")?.map(RunId::recorded),
+        fork_position: row.opt_int("fork_position")?.and_then(|it| u32::try_from(it).ok()),
         identity,
         attributes: json("attributes")?,
     })

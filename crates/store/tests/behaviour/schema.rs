@@ -17,7 +17,8 @@ async fn many_processes_may_open_a_new_database_at_once(db: TestDatabase) {
     for opened in opening {
         opened.await.unwrap().unwrap();
     }
-    assert_eq!(number(&db, "select count(*) from schema_version").await, 1);
+    let once = "select count(*) - count(distinct version) from schema_version";
+    assert_eq!(number(&db, once).await, 0);
 }
 
 #[on_every_database]
@@ -26,7 +27,7 @@ async fn a_schema_that_is_too_new_is_refused_with_both_versions(db: TestDatabase
     sql(&db, "insert into schema_version (version, compatible_from) values (99, 98)").await;
     let refused = Store::open(&url(&db), Clock::system()).await.err().unwrap();
     assert_eq!(refused.code(), "schema");
-    let known = number(&db, "select min(version) from schema_version").await;
+    let known = number(&db, "select max(version) from schema_version where version < 99").await;
     assert!(refused.message().contains("99") && refused.message().contains(&format!("knows {known}")), "{refused}");
 }
 

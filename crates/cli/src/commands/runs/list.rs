@@ -1,13 +1,13 @@
 //! `onward runs list`: a page of runs.
 
-use onward::{Client, Filter, Page, RunId, RunRecord};
+use onward::{Client, Filter, Page, RunRecord};
 
 use crate::args::List;
 use crate::exit::{Exit, Failure};
 use crate::output;
 
 pub(super) async fn list(client: &Client, list: List, json: bool) -> Result<Exit, Failure> {
-    if let Some(parent) = &list.parent {
+    if let Some(parent) = &list.which.parent {
         // An empty list would not tell a run without children from a typing mistake.
         client.handle_named(parent).describe().await?;
     }
@@ -21,9 +21,13 @@ pub(super) async fn list(client: &Client, list: List, json: bool) -> Result<Exit
 }
 
 fn filter(list: List) -> Result<Filter, Failure> {
-    let List { status, workflow, prefix, parent, limit, after, oldest_first } = list;
-    let parent = parent.map(RunId::new).transpose()?;
-    Ok(Filter { statuses: status, workflow, id_prefix: prefix, parent, limit, after, oldest_first })
+    let mut filter = super::filter::filter(list.which)?;
+    filter.limit = list.limit;
+    filter.after = list.after;
+    filter.oldest_first = list.oldest_first;
+    filter.with_input = list.with_payloads;
+    filter.with_output = list.with_payloads;
+    Ok(filter)
 }
 
 fn table(page: &Page<RunRecord>) -> String {

@@ -1,6 +1,7 @@
 //! `onward runs …`: open the database, then do the verb.
 
 mod cancel;
+mod filter;
 mod list;
 mod resume;
 mod show;
@@ -20,7 +21,7 @@ type Handle = WorkflowHandle<serde_json::Value>;
 pub(crate) async fn run(Runs { common, verb }: Runs) -> Result<Exit, Failure> {
     let client = connect(common.db.as_deref()).await?;
     match verb {
-        Verb::List(list) => list::list(&client, list, common.json).await,
+        Verb::List(list) => list::list(&client, *list, common.json).await,
         Verb::Show(one) => show::show(&client, &one.id, common.json).await,
         Verb::Steps(one) => steps::steps(&client.handle_named(one.id), common.json).await,
         Verb::Watch(one) => watch::watch(&client.handle_named(one.id), common.json).await,

@@ -106,7 +106,12 @@ pub(crate) struct Tx(Connection);
 
 impl Tx {
     pub(crate) fn query(&mut self, sql: &'static Sql, params: &[Param]) -> Result<Vec<Row>, Fault> {
-        let mut statement = self.0.prepare_cached(sql.sqlite()).map_err(|error| named(sql, error))?;
+        self.search(sql, sql.sqlite(), params)
+    }
+
+    /// The rows of a statement in these words: those of `sql` without what was not asked for.
+    pub(crate) fn search(&mut self, sql: &Sql, text: &str, params: &[Param]) -> Result<Vec<Row>, Fault> {
+        let mut statement = self.0.prepare_cached(text).map_err(|error| named(sql, error))?;
         let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.query(bound(params).as_slice()).map_err(|error| named(sql, error))?;
         let mut all = Vec::new();

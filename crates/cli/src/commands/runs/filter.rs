@@ -1,0 +1,25 @@
+//! Which runs a command means: what `list` and the verbs for many runs have in common.
+
+use onward::{ExecutorId, Filter, RunId, Window};
+
+use crate::args::Which;
+use crate::exit::Failure;
+
+pub(super) fn filter(which: Which) -> Result<Filter, Failure> {
+    let attributes: serde_json::Map<String, serde_json::Value> = which.attribute.into_iter().collect();
+    let filter = Filter {
+        statuses: which.status,
+        workflows: which.workflow,
+        versions: which.version,
+        id_prefix: which.prefix,
+        user: which.user,
+        executor: which.executor.map(ExecutorId::new),
+        parent: which.parent.map(RunId::new).transpose()?,
+        forked_from: which.forked_from.map(RunId::new).transpose()?,
+        created: Window { from: which.created_from, until: which.created_until },
+        started: Window { from: which.started_from, until: which.started_until },
+        finished: Window { from: which.finished_from, until: which.finished_until },
+        ..Filter::default()
+    };
+    Ok(if attributes.is_empty() { filter } else { filter.with_attributes(attributes)? })
+}

@@ -1,0 +1,139 @@
+//! Lists: every filter shows what it names, alone and with others, page by page.
+
+use std::collections::BTreeMap;
+
+use onward::prelude::*;
+use onward::{Filter, RunId, Window};
+use onward_testkit::{TestDatabase, on_every_database};
+use serde_json::json;
+
+use crate::house::House;
+
+#[onward::workflow]
+async fn quick(_: &Ctx, n: u32) -> Result<u32> {
+    if n == 13 { Err("unlucky".into()) } else { Ok(n) }
+}
+
+#[onward::workflow]
+async fn slow(ctx: &Ctx) -> Result<()> {
+    ctx.start::<quick>(1).await?;
+    Ok(ctx.sleep(days(30)).await?)
+}
+
+async fn ids(house: &House, filter: Filter) -> Vec<String> {
+    let page = house.onward.list(filter).await.unwrap();
+    page.items.into_iter().map(|run| run.id.to_string()).collect()
+}
+
+#[on_every_database]
+async fn every_filter_shows_what_it_names_and_nothing_else(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(quick, slow)>()).await;
+    let start = |n: u32, id: &str| house.onward.start::<quick>(n).id(id);
+    start(1, "a-1").authenticated_as("ann", ["admin"]).attributes(json!({"team": "red", "size": 1})).await.unwrap();
+    start(13, "a-2").authenticated_as("bob", ["admin"]).attributes(json!({"team": "red", "size": "1"})).await.unwrap();
+    start(3, "b-1").attributes(json!({"team": "blue", "size": 1, "ok": true})).await.unwrap();
+    for id in ["a-1", "a-2", "b-1"] {
+        house.done(house.onward.handle::<quick>(id).result()).await.ok();
+    }
+    house.pass(hours(1)).await;
+    let later = house.clock.now();
+    house.onward.start::<slow>(()).id("s").await.unwrap();
+    house
+        .until("its child is there", async || !house.onward.handle::<slow>("s").children().await.unwrap().is_empty())
+        .await;
+    let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
+    client.start_named("nobody has it", ()).id("n").version("7").await.unwrap();
+
+    let f = Filter::default;
+    let texts = |all: &[&str]| all.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let cases = [
+        ("ids", Filter { ids: vec![RunId::new("b-1").unwrap(), RunId::new("none").unwrap()], ..f() }, vec!["b-1"]),
+        ("prefix", Filter { id_prefix: Some("a-".into()), ..f() }, vec!["a-2", "a-1"]),
+        ("status", Filter { statuses: vec![Status::Failed], ..f() }, vec!["a-2"]),
+        (
+            "statuses",
+            Filter { statuses: vec![Status::Succeeded, Status::Failed], id_prefix: Some("a".into()), ..f() },
+            vec!["a-2", "a-1"],
+        ),
+        ("enqueued", Filter { statuses: vec![Status::Enqueued], ..f() }, vec!["n"]),
+        ("workflows", Filter { workflows: texts(&["slow", "nobody has it"]), ..f() }, vec!["n", "s"]),
+        ("version", Filter { versions: texts(&["7"]), ..f() }, vec!["n"]),
+        ("user", Filter { user: Some("ann".into()), ..f() }, vec!["a-1"]),
+        ("executor", Filter { executor: Some(onward::ExecutorId::new(house.onward.executor_id())), ..f() }, vec!["s"]),
+        ("parent", Filter { parent: Some(RunId::new("s").unwrap()), ..f() }, vec!["s-0"]),
+        ("forked", Filter { forked_from: Some(RunId::new("s").unwrap()), ..f() }, vec![]),
+        ("one attribute", f().with_attributes(json!({"team": "red"})).unwrap(), vec!["a-2", "a-1"]),
+        ("attributes", f().with_attributes(json!({"size": 1, "team": "red"})).unwrap(), vec!["a-1"]),
+        ("a truth", f().with_attributes(json!({"ok": true})).unwrap(), vec!["b-1"]),
+        ("no number", f().with_attributes(json!({"ok": 1})).unwrap(), vec![]),
+        ("a text", f().with_attributes(json!({"size": "1"})).unwrap(), vec!["a-2"]),
+        ("created", Filter { created: Window::from(later), ..f() }, vec!["n", "s-0", "s"]),
+        (
+            "created before",
+            Filter { created: Window::until(later), oldest_first: true, ..f() },
+            vec!["a-1", "a-2", "b-1"],
+        ),
+        ("started", Filter { started: Window::from(later), ..f() }, vec!["s-0", "s"]),
+        ("started before", Filter { started: Window::until(later), ..f() }, vec!["b-1", "a-2", "a-1"]),
+        ("finished", Filter { finished: Window::from(later), ..f() }, vec!["s-0"]),
+        ("finished before", Filter { finished: Window::until(later), user: Some("bob".into()), ..f() }, vec!["a-2"]),
+    ];
+    for (name, filter, expected) in cases {
+        if name == "finished" || name == "executor" {
+            let child = house.onward.handle_named("s-0");
+            house.until("the child has ended", async || child.status().await.unwrap().is_terminal()).await;
+        }
+        assert_eq!(ids(&house, filter).await, expected, "{name}");
+    }
+}
+
+#[on_every_database]
+async fn pages_follow_each_other_without_gaps_in_both_directions(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<quick>()).await;
+    for n in 0..25 {
+        house.onward.start::<quick>(n).id(format!("r-{n:02}")).await.unwrap();
+    }
+    for oldest_first in [true, false] {
+        let mut seen = Vec::new();
+        let mut after = None;
+        loop {
+            let filter =
+                Filter { limit: 10, after, oldest_first, workflows: vec!["quick".into()], ..Filter::default() };
+            let page = house.onward.list(filter).await.unwrap();
+            seen.extend(page.items.into_iter().map(|run| run.id.to_string()));
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        let mut expected: Vec<String> = (0..25).map(|n| format!("r-{n:02}")).collect();
+        if !oldest_first {
+            expected.reverse();
+        }
+        assert_eq!(seen, expected);
+    }
+}
+
+#[on_every_database]
+async fn a_list_reads_payloads_only_where_they_are_wanted(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<quick>()).await;
+    house.onward.start::<quick>(5).await.unwrap().result().await.unwrap();
+    let run = house.onward.list(Filter::default()).await.unwrap().items.remove(0);
+    assert_eq!((run.input.as_str(), run.output.unwrap().as_str()), ("5", "5"));
+    let filter = Filter { with_input: false, with_output: false, ..Filter::default() };
+    let run = house.onward.list(filter).await.unwrap().items.remove(0);
+    assert_eq!((run.input.as_str(), run.output), ("null", None));
+}
+
+#[on_every_database]
+async fn a_filter_that_no_run_can_match_alike_everywhere_is_refused(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<quick>()).await;
+    let deep = Filter::default().with_attributes(BTreeMap::from([("a", [1, 2])])).unwrap();
+    assert_eq!(house.onward.list(deep).await.unwrap_err().code(), "invalid");
+    let no_object = Filter::default().with_attributes("red").unwrap();
+    assert_eq!(house.onward.list(no_object).await.unwrap_err().code(), "invalid");
+    let nul = house.onward.start::<quick>(1).attributes(json!({"a": "\0"})).await;
+    assert_eq!(nul.unwrap_err().code(), "invalid");
+    let user = house.onward.start::<quick>(1).authenticated_as("a\0", ["r"]).await;
+    assert_eq!(user.unwrap_err().code(), "invalid");
+}

@@ -1,0 +1,37 @@
+-- The keys of a page of runs, oldest first. A filter that is null lets everything through: its clause is left out before the
+-- statement is planned, and one that is not null finds its index.
+-- Differs from PostgreSQL: no containment of JSON, and the states that are indexed have to be named as the index does.
+select r.run_key
+from runs r
+where r.run_key is not null
+    and ($1 is null or r.run_key < $1)
+    and ($2 is null or r.run_key > $2)
+    and ($3 is null or r.id = any($3))
+    and ($4 is null or r.id >= $4)
+    and ($5 is null or r.id < $5)
+    and ($6 is null or r.status = any($6))
+    and ($7 is null or r.status <> 'succeeded')
+    and ($8 is null or r.workflow = any($8))
+    and ($9 is null or r.version = any($9))
+    and ($10 is null or (r.identity is not null and r.identity ->> 'user' = $10))
+    and ($11 is null or r.executor = $11)
+    and ($12 is null or r.parent_key = (select run_key from runs where id = $12))
+    and ($13 is null or r.forked_from = (select run_key from runs where id = $13))
+    and ($14 is null or (r.attributes is not null and not exists (
+        select 1
+        from json_each($14) as asked
+        where not exists (
+            select 1
+            from json_each(r.attributes) as has
+            where has.key = asked.key and has.value is asked.value
+                and replace(has.type, 'real', 'integer') = replace(asked.type, 'real', 'integer')
+        )
+    )))
+    and ($15 is null or r.created_at >= $15)
+    and ($16 is null or r.created_at < $16)
+    and ($17 is null or r.started_at >= $17)
+    and ($18 is null or r.started_at < $18)
+    and ($19 is null or r.finished_at >= $19)
+    and ($20 is null or r.finished_at < $20)
+order by r.run_key
+limit $21

@@ -1,0 +1,157 @@
+//! Lists of runs: which runs a filter means, page by page.
+
+use onward_types::{Code, Error, ExecutorId, Filter, Json, Page, RunId, RunKey, RunRecord, Status, Timestamp, Window};
+
+use super::runs::{Loaded, records};
+use crate::driver::{Param, Tx, params, sql};
+use crate::fault::Fault;
+
+/// How many runs a page has where nobody says how many.
+const LIMIT: u32 = 100;
+const LIMIT_MAX: u32 = 10_000;
+
+/// The key of a run says when it was made, to the millisecond. A clock that counts ahead of itself stays within this.
+const KEY_SLACK: i64 = 60_000;
+
+/// A page of runs.
+pub(crate) async fn list(tx: &mut Tx, filter: &Filter, now: Timestamp) -> Result<Page<RunRecord>, Fault> {
+    let limit = if filter.limit == 0 { LIMIT } else { filter.limit.min(LIMIT_MAX) };
+    // One more than the page has says whether there is another page.
+    let mut keys = pick(tx, filter, limit + 1).await?;
+    let more = keys.len() > limit as usize;
+    keys.truncate(limit as usize);
+    let next = more.then(|| keys.last().copied()).flatten();
+    let loaded = Loaded { input: filter.with_input, output: filter.with_output };
+    Ok(Page { items: records(tx, &keys, loaded, now).await?, next })
+}
+
+/// The keys of the first runs that a filter means, in its order.
+pub(crate) async fn pick(tx: &mut Tx, filter: &Filter, limit: u32) -> Result<Vec<RunKey>, Fault> {
+    let sql = if filter.oldest_first { sql!("runs/pick_oldest", split) } else { sql!("runs/pick_newest", split) };
+    let rows = tx.search(sql, &parameters(filter, limit)?).await?;
+    rows.iter().map(|row| row.key("run_key")).collect()
+}
+
+fn parameters(filter: &Filter, limit: u32) -> Result<Vec<Param>, Error> {
+    let (before, after) = if filter.oldest_first { (None, filter.after) } else { (filter.after, None) };
+    let Window { from, until } = filter.created;
+    let before = before.into_iter().chain(until.map(|at| key_at(at, KEY_SLACK))).min();
+    let after = after.into_iter().chain(from.map(|at| key_at(at, -KEY_SLACK))).max();
+    let prefix = filter.id_prefix.as_deref().filter(|prefix| !prefix.is_empty());
+    let ids: Vec<String> = filter.ids.iter().map(ToString::to_string).collect();
+    let statuses: Vec<String> = filter.statuses.iter().map(ToString::to_string).collect();
+    let succeeded = Status::Succeeded.as_str();
+    let is_indexed = !filter.statuses.is_empty() && !filter.statuses.contains(&Status::Succeeded);
+    if let Some(attributes) = &filter.attributes {
+        check_attributes(attributes)?;
+    }
+    Ok(params![
+        before,
+        after,
+        asked(&ids),
+        prefix,
+        prefix.and_then(after_prefix),
+        asked(&statuses),
+        is_indexed.then_some(succeeded),
+        asked(&filter.workflows),
+        asked(&filter.versions),
+        filter.user.as_deref(),
+        filter.executor.as_ref().map(ExecutorId::as_str),
+        filter.parent.as_ref().map(RunId::as_str),
+        filter.forked_from.as_ref().map(RunId::as_str),
+        filter.attributes.as_ref().map(Json::as_str),
+        filter.created.from,
+        filter.created.until,
+        filter.started.from,
+        filter.started.until,
+        filter.finished.from,
+        filter.finished.until,
+        limit,
+    ]
+    .to_vec())
+}
+
+/// A list that is empty filters nothing.
+fn asked(texts: &Vec<String>) -> Param {
+    if texts.is_empty() { Param::Null } else { Param::from(texts) }
+}
+
+/// The lowest key that a run of about this time can have.
+fn key_at(at: Timestamp, slack: i64) -> RunKey {
+    let millis = at.as_millisecond().saturating_add(slack).clamp(0, (1 << 48) - 1);
+    RunKey(uuid::Uuid::from_u128(u128::from(millis.unsigned_abs()) << 80))
+}
+
+/// The first text that comes after all those that begin with this one; none if there is none.
+fn after_prefix(prefix: &str) -> Option<String> {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    while let Some(last) = chars.pop() {
+        if let Some(next) = (u32::from(last) + 1..=u32::from(char::MAX)).find_map(char::from_u32) {
+            chars.push(next);
+            return Some(chars.into_iter().collect());
+        }
+    }
+    None
+}
+
+/// The databases agree about values that have no parts, and about nothing else.
+fn check_attributes(attributes: &Json) -> Result<(), Error> {
+    let plain = |value: &serde_json::Value| !value.is_array() && !value.is_object();
+    match attributes.decode()? {
+        serde_json::Value::Object(map) if map.values().all(plain) => Ok(()),
+        other => {
+            let message =
+                format!("a filter by attributes is a JSON object of texts, numbers, booleans and nulls, not {other}");
+            Err(Error::new(Code::Invalid, message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_after_a_prefix_comes_after_all_that_begin_with_it() {
+        assert_eq!(after_prefix("ab").as_deref(), Some("ac"));
+        assert_eq!(after_prefix("a\u{d7ff}").as_deref(), Some("a\u{e000}"));
+        assert_eq!(after_prefix("a\u{10ffff}").as_deref(), Some("b"));
+        assert_eq!(after_prefix("\u{10ffff}"), None);
+    }
+    /// How SQLite goes about a page with these filters.
+    fn plan(connection: &rusqlite::Connection, filter: Filter) -> String {
+        let given = parameters(&filter, 10).unwrap();
+        let is_given = |number: usize| !matches!(given[number - 1], Param::Null);
+        let text = crate::driver::search::asked(sql!("runs/pick_newest", split).sqlite(), is_given);
+        let mut statement = connection.prepare(&format!("explain query plan {text}")).unwrap();
+        let plan = statement.query_map(rusqlite::params_from_iter(&given), |row| row.get::<_, String>("detail"));
+        plan.unwrap().map(Result::unwrap).find(|line| line.contains(" r ") || line.ends_with(" r")).unwrap()
+    }
+
+    #[test]
+    fn each_filter_finds_its_index() {
+        let mut connection = rusqlite::Connection::open_in_memory().unwrap();
+        rusqlite::vtab::array::load_module(&connection).unwrap();
+        crate::migrate::sqlite(&mut connection, Fault::corrupt).unwrap();
+        let (f, id) = (Filter::default, || RunId::new("a").unwrap());
+        let window = Window::from(Timestamp::UNIX_EPOCH);
+        let cases = [
+            ("runs_id", Filter { ids: vec![id()], ..f() }),
+            ("runs_id", Filter { id_prefix: Some("a".into()), ..f() }),
+            ("runs_status", Filter { statuses: vec![Status::Failed, Status::Running], ..f() }),
+            ("runs_workflow", Filter { workflows: vec!["w".into()], ..f() }),
+            ("runs_user", Filter { user: Some("ann".into()), ..f() }),
+            ("runs_owned", Filter { executor: Some(ExecutorId::new("e")), ..f() }),
+            ("runs_parent", Filter { parent: Some(id()), ..f() }),
+            ("runs_forked", Filter { forked_from: Some(id()), ..f() }),
+            ("runs_attributes", f().with_attributes(serde_json::json!({"a": 1})).unwrap()),
+            ("runs_finished", Filter { finished: window, ..f() }),
+            ("PRIMARY KEY", Filter { created: window, ..f() }),
+            ("PRIMARY KEY", Filter { after: Some(RunKey(uuid::Uuid::max())), ..f() }),
+        ];
+        for (index, filter) in cases {
+            let plan = plan(&connection, filter);
+            assert!(plan.contains(index), "{index}: {plan}");
+        }
+    }
+}
