@@ -71,6 +71,7 @@ impl Ctx {
             owners: 1,
             deadline: None,
             parent: None,
+            traceparent: None,
             suspect: false,
             recovered: false,
         };
@@ -232,6 +233,13 @@ impl Ctx {
     #[must_use]
     pub fn fence(&self) -> u64 {
         u64::from(self.core.owners)
+    }
+
+    /// The trace that the run is a part of, as a W3C `traceparent`: what its starter gave, or its parent. Send it along with
+    /// requests to other services. The same on every replay.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<&str> {
+        self.core.traceparent.as_deref()
     }
 
     /// A token that resolves when the run is cancelled: for threads and tasks that a step's body starts.

@@ -11,6 +11,7 @@ mod reason;
 mod record;
 mod status;
 mod time;
+mod trace;
 
 pub use error::{BoxError, Code, Error, ErrorData, Result, ResultExt};
 pub use id::{ExecutorId, RunId, RunKey};
@@ -22,3 +23,4 @@ pub use record::{
 };
 pub use status::{MOVES, Move, Mover, Status};
 pub use time::{Timestamp, from_micros, micros};
+pub use trace::check_traceparent;

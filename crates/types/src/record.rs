@@ -42,6 +42,9 @@ pub struct Identity {
     /// The name of the configured instance of that class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_name: Option<String>,
+    /// The trace that it is a part of, as a W3C `traceparent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 /// All that is known of a run, as of one read.

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use onward_store::{Change, Created, NewRun, WaitKind, add};
-use onward_types::{Code, Error, Json, RunId, RunKey, Status, StepKind, WaitFor};
+use onward_types::{Code, Error, Identity, Json, RunId, RunKey, Status, StepKind, WaitFor};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -115,7 +115,8 @@ impl Plan {
             parent: Some((core.key, drive.position)),
             input_hash: input_hash(self.workflow, &input),
             input,
-            identity: None,
+            // A trace goes on in what its runs start.
+            identity: core.traceparent.clone().map(|it| Identity { traceparent: Some(it), ..Identity::default() }),
             attributes: None,
         })
     }

@@ -14,6 +14,7 @@ use onward_store::{AttemptChange, Clock, WaitKind, add};
 use onward_types::{BoxError, Code, Error, Json, Result, StepKind, Timestamp, WaitFor};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::Span;
 
 use super::{Drive, durable_call};
 use crate::Data;
@@ -84,6 +85,8 @@ struct Running<'a> {
     /// None once it was dropped for taking too long.
     body: Option<BoxFuture<'a, Result<Json>>>,
     scope: InStep,
+    /// Entered whenever the body is polled.
+    span: Span,
     started_at: Timestamp,
     timeout: Option<BoxFuture<'static, ()>>,
     announce: Option<BoxFuture<'static, ()>>,
@@ -252,13 +255,16 @@ impl<'a> Work<'_, 'a> {
         let key = format!("{}:{}", core.key, self.drive.position);
         let scope =
             InStep { name: self.drive.name.clone(), attempt: *self.attempt, idempotency_key: key.as_str().into() };
-        let body = catch_unwind(AssertUnwindSafe(|| scope::in_step(&scope, || (self.body)())));
+        let name = &*self.drive.name;
+        let span =
+            tracing::info_span!("onward.step", step = name, position = self.drive.position, attempt = *self.attempt);
+        let body = catch_unwind(AssertUnwindSafe(|| span.in_scope(|| scope::in_step(&scope, || (self.body)()))));
         let body = body.unwrap_or_else(|panic| {
             let error = panicked(&*panic);
             Box::pin(async move { Err(error.into()) })
         });
         let started_at = core.clock().now();
-        Running { body: Some(body), scope, started_at, timeout: None, announce: None, announced: core.recovered }
+        Running { body: Some(body), scope, span, started_at, timeout: None, announce: None, announced: core.recovered }
     }
 
     /// What an attempt came to: the step's outcome, or another attempt.
@@ -327,7 +333,9 @@ impl<'a> Work<'_, 'a> {
 impl Running<'_> {
     fn poll(&mut self, cx: &mut Context<'_>, drive: &Drive, policy: &Policy<'_>) -> Poll<Result<Json>> {
         let Some(body) = self.body.as_mut() else { return Poll::Pending };
-        let polled = catch_unwind(AssertUnwindSafe(|| scope::in_step(&self.scope, || body.as_mut().poll(cx))));
+        let Running { scope, span, .. } = self;
+        let polled =
+            catch_unwind(AssertUnwindSafe(|| span.in_scope(|| scope::in_step(scope, || body.as_mut().poll(cx)))));
         match polled {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready(result)) => return Poll::Ready(result),

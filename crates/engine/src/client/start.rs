@@ -124,6 +124,14 @@ impl<'a, T> Start<'a, T> {
         })
     }
 
+    /// The trace that the run is a part of, as the W3C header `traceparent` has it. The run finds it with
+    /// [`Ctx::traceparent`](crate::Ctx::traceparent) and hands it to its children. A run that is there already keeps its own.
+    ///
+    /// Anything else is refused with `invalid` when this is awaited, and nothing is started.
+    pub fn traceparent(self, traceparent: impl Into<String>) -> Self {
+        self.with(|plan| plan.identity.get_or_insert_default().traceparent = Some(traceparent.into()))
+    }
+
     /// The role with which the run works.
     pub fn assumed_role(self, role: impl Into<String>) -> Self {
         self.with(|plan| plan.identity.get_or_insert_default().role = Some(role.into()))
@@ -235,6 +243,9 @@ impl Plan {
             None => newest_version(client, &self.workflow).await?,
         };
         crate::workflow::check_name("workflow's version", &version)?;
+        if let Some(traceparent) = self.identity.as_ref().and_then(|identity| identity.traceparent.as_deref()) {
+            onward_types::check_traceparent(traceparent)?;
+        }
         if let Some(executor) = &client.executor
             && executor.registry.get(&self.workflow, &version).is_none()
         {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use onward_store::{Created, History, LeaveHow, Outcome, Seat, Signal};
 use onward_types::{Code, Error, RunKey};
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument;
 
 use super::Executor;
 use crate::context::Ctx;
@@ -82,7 +83,8 @@ impl Executor {
         }
         let executor = self.clone();
         self.spawn(async move {
-            let ended = executor.drive(&core).await;
+            let span = core.span();
+            let ended = executor.drive(&core).instrument(span).await;
             core.note_replayed();
             executor.ended(&core, ended).await;
         });

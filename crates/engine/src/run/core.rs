@@ -29,6 +29,8 @@ pub(crate) struct RunCore {
     pub(crate) owners: u32,
     pub(crate) deadline: Option<Timestamp>,
     pub(crate) parent: Option<RunKey>,
+    /// The trace that it is a part of.
+    pub(crate) traceparent: Option<String>,
     /// Whether it was recovered from a dead executor without having made progress since.
     pub(crate) suspect: bool,
     pub(crate) recovered: bool,
@@ -110,6 +112,7 @@ pub(crate) struct Coming {
     pub(crate) owners: u32,
     pub(crate) deadline: Option<Timestamp>,
     pub(crate) parent: Option<RunKey>,
+    pub(crate) traceparent: Option<String>,
     pub(crate) suspect: bool,
     pub(crate) recovered: bool,
 }
@@ -126,6 +129,7 @@ impl RunCore {
             owners: 1,
             deadline: run.deadline,
             parent: run.parent.map(|(key, _)| key),
+            traceparent: run.identity.as_ref().and_then(|identity| identity.traceparent.clone()),
             suspect: false,
             recovered: false,
         };
@@ -144,6 +148,7 @@ impl RunCore {
             owners: history.owners,
             deadline: history.deadline,
             parent: history.parent,
+            traceparent: history.traceparent,
             suspect: history.recoveries >= onward_store::SUSPECT_AFTER,
             recovered: history.recovered,
         };
@@ -170,6 +175,7 @@ impl RunCore {
             owners: 1,
             deadline: None,
             parent: None,
+            traceparent: None,
             suspect: false,
             recovered: false,
         };
@@ -190,6 +196,7 @@ impl RunCore {
             owners: coming.owners,
             deadline: coming.deadline,
             parent: coming.parent,
+            traceparent: coming.traceparent,
             suspect: coming.suspect,
             recovered: coming.recovered,
             was_claimed: coming.owners > 1,
@@ -244,6 +251,19 @@ impl RunCore {
 
     pub(crate) fn is_detached(&self) -> bool {
         matches!(self.home, Home::Detached { .. })
+    }
+
+    /// The span of the run's life in this memory. One that was here or elsewhere before is marked as replayed.
+    pub(crate) fn span(&self) -> tracing::Span {
+        tracing::info_span!(
+            "onward.run",
+            run = %self.id,
+            workflow = %self.workflow,
+            version = %self.version,
+            replayed = self.was_claimed,
+            recovered = self.recovered,
+            traceparent = self.traceparent.as_deref(),
+        )
     }
 
     /// The input, once: replay decodes it, and nobody needs it after that.

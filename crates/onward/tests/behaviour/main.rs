@@ -11,6 +11,7 @@ mod life_cycle;
 mod listing;
 mod metrics;
 mod parking;
+mod spans;
 mod starting;
 mod steering;
 mod steps;

@@ -1,5 +1,5 @@
 -- What an executor needs to know of the runs that it takes.
-select r.run_key, r.id, r.workflow, r.version, r.owners, r.recoveries, r.recovered_seq, r.deadline, r.parent_key,
+select r.run_key, r.id, r.workflow, r.version, r.owners, r.recoveries, r.recovered_seq, r.deadline, r.parent_key, r.identity,
     coalesce(r.input, (select body from payloads where run_key = r.run_key and kind = 'input')) as input
 from runs r
 where r.run_key = any($1)

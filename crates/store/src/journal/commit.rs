@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use onward_types::{Error, RunKey, StepKind};
+use tracing::Instrument;
 
 use super::{Batch, Entry, Shared, fold};
 use crate::change::{Change, Created, Existing};
@@ -80,7 +81,9 @@ async fn commit_all<W: Writer>(writer: &mut W, shared: &Shared, clock: &Clock, e
             continue;
         }
         let began = Instant::now();
-        match commit(writer, shared, clock, &pending.batch).await {
+        let Batch { number, changes, ref owned, .. } = pending.batch;
+        let span = tracing::debug_span!("onward.commit", batch = number, changes, runs = owned.len());
+        match commit(writer, shared, clock, &pending.batch).instrument(span).await {
             Ok(committed) => {
                 shared.number.store(pending.batch.number, Ordering::SeqCst);
                 shared.note_commit(pending.batch.changes, began, since);

@@ -34,6 +34,8 @@ pub struct History {
     pub deadline: Option<Timestamp>,
     /// The run that started it.
     pub parent: Option<RunKey>,
+    /// The trace that it is a part of.
+    pub traceparent: Option<String>,
     /// What it recorded, in the order of completions.
     pub checkpoints: Vec<Recorded>,
     /// What it waits for.
@@ -158,6 +160,7 @@ fn run(row: &Row, key: RunKey) -> Result<History, Fault> {
         owners: row.count("owners")?,
         recoveries: row.count("recoveries")?,
         recovered: row.opt_int("recovered_seq")?.is_some(),
+        traceparent: super::runs::identity(row)?.traceparent,
         deadline: row.opt_int("deadline")?.map(from_micros),
         parent: row.opt_key("parent_key")?,
         checkpoints: Vec::new(),

@@ -170,12 +170,7 @@ fn record(row: &Row, waits: &[Wait], known: &[String], now: Timestamp) -> Result
         recoveries: row.count("recoveries")?,
         now,
     });
-    let identity = match row.opt_text("identity")? {
-        Some(text) => Json::from(text)
-            .decode::<Identity>()
-            .map_err(|error| Fault::corrupt(format!("column `identity` of run {id:?} in `runs`: {error}")))?,
-        None => Identity::default(),
-    };
+    let identity = identity(row)?;
     Ok(RunRecord {
         key: row.key("run_key")?,
         id,
@@ -204,6 +199,16 @@ fn record(row: &Row, waits: &[Wait], known: &[String], now: Timestamp) -> Result
         identity,
         attributes: json("attributes")?,
     })
+}
+
+/// On whose behalf a run works.
+pub(crate) fn identity(row: &Row) -> Result<Identity, Fault> {
+    let Some(text) = row.opt_text("identity")? else { return Ok(Identity::default()) };
+    let corrupt = |error| {
+        let id = row.text("id").unwrap_or_default();
+        Fault::corrupt(format!("column `identity` of run {id:?} in `runs`: {error}"))
+    };
+    Json::from(text).decode().map_err(corrupt)
 }
 
 /// Every durable call of a run: what is recorded, what was tried, what it waits for; none if there is no such run.
