@@ -37,8 +37,9 @@ impl Ctx {
         Ctx { core, scope: None }
     }
 
-    /// A context that records nothing and waits for nothing: steps run on the spot, sleeps are over at once, children
-    /// run inline. For unit tests of steps and workflows.
+    /// A context that records nothing and waits for nothing: steps run on the spot, sleeps are over at once, and what
+    /// `ctx.run` runs, runs inline. For unit tests of steps and workflows. `ctx.start` is refused: what is started has to
+    /// live somewhere, so open `sqlite::memory:` for that.
     ///
     /// ```
     /// # use onward_engine::Ctx;
@@ -51,6 +52,27 @@ impl Ctx {
     #[must_use]
     pub fn detached() -> Ctx {
         Ctx::detached_with(Arc::new(States::default()), Clock::system())
+    }
+
+    /// Give a [detached](Ctx::detached) context what steps ask for with [`Ctx::state`]. Of each type there is one.
+    ///
+    /// ```
+    /// # use onward_engine::Ctx;
+    /// struct Prices { apple: u32 }
+    /// let ctx = Ctx::detached().with_state(Prices { apple: 3 });
+    /// assert_eq!(ctx.state::<Prices>().apple, 3);
+    /// ```
+    ///
+    /// # Panics
+    /// Where the context is that of a run, or is in use already: the state of those is given where Onward is opened.
+    #[must_use]
+    pub fn with_state<S: Send + Sync + 'static>(mut self, state: S) -> Ctx {
+        let states = Arc::get_mut(&mut self.core).and_then(|core| match &mut core.home {
+            Home::Detached { states, .. } => Arc::get_mut(states),
+            Home::Executor { .. } => None,
+        });
+        states.expect("a detached context that nobody uses yet").add(state);
+        self
     }
 
     pub(crate) fn detached_like(core: &RunCore) -> Ctx {

@@ -33,8 +33,8 @@ pub use crate::onward::{Builder, Onward};
 pub use crate::workflow::{BoxFuture, Data, Registry, Workflow, Workflows};
 pub use onward_store::{Clock, ExecutorRow, Health, Histogram, JournalCounts};
 pub use onward_types::{
-    Attempt, BoxError, Code, Error, ExecutorId, Filter, Identity, Json, Page, Result, ResultExt, RunId, RunKey,
-    RunRecord, Status, StepKind, StepRecord, StepState, Timestamp, Wait, WaitFor, Window,
+    Attempt, BoxError, Code, Error, ErrorData, ExecutorId, Filter, Identity, Json, Mover, Page, Result, ResultExt,
+    RunId, RunKey, RunRecord, Status, StepKind, StepRecord, StepState, Timestamp, Wait, WaitFor, Window,
 };
 
 /// Encode what is to be recorded, and refuse what no database would take.

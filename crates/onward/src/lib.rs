@@ -9,8 +9,8 @@ pub use onward_macros::workflow;
 /// What most files need: `use onward::prelude::*;`.
 pub mod prelude {
     pub use onward_engine::{
-        BoxError, Client, Ctx, Data, Either, Either3, Error, Onward, Result, ResultExt, Status, Timestamp, Workflow,
-        WorkflowHandle,
+        BoxError, Client, Ctx, Data, Either, Either3, Either4, Error, Onward, Result, ResultExt, Status, Timestamp,
+        Workflow, WorkflowHandle,
     };
 
     pub use crate::{days, hours, millis, mins, secs};

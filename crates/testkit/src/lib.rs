@@ -1,4 +1,5 @@
-//! Databases, a virtual clock and crash points for testing Onward workflows.
+//! Databases for testing Onward workflows, a private PostgreSQL, and the crash suite. The clock that tests move is
+//! `onward::Clock::virtual_at`.
 //!
 //! A test takes its database as a parameter and is run once on each kind:
 //!

@@ -44,7 +44,7 @@ codes! {
     Panicked "panicked" "A step or a workflow panicked.",
     TimedOut "timed_out" "Something took longer than it was allowed to.",
     Cancelled "cancelled" "The run was cancelled, by a person or by its deadline.",
-    RetriesExceeded "retries_exceeded" "The run crashed its executor too often and is parked.",
+    RetriesExceeded "retries_exceeded" "The run crashed its executor too often and was given up; it can be resumed.",
     Diverged "diverged" "What was recorded does not match what the code asks for.",
     Held "held" "The run is paused, because going on would lose something.",
     UnknownRun "unknown_run" "No run has that id.",
@@ -181,7 +181,8 @@ impl Error {
         self.0.data.as_ref()
     }
 
-    /// Whether a retry is useless.
+    /// Whether a retry is useless. That is for `retry_if` and the like: it is not recorded, so the error of a step that a
+    /// workflow sees never says so.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
         self.0.fatal

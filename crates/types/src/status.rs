@@ -17,7 +17,7 @@ pub enum Status {
     Enqueued,
     /// An executor has it, or it is parked until what it waits for has come.
     Running,
-    /// Held by a person, or because going on would lose something; the reason says why.
+    /// Held; the reason says why.
     Paused,
     /// Ended with an output.
     Succeeded,

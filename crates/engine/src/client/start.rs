@@ -18,7 +18,7 @@ use super::handle::WorkflowHandle;
 use crate::executor::Executor;
 use crate::run::core::RunCore;
 use crate::run::end::EndSlot;
-use crate::workflow::BoxFuture;
+use crate::workflow::{BoxFuture, by_version};
 
 /// How often a run may be recovered without having made progress, unless its starter says otherwise.
 pub(crate) const RECOVERIES_MAX: u32 = 100;
@@ -79,7 +79,7 @@ impl<'a, T> Start<'a, T> {
     }
 
     /// The version of the workflow. Without one: the version of the type, or, by name alone, the newest that an executor
-    /// has.
+    /// has, where `10` is newer than `9`.
     pub fn version(self, version: impl Into<String>) -> Self {
         self.with(|plan| plan.version = Some(version.into()))
     }
@@ -104,8 +104,8 @@ impl<'a, T> Start<'a, T> {
         self.with(|plan| plan.attributes = Some(super::attributes(&attributes)))
     }
 
-    /// How often the run may be recovered without having made progress, before it is parked as a dead letter. The default
-    /// is 100.
+    /// How often the run may be recovered without having made progress, before it is given up as a dead letter, which
+    /// can be resumed. The default is 100.
     pub fn max_recoveries(self, recoveries: u32) -> Self {
         self.with(|plan| plan.recoveries_max = recoveries)
     }
@@ -315,7 +315,8 @@ async fn newest_version(client: &Client, name: &str) -> Result<String, Error> {
     let prefix = format!("{name}@");
     let executors = client.store.executors().await?;
     let versions = executors.iter().filter(|executor| !executor.dead).flat_map(|executor| &executor.workflows);
-    let newest = versions.filter_map(|known| known.strip_prefix(&prefix)).max();
+    let of_it = versions.filter_map(|known| known.strip_prefix(&prefix));
+    let newest = of_it.max_by(|one, other| by_version(one, other));
     Ok(newest.unwrap_or("1").to_owned())
 }
 

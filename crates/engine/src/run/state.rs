@@ -29,7 +29,7 @@ pub(crate) struct State {
     /// The same, in the order in which it is delivered.
     order: VecDeque<u32>,
     /// Waits that were open when the run was loaded, until their calls take them up.
-    waits: HashMap<u32, WaitFor>,
+    waits: HashMap<u32, Wait>,
     /// Attempts that were noted before the run was loaded, until their steps take them up.
     tried: HashMap<u32, Tried>,
     patches: HashMap<Arc<str>, bool>,
@@ -108,10 +108,7 @@ impl State {
                 state.history.insert(recorded.position, recorded);
             }
         }
-        state.waits = std::mem::take(&mut history.waits)
-            .into_iter()
-            .map(|Wait { position, wait_for, .. }| (position, wait_for))
-            .collect();
+        state.waits = std::mem::take(&mut history.waits).into_iter().map(|wait| (wait.position, wait)).collect();
         state.tried = std::mem::take(&mut history.attempts);
         state.live = state.order.is_empty();
         state
@@ -381,13 +378,19 @@ impl State {
         let wait = self.waits.remove(&position)?;
         if let Some(call) = self.calls.get_mut(&position) {
             call.has_wait = true;
+            // It began in an earlier life of the run.
+            call.started_at = call.started_at.min(wait.since);
         }
-        Some(wait)
+        Some(wait.wait_for)
     }
 
     /// How often the step at this position was tried before the run was loaded.
     pub(crate) fn take_tried(&mut self, position: u32) -> Tried {
-        self.tried.remove(&position).unwrap_or_default()
+        let tried = self.tried.remove(&position).unwrap_or_default();
+        if let (Some(call), Some(since)) = (self.calls.get_mut(&position), tried.since) {
+            call.started_at = call.started_at.min(since);
+        }
+        tried
     }
 
     pub(crate) fn open_wait(&mut self, position: u32, name: &Arc<str>, wait: WaitKind, since: Timestamp) {
@@ -534,7 +537,9 @@ mod tests {
     #[test]
     fn the_loser_of_a_recorded_race_closes_the_wait_that_it_left_behind() {
         let mut state = State { live: false, ..State::fresh() };
-        state.waits.insert(0, WaitFor::Timer { due_at: Timestamp::UNIX_EPOCH });
+        let since = Timestamp::UNIX_EPOCH;
+        let wait_for = WaitFor::Timer { due_at: since };
+        state.waits.insert(0, Wait { position: 0, wait_for, since });
         state.order.push_back(1);
         let loser = waker(Arc::new(Woken::default()));
         state.look(0, StepKind::Sleep, &"sleep".into(), &loser, Timestamp::UNIX_EPOCH);

@@ -31,7 +31,12 @@ async fn a_run_that_sleeps_for_long_leaves_memory_and_comes_back_in_time(db: Tes
     assert!(record.reason.starts_with("waits for timer until 2026-01-02T00:00:"), "{}", record.reason);
     house.pass(days(1)).await;
     for (n, run) in runs.into_iter().enumerate() {
-        assert_eq!(house.done(run.unwrap().result()).await.unwrap(), n as u64 * 2);
+        let run = run.unwrap();
+        assert_eq!(house.done(run.result()).await.unwrap(), n as u64 * 2);
+        // The record of the call spans all its lives.
+        let slept = &run.steps().await.unwrap()[1];
+        let (from, to) = (slept.started_at.unwrap(), slept.completed_at.unwrap());
+        assert!(to.as_second() - from.as_second() >= 86_400, "{from} to {to}");
     }
     assert_eq!(house.log.count("work"), 50);
 }

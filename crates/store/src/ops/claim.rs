@@ -51,6 +51,8 @@ pub struct Tried {
     pub last: u32,
     /// How many have failed. One that a crash interrupted has not.
     pub failed: u32,
+    /// When the first attempt that was noted began.
+    pub since: Option<Timestamp>,
 }
 
 /// A checkpoint as replay needs it.
@@ -105,7 +107,8 @@ pub(crate) async fn load(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<(RunKey, Re
     let mut waits = by_run(&tx.query(sql!("waits/of_runs"), &params![keys]).await?, super::wait)?;
     let rows = tx.query(sql!("checkpoints/attempts_of_runs"), &params![keys]).await?;
     let mut attempts = by_run(&rows, |row| {
-        Ok((row.count("position")?, Tried { last: row.count("attempt")?, failed: row.count("failed")? }))
+        let since = row.opt_int("since")?.map(from_micros);
+        Ok((row.count("position")?, Tried { last: row.count("attempt")?, failed: row.count("failed")?, since }))
     })?;
     let rows = tx.query(sql!("runs/load"), &params![keys]).await?;
     let mut histories = Vec::new();
