@@ -12,6 +12,11 @@ use crate::exit;
 #[derive(Debug, Parser)]
 #[command(name = "onward", version, after_help = exit::CODES, arg_required_else_help = true, max_term_width = 100)]
 pub(crate) struct Args {
+    /// The database: sqlite:app.db or postgres://…, here or after the command
+    #[arg(long, value_name = "URL", global = true)]
+    // Each command has one of the same name, and says what it means there; clap hands it this one's value.
+    db: Option<String>,
+
     #[command(subcommand)]
     pub(crate) command: Command,
 }

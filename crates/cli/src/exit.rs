@@ -12,7 +12,7 @@ Exit codes:
   1  failed
   2  what was asked for cannot be understood
   3  no run has that id
-  4  the watched run failed or was cancelled
+  4  the watched run failed, was cancelled, given up or is held
   5  the database cannot be opened or reached";
 
 /// The end of the command.
@@ -48,6 +48,15 @@ impl Failure {
     /// An I/O error of the machine's own, with what was being done.
     pub(crate) fn io(doing: impl std::fmt::Display) -> impl FnOnce(io::Error) -> Failure {
         move |error| Failure::new(Exit::Failed, format!("cannot {doing}: {error}"))
+    }
+
+    /// Where the database is what is wrong, say what names it.
+    pub(crate) fn check(mut self, names: &str) -> Failure {
+        if self.exit == Exit::NoDatabase {
+            let end = if self.message.ends_with(['.', '?']) { "" } else { "." };
+            self.message += &format!("{end} Check {names}");
+        }
+        self
     }
 
     /// Say it where errors go. One without words says nothing.

@@ -247,7 +247,7 @@ impl Ctx {
     /// other step and run. Give it to a service that can tell repeated requests by it. Outside a step: the run's own key.
     #[must_use]
     pub fn idempotency_key(&self) -> String {
-        scope::step().map_or_else(|| self.core.key.to_string(), |step| step.idempotency_key.to_string())
+        scope::step().map_or_else(|| self.core.key.0.simple().to_string(), |step| step.idempotency_key.to_string())
     }
 
     /// A number that grows each time the run gets another owner. A service that refuses smaller numbers than it has seen

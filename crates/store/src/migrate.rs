@@ -41,6 +41,15 @@ pub(crate) const SCHEMA_TABLE: &str = "create table if not exists schema_version
 pub(crate) const SCHEMA_READ: &str =
     "select version, compatible_from from schema_version order by version desc limit 1";
 
+/// What is done about the tables when a database is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tables {
+    /// Make what is missing.
+    BringUpToDate,
+    /// Make and change nothing, and refuse a database that cannot be used as it is.
+    TakeAsTheyAre,
+}
+
 /// The schema that a database has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SchemaVersion {
@@ -69,21 +78,53 @@ pub(crate) fn missing(found: Option<SchemaVersion>) -> Result<Vec<&'static Migra
     Ok(MIGRATIONS.iter().filter(|it| it.version > found.version).collect())
 }
 
+/// Refuse a database whose tables cannot be used as they are. `place` says for people where it is.
+pub(crate) fn usable(found: Option<SchemaVersion>, place: &str) -> Result<(), Fault> {
+    let Some(version) = found.map(|it| it.version) else {
+        return Err(Fault::new(Cure::None, Code::Schema, format!("`{place}` has no tables of Onward")));
+    };
+    if missing(found)?.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "`{place}` has schema version {version}, and this Onward works with {}. A program that runs workflows with this \
+         version brings it up to date",
+        newest(),
+    );
+    Err(Fault::new(Cure::None, Code::Schema, message))
+}
+
+/// Whether a SQLite file has the table that says which schema it has. Other programs have one of that name, too.
+const HAS_SCHEMA: &str =
+    "select count(*) = 2 from pragma_table_info('schema_version') where name in ('version', 'compatible_from')";
+
+/// Refuse a SQLite file that cannot be used as it is.
+pub(crate) fn sqlite_is_usable(
+    connection: &rusqlite::Connection,
+    place: &str,
+    fault: impl Fn(rusqlite::Error) -> Fault,
+) -> Result<(), Fault> {
+    let has_schema = connection.query_row(HAS_SCHEMA, [], |row| row.get(0)).map_err(&fault)?;
+    usable(if has_schema { sqlite_schema(connection).map_err(&fault)? } else { None }, place)
+}
+
+fn sqlite_schema(connection: &rusqlite::Connection) -> rusqlite::Result<Option<SchemaVersion>> {
+    use rusqlite::OptionalExtension;
+    let version = |row: &rusqlite::Row<'_>| {
+        Ok(SchemaVersion { version: row.get("version")?, compatible_from: row.get("compatible_from")? })
+    };
+    connection.query_row(SCHEMA_READ, [], version).optional()
+}
+
 /// Bring a SQLite file up to date. Whoever else starts now waits for the write lock and then finds nothing to do.
 pub(crate) fn sqlite(
     connection: &mut rusqlite::Connection,
     fault: impl Fn(rusqlite::Error) -> Fault,
 ) -> Result<(), Fault> {
-    use rusqlite::OptionalExtension;
     let immediate = rusqlite::TransactionBehavior::Immediate;
     let tx = connection.transaction_with_behavior(immediate).map_err(&fault)?;
     tx.execute_batch(SCHEMA_TABLE).map_err(&fault)?;
-    let found = tx
-        .query_row(SCHEMA_READ, [], |row| {
-            Ok(SchemaVersion { version: row.get("version")?, compatible_from: row.get("compatible_from")? })
-        })
-        .optional()
-        .map_err(&fault)?;
+    let found = sqlite_schema(&tx).map_err(&fault)?;
     let record = "insert into schema_version (version, compatible_from) values (?1, ?2)";
     for migration in missing(found)? {
         tx.execute_batch(migration.sqlite).map_err(&fault)?;

@@ -15,6 +15,7 @@ use crate::driver::postgres::Postgres;
 use crate::driver::sqlite::{ExecutorLock, Place, Sqlite};
 use crate::fault::{Cure, Fault};
 use crate::journal::Journal;
+use crate::migrate::Tables;
 use crate::ops::claim::{Claim, History};
 use crate::ops::executors::{ExecutorRow, NewExecutor};
 use crate::ops::recover::Recovered;
@@ -72,16 +73,34 @@ impl Store {
     /// # Errors
     /// Where the URL is not understood, the database cannot be reached, or its schema is too new.
     pub async fn open(url: &DatabaseUrl, clock: Clock) -> Result<Store, Error> {
+        Store::open_with(url, Tables::BringUpToDate, clock).await
+    }
+
+    /// Open a database that has its tables already. Nothing is made, and nothing changed in what is not ours.
+    ///
+    /// # Errors
+    /// As [`open`](Store::open); [`Code::Schema`](onward_types::Code::Schema) where there are no tables of Onward or they
+    /// are of an older version, and [`Code::Invalid`](onward_types::Code::Invalid) for a database in memory.
+    pub async fn open_existing(url: &DatabaseUrl, clock: Clock) -> Result<Store, Error> {
+        Store::open_with(url, Tables::TakeAsTheyAre, clock).await
+    }
+
+    async fn open_with(url: &DatabaseUrl, tables: Tables, clock: Clock) -> Result<Store, Error> {
         let (signals, _) = broadcast::channel(SIGNALS);
         let db = match url {
             DatabaseUrl::Sqlite { path, synchronous } => {
                 let place = Place { path: path.clone(), synchronous: *synchronous };
+                if tables == Tables::TakeAsTheyAre {
+                    Sqlite::check(&place)?;
+                }
                 let sqlite = Sqlite::open(&place, &clock, &signals)?;
-                sqlite.migrate().await?;
+                if tables == Tables::BringUpToDate {
+                    sqlite.migrate().await?;
+                }
                 Db::Sqlite(sqlite)
             }
             #[cfg(feature = "postgres")]
-            DatabaseUrl::Postgres(url) => Db::Postgres(Postgres::open(url, &clock, &signals).await?),
+            DatabaseUrl::Postgres(url) => Db::Postgres(Postgres::open(url, tables, &clock, &signals).await?),
             #[cfg(not(feature = "postgres"))]
             DatabaseUrl::Postgres(_) => {
                 let message =

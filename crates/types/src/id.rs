@@ -35,7 +35,11 @@ impl RunId {
     #[must_use]
     pub fn of_child(parent: &RunId, key: RunKey, position: u32) -> RunId {
         let id = format!("{parent}-{position}");
-        if id.len() <= crate::NAME_MAX { RunId(id.into()) } else { RunId(format!("{key}-{position}").into()) }
+        if id.len() <= crate::NAME_MAX {
+            RunId(id.into())
+        } else {
+            RunId(format!("{}-{position}", key.0.simple()).into())
+        }
     }
 
     /// An id read back from a table, which was checked before it was written.
@@ -76,9 +80,10 @@ impl RunKey {
     }
 }
 
+/// With hyphens, as in JSON and in the id of a run that nobody named.
 impl fmt::Display for RunKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.simple())
+        write!(f, "{}", self.0.hyphenated())
     }
 }
 

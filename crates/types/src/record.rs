@@ -78,7 +78,8 @@ pub struct RunRecord {
     pub finished_at: Option<Timestamp>,
     /// From when on it may be executed, while no executor has it.
     pub ready_at: Option<Timestamp>,
-    /// How long it may take, counted from its first start.
+    /// How long it may take, counted from its first start. In JSON: whole milliseconds, as `timeout_ms`.
+    #[serde(rename = "timeout_ms", with = "millis", default)]
     pub timeout: Option<Duration>,
     /// When it is cancelled, if it has not ended by then.
     pub deadline: Option<Timestamp>,
@@ -372,4 +373,45 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins, if there is one.
     pub next: Option<RunKey>,
+}
+
+/// A duration in JSON: whole milliseconds. What is shorter than one is one, so that it never reads as none.
+mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde passes the field as it is")]
+    pub(super) fn serialize<S: Serializer>(duration: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+        duration.map(|duration| duration.as_nanos().div_ceil(1_000_000)).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::deserialize(from)?.map(Duration::from_millis))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Timed {
+        #[serde(rename = "timeout_ms", with = "millis", default)]
+        timeout: Option<Duration>,
+    }
+
+    #[test]
+    fn a_timeout_is_written_in_milliseconds() {
+        for (timeout, json) in
+            [(Some(Duration::from_secs(172_800)), r#"{"timeout_ms":172800000}"#), (None, r#"{"timeout_ms":null}"#)]
+        {
+            let timed = Timed { timeout };
+            assert_eq!(serde_json::to_string(&timed).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Timed>(json).unwrap(), timed);
+        }
+        let short = Timed { timeout: Some(Duration::from_micros(20)) };
+        assert_eq!(serde_json::to_string(&short).unwrap(), r#"{"timeout_ms":1}"#);
+        assert_eq!(serde_json::from_str::<Timed>("{}").unwrap(), Timed { timeout: None });
+    }
 }

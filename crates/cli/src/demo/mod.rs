@@ -14,11 +14,14 @@ mod proof;
 mod report;
 mod workflows;
 
+use std::cell::Cell;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use onward::Client;
+use onward_store::DatabaseUrl;
 use tempfile::TempDir;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::archive::Archive;
 use self::drive::{Driven, Kills};
@@ -36,17 +39,20 @@ use crate::output;
 const LEASE: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(demo: Demo) -> Result<Exit, Failure> {
+    check(demo.db.as_deref())?;
+    // From here on, so that neither finds a working folder that nobody removes.
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::io("listen for ctrl-c"))?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::io("listen for SIGTERM"))?;
     let work = WorkFolder::create(demo.keep)?;
+    let started = Cell::new(false);
+    // What is dropped with the archiving kills the executor.
     let ended = tokio::select! {
-        report = archive(&demo, work.path()) => report,
-        // What is dropped with it kills the executor.
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted.map_err(Failure::io("listen for ctrl-c"))?;
-            Err(Failure::new(Exit::Failed, "interrupted"))
-        }
+        report = archive(&demo, work.path(), &started) => report,
+        _ = interrupt.recv() => Err(Failure::new(Exit::Failed, "interrupted")),
+        _ = terminate.recv() => Err(Failure::new(Exit::Failed, "terminated")),
     };
     let id = work.name();
-    if let (Err(_), Some(db)) = (&ended, &demo.db) {
+    if let (Err(_), Some(db), true) = (&ended, &demo.db, started.get()) {
         leave_nothing_running(db, &id).await;
     }
     let kept = work.close()?;
@@ -67,7 +73,20 @@ pub(crate) async fn run(demo: Demo) -> Result<Exit, Failure> {
     Ok(if report.proven { Exit::Done } else { Exit::Failed })
 }
 
-async fn archive(demo: &Demo, work: &Path) -> Result<Report, Failure> {
+/// Refuse a database that the executor, which is another process, could not see.
+fn check(db: Option<&str>) -> Result<(), Failure> {
+    match db.map(str::parse).transpose()? {
+        Some(DatabaseUrl::Sqlite { path: None, .. }) => {
+            let message = "a database in memory is seen by its own process alone, and the demo has two: \
+                           give the URL of a file or of PostgreSQL";
+            Err(Failure::new(Exit::Usage, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Archive, and prove it. `started` says whether there is a run that may go on.
+async fn archive(demo: &Demo, work: &Path, started: &Cell<bool>) -> Result<Report, Failure> {
     let began = SystemTime::now();
     let files = files::list(&demo.folder, work)?;
     if files.paths.is_empty() {
@@ -81,14 +100,17 @@ async fn archive(demo: &Demo, work: &Path) -> Result<Report, Failure> {
     archive.create().map_err(Failure::io(format_args!("make folders in {}", work.display())))?;
 
     let db = demo.db.clone().unwrap_or_else(|| database_in(work));
-    let client = Client::connect(&db).await?;
+    let client = Client::connect(&db).await.map_err(|error| Failure::from(error).check("--db"))?;
     let plan = Plan { db, work: work.to_owned(), lease: lease(&client).await? };
     let mut progress = Progress::new(steps);
     progress.event(format!("archiving the {} files of {}", files.paths.len(), files.source.display()));
     progress.event(format!("  in the working folder {}", work.display()));
     let (source, work) = (files.source.clone(), work.to_owned());
     let folder = Folder { source, work, files: files.paths.clone() };
-    let run = client.start::<archive_folder>(folder).id(name_of(&plan.work)).await?;
+    // Before it is known: whoever is interrupted meanwhile may have started it.
+    started.set(true);
+    let run = client.start::<archive_folder>(folder).id(name_of(&plan.work)).await;
+    let run = run.inspect_err(|_| started.set(false))?;
     let driven = drive::drive(&plan, &client, &run, &kills, &mut progress).await?;
     progress.event("  proving it");
     let journal = Journal::read(&client, run.id()).await?;

@@ -1,10 +1,13 @@
 //! `onward demo`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use onward_testkit::{TestDatabase, on_every_database};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
 
-use crate::harness::{Said, Scratch, onward};
+use crate::harness::{Said, Scratch, command, onward};
 
 /// Files that differ, files that do not, one that is empty, one in a folder, one that is hidden.
 fn project() -> Scratch {
@@ -63,6 +66,43 @@ async fn what_is_kept_can_be_looked_at() {
     let listed = onward(&["runs", "list", "--workflow", "archive_file", "--json", "--db", &db]).await.json();
     assert_eq!(listed["items"].as_array().map(Vec::len), Some(7));
     std::fs::remove_dir_all(work).unwrap();
+}
+
+#[tokio::test]
+async fn a_database_in_memory_is_refused() {
+    let project = project();
+    let said = onward(&["demo", &project.path("").to_string_lossy(), "--db", "sqlite::memory:"]).await;
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.err.contains("and the demo has two: give the URL of a file or of PostgreSQL"), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_reported_once() {
+    let project = project();
+    let said = onward(&["demo", &project.path("").to_string_lossy(), "--db", "postgres://127.0.0.1:1/shop"]).await;
+    assert_eq!(said.code, 5, "{said:?}");
+    assert_eq!(said.err.lines().count(), 1, "{said:?}");
+    assert!(said.err.ends_with("Check --db\n"), "{said:?}");
+}
+
+#[tokio::test]
+async fn terminated_it_leaves_no_working_folder_behind() {
+    let names: Vec<String> = (0..500).map(|n| format!("file-{n}")).collect();
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), name.as_bytes())).collect();
+    let project = Scratch::new(&files);
+    let mut demo = command(&["demo", &project.path("").to_string_lossy()]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(demo.stderr.take().expect("it is piped")).lines();
+    let mut work = None;
+    while work.is_none() {
+        let line = lines.next_line().await.unwrap().expect("it says where it works");
+        work = line.trim().strip_prefix("in the working folder ").map(PathBuf::from);
+    }
+    let work = work.expect("it was named");
+    assert!(work.exists());
+    let pid = demo.id().expect("it runs").to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    assert_eq!(demo.wait().await.unwrap().code(), Some(1));
+    assert!(!work.exists());
 }
 
 #[tokio::test]

@@ -99,10 +99,15 @@ pub(crate) async fn family(ctx: &Ctx) -> Result<String> {
     Ok(format!("{first} and {second}"))
 }
 
+#[onward::workflow]
+pub(crate) async fn lend(ctx: &Ctx) -> Result<u32> {
+    Ok(*ctx.state::<u32>())
+}
+
 /// Noon, for ever: then what is printed is the same each time.
 pub(crate) async fn open(db: &TestDatabase) -> Result<Onward, Error> {
     let clock = Clock::virtual_at("2026-01-02T12:00:00Z".parse().expect("a time"));
-    Onward::open(&db.url).clock(clock).workflows::<(greet, refuse, wait, family)>().launch().await
+    Onward::open(&db.url).clock(clock).workflows::<(greet, refuse, wait, family, lend)>().launch().await
 }
 
 /// A database with a run in each of four states: `greeting` succeeded, `refusal` failed, `waiting` runs, and `family`

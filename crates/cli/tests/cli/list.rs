@@ -72,3 +72,16 @@ async fn the_database_can_be_named_by_the_environment(db: TestDatabase) -> Resul
     assert_eq!(String::from_utf8(output.stdout)?, named.out);
     Ok(())
 }
+
+#[on_every_database]
+async fn the_database_can_be_named_before_the_command(db: TestDatabase) -> Result<()> {
+    let _onward = some_runs(&db).await?;
+    let after = onward(&["runs", "list", "--json", "--db", &db.url]).await;
+    for arguments in [["--db", &db.url, "runs", "list"], ["runs", "--db", &db.url, "list"]] {
+        let mut command = crate::harness::command(&[&arguments[..], &["--json"]].concat());
+        // What is typed goes before what is set.
+        let output = command.env("ONWARD_DB", "sqlite:elsewhere.db").output().await?;
+        assert_eq!(String::from_utf8(output.stdout)?, after.out, "{arguments:?}");
+    }
+    Ok(())
+}

@@ -4,6 +4,7 @@ mod demo;
 mod harness;
 mod help;
 mod list;
+mod readme;
 mod refusals;
 mod show;
 mod steer;

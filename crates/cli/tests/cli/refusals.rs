@@ -22,10 +22,62 @@ async fn looking_at_runs_never_makes_a_database() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_refused() {
-    let scratch = Scratch::new(&[("text.db", b"no database, but longer than the head of one would have to be")]);
-    let said = onward(&["runs", "list", "--db", &format!("sqlite:{}", scratch.path("text.db").display())]).await;
-    assert_eq!(said.code, 5, "{said:?}");
+async fn a_file_that_is_no_database_is_named() {
+    let scratch =
+        Scratch::new(&[("text.db", &b"no database, but longer than the head of one would have to be".repeat(20))]);
+    for (arguments, names) in [(&["runs", "list"][..], "--db and ONWARD_DB"), (&["demo"], "--db")] {
+        let arguments = [arguments, &["--db", "sqlite:text.db"]].concat();
+        let output = harness::command(&arguments).current_dir(scratch.path("")).output().await.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(5), "{said}");
+        assert_eq!(said, format!("onward: `text.db` cannot be used: file is not a database. Check {names}\n"));
+    }
+}
+
+#[on_every_database]
+async fn looking_at_runs_makes_no_tables(db: TestDatabase) {
+    if let Some(file) = db.url.strip_prefix("sqlite:") {
+        std::fs::write(file, "").unwrap();
+    }
+    // Twice: the second time would find what the first had made.
+    for _ in 0..2 {
+        let said = runs(&db, &["list"]).await;
+        assert_eq!(said.code, 5, "{said:?}");
+        assert!(said.err.ends_with("` has no tables of Onward. Check --db and ONWARD_DB\n"), "{said:?}");
+    }
+    if let Some(file) = db.url.strip_prefix("sqlite:") {
+        assert_eq!(std::fs::read(file).unwrap(), b"");
+    }
+}
+
+mod a_misspelt_schema_is_not_made {
+    use super::*;
+
+    #[tokio::test]
+    async fn postgres() {
+        let db = TestDatabase::postgres();
+        let _onward = harness::open(&db).await.unwrap();
+        let and = if db.url.contains('?') { '&' } else { '?' };
+        let misspelt = format!("{}{and}schema=biling", db.url);
+        for _ in 0..2 {
+            let said = onward(&["runs", "list", "--db", &misspelt]).await;
+            assert_eq!(said.code, 5, "{said:?}");
+            assert!(said.err.contains("?schema=biling` has no tables of Onward"), "{said:?}");
+        }
+    }
+}
+
+mod what_postgres_says_is_shown_without_its_codes {
+    use super::*;
+
+    #[tokio::test]
+    async fn postgres() {
+        let db = TestDatabase::postgres();
+        let (server, _) = db.url.rsplit_once('/').unwrap();
+        let said = onward(&["runs", "list", "--db", &format!("{server}/nowhere")]).await;
+        assert_eq!(said.code, 5, "{said:?}");
+        assert!(said.err.contains("Create the database") && !said.err.contains("[3D000]"), "{said:?}");
+    }
 }
 
 #[tokio::test]
@@ -41,6 +93,8 @@ async fn what_cannot_be_understood_is_a_usage_error() {
     for (arguments, sentence) in [
         (&["list", "--db", "shop.db"][..], "write sqlite:app.db"),
         (&["list", "--db", "sqlite::memory:"], "seen by its own process alone"),
+        (&["list", "--db", "postgres://"], "names no host"),
+        (&["list", "--db", "postgres:///shop"], "names no host"),
         (&["list", "--status", "done"], "the states are delayed"),
         (&["list", "--after", "page-2"], "the page before shows"),
         (&["list", "--limit", "0"], "--limit"),

@@ -7,7 +7,7 @@ use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::harness::{command, runs, some_runs};
+use crate::harness::{command, lend, runs, some_runs};
 
 #[on_every_database]
 async fn the_exit_code_says_how_the_run_ended(db: TestDatabase) -> Result<()> {
@@ -23,6 +23,20 @@ async fn the_exit_code_says_how_the_run_ended(db: TestDatabase) -> Result<()> {
 }
 
 #[on_every_database]
+async fn a_held_run_is_not_waited_for(db: TestDatabase) -> Result<()> {
+    let onward = some_runs(&db).await?;
+    // It asks for state that nobody gave.
+    onward.start::<lend>(()).id("div").await?.result().await.expect_err("it is held");
+    let said = runs(&db, &["watch", "div"]).await;
+    assert_eq!(said.code, 4, "{said:?}");
+    let last = said.out.lines().last().unwrap_or_default();
+    assert!(last.starts_with("div is held: "), "{said:?}");
+    assert!(last.ends_with("; mend the code, then `onward runs resume div`"), "{said:?}");
+    assert_eq!(runs(&db, &["watch", "div", "--json"]).await.json()["status"], "paused");
+    Ok(())
+}
+
+#[on_every_database]
 async fn a_run_is_followed_until_it_ends(db: TestDatabase) -> Result<()> {
     let onward = some_runs(&db).await?;
     let mut watch = command(&["runs", "watch", "waiting", "--json", "--db", &db.url]).stdout(Stdio::piped()).spawn()?;
@@ -30,6 +44,8 @@ async fn a_run_is_followed_until_it_ends(db: TestDatabase) -> Result<()> {
 
     let first: Value = serde_json::from_str(&lines.next_line().await?.expect("a line"))?;
     assert_eq!((&first["status"], &first["under_way"]), (&"running".into(), &1.into()));
+    let at: Timestamp = first["at"].as_str().unwrap_or_default().parse()?;
+    assert_eq!(at.subsec_nanosecond() % 1_000, 0, "{first}");
     let reason = first["reason"].as_str().unwrap_or_default();
     assert!(reason.starts_with("waits for timer until 2026-01-03T12:00:00"), "{reason}");
 

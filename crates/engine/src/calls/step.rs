@@ -252,7 +252,7 @@ impl<'a> Work<'_, 'a> {
             executor.counters.step_attempts.one();
         }
         core.state().set_works(self.drive.position, true);
-        let key = format!("{}:{}", core.key, self.drive.position);
+        let key = format!("{}:{}", core.key.0.simple(), self.drive.position);
         let scope =
             InStep { name: self.drive.name.clone(), attempt: *self.attempt, idempotency_key: key.as_str().into() };
         let name = &*self.drive.name;

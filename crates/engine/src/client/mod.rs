@@ -44,7 +44,8 @@ impl Drop for AbortOnDrop {
 }
 
 impl Client {
-    /// Connect to a database: `sqlite:app.db` or `postgres://…`.
+    /// Connect to a database: `sqlite:app.db` or `postgres://…`. Where there is none yet it is made: the file, the tables,
+    /// and on PostgreSQL the schema that the URL names; tables of an older version are brought up to date.
     ///
     /// # Errors
     /// Where the URL is not understood, the database cannot be reached, or its schema is too new.
@@ -59,6 +60,28 @@ impl Client {
     pub async fn connect_with(url: &str, clock: Clock) -> Result<Client, Error> {
         let url: DatabaseUrl = url.parse()?;
         Ok(Client::on(Store::open(&url, clock).await?))
+    }
+
+    /// Connect to a database that is in use already, and make nothing: for tools that look at what others run, where a
+    /// typing mistake must not end in a new, empty database.
+    ///
+    /// ```
+    /// # use onward_engine::{Client, Result};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let refused = Client::connect_existing("sqlite:misspelt.db").await.unwrap_err();
+    /// assert_eq!(refused.code(), "database");
+    /// assert!(refused.message().contains("there is no SQLite file `misspelt.db`"));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`connect`](Client::connect); [`Code::Database`](onward_types::Code::Database) where there is no such file,
+    /// [`Code::Schema`](onward_types::Code::Schema) where the database has no tables of Onward or older ones, and
+    /// [`Code::Invalid`](onward_types::Code::Invalid) for `sqlite::memory:`, which another process cannot see.
+    pub async fn connect_existing(url: &str) -> Result<Client, Error> {
+        let url: DatabaseUrl = url.parse()?;
+        Ok(Client::on(Store::open_existing(&url, Clock::system()).await?))
     }
 
     pub(crate) fn on(store: Store) -> Client {

@@ -38,6 +38,48 @@ async fn a_newer_schema_that_says_it_is_compatible_is_accepted(db: TestDatabase)
     open(&db).await;
 }
 
+#[on_every_database]
+async fn an_existing_database_is_opened_as_it_is(db: TestDatabase) {
+    let store = open(&db).await;
+    store.create(new_run(&store, "order-1")).await.unwrap();
+    let other = Store::open_existing(&url(&db), Clock::system()).await.unwrap();
+    other.find(&run_id("order-1")).await.unwrap();
+    sql(&db, "insert into schema_version (version, compatible_from) values (99, 1)").await;
+    Store::open_existing(&url(&db), Clock::system()).await.unwrap();
+}
+
+#[on_every_database]
+async fn a_database_of_another_program_is_left_as_it_is(db: TestDatabase) {
+    // Many programs have a table of that name.
+    sql(&db, "create table schema_version (version text)").await;
+    sql(&db, "insert into schema_version (version) values ('3.1')").await;
+    let before = bytes(&db);
+    let refused = Store::open_existing(&url(&db), Clock::system()).await.err().unwrap();
+    assert_eq!(refused.code(), "schema");
+    assert!(refused.message().ends_with("` has no tables of Onward"), "{refused}");
+    assert!(before == bytes(&db), "the file was changed");
+    if db.is_postgres() {
+        let tables = "select count(*) from pg_tables where schemaname = 'public'";
+        assert_eq!(number(&db, tables).await, 1);
+    }
+}
+
+#[on_every_database]
+async fn a_schema_that_is_behind_is_not_brought_up_to_date_by_looking(db: TestDatabase) {
+    open(&db).await;
+    sql(&db, "delete from schema_version").await;
+    sql(&db, "insert into schema_version (version, compatible_from) values (0, 0)").await;
+    let refused = Store::open_existing(&url(&db), Clock::system()).await.err().unwrap();
+    assert_eq!(refused.code(), "schema");
+    assert!(refused.message().contains("has schema version 0, and this Onward works with "), "{refused}");
+    assert_eq!(number(&db, "select count(*) from schema_version").await, 1);
+}
+
+/// What the file of a SQLite database holds.
+fn bytes(db: &TestDatabase) -> Option<Vec<u8>> {
+    db.url.strip_prefix("sqlite:").map(|file| std::fs::read(file).unwrap())
+}
+
 mod a_database_that_is_not_there_is_named {
     use super::*;
 

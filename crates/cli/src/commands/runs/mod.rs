@@ -10,7 +10,6 @@ mod steps;
 mod watch;
 
 use onward::{Client, WorkflowHandle};
-use onward_store::DatabaseUrl;
 
 use crate::args::{Runs, Verb};
 use crate::exit::{Exit, Failure};
@@ -30,26 +29,12 @@ pub(crate) async fn run(Runs { common, verb }: Runs) -> Result<Exit, Failure> {
     }
 }
 
-/// Open a database that is there. Looking at runs never makes one: a typing mistake would show an empty list.
+/// Connect to a database that is there. Looking at runs never makes one: a typing mistake would show an empty list.
 async fn connect(url: Option<&str>) -> Result<Client, Failure> {
     let Some(url) = url else {
         let message = "which database? Give --db sqlite:app.db or --db postgres://…, or set ONWARD_DB";
         return Err(Failure::new(Exit::Usage, message));
     };
-    match url.parse::<DatabaseUrl>()? {
-        DatabaseUrl::Sqlite { path: None, .. } => {
-            let message =
-                "a database in memory is seen by its own process alone: give the URL of a file or of PostgreSQL";
-            return Err(Failure::new(Exit::Usage, message));
-        }
-        DatabaseUrl::Sqlite { path: Some(path), .. } if !path.is_file() => {
-            let message = format!(
-                "there is no SQLite file `{}`: check --db and ONWARD_DB. A program that opens it with Onward makes it",
-                path.display()
-            );
-            return Err(Failure::new(Exit::NoDatabase, message));
-        }
-        DatabaseUrl::Sqlite { .. } | DatabaseUrl::Postgres(_) => {}
-    }
-    Ok(Client::connect(url).await?)
+    let connected = Client::connect_existing(url).await;
+    connected.map_err(|error| Failure::from(error).check("--db and ONWARD_DB"))
 }

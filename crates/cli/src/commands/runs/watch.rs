@@ -1,10 +1,10 @@
-//! `onward runs watch`: follow one run until it ends.
+//! `onward runs watch`: follow one run until it ends, or is held.
 
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use onward::{RunRecord, Status, StepRecord, StepState, Timestamp};
-use onward_types::Json;
+use onward_types::{Json, from_micros, micros};
 use serde::Serialize;
 
 use super::Handle;
@@ -49,7 +49,8 @@ pub(super) async fn watch(handle: &Handle, json: bool) -> Result<Exit, Failure> 
         if before.as_ref() != Some(&sight) {
             view.show(&sight)?;
         }
-        if run.status.is_terminal() {
+        // Nothing happens to a held run until somebody resumes it.
+        if run.status.is_terminal() || run.status == Status::Paused {
             view.end(&run)?;
             return Ok(if run.status == Status::Succeeded { Exit::Done } else { Exit::RunFailed });
         }
@@ -103,7 +104,7 @@ impl View {
     }
 
     fn show(&self, sight: &Sight) -> Result<(), Failure> {
-        let at = Timestamp::now();
+        let at = from_micros(micros(Timestamp::now()));
         match self {
             View::Live(bar) => bar.set_message(sight.line()),
             View::Lines => output::say(format!("{}  {}", output::time(at), sight.line()))?,
@@ -120,9 +121,19 @@ impl View {
             View::Live(bar) => bar.finish_and_clear(),
             View::Lines => {}
         }
+        if run.status == Status::Paused {
+            return output::say(held(run));
+        }
         let took = output::between(run.started_at, run.finished_at);
         output::say(format!("{} {} after {took}{}", run.id, ending(run.status), output::cell(&result)))
     }
+}
+
+/// What holds a run is an error that its code has to be mended for; a run without one was held by somebody.
+fn held(run: &RunRecord) -> String {
+    let RunRecord { id, error, .. } = run;
+    let mend = if error.is_some() { "mend the code, then " } else { "" };
+    format!("{id} is held: {}; {mend}`onward runs resume {id}`", output::cell(&run.reason))
 }
 
 fn ending(status: Status) -> &'static str {

@@ -48,6 +48,11 @@ impl Server {
             let message = format!("the PostgreSQL URL is not understood: {}", super::fault::sentence(&error));
             Fault::from(Error::new(Code::Invalid, message))
         })?;
+        let is_named = |host: &Host| !matches!(host, Host::Tcp(name) if name.is_empty());
+        if config.get_hostaddrs().is_empty() && !config.get_hosts().iter().any(is_named) {
+            let message = "the PostgreSQL URL names no host: write postgres://user@host/database";
+            return Err(Error::new(Code::Invalid, message).into());
+        }
         if let Some(schema) = &schema {
             let options = schema.options(config.get_options());
             config.options(options);
@@ -117,7 +122,7 @@ impl Server {
     }
 
     /// Where it is, for messages: never with the password.
-    fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         let hosts = self.config.get_hosts().iter().enumerate().map(|(at, host)| {
             let ports = self.config.get_ports();
             let port = ports.get(at).or(ports.first()).copied().unwrap_or(5432);
@@ -129,7 +134,8 @@ impl Server {
         });
         let hosts: Vec<String> = hosts.collect();
         let database = self.config.get_dbname().or(self.config.get_user()).unwrap_or("postgres");
-        format!("{}/{database}", hosts.join(","))
+        let schema = self.schema.as_ref().map(|schema| format!("?schema={schema}")).unwrap_or_default();
+        format!("{}/{database}{schema}", hosts.join(","))
     }
 }
 

@@ -83,7 +83,7 @@ pub(super) fn sentence(error: &tokio_postgres::Error) -> String {
 
 fn told(said: &DbError) -> String {
     let detail = said.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
-    format!("{}{detail} [{}]", said.message(), said.code().code())
+    format!("{}{detail}", said.message())
 }
 
 /// No connection at all: says where was knocked, and what may help. Nothing was asked, so it may be tried again.

@@ -8,13 +8,15 @@ use super::connect::Session;
 use super::fault::fault;
 use super::row;
 use crate::fault::{Cure, Fault};
-use crate::migrate::{SCHEMA_READ, SCHEMA_TABLE, SchemaVersion, missing};
+use crate::migrate::{SCHEMA_READ, SCHEMA_TABLE, SchemaVersion, missing, usable};
 
 /// How long to wait for another process that migrates, or for whoever uses a table that is to be changed.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(100);
 
-const HAS_SCHEMA: &str = "select to_regclass('schema_version') is not null as has_schema";
+/// Whether there is the table that says which schema the database has. Other programs have one of that name, too.
+const HAS_SCHEMA: &str = "select count(*) = 2 as has_schema from pg_attribute \
+     where attrelid = to_regclass('schema_version') and attname in ('version', 'compatible_from')";
 /// The number says `onward` in ASCII; it must never change, or two versions would migrate at once.
 const LOCK: &str = "set local lock_timeout = '2s'; select pg_advisory_xact_lock(122520239960676)";
 const RECORD: &str = "insert into schema_version (version, compatible_from) values ($1, $2)";
@@ -42,11 +44,17 @@ pub(super) async fn migrate(session: &Session) -> Result<(), Fault> {
 
 /// Looked up without any lock, so that a process that finds nothing to do waits for nobody, and needs no right to create.
 async fn is_behind(session: &Session) -> Result<bool, Fault> {
+    Ok(!missing(look_up(session).await?)?.is_empty())
+}
+
+/// Refuse a database whose tables cannot be used as they are.
+pub(super) async fn check(session: &Session, place: &str) -> Result<(), Fault> {
+    usable(look_up(session).await?, place)
+}
+
+async fn look_up(session: &Session) -> Result<Option<SchemaVersion>, Fault> {
     let found = session.query_one(HAS_SCHEMA, &[]).await.map_err(fault)?;
-    if row::flag(&found, "has_schema")? != Some(true) {
-        return Ok(true);
-    }
-    Ok(!missing(read(session).await?)?.is_empty())
+    if row::flag(&found, "has_schema")? == Some(true) { read(session).await } else { Ok(None) }
 }
 
 async fn apply(session: &Session) -> Result<(), Fault> {

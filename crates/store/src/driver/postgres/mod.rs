@@ -26,6 +26,7 @@ pub(crate) use tx::Tx;
 use crate::clock::Clock;
 use crate::fault::Fault;
 use crate::journal::Journal;
+use crate::migrate::Tables;
 use crate::signal::Signal;
 use crate::store::Transact;
 use connect::{OF_POOL, Server};
@@ -54,14 +55,24 @@ struct Inner {
 }
 
 impl Postgres {
-    /// Connect, bring the schema up to date, and listen.
-    pub(crate) async fn open(url: &str, clock: &Clock, signals: &broadcast::Sender<Signal>) -> Result<Postgres, Fault> {
+    /// Connect, see to the tables, and listen.
+    pub(crate) async fn open(
+        url: &str,
+        tables: Tables,
+        clock: &Clock,
+        signals: &broadcast::Sender<Signal>,
+    ) -> Result<Postgres, Fault> {
         let server = Server::parse(url)?;
         let session = server.session("onward-migration", OF_POOL).await?;
-        if let Some(schema) = server.schema() {
-            schema.create(&session).await?;
+        match tables {
+            Tables::BringUpToDate => {
+                if let Some(schema) = server.schema() {
+                    schema.create(&session).await?;
+                }
+                migrate::migrate(&session).await?;
+            }
+            Tables::TakeAsTheyAre => migrate::check(&session, &server.place()).await?,
         }
-        migrate::migrate(&session).await?;
         drop(session);
         let listeners = Listeners::default();
         let listener = Listener::start(&server, signals, &listeners).await?;

@@ -1,5 +1,7 @@
 //! The schema that the tables are in: `?schema=billing` in the URL. Several applications share a database that way.
 
+use std::fmt;
+
 use onward_types::{Code, Error};
 
 use super::connect::Session;
@@ -53,6 +55,12 @@ impl Schema {
     async fn is_there(&self, session: &Session) -> Result<bool, Fault> {
         let found = session.query_one("select to_regnamespace($1) is not null as found", &[&self.0]).await;
         Ok(super::row::flag(&found.map_err(fault)?, "found")? == Some(true))
+    }
+}
+
+impl fmt::Display for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

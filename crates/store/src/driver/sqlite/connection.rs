@@ -1,5 +1,6 @@
 //! Connections to a SQLite file: how they are opened, how they wait for each other, and how rows are read.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use onward_types::{Code, RunKey};
 use rusqlite::types::{ToSqlOutput, Value};
-use rusqlite::{Connection, ErrorCode, ToSql};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 
 use super::{Place, Synchronous};
 use crate::driver::{Param, Sql};
@@ -16,14 +17,35 @@ use crate::fault::{Cure, Fault};
 /// A connection for writing and reading.
 pub(super) fn open(place: &Place) -> Result<Connection, Fault> {
     let mut connection = match &place.path {
-        Some(path) => Connection::open(path).map_err(|error| {
-            let message = format!("the SQLite file {} cannot be opened: {error}", path.display());
-            Fault { error: onward_types::Error::new(Code::Database, message), ..fault(error) }
-        })?,
+        Some(path) => Connection::open(path).map_err(|error| unopened(path, error))?,
         None => Connection::open_in_memory().map_err(fault)?,
     };
-    prepare(&mut connection, place.synchronous)?;
+    prepare(&mut connection, place)?;
     Ok(connection)
+}
+
+/// Refuse a file that is not there, or has no tables that can be used as they are. Nothing is made, and nothing changed in
+/// it: even turning it to WAL would be a change to a file that may be another program's.
+pub(super) fn check(place: &Place) -> Result<(), Fault> {
+    let Some(path) = &place.path else {
+        let message = "a database in memory is seen by its own process alone: give the URL of a file or of PostgreSQL";
+        return Err(Fault::new(Cure::None, Code::Invalid, message));
+    };
+    if !path.is_file() {
+        let message =
+            format!("there is no SQLite file `{}`. A program that opens it with Onward makes it", path.display());
+        return Err(Fault::new(Cure::None, Code::Database, message));
+    }
+    let flags = OpenFlags::default() - OpenFlags::SQLITE_OPEN_CREATE;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(|error| unopened(path, error))?;
+    wait_for_others(&mut connection)?;
+    let place = path.display().to_string();
+    crate::migrate::sqlite_is_usable(&connection, &place, |error| fault_in(Some(&place), error))
+}
+
+fn unopened(path: &Path, error: rusqlite::Error) -> Fault {
+    let message = format!("the SQLite file {} cannot be opened: {error}", path.display());
+    Fault { error: onward_types::Error::new(Code::Database, message), ..fault(error) }
 }
 
 /// A connection that cannot write.
@@ -33,11 +55,13 @@ pub(super) fn open_reader(place: &Place) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
-fn prepare(connection: &mut Connection, synchronous: Synchronous) -> Result<(), Fault> {
+fn prepare(connection: &mut Connection, place: &Place) -> Result<(), Fault> {
     wait_for_others(connection)?;
     connection.set_prepared_statement_cache_capacity(128);
     rusqlite::vtab::array::load_module(connection).map_err(fault)?;
-    let pragma = |name: &str, value: &dyn ToSql| connection.pragma_update(None, name, value).map_err(fault);
+    let file = place.path.as_ref().map(|path| path.display().to_string());
+    let failed = |error| fault_in(file.as_deref(), error);
+    let pragma = |name: &str, value: &dyn ToSql| connection.pragma_update(None, name, value).map_err(failed);
     // Two that turn one new file to WAL at once each wait for the other; SQLite then fails one of them without asking the
     // busy handler.
     let mut tries = 0;
@@ -48,7 +72,7 @@ fn prepare(connection: &mut Connection, synchronous: Synchronous) -> Result<(), 
         tries += 1;
     }
     // Read back below: SQLite takes a value it does not know without a word and stays at another.
-    let (word, number) = match synchronous {
+    let (word, number) = match place.synchronous {
         Synchronous::Full => ("full", 2),
         Synchronous::Normal => ("normal", 1),
     };
@@ -101,6 +125,16 @@ pub(super) fn fault(error: rusqlite::Error) -> Fault {
     Fault::new(cure, kind, format!("SQLite: {error}"))
 }
 
+/// The same, naming the file where the file itself is what is wrong.
+fn fault_in(file: Option<&str>, error: rusqlite::Error) -> Fault {
+    match (error.sqlite_error_code(), file) {
+        (Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt), Some(file)) if !file.is_empty() => {
+            Fault::new(Cure::None, Code::Database, format!("`{file}` cannot be used: {error}"))
+        }
+        _ => fault(error),
+    }
+}
+
 /// A transaction on a connection that it owns until it ends.
 pub(crate) struct Tx(Connection);
 
@@ -111,26 +145,28 @@ impl Tx {
 
     /// The rows of a statement in these words: those of `sql` without what was not asked for.
     pub(crate) fn search(&mut self, sql: &Sql, text: &str, params: &[Param]) -> Result<Vec<Row>, Fault> {
-        let mut statement = self.0.prepare_cached(text).map_err(|error| named(sql, error))?;
+        let failed = |error| named(&self.0, sql, error);
+        let mut statement = self.0.prepare_cached(text).map_err(failed)?;
         let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
-        let mut rows = statement.query(bound(params).as_slice()).map_err(|error| named(sql, error))?;
+        let mut rows = statement.query(bound(params).as_slice()).map_err(failed)?;
         let mut all = Vec::new();
-        while let Some(row) = rows.next().map_err(|error| named(sql, error))? {
+        while let Some(row) = rows.next().map_err(failed)? {
             let values = (0..columns.len()).map(|at| row.get(at)).collect::<Result<_, _>>();
-            all.push(Row { columns: columns.clone(), values: values.map_err(|error| named(sql, error))? });
+            all.push(Row { columns: columns.clone(), values: values.map_err(failed)? });
         }
         Ok(all)
     }
 
     pub(crate) fn execute(&mut self, sql: &'static Sql, params: &[Param]) -> Result<u64, Fault> {
-        let mut statement = self.0.prepare_cached(sql.sqlite()).map_err(|error| named(sql, error))?;
-        let changed = statement.execute(bound(params).as_slice()).map_err(|error| named(sql, error))?;
+        let failed = |error| named(&self.0, sql, error);
+        let mut statement = self.0.prepare_cached(sql.sqlite()).map_err(failed)?;
+        let changed = statement.execute(bound(params).as_slice()).map_err(failed)?;
         Ok(changed as u64)
     }
 }
 
-fn named(sql: &Sql, error: rusqlite::Error) -> Fault {
-    let Fault { cure, error } = fault(error);
+fn named(connection: &Connection, sql: &Sql, error: rusqlite::Error) -> Fault {
+    let Fault { cure, error } = fault_in(connection.path(), error);
     Fault::new(cure, error.kind(), format!("{} (in {})", error.message(), sql.name))
 }
 
@@ -214,8 +250,9 @@ pub(super) fn transaction<T>(
 ) -> Result<T, Fault> {
     let connection = slot.take().ok_or_else(closed)?;
     if let Err(error) = connection.execute_batch(begin) {
+        let fault = fault_in(connection.path(), error);
         *slot = Some(connection);
-        return Err(fault(error));
+        return Err(fault);
     }
     let mut tx = crate::driver::Tx::Sqlite(Tx(connection));
     let done = at_once(&work, &mut tx);

@@ -70,6 +70,11 @@ impl Sqlite {
         Ok(Sqlite(Arc::new(Inner { place: place.clone(), mailbox, readers, next_reader: AtomicUsize::new(0) })))
     }
 
+    /// Refuse a place that has no database of ours, without making one.
+    pub(crate) fn check(place: &Place) -> Result<(), Fault> {
+        connection::check(place)
+    }
+
     /// Become the one process that executes runs of this file.
     pub(crate) fn lock_executor(&self) -> Result<Option<ExecutorLock>, Fault> {
         self.0.place.path.as_deref().map(|path: &Path| ExecutorLock::take(path)).transpose()

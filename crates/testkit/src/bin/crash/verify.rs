@@ -166,7 +166,7 @@ impl Look<'_> {
         if step.kind != StepKind::Step {
             return;
         }
-        let key = format!("{}:{}", self.run.key, step.position);
+        let key = format!("{}:{}", self.run.key.0.simple(), step.position);
         let lines: Vec<&Line> = self.lines.iter().filter(|line| line.key == key).collect();
         let begun: Vec<&&Line> = lines.iter().filter(|line| line.gave.is_none()).collect();
         let Some(completed_at) = step.completed_at.filter(|_| step.state != StepState::Running) else { return };
