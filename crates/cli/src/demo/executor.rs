@@ -93,6 +93,17 @@ impl Executor {
     }
 }
 
+impl Drop for Executor {
+    /// When this returns it is dead: what it still wrote would be in the way of whoever removes the working folder.
+    fn drop(&mut self) {
+        if self.child.start_kill().is_ok() {
+            while matches!(self.child.try_wait(), Ok(None)) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+}
+
 fn last_lines(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap_or_else(|error| format!("(what it said cannot be read: {error})"));
     let lines: Vec<&str> = text.lines().collect();
