@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onward_store::Clock;
+use onward_store::{Clock, SqlTx};
 use onward_types::{Code, Error, Json, Result, RunId, RunKey, StepKind, Timestamp};
 
 use crate::Data;
@@ -15,6 +15,7 @@ use crate::calls::child::{Child, StartChild};
 use crate::calls::select::{Race, Select};
 use crate::calls::sleep::Sleep;
 use crate::calls::step::Step;
+use crate::calls::transaction::Transaction;
 use crate::cancelled::Cancelled;
 use crate::run::core::{Coming, Home, RunCore};
 use crate::run::state::State;
@@ -129,6 +130,33 @@ impl Ctx {
         Fut: Future<Output = Result<T>> + Send + 'a,
     {
         Step::new(self, label, body)
+    }
+
+    /// A step whose SQL and whose record are one commit: both stand, or neither does, whenever the process dies. The tables
+    /// are those of the database that Onward was opened with.
+    ///
+    /// `body` gets the transaction; what it returns is committed with it and recorded, an error rolls it back and counts as a
+    /// failed attempt. Serialisation failures and deadlocks begin again by themselves. On SQLite nobody else can write
+    /// meanwhile, so a body that takes longer than a second is rolled back with `timed_out`.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// async fn pay(ctx: &Ctx, from: i64, to: i64, cents: i64) -> Result<i64> {
+    ///     let left = ctx.transaction("pay", async |tx| {
+    ///         tx.execute("update accounts set cents = cents + $2 where id = $1", (to, cents)).await?;
+    ///         let paid = "update accounts set cents = cents - $2 where id = $1 and cents >= $2 returning cents";
+    ///         let row = tx.first(paid, (from, cents)).await?.ok_or("not enough money")?;
+    ///         Ok(row.get::<i64>("cents")?)
+    ///     });
+    ///     Ok(left.attempts(3).await?)
+    /// }
+    /// ```
+    pub fn transaction<'a, T: Data, F, Fut>(&'a self, label: impl AsRef<str>, body: F) -> Transaction<'a, T>
+    where
+        F: Fn(SqlTx) -> Fut + Send + 'a,
+        Fut: Future<Output = Result<T>> + Send + 'a,
+    {
+        Transaction::new(self, label, body)
     }
 
     /// Several calls that run beside others, under a label that listings show before their names. Await it, join it, race

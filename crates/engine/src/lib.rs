@@ -23,6 +23,7 @@ pub use crate::calls::call::Call;
 pub use crate::calls::child::{Child, ChildResult, ChildRun, StartChild};
 pub use crate::calls::select::{DurableCall, Either, Either3, Either4, Race, Select};
 pub use crate::calls::step::{Failure, Step};
+pub use crate::calls::transaction::Transaction;
 pub use crate::cancelled::Cancelled;
 pub use crate::client::Client;
 pub use crate::client::handle::WorkflowHandle;
@@ -31,7 +32,9 @@ pub use crate::context::Ctx;
 pub use crate::metrics::Metrics;
 pub use crate::onward::{Builder, Onward};
 pub use crate::workflow::{BoxFuture, Data, Registry, Workflow, Workflows};
-pub use onward_store::{Clock, ExecutorRow, Health, Histogram, JournalCounts};
+pub use onward_store::{
+    Clock, ExecutorRow, FromSqlValue, Health, Histogram, JournalCounts, SqlParams, SqlRow, SqlTx, SqlValue,
+};
 pub use onward_types::{
     Attempt, BoxError, Code, Error, ErrorData, ExecutorId, Filter, Identity, Json, Mover, Page, Result, ResultExt,
     RunId, RunKey, RunRecord, Status, StepKind, StepRecord, StepState, Timestamp, Wait, WaitFor, Window,

@@ -18,6 +18,13 @@ pub mod prelude {
 
 use std::time::Duration;
 
+/// The guides, so that what they show compiles and runs.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../../../docs/guides/transactions.md")]
+    mod transactions {}
+}
+
 /// So many days of 24 hours.
 #[must_use]
 pub const fn days(days: u64) -> Duration {

@@ -38,6 +38,9 @@ pub const POINTS: &[&str] = &[
     "batch.begun",
     "batch.written",
     "batch.committed",
+    "transaction.ended",
+    "transaction.written",
+    "transaction.committed",
 ];
 
 #[cfg(feature = "crash-points")]

@@ -14,6 +14,7 @@ mod migrate;
 mod ops;
 mod signal;
 mod store;
+mod transaction;
 mod url;
 
 pub use change::{
@@ -31,6 +32,8 @@ pub use ops::runs::Outcome;
 pub use ops::steer::Steered;
 pub use signal::Signal;
 pub use store::{Seat, Store};
+pub use transaction::value::{FromSqlValue, SqlParams, SqlRow, SqlValue};
+pub use transaction::{Failure, Finished, OpenTransaction, Owner, SqlTx};
 pub use url::DatabaseUrl;
 
 /// The name of this machine, for messages only.

@@ -21,8 +21,9 @@ use crate::ops::executors::{ExecutorRow, NewExecutor};
 use crate::ops::recover::Recovered;
 use crate::ops::runs::Outcome;
 use crate::ops::steer::Steered;
-use crate::ops::{claim, executors, list, recover, runs, steer};
+use crate::ops::{claim, executors, list, recover, runs, steer, transactions};
 use crate::signal::Signal;
+use crate::transaction::{OpenTransaction, Owner, Session};
 use crate::url::DatabaseUrl;
 
 /// How long a call tries on while the database is away, before it says so.
@@ -543,6 +544,34 @@ impl Store {
             // Parents among them may have been woken.
             self.tell(Signal::Ready);
         }
+    }
+
+    // Transactions of users.
+
+    /// Begin a transaction of a user. None: the run was taken from its executor. `serializable`: in the strictest isolation,
+    /// which SQLite always has.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached; it may be tried again.
+    pub async fn begin(&self, owner: &Owner, serializable: bool) -> Result<Option<OpenTransaction>, Error> {
+        let session = match &self.db {
+            Db::Sqlite(sqlite) => sqlite.begin(owner.clone()).await?.map(Session::Sqlite),
+            #[cfg(feature = "postgres")]
+            Db::Postgres(postgres) => {
+                postgres.begin(owner, serializable).await?.map(|open| Session::Postgres(Box::new(open)))
+            }
+        };
+        #[cfg(not(feature = "postgres"))]
+        let _: bool = serializable;
+        Ok(session.map(|session| OpenTransaction::new(session, owner.clone())))
+    }
+
+    /// The `seq` of the checkpoint at a position, if there is one; for whoever lost the answer to the commit of a transaction.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn recorded(&self, run: RunKey, position: u32) -> Result<Option<u64>, Error> {
+        self.write(move |tx| Box::pin(transactions::recorded(tx, run, position))).await
     }
 
     // Transactions.

@@ -14,5 +14,6 @@ mod behaviour {
     mod ownership;
     mod schema;
     mod signals;
+    mod transactions;
     mod waits;
 }

@@ -113,6 +113,8 @@ pub struct RunRecord {
 pub enum StepKind {
     /// A step body.
     Step,
+    /// A step whose SQL and record are one commit.
+    Transaction,
     /// A durable sleep.
     Sleep,
     /// The start of a child.
@@ -131,8 +133,9 @@ pub enum StepKind {
 
 impl StepKind {
     /// Every kind.
-    pub const ALL: [StepKind; 8] = [
+    pub const ALL: [StepKind; 9] = [
         StepKind::Step,
+        StepKind::Transaction,
         StepKind::Sleep,
         StepKind::Start,
         StepKind::Child,
@@ -147,6 +150,7 @@ impl StepKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             StepKind::Step => "step",
+            StepKind::Transaction => "transaction",
             StepKind::Sleep => "sleep",
             StepKind::Start => "start",
             StepKind::Child => "child",

@@ -12,6 +12,7 @@ pub(crate) mod patch;
 pub(crate) mod select;
 pub(crate) mod sleep;
 pub(crate) mod step;
+pub(crate) mod transaction;
 
 use std::marker::PhantomData;
 use std::sync::Arc;

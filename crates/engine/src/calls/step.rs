@@ -50,7 +50,7 @@ pub struct Step<'a, T> {
 
 impl<T> Unpin for Step<'_, T> {}
 
-type Body<'a> = Box<dyn Fn() -> BoxFuture<'a, Result<Json>> + Send + 'a>;
+pub(super) type Body<'a> = Box<dyn Fn() -> BoxFuture<'a, Result<Json>> + Send + 'a>;
 
 struct Inner<'a> {
     drive: Drive,
@@ -103,6 +103,10 @@ impl<'a, T: Data> Step<'a, T> {
             let work = body();
             Box::pin(async move { Ok(crate::encode("output", &work.await?)?) })
         });
+        Step::of(Drive::new(ctx, StepKind::Step, label), body)
+    }
+
+    pub(super) fn of(drive: Drive, body: Body<'a>) -> Step<'a, T> {
         let policy = Policy {
             attempts: 1,
             backoff: Duration::from_secs(1)..Duration::from_secs(60),
@@ -110,7 +114,6 @@ impl<'a, T: Data> Step<'a, T> {
             retry_if: None,
             typed: Error::from_box,
         };
-        let drive = Drive::new(ctx, StepKind::Step, label);
         let inner = Inner { drive, body, policy, phase: Phase::New, attempt: 0, failed: 0 };
         Step { inner, output: PhantomData }
     }
@@ -146,7 +149,7 @@ impl<'a, T: Data> Step<'a, T> {
         self
     }
 
-    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+    pub(super) fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         self.inner.poll(cx)
     }
 }
@@ -347,7 +350,9 @@ impl Running<'_> {
         if let Some(limit) = policy.timeout {
             let clock = drive.core.clock();
             let timeout = self.timeout.get_or_insert_with(|| timer(clock, limit));
-            if timeout.as_mut().poll(cx).is_ready() {
+            // A transaction that commits cannot be given up any more: it may stand already.
+            let commits = drive.core.state().is_committing(drive.position);
+            if !commits && timeout.as_mut().poll(cx).is_ready() {
                 self.drop_body(drive);
                 let message = format!("step `{}` took longer than {limit:?}", drive.name);
                 return Poll::Ready(Err(Error::new(Code::TimedOut, message).into()));

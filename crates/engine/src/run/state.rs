@@ -4,12 +4,17 @@
 //! and on replay, and everything the workflow does between two deliveries is determined by them. That is what makes
 //! `join!`, `select` and loops replay the same.
 
+mod turn;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
 
 use onward_store::{AttemptChange, Change, Checkpoint, History, NewWait, Recorded, Tried, WaitKind};
 use onward_types::{Code, Error, Json, StepKind, Timestamp, Wait, WaitFor};
+
+pub(crate) use turn::Granted;
+use turn::Turn;
 
 /// What a call resolves to.
 pub(crate) type Outcome = Result<Json, Error>;
@@ -38,6 +43,7 @@ pub(crate) struct State {
     calls: BTreeMap<u32, Box<Call>>,
     /// Results in the order in which they came, not yet delivered.
     ready: VecDeque<Ready>,
+    turn: Turn,
     next_seq: u64,
     immediate: u32,
     /// Whether history is behind the run, and everything that it made the workflow do has been done.
@@ -81,8 +87,14 @@ pub(crate) enum Idle {
 
 struct Ready {
     position: u32,
-    outcome: Outcome,
+    what: What,
     at: Timestamp,
+}
+
+enum What {
+    Result(Outcome),
+    /// A transaction wants to be the next that is delivered.
+    Turn,
 }
 
 /// What a call finds when it is polled.
@@ -187,10 +199,11 @@ impl State {
 
     /// The work of a call is done. It learns so when the result is delivered.
     pub(crate) fn complete(&mut self, position: u32, outcome: Outcome, at: Timestamp) {
-        if let Some(call) = self.calls.get_mut(&position) {
-            call.is_ready = true;
-            call.idle = Idle::No;
-            self.ready.push_back(Ready { position, outcome, at });
+        let Some(call) = self.calls.get_mut(&position) else { return };
+        call.is_ready = true;
+        call.idle = Idle::No;
+        if let Some(outcome) = self.recorded_by_itself(position, outcome) {
+            self.ready.push_back(Ready { position, what: What::Result(outcome), at });
         }
     }
 
@@ -210,7 +223,7 @@ impl State {
             look => look,
         };
         match look {
-            Look::Live if self.immediate < IMMEDIATE_MAX => {
+            Look::Live if self.immediate < IMMEDIATE_MAX && self.turn.is_free() => {
                 self.immediate += 1;
                 self.calls.remove(&position);
                 let value = value();
@@ -295,8 +308,18 @@ impl State {
         if !self.live {
             return self.begin_to_live();
         }
-        while let Some(Ready { position, outcome, at }) = self.ready.pop_front() {
+        if let Some(woken) = self.deliver_turn() {
+            return woken;
+        }
+        while let Some(Ready { position, what, at }) = self.ready.pop_front() {
             let Some(call) = self.calls.get_mut(&position) else { continue };
+            let outcome = match what {
+                What::Result(outcome) => outcome,
+                What::Turn => {
+                    self.give_turn(position);
+                    return true;
+                }
+            };
             let (kind, name, started_at) = (call.kind, call.name.clone(), call.started_at);
             let has_wait = call.has_wait;
             // What the workflow sees now is exactly what it will see on replay.
@@ -432,7 +455,7 @@ impl State {
 
     /// Whether all that the run does is wait for what its wait rows say; and until when at the latest.
     pub(crate) fn idle(&self) -> Idle {
-        if self.calls.is_empty() || !self.live || !self.ready.is_empty() {
+        if self.calls.is_empty() || !self.live || !self.ready.is_empty() || !self.turn.is_free() {
             return Idle::No;
         }
         let mut earliest: Option<Timestamp> = None;
@@ -448,7 +471,7 @@ impl State {
 
     /// Whether a body runs that a shutdown should wait for.
     pub(crate) fn has_work(&self) -> bool {
-        !self.ready.is_empty() || self.calls.values().any(|call| call.works)
+        !self.ready.is_empty() || !self.turn.is_free() || self.calls.values().any(|call| call.works)
     }
 
     // Changes.

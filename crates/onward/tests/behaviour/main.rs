@@ -16,4 +16,5 @@ mod starting;
 mod steering;
 mod steps;
 mod time;
+mod transactions;
 mod versions;

@@ -6,6 +6,7 @@ pub(crate) mod list;
 pub(crate) mod recover;
 pub(crate) mod runs;
 pub(crate) mod steer;
+pub(crate) mod transactions;
 
 use onward_types::{Json, RunId, RunKey, Wait, WaitFor, from_micros};
 

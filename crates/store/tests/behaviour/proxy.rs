@@ -31,6 +31,8 @@ pub(crate) struct Proxy {
 }
 
 struct Plan {
+    /// The name of the sessions that mishaps befall.
+    sessions: &'static str,
     mishaps: Mutex<VecDeque<Mishap>>,
     /// Rung when a mishap has happened.
     happened: Notify,
@@ -61,6 +63,11 @@ impl Delayed {
 impl Proxy {
     /// In front of the server that `url` names.
     pub(crate) async fn before(url: &str) -> Proxy {
+        Proxy::before_sessions(url, "onward-writer").await
+    }
+
+    /// The same, where the mishaps befall other sessions than the one that writes.
+    pub(crate) async fn before_sessions(url: &str, sessions: &'static str) -> Proxy {
         let (scheme, rest) = url.split_once("://").unwrap();
         let (authority, path) = rest.split_once('/').unwrap();
         let (user, server) = authority.rsplit_once('@').unwrap();
@@ -68,6 +75,7 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let (held, delayed) = mpsc::unbounded_channel();
         let plan = Plan {
+            sessions,
             mishaps: Mutex::default(),
             happened: Notify::new(),
             delayed: held,
@@ -133,7 +141,7 @@ async fn pass(client: TcpStream, server: TcpStream, plan: &Plan) -> io::Result<(
     let (mut from_server, mut to_server) = server.into_split();
     let mut frames = frames(from_client);
     let Some(startup) = frames.recv().await else { return Ok(()) };
-    let writes = String::from_utf8_lossy(&startup).contains("onward-writer");
+    let writes = String::from_utf8_lossy(&startup).contains(plan.sessions);
     to_server.write_all(&startup).await?;
     let mut answers = Answers::default();
     loop {

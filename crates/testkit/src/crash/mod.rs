@@ -17,6 +17,9 @@ pub use process::{Death, Said, Worker, WorkerOptions};
 pub use raw::Raw;
 pub use run::{Oops, World, program};
 
+/// The user's own table, into which [`Op::Transaction`] writes: a row for each that stands. It is made before the workers.
+pub const LEDGER: &str = "create table if not exists ledger (step text not null, salt text not null)";
+
 /// Mix two numbers so that nothing is lost: a result that went to the wrong call changes all that follow.
 #[must_use]
 pub const fn mix(a: u64, b: u64) -> u64 {

@@ -18,6 +18,13 @@ pub enum Op {
         /// How long its body takes.
         millis: u64,
     },
+    /// A step that writes a row of the user's own, in one commit with its record: see [`LEDGER`](super::LEDGER).
+    Transaction {
+        /// Its own value.
+        salt: u64,
+        /// How often its body fails, after it has written the row.
+        fails: u32,
+    },
     /// A step that fails some times before it succeeds.
     Flaky {
         /// Its own value.

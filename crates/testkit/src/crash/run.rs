@@ -66,6 +66,7 @@ fn walk<'a>(ctx: &'a Ctx, program: &'a Program, so_far: u64) -> BoxFuture<'a, Re
 async fn act(ctx: &Ctx, op: &Op, so_far: u64) -> Result<u64> {
     Ok(match op {
         Op::Step { salt, millis } => value(ctx, "step", mix(so_far, *salt), *millis).await?,
+        Op::Transaction { salt, fails } => transaction(ctx, mix(so_far, *salt), *fails).await?,
         Op::Flaky { salt, fails, backoff } => {
             let value = mix(so_far, *salt);
             let step = ctx.step(format!("flaky-{fails}"), move || async move {
@@ -142,6 +143,19 @@ fn value<'a>(ctx: &'a Ctx, name: &'static str, value: u64, millis: u64) -> Step<
         ended(ctx, name, Gave::Value(value))?;
         Ok(value)
     })
+}
+
+/// A row for each that stands. What a failed or interrupted body wrote is not there.
+async fn transaction(ctx: &Ctx, value: u64, fails: u32) -> Result<u64> {
+    let write = ctx.transaction(format!("flaky-{fails}"), move |tx| async move {
+        begun(ctx, "transaction")?;
+        let row = (ctx.idempotency_key(), value.to_string());
+        tx.execute("insert into ledger (step, salt) values ($1, $2)", row).await?;
+        let failed = ctx.attempt() <= fails;
+        ended(ctx, "transaction", if failed { Gave::Error } else { Gave::Value(value) })?;
+        if failed { Err(Oops::of(value).into()) } else { Ok(value) }
+    });
+    Ok(write.attempts(fails + 1).backoff(pause(2)).await?)
 }
 
 async fn refused(ctx: &Ctx, salt: u64, attempts: u32, so_far: u64) -> Result<u64> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use onward::Client;
 use onward_testkit::crash::bodies::{self, Line};
-use onward_testkit::crash::{Op, Program, Raw, Said, Worker, WorkerOptions, program};
+use onward_testkit::crash::{LEDGER, Op, Program, Raw, Said, Worker, WorkerOptions, program};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -33,7 +33,9 @@ impl House {
         options.lease = Some(LEASE);
         let desk = UnixListener::bind(desk).unwrap();
         let client = Client::connect(url).await.unwrap();
-        House { options, client, raw: Raw::of(url), desk, folder }
+        let raw = Raw::of(url);
+        raw.texts(LEDGER).await.unwrap();
+        House { options, client, raw, desk, folder }
     }
 
     /// A worker that is up, and the id of its executor.

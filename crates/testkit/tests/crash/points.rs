@@ -1,6 +1,6 @@
 //! Each place where a test can end the process, one after another.
 
-use onward_testkit::crash::{Death, Op, POINTS, Program};
+use onward_testkit::crash::{Death, Op, POINTS, Program, Raw};
 use onward_testkit::{TestDatabase, on_every_database};
 use tokio::task::JoinSet;
 
@@ -23,14 +23,14 @@ async fn every_crash_point_is_survived(db: TestDatabase) {
     assert_eq!(survived.len(), POINTS.len());
 }
 
-/// A run comes by every point: it is claimed, has a child, sleeps until it is parked, is released, and ends.
+/// A run comes by every point: it is claimed, has a transaction and a child, sleeps until it is parked, is released, and ends.
 async fn survive(db: &TestDatabase, point: &'static str) {
     let mut house = House::on(&db.url).await;
     house.options.park_after = Some(std::time::Duration::from_millis(10));
     let child = Op::Child { program: Program(vec![STEP]), apart: true };
     // Parked after a second, on a machine that is not too busy.
     let millis = if point == "run.parked" { 6_000 } else { 100 };
-    let ops = [STEP, child, Op::Sleep { millis }, ASK, STEP];
+    let ops = [STEP, Op::Transaction { salt: 5, fails: 0 }, child, Op::Sleep { millis }, ASK, STEP];
     let mut first = house.worker_with(|it| it.crash = Some(format!("{point}:1"))).await;
     house.start("r", ops.clone()).await;
     if point == "run.released" {
@@ -42,4 +42,5 @@ async fn survive(db: &TestDatabase, point: &'static str) {
     let _second = house.worker().await;
     house.caller().await.go().await;
     assert_eq!(house.result("r").await, model(ops), "{point}");
+    assert_eq!(Raw::of(&db.url).count("select count(*) from ledger").await.unwrap(), 1, "{point}");
 }

@@ -11,6 +11,7 @@ mod pipeline;
 pub(crate) mod row;
 mod schema;
 mod tls;
+mod transaction;
 mod tx;
 mod writer;
 
@@ -21,6 +22,7 @@ use deadpool_postgres::Pool;
 use onward_types::ExecutorId;
 use tokio::sync::broadcast;
 
+pub(crate) use transaction::UserTransaction;
 pub(crate) use tx::Tx;
 
 use crate::clock::Clock;
@@ -29,12 +31,14 @@ use crate::journal::Journal;
 use crate::migrate::Tables;
 use crate::signal::Signal;
 use crate::store::Transact;
-use connect::{OF_POOL, Server};
+use connect::{OF_POOL, OF_TRANSACTION, Server};
 use listen::{Listener, Listeners};
 
 /// Sessions for reads and for writes outside the journal, all short. Several processes share the 100 that a server grants
 /// by default.
 const POOL: usize = 10;
+/// Sessions for the transactions of users, each of which keeps one for as long as it takes.
+const TRANSACTIONS: usize = 10;
 /// A heartbeat that takes longer says as much as one that failed.
 const BEAT: Duration = Duration::from_secs(3);
 
@@ -50,6 +54,7 @@ struct Inner {
     pool: Pool,
     /// One session of its own for heartbeats: they must not wait for their turn behind what is slow.
     beats: Pool,
+    transactions: Pool,
     listeners: Listeners,
     listener: Listener,
 }
@@ -79,6 +84,7 @@ impl Postgres {
         Ok(Postgres(Arc::new(Inner {
             pool: server.pool("onward", POOL, OF_POOL)?,
             beats: server.pool("onward-heartbeat", 1, OF_POOL)?,
+            transactions: server.pool("onward-transaction", TRANSACTIONS, OF_TRANSACTION)?,
             clock: clock.clone(),
             server,
             listeners,

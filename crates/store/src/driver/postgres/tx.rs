@@ -13,7 +13,7 @@ use crate::signal::Signal;
 /// Begins with its first statement, in the same round trip. Dropped before its end, it takes its connection with it.
 pub(crate) struct Tx {
     /// None once it has ended.
-    client: Option<Object>,
+    pub(super) client: Option<Object>,
     /// What it begins with; none once it has begun.
     begin: Option<&'static str>,
     /// Whether a statement failed: from then on PostgreSQL answers `commit` with a rollback and calls that a success.

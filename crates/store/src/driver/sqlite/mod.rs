@@ -6,6 +6,7 @@
 mod batch;
 mod connection;
 mod lock;
+mod transaction;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use tokio::sync::{broadcast, oneshot};
 
 pub(crate) use connection::{Row, Tx};
 pub(crate) use lock::ExecutorLock;
+pub(crate) use transaction::{Expired, UserTransaction};
 
 use crate::clock::Clock;
 use crate::fault::Fault;

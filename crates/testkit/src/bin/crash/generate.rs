@@ -24,7 +24,8 @@ fn op(random: &mut Random, depth: u32) -> Op {
 
 fn simple(random: &mut Random, salt: u64, depth: u32) -> Op {
     match random.between(0, 100) {
-        0..34 => Op::Step { salt, millis: body_millis(random) },
+        0..26 => Op::Step { salt, millis: body_millis(random) },
+        26..34 => Op::Transaction { salt, fails: random.between(0, 3).saturating_sub(1) as u32 },
         34..44 => Op::Flaky { salt, fails: random.between(1, 4) as u32, backoff: backoff_millis(random, depth) },
         44..50 => Op::Refused { salt, attempts: random.between(1, 4) as u32 },
         50..62 => Op::Sleep { millis: sleep_millis(random, depth) },

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use onward::{Client, Result};
 use onward_testkit::crash::bodies::now;
-use onward_testkit::crash::{Said, WorkerOptions, expected, mix, program};
+use onward_testkit::crash::{LEDGER, Said, WorkerOptions, expected, mix, program};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -53,6 +53,7 @@ pub(crate) async fn supervise(mut arguments: Arguments) -> Result<ExitCode> {
     let keep = arguments.optional("--keep")?.unwrap_or(false);
     arguments.finished()?;
     let stage = Stage::open(kind)?;
+    stage.raw().texts(LEDGER).await?;
     let book = Arc::new(Book::default());
     let options = WorkerOptions {
         lease: Some(LEASE),

@@ -66,6 +66,13 @@ pub(crate) async fn verify(
             findings.violations.push(format!("{count} {what}"));
         }
     }
+    let stand = raw.count("select count(*) from checkpoints where kind = 'transaction' and output is not null").await?;
+    let rows = raw.count("select count(*) from ledger").await?;
+    let written = raw.count("select count(*) from (select distinct step from ledger) as steps").await?;
+    if (rows, written) != (stand, stand) {
+        let wrote = format!("{stand} transactions stand; there are {rows} rows of {written} of them");
+        findings.violations.push(wrote);
+    }
     let lines = bodies::read(&stage.bodies())?;
     findings.bodies = lines.iter().filter(|line| line.gave.is_none()).count();
     let mut by_run: HashMap<String, Vec<Line>> = HashMap::new();
@@ -105,6 +112,10 @@ async fn describe_stuck(client: &Client, book: &Book, id: &str) -> String {
     format!("run {id} did not end: {run:?}\n  open: {open:?}\n  program: {program:?}")
 }
 
+fn has_body(step: &StepRecord) -> bool {
+    matches!(step.kind, StepKind::Step | StepKind::Transaction)
+}
+
 /// One run, with all that is known of it.
 struct Look<'a> {
     run: &'a RunRecord,
@@ -117,7 +128,7 @@ struct Look<'a> {
 impl Look<'_> {
     fn at(&mut self, book: &Book) {
         self.findings.runs += 1;
-        let recorded = |step: &&StepRecord| step.kind == StepKind::Step && step.completed_at.is_some();
+        let recorded = |step: &&StepRecord| has_body(step) && step.completed_at.is_some();
         self.findings.steps += self.steps.iter().filter(recorded).count();
         self.findings.recoveries += u64::from(self.run.owners.saturating_sub(1));
         match self.run.status {
@@ -163,7 +174,7 @@ impl Look<'_> {
     }
 
     fn step(&mut self, step: &StepRecord) {
-        if step.kind != StepKind::Step {
+        if !has_body(step) {
             return;
         }
         let key = format!("{}:{}", self.run.key.0.simple(), step.position);

@@ -1,0 +1,274 @@
+//! `ctx.transaction`: a step whose SQL and whose checkpoint are one commit.
+//!
+//! It is a step with a body of our own around the user's: begin, let the user's body work, wait for the turn, commit. On
+//! SQLite the turn comes first. Why, and what happens to an answer that is lost, stands in
+//! `docs/decisions/0007-transactional-steps.md`.
+
+use std::future::{Future, pending, poll_fn};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use onward_store::{Checkpoint, Failure as Rollback, Finished, Owner, SqlTx};
+use onward_types::{BoxError, Code, Error, Json, Result, StepKind};
+
+use super::Drive;
+use super::durable_call;
+use super::step::{Body, Failure, Step};
+use crate::Data;
+use crate::context::Ctx;
+use crate::executor::Executor;
+use crate::run::core::{Home, RunCore, Stop};
+use crate::run::state::{Granted, Outcome};
+use crate::workflow::BoxFuture;
+
+/// So often a transaction begins again because others were in its way, before that counts as a failed attempt.
+const CONFLICTS_MAX: u32 = 20;
+/// The pauses before it begins again: the first, and the longest.
+const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// A step whose SQL and record are one commit. Made by [`Ctx::transaction`].
+#[must_use = "a durable call does nothing until it is awaited"]
+pub struct Transaction<'a, T> {
+    step: Step<'a, T>,
+    serializable: Arc<AtomicBool>,
+}
+
+/// The user's body, which every attempt calls anew. Behind a lock only so that it need not be `Sync`.
+type UserBody<'a> = Arc<Mutex<dyn Fn(SqlTx) -> BoxFuture<'a, Result<Json>> + Send + 'a>>;
+
+impl<'a, T: Data> Transaction<'a, T> {
+    pub(crate) fn new<F, Fut>(ctx: &'a Ctx, label: impl AsRef<str>, body: F) -> Transaction<'a, T>
+    where
+        F: Fn(SqlTx) -> Fut + Send + 'a,
+        Fut: Future<Output = Result<T>> + Send + 'a,
+    {
+        let user: UserBody<'a> = Arc::new(Mutex::new(move |tx| -> BoxFuture<'a, Result<Json>> {
+            let work = body(tx);
+            Box::pin(async move { Ok(crate::encode("output", &work.await?)?) })
+        }));
+        let drive = Drive::new(ctx, StepKind::Transaction, label);
+        let serializable = Arc::new(AtomicBool::new(false));
+        let (core, position, name, strict) =
+            (drive.core.clone(), drive.position, drive.name.clone(), serializable.clone());
+        let body: Body<'a> = Box::new(move || {
+            let serializable = strict.load(Ordering::Relaxed);
+            let call = Call { core: core.clone(), position, name: name.clone(), serializable };
+            let user = user.clone();
+            Box::pin(async move { call.transact(&user).await })
+        });
+        Transaction { step: Step::of(drive, body), serializable }
+    }
+
+    /// Try up to this often before the step fails; 0 counts as 1. The default is 1. Attempts that met a serialisation failure,
+    /// a deadlock or a lost connection do not count.
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.step = self.step.attempts(attempts);
+        self
+    }
+
+    /// How long to wait between two attempts: the first pause and the longest one. The default is 1 s to 60 s.
+    pub fn backoff(mut self, backoff: Range<Duration>) -> Self {
+        self.step = self.step.backoff(backoff);
+        self
+    }
+
+    /// How long one attempt may take. It is rolled back then, and counts as failed. On SQLite it cannot take longer than a
+    /// second anyway.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.step = self.step.timeout(timeout);
+        self
+    }
+
+    /// Try again only after errors for which this says yes.
+    pub fn retry_if(mut self, retry_if: impl Fn(&Error) -> bool + Send + 'a) -> Self {
+        self.step = self.step.retry_if(retry_if);
+        self
+    }
+
+    /// Record errors of this type so that [`Error::downcast`] gives them back, live and replayed alike.
+    pub fn errors<E: Failure>(mut self) -> Self {
+        self.step = self.step.errors::<E>();
+        self
+    }
+
+    /// Isolate it as if all transactions ran one after another. SQLite always does. The default on PostgreSQL is `read
+    /// committed`.
+    pub fn serializable(self) -> Self {
+        self.serializable.store(true, Ordering::Relaxed);
+        self
+    }
+
+    fn poll_transaction(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        self.step.poll_step(cx)
+    }
+}
+
+durable_call!(Transaction<'_, T> => poll_transaction);
+
+/// The call as its attempts need it.
+struct Call {
+    core: Arc<RunCore>,
+    position: u32,
+    name: Arc<str>,
+    serializable: bool,
+}
+
+/// Why an attempt gave nothing.
+enum Undone {
+    /// The body said so.
+    ByBody(BoxError),
+    ByDatabase(Rollback),
+}
+
+impl From<Rollback> for Undone {
+    fn from(rollback: Rollback) -> Undone {
+        Undone::ByDatabase(rollback)
+    }
+}
+
+impl Call {
+    /// Begin until it is committed, or until the body or the database say no.
+    async fn transact(&self, user: &UserBody<'_>) -> Result<Json> {
+        let Home::Executor { executor, journal } = &self.core.home else {
+            let message = "a detached context has no database: test transactions on `sqlite::memory:`";
+            return Err(Error::fatal(Error::new(Code::Invalid, message)).into());
+        };
+        let owner = Owner { executor: journal.executor().clone(), run: self.core.key, owners: self.core.owners };
+        let (mut conflicts, mut pause) = (0, PAUSE);
+        loop {
+            match self.attempt(executor, &owner, user).await {
+                Ok(output) => return Ok(output),
+                Err(Undone::ByBody(error)) => return Err(error),
+                Err(Undone::ByDatabase(Rollback::Failed(error))) => return Err(error.into()),
+                Err(Undone::ByDatabase(Rollback::Conflict(error))) if conflicts == CONFLICTS_MAX => {
+                    return Err(error.into());
+                }
+                Err(Undone::ByDatabase(Rollback::Conflict(_))) => conflicts += 1,
+                Err(Undone::ByDatabase(Rollback::Refused)) => {
+                    executor.refused(&self.core);
+                    // The run is dropped, and this with it.
+                    pending::<()>().await;
+                }
+                // Where the database cannot be reached the run waits for it, as it does for the journal.
+                Err(Undone::ByDatabase(Rollback::Lost(error) | Rollback::Unknown(error))) => {
+                    tracing::warn!(run = %self.core.id, step = %self.name, %error, "the transaction begins again");
+                }
+            }
+            self.core.clock().sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    async fn attempt(&self, executor: &Arc<Executor>, owner: &Owner, user: &UserBody<'_>) -> Result<Json, Undone> {
+        // On SQLite no change becomes durable while a transaction is open, so nothing may have to.
+        let early = if executor.store.is_shared() { None } else { Some(self.take_turn().await) };
+        let begun = executor.store.begin(owner, self.serializable).await;
+        let mut open = begun.map_err(Rollback::Lost)?.ok_or(Rollback::Refused)?;
+        let work = (user.lock().unwrap_or_else(PoisonError::into_inner))(open.handle());
+        let done = tokio::select! {
+            biased;
+            done = work => done,
+            expired = open.expired() => return Err(expired.into()),
+        };
+        match (done, open.finish().await) {
+            (Ok(output), Ok(finished)) => {
+                let turn = match early {
+                    Some(turn) => turn,
+                    None => self.take_turn().await,
+                };
+                self.commit(executor, turn, finished, output).await
+            }
+            (Err(error), Ok(finished)) => {
+                finished.roll_back();
+                Err(Undone::ByBody(error))
+            }
+            // What the body made of the failure of its statement says more, but not where the body is not to blame.
+            (Err(error), Err(Rollback::Failed(_))) => Err(Undone::ByBody(error)),
+            (_, Err(rollback)) => Err(rollback.into()),
+        }
+    }
+
+    async fn commit(
+        &self,
+        executor: &Arc<Executor>,
+        turn: Turn<'_>,
+        finished: Finished,
+        output: Json,
+    ) -> Result<Json, Undone> {
+        let Granted { seq, started_at, .. } = turn.granted;
+        let checkpoint = Checkpoint {
+            position: self.position,
+            seq,
+            kind: StepKind::Transaction,
+            name: self.name.clone(),
+            result: Ok(output.clone()),
+            started_at,
+            finished_at: self.core.clock().now(),
+        };
+        self.core.state().begin_commit(self.position);
+        match finished.commit(checkpoint).await {
+            Ok(()) => {}
+            Err(Rollback::Unknown(error)) => {
+                if !self.stands(executor, seq).await {
+                    return Err(Rollback::Lost(error).into());
+                }
+            }
+            Err(rollback) => return Err(rollback.into()),
+        }
+        self.core.state().note_committed(self.position);
+        Ok(output)
+    }
+
+    /// Whether the commit stands whose answer was lost. Nothing else of the run goes on before that is known.
+    async fn stands(&self, executor: &Arc<Executor>, seq: u64) -> bool {
+        loop {
+            match executor.store.recorded(self.core.key, self.position).await {
+                Ok(None) => return false,
+                Ok(Some(recorded)) if recorded == seq => return true,
+                Ok(Some(recorded)) => {
+                    let position = self.position;
+                    let message =
+                        format!("position {position} was recorded as the completion {recorded}, not as {seq}");
+                    self.core.stop(Stop::Rejected(Error::new(Code::Corrupt, message)));
+                    pending::<()>().await;
+                }
+                Err(error) => {
+                    tracing::warn!(run = %self.core.id, %error, "whether a transaction stands is not known; looking again");
+                    self.core.clock().sleep(PAUSE_MAX).await;
+                }
+            }
+        }
+    }
+
+    /// Wait until it is the turn of this call, and everything before it is durable.
+    async fn take_turn(&self) -> Turn<'_> {
+        let core = &self.core;
+        core.state().ask_turn(self.position, core.clock().now());
+        let back = GiveBack(self);
+        let granted = poll_fn(|_| match core.state().turn_of(self.position) {
+            Some(granted) => Poll::Ready(granted),
+            None => Poll::Pending,
+        })
+        .await;
+        poll_fn(|cx| if core.is_durable(granted.upto, cx.waker()) { Poll::Ready(()) } else { Poll::Pending }).await;
+        Turn { granted, _back: back }
+    }
+}
+
+/// The turn, which goes back when this is dropped, unless the commit stands.
+struct Turn<'c> {
+    granted: Granted,
+    _back: GiveBack<'c>,
+}
+
+struct GiveBack<'c>(&'c Call);
+
+impl Drop for GiveBack<'_> {
+    fn drop(&mut self) {
+        self.0.core.state().give_back_turn(self.0.position);
+    }
+}

@@ -1,0 +1,11 @@
+-- Lock the run's row while its transaction is committed, or raise: a division by zero says that an executor has it no more. Who
+-- steers or releases it comes before this lock or after the commit.
+with held as (
+    select run_key
+    from runs
+    where run_key = $1 and executor = $2 and owners = $3 and revoked = false
+        and exists (select 1 from executors where executor = $2 and not dead)
+    for no key update
+)
+select 1 / count(*) as owned
+from held

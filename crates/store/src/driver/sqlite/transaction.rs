@@ -1,0 +1,286 @@
+//! A user's transaction on SQLite. It has the writer's thread, and with it the whole file, until it ends, so it has a limit.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use onward_types::{Code, Error, Json, RunKey, micros};
+use rusqlite::fallible_iterator::FallibleIterator;
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::{Batch, Connection, ErrorCode, Statement, ToSql, params};
+use tokio::sync::oneshot;
+
+use super::connection::{fault, with_bare};
+use super::writer::Mailbox;
+use crate::change::Checkpoint;
+use crate::driver::sql;
+use crate::fault::Fault;
+use crate::transaction::value::{SqlRow, SqlValue};
+use crate::transaction::{Answer, Failure, Owner};
+
+/// So long a transaction of a user may have the file, in which nobody else writes meanwhile.
+pub(crate) const LIMIT: Duration = Duration::from_secs(1);
+/// SQLite looks at the time after so many steps of its machine: some ten microseconds.
+const STEPS: i32 = 1_000;
+
+/// The async half: it sends what is to be done to the writer's thread.
+pub(crate) struct UserTransaction {
+    commands: Sender<Command>,
+    expired: Expired,
+}
+
+enum Command {
+    Run { sql: String, values: Vec<SqlValue>, tell: oneshot::Sender<Result<Answer, Failure>> },
+    Commit { run: RunKey, checkpoint: Box<Checkpoint>, tell: oneshot::Sender<Result<(), Failure>> },
+}
+
+/// Tells when the limit has passed.
+#[derive(Clone)]
+pub(crate) struct Expired(Option<Arc<tokio::sync::Notify>>);
+
+impl Expired {
+    pub(crate) fn never() -> Expired {
+        Expired(None)
+    }
+
+    pub(crate) async fn wait(&self) -> Failure {
+        match &self.0 {
+            Some(expired) => expired.notified().await,
+            None => std::future::pending().await,
+        }
+        too_long()
+    }
+}
+
+impl UserTransaction {
+    /// Begin, on the writer's thread. None: the run was taken from its executor.
+    pub(super) async fn begin(mailbox: &Mailbox, owner: Owner) -> Result<Option<UserTransaction>, Fault> {
+        let (tell, told) = oneshot::channel();
+        let (commands, to_do) = channel();
+        let expired = Arc::new(tokio::sync::Notify::new());
+        let expire = expired.clone();
+        mailbox.run(Box::new(move |slot| {
+            let keep = with_bare(slot, |connection| Ok(serve(connection, &owner, tell, &to_do, &expire)));
+            // A connection that is not at rest is of no use to anybody; the writer opens another. In memory there is no other.
+            if matches!(keep, Ok(false)) {
+                *slot = None;
+            }
+        }))?;
+        let begun = told.await.map_err(|_| Fault::try_again("the writer of the SQLite file has ended"))??;
+        Ok(begun.then(|| UserTransaction { commands, expired: Expired(Some(expired)) }))
+    }
+
+    pub(crate) fn expired(&self) -> Expired {
+        self.expired.clone()
+    }
+
+    pub(crate) async fn run(&mut self, sql: &str, values: Vec<SqlValue>) -> Result<Answer, Failure> {
+        let (tell, told) = oneshot::channel();
+        self.commands.send(Command::Run { sql: sql.to_owned(), values, tell }).map_err(|_| too_long())?;
+        told.await.unwrap_or_else(|_| Err(too_long()))
+    }
+
+    pub(crate) async fn commit(self, run: RunKey, checkpoint: Checkpoint) -> Result<(), Failure> {
+        let (tell, told) = oneshot::channel();
+        let checkpoint = Box::new(checkpoint);
+        self.commands.send(Command::Commit { run, checkpoint, tell }).map_err(|_| too_long())?;
+        let ended = || Error::new(Code::Database, "the writer of the SQLite file has ended");
+        told.await.unwrap_or_else(|_| Err(Failure::Unknown(ended())))
+    }
+}
+
+fn too_long() -> Failure {
+    let message = format!(
+        "the transaction took longer than {LIMIT:?}, in which nobody else could write to the SQLite file: do what takes long in \
+         a step before it"
+    );
+    Failure::Failed(Error::new(Code::TimedOut, message))
+}
+
+/// Serve one transaction on the writer's thread, from its beginning to its end. False: the connection could not be brought
+/// to rest.
+fn serve(
+    connection: &mut Connection,
+    owner: &Owner,
+    tell: oneshot::Sender<Result<bool, Fault>>,
+    to_do: &Receiver<Command>,
+    expire: &tokio::sync::Notify,
+) -> bool {
+    let begun = begin(connection, owner);
+    let goes_on = matches!(begun, Ok(true));
+    // Whoever asked may be gone; then there will be no commands, and the end is a rollback.
+    tell.send(begun).ok();
+    if goes_on {
+        obey(connection, to_do, expire);
+    }
+    connection.is_autocommit() || connection.execute_batch("rollback").is_ok()
+}
+
+fn begin(connection: &Connection, owner: &Owner) -> Result<bool, Fault> {
+    connection.execute_batch("begin immediate").map_err(fault)?;
+    let mut owned = connection.prepare_cached(sql!("transactions/begin").sqlite()).map_err(fault)?;
+    owned.exists(params![owner.run.as_bytes(), owner.executor.as_str(), owner.owners]).map_err(fault)
+}
+
+fn obey(connection: &mut Connection, to_do: &Receiver<Command>, expire: &tokio::sync::Notify) {
+    let end = Instant::now() + LIMIT;
+    loop {
+        match to_do.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(Command::Run { sql, values, tell }) => {
+                let ran = limited(connection, end, |connection| run(connection, &sql, &values));
+                // A statement whose caller was dropped is noted on the other side.
+                tell.send(ran).ok();
+            }
+            Ok(Command::Commit { run, checkpoint, tell }) => {
+                let committed = commit(connection, run, &checkpoint);
+                tell.send(committed).ok();
+                return;
+            }
+            Err(RecvTimeoutError::Timeout) => return expire.notify_one(),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Do `work`, and break it off when the limit has passed.
+fn limited<T>(
+    connection: &mut Connection,
+    end: Instant,
+    work: impl FnOnce(&Connection) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let watch = connection.progress_handler(STEPS, Some(move || Instant::now() >= end));
+    watch.map_err(|error| failure(&error))?;
+    let done = work(connection);
+    let unwatch = connection.progress_handler(0, None::<fn() -> bool>);
+    unwatch.map_err(|error| failure(&error))?;
+    done
+}
+
+fn run(connection: &Connection, sql: &str, values: &[SqlValue]) -> Result<Answer, Failure> {
+    let mut batch = Batch::new(connection, sql);
+    let mut next = || batch.next().map_err(|error| failure(&error));
+    let Some(mut statement) = next()? else { return Err(invalid("the statement is empty")) };
+    // SQLite would leave what follows undone without a word.
+    if next()?.is_some() {
+        return Err(invalid("these are several statements: send them one after another"));
+    }
+    bind(&mut statement, values)?;
+    let before = connection.total_changes();
+    let rows = rows(&mut statement).map_err(|error| failure(&error))?;
+    let changed = match statement.readonly() {
+        true => rows.len() as u64,
+        // After a statement that changes no rows, a `create table` for example, the number is that of the one before.
+        false if connection.total_changes() == before => 0,
+        false => connection.changes(),
+    };
+    Ok((rows, changed))
+}
+
+/// Bind `$1` and `?1` to the first value, wherever they stand; a bare `?` counts by itself.
+fn bind(statement: &mut Statement<'_>, values: &[SqlValue]) -> Result<(), Failure> {
+    let mut highest = 0;
+    for at in 1..=statement.parameter_count() {
+        let number = match statement.parameter_name(at) {
+            None => at,
+            Some(name) => {
+                let number = name.get(1..).and_then(|digits| digits.parse().ok());
+                number.ok_or_else(|| invalid(format!("parameter `{name}` has no number: write `$1`")))?
+            }
+        };
+        highest = highest.max(number);
+        let value = values.get(number.wrapping_sub(1)).ok_or_else(|| wrong_count(number, values.len()))?;
+        statement.raw_bind_parameter(at, value).map_err(|error| failure(&error))?;
+    }
+    if highest == values.len() { Ok(()) } else { Err(wrong_count(highest, values.len())) }
+}
+
+fn wrong_count(wanted: usize, given: usize) -> Failure {
+    invalid(format!("the statement has parameters up to ${wanted}, and {given} were given"))
+}
+
+fn rows(statement: &mut Statement<'_>) -> rusqlite::Result<Vec<SqlRow>> {
+    let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
+    let mut rows = statement.raw_query();
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let values = (0..columns.len()).map(|at| row.get::<_, Value>(at).map(SqlValue::from));
+        all.push(SqlRow { columns: columns.clone(), values: values.collect::<rusqlite::Result<_>>()? });
+    }
+    Ok(all)
+}
+
+fn commit(connection: &Connection, run: RunKey, it: &Checkpoint) -> Result<(), Failure> {
+    let (output, error) = (it.result.as_ref().ok().map(Json::as_str), it.result.as_ref().err().map(Json::as_str));
+    let seq = i64::try_from(it.seq).unwrap_or(i64::MAX);
+    let written = connection.prepare_cached(sql!("checkpoints/insert").sqlite()).and_then(|mut insert| {
+        insert.execute(params![
+            run.as_bytes(),
+            it.position,
+            seq,
+            it.kind.as_str(),
+            &*it.name,
+            output,
+            error,
+            micros(it.started_at),
+            micros(it.finished_at)
+        ])
+    });
+    written.map_err(|error| failure(&error))?;
+    crate::crash::point("transaction.written");
+    connection.execute_batch("commit").map_err(|error| match failure(&error) {
+        Failure::Lost(error) => Failure::Unknown(error),
+        other => other,
+    })
+}
+
+fn failure(error: &rusqlite::Error) -> Failure {
+    if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) {
+        return too_long();
+    }
+    let said = Error::new(Code::Database, format!("SQLite: {error}"));
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::DiskFull,
+        ) => Failure::Lost(said),
+        _ => Failure::Failed(said),
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Failure {
+    Failure::Failed(Error::fatal(Error::new(Code::Invalid, message)))
+}
+
+impl ToSql for SqlValue {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self {
+            SqlValue::Null => ToSqlOutput::Borrowed(ValueRef::Null),
+            SqlValue::Bool(it) => ToSqlOutput::Borrowed(ValueRef::Integer(i64::from(*it))),
+            SqlValue::Int(it) => ToSqlOutput::Borrowed(ValueRef::Integer(*it)),
+            SqlValue::Float(it) => ToSqlOutput::Borrowed(ValueRef::Real(*it)),
+            SqlValue::Text(it) => ToSqlOutput::Borrowed(ValueRef::Text(it.as_bytes())),
+            SqlValue::Bytes(it) => ToSqlOutput::Borrowed(ValueRef::Blob(it)),
+        })
+    }
+}
+
+impl From<Value> for SqlValue {
+    fn from(value: Value) -> SqlValue {
+        match value {
+            Value::Null => SqlValue::Null,
+            Value::Integer(it) => SqlValue::Int(it),
+            Value::Real(it) => SqlValue::Float(it),
+            Value::Text(it) => SqlValue::Text(it),
+            Value::Blob(it) => SqlValue::Bytes(it),
+        }
+    }
+}
+
+impl super::Sqlite {
+    /// Begin a transaction of a user. None: the run was taken from its executor.
+    pub(crate) async fn begin(&self, owner: Owner) -> Result<Option<UserTransaction>, Fault> {
+        UserTransaction::begin(&self.0.mailbox, owner).await
+    }
+}
