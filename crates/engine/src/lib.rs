@@ -26,6 +26,7 @@ pub use crate::calls::step::{Failure, Step};
 pub use crate::calls::transaction::Transaction;
 pub use crate::cancelled::Cancelled;
 pub use crate::client::Client;
+pub use crate::client::fork::Fork;
 pub use crate::client::handle::WorkflowHandle;
 pub use crate::client::start::Start;
 pub use crate::context::Ctx;
@@ -33,7 +34,7 @@ pub use crate::metrics::Metrics;
 pub use crate::onward::{Builder, Onward};
 pub use crate::workflow::{BoxFuture, Data, Registry, Workflow, Workflows};
 pub use onward_store::{
-    Clock, ExecutorRow, FromSqlValue, Health, Histogram, JournalCounts, SqlParams, SqlRow, SqlTx, SqlValue,
+    Clock, ExecutorRow, FromSqlValue, Health, Histogram, JournalCounts, Many, SqlParams, SqlRow, SqlTx, SqlValue,
 };
 pub use onward_types::{
     Attempt, BoxError, Code, Error, ErrorData, ExecutorId, Filter, Identity, Json, Mover, Page, Result, ResultExt,

@@ -13,6 +13,8 @@ pub enum Signal {
     Finished(Vec<RunKey>),
     /// These runs were taken from their owners.
     Revoked(Vec<RunKey>),
+    /// Somebody ended sleeps of these runs.
+    Woken(Vec<RunKey>),
     /// Somebody in another process waits for runs to end, for the next minute or so.
     Listening,
 }
@@ -28,9 +30,12 @@ impl Signal {
             Signal::Look => "look".to_owned(),
             Signal::Ready => "ready".to_owned(),
             Signal::Listening => "listening".to_owned(),
-            Signal::Finished(keys) | Signal::Revoked(keys) if keys.len() > KEYS_MAX => "look".to_owned(),
+            Signal::Finished(keys) | Signal::Revoked(keys) | Signal::Woken(keys) if keys.len() > KEYS_MAX => {
+                "look".to_owned()
+            }
             Signal::Finished(keys) => format!("finished:{}", join(keys)),
             Signal::Revoked(keys) => format!("revoked:{}", join(keys)),
+            Signal::Woken(keys) => format!("woken:{}", join(keys)),
         }
     }
 
@@ -45,6 +50,7 @@ impl Signal {
             ("listening", _) => Signal::Listening,
             ("finished", Some(keys)) => Signal::Finished(keys),
             ("revoked", Some(keys)) => Signal::Revoked(keys),
+            ("woken", Some(keys)) => Signal::Woken(keys),
             _ => Signal::Look,
         }
     }
@@ -62,7 +68,8 @@ mod tests {
     #[test]
     fn a_signal_reads_back() {
         let key = RunKey(uuid::Uuid::from_u128(7));
-        for signal in [Signal::Look, Signal::Ready, Signal::Finished(vec![key]), Signal::Revoked(vec![key, key])] {
+        let named = [Signal::Finished(vec![key]), Signal::Revoked(vec![key, key]), Signal::Woken(vec![key])];
+        for signal in named.into_iter().chain([Signal::Look, Signal::Ready]) {
             assert_eq!(Signal::from_text(&signal.to_text()), signal);
         }
         assert_eq!(Signal::Finished(vec![key; 51]).to_text(), "look");

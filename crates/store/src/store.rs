@@ -20,11 +20,12 @@ use crate::ops::claim::{Claim, History};
 use crate::ops::executors::{ExecutorRow, NewExecutor};
 use crate::ops::recover::Recovered;
 use crate::ops::runs::Outcome;
-use crate::ops::steer::Steered;
 use crate::ops::{claim, executors, list, recover, runs, steer, transactions};
 use crate::signal::Signal;
 use crate::transaction::{OpenTransaction, Owner, Session};
 use crate::url::DatabaseUrl;
+
+mod steering;
 
 /// How long a call tries on while the database is away, before it says so.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -457,93 +458,6 @@ impl Store {
             Box::pin(async move { runs::ended(tx, &keys).await })
         })
         .await
-    }
-
-    // Steering.
-
-    /// Cancel a run and all that it started. A run that has ended stays as it is.
-    ///
-    /// # Errors
-    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
-    pub async fn cancel(&self, id: &RunId, said: &str) -> Result<Steered, Error> {
-        let (id, said, now) = (id.clone(), Arc::<str>::from(said), self.clock.now());
-        let steered = self
-            .write(move |tx| {
-                let (id, said) = (id.clone(), said.clone());
-                Box::pin(async move { steer::cancel(tx, &id, &said, now).await })
-            })
-            .await?;
-        self.tell_steered(&steered);
-        Ok(steered)
-    }
-
-    /// Cancel the children of cancelled runs once more.
-    ///
-    /// # Errors
-    /// Where the database cannot be reached.
-    pub async fn cancel_children(&self, of: RunKey) -> Result<Steered, Error> {
-        let now = self.clock.now();
-        let steered = self
-            .write(move |tx| {
-                Box::pin(async move {
-                    match runs::outcome(tx, of).await? {
-                        Some(run) if run.status == onward_types::Status::Cancelled => {
-                            steer::cancel_children(tx, &[of], now).await
-                        }
-                        _ => Ok(Steered::default()),
-                    }
-                })
-            })
-            .await?;
-        self.tell_steered(&steered);
-        Ok(steered)
-    }
-
-    /// Cancel runs whose deadline has passed.
-    ///
-    /// # Errors
-    /// Where the database cannot be reached.
-    pub async fn cancel_overdue(&self) -> Result<Steered, Error> {
-        let now = self.clock.now();
-        let steered = self.write(move |tx| Box::pin(steer::cancel_overdue(tx, now, 20))).await?;
-        self.tell_steered(&steered);
-        Ok(steered)
-    }
-
-    /// When the next deadline strikes.
-    ///
-    /// # Errors
-    /// Where the database cannot be reached.
-    pub async fn next_deadline(&self) -> Result<Option<Timestamp>, Error> {
-        self.read(|tx| Box::pin(steer::next_deadline(tx))).await
-    }
-
-    /// Let a paused, cancelled or given-up run go on from its last checkpoint.
-    ///
-    /// # Errors
-    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun), or [`Code::IllegalMove`](onward_types::Code::IllegalMove) for a
-    /// run that has succeeded or failed.
-    pub async fn resume(&self, id: &RunId) -> Result<Steered, Error> {
-        let (id, now) = (id.clone(), self.clock.now());
-        let steered = self
-            .write(move |tx| {
-                let id = id.clone();
-                Box::pin(async move { steer::resume(tx, &id, now).await })
-            })
-            .await?;
-        self.tell(Signal::Ready);
-        Ok(steered)
-    }
-
-    fn tell_steered(&self, steered: &Steered) {
-        if !steered.owned.is_empty() {
-            self.tell(Signal::Revoked(steered.owned.clone()));
-        }
-        if !steered.runs.is_empty() {
-            self.tell(Signal::Finished(steered.runs.clone()));
-            // Parents among them may have been woken.
-            self.tell(Signal::Ready);
-        }
     }
 
     // Transactions of users.

@@ -66,14 +66,17 @@ use Status::{Cancelled, Delayed, Enqueued, Failed, Paused, RetriesExceeded, Runn
 /// Every legal move. What is not in this table does not happen.
 pub const MOVES: &[Move] = &[
     may(Delayed, Running, Claimer),
+    may(Delayed, Paused, Client),
     may(Delayed, Cancelled, Client),
     may(Delayed, Cancelled, Canceller),
     may(Enqueued, Running, Claimer),
+    may(Enqueued, Paused, Client),
     may(Enqueued, Cancelled, Client),
     may(Enqueued, Cancelled, Canceller),
     may(Running, Succeeded, Owner),
     may(Running, Failed, Owner),
     may(Running, Paused, Owner),
+    may(Running, Paused, Client),
     may(Running, Cancelled, Client),
     may(Running, Cancelled, Canceller),
     may(Running, RetriesExceeded, Recoverer),

@@ -2,6 +2,7 @@
 //!
 //! The time at which it is due is written in a wait row by the first commit after it began, and kept over replays. While
 //! the run is in memory a timer of this process wakes it; while it is parked, its row in `runs` says when it is ready.
+//! `wake_up` ends it early from outside.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -45,6 +46,9 @@ impl Sleep {
                 return Poll::Ready(Ok(Json::null()));
             }
             let timer = timer.get_or_insert_with(|| begin(drive, *due));
+            if drive.core.state().is_woken(drive.position) {
+                return Poll::Ready(Ok(Json::null()));
+            }
             timer.as_mut().poll(cx).map(|()| Ok(Json::null()))
         })
     }

@@ -111,21 +111,4 @@ impl<T: Data> WorkflowHandle<T> {
         let ids = self.client.store.children(&self.id).await?;
         Ok(ids.into_iter().map(|id| self.client.handle_named(id.as_str())).collect())
     }
-
-    /// Cancel the run and everything that it started. A step that is under way ends at its next await point. A run that
-    /// has ended stays as it is.
-    ///
-    /// # Errors
-    /// `unknown_run` if there is no such run.
-    pub async fn cancel(&self) -> Result<(), Error> {
-        self.client.store.cancel(&self.id, "cancelled").await.map(drop)
-    }
-
-    /// Let a run that was cancelled, held or given up go on from its last checkpoint. One that is under way goes on anyway.
-    ///
-    /// # Errors
-    /// `unknown_run` if there is no such run, `illegal_move` if it has succeeded or failed.
-    pub async fn resume(&self) -> Result<(), Error> {
-        self.client.store.resume(&self.id).await.map(drop)
-    }
 }

@@ -1,6 +1,8 @@
 //! The client: start runs, hold them, look at them and steer them, from any process.
 
+pub(crate) mod fork;
 pub(crate) mod handle;
+mod manage;
 pub(crate) mod start;
 
 use std::marker::PhantomData;

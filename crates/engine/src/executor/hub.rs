@@ -107,7 +107,7 @@ impl Hub {
             let keys = match signal {
                 Ok(Ok(Signal::Finished(keys))) => hub.waited_for(Some(&keys)),
                 Ok(Ok(Signal::Look) | Err(broadcast::error::RecvError::Lagged(_))) | Err(_) => hub.waited_for(None),
-                Ok(Ok(Signal::Ready | Signal::Revoked(_) | Signal::Listening)) => continue,
+                Ok(Ok(Signal::Ready | Signal::Revoked(_) | Signal::Woken(_) | Signal::Listening)) => continue,
                 Ok(Err(broadcast::error::RecvError::Closed)) => return,
             };
             for chunk in keys.chunks(CHUNK) {

@@ -5,8 +5,7 @@
 //! `join!`, `select` and loops replay the same.
 
 mod turn;
-
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -37,6 +36,8 @@ pub(crate) struct State {
     waits: HashMap<u32, Wait>,
     /// Attempts that were noted before the run was loaded, until their steps take them up.
     tried: HashMap<u32, Tried>,
+    /// Sleeps that somebody ended from outside.
+    woken: HashSet<u32>,
     patches: HashMap<Arc<str>, bool>,
     patches_recorded: u32,
     /// Boxed, for a node of the tree has room for eleven, and most runs make one call at a time.
@@ -405,6 +406,20 @@ impl State {
             call.started_at = call.started_at.min(wait.since);
         }
         Some(wait.wait_for)
+    }
+
+    /// Somebody ended the sleep at this position. It learns so now, or when it is asked for.
+    pub(crate) fn wake_up(&mut self, position: u32) {
+        if self.woken.insert(position)
+            && let Some(call) = self.calls.get_mut(&position)
+        {
+            call.idle = Idle::No;
+            call.waker.wake_by_ref();
+        }
+    }
+
+    pub(crate) fn is_woken(&self, position: u32) -> bool {
+        self.woken.contains(&position)
     }
 
     /// How often the step at this position was tried before the run was loaded.

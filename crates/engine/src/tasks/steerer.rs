@@ -1,4 +1,5 @@
-//! Lets go of runs that somebody else steered: told by a signal, and looked for each second. And finds runs that are ours by
+//! Lets go of runs that somebody else steered, and ends the sleeps that somebody ended: told by a signal, and looked for
+//! each second. And finds runs that are ours by
 //! the tables and in nobody's memory, because an answer of the database was lost.
 
 use std::collections::HashSet;
@@ -20,6 +21,7 @@ pub(crate) async fn run(executor: Arc<Executor>) {
     loop {
         match ear.next(&executor).await {
             Some(Signal::Revoked(keys)) => executor.revoke(&keys),
+            Some(Signal::Woken(_)) => wake(&executor).await,
             Some(Signal::Look) => look(&executor).await,
             None => {
                 look(&executor).await;
@@ -37,6 +39,17 @@ async fn look(executor: &Arc<Executor>) {
     let seat = executor.seat();
     if let Some(keys) = note(executor, executor.store.revoked(&seat.executor).await) {
         executor.revoke(&keys);
+    }
+    wake(executor).await;
+}
+
+/// End the sleeps that somebody ended. Their rows go with their results, so that none is forgotten before.
+async fn wake(executor: &Arc<Executor>) {
+    let seat = executor.seat();
+    for (key, position) in note(executor, executor.store.woken(&seat.executor).await).unwrap_or_default() {
+        if let Some(core) = executor.residents.get(key) {
+            core.state().wake_up(position);
+        }
     }
 }
 

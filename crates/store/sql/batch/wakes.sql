@@ -1,5 +1,5 @@
 -- Wake parked runs: the parents of runs that ended, and, where `if_done`, runs that were parked just now but whose child has
--- ended already. Who waits, checks last: their rows were written by an earlier statement, so this one sees what it must.
+-- ended already, or whose sleep somebody ended. Who waits, checks last: their rows were written by an earlier statement, so this one sees what it must.
 -- A row that another session holds is stepped over; the sweep in runs/wake_missed.sql makes up for that.
 with parked as materialized (
     select runs.run_key, given.at
@@ -8,8 +8,8 @@ with parked as materialized (
     where runs.executor is null and runs.status = 'running' and (not given.if_done or exists (
         select 1
         from waits
-        join runs as child on child.run_key = waits.child_key
-        where waits.run_key = given.run_key and child.finished_at is not null
+        left join runs as child on child.run_key = waits.child_key
+        where waits.run_key = given.run_key and (child.finished_at is not null or waits.woken)
     ))
     for no key update of runs skip locked
 ),

@@ -1,4 +1,4 @@
--- Wake every parked run whose child has ended: what makes sure what the signals make fast.
+-- Wake every parked run whose child has ended or whose sleep somebody ended: what makes sure what the signals make fast.
 update runs
 set ready_at = $1
 where executor is null and status = 'running' and (ready_at is null or ready_at > $1) and run_key in (
@@ -6,4 +6,8 @@ where executor is null and status = 'running' and (ready_at is null or ready_at 
     from waits
     join runs as child on child.run_key = waits.child_key
     where waits.child_key is not null and child.finished_at is not null
+    union
+    select run_key
+    from waits
+    where woken = true
 )

@@ -1,7 +1,11 @@
 //! What is asked of the database outside the hot batch, written once for both databases.
 
+pub(crate) mod action;
+mod attributes;
 pub(crate) mod claim;
+mod delete;
 pub(crate) mod executors;
+mod fork;
 pub(crate) mod list;
 pub(crate) mod recover;
 pub(crate) mod runs;

@@ -1,7 +1,8 @@
-//! Steering by anyone: cancel and resume. They win at once; an owner is told, and lets go.
+//! Steering by anyone: cancel, pause, resume, wake up. They win at once; an owner is told, and lets go.
 
 use onward_types::{Code, Error, RunId, RunKey, Status, Timestamp};
 
+use super::action::{Acted, Target};
 use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
@@ -16,14 +17,13 @@ pub struct Steered {
 }
 
 /// Cancel a run and all that it started. A run that has ended stays as it is.
-pub(crate) async fn cancel(tx: &mut Tx, id: &RunId, said: &str, now: Timestamp) -> Result<Steered, Fault> {
-    let row = tx.first(sql!("runs/to_steer"), &params![id.as_str()]).await?;
-    let row = row.ok_or_else(|| unknown(id))?;
-    let status: Status = row.text("status")?.parse()?;
-    if matches!(status, Status::Succeeded | Status::Failed | Status::Cancelled) {
-        return Ok(Steered::default());
+pub(crate) async fn cancel(tx: &mut Tx, run: &Target, said: &str, now: Timestamp) -> Result<Acted, Fault> {
+    if matches!(run.status, Status::Succeeded | Status::Failed | Status::Cancelled) {
+        return Ok(Acted::default());
     }
-    cancel_tree(tx, vec![row.key("run_key")?], said, now).await
+    let Steered { runs, owned } = cancel_tree(tx, vec![run.key], said, now).await?;
+    // The tree tells other processes itself; these are for our own.
+    Ok(Acted { count: 1, ended: runs, revoked: owned, is_ready: true, ..Acted::default() })
 }
 
 /// Cancel what a cancelled run started, once more: a child whose creation was in flight was not seen the first time.
@@ -72,24 +72,76 @@ async fn children(tx: &mut Tx, of: &[RunKey]) -> Result<Vec<RunKey>, Fault> {
 }
 
 /// Let a paused, cancelled or given-up run go on from its last checkpoint.
-pub(crate) async fn resume(tx: &mut Tx, id: &RunId, now: Timestamp) -> Result<Steered, Fault> {
-    let row = tx.first(sql!("runs/to_steer"), &params![id.as_str()]).await?;
-    let row = row.ok_or_else(|| unknown(id))?;
-    let status: Status = row.text("status")?.parse()?;
-    let key = row.key("run_key")?;
-    match status {
+pub(crate) async fn resume(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<Acted, Fault> {
+    match run.status {
         Status::Paused | Status::Cancelled | Status::RetriesExceeded => {}
         // It goes on already.
-        Status::Delayed | Status::Enqueued | Status::Running => return Ok(Steered::default()),
+        Status::Delayed | Status::Enqueued | Status::Running => return Ok(Acted::default()),
         Status::Succeeded | Status::Failed => {
+            let Target { id, status, .. } = run;
             let message = format!("run {id:?} has {status} and cannot be resumed: start it anew under another id");
             return Err(Error::new(Code::IllegalMove, message).into());
         }
     }
-    tx.execute(sql!("runs/resume"), &params![key, now]).await?;
-    tx.execute(sql!("runs/drop_payload"), &params![key, "error"]).await?;
-    tx.notify(&Signal::Ready).await?;
-    Ok(Steered { runs: vec![key], owned: Vec::new() })
+    tx.execute(sql!("runs/resume"), &params![run.key, now]).await?;
+    tx.execute(sql!("runs/drop_payload"), &params![run.key, "error"]).await?;
+    Ok(Acted { is_ready: true, ..Acted::one(run.key, None) })
+}
+
+/// Hold a run that has not ended. One that is paused stays as it is.
+pub(crate) async fn pause(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<Acted, Fault> {
+    match run.status {
+        Status::Delayed | Status::Enqueued | Status::Running => {}
+        Status::Paused => return Ok(Acted::default()),
+        _ => return Err(run.cannot("paused", "it has ended")),
+    }
+    tx.execute(sql!("runs/pause"), &params![run.key, "paused; `resume` lets it go on", now]).await?;
+    Ok(Acted::one(run.key, run.executor.as_ref()))
+}
+
+/// End sleeps of a run: those at these positions, or all. A run that has ended has none.
+pub(crate) async fn wake_up(
+    tx: &mut Tx,
+    run: &Target,
+    positions: Option<&[u32]>,
+    now: Timestamp,
+) -> Result<Acted, Fault> {
+    if run.status.is_terminal() {
+        return Ok(Acted::default());
+    }
+    let mut count = 0;
+    match positions {
+        None => count += tx.execute(sql!("waits/wake_up"), &params![run.key, now, None::<i64>]).await?,
+        Some(positions) => {
+            for position in positions {
+                count += tx.execute(sql!("waits/wake_up"), &params![run.key, now, *position]).await?;
+            }
+        }
+    }
+    if count == 0 {
+        return Ok(Acted::default());
+    }
+    let owned = run.executor.is_some();
+    if !owned {
+        tx.execute(sql!("runs/wake"), &params![run.key, now]).await?;
+    }
+    let woken = if owned { vec![run.key] } else { Vec::new() };
+    Ok(Acted { count, woken, is_ready: !owned, ..Acted::default() })
+}
+
+/// Let a run that starts later start at another time.
+pub(crate) async fn set_ready_at(tx: &mut Tx, run: &Target, at: Timestamp, now: Timestamp) -> Result<Acted, Fault> {
+    if run.status != Status::Delayed {
+        return Err(run.cannot("delayed", "only a run that has not begun and has a delay can start at another time"));
+    }
+    tx.execute(sql!("runs/set_ready_at"), &params![run.key, at, now]).await?;
+    Ok(Acted { is_ready: true, ..Acted::one(run.key, None) })
+}
+
+/// Sleeps of an executor's runs that somebody ended.
+pub(crate) async fn woken(tx: &mut Tx, executor: &str) -> Result<Vec<(RunKey, u32)>, Fault> {
+    let rows = tx.query(sql!("waits/woken"), &params![executor]).await?;
+    rows.iter().map(|row| Ok((row.key("run_key")?, row.count("position")?))).collect()
 }
 
 /// Cancel runs whose deadline has passed.

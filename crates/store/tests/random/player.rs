@@ -271,8 +271,8 @@ impl Player {
 
     async fn resumes(&mut self, dice: &mut Dice) -> String {
         let Some(id) = self.some_id(dice) else { return "nothing to resume".to_owned() };
-        let steered = self.store.resume(&id).await;
-        format!("resume {id}: {}\n  {}", self.names.steered(&steered), self.all_of(&id).await)
+        let resumed = self.store.resume(&id).await;
+        format!("resume {id}: {resumed:?}\n  {}", self.all_of(&id).await)
     }
 
     async fn claims(&mut self, dice: &mut Dice) -> String {

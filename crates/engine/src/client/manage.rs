@@ -1,0 +1,208 @@
+//! Steering: what anyone may do to a run, by its handle, or to all runs that a filter means, by the client.
+
+use std::time::Duration;
+
+use onward_store::{Action, Many};
+use onward_types::{Error, Filter};
+use serde::Serialize;
+
+use super::Client;
+use super::fork::{Fork, check_position};
+use super::handle::WorkflowHandle;
+
+const CANCELLED: &str = "cancelled";
+
+impl<T> WorkflowHandle<T> {
+    /// Cancel the run and everything that it started. A step that is under way ends at its next await point. A run that
+    /// has ended stays as it is.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run.
+    pub async fn cancel(&self) -> Result<(), Error> {
+        self.steer(Action::Cancel(CANCELLED.to_owned())).await.map(drop)
+    }
+
+    /// Hold the run until it is resumed. It leaves its executor: a step that is under way is dropped at its next await
+    /// point, and its body runs again after the resume. Its children go on. One that is paused stays so.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run, `illegal_move` if it has ended.
+    pub async fn pause(&self) -> Result<(), Error> {
+        self.steer(Action::Pause).await.map(drop)
+    }
+
+    /// Let a run that was paused, cancelled, held or given up go on from its last checkpoint. One that is under way goes on
+    /// anyway. A run that had a delay when it was paused starts at once.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run, `illegal_move` if it has succeeded or failed.
+    pub async fn resume(&self) -> Result<(), Error> {
+        self.steer(Action::Resume).await.map(drop)
+    }
+
+    /// End every sleep of the run now, and say how many there were. A sleep that is ended does not sleep again after a
+    /// crash, and is not counted again. What waits for a message or a child, or for the next attempt of a step, is no sleep.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run. A run that has ended has no sleeps.
+    pub async fn wake_up(&self) -> Result<u64, Error> {
+        Ok(self.steer(Action::WakeUp(None)).await?.count)
+    }
+
+    /// End the sleeps at these positions, as [`steps`](WorkflowHandle::steps) shows them, and say how many there were.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run.
+    pub async fn wake_up_at(&self, positions: impl IntoIterator<Item = u32>) -> Result<u64, Error> {
+        let mut positions: Vec<u32> = positions.into_iter().collect();
+        positions.sort_unstable();
+        positions.dedup();
+        Ok(self.steer(Action::WakeUp(Some(positions))).await?.count)
+    }
+
+    /// Let a run that starts later start this long from now.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run, `illegal_move` if it does not wait for its start.
+    pub async fn set_delay(&self, delay: Duration) -> Result<(), Error> {
+        self.steer(Action::SetDelay(delay)).await.map(drop)
+    }
+
+    /// Attach these facts instead of those that the run has: a map or a struct with named fields.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run, `invalid` if they are no JSON object.
+    pub async fn set_attributes(&self, attributes: impl Serialize) -> Result<(), Error> {
+        self.steer(Action::SetAttributes(super::attributes(&attributes)?)).await.map(drop)
+    }
+
+    /// Attach these facts beside those that the run has. A `null` takes one away.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run, `invalid` if they are no JSON object.
+    pub async fn merge_attributes(&self, attributes: impl Serialize) -> Result<(), Error> {
+        self.steer(Action::MergeAttributes(super::attributes(&attributes)?)).await.map(drop)
+    }
+
+    /// Delete the run with all that it recorded. Its id may be used again. Its children stay, without a parent.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run; `illegal_move` if it or one of its children has not ended, or if a run that
+    /// has not ended may still ask for its result; `busy` if its executor does not let go of it.
+    pub async fn delete(&self) -> Result<(), Error> {
+        self.steer(Action::Delete { children: false }).await.map(drop)
+    }
+
+    /// Delete the run and all that it started, and say how many runs that were.
+    ///
+    /// # Errors
+    /// As [`delete`](WorkflowHandle::delete).
+    pub async fn delete_with_children(&self) -> Result<u64, Error> {
+        Ok(self.steer(Action::Delete { children: true }).await?.count)
+    }
+
+    /// Create a new run that goes its own way from a position on. It takes over all that this run had recorded when the call
+    /// at that position ended, or, where that has not ended, all there is. Under concurrency that may include later
+    /// positions; from position 0 on it is nothing. Sleeps that are under way and messages are not taken over, and the run
+    /// itself stays as it is: it may be under way.
+    ///
+    /// ```
+    /// # use onward_engine::{Onward, Result, Error};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let onward = Onward::open("sqlite::memory:").launch().await?;
+    /// let run = onward.handle_named("order-17");
+    /// let again = run.fork(3).version("2").id("order-17-again").await;
+    /// assert!(again.is_err_and(|error| error.is_unknown_run()), "nobody has started it");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run, `conflict` if the id is taken.
+    pub fn fork(&self, position: u32) -> Fork<'_, T> {
+        Fork::new(self, position)
+    }
+
+    /// Create a new run of the same workflow with the same input, from scratch: a fork from position 0 on.
+    ///
+    /// # Errors
+    /// As [`fork`](WorkflowHandle::fork).
+    pub fn restart(&self) -> Fork<'_, T> {
+        Fork::new(self, 0)
+    }
+
+    async fn steer(&self, what: Action) -> Result<onward_store::Acted, Error> {
+        self.client.store.steer(&self.id, what).await
+    }
+}
+
+/// Each of these goes through the runs that a filter means in chunks of 500, each chunk a transaction of its own, and says
+/// how many runs were meant, changed, and refused because of their state. A `limit` in the filter bounds them. Runs that
+/// are created meanwhile are left alone, and what was done before an error stays done.
+///
+/// ```
+/// # use onward_engine::{Filter, Onward, Result, Status};
+/// # #[tokio::main] async fn main() -> Result<()> {
+/// # let onward = Onward::open("sqlite::memory:").launch().await?;
+/// let failed = Filter { statuses: vec![Status::Failed], workflows: vec!["checkout".into()], ..Filter::default() };
+/// let restarted = onward.fork_all(failed, 0).await?;
+/// assert_eq!(restarted.changed, 0);
+/// # Ok(()) }
+/// ```
+impl Client {
+    /// [`cancel`](WorkflowHandle::cancel) all these runs.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn cancel_all(&self, filter: Filter) -> Result<Many, Error> {
+        self.store.steer_all(filter, Action::Cancel(CANCELLED.to_owned())).await
+    }
+
+    /// [`pause`](WorkflowHandle::pause) all these runs.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn pause_all(&self, filter: Filter) -> Result<Many, Error> {
+        self.store.steer_all(filter, Action::Pause).await
+    }
+
+    /// [`resume`](WorkflowHandle::resume) all these runs.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn resume_all(&self, filter: Filter) -> Result<Many, Error> {
+        self.store.steer_all(filter, Action::Resume).await
+    }
+
+    /// [`wake_up`](WorkflowHandle::wake_up) all these runs.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn wake_up_all(&self, filter: Filter) -> Result<Many, Error> {
+        self.store.steer_all(filter, Action::WakeUp(None)).await
+    }
+
+    /// [`delete`](WorkflowHandle::delete) all these runs.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached, or `busy` where an executor does not let go of one of them.
+    pub async fn delete_all(&self, filter: Filter) -> Result<Many, Error> {
+        self.store.steer_all(filter, Action::Delete { children: false }).await
+    }
+
+    /// [`merge_attributes`](WorkflowHandle::merge_attributes) of all these runs.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached, or `invalid` if they are no JSON object.
+    pub async fn merge_attributes_all(&self, filter: Filter, attributes: impl Serialize) -> Result<Many, Error> {
+        self.store.steer_all(filter, Action::MergeAttributes(super::attributes(&attributes)?)).await
+    }
+
+    /// [`fork`](WorkflowHandle::fork) all these runs from a position on; from 0 on they are restarted.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn fork_all(&self, filter: Filter, position: u32) -> Result<Many, Error> {
+        check_position(position)?;
+        self.store.steer_all(filter, Action::Fork(onward_store::Fork { position, ..Default::default() })).await
+    }
+}

@@ -1,0 +1,3 @@
+-- Delete the attempts of runs that are deleted.
+delete from attempts
+where run_key = any($1)

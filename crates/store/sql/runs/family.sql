@@ -1,0 +1,6 @@
+-- The children of these runs: who would be deleted with them, and how each stands.
+select run_key, id, status, executor, revoked
+from runs
+where parent_key = any($1)
+order by run_key
+for no key update

@@ -1,0 +1,4 @@
+-- Attach other facts to a run.
+update runs
+set attributes = $2
+where run_key = $1

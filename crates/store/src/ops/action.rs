@@ -1,0 +1,222 @@
+//! What anyone may do to a run, or to all runs that a filter means. It wins at once; an owner is told, and lets go.
+
+use std::time::Duration;
+
+use onward_types::{Code, Error, ExecutorId, Filter, Json, RunId, RunKey, Status, Timestamp};
+
+use super::{attributes, delete, fork, list, steer};
+use crate::clock::add;
+use crate::driver::{Row, Tx, params, sql};
+use crate::fault::Fault;
+use crate::signal::Signal;
+
+/// So many runs are steered in one transaction.
+const CHUNK: u32 = 500;
+
+/// What is to be done to a run.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// End it, and all that it started, and say why.
+    Cancel(String),
+    /// Hold it until it is resumed.
+    Pause,
+    /// Let it go on after it was paused, held, cancelled or given up.
+    Resume,
+    /// End its sleeps: those at these positions, or all.
+    WakeUp(Option<Vec<u32>>),
+    /// Let it start this long from now, if it starts later.
+    SetDelay(Duration),
+    /// Attach these facts instead of those that it has.
+    SetAttributes(Json),
+    /// Attach these facts beside those that it has; a null takes one away.
+    MergeAttributes(Json),
+    /// Delete it, with all that it started or alone.
+    Delete {
+        /// Whether all that it started goes with it.
+        children: bool,
+    },
+    /// Create a run like it that goes its own way from a position on.
+    Fork(Fork),
+}
+
+/// How a run is forked.
+#[derive(Clone, Debug, Default)]
+pub struct Fork {
+    /// From which position on the new run goes its own way. At 0 it starts from scratch.
+    pub position: u32,
+    /// The id of the new run; without one it is a UUIDv7.
+    pub id: Option<RunId>,
+    /// Another version of the workflow.
+    pub version: Option<String>,
+    /// Another input, and the hash of its canonical form.
+    pub input: Option<(Json, i64)>,
+    /// Another timeout, counted from the first claim.
+    pub timeout: Option<Duration>,
+}
+
+/// What came of an action.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Acted {
+    /// How many runs it changed or created, or, of sleeps, how many it ended.
+    pub count: u64,
+    /// The run that was created.
+    pub created: Option<RunId>,
+    pub(crate) ended: Vec<RunKey>,
+    pub(crate) revoked: Vec<RunKey>,
+    pub(crate) woken: Vec<RunKey>,
+    pub(crate) is_ready: bool,
+}
+
+/// What came of an action on many runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Many {
+    /// How many runs were meant.
+    pub matched: u64,
+    /// How many of them were changed, or forked.
+    pub changed: u64,
+    /// How many of them refused, because in their state it cannot be done.
+    pub refused: u64,
+    /// How many sleeps were ended.
+    pub sleeps: u64,
+}
+
+/// A run that is locked, as it stands.
+pub(crate) struct Target {
+    pub(crate) key: RunKey,
+    pub(crate) id: RunId,
+    pub(crate) status: Status,
+    pub(crate) executor: Option<ExecutorId>,
+}
+
+impl Target {
+    pub(crate) fn read(row: &Row) -> Result<Target, Fault> {
+        Ok(Target {
+            key: row.key("run_key")?,
+            id: RunId::recorded(row.text("id")?),
+            status: row.text("status")?.parse()?,
+            executor: row.opt_text("executor")?.map(ExecutorId::new),
+        })
+    }
+
+    /// That a run in this state cannot do that.
+    pub(crate) fn cannot(&self, what: &str, instead: &str) -> Fault {
+        let Target { id, status, .. } = self;
+        Error::new(Code::IllegalMove, format!("run {id:?} is {status} and cannot be {what}: {instead}")).into()
+    }
+}
+
+impl Acted {
+    pub(crate) fn one(key: RunKey, executor: Option<&ExecutorId>) -> Acted {
+        Acted { count: 1, revoked: executor.map(|_| key).into_iter().collect(), ..Acted::default() }
+    }
+
+    fn add(&mut self, other: Acted) {
+        self.count += other.count;
+        self.ended.extend(other.ended);
+        self.revoked.extend(other.revoked);
+        self.woken.extend(other.woken);
+        self.is_ready |= other.is_ready;
+    }
+
+    /// What others may wait for.
+    pub(crate) fn signals(&self) -> Vec<Signal> {
+        let keys =
+            |keys: &Vec<RunKey>, signal: fn(Vec<RunKey>) -> Signal| (!keys.is_empty()).then(|| signal(keys.clone()));
+        let named = [
+            keys(&self.revoked, Signal::Revoked),
+            keys(&self.woken, Signal::Woken),
+            keys(&self.ended, Signal::Finished),
+            self.is_ready.then_some(Signal::Ready),
+        ];
+        named.into_iter().flatten().collect()
+    }
+
+    async fn notify(&self, tx: &mut Tx) -> Result<(), Fault> {
+        for signal in self.signals() {
+            tx.notify(&signal).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Do this to one run.
+pub(crate) async fn one(tx: &mut Tx, id: &RunId, action: &Action, call: Call) -> Result<Acted, Fault> {
+    let row = tx.first(sql!("runs/to_steer"), &params![id.as_str()]).await?;
+    let target = Target::read(&row.ok_or_else(|| steer::unknown(id))?)?;
+    let acted = act(tx, &target, action, call).await?;
+    acted.notify(tx).await?;
+    Ok(acted)
+}
+
+/// When an action was called for, and what tells its new runs from those of every other call: a transaction that is tried
+/// again makes the same ones.
+#[derive(Clone, Copy)]
+pub(crate) struct Call {
+    pub(crate) now: Timestamp,
+    pub(crate) nonce: uuid::Uuid,
+}
+
+async fn act(tx: &mut Tx, target: &Target, action: &Action, call: Call) -> Result<Acted, Fault> {
+    let now = call.now;
+    match action {
+        Action::Cancel(said) => steer::cancel(tx, target, said, now).await,
+        Action::Pause => steer::pause(tx, target, now).await,
+        Action::Resume => steer::resume(tx, target, now).await,
+        Action::WakeUp(positions) => steer::wake_up(tx, target, positions.as_deref(), now).await,
+        Action::SetDelay(delay) => steer::set_ready_at(tx, target, add(now, *delay), now).await,
+        Action::SetAttributes(new) => attributes::set(tx, target, new).await,
+        Action::MergeAttributes(new) => attributes::merge(tx, target, new).await,
+        Action::Delete { children } => delete::delete(tx, target, *children).await,
+        Action::Fork(plan) => fork::fork(tx, target, plan, call).await,
+    }
+}
+
+/// One chunk of the runs that a filter means.
+#[derive(Default)]
+pub(crate) struct Chunk {
+    pub(crate) many: Many,
+    pub(crate) acted: Acted,
+    /// Where the next chunk begins; none after the last.
+    pub(crate) next: Option<RunKey>,
+}
+
+/// The last run that a filter means now: what an action creates is newer, and none of its business.
+pub(crate) async fn newest(tx: &mut Tx, filter: &Filter) -> Result<Option<RunKey>, Fault> {
+    let newest_first = Filter { oldest_first: false, after: None, ..filter.clone() };
+    Ok(list::pick(tx, &newest_first, 1).await?.pop())
+}
+
+/// Do this to the next runs that a filter means, none of them newer than `newest`, and `left` of them at the most.
+pub(crate) async fn chunk(
+    tx: &mut Tx,
+    filter: &Filter,
+    newest: RunKey,
+    left: u64,
+    action: &Action,
+    call: Call,
+) -> Result<Chunk, Fault> {
+    let limit = CHUNK.min(u32::try_from(left).unwrap_or(CHUNK));
+    let mut keys = list::pick(tx, filter, limit).await?;
+    let next = keys.last().copied().filter(|last| keys.len() == limit as usize && *last <= newest);
+    keys.retain(|key| *key <= newest);
+    // Rows are locked in the order of their keys, whatever order the filter has.
+    keys.sort_unstable();
+    let mut done = Chunk { next, ..Chunk::default() };
+    for key in keys {
+        let Some(row) = tx.first(sql!("runs/to_steer_by_key"), &params![key]).await? else { continue };
+        done.many.matched += 1;
+        match act(tx, &Target::read(&row)?, action, call).await {
+            Ok(acted) => {
+                done.many.changed += u64::from(acted.count > 0);
+                if matches!(action, Action::WakeUp(_)) {
+                    done.many.sleeps += acted.count;
+                }
+                done.acted.add(acted);
+            }
+            Err(refused) if refused.error.kind() == Code::IllegalMove => done.many.refused += 1,
+            Err(fault) => return Err(fault),
+        }
+    }
+    done.acted.notify(tx).await?;
+    Ok(done)
+}

@@ -1,0 +1,70 @@
+//! Deleting runs: what has ended, what nobody has, and what nobody will ask for any more.
+
+use onward_types::{Code, Error, RunKey};
+
+use super::action::{Acted, Target};
+use crate::driver::{Tx, params, sql};
+use crate::fault::Fault;
+
+/// Delete a run that has ended; with `children`, all that it started, too.
+pub(crate) async fn delete(tx: &mut Tx, run: &Target, children: bool) -> Result<Acted, Fault> {
+    check(run)?;
+    if let Some(asker) = tx.first(sql!("runs/asker"), &params![run.key]).await? {
+        let (id, asker) = (&run.id, asker.text("id")?);
+        let message =
+            format!("run {id:?} is kept for run `{asker}`, which may still ask for its result: let that one end first");
+        return Err(Error::new(Code::IllegalMove, message).into());
+    }
+    let mut keys = vec![run.key];
+    if children {
+        keys.extend(descendants(tx, run.key).await?);
+    } else if let Some(child) = tx.first(sql!("runs/open_child"), &params![run.key]).await? {
+        let (id, child) = (&run.id, child.text("id")?);
+        let message =
+            format!("run {id:?} has the child `{child}`, which has not ended: cancel that one, or let it end");
+        return Err(Error::new(Code::IllegalMove, message).into());
+    }
+    let count = delete_all(tx, &keys).await?;
+    Ok(Acted { count, ..Acted::default() })
+}
+
+/// All that a run started, and all that those started. Each of them must have ended.
+async fn descendants(tx: &mut Tx, run: RunKey) -> Result<Vec<RunKey>, Fault> {
+    let mut all = Vec::new();
+    let mut level = vec![run];
+    while !level.is_empty() {
+        let rows = tx.query(sql!("runs/family"), &params![&level]).await?;
+        level = Vec::new();
+        for row in &rows {
+            let child = Target::read(row)?;
+            check(&child)?;
+            level.push(child.key);
+        }
+        all.extend(&level);
+    }
+    Ok(all)
+}
+
+fn check(run: &Target) -> Result<(), Fault> {
+    if !run.status.is_terminal() {
+        return Err(run.cannot("deleted", "cancel it first, or let it end"));
+    }
+    match &run.executor {
+        // It lets go in a moment, so whoever asked may wait for it.
+        Some(executor) => {
+            let id = &run.id;
+            Err(Fault::try_again(format!("executor `{executor}` has not let go of run {id:?} yet: try again")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Delete these runs with all that is theirs.
+pub(crate) async fn delete_all(tx: &mut Tx, keys: &[RunKey]) -> Result<u64, Fault> {
+    let of = params![keys];
+    tx.execute(sql!("checkpoints/delete_checkpoints"), &of).await?;
+    tx.execute(sql!("checkpoints/delete_attempts"), &of).await?;
+    tx.execute(sql!("waits/delete_waits"), &of).await?;
+    tx.execute(sql!("runs/delete_payloads"), &of).await?;
+    tx.execute(sql!("runs/delete"), &of).await
+}

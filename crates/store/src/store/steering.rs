@@ -1,0 +1,160 @@
+//! Steering runs: one, or all that a filter means.
+
+use std::sync::Arc;
+
+use onward_types::{Error, ExecutorId, Filter, RunId, RunKey, Timestamp};
+
+use super::Store;
+use crate::ops::action::{self, Acted, Action, Call, Many};
+use crate::ops::steer::Steered;
+use crate::ops::{runs, steer};
+use crate::signal::Signal;
+
+impl Store {
+    /// Do this to a run.
+    ///
+    /// # Errors
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id,
+    /// [`Code::IllegalMove`](onward_types::Code::IllegalMove) where the run's state does not allow it, and
+    /// [`Code::Conflict`](onward_types::Code::Conflict) where the id of a fork is taken.
+    pub async fn steer(&self, id: &RunId, what: Action) -> Result<Acted, Error> {
+        let (id, call, what) = (id.clone(), self.call(), Arc::new(what));
+        let acted = self
+            .write(move |tx| {
+                let (id, what) = (id.clone(), what.clone());
+                Box::pin(async move { action::one(tx, &id, &what, call).await })
+            })
+            .await?;
+        self.tell_acted(&acted);
+        Ok(acted)
+    }
+
+    /// Cancel a run and all that it started. A run that has ended stays as it is.
+    ///
+    /// # Errors
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
+    pub async fn cancel(&self, id: &RunId, said: &str) -> Result<Steered, Error> {
+        let Acted { ended, revoked, .. } = self.steer(id, Action::Cancel(said.to_owned())).await?;
+        Ok(Steered { runs: ended, owned: revoked })
+    }
+
+    /// Let a paused, cancelled or given-up run go on from its last checkpoint. Says whether it was one.
+    ///
+    /// # Errors
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun), or [`Code::IllegalMove`](onward_types::Code::IllegalMove) for a
+    /// run that has succeeded or failed.
+    pub async fn resume(&self, id: &RunId) -> Result<bool, Error> {
+        Ok(self.steer(id, Action::Resume).await?.count > 0)
+    }
+
+    /// Do this to all runs that a filter means, in chunks that are transactions of their own. Runs that are created
+    /// meanwhile are left alone; what was done before an error stays done.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached. A run whose state does not allow it is counted, and is no error.
+    pub async fn steer_all(&self, mut filter: Filter, what: Action) -> Result<Many, Error> {
+        let (call, what) = (self.call(), Arc::new(what));
+        let mut left = if filter.limit == 0 { u64::MAX } else { u64::from(filter.limit) };
+        let mut all = Many::default();
+        let asked = filter.clone();
+        let newest = self.read(move |tx| {
+            let asked = asked.clone();
+            Box::pin(async move { action::newest(tx, &asked).await })
+        });
+        let Some(newest) = newest.await? else { return Ok(all) };
+        loop {
+            let (asked, what) = (filter.clone(), what.clone());
+            let chunk = self
+                .write(move |tx| {
+                    let (asked, what) = (asked.clone(), what.clone());
+                    Box::pin(async move { action::chunk(tx, &asked, newest, left, &what, call).await })
+                })
+                .await?;
+            self.tell_acted(&chunk.acted);
+            all.matched += chunk.many.matched;
+            all.changed += chunk.many.changed;
+            all.refused += chunk.many.refused;
+            all.sleeps += chunk.many.sleeps;
+            left = left.saturating_sub(chunk.many.matched);
+            match chunk.next {
+                Some(next) if left > 0 => filter.after = Some(next),
+                _ => return Ok(all),
+            }
+        }
+    }
+
+    /// The sleeps of an executor's runs that somebody ended.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn woken(&self, executor: &ExecutorId) -> Result<Vec<(RunKey, u32)>, Error> {
+        let executor = executor.clone();
+        self.read(move |tx| {
+            let executor = executor.clone();
+            Box::pin(async move { steer::woken(tx, executor.as_str()).await })
+        })
+        .await
+    }
+
+    /// Cancel the children of cancelled runs once more.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn cancel_children(&self, of: RunKey) -> Result<Steered, Error> {
+        let now = self.clock.now();
+        let steered = self
+            .write(move |tx| {
+                Box::pin(async move {
+                    match runs::outcome(tx, of).await? {
+                        Some(run) if run.status == onward_types::Status::Cancelled => {
+                            steer::cancel_children(tx, &[of], now).await
+                        }
+                        _ => Ok(Steered::default()),
+                    }
+                })
+            })
+            .await?;
+        self.tell_steered(&steered);
+        Ok(steered)
+    }
+
+    /// Cancel runs whose deadline has passed.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn cancel_overdue(&self) -> Result<Steered, Error> {
+        let now = self.clock.now();
+        let steered = self.write(move |tx| Box::pin(steer::cancel_overdue(tx, now, 20))).await?;
+        self.tell_steered(&steered);
+        Ok(steered)
+    }
+
+    /// When the next deadline strikes.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn next_deadline(&self) -> Result<Option<Timestamp>, Error> {
+        self.read(|tx| Box::pin(steer::next_deadline(tx))).await
+    }
+
+    fn tell_steered(&self, steered: &Steered) {
+        if !steered.owned.is_empty() {
+            self.tell(Signal::Revoked(steered.owned.clone()));
+        }
+        if !steered.runs.is_empty() {
+            self.tell(Signal::Finished(steered.runs.clone()));
+            // Parents among them may have been woken.
+            self.tell(Signal::Ready);
+        }
+    }
+
+    fn call(&self) -> Call {
+        Call { now: self.clock().now(), nonce: self.clock().uuid() }
+    }
+
+    fn tell_acted(&self, acted: &Acted) {
+        for signal in acted.signals() {
+            self.tell(signal);
+        }
+    }
+}
