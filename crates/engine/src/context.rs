@@ -6,19 +6,25 @@ use std::time::Duration;
 
 use onward_store::{Clock, SqlTx};
 use onward_types::{Code, Error, Json, Result, RunId, RunKey, StepKind, Timestamp};
+use serde::Serialize;
 
 use crate::Data;
 use crate::calls::all::All;
 use crate::calls::branch::Branch;
 use crate::calls::call::Call;
 use crate::calls::child::{Child, StartChild};
+use crate::calls::recv::Recv;
+use crate::calls::said::Say;
 use crate::calls::select::{Race, Select};
+use crate::calls::send::Send as SendCall;
 use crate::calls::sleep::Sleep;
 use crate::calls::step::Step;
+use crate::calls::stream::StreamWriter;
 use crate::calls::transaction::Transaction;
 use crate::cancelled::Cancelled;
 use crate::run::core::{Coming, Home, RunCore};
 use crate::run::state::State;
+use crate::run::tails::Said;
 use crate::scope;
 use crate::states::States;
 use crate::workflow::Workflow;
@@ -255,6 +261,72 @@ impl Ctx {
     /// ```
     pub fn patched(&self, name: &str) -> Call<'_, bool> {
         Call::patch(self, name)
+    }
+
+    // Talk.
+
+    /// Take the next message that was sent to this run on a topic, or wait for one. Messages of a topic come in the order in
+    /// which they were sent, each to one call. A call that loses a race has taken nothing.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// # use std::time::Duration;
+    /// async fn decision(ctx: &Ctx) -> Result<String> {
+    ///     match ctx.recv::<String>("decision").timeout(Duration::from_secs(3 * 86_400)).await? {
+    ///         Some(said) => Ok(said),
+    ///         None => Ok("nobody answered".to_owned()),
+    ///     }
+    /// }
+    /// ```
+    pub fn recv<T: Data>(&self, topic: impl AsRef<str>) -> Recv<'_, T> {
+        Recv::new(self, topic.as_ref())
+    }
+
+    /// Send a message to another run, exactly once. A run that is not there is an error of kind `unknown_run`, which is
+    /// recorded; one that has ended keeps the message, and nobody takes it.
+    pub fn send(&self, run: &str, topic: impl AsRef<str>, message: &impl Serialize) -> Call<'_> {
+        Call::send(SendCall::new(self, run, topic.as_ref(), message))
+    }
+
+    /// Set an event of this run: a value under a key that anyone may read, now and later. The latest value counts. It is
+    /// on the disk with the next thing that this run records.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// async fn convert(ctx: &Ctx) -> Result<()> {
+    ///     for percent in [0, 50, 100] {
+    ///         ctx.set_event("progress", &percent).await?;
+    ///         ctx.step("half", async || Ok(())).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn set_event(&self, key: impl AsRef<str>, value: &impl Serialize) -> Call<'_> {
+        let key = key.as_ref();
+        let said = onward_types::check_name("key of an event", key)
+            .and_then(|()| crate::encode("event", value))
+            .map(|value| Said::Event { key: key.into(), value });
+        Call::say(Say::new(self, StepKind::Event, key, said))
+    }
+
+    /// A stream of this run, by its key, to append to; in the body of a step too. The usual key, where there is only one, is
+    /// `default`.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// async fn think(ctx: &Ctx) -> Result<()> {
+    ///     let text = ctx.step("think", async || {
+    ///         for token in ["to", "ken", "s"] {
+    ///             ctx.stream("tokens").append(token).await?;
+    ///         }
+    ///         Ok("tokens".to_owned())
+    ///     });
+    ///     ctx.stream("answers").append(&text.await?).await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn stream(&self, key: impl AsRef<str>) -> StreamWriter<'_> {
+        StreamWriter::new(self, key.as_ref())
     }
 
     // Ask. Plain values, everywhere.

@@ -21,14 +21,19 @@ pub use crate::calls::all::{All, Settled};
 pub use crate::calls::branch::Branch;
 pub use crate::calls::call::Call;
 pub use crate::calls::child::{Child, ChildResult, ChildRun, StartChild};
+pub use crate::calls::recv::{Recv, RecvTimeout};
 pub use crate::calls::select::{DurableCall, Either, Either3, Either4, Race, Select};
 pub use crate::calls::step::{Failure, Step};
+pub use crate::calls::stream::{Append, StreamWriter};
 pub use crate::calls::transaction::Transaction;
 pub use crate::cancelled::Cancelled;
 pub use crate::client::Client;
+pub use crate::client::event::GetEvent;
 pub use crate::client::fork::Fork;
 pub use crate::client::handle::WorkflowHandle;
+pub use crate::client::send::{Message, SendMessage};
 pub use crate::client::start::Start;
+pub use crate::client::stream::{ReadChunks, ReadStream};
 pub use crate::context::Ctx;
 pub use crate::metrics::Metrics;
 pub use crate::onward::{Builder, Onward};
@@ -37,8 +42,9 @@ pub use onward_store::{
     Clock, ExecutorRow, FromSqlValue, Health, Histogram, JournalCounts, Many, SqlParams, SqlRow, SqlTx, SqlValue,
 };
 pub use onward_types::{
-    Attempt, BoxError, Code, Error, ErrorData, ExecutorId, Filter, Identity, Json, Mover, Page, Result, ResultExt,
-    RunId, RunKey, RunRecord, Status, StepKind, StepRecord, StepState, Timestamp, Wait, WaitFor, Window,
+    Attempt, BoxError, Chunk, ChunkBody, Code, Error, ErrorData, EventRecord, ExecutorId, Filter, Identity, Json,
+    Mover, Page, Result, ResultExt, RunId, RunKey, RunRecord, Status, StepKind, StepRecord, StepState, StreamInfo,
+    Timestamp, Wait, WaitFor, Window,
 };
 
 /// Encode what is to be recorded, and refuse what no database would take.

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 thread_local! {
     static RUN: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
@@ -13,7 +14,10 @@ thread_local! {
 #[derive(Clone, Debug)]
 pub(crate) struct InStep {
     pub(crate) name: Arc<str>,
+    pub(crate) position: u32,
     pub(crate) attempt: u32,
+    /// Set once the body appends to a stream.
+    pub(crate) streams: Arc<AtomicBool>,
     /// The same on every attempt and after every crash.
     pub(crate) idempotency_key: Arc<str>,
 }

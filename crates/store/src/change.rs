@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use onward_types::{Error, ExecutorId, Identity, Json, RunId, RunKey, Status, StepKind, Timestamp};
+use onward_types::{ChunkBody, Error, ExecutorId, Identity, Json, RunId, RunKey, Status, StepKind, Timestamp};
 
 /// Payloads up to this size stand in the run's row; longer ones beside it.
 pub const INLINE_MAX: usize = 1024;
@@ -24,6 +24,26 @@ pub enum Change {
     OpenWait(NewWait),
     /// A wait ended: its call has its result, lost a race or was dropped.
     CloseWait(u32),
+    /// A call took a message. Travels with the checkpoint of the call.
+    Consume {
+        /// The message.
+        seq: i64,
+        /// The call.
+        position: u32,
+    },
+    /// An event has a new value. Travels with the checkpoint of the call.
+    SetEvent {
+        /// The call.
+        position: u32,
+        /// The event.
+        key: Arc<str>,
+        /// Its value.
+        value: Json,
+        /// When it was set.
+        at: Timestamp,
+    },
+    /// A chunk is appended to a stream, or the stream ends.
+    Append(Box<NewChunk>),
     /// The run leaves its owner. The last change that an owner makes.
     Leave(Leave),
 }
@@ -139,7 +159,7 @@ pub struct NewWait {
 }
 
 /// What has to happen for a wait to end.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum WaitKind {
     /// A timer.
     Timer(Timestamp),
@@ -147,6 +167,30 @@ pub enum WaitKind {
     Retry(Timestamp),
     /// The end of a child.
     Child(RunKey),
+    /// A message.
+    Message {
+        /// On which topic.
+        topic: Arc<str>,
+        /// Until when, if not for ever.
+        due_at: Option<Timestamp>,
+    },
+}
+
+/// A chunk to be appended.
+#[derive(Clone, Debug)]
+pub struct NewChunk {
+    /// To which stream.
+    pub stream: Arc<str>,
+    /// Its place in the stream, from 0.
+    pub index: i64,
+    /// The call that appends it, or the step in whose body that is done.
+    pub position: u32,
+    /// In which attempt of the step; 0 for the workflow itself.
+    pub attempt: u32,
+    /// What it holds.
+    pub body: ChunkBody,
+    /// When it was appended.
+    pub at: Timestamp,
 }
 
 /// How a run leaves its owner.
@@ -194,7 +238,9 @@ impl Change {
             Change::Attempt(it) => it.error.as_ref().map_or(0, Json::len),
             Change::Leave(Leave { how: LeaveHow::Finished(result), .. }) => payload(result),
             Change::Leave(Leave { how: LeaveHow::Held { error, .. }, .. }) => error.len(),
-            Change::OpenWait(_) | Change::CloseWait(_) | Change::Leave(_) => 0,
+            Change::SetEvent { key, value, .. } => key.len() + value.len(),
+            Change::Append(chunk) => chunk.stream.len() + chunk.body.len(),
+            Change::OpenWait(_) | Change::CloseWait(_) | Change::Consume { .. } | Change::Leave(_) => 0,
         }
     }
 }
@@ -204,7 +250,14 @@ impl Change {
 /// # Errors
 /// [`Code::Invalid`](onward_types::Code::Invalid), with both sizes.
 pub fn check_payload(what: &str, payload: &Json) -> Result<(), Error> {
-    let size = payload.len();
+    check_size(what, payload.len())
+}
+
+/// Refuse bytes that are too many for a row.
+///
+/// # Errors
+/// [`Code::Invalid`](onward_types::Code::Invalid), with both sizes.
+pub fn check_size(what: &str, size: usize) -> Result<(), Error> {
     if size <= PAYLOAD_MAX {
         return Ok(());
     }

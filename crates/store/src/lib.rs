@@ -18,8 +18,8 @@ mod transaction;
 mod url;
 
 pub use change::{
-    AttemptChange, Change, Checkpoint, Created, Existing, INLINE_MAX, Leave, LeaveHow, NewRun, NewWait, PAYLOAD_MAX,
-    WaitKind, check_payload,
+    AttemptChange, Change, Checkpoint, Created, Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun, NewWait,
+    PAYLOAD_MAX, WaitKind, check_payload, check_size,
 };
 pub use clock::{Clock, add};
 pub use driver::sqlite::Synchronous;
@@ -28,9 +28,11 @@ pub use journal::{Entry, Health, Journal, JournalCounts, Origin, is_stranger};
 pub use ops::action::{Acted, Action, Fork, Many};
 pub use ops::claim::{Claim, History, Recorded, SUSPECT_AFTER, Tried};
 pub use ops::executors::{ExecutorRow, NewExecutor};
+pub use ops::messages::{Message, NewMessage, Sent, UNCONSUMED_MAX};
 pub use ops::recover::Recovered;
 pub use ops::runs::Outcome;
 pub use ops::steer::Steered;
+pub use ops::streams::Chunks;
 pub use signal::Signal;
 pub use store::{Seat, Store};
 pub use transaction::value::{FromSqlValue, SqlParams, SqlRow, SqlValue};

@@ -26,6 +26,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/postgres/0001_runs.sql"),
     },
     Migration {
+        version: 2,
+        // An older binary holds a run whose wait for a message it cannot understand, and harms nothing.
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0002_talk.sql"),
+        postgres: include_str!("../migrations/postgres/0002_talk.sql"),
+    },
+    Migration {
         version: 4,
         compatible_from: 1,
         sqlite: include_str!("../migrations/sqlite/0004_manage.sql"),

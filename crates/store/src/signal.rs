@@ -15,6 +15,10 @@ pub enum Signal {
     Revoked(Vec<RunKey>),
     /// Somebody ended sleeps of these runs.
     Woken(Vec<RunKey>),
+    /// Something was sent to these runs, which somebody executes.
+    Sent(Vec<RunKey>),
+    /// These runs set events, or appended to streams.
+    Said(Vec<RunKey>),
     /// Somebody in another process waits for runs to end, for the next minute or so.
     Listening,
 }
@@ -30,12 +34,20 @@ impl Signal {
             Signal::Look => "look".to_owned(),
             Signal::Ready => "ready".to_owned(),
             Signal::Listening => "listening".to_owned(),
-            Signal::Finished(keys) | Signal::Revoked(keys) | Signal::Woken(keys) if keys.len() > KEYS_MAX => {
+            Signal::Finished(keys)
+            | Signal::Revoked(keys)
+            | Signal::Woken(keys)
+            | Signal::Sent(keys)
+            | Signal::Said(keys)
+                if keys.len() > KEYS_MAX =>
+            {
                 "look".to_owned()
             }
             Signal::Finished(keys) => format!("finished:{}", join(keys)),
             Signal::Revoked(keys) => format!("revoked:{}", join(keys)),
             Signal::Woken(keys) => format!("woken:{}", join(keys)),
+            Signal::Sent(keys) => format!("sent:{}", join(keys)),
+            Signal::Said(keys) => format!("said:{}", join(keys)),
         }
     }
 
@@ -51,6 +63,8 @@ impl Signal {
             ("finished", Some(keys)) => Signal::Finished(keys),
             ("revoked", Some(keys)) => Signal::Revoked(keys),
             ("woken", Some(keys)) => Signal::Woken(keys),
+            ("sent", Some(keys)) => Signal::Sent(keys),
+            ("said", Some(keys)) => Signal::Said(keys),
             _ => Signal::Look,
         }
     }
@@ -68,8 +82,14 @@ mod tests {
     #[test]
     fn a_signal_reads_back() {
         let key = RunKey(uuid::Uuid::from_u128(7));
-        let named = [Signal::Finished(vec![key]), Signal::Revoked(vec![key, key]), Signal::Woken(vec![key])];
-        for signal in named.into_iter().chain([Signal::Look, Signal::Ready]) {
+        let keyed = [
+            Signal::Finished(vec![key]),
+            Signal::Revoked(vec![key, key]),
+            Signal::Woken(vec![key]),
+            Signal::Sent(vec![key]),
+            Signal::Said(vec![key]),
+        ];
+        for signal in [Signal::Look, Signal::Ready].into_iter().chain(keyed) {
             assert_eq!(Signal::from_text(&signal.to_text()), signal);
         }
         assert_eq!(Signal::Finished(vec![key; 51]).to_text(), "look");

@@ -1,5 +1,7 @@
 //! A store: one database, of either kind, and what can be asked of it.
 
+mod talk;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 

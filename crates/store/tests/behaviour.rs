@@ -11,6 +11,7 @@ mod behaviour {
     mod fence;
     mod journal;
     mod load;
+    mod messages;
     mod ownership;
     mod schema;
     mod signals;

@@ -19,7 +19,8 @@ pub use json::Json;
 pub use name::{NAME_MAX, check_name};
 pub use reason::{Facts, reason};
 pub use record::{
-    Attempt, Filter, Identity, Page, RunRecord, StepKind, StepRecord, StepState, Wait, WaitFor, Window, WorkflowVersion,
+    Attempt, Chunk, ChunkBody, EventRecord, Filter, Identity, Page, RunRecord, StepKind, StepRecord, StepState,
+    StreamInfo, Wait, WaitFor, Window, WorkflowVersion,
 };
 pub use status::{MOVES, Move, Mover, Status};
 pub use time::{Timestamp, from_micros, micros};

@@ -70,7 +70,7 @@ fn waiting_for_an_executor(facts: &Facts<'_>) -> String {
     }
 }
 
-/// What the run waits for: a child, then the earliest timer.
+/// What the run waits for: a child, then a message, then the earliest timer.
 fn waiting(facts: &Facts<'_>) -> Option<String> {
     let more = match facts.waits.len() {
         0 => return None,
@@ -81,11 +81,20 @@ fn waiting(facts: &Facts<'_>) -> Option<String> {
         WaitFor::Child { id, .. } => Some(format!("waits for child `{id}`{more}")),
         _ => None,
     });
-    child.or_else(|| {
+    let message = || {
+        facts.waits.iter().find_map(|wait| match &wait.wait_for {
+            WaitFor::Message { topic, due_at } => {
+                let until = due_at.map_or_else(String::new, |at| format!(" until {at}"));
+                Some(format!("waits for a message on topic `{topic}`{until}{more}"))
+            }
+            _ => None,
+        })
+    };
+    child.or_else(message).or_else(|| {
         let timers = facts.waits.iter().filter_map(|wait| match wait.wait_for {
             WaitFor::Timer { due_at } => Some((due_at, "timer")),
             WaitFor::Retry { due_at } => Some((due_at, "the next attempt")),
-            WaitFor::Child { .. } => None,
+            WaitFor::Child { .. } | WaitFor::Message { .. } => None,
         });
         timers.min().map(|(at, what)| format!("waits for {what} until {at}{more}"))
     })
@@ -131,5 +140,14 @@ mod tests {
         let waits = [Wait { position: 1, wait_for: WaitFor::Timer { due_at }, since: Timestamp::UNIX_EPOCH }];
         let reason = reason(&Facts { status: Status::Running, ready_at: Some(due_at), waits: &waits, ..facts() });
         assert_eq!(reason, "waits for timer until 1970-01-01T00:01:00Z");
+    }
+
+    #[test]
+    fn a_message_is_shown_with_its_topic() {
+        let due_at = Timestamp::from_second(60).ok();
+        let wait_for = WaitFor::Message { topic: "approval".to_owned(), due_at };
+        let waits = [Wait { position: 1, wait_for, since: Timestamp::UNIX_EPOCH }];
+        let reason = reason(&Facts { status: Status::Running, ready_at: due_at, waits: &waits, ..facts() });
+        assert_eq!(reason, "waits for a message on topic `approval` until 1970-01-01T00:01:00Z");
     }
 }

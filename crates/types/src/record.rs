@@ -1,6 +1,7 @@
 //! What can be known of a run from outside: the full record, its steps, its waits, and how lists are asked for.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -129,11 +130,21 @@ pub enum StepKind {
     Uuid,
     /// Whether a patch applies.
     Patch,
+    /// A message that was received.
+    Recv,
+    /// A message to another run.
+    Send,
+    /// An event that was set.
+    Event,
+    /// A chunk appended to a stream, or its end.
+    Stream,
+    /// A hook that was opened.
+    Hook,
 }
 
 impl StepKind {
     /// Every kind.
-    pub const ALL: [StepKind; 9] = [
+    pub const ALL: [StepKind; 14] = [
         StepKind::Step,
         StepKind::Transaction,
         StepKind::Sleep,
@@ -143,6 +154,11 @@ impl StepKind {
         StepKind::Random,
         StepKind::Uuid,
         StepKind::Patch,
+        StepKind::Recv,
+        StepKind::Send,
+        StepKind::Event,
+        StepKind::Stream,
+        StepKind::Hook,
     ];
 
     /// The kind as tables and people name it.
@@ -158,6 +174,11 @@ impl StepKind {
             StepKind::Random => "random",
             StepKind::Uuid => "uuid",
             StepKind::Patch => "patch",
+            StepKind::Recv => "recv",
+            StepKind::Send => "send",
+            StepKind::Event => "event",
+            StepKind::Stream => "stream",
+            StepKind::Hook => "hook",
         }
     }
 }
@@ -183,7 +204,7 @@ impl std::str::FromStr for StepKind {
 pub enum StepState {
     /// Under way, between two attempts, or interrupted by a crash.
     Running,
-    /// Waits for a timer or a child.
+    /// Waits for a timer, a child or a message.
     Waiting,
     /// Recorded with an output.
     Succeeded,
@@ -262,6 +283,91 @@ pub enum WaitFor {
         /// Its id.
         id: RunId,
     },
+    /// A message is sent.
+    Message {
+        /// On which topic.
+        topic: String,
+        /// Until when it waits, if not for ever.
+        due_at: Option<Timestamp>,
+    },
+}
+
+/// An event of a run: its latest value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventRecord {
+    /// Under which key it was set.
+    pub key: String,
+    /// Its latest value.
+    pub value: Json,
+    /// When it was set last.
+    pub updated_at: Timestamp,
+}
+
+/// What one place of a stream holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChunkBody {
+    /// A value.
+    Json(Json),
+    /// Bytes.
+    Bytes(Arc<[u8]>),
+    /// The end of the stream.
+    Close,
+}
+
+impl ChunkBody {
+    /// How many bytes it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            ChunkBody::Json(json) => json.len(),
+            ChunkBody::Bytes(bytes) => bytes.len(),
+            ChunkBody::Close => 0,
+        }
+    }
+
+    /// Whether it has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The kind as tables name it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            ChunkBody::Json(_) => "json",
+            ChunkBody::Bytes(_) => "bytes",
+            ChunkBody::Close => "close",
+        }
+    }
+}
+
+/// A chunk of a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chunk {
+    /// Its place in the stream, from 0.
+    pub index: i64,
+    /// The call that appended it, or the step in whose body that was done.
+    pub position: u32,
+    /// In which attempt of the step, from 1; 0 if the workflow itself appended it.
+    pub attempt: u32,
+    /// Whether it stays: the attempt is the one whose result was recorded. None while the step has no result.
+    pub committed: Option<bool>,
+    /// What it holds.
+    pub body: ChunkBody,
+    /// When it was appended.
+    pub appended_at: Timestamp,
+}
+
+/// How far a stream is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamInfo {
+    /// Its key.
+    pub key: String,
+    /// The index of its last chunk; -1 if it has none.
+    pub tail: i64,
+    /// Whether the run closed it.
+    pub closed: bool,
 }
 
 /// A span of time. An end that is not set does not bound it.

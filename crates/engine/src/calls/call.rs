@@ -7,6 +7,8 @@ use onward_types::StepKind;
 
 use super::chance::Chance;
 use super::patch::Patch;
+use super::said::Say;
+use super::send::Send;
 use super::sleep::Sleep;
 use super::{Lent, durable_call};
 use crate::context::Ctx;
@@ -23,6 +25,8 @@ enum CallKind {
     Sleep(Sleep),
     Chance(Chance),
     Patch(Patch),
+    Send(Send),
+    Say(Say),
 }
 
 impl<T> Unpin for Call<'_, T> {}
@@ -44,11 +48,21 @@ impl<T: crate::Data> Call<'_, T> {
         Call::of(CallKind::Patch(Patch::new(ctx, name)))
     }
 
+    pub(crate) fn say(say: Say) -> Self {
+        Call::of(CallKind::Say(say))
+    }
+
+    pub(crate) fn send(send: Send) -> Self {
+        Call::of(CallKind::Send(send))
+    }
+
     fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         match &mut self.kind {
             CallKind::Sleep(sleep) => sleep.poll(cx),
             CallKind::Chance(chance) => chance.poll(cx),
             CallKind::Patch(patch) => patch.poll(),
+            CallKind::Send(send) => send.poll(cx),
+            CallKind::Say(say) => say.poll(cx),
         }
     }
 }

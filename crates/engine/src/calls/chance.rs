@@ -6,7 +6,7 @@ use onward_types::{Json, StepKind};
 
 use super::Drive;
 use crate::context::Ctx;
-use crate::run::state::Outcome;
+use crate::run::state::{Made, Outcome};
 
 pub(crate) struct Chance(Drive);
 
@@ -23,7 +23,7 @@ impl Chance {
                 StepKind::Random => serde_json::to_string(&crate::random()),
                 _ => serde_json::to_string(&clock.uuid()),
             };
-            Json::from(text.expect("a time, a number and a UUID are JSON"))
+            Made::Outcome(Ok(Json::from(text.expect("a time, a number and a UUID are JSON"))))
         })
     }
 }

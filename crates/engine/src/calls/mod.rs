@@ -8,10 +8,15 @@ pub(crate) mod branch;
 pub(crate) mod call;
 pub(crate) mod chance;
 pub(crate) mod child;
+pub(crate) mod effect;
 pub(crate) mod patch;
+pub(crate) mod recv;
+pub(crate) mod said;
 pub(crate) mod select;
+pub(crate) mod send;
 pub(crate) mod sleep;
 pub(crate) mod step;
+pub(crate) mod stream;
 pub(crate) mod transaction;
 
 use std::marker::PhantomData;
@@ -22,7 +27,7 @@ use onward_types::{Code, Error, Json, StepKind};
 
 use crate::context::Ctx;
 use crate::run::core::RunCore;
-use crate::run::state::{Look, Outcome};
+use crate::run::state::{Look, Made, Outcome};
 use crate::scope;
 
 /// A call borrows the context it was made of, and gives a `T`.
@@ -97,18 +102,21 @@ impl Drive {
         }
     }
 
-    /// Poll a call that needs no work: its value is made and recorded on the spot.
-    pub(crate) fn poll_immediate(&mut self, cx: &mut Context<'_>, value: impl FnOnce(&Drive) -> Json) -> Poll<Outcome> {
+    /// Poll a call that needs no work: what it gives or says is made and recorded on the spot.
+    pub(crate) fn poll_immediate(&mut self, cx: &mut Context<'_>, made: impl FnOnce(&Drive) -> Made) -> Poll<Outcome> {
         if let Some(refused) = self.before() {
             return Poll::Ready(Err(refused));
         }
         if self.core.is_detached() {
             self.stage = Stage::Done;
-            return Poll::Ready(Ok(value(self)));
+            return Poll::Ready(match made(self) {
+                Made::Outcome(outcome) => outcome,
+                Made::Said(_) => Ok(Json::null()),
+            });
         }
         let now = self.core.clock().now();
         let (core, this) = (self.core.clone(), &*self);
-        let look = core.state().immediate(this.position, this.kind, &this.name, cx.waker(), now, || value(this));
+        let look = core.state().immediate(this.position, this.kind, &this.name, cx.waker(), now, || made(this));
         match look {
             Look::Done(outcome) => self.done(outcome),
             Look::Wait | Look::Live => Poll::Pending,

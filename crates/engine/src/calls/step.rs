@@ -7,6 +7,8 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -197,7 +199,8 @@ impl<'a> Work<'_, 'a> {
             }
             Phase::Running(running) => {
                 let Poll::Ready(result) = running.poll(cx, self.drive, self.policy) else { return Poll::Pending };
-                let (started_at, announced) = (running.started_at, running.announced);
+                let announced = running.announced || running.scope.streams.load(Ordering::SeqCst);
+                let started_at = running.started_at;
                 onward_store::crash::point("step.returned");
                 return Poll::Ready(self.judge(result, started_at, announced));
             }
@@ -256,8 +259,13 @@ impl<'a> Work<'_, 'a> {
         }
         core.state().set_works(self.drive.position, true);
         let key = format!("{}:{}", core.key.0.simple(), self.drive.position);
-        let scope =
-            InStep { name: self.drive.name.clone(), attempt: *self.attempt, idempotency_key: key.as_str().into() };
+        let scope = InStep {
+            name: self.drive.name.clone(),
+            position: self.drive.position,
+            attempt: *self.attempt,
+            streams: Arc::default(),
+            idempotency_key: key.as_str().into(),
+        };
         let name = &*self.drive.name;
         let span =
             tracing::info_span!("onward.step", step = name, position = self.drive.position, attempt = *self.attempt);
@@ -362,14 +370,14 @@ impl Running<'_> {
         Poll::Pending
     }
 
-    /// Say that the attempt is still running, once it has for a while.
+    /// Say that the attempt is still running, once it has for a while or has appended to a stream.
     fn announce(&mut self, cx: &mut Context<'_>, drive: &Drive) {
         if self.announced {
             return;
         }
         let clock = drive.core.clock();
         let announce = self.announce.get_or_insert_with(|| timer(clock, ANNOUNCE_AFTER));
-        if announce.as_mut().poll(cx).is_ready() {
+        if announce.as_mut().poll(cx).is_ready() || self.scope.streams.load(Ordering::SeqCst) {
             self.announced = true;
             drive.core.state().attempt(AttemptChange {
                 position: drive.position,
@@ -391,7 +399,7 @@ impl Running<'_> {
 }
 
 /// Whether a body may begin: its executor has its lease, and has not been given another one since it got the run.
-fn may_begin(core: &RunCore, cx: &Context<'_>) -> bool {
+pub(crate) fn may_begin(core: &RunCore, cx: &Context<'_>) -> bool {
     let Home::Executor { executor, journal } = &core.home else { return true };
     executor.gate.is_open(cx.waker()) && !journal.is_closed()
 }

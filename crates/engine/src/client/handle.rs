@@ -4,9 +4,13 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onward_types::{Error, RunId, RunRecord, Status, StepRecord};
+use onward_types::{Error, EventRecord, RunId, RunRecord, Status, StepRecord, StreamInfo};
+use serde::Serialize;
 
 use super::Client;
+use super::event::GetEvent;
+use super::send::SendMessage;
+use super::stream::ReadStream;
 use crate::Data;
 use crate::context::timed_out;
 use crate::executor::hub::result_of;
@@ -110,5 +114,41 @@ impl<T: Data> WorkflowHandle<T> {
     pub async fn children(&self) -> Result<Vec<WorkflowHandle<serde_json::Value>>, Error> {
         let ids = self.client.store.children(&self.id).await?;
         Ok(ids.into_iter().map(|id| self.client.handle_named(id.as_str())).collect())
+    }
+
+    /// Send a message to the run: as [`Client::send`].
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run.
+    pub fn send(&self, topic: impl Into<String>, message: &impl Serialize) -> SendMessage<'_> {
+        self.client.send(self.id.as_str(), topic, message)
+    }
+
+    /// The latest value of an event of the run: as [`Client::get_event`].
+    pub fn event<V: Data>(&self, key: impl Into<String>) -> GetEvent<'_, V> {
+        self.client.get_event(self.id.as_str(), key)
+    }
+
+    /// Every event of the run with its latest value, by key.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run.
+    pub async fn events(&self) -> Result<Vec<EventRecord>, Error> {
+        let run = self.client.store.find(&self.id).await?;
+        self.client.store.events(run.key).await
+    }
+
+    /// Read a stream of the run: as [`Client::read_stream`].
+    pub fn stream<V: Data>(&self, key: impl Into<String>) -> ReadStream<V> {
+        self.client.read_stream(self.id.as_str(), key)
+    }
+
+    /// The streams of the run, by key: how far each is, and whether it was closed.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run.
+    pub async fn streams(&self) -> Result<Vec<StreamInfo>, Error> {
+        let run = self.client.store.find(&self.id).await?;
+        self.client.store.streams(run.key).await
     }
 }

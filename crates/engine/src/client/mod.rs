@@ -1,9 +1,12 @@
 //! The client: start runs, hold them, look at them and steer them, from any process.
 
+pub(crate) mod event;
 pub(crate) mod fork;
 pub(crate) mod handle;
 mod manage;
+pub(crate) mod send;
 pub(crate) mod start;
+pub(crate) mod stream;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -13,8 +16,12 @@ use onward_types::{Error, Filter, Json, Page, RunId, RunRecord};
 use serde::Serialize;
 use tokio::task::AbortHandle;
 
+use self::event::GetEvent;
 use self::handle::WorkflowHandle;
+use self::send::{Message, SendMessage};
 use self::start::Start;
+use self::stream::ReadStream;
+use crate::Data;
 use crate::executor::{Executor, Hub};
 use crate::workflow::Workflow;
 
@@ -119,6 +126,64 @@ impl Client {
 
     fn handle_of<T>(&self, id: impl Into<String>) -> WorkflowHandle<T> {
         WorkflowHandle { client: self.clone(), id: RunId::recorded(id.into()), started: None, output: PhantomData }
+    }
+
+    /// Send a message to a run, on a topic; [`Ctx::recv`](crate::Ctx::recv) takes it. When this returns, the message is kept,
+    /// whether the run waits for it already or will later. A run that has ended keeps it too, and nobody takes it.
+    ///
+    /// ```no_run
+    /// # use onward_engine::{Client, Result};
+    /// # async fn demo(client: Client) -> Result<()> {
+    /// client.send("expense-17", "decision", &"approved").key("form-991").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run; `invalid` where the topic or the key cannot be accepted.
+    pub fn send(&self, run: impl Into<String>, topic: impl Into<String>, message: &impl Serialize) -> SendMessage<'_> {
+        SendMessage::new(&self.store, Message::new(run, topic, message))
+    }
+
+    /// Send many messages in one transaction, all or none.
+    ///
+    /// # Errors
+    /// As [`send`](Client::send), for the first message with which something is wrong.
+    pub async fn send_all(&self, messages: impl IntoIterator<Item = Message>) -> Result<(), Error> {
+        let messages = messages.into_iter().map(Message::checked).collect::<Result<_, _>>()?;
+        self.store.send(messages).await.map(drop)
+    }
+
+    /// The latest value of an event of a run. If it was never set, wait until it is, for up to 60 s; then it is `None`. A run
+    /// that is not there yet is waited for like an event that is not set.
+    ///
+    /// ```no_run
+    /// # use onward_engine::{Client, Result};
+    /// # async fn demo(client: Client) -> Result<()> {
+    /// let percent = client.get_event::<u8>("convert-17", "progress").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `decode` if the value is not a `T`.
+    pub fn get_event<T: Data>(&self, run: impl Into<String>, key: impl Into<String>) -> GetEvent<'_, T> {
+        GetEvent::new(self, RunId::recorded(run.into()), key.into())
+    }
+
+    /// Read a stream of a run: what is there, and what comes, until it is closed or the run has ended.
+    ///
+    /// ```no_run
+    /// # use onward_engine::{Client, Result};
+    /// # async fn demo(client: Client) -> Result<()> {
+    /// let mut tokens = client.read_stream::<String>("agent-17", "tokens");
+    /// while let Some(token) = tokens.next().await {
+    ///     print!("{}", token?);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The first thing that it gives is the error `unknown_run` if there is no such run.
+    pub fn read_stream<T: Data>(&self, run: impl Into<String>, key: impl Into<String>) -> ReadStream<T> {
+        ReadStream::new(self, RunId::recorded(run.into()), key.into())
     }
 
     /// A page of runs, newest first unless the filter says otherwise.

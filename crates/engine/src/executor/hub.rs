@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use onward_store::{Outcome, Signal, Store};
 use onward_types::{Code, Error, RunKey, Status};
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{broadcast, oneshot, watch};
 
 use super::Residents;
 use crate::run::end::End;
@@ -23,11 +23,20 @@ pub(crate) struct Hub {
     store: Store,
     waiting: Mutex<Waiters>,
     count: AtomicUsize,
+    /// Who follows what a run says, and its end.
+    watched: Mutex<HashMap<RunKey, watch::Sender<()>>>,
+    watches: AtomicUsize,
 }
 
 impl Hub {
     pub(crate) fn new(store: Store) -> Arc<Hub> {
-        Arc::new(Hub { store, waiting: Mutex::default(), count: AtomicUsize::new(0) })
+        Arc::new(Hub {
+            store,
+            waiting: Mutex::default(),
+            count: AtomicUsize::new(0),
+            watched: Mutex::default(),
+            watches: AtomicUsize::new(0),
+        })
     }
 
     /// Wait until the run ends. With `or_held`, also until it is held because of an error.
@@ -59,6 +68,41 @@ impl Hub {
         }
     }
 
+    /// Follow a run: be told whenever it may have set an event, appended to a stream or ended, and each second.
+    pub(crate) fn watch(&self, key: RunKey) -> watch::Receiver<()> {
+        let mut watched = self.lock_watched();
+        let watch = watched.entry(key).or_insert_with(|| watch::Sender::new(())).subscribe();
+        self.watches.store(watched.len(), Ordering::SeqCst);
+        watch
+    }
+
+    /// This run said something, or ended.
+    pub(crate) fn tell_watchers(&self, key: RunKey) {
+        if self.watches.load(Ordering::SeqCst) > 0
+            && let Some(told) = self.lock_watched().get(&key)
+        {
+            told.send_replace(());
+        }
+    }
+
+    /// Something may have happened to any run. Says whether somebody follows one.
+    fn tell_all_watchers(&self) -> bool {
+        if self.watches.load(Ordering::SeqCst) == 0 {
+            return false;
+        }
+        let mut watched = self.lock_watched();
+        watched.retain(|_, told| told.receiver_count() > 0);
+        self.watches.store(watched.len(), Ordering::SeqCst);
+        for told in watched.values() {
+            told.send_replace(());
+        }
+        !watched.is_empty()
+    }
+
+    fn lock_watched(&self) -> MutexGuard<'_, HashMap<RunKey, watch::Sender<()>>> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn register(&self, key: RunKey) -> oneshot::Receiver<Arc<Outcome>> {
         let (tell, told) = oneshot::channel();
         let mut waiting = self.lock();
@@ -71,6 +115,7 @@ impl Hub {
 
     /// A run ended: tell who waits for it.
     pub(crate) fn publish(&self, key: RunKey, outcome: &Arc<Outcome>) {
+        self.tell_watchers(key);
         if self.count.load(Ordering::SeqCst) == 0 {
             return;
         }
@@ -104,10 +149,28 @@ impl Hub {
             if signal.is_err() {
                 next_sweep = tokio::time::Instant::now() + SWEEP;
             }
+            match &signal {
+                Ok(Ok(Signal::Said(keys) | Signal::Finished(keys))) => {
+                    keys.iter().for_each(|key| hub.tell_watchers(*key))
+                }
+                Ok(Ok(Signal::Look) | Err(broadcast::error::RecvError::Lagged(_))) | Err(_) => {
+                    if hub.tell_all_watchers() {
+                        hub.store.listen_closely().await;
+                    }
+                }
+                Ok(_) => {}
+            }
             let keys = match signal {
                 Ok(Ok(Signal::Finished(keys))) => hub.waited_for(Some(&keys)),
                 Ok(Ok(Signal::Look) | Err(broadcast::error::RecvError::Lagged(_))) | Err(_) => hub.waited_for(None),
-                Ok(Ok(Signal::Ready | Signal::Revoked(_) | Signal::Woken(_) | Signal::Listening)) => continue,
+                Ok(Ok(
+                    Signal::Ready
+                    | Signal::Revoked(_)
+                    | Signal::Woken(_)
+                    | Signal::Sent(_)
+                    | Signal::Said(_)
+                    | Signal::Listening,
+                )) => continue,
                 Ok(Err(broadcast::error::RecvError::Closed)) => return,
             };
             for chunk in keys.chunks(CHUNK) {

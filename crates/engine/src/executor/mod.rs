@@ -2,6 +2,7 @@
 
 mod gate;
 pub(crate) mod hub;
+pub(crate) mod post;
 mod residents;
 mod runs;
 
@@ -15,6 +16,7 @@ use tokio::sync::{Notify, Semaphore};
 
 pub(crate) use gate::Gate;
 pub(crate) use hub::Hub;
+pub(crate) use post::Post;
 pub(crate) use residents::{Expected, Residents};
 
 use crate::metrics::{Counters, Metrics};
@@ -47,6 +49,7 @@ pub(crate) struct Executor {
     pub(crate) hub: Arc<Hub>,
     pub(crate) residents: Arc<Residents>,
     pub(crate) gate: Gate,
+    pub(crate) post: Post,
     /// Rung when it may be worth while to claim.
     pub(crate) claim_now: Notify,
     /// Rung when a deadline was set that may be the next one.
@@ -87,6 +90,7 @@ impl Executor {
             hub,
             residents: Arc::default(),
             gate,
+            post: Post::default(),
             claim_now: Notify::new(),
             deadline_set: Notify::new(),
             crowded: Notify::new(),

@@ -6,7 +6,9 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
-use onward_store::{Change, Clock, Created, Entry, History, Journal, Leave, LeaveHow, NewRun, Origin, Outcome};
+use onward_store::{
+    Change, Clock, Created, Entry, History, Journal, Leave, LeaveHow, Message, NewRun, Origin, Outcome,
+};
 use onward_types::{Error, Json, RunId, RunKey, Status, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -18,7 +20,7 @@ use crate::states::States;
 use crate::workflow::BoxFuture;
 
 /// More undurable changes than this, and the run waits for the journal.
-const UNDURABLE_MAX: u64 = 256;
+pub(crate) const UNDURABLE_MAX: u64 = 256;
 
 /// One run in the memory of one executor.
 pub(crate) struct RunCore {
@@ -313,6 +315,17 @@ impl RunCore {
         Some(Box::pin(async move { journal.capacity().await }))
     }
 
+    /// How many of its changes are durable.
+    pub(crate) fn durable(&self) -> u64 {
+        self.durable.load(Ordering::SeqCst)
+    }
+
+    /// Messages were read for the run, when so many of its changes were durable.
+    pub(crate) fn receive(&self, messages: Vec<Message>, durable: u64) {
+        self.state().put_messages(messages, durable);
+        self.task.wake();
+    }
+
     // Leaving.
 
     /// Ask the run to leave. What was asked first counts, unless the new reason is stronger.
@@ -399,11 +412,14 @@ impl RunCore {
 impl Origin for RunCore {
     fn committed(&self, upto: u64) {
         self.durable.fetch_max(upto, Ordering::SeqCst);
-        let (past, left, progressed) = {
+        let (past, left, progressed, said) = {
             let mut state = self.state();
             let left = if upto >= state.made() { lock(&self.leaving).take() } else { None };
-            (state.past_barrier(upto), left, state.has_progressed(upto))
+            (state.past_barrier(upto), left, state.has_progressed(upto), state.take_untold(upto))
         };
+        if said && let Some(executor) = self.executor() {
+            executor.hub.tell_watchers(self.key);
+        }
         if self.suspect
             && progressed
             && let Some(executor) = self.executor()

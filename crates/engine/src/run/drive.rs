@@ -64,7 +64,7 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running) -> Ended {
                 }
                 continue;
             }
-            if may_go_on(core, &mut room, cx) && core.state().deliver() {
+            if may_go_on(core, &mut room, cx) && core.state().deliver(core.clock().now()) {
                 core.note_busy();
                 continue;
             }

@@ -3,4 +3,6 @@
 pub(crate) mod core;
 pub(crate) mod drive;
 pub(crate) mod end;
+pub(crate) mod inbox;
 pub(crate) mod state;
+pub(crate) mod tails;

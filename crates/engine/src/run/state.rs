@@ -9,9 +9,11 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
 
-use onward_store::{AttemptChange, Change, Checkpoint, History, NewWait, Recorded, Tried, WaitKind};
+use onward_store::{AttemptChange, Change, Checkpoint, History, Message, NewWait, Recorded, Tried, WaitKind};
 use onward_types::{Code, Error, Json, StepKind, Timestamp, Wait, WaitFor};
 
+use super::inbox::Inbox;
+use super::tails::{Said, Tails};
 pub(crate) use turn::Granted;
 use turn::Turn;
 
@@ -42,6 +44,12 @@ pub(crate) struct State {
     patches_recorded: u32,
     /// Boxed, for a node of the tree has room for eleven, and most runs make one call at a time.
     calls: BTreeMap<u32, Box<Call>>,
+    /// Calls that take messages, each with its topic.
+    receivers: BTreeMap<u32, Arc<str>>,
+    inbox: Inbox,
+    tails: Tails,
+    /// Which changes said something to the world that nobody was told of: the first and the last of them.
+    untold: Option<(u64, u64)>,
     /// Results in the order in which they came, not yet delivered.
     ready: VecDeque<Ready>,
     turn: Turn,
@@ -93,9 +101,17 @@ struct Ready {
 }
 
 enum What {
-    Result(Outcome),
+    Made(Made),
     /// A transaction wants to be the next that is delivered.
     Turn,
+}
+
+/// What a call came to.
+pub(crate) enum Made {
+    /// An outcome.
+    Outcome(Outcome),
+    /// It says this when it is recorded, and gives nothing.
+    Said(Said),
 }
 
 /// What a call finds when it is polled.
@@ -123,6 +139,8 @@ impl State {
         }
         state.waits = std::mem::take(&mut history.waits).into_iter().map(|wait| (wait.position, wait)).collect();
         state.tried = std::mem::take(&mut history.attempts);
+        state.tails = Tails::of(std::mem::take(&mut history.streams));
+        state.inbox = Inbox::of(std::mem::take(&mut history.messages));
         state.live = state.order.is_empty();
         state
     }
@@ -204,7 +222,15 @@ impl State {
         call.is_ready = true;
         call.idle = Idle::No;
         if let Some(outcome) = self.recorded_by_itself(position, outcome) {
-            self.ready.push_back(Ready { position, what: What::Result(outcome), at });
+            self.ready.push_back(Ready { position, what: What::Made(Made::Outcome(outcome)), at });
+        }
+    }
+
+    fn complete_as(&mut self, position: u32, made: Made, at: Timestamp) {
+        if let Some(call) = self.calls.get_mut(&position) {
+            call.is_ready = true;
+            call.idle = Idle::No;
+            self.ready.push_back(Ready { position, what: What::Made(made), at });
         }
     }
 
@@ -216,7 +242,7 @@ impl State {
         name: &Arc<str>,
         waker: &Waker,
         now: Timestamp,
-        value: impl FnOnce() -> Json,
+        made: impl FnOnce() -> Made,
     ) -> Look {
         // What needs no work waits for nobody once history is behind it: on the next replay it will resolve here, too.
         let look = match self.look(position, kind, name, waker, now) {
@@ -227,12 +253,13 @@ impl State {
             Look::Live if self.immediate < IMMEDIATE_MAX && self.turn.is_free() => {
                 self.immediate += 1;
                 self.calls.remove(&position);
-                let value = value();
-                self.record(position, kind, name.clone(), Ok(value.clone()), now, now);
-                Look::Done(Ok(value))
+                let outcome = self.say_made(position, made(), now);
+                let recorded = outcome.map_err(|error| error.to_json());
+                self.record(position, kind, name.clone(), recorded.clone(), now, now);
+                Look::Done(replayed(recorded))
             }
             Look::Live => {
-                self.complete(position, Ok(value()), now);
+                self.complete_as(position, made(), now);
                 Look::Wait
             }
             Look::Wait
@@ -279,6 +306,8 @@ impl State {
     /// The workflow was dropped. Nothing may be left that it would be woken by: wakers hold the run, and the run holds them.
     pub(crate) fn forget_calls(&mut self) {
         self.calls = BTreeMap::new();
+        self.receivers = BTreeMap::new();
+        self.inbox = Inbox::default();
         self.ready = VecDeque::new();
         self.barrier = Vec::new();
     }
@@ -289,6 +318,7 @@ impl State {
             return;
         }
         let Some(call) = self.calls.remove(&position) else { return };
+        self.receivers.remove(&position);
         // One from before the run was loaded is there still if the run left between the winner and the drop of the loser.
         let recorded = self.waits.remove(&position).is_some();
         if call.has_wait || recorded {
@@ -299,7 +329,7 @@ impl State {
     // Delivery.
 
     /// Deliver the next completion, if one may be delivered. Says whether somebody was woken.
-    pub(crate) fn deliver(&mut self) -> bool {
+    pub(crate) fn deliver(&mut self, now: Timestamp) -> bool {
         if self.halt.is_some() {
             return false;
         }
@@ -313,16 +343,25 @@ impl State {
             return woken;
         }
         while let Some(Ready { position, what, at }) = self.ready.pop_front() {
+            let is_message_there = self.is_message_there(position);
             let Some(call) = self.calls.get_mut(&position) else { continue };
-            let outcome = match what {
-                What::Result(outcome) => outcome,
+            let made = match what {
+                What::Made(made) => made,
                 What::Turn => {
                     self.give_turn(position);
                     return true;
                 }
             };
+            if is_message_there {
+                // Its time was up, and the message has come all the same.
+                call.is_ready = false;
+                continue;
+            }
+            self.receivers.remove(&position);
             let (kind, name, started_at) = (call.kind, call.name.clone(), call.started_at);
             let has_wait = call.has_wait;
+            let outcome = self.say_made(position, made, at);
+            let Some(call) = self.calls.get_mut(&position) else { continue };
             // What the workflow sees now is exactly what it will see on replay.
             let recorded = outcome.map_err(|error| error.to_json());
             call.delivered = Some(replayed(recorded.clone()));
@@ -334,7 +373,89 @@ impl State {
             self.immediate = 0;
             return true;
         }
-        false
+        self.deliver_message(now)
+    }
+
+    /// The call that comes first takes the oldest message of its topic.
+    fn deliver_message(&mut self, now: Timestamp) -> bool {
+        let first = self.receivers.iter().find(|(_, topic)| self.inbox.count(topic) > 0);
+        let Some((position, topic)) = first.map(|(position, topic)| (*position, topic.clone())) else { return false };
+        self.receivers.remove(&position);
+        let Some(call) = self.calls.get_mut(&position) else { return true };
+        let (kind, name, started_at, has_wait) = (call.kind, call.name.clone(), call.started_at, call.has_wait);
+        let waker = call.waker.clone();
+        if has_wait {
+            self.push(Change::CloseWait(position));
+        }
+        let Some((seq, body)) = self.inbox.take(&topic, self.made + 1) else { return true };
+        self.push(Change::Consume { seq, position });
+        if let Some(call) = self.calls.get_mut(&position) {
+            call.delivered = Some(Ok(body.clone()));
+        }
+        self.record(position, kind, name, Ok(body), started_at, now);
+        self.immediate = 0;
+        waker.wake();
+        // Whoever counted on this message has to look for another one.
+        for (other, _) in self.receivers.iter().filter(|(_, of)| **of == topic) {
+            if let Some(call) = self.calls.get(other) {
+                call.waker.wake_by_ref();
+            }
+        }
+        true
+    }
+
+    // What the run says.
+
+    fn say_made(&mut self, position: u32, made: Made, at: Timestamp) -> Outcome {
+        match made {
+            Made::Outcome(outcome) => outcome,
+            Made::Said(said) => self.say(position, 0, said, at).map(|()| Json::null()),
+        }
+    }
+
+    /// Say something, in this attempt of the step at this position; in attempt 0 it is the workflow that does.
+    pub(crate) fn say(&mut self, position: u32, attempt: u32, said: Said, at: Timestamp) -> Result<(), Error> {
+        if let Some(change) = self.tails.change(position, attempt, said, at)? {
+            self.push(change);
+            let first = self.untold.map_or(self.made, |(first, _)| first);
+            self.untold = Some((first, self.made));
+        }
+        Ok(())
+    }
+
+    /// Whether something that was said became durable with these changes, of which nobody was told.
+    pub(crate) fn take_untold(&mut self, durable: u64) -> bool {
+        match self.untold {
+            Some((first, last)) if first <= durable => {
+                self.untold = (last > durable).then_some((durable + 1, last));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    // Messages.
+
+    /// The call at this position takes the next message of a topic.
+    pub(crate) fn receive(&mut self, position: u32, topic: &Arc<str>) {
+        self.receivers.insert(position, topic.clone());
+    }
+
+    /// Whether there is a message for this call, and one for each call before it that takes messages of its topic.
+    pub(crate) fn is_message_there(&self, position: u32) -> bool {
+        let Some(topic) = self.receivers.get(&position) else { return false };
+        let before = self.receivers.range(..position).filter(|(_, of)| *of == topic).count();
+        self.inbox.count(topic) > before
+    }
+
+    /// Whether some call waits for a message that is not there.
+    pub(crate) fn waits_for_messages(&self) -> bool {
+        !self.receivers.is_empty()
+    }
+
+    /// Put in what a read found that began when so many changes were durable.
+    pub(crate) fn put_messages(&mut self, messages: Vec<Message>, durable: u64) {
+        self.inbox.put(messages, durable);
     }
 
     /// History is behind the run, and all is quiet: whoever waited for that may begin.
@@ -429,6 +550,11 @@ impl State {
             call.started_at = call.started_at.min(since);
         }
         tried
+    }
+
+    /// Whether a wait was opened at this position, in this life of the run or before.
+    pub(crate) fn has_wait(&self, position: u32) -> bool {
+        self.calls.get(&position).is_some_and(|call| call.has_wait)
     }
 
     pub(crate) fn open_wait(&mut self, position: u32, name: &Arc<str>, wait: WaitKind, since: Timestamp) {
@@ -600,7 +726,7 @@ mod tests {
         let other = waker(Arc::new(Woken::default()));
         let number = state.immediate(1, StepKind::Random, &"r".into(), &other, now, || unreachable!("it is recorded"));
         assert!(matches!(number, Look::Done(Ok(_))));
-        assert!(state.deliver(), "there is nothing left to deliver, and something to begin");
+        assert!(state.deliver(now), "there is nothing left to deliver, and something to begin");
         assert!(step.0.load(std::sync::atomic::Ordering::SeqCst));
     }
 }

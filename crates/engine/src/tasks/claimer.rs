@@ -33,7 +33,14 @@ async fn wait(executor: &Executor, due: Option<Timestamp>, signals: &mut tokio::
             () = executor.claim_now.notified() => return,
             signal = signals.recv() => match signal {
                 Ok(Signal::Ready | Signal::Look) | Err(_) => return,
-                Ok(Signal::Finished(_) | Signal::Revoked(_) | Signal::Woken(_) | Signal::Listening) => {}
+                Ok(
+                    Signal::Finished(_)
+                    | Signal::Revoked(_)
+                    | Signal::Woken(_)
+                    | Signal::Sent(_)
+                    | Signal::Said(_)
+                    | Signal::Listening,
+                ) => {}
             },
         }
     }

@@ -5,6 +5,7 @@ mod canceller;
 mod claimer;
 mod heartbeat;
 mod parker;
+mod postman;
 mod recoverer;
 mod steerer;
 
@@ -41,6 +42,7 @@ impl Tasks {
         spawn("canceller", Box::pin(canceller::run(executor.clone())));
         spawn("recoverer", Box::pin(recoverer::run(executor.clone())));
         spawn("parker", Box::pin(parker::run(executor.clone())));
+        spawn("postman", Box::pin(postman::run(executor.clone())));
         spawn("heartbeat", Box::pin(heartbeat::run(executor.clone())));
         let executor = executor.clone();
         Tasks { watcher: tokio::spawn(watch(executor, tasks)) }

@@ -64,6 +64,12 @@ impl House {
         for _ in 0..8 {
             self.pass(Duration::from_secs(1)).await;
         }
+        let alive = self.onward.executor_id();
+        let noticed = async || {
+            let executors = self.onward.executors().await.unwrap();
+            executors.iter().all(|executor| executor.dead || executor.id.as_str() == alive)
+        };
+        self.until("the lost one is noticed", noticed).await;
     }
 
     /// Let time pass, and the tasks of the executor with it.

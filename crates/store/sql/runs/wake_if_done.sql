@@ -1,9 +1,15 @@
--- Wake a run that was just parked if a child that it waits for has ended already, or if somebody ended its sleep.
+-- Wake a run that was just parked if what it waits for is there already: a child that has ended, a message, or a sleep that
+-- somebody ended.
 update runs
 set ready_at = $2
-where run_key = $1 and executor is null and status = 'running' and exists (
+where run_key = $1 and executor is null and status = 'running' and (exists (
     select 1
     from waits
     left join runs as child on child.run_key = waits.child_key
     where waits.run_key = $1 and (child.finished_at is not null or waits.woken = true)
-)
+) or exists (
+    select 1
+    from waits
+    join messages on messages.run_key = waits.run_key and messages.topic = waits.topic
+    where waits.run_key = $1 and waits.kind = 'message' and messages.consumed_by is null
+))

@@ -1,4 +1,5 @@
--- Wake every parked run whose child has ended or whose sleep somebody ended: what makes sure what the signals make fast.
+-- Wake every parked run whose child has ended, that has a message it waits for, or whose sleep somebody ended: what makes sure
+-- what the signals make fast.
 update runs
 set ready_at = $1
 where executor is null and status = 'running' and (ready_at is null or ready_at > $1) and run_key in (
@@ -6,8 +7,13 @@ where executor is null and status = 'running' and (ready_at is null or ready_at 
     from waits
     join runs as child on child.run_key = waits.child_key
     where waits.child_key is not null and child.finished_at is not null
-    union
+    union all
     select run_key
     from waits
     where woken = true
+    union all
+    select waits.run_key
+    from waits
+    join messages on messages.run_key = waits.run_key and messages.topic = waits.topic
+    where waits.kind = 'message' and messages.consumed_by is null
 )

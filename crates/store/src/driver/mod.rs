@@ -165,7 +165,7 @@ macro_rules! getters {
 }
 
 impl Row {
-    getters!(text opt_text String, int opt_int i64, flag opt_flag bool, key opt_key RunKey);
+    getters!(text opt_text String, int opt_int i64, flag opt_flag bool, key opt_key RunKey, bytes opt_bytes Vec<u8>);
 
     pub(crate) fn count(&self, column: &str) -> Result<u32, Fault> {
         let value = self.int(column)?;

@@ -6,10 +6,11 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
-use onward_types::{ExecutorId, RunKey};
+use onward_types::{ExecutorId, Json, RunKey, Timestamp};
 
-use crate::change::{AttemptChange, Change, Checkpoint, Leave, NewRun, NewWait};
+use crate::change::{AttemptChange, Change, Checkpoint, Leave, NewChunk, NewRun, NewWait};
 
 /// The net effect of some changes, ready to be written in this order of fields.
 #[derive(Debug, Default)]
@@ -24,6 +25,13 @@ pub(crate) struct Batch {
     pub(crate) creates: Vec<Create>,
     pub(crate) checkpoints: Vec<(RunKey, Checkpoint)>,
     pub(crate) attempts: Vec<(RunKey, AttemptChange)>,
+    /// Messages that were taken: which, and by the call at which position.
+    pub(crate) consumed: Vec<(RunKey, i64, u32)>,
+    /// The last value of each event.
+    pub(crate) events: Vec<(RunKey, Event)>,
+    /// Every value that events had.
+    pub(crate) event_history: Vec<(RunKey, Event)>,
+    pub(crate) chunks: Vec<(RunKey, NewChunk)>,
     /// Waits that end. Before those that begin: between two attempts, a position closes one wait and opens another.
     pub(crate) closed: Vec<(RunKey, u32)>,
     pub(crate) opened: Vec<(RunKey, NewWait)>,
@@ -31,6 +39,15 @@ pub(crate) struct Batch {
     pub(crate) updates: Vec<Update>,
     /// How many changes went in.
     pub(crate) changes: usize,
+}
+
+/// A value that an event had.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) position: u32,
+    pub(crate) key: Arc<str>,
+    pub(crate) value: Json,
+    pub(crate) at: Timestamp,
 }
 
 #[derive(Debug)]
@@ -58,9 +75,10 @@ pub(crate) fn fold(executor: &ExecutorId, number: u64, entries: &[super::Entry])
             folding.add(entry.run, change);
         }
     }
-    let Folding { mut batch, opened, updates, .. } = folding;
+    let Folding { mut batch, events, opened, updates, .. } = folding;
     batch.executor = Some(executor.clone());
     batch.number = number;
+    batch.events = events.into_iter().map(|((run, _), event)| (run, event)).collect();
     batch.opened = opened.into_iter().map(|((run, _), wait)| (run, wait)).collect();
     batch.updates = updates.into_iter().map(|(run, leave)| Update { run, leave }).collect();
     batch
@@ -71,6 +89,7 @@ struct Folding {
     batch: Batch,
     /// Where in the batch an attempt stands that may yet end.
     attempts: HashMap<(RunKey, u32, u32), usize>,
+    events: BTreeMap<(RunKey, Arc<str>), Event>,
     opened: BTreeMap<(RunKey, u32), NewWait>,
     updates: BTreeMap<RunKey, Leave>,
 }
@@ -91,6 +110,13 @@ impl Folding {
                 self.opened.remove(&(run, *position));
                 self.batch.closed.push((run, *position));
             }
+            Change::Consume { seq, position } => self.batch.consumed.push((run, *seq, *position)),
+            Change::SetEvent { position, key, value, at } => {
+                let event = Event { position: *position, key: key.clone(), value: value.clone(), at: *at };
+                self.events.insert((run, key.clone()), event.clone());
+                self.batch.event_history.push((run, event));
+            }
+            Change::Append(chunk) => self.batch.chunks.push((run, (**chunk).clone())),
             Change::Leave(leave) => {
                 self.updates.insert(run, leave.clone());
             }
@@ -115,9 +141,7 @@ impl Folding {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use onward_types::{Error, Timestamp};
+    use onward_types::Error;
     use uuid::Uuid;
 
     use super::*;
@@ -149,6 +173,19 @@ mod tests {
         assert_eq!(batch.opened.len(), 1);
         let run = RunKey(Uuid::from_u128(1));
         assert_eq!(batch.closed, [(run, 1), (run, 9)]);
+    }
+
+    #[test]
+    fn of_two_values_of_an_event_the_last_one_is_written_and_both_are_kept() {
+        let set = |position, value: &str| Change::SetEvent {
+            position,
+            key: "stage".into(),
+            value: Json::from(value.to_owned()),
+            at: Timestamp::UNIX_EPOCH,
+        };
+        let batch = folded(vec![set(1, "1"), set(2, "2")]);
+        assert_eq!(batch.events.iter().map(|(_, it)| it.value.as_str()).collect::<Vec<_>>(), ["2"]);
+        assert_eq!(batch.event_history.len(), 2);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 pub use commit::is_stranger;
 pub(crate) use commit::{Committed, Writer, drain};
 use fold::fold;
-pub(crate) use fold::{Batch, Update};
+pub(crate) use fold::{Batch, Event, Update};
 
 use crate::change::{Change, Created};
 use crate::histogram::{Buckets, Histogram};

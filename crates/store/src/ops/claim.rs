@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use onward_types::{ExecutorId, Json, RunId, RunKey, StepKind, Timestamp, Wait, from_micros};
+use onward_types::{ExecutorId, Json, RunId, RunKey, StepKind, StreamInfo, Timestamp, Wait, from_micros};
 
+use super::messages::{self, Message};
+use super::streams;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 
@@ -42,6 +44,10 @@ pub struct History {
     pub waits: Vec<Wait>,
     /// What was noted of the attempts at each position.
     pub attempts: HashMap<u32, Tried>,
+    /// What was sent to it and not consumed yet, the oldest of each topic.
+    pub messages: Vec<Message>,
+    /// How far its streams are.
+    pub streams: Vec<StreamInfo>,
 }
 
 /// How often a step was tried before.
@@ -110,6 +116,8 @@ pub(crate) async fn load(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<(RunKey, Re
         let since = row.opt_int("since")?.map(from_micros);
         Ok((row.count("position")?, Tried { last: row.count("attempt")?, failed: row.count("failed")?, since }))
     })?;
+    let mut messages = by_run(&messages::rows(tx, keys).await?, messages::message)?;
+    let mut tails = by_run(&streams::tails(tx, keys).await?, streams::tail)?;
     let rows = tx.query(sql!("runs/load"), &params![keys]).await?;
     let mut histories = Vec::new();
     for row in rows {
@@ -119,6 +127,8 @@ pub(crate) async fn load(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<(RunKey, Re
             history.checkpoints = checkpoints.remove(&key).unwrap_or(Ok(Vec::new()))?;
             history.waits = waits.remove(&key).unwrap_or(Ok(Vec::new()))?;
             history.attempts = attempts.remove(&key).unwrap_or(Ok(Vec::new()))?.into_iter().collect();
+            history.streams = tails.remove(&key).unwrap_or(Ok(Vec::new()))?;
+            history.messages = messages.remove(&key).unwrap_or(Ok(Vec::new()))?;
             Ok(history)
         })();
         histories.push((key, history));
@@ -169,5 +179,7 @@ fn run(row: &Row, key: RunKey) -> Result<History, Fault> {
         checkpoints: Vec::new(),
         waits: Vec::new(),
         attempts: HashMap::new(),
+        messages: Vec::new(),
+        streams: Vec::new(),
     })
 }

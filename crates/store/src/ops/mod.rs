@@ -4,12 +4,15 @@ pub(crate) mod action;
 mod attributes;
 pub(crate) mod claim;
 mod delete;
+pub(crate) mod events;
 pub(crate) mod executors;
 mod fork;
 pub(crate) mod list;
+pub(crate) mod messages;
 pub(crate) mod recover;
 pub(crate) mod runs;
 pub(crate) mod steer;
+pub(crate) mod streams;
 pub(crate) mod transactions;
 
 use onward_types::{Json, RunId, RunKey, Wait, WaitFor, from_micros};
@@ -34,6 +37,7 @@ fn wait(row: &Row) -> Result<Wait, Fault> {
             let id = row.opt_text("child_id")?.map_or_else(|| RunId::of_key(key), RunId::recorded);
             WaitFor::Child { key, id }
         }
+        "message" => WaitFor::Message { topic: row.text("topic")?, due_at: row.opt_int("due_at")?.map(from_micros) },
         other => return Err(Fault::corrupt(format!("a row of `waits` is of kind `{other}`"))),
     };
     Ok(Wait { position: row.count("position")?, wait_for, since: from_micros(row.int("since")?) })

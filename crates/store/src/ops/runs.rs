@@ -280,6 +280,7 @@ fn waiting(steps: &mut Vec<StepRecord>, name: &str, kind: &str, wait: &Wait) {
     let kind = match kind {
         "child" => StepKind::Child,
         "retry" => StepKind::Step,
+        "message" => StepKind::Recv,
         _ => StepKind::Sleep,
     };
     let mut step = open_step(wait.position, kind, name, StepState::Waiting);

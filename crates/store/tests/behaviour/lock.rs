@@ -70,7 +70,9 @@ pub(crate) async fn number(db: &TestDatabase, query: &str) -> i64 {
 /// How many rows there are of each table that a batch writes.
 pub(crate) async fn rows(db: &TestDatabase) -> Vec<(&'static str, i64)> {
     let mut counts = Vec::new();
-    for table in ["runs", "payloads", "checkpoints", "attempts", "waits"] {
+    for table in
+        ["runs", "payloads", "checkpoints", "attempts", "waits", "messages", "events", "event_history", "streams"]
+    {
         counts.push((table, number(db, &format!("select count(*) from {table}")).await));
     }
     counts

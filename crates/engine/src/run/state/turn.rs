@@ -137,7 +137,7 @@ mod tests {
     use onward_types::{Json, StepKind};
 
     use super::*;
-    use crate::run::state::Look;
+    use crate::run::state::{Look, Made};
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -163,17 +163,18 @@ mod tests {
     fn nothing_is_delivered_between_the_turn_of_a_transaction_and_its_delivery() {
         let mut state = with_calls(&[StepKind::Transaction, StepKind::Step]);
         state.ask_turn(0, NOW);
-        assert!(state.deliver());
+        assert!(state.deliver(NOW));
         assert_eq!(state.turn_of(0).map(|it| it.seq), Some(1));
         state.complete(1, Ok(Json::null()), NOW);
-        assert!(!state.deliver(), "the step waits behind the transaction");
-        let number = state.immediate(2, StepKind::Random, &"r".into(), &noop_waker(), NOW, Json::null);
+        assert!(!state.deliver(NOW), "the step waits behind the transaction");
+        let number =
+            state.immediate(2, StepKind::Random, &"r".into(), &noop_waker(), NOW, || Made::Outcome(Ok(Json::null())));
         assert!(matches!(number, Look::Wait), "and so does what needs no work");
 
         state.begin_commit(0);
         state.note_committed(0);
         state.complete(0, Ok(Json::null()), NOW);
-        while state.deliver() {}
+        while state.deliver(NOW) {}
         assert_eq!(seqs(&mut state), [(1, 2), (2, 3)], "the transaction has written its own");
     }
 
@@ -181,14 +182,14 @@ mod tests {
     fn a_turn_that_is_given_back_lets_the_others_go_on() {
         let mut state = with_calls(&[StepKind::Transaction, StepKind::Step]);
         state.ask_turn(0, NOW);
-        assert!(state.deliver());
+        assert!(state.deliver(NOW));
         state.complete(1, Ok(Json::null()), NOW);
         state.give_back_turn(0);
-        assert!(state.deliver());
+        assert!(state.deliver(NOW));
         assert_eq!(seqs(&mut state), [(1, 2)]);
         // One that gives up before its turn came is not given it later.
         state.ask_turn(0, NOW);
         state.give_back_turn(0);
-        assert!(!state.deliver() && state.turn_of(0).is_none());
+        assert!(!state.deliver(NOW) && state.turn_of(0).is_none());
     }
 }

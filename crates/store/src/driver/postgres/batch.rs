@@ -1,14 +1,15 @@
 //! How a batch is written to PostgreSQL: one statement per kind over arrays, all of them in one pipeline between `begin` and
 //! `commit`, in the order of [`Batch`]'s fields.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use onward_types::{RunId, RunKey};
 use tokio_postgres::Statement;
 use uuid::Uuid;
 
 use super::columns::{
-    attempts, checkpoints, close_waits, creates, fence, leaves, open_waits, payloads, refusable, wakes,
+    attempts, checkpoints, chunks, close_waits, consume, creates, event_history, events, fence, leaves, open_waits,
+    payloads, refusable, wakes,
 };
 use super::connect::Session;
 use super::pipeline::{Answers, Args, Pipeline};
@@ -43,6 +44,10 @@ statements!(
     existing,
     checkpoints,
     attempts,
+    consume,
+    events,
+    event_history,
+    chunks,
     open_waits,
     close_waits,
     leaves,
@@ -96,6 +101,10 @@ fn add_rows<'a>(pipeline: &mut Pipeline<'a>, statements: &'a Statements, batch: 
     add("batch/creates", &statements.creates, creates(batch));
     add("batch/checkpoints", &statements.checkpoints, checkpoints(batch));
     add("batch/attempts", &statements.attempts, attempts(batch));
+    add("batch/consume", &statements.consume, consume(batch));
+    add("batch/events", &statements.events, events(batch));
+    add("batch/event_history", &statements.event_history, event_history(batch));
+    add("batch/chunks", &statements.chunks, chunks(batch));
     add("batch/close_waits", &statements.close_waits, close_waits(batch));
     add("batch/open_waits", &statements.open_waits, open_waits(batch));
     add("batch/leaves", &statements.leaves, leaves(batch));
@@ -161,7 +170,8 @@ fn deleted(id: &RunId) -> Existing {
     Existing { key, id: id.clone(), workflow: "(deleted since)".to_owned(), input_hash: 0, parent: None }
 }
 
-/// What other processes are told: that runs may be claimed, and, if somebody listens for it, that runs ended.
+/// What other processes are told: that runs may be claimed, and, if somebody listens for it, that runs ended
+/// or said something.
 fn signals(batch: &Batch, listened: bool) -> Vec<String> {
     let is_free = |update: &Update| matches!(update.leave.how, LeaveHow::Released | LeaveHow::LetGo);
     let ready = batch.creates.iter().any(|create| create.run.executor.is_none()) || batch.updates.iter().any(is_free);
@@ -173,6 +183,11 @@ fn signals(batch: &Batch, listened: bool) -> Vec<String> {
     }
     if listened && !ended.is_empty() {
         signals.push(Signal::Finished(ended).to_text());
+    }
+    let said = batch.event_history.iter().map(|(run, _)| *run).chain(batch.chunks.iter().map(|(run, _)| *run));
+    let said: BTreeSet<RunKey> = if listened { said.collect() } else { BTreeSet::new() };
+    if !said.is_empty() {
+        signals.push(Signal::Said(said.into_iter().collect()).to_text());
     }
     signals
 }

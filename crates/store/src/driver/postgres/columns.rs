@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use onward_types::{ExecutorId, Json, RunKey, micros};
+use onward_types::{ChunkBody, ExecutorId, Json, RunKey, micros};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -85,20 +85,67 @@ pub(super) fn attempts(batch: &Batch) -> Option<Args<'_>> {
     ])
 }
 
+pub(super) fn consume(batch: &Batch) -> Option<Args<'_>> {
+    let rows = some(&batch.consumed)?;
+    Some(vec![
+        column(rows, |(run, ..)| run.0),
+        column(rows, |(_, seq, _)| *seq),
+        column(rows, |(.., position)| i64::from(*position)),
+    ])
+}
+
+pub(super) fn events(batch: &Batch) -> Option<Args<'_>> {
+    let rows = some(&batch.events)?;
+    Some(vec![
+        column(rows, |(run, _)| run.0),
+        column(rows, |(_, it)| &*it.key),
+        column(rows, |(_, it)| it.value.as_str()),
+        column(rows, |(_, it)| micros(it.at)),
+    ])
+}
+
+pub(super) fn event_history(batch: &Batch) -> Option<Args<'_>> {
+    let rows = some(&batch.event_history)?;
+    Some(vec![
+        column(rows, |(run, _)| run.0),
+        column(rows, |(_, it)| i64::from(it.position)),
+        column(rows, |(_, it)| &*it.key),
+        column(rows, |(_, it)| it.value.as_str()),
+        column(rows, |(_, it)| micros(it.at)),
+    ])
+}
+
+pub(super) fn chunks(batch: &Batch) -> Option<Args<'_>> {
+    let rows = some(&batch.chunks)?;
+    Some(vec![
+        column(rows, |(run, _)| run.0),
+        column(rows, |(_, it)| &*it.stream),
+        column(rows, |(_, it)| it.index),
+        column(rows, |(_, it)| i64::from(it.position)),
+        column(rows, |(_, it)| i64::from(it.attempt)),
+        column(rows, |(_, it)| it.body.kind()),
+        column(rows, |(_, it)| if let ChunkBody::Json(json) = &it.body { Some(json.as_str()) } else { None }),
+        column(rows, |(_, it)| if let ChunkBody::Bytes(bytes) = &it.body { Some(&**bytes) } else { None }),
+        column(rows, |(_, it)| micros(it.at)),
+    ])
+}
+
 pub(super) fn open_waits(batch: &Batch) -> Option<Args<'_>> {
     let rows = some(&batch.opened)?;
     let kind = |wait: &WaitKind| match wait {
         WaitKind::Timer(_) => "timer",
         WaitKind::Retry(_) => "retry",
         WaitKind::Child(_) => "child",
+        WaitKind::Message { .. } => "message",
     };
     let due_at = |wait: &WaitKind| match wait {
         WaitKind::Timer(at) | WaitKind::Retry(at) => Some(micros(*at)),
+        WaitKind::Message { due_at, .. } => due_at.map(micros),
         WaitKind::Child(_) => None,
     };
     let child = |wait: &WaitKind| match wait {
-        WaitKind::Timer(_) | WaitKind::Retry(_) => None,
         WaitKind::Child(child) => Some(child.0),
+        WaitKind::Timer(_) | WaitKind::Retry(_) | WaitKind::Message { .. } => None,
     };
     Some(vec![
         column(rows, |(run, _)| run.0),
@@ -107,6 +154,7 @@ pub(super) fn open_waits(batch: &Batch) -> Option<Args<'_>> {
         column(rows, |(_, it)| &*it.name),
         column(rows, |(_, it)| due_at(&it.wait)),
         column(rows, |(_, it)| child(&it.wait)),
+        column(rows, |(_, it)| if let WaitKind::Message { topic, .. } = &it.wait { Some(&**topic) } else { None }),
         column(rows, |(_, it)| micros(it.since)),
     ])
 }

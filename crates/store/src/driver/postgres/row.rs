@@ -23,6 +23,10 @@ pub(crate) fn flag(row: &Row, column: &str) -> Result<Option<bool>, Fault> {
     get(row, column)
 }
 
+pub(crate) fn bytes(row: &Row, column: &str) -> Result<Option<Vec<u8>>, Fault> {
+    get(row, column)
+}
+
 pub(crate) fn key(row: &Row, column: &str) -> Result<Option<RunKey>, Fault> {
     Ok(get(row, column)?.map(RunKey))
 }

@@ -2,14 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use onward_types::{Json, RunId, RunKey, micros};
+use onward_types::{ChunkBody, Json, RunId, RunKey, micros};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::connection::fault;
-use crate::change::{Existing, INLINE_MAX, Leave, LeaveHow, NewRun, WaitKind};
+use crate::change::{Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun, WaitKind};
 use crate::driver::sql;
 use crate::fault::Fault;
-use crate::journal::{Batch, Committed, Update};
+use crate::journal::{Batch, Committed, Event, Update};
 
 /// Write the batch and commit it.
 pub(super) fn write(connection: &mut Connection, batch: &Batch) -> Result<Committed, Fault> {
@@ -110,19 +110,21 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
         let started_at = micros(it.started_at);
         attempt.execute(params![run.as_bytes(), it.position, it.attempt, &*it.name, started_at, finished_at, error])?;
     }
+    write_talk(tx, batch, &refused)?;
     let mut close = tx.prepare_cached(sql!("waits/close").sqlite())?;
     for (run, position) in batch.closed.iter().filter(|(run, _)| !refused.contains(run)) {
         close.execute(params![run.as_bytes(), position])?;
     }
     let mut open = tx.prepare_cached(sql!("waits/open").sqlite())?;
     for (run, it) in batch.opened.iter().filter(|(run, _)| !refused.contains(run)) {
-        let (kind, due_at, child) = match it.wait {
-            WaitKind::Timer(due_at) => ("timer", Some(micros(due_at)), None),
-            WaitKind::Retry(due_at) => ("retry", Some(micros(due_at)), None),
-            WaitKind::Child(child) => ("child", None, Some(child)),
+        let (kind, due_at, child, topic) = match &it.wait {
+            WaitKind::Timer(due_at) => ("timer", Some(*due_at), None, None),
+            WaitKind::Retry(due_at) => ("retry", Some(*due_at), None, None),
+            WaitKind::Child(child) => ("child", None, Some(child.as_bytes()), None),
+            WaitKind::Message { topic, due_at } => ("message", *due_at, None, Some(&**topic)),
         };
-        let child = child.as_ref().map(RunKey::as_bytes);
-        open.execute(params![run.as_bytes(), it.position, kind, &*it.name, due_at, child, micros(it.since)])?;
+        let (due_at, since) = (due_at.map(micros), micros(it.since));
+        open.execute(params![run.as_bytes(), it.position, kind, &*it.name, due_at, child, topic, since])?;
     }
     for update in batch.updates.iter().filter(|it| !refused.contains(&it.run)) {
         if write_leave(tx, executor, update)? != 1 {
@@ -131,6 +133,37 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
     }
     for update in batch.updates.iter().filter(|it| !refused.contains(&it.run) && !committed.late.contains(&it.run)) {
         wake(tx, update)?;
+    }
+    Ok(())
+}
+
+/// What runs took and said.
+fn write_talk(tx: &Transaction<'_>, batch: &Batch, refused: &HashSet<RunKey>) -> rusqlite::Result<()> {
+    let mut consume = tx.prepare_cached(sql!("messages/consume").sqlite())?;
+    for (run, seq, position) in batch.consumed.iter().filter(|(run, ..)| !refused.contains(run)) {
+        let taken = consume.execute(params![run.as_bytes(), seq, position])?;
+        if taken != 1 {
+            return Err(rusqlite::Error::StatementChangedRows(taken));
+        }
+    }
+    let mut set = tx.prepare_cached(sql!("events/set").sqlite())?;
+    for (run, Event { key, value, at, .. }) in batch.events.iter().filter(|(run, _)| !refused.contains(run)) {
+        set.execute(params![run.as_bytes(), &**key, value.as_str(), micros(*at)])?;
+    }
+    let mut keep = tx.prepare_cached(sql!("events/keep").sqlite())?;
+    for (run, it) in batch.event_history.iter().filter(|(run, _)| !refused.contains(run)) {
+        keep.execute(params![run.as_bytes(), it.position, &*it.key, it.value.as_str(), micros(it.at)])?;
+    }
+    let mut append = tx.prepare_cached(sql!("streams/append").sqlite())?;
+    for (run, it) in batch.chunks.iter().filter(|(run, _)| !refused.contains(run)) {
+        let (body, bytes) = match &it.body {
+            ChunkBody::Json(json) => (Some(json.as_str()), None),
+            ChunkBody::Bytes(bytes) => (None, Some(&**bytes)),
+            ChunkBody::Close => (None, None),
+        };
+        let (kind, at) = (it.body.kind(), micros(it.at));
+        let NewChunk { stream, index, position, attempt, .. } = it;
+        append.execute(params![run.as_bytes(), &**stream, index, position, attempt, kind, body, bytes, at])?;
     }
     Ok(())
 }

@@ -105,6 +105,9 @@ fn wait_a_little(tries: i32) -> bool {
 
 /// What an error of SQLite lets one do.
 pub(super) fn fault(error: rusqlite::Error) -> Fault {
+    if let rusqlite::Error::StatementChangedRows(_) = error {
+        return Fault::new(Cure::LeaveOut, Code::Database, "SQLite: a message is consumed already");
+    }
     let Some(code) = error.sqlite_error_code() else {
         return Fault::new(Cure::None, Code::Database, format!("SQLite: {error}"));
     };
@@ -219,6 +222,14 @@ impl Row {
 
     pub(crate) fn flag(&self, column: &str) -> Result<Option<bool>, Fault> {
         Ok(self.int(column)?.map(|value| value != 0))
+    }
+
+    pub(crate) fn bytes(&self, column: &str) -> Result<Option<Vec<u8>>, Fault> {
+        match self.value(column)? {
+            Value::Null => Ok(None),
+            Value::Blob(bytes) => Ok(Some(bytes.clone())),
+            other => Err(wrong(column, "bytes", other)),
+        }
     }
 
     pub(crate) fn key(&self, column: &str) -> Result<Option<RunKey>, Fault> {

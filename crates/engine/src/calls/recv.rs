@@ -1,0 +1,220 @@
+//! `ctx.recv`: take the next message of a topic.
+//!
+//! The owner of the run gives messages to its calls in memory, at delivery: the call that comes first takes the oldest one, and
+//! that it was taken is committed with the checkpoint. A call that is dropped before has taken nothing. A call that finds no
+//! message registers, has the database read, and sleeps; after a while without one its run may be parked.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use onward_store::{WaitKind, add};
+use onward_types::{Code, Error, StepKind, Timestamp, WaitFor};
+use tokio::sync::oneshot;
+
+use super::{Drive, Lent, decoded, durable_call};
+use crate::Data;
+use crate::client::send::check_topic;
+use crate::context::Ctx;
+use crate::run::core::RunCore;
+use crate::run::state::{Idle, Outcome};
+use crate::workflow::BoxFuture;
+
+/// A call that takes a message. Made by [`Ctx::recv`].
+#[must_use = "a durable call does nothing until it is awaited"]
+pub struct Recv<'a, T> {
+    call: RecvCall,
+    output: Lent<'a, T>,
+}
+
+/// A call that takes a message if one comes in time. Made by [`Recv::timeout`].
+#[must_use = "a durable call does nothing until it is awaited"]
+pub struct RecvTimeout<'a, T> {
+    call: RecvCall,
+    output: Lent<'a, T>,
+}
+
+impl<T> Unpin for Recv<'_, T> {}
+impl<T> Unpin for RecvTimeout<'_, T> {}
+
+impl<'a, T: Data> Recv<'a, T> {
+    pub(crate) fn new(ctx: &'a Ctx, topic: &str) -> Recv<'a, T> {
+        Recv { call: RecvCall::new(ctx, topic, check_topic(topic).err()), output: PhantomData }
+    }
+
+    /// Give up after this long, counted from when the call is first awaited, and give `None`. A message that is there by then
+    /// is taken. The end of the wait survives crashes.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// # use std::time::Duration;
+    /// async fn approved(ctx: &Ctx) -> Result<bool> {
+    ///     Ok(ctx.recv::<bool>("approval").timeout(Duration::from_secs(86_400)).await?.unwrap_or(false))
+    /// }
+    /// ```
+    pub fn timeout(mut self, limit: Duration) -> RecvTimeout<'a, T> {
+        self.call.limit = Some(limit);
+        RecvTimeout { call: self.call, output: PhantomData }
+    }
+
+    fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        self.call.poll(cx)
+    }
+}
+
+durable_call!(Recv<'_, T> => poll_call);
+
+impl<T: Data> Future for RecvTimeout<'_, T> {
+    type Output = Result<Option<T>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.call.poll(cx).map(|outcome| match outcome {
+            // Recorded as an error, so that it is no message, not even one that says `null`.
+            Err(error) if error.is_timeout() => Ok(None),
+            outcome => decoded(outcome?).map(Some),
+        })
+    }
+}
+
+impl<T: Data> super::select::DurableCall for RecvTimeout<'_, T> {
+    type Output = Option<T>;
+}
+
+struct RecvCall {
+    drive: Drive,
+    topic: Arc<str>,
+    refused: Option<Error>,
+    limit: Option<Duration>,
+    due_at: Option<Timestamp>,
+    stage: Stage,
+}
+
+enum Stage {
+    New,
+    /// The database is being read for the first time.
+    Look(oneshot::Receiver<()>),
+    /// Nothing was there.
+    Sleep(Option<BoxFuture<'static, ()>>),
+    /// The time is up, and the database is read once more: what was sent in time is taken.
+    LastLook(oneshot::Receiver<()>),
+    TimedOut,
+}
+
+impl RecvCall {
+    fn new(ctx: &Ctx, topic: &str, refused: Option<Error>) -> RecvCall {
+        let drive = Drive::new(ctx, StepKind::Recv, topic);
+        RecvCall { drive, topic: topic.into(), refused, limit: None, due_at: None, stage: Stage::New }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let RecvCall { drive, topic, refused, limit, due_at, stage } = self;
+        drive.poll(cx, |drive, cx| {
+            if let Some(refused) = refused {
+                return Poll::Ready(Err(refused.clone()));
+            }
+            if drive.core.is_detached() {
+                return Poll::Ready(Err(match limit {
+                    Some(limit) => nothing_came(topic, *limit),
+                    None => Error::new(Code::Invalid, "nobody can send to a detached context: open a store in memory"),
+                }));
+            }
+            let mut waiting = Waiting { drive, topic, limit: *limit, due_at, stage };
+            loop {
+                match waiting.advance(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(None) => {}
+                    Poll::Ready(Some(error)) => return Poll::Ready(Err(error)),
+                }
+            }
+        })
+    }
+}
+
+/// A call that waits, with its parts lent.
+struct Waiting<'w> {
+    drive: &'w Drive,
+    topic: &'w Arc<str>,
+    limit: Option<Duration>,
+    due_at: &'w mut Option<Timestamp>,
+    stage: &'w mut Stage,
+}
+
+impl Waiting<'_> {
+    /// One stage further; the error, if no message came in time. A message is not seen here: it is delivered.
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
+        let core = &self.drive.core;
+        if let Stage::New = self.stage {
+            self.begin();
+        }
+        if core.state().is_message_there(self.drive.position) {
+            return Poll::Pending;
+        }
+        let next = match self.stage {
+            Stage::New => Stage::Look(ask(core)),
+            Stage::Look(told) => match Pin::new(told).poll(cx) {
+                Poll::Ready(Ok(())) => self.sleep(),
+                // The executor is going down.
+                Poll::Ready(Err(_)) | Poll::Pending => return Poll::Pending,
+            },
+            Stage::Sleep(None) => return Poll::Pending,
+            Stage::Sleep(Some(timer)) => match timer.as_mut().poll(cx) {
+                Poll::Ready(()) => {
+                    core.state().set_idle(self.drive.position, Idle::No);
+                    Stage::LastLook(ask(core))
+                }
+                Poll::Pending => return Poll::Pending,
+            },
+            Stage::LastLook(told) => match Pin::new(told).poll(cx) {
+                Poll::Ready(Ok(())) => Stage::TimedOut,
+                Poll::Ready(Err(_)) | Poll::Pending => return Poll::Pending,
+            },
+            Stage::TimedOut => {
+                return Poll::Ready(Some(nothing_came(self.topic, self.limit.unwrap_or_default())));
+            }
+        };
+        *self.stage = next;
+        Poll::Ready(None)
+    }
+
+    /// Say that the call takes messages from now on. What was written of its wait before a crash counts.
+    fn begin(&mut self) {
+        let core = &self.drive.core;
+        let now = core.clock().now();
+        let mut state = core.state();
+        *self.due_at = match state.take_wait(self.drive.position) {
+            Some(WaitFor::Message { due_at, .. }) => due_at,
+            _ => self.limit.map(|limit| add(now, limit)),
+        };
+        state.receive(self.drive.position, self.topic);
+    }
+
+    /// Nothing is there: from now on the run may be parked.
+    fn sleep(&self) -> Stage {
+        let core = &self.drive.core;
+        let due_at = *self.due_at;
+        let wait = WaitKind::Message { topic: self.topic.clone(), due_at };
+        let mut state = core.state();
+        if !state.has_wait(self.drive.position) {
+            state.open_wait(self.drive.position, &self.drive.name, wait, core.clock().now());
+        }
+        state.set_idle(self.drive.position, Idle::Until(due_at));
+        let clock = core.clock().clone();
+        Stage::Sleep(
+            due_at.map(|at| -> BoxFuture<'static, ()> { Box::pin(async move { clock.sleep_until(at).await }) }),
+        )
+    }
+}
+
+fn ask(core: &Arc<RunCore>) -> oneshot::Receiver<()> {
+    match core.executor() {
+        Some(executor) => executor.post.ask(core),
+        None => oneshot::channel().1,
+    }
+}
+
+fn nothing_came(topic: &str, limit: Duration) -> Error {
+    Error::new(Code::TimedOut, format!("no message came on topic `{topic}` within {limit:?}"))
+}

@@ -1,0 +1,54 @@
+//! `ctx.send`: a message to another run, sent once whatever crashes.
+
+use std::task::{Context, Poll};
+
+use onward_store::NewMessage;
+use onward_types::{Error, Json, RunId, StepKind};
+use serde::Serialize;
+
+use super::Drive;
+use super::effect::{Effect, until_answered};
+use crate::client::send::check_topic;
+use crate::context::Ctx;
+use crate::run::core::RunCore;
+use crate::run::state::Outcome;
+use crate::workflow::BoxFuture;
+
+pub(crate) struct Send {
+    drive: Drive,
+    message: Result<NewMessage, Error>,
+    effect: Effect,
+}
+
+impl Send {
+    pub(crate) fn new(ctx: &Ctx, run: &str, topic: &str, body: &impl Serialize) -> Send {
+        let drive = Drive::new(ctx, StepKind::Send, topic);
+        // The same call sends the same message again if a crash took its record: the key tells the second one for the first.
+        let key = Some(format!("{}:{}", drive.core.key, drive.position));
+        let message = (|| {
+            check_topic(topic)?;
+            let body = crate::encode("message", body)?;
+            Ok(NewMessage { run: RunId::new(run)?, topic: topic.to_owned(), body, key })
+        })();
+        Send { drive, message, effect: Effect::default() }
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let Send { drive, message, effect } = self;
+        drive.poll(cx, |drive, cx| match message {
+            Err(error) => Poll::Ready(Err(error.clone())),
+            Ok(_) if drive.core.is_detached() => Poll::Ready(Ok(Json::null())),
+            Ok(message) => effect.poll(cx, drive, |core| send(core, message.clone())),
+        })
+    }
+}
+
+fn send(core: &RunCore, message: NewMessage) -> BoxFuture<'static, Outcome> {
+    let Some(executor) = core.executor().cloned() else { return Box::pin(std::future::pending()) };
+    Box::pin(async move {
+        let store = &executor.store;
+        until_answered(store.clock(), || store.send(vec![message.clone()])).await?;
+        onward_store::crash::point("message.sent");
+        Ok(Json::null())
+    })
+}

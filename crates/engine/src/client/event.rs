@@ -1,0 +1,97 @@
+//! Reading the events of a run.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use onward_types::{Error, Json, RunId};
+
+use super::Client;
+use crate::Data;
+use crate::workflow::BoxFuture;
+
+/// So long is waited for an event, unless the caller says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// How often is looked for a run that is not there yet.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// An event that is waited for. Made by [`Client::get_event`]; awaits to its latest value, or to none if it was not set in time.
+#[must_use = "an event is read when this is awaited"]
+pub struct GetEvent<'a, T> {
+    client: &'a Client,
+    asked: Option<(RunId, String)>,
+    timeout: Duration,
+    reading: Option<BoxFuture<'a, Result<Option<Json>, Error>>>,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<'a, T: Data> GetEvent<'a, T> {
+    pub(crate) fn new(client: &'a Client, run: RunId, key: String) -> GetEvent<'a, T> {
+        GetEvent { client, asked: Some((run, key)), timeout: TIMEOUT, reading: None, value: PhantomData }
+    }
+
+    /// Wait for no longer than this; zero looks once. The default is 60 s.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
+}
+
+impl<T> Unpin for GetEvent<'_, T> {}
+
+impl<T: Data> Future for GetEvent<'_, T> {
+    type Output = Result<Option<T>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some((run, key)) = self.asked.take() {
+            let (client, limit) = (self.client, self.timeout);
+            self.reading = Some(Box::pin(within(client, run, key, limit)));
+        }
+        match &mut self.reading {
+            Some(reading) => reading.as_mut().poll(cx).map(|value| value?.map(|json| json.decode()).transpose()),
+            None => Poll::Pending,
+        }
+    }
+}
+
+async fn within(client: &Client, run: RunId, key: String, limit: Duration) -> Result<Option<Json>, Error> {
+    if let Some(value) = look(client, &run, &key).await? {
+        return Ok(Some(value));
+    }
+    tokio::select! {
+        biased;
+        value = wait(client, &run, &key) => value.map(Some),
+        () = client.store.clock().sleep(limit) => look(client, &run, &key).await,
+    }
+}
+
+async fn look(client: &Client, run: &RunId, key: &str) -> Result<Option<Json>, Error> {
+    match client.store.find(run).await {
+        Ok(run) => client.store.event(run.key, key).await,
+        Err(error) if error.is_unknown_run() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn wait(client: &Client, run: &RunId, key: &str) -> Result<Json, Error> {
+    let found = loop {
+        match client.store.find(run).await {
+            Ok(found) => break found,
+            Err(error) if error.is_unknown_run() => tokio::time::sleep(LOOK).await,
+            Err(error) => return Err(error),
+        }
+    };
+    // Register, look, wait: whatever is set after the look is told.
+    let mut watch = client.hub.watch(found.key);
+    client.store.listen_closely().await;
+    loop {
+        watch.mark_unchanged();
+        if let Some(value) = client.store.event(found.key, key).await? {
+            return Ok(value);
+        }
+        // The hub lives as long as the client does.
+        watch.changed().await.ok();
+    }
+}

@@ -1,0 +1,93 @@
+//! Sending messages to runs.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use onward_store::{NewMessage, Store};
+use onward_types::{Code, Error, Json, RunId, check_name};
+use serde::Serialize;
+
+use crate::workflow::BoxFuture;
+
+/// Topics that begin so are our own.
+pub(crate) const RESERVED: &str = "onward:";
+
+/// A message about to be sent. Made by [`Client::send`](crate::Client::send); await it.
+#[must_use = "a message is sent when this is awaited"]
+pub struct SendMessage<'a> {
+    store: &'a Store,
+    message: Option<Message>,
+    sending: Option<BoxFuture<'a, Result<(), Error>>>,
+}
+
+/// One of many messages, for [`Client::send_all`](crate::Client::send_all).
+#[derive(Clone, Debug)]
+#[must_use = "a message is sent by `send_all`"]
+pub struct Message {
+    run: String,
+    topic: String,
+    body: Result<Json, Error>,
+    key: Option<String>,
+}
+
+impl Message {
+    /// A message to a run, on a topic of 1 to 512 bytes.
+    pub fn new(run: impl Into<String>, topic: impl Into<String>, body: &impl Serialize) -> Message {
+        Message { run: run.into(), topic: topic.into(), body: crate::encode("message", body), key: None }
+    }
+
+    /// The same key again, to the same run, is the same message: it is kept once.
+    pub fn key(mut self, key: impl Into<String>) -> Message {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// The message, once nothing can be wrong with it any more.
+    pub(crate) fn checked(self) -> Result<NewMessage, Error> {
+        check_topic(&self.topic)?;
+        if let Some(key) = &self.key {
+            check_name("key of a message", key)?;
+        }
+        Ok(NewMessage { run: RunId::new(self.run)?, topic: self.topic, body: self.body?, key: self.key })
+    }
+}
+
+impl<'a> SendMessage<'a> {
+    pub(crate) fn new(store: &'a Store, message: Message) -> SendMessage<'a> {
+        SendMessage { store, message: Some(message), sending: None }
+    }
+
+    /// The same key again, to the same run, is the same message: whoever does not know whether a send went well may send
+    /// again.
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.message = self.message.map(|message| message.key(key));
+        self
+    }
+}
+
+impl Future for SendMessage<'_> {
+    type Output = Result<(), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(message) = self.message.take() {
+            let store = self.store;
+            self.sending = Some(Box::pin(async move { store.send(vec![message.checked()?]).await.map(drop) }));
+        }
+        match &mut self.sending {
+            Some(sending) => sending.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// Refuse a topic that no database could index, or that is ours.
+pub(crate) fn check_topic(topic: &str) -> Result<(), Error> {
+    check_name("topic", topic)?;
+    if topic.starts_with(RESERVED) {
+        let message =
+            format!("the topic `{topic}` begins with `{RESERVED}`, which is kept for Onward: choose another name");
+        return Err(Error::new(Code::Invalid, message));
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! What a run says to the world: events, and chunks of streams, to which the owner of the run gives their indices.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use onward_store::{Change, NewChunk};
+use onward_types::{ChunkBody, Code, Error, Json, StreamInfo, Timestamp};
+
+/// What a call says.
+#[derive(Clone)]
+pub(crate) enum Said {
+    /// An event has this value from now on.
+    Event { key: Arc<str>, value: Json },
+    /// A stream goes on, or ends.
+    Chunk { stream: Arc<str>, body: ChunkBody },
+}
+
+/// Where each stream of a run goes on.
+#[derive(Default)]
+pub(crate) struct Tails(HashMap<Arc<str>, Tail>);
+
+#[derive(Clone, Copy, Default)]
+struct Tail {
+    next: i64,
+    closed: bool,
+}
+
+impl Tails {
+    pub(crate) fn of(streams: Vec<StreamInfo>) -> Tails {
+        let tail = |info: &StreamInfo| Tail { next: info.tail + 1, closed: info.closed };
+        Tails(streams.into_iter().map(|info| (info.key.as_str().into(), tail(&info))).collect())
+    }
+
+    /// The change that this makes. A stream that was closed takes nothing more, but being closed again.
+    pub(crate) fn change(
+        &mut self,
+        position: u32,
+        attempt: u32,
+        said: Said,
+        at: Timestamp,
+    ) -> Result<Option<Change>, Error> {
+        let (stream, body) = match said {
+            Said::Event { key, value } => return Ok(Some(Change::SetEvent { position, key, value, at })),
+            Said::Chunk { stream, body } => (stream, body),
+        };
+        let tail = self.0.entry(stream.clone()).or_default();
+        if tail.closed && body == ChunkBody::Close {
+            return Ok(None);
+        }
+        if tail.closed {
+            let message = format!("the stream `{stream}` was closed: nothing can be appended to it any more");
+            return Err(Error::new(Code::Closed, message));
+        }
+        let index = tail.next;
+        tail.next += 1;
+        tail.closed = body == ChunkBody::Close;
+        Ok(Some(Change::Append(Box::new(NewChunk { stream, index, position, attempt, body, at }))))
+    }
+}

@@ -1,0 +1,3 @@
+-- Keep a value that an event had.
+insert into event_history (run_key, position, key, value, set_at)
+values ($1, $2, $3, $4, $5)

@@ -1,0 +1,9 @@
+-- Wake parked runs that wait for a message which is there. Run after the messages were written, under a lock on the runs.
+update runs
+set ready_at = $2
+where run_key = any($1) and executor is null and status = 'running' and (ready_at is null or ready_at > $2) and exists (
+    select 1
+    from waits
+    join messages on messages.run_key = waits.run_key and messages.topic = waits.topic
+    where waits.run_key = runs.run_key and waits.kind = 'message' and messages.consumed_by is null
+)

@@ -1,0 +1,73 @@
+//! Streams of runs, as others read them and as their owner goes on with them.
+
+use onward_types::{Chunk, ChunkBody, Json, RunKey, Status, StreamInfo, from_micros};
+
+use crate::driver::{Row, Tx, params, sql};
+use crate::fault::Fault;
+
+/// Some chunks of a stream, and whether there may be more.
+#[derive(Clone, Debug)]
+pub struct Chunks {
+    /// The chunks, in the order of their indices. The end of a closed stream is the last of them.
+    pub chunks: Vec<Chunk>,
+    /// Whether the stream was closed: no chunk comes after those that are there.
+    pub closed: bool,
+    /// Whether the run has ended and appends no more.
+    pub ended: bool,
+}
+
+/// How far the streams of these runs are.
+pub(crate) async fn tails(tx: &mut Tx, runs: &[RunKey]) -> Result<Vec<Row>, Fault> {
+    tx.query(sql!("streams/tails"), &params![runs]).await
+}
+
+pub(crate) fn tail(row: &Row) -> Result<StreamInfo, Fault> {
+    let closed = row.text("kind")? == "close";
+    Ok(StreamInfo { key: row.text("key")?, tail: row.int("idx")? - i64::from(closed), closed })
+}
+
+/// The streams of one run.
+pub(crate) async fn of_run(tx: &mut Tx, run: RunKey) -> Result<Vec<StreamInfo>, Fault> {
+    tails(tx, &[run]).await?.iter().map(tail).collect()
+}
+
+/// Up to `limit` chunks from an index on; none if there is no such run.
+pub(crate) async fn read(
+    tx: &mut Tx,
+    run: RunKey,
+    stream: &str,
+    from: i64,
+    limit: u32,
+) -> Result<Option<Chunks>, Fault> {
+    let Some(row) = tx.first(sql!("streams/run"), &params![run, stream]).await? else { return Ok(None) };
+    let status: Status = row.text("status")?.parse()?;
+    // A run that was cancelled may append until its owner has let go of it.
+    let ended = status.is_terminal() && row.opt_text("executor")?.is_none();
+    let closed = row.flag("closed")?;
+    let rows = tx.query(sql!("streams/read"), &params![run, stream, from, limit]).await?;
+    Ok(Some(Chunks { chunks: rows.iter().map(chunk).collect::<Result<_, _>>()?, closed, ended }))
+}
+
+fn chunk(row: &Row) -> Result<Chunk, Fault> {
+    let attempt = row.count("attempt")?;
+    let kind = row.text("kind")?;
+    let body = match kind.as_str() {
+        "json" => ChunkBody::Json(Json::from(row.text("body")?)),
+        "bytes" => ChunkBody::Bytes(row.bytes("bytes")?.into()),
+        "close" => ChunkBody::Close,
+        other => return Err(Fault::corrupt(format!("a row of `streams` is of kind `{other}`"))),
+    };
+    let committed = match (attempt, row.flag("recorded")?) {
+        (0, _) => Some(true),
+        (_, true) => Some(row.opt_int("succeeded")? == Some(i64::from(attempt))),
+        (_, false) => None,
+    };
+    Ok(Chunk {
+        index: row.int("idx")?,
+        position: row.count("position")?,
+        attempt,
+        committed,
+        body,
+        appended_at: from_micros(row.int("appended_at")?),
+    })
+}
