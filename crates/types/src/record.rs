@@ -210,6 +210,16 @@ pub enum StepState {
     Succeeded,
     /// Recorded with an error.
     Failed,
+    /// Given up before it came to anything: it lost a race, or its run ended without it.
+    Cancelled,
+}
+
+impl StepState {
+    /// Whether something may still come of it.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, StepState::Running | StepState::Waiting)
+    }
 }
 
 /// One durable call of a run.

@@ -153,7 +153,7 @@ impl Drive {
 impl Drop for Drive {
     fn drop(&mut self) {
         if self.stage == Stage::Polled && !self.core.is_detached() {
-            self.core.state().dropped(self.position);
+            self.core.state().dropped(self.position, self.core.clock().now());
         }
     }
 }

@@ -83,6 +83,22 @@ struct Call {
     /// Whether the body of a step runs.
     works: bool,
     has_wait: bool,
+    /// The last of its attempts that was noted.
+    attempt: Option<Noted>,
+}
+
+/// An attempt that has a row.
+#[derive(Clone, Copy)]
+struct Noted {
+    last: u32,
+    since: Timestamp,
+    failed: bool,
+}
+
+impl Noted {
+    fn of(change: &AttemptChange) -> Noted {
+        Noted { last: change.attempt, since: change.started_at, failed: change.error.is_some() }
+    }
 }
 
 /// Whether a call only waits for something that is written in its wait row.
@@ -211,6 +227,7 @@ impl State {
             idle: Idle::No,
             works: false,
             has_wait: false,
+            attempt: None,
         };
         self.calls.insert(position, Box::new(call));
         true
@@ -313,7 +330,7 @@ impl State {
     }
 
     /// A call was dropped by the workflow before it resolved: its wait is over.
-    pub(crate) fn dropped(&mut self, position: u32) {
+    pub(crate) fn dropped(&mut self, position: u32, now: Timestamp) {
         if self.left {
             return;
         }
@@ -323,6 +340,9 @@ impl State {
         let recorded = self.waits.remove(&position).is_some();
         if call.has_wait || recorded {
             self.push(Change::CloseWait(position));
+        }
+        if let Some(noted) = call.attempt {
+            self.give_up(position, call.name, noted, now);
         }
     }
 
@@ -591,7 +611,24 @@ impl State {
     }
 
     pub(crate) fn attempt(&mut self, attempt: AttemptChange) {
+        if let Some(call) = self.calls.get_mut(&attempt.position) {
+            call.attempt = Some(Noted::of(&attempt));
+        }
         self.push(Change::Attempt(attempt));
+    }
+
+    /// People see attempts that were noted; of one that was given up nothing else would tell them so.
+    fn give_up(&mut self, position: u32, name: Arc<str>, noted: Noted, now: Timestamp) {
+        let Noted { last, since, failed } = noted;
+        let error = Error::new(Code::Cancelled, "given up: it lost a race, or the run ended without it");
+        self.push(Change::Attempt(AttemptChange {
+            position,
+            attempt: if failed { last + 1 } else { last },
+            name,
+            started_at: if failed { now } else { since },
+            finished_at: Some(now),
+            error: Some(error.to_json()),
+        }));
     }
 
     /// Whether all that the run does is wait for what its wait rows say; and until when at the latest.
@@ -707,7 +744,7 @@ mod tests {
         state.order.push_back(1);
         let loser = waker(Arc::new(Woken::default()));
         state.look(0, StepKind::Sleep, &"sleep".into(), &loser, Timestamp::UNIX_EPOCH);
-        state.dropped(0);
+        state.dropped(0, since);
         assert!(matches!(state.changes[..], [Change::CloseWait(0)]));
     }
 

@@ -1,6 +1,7 @@
 //! `join!`, `all`, `select`, branches: the same way live and on replay.
 
 use onward::prelude::*;
+use onward::{StepKind, StepState};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};
@@ -74,15 +75,43 @@ async fn a_race_has_the_same_winner_on_replay_and_its_losers_leave_no_wait(db: T
     let run = house.onward.start::<race>(()).id("race").await.unwrap();
     let sleeps = async || {
         let steps = run.steps().await.unwrap();
-        steps.iter().filter(|step| step.completed_at.is_some()).count() == 8 && steps.len() == 9
+        let open: Vec<_> = steps.iter().filter(|step| step.state.is_open()).map(|step| step.kind).collect();
+        steps.iter().filter(|step| step.completed_at.is_some()).count() == 8 && open == [StepKind::Sleep]
     };
     house.until("four rounds are over and one sleep is left", sleeps).await;
     house.lose_executor().await;
     let won = house.done(house.onward.handle::<race>("race").result()).await.unwrap();
     assert_eq!(won, [2, 10, 2, 10, 2, 10, 2, 10]);
     assert_eq!(house.log.count("quick"), 4);
-    let open = run.steps().await.unwrap().iter().filter(|step| step.completed_at.is_none()).count();
-    assert_eq!(open, 0);
+    assert!(run.steps().await.unwrap().iter().all(|step| !step.state.is_open()));
+}
+
+#[onward::workflow]
+async fn slow_losers(ctx: &Ctx) -> Result<()> {
+    let forever = ctx.step("forever", async || std::future::pending::<Result<()>>().await);
+    let failing = ctx.step("failing", async || Err::<(), _>("no".into()));
+    let failing = failing.attempts(u32::MAX).backoff(mins(1)..mins(1));
+    let won = ctx.select((forever, failing, ctx.sleep(secs(10)))).await?;
+    assert!(matches!(won, Either3::Third(())));
+    ctx.sleep(days(1)).await?;
+    Ok(())
+}
+
+#[on_every_database]
+async fn the_losers_of_a_race_that_people_saw_at_work_are_seen_to_be_given_up(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<slow_losers>()).await;
+    let run = house.onward.start::<slow_losers>(()).id("race").await.unwrap();
+    let states = async || run.steps().await.unwrap().iter().map(|step| step.state).collect::<Vec<_>>();
+    use StepState::{Cancelled, Running, Succeeded, Waiting};
+    house
+        .until("one works and one waits for its next attempt", async || states().await == [Running, Waiting, Waiting])
+        .await;
+    house.until("both have lost", async || states().await == [Cancelled, Cancelled, Succeeded, Waiting]).await;
+    house.lose_executor().await;
+    house.done(house.onward.handle::<slow_losers>("race").result()).await.unwrap();
+    assert_eq!(states().await, [Cancelled, Cancelled, Succeeded, Succeeded]);
+    let attempts = run.steps().await.unwrap()[0].attempts.clone();
+    assert!(attempts[0].error.as_ref().unwrap().as_str().contains("lost a race"), "{attempts:?}");
 }
 
 #[onward::workflow]

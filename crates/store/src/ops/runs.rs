@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use onward_types::{
-    Attempt, ExecutorId, Facts, Identity, Json, RunId, RunKey, RunRecord, Status, StepKind, StepRecord, StepState,
-    Timestamp, Wait, WaitFor, from_micros, reason,
+    Attempt, Error, ExecutorId, Facts, Identity, Json, RunId, RunKey, RunRecord, Status, StepKind, StepRecord,
+    StepState, Timestamp, Wait, WaitFor, from_micros, reason,
 };
 
 use crate::change::{Created, Existing, INLINE_MAX, NewRun};
@@ -224,6 +224,11 @@ pub(crate) async fn steps(tx: &mut Tx, id: &RunId) -> Result<Option<Vec<StepReco
     for row in tx.query(sql!("checkpoints/attempts_of_run"), &params![run.key]).await? {
         attempted(&mut steps, &row)?;
     }
+    let is_over = |run: Outcome| matches!(run.status, Status::Succeeded | Status::Failed);
+    if steps.iter().any(|step| step.state.is_open()) && outcome(tx, run.key).await?.is_some_and(is_over) {
+        // A crash may have come between the end of a race and the note that it was lost.
+        steps.iter_mut().filter(|step| step.state.is_open()).for_each(|step| step.state = StepState::Cancelled);
+    }
     for row in tx.query(sql!("runs/children_of"), &params![run.key]).await? {
         let (id, position) = (row.text("id")?, row.count("parent_position")?);
         if let Some(step) = steps.iter_mut().find(|step| step.position == position) {
@@ -309,6 +314,13 @@ fn attempted(steps: &mut Vec<StepRecord>, row: &Row) -> Result<(), Fault> {
         }
     };
     let step = &mut steps[at];
+    if matches!(step.state, StepState::Running | StepState::Cancelled) {
+        let given_up = attempt.error.as_ref().and_then(|error| Error::from_json(error).ok());
+        step.state = match given_up {
+            Some(error) if error.is_cancelled() => StepState::Cancelled,
+            _ => StepState::Running,
+        };
+    }
     step.started_at = step.started_at.map_or(Some(attempt.started_at), |at| Some(at.min(attempt.started_at)));
     step.attempts.push(attempt);
     Ok(())

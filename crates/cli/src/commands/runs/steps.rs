@@ -42,6 +42,7 @@ fn state(state: StepState) -> &'static str {
         StepState::Waiting => "waiting",
         StepState::Succeeded => "succeeded",
         StepState::Failed => "failed",
+        StepState::Cancelled => "cancelled",
     }
 }
 
