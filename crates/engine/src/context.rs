@@ -16,7 +16,7 @@ use crate::calls::child::{Child, StartChild};
 use crate::calls::recv::Recv;
 use crate::calls::said::Say;
 use crate::calls::select::{Race, Select};
-use crate::calls::send::Send as SendCall;
+use crate::calls::send::SendCall;
 use crate::calls::sleep::Sleep;
 use crate::calls::step::Step;
 use crate::calls::stream::StreamWriter;

@@ -8,7 +8,7 @@ use onward_types::StepKind;
 use super::chance::Chance;
 use super::patch::Patch;
 use super::said::Say;
-use super::send::Send;
+use super::send::SendCall;
 use super::sleep::Sleep;
 use super::{Lent, durable_call};
 use crate::context::Ctx;
@@ -25,7 +25,7 @@ enum CallKind {
     Sleep(Sleep),
     Chance(Chance),
     Patch(Patch),
-    Send(Send),
+    Send(SendCall),
     Say(Say),
 }
 
@@ -52,7 +52,7 @@ impl<T: crate::Data> Call<'_, T> {
         Call::of(CallKind::Say(say))
     }
 
-    pub(crate) fn send(send: Send) -> Self {
+    pub(crate) fn send(send: SendCall) -> Self {
         Call::of(CallKind::Send(send))
     }
 

@@ -14,14 +14,14 @@ use crate::run::core::RunCore;
 use crate::run::state::Outcome;
 use crate::workflow::BoxFuture;
 
-pub(crate) struct Send {
+pub(crate) struct SendCall {
     drive: Drive,
     message: Result<NewMessage, Error>,
     effect: Effect,
 }
 
-impl Send {
-    pub(crate) fn new(ctx: &Ctx, run: &str, topic: &str, body: &impl Serialize) -> Send {
+impl SendCall {
+    pub(crate) fn new(ctx: &Ctx, run: &str, topic: &str, body: &impl Serialize) -> SendCall {
         let drive = Drive::new(ctx, StepKind::Send, topic);
         // The same call sends the same message again if a crash took its record: the key tells the second one for the first.
         let key = Some(format!("{}:{}", drive.core.key, drive.position));
@@ -30,11 +30,11 @@ impl Send {
             let body = crate::encode("message", body)?;
             Ok(NewMessage { run: RunId::new(run)?, topic: topic.to_owned(), body, key })
         })();
-        Send { drive, message, effect: Effect::default() }
+        SendCall { drive, message, effect: Effect::default() }
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let Send { drive, message, effect } = self;
+        let SendCall { drive, message, effect } = self;
         drive.poll(cx, |drive, cx| match message {
             Err(error) => Poll::Ready(Err(error.clone())),
             Ok(_) if drive.core.is_detached() => Poll::Ready(Ok(Json::null())),

@@ -292,7 +292,7 @@ impl<'a> Work<'_, 'a> {
                 if announced {
                     let ended =
                         AttemptChange { finished_at: Some(now), ..self.attempt_row(*self.attempt, started_at, None) };
-                    core.state().attempt(ended);
+                    core.state().end_attempt(ended);
                 }
                 if let Some(counters) = counters {
                     counters.steps_succeeded.one();
@@ -302,19 +302,21 @@ impl<'a> Work<'_, 'a> {
             Err(error) => (self.policy.typed)(error),
         };
         *self.failed += 1;
-        if !core.is_detached() {
-            let row = self.attempt_row(*self.attempt, started_at, Some(error.to_json()));
-            core.state().attempt(AttemptChange { finished_at: Some(now), ..row });
-        }
+        let row = self.attempt_row(*self.attempt, started_at, Some(error.to_json()));
+        let row = AttemptChange { finished_at: Some(now), ..row };
         let retry = *self.failed < self.policy.attempts
             && !error.is_fatal()
             && error.kind() != Code::Panicked
             && self.policy.retry_if.as_ref().is_none_or(|retry_if| retry_if(&error));
         if !retry {
+            core.state().end_attempt(row);
             if let Some(counters) = counters {
                 counters.steps_failed.one();
             }
             return Some(Err(error));
+        }
+        if !core.is_detached() {
+            core.state().attempt(row);
         }
         *self.phase = self.back_off(now);
         None

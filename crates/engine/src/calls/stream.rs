@@ -67,7 +67,7 @@ impl<'a> StreamWriter<'a> {
 
     fn put(&self, body: Result<ChunkBody, Error>) -> Append<'a> {
         let said = check_name("key of a stream", &self.key)
-            .and_then(|()| body)
+            .and(body)
             .map(|body| Said::Chunk { stream: self.key.clone(), body });
         let inner = match scope::step() {
             Some(step) => Inner::Body { core: self.ctx.core.clone(), step, said: Some(said) },

@@ -26,12 +26,15 @@ pub struct ReadStream<T> {
     value: PhantomData<fn() -> T>,
 }
 
+/// The reader comes back with what it read.
+type Read = (Box<Reader>, Option<Result<Chunk, Error>>);
+
 /// The chunks of a stream, with all that is known of them. Made by [`ReadStream::chunks`].
 #[must_use = "a stream is read when it is polled"]
 pub struct ReadChunks {
     /// None while `reading` has it.
     reader: Option<Box<Reader>>,
-    reading: Option<BoxFuture<'static, (Box<Reader>, Option<Result<Chunk, Error>>)>>,
+    reading: Option<BoxFuture<'static, Read>>,
     next_index: i64,
 }
 

@@ -85,6 +85,8 @@ struct Call {
     has_wait: bool,
     /// The last of its attempts that was noted.
     attempt: Option<Noted>,
+    /// How the last of them ended.
+    ended: Option<Box<AttemptChange>>,
 }
 
 /// An attempt that has a row.
@@ -228,6 +230,7 @@ impl State {
             works: false,
             has_wait: false,
             attempt: None,
+            ended: None,
         };
         self.calls.insert(position, Box::new(call));
         true
@@ -389,6 +392,7 @@ impl State {
             if has_wait {
                 self.push(Change::CloseWait(position));
             }
+            self.note_end(position);
             self.record(position, kind, name, recorded, started_at, at);
             self.immediate = 0;
             return true;
@@ -615,6 +619,20 @@ impl State {
             call.attempt = Some(Noted::of(&attempt));
         }
         self.push(Change::Attempt(attempt));
+    }
+
+    /// The attempt whose result is that of the call. It is noted together with the result: a crash in between would leave an
+    /// attempt that counts, and no result, and then there would be one more.
+    pub(crate) fn end_attempt(&mut self, attempt: AttemptChange) {
+        if let Some(call) = self.calls.get_mut(&attempt.position) {
+            call.ended = Some(Box::new(attempt));
+        }
+    }
+
+    fn note_end(&mut self, position: u32) {
+        if let Some(ended) = self.calls.get_mut(&position).and_then(|call| call.ended.take()) {
+            self.push(Change::Attempt(*ended));
+        }
     }
 
     /// People see attempts that were noted; of one that was given up nothing else would tell them so.

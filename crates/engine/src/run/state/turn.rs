@@ -112,6 +112,7 @@ impl State {
                 let call = self.calls.get_mut(&position)?;
                 call.delivered = Some(outcome);
                 call.waker.wake_by_ref();
+                self.note_end(position);
                 Some(true)
             }
             taken => {
