@@ -15,10 +15,13 @@ pub use onward_store::crash::POINTS;
 pub use op::{Chance, Op, Program, Winner};
 pub use process::{Death, Said, Worker, WorkerOptions};
 pub use raw::Raw;
-pub use run::{Oops, World, program};
+pub use run::{Oops, World, letter, program};
 
 /// The user's own table, into which [`Op::Transaction`] writes: a row for each that stands. It is made before the workers.
 pub const LEDGER: &str = "create table if not exists ledger (step text not null, salt text not null)";
+
+/// The event and the stream of [`Op::Say`].
+pub const SAID: &str = "said";
 
 /// Mix two numbers so that nothing is lost: a result that went to the wrong call changes all that follow.
 #[must_use]

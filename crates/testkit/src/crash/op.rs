@@ -89,6 +89,33 @@ pub enum Op {
         /// What.
         program: Program,
     },
+    /// An event is set, and the same is appended to a stream: see [`SAID`](super::SAID).
+    Say {
+        /// What.
+        salt: u64,
+    },
+    /// Messages of the run to itself, which it then takes in their order.
+    Note {
+        /// What they say begins here.
+        salt: u64,
+        /// How many.
+        count: u64,
+    },
+    /// A child that waits for a letter, which is sent to it.
+    Post {
+        /// What the letter says.
+        salt: u64,
+    },
+    /// A message from outside, sent by whoever started the run: see [`Program::letters`].
+    Letter {
+        /// What it says.
+        salt: u64,
+    },
+    /// A wait for a message that nobody sends.
+    Silence {
+        /// How long it waits.
+        millis: u64,
+    },
     /// A step whose body asks at the desk (see [`WorkerOptions::desk`](super::WorkerOptions)) what to do, and waits for the
     /// answer.
     Ask {
@@ -128,11 +155,46 @@ impl Program {
     #[must_use]
     pub fn has_children(&self) -> bool {
         self.0.iter().any(|op| match op {
-            Op::Child { .. } => true,
-            Op::Join(branches) => branches.iter().any(Program::has_children),
-            Op::Pair(a, b) => a.has_children() || b.has_children(),
-            Op::Repeat { program, .. } => program.has_children(),
-            _ => false,
+            Op::Child { .. } | Op::Post { .. } => true,
+            nested => nested.parts().into_iter().any(Program::has_children),
         })
+    }
+
+    /// Whether some operation of the run itself, its children left out, is like this.
+    pub fn any(&self, is_such: &impl Fn(&Op) -> bool) -> bool {
+        self.0.iter().any(|op| is_such(op) || op.parts().into_iter().any(|part| part.any(is_such)))
+    }
+
+    /// The letters that the run waits for.
+    #[must_use]
+    pub fn letters(&self) -> Vec<u64> {
+        let salt = |op: &Op| if let Op::Letter { salt } = op { Some(*salt) } else { None };
+        self.0.iter().filter_map(salt).collect()
+    }
+
+    /// All that the run says, in one of the orders that are possible.
+    #[must_use]
+    pub fn said(&self) -> Vec<u64> {
+        self.0.iter().flat_map(Op::said).collect()
+    }
+}
+
+impl Op {
+    /// The programs in it that belong to the same run.
+    fn parts(&self) -> Vec<&Program> {
+        match self {
+            Op::Join(branches) => branches.iter().collect(),
+            Op::Pair(a, b) => vec![a, b],
+            Op::Repeat { program, .. } => vec![program],
+            _ => Vec::new(),
+        }
+    }
+
+    fn said(&self) -> Vec<u64> {
+        match self {
+            Op::Say { salt } => vec![*salt],
+            Op::Repeat { times, program } => (0..*times).flat_map(|_| program.said()).collect(),
+            nested => nested.parts().into_iter().flat_map(Program::said).collect(),
+        }
     }
 }

@@ -12,8 +12,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
 use super::bodies::{self, Gave, Line, Log};
-use super::mix;
 use super::op::{Chance, Op, Program, Winner};
+use super::{SAID, mix};
 
 /// What bodies share: where they say that they run, and where they ask what to do.
 #[derive(Clone, Debug)]
@@ -128,6 +128,25 @@ async fn act(ctx: &Ctx, op: &Op, so_far: u64) -> Result<u64> {
             }
             so_far
         }
+        Op::Say { salt } => {
+            ctx.set_event(SAID, salt).await?;
+            ctx.stream(SAID).append(salt).await?;
+            mix(so_far, 6)
+        }
+        Op::Note { salt, count } => note(ctx, *salt, *count, so_far).await?,
+        Op::Post { salt } => {
+            let child = ctx.start::<program>(Program(vec![Op::Letter { salt: *salt }])).await?;
+            ctx.send(child.id(), letter(*salt), salt).await?;
+            mix(so_far, child.result(ctx).await?)
+        }
+        Op::Letter { salt } => mix(so_far, ctx.recv::<u64>(letter(*salt)).await?),
+        Op::Silence { millis } => {
+            let heard = ctx.recv::<u64>("silence").timeout(Duration::from_millis(*millis)).await?;
+            if let Some(heard) = heard {
+                return Err(format!("{heard} was heard, and nobody said it").into());
+            }
+            mix(so_far, 7)
+        }
         Op::Ask { salt } => ask(ctx, mix(so_far, *salt)).await?,
         Op::Die => die(ctx).await?,
     })
@@ -143,6 +162,25 @@ fn value<'a>(ctx: &'a Ctx, name: &'static str, value: u64, millis: u64) -> Step<
         ended(ctx, name, Gave::Value(value))?;
         Ok(value)
     })
+}
+
+/// The topic of a letter that says this.
+#[must_use]
+pub fn letter(salt: u64) -> String {
+    format!("letter-{salt}")
+}
+
+/// Messages to oneself, on a topic that no other branch uses.
+async fn note(ctx: &Ctx, salt: u64, count: u64, so_far: u64) -> Result<u64> {
+    let topic = format!("note-{salt}");
+    for message in salt..salt + count {
+        ctx.send(ctx.run_id(), &topic, &message).await?;
+    }
+    let mut so_far = so_far;
+    for _ in 0..count {
+        so_far = mix(so_far, ctx.recv::<u64>(&topic).await?);
+    }
+    Ok(so_far)
 }
 
 /// A row for each that stands. What a failed or interrupted body wrote is not there.

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) struct Book {
     runs: Mutex<BTreeMap<String, Entry>>,
     faults: Mutex<Vec<String>>,
+    notes: Mutex<BTreeMap<&'static str, u32>>,
 }
 
 #[derive(Clone, Debug)]
@@ -66,12 +67,28 @@ impl Book {
         lock(&self.faults).clone()
     }
 
+    /// Something was done so many times.
+    pub(crate) fn note(&self, what: &'static str) {
+        *lock(&self.notes).entry(what).or_default() += 1;
+    }
+
+    pub(crate) fn notes(&self) -> BTreeMap<&'static str, u32> {
+        lock(&self.notes).clone()
+    }
+
     pub(crate) fn get(&self, id: &str) -> Option<Entry> {
         lock(&self.runs).get(id).cloned()
     }
 
     pub(crate) fn all(&self) -> Vec<(String, Entry)> {
         lock(&self.runs).iter().map(|(id, entry)| (id.clone(), entry.clone())).collect()
+    }
+
+    /// Runs that somebody has seen the end of.
+    pub(crate) fn ended(&self) -> Vec<String> {
+        let runs = lock(&self.runs);
+        let ended = runs.iter().filter(|(_, entry)| entry.told.is_some() && entry.steering == Steering::Never);
+        ended.map(|(id, _)| id.clone()).collect()
     }
 
     /// Runs that nobody has steered and nobody has seen the end of.

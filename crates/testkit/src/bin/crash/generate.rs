@@ -24,8 +24,13 @@ fn op(random: &mut Random, depth: u32) -> Op {
 
 fn simple(random: &mut Random, salt: u64, depth: u32) -> Op {
     match random.between(0, 100) {
-        0..26 => Op::Step { salt, millis: body_millis(random) },
-        26..34 => Op::Transaction { salt, fails: random.between(0, 3).saturating_sub(1) as u32 },
+        0..16 => Op::Step { salt, millis: body_millis(random) },
+        16..18 if depth == 0 => Op::Letter { salt },
+        16..18 => Op::Silence { millis: sleep_millis(random, depth) },
+        18..21 => Op::Say { salt },
+        21..23 => Op::Note { salt, count: random.between(1, 4) },
+        23..25 => Op::Post { salt },
+        25..34 => Op::Transaction { salt, fails: random.between(0, 3).saturating_sub(1) as u32 },
         34..44 => Op::Flaky { salt, fails: random.between(1, 4) as u32, backoff: backoff_millis(random, depth) },
         44..50 => Op::Refused { salt, attempts: random.between(1, 4) as u32 },
         50..62 => Op::Sleep { millis: sleep_millis(random, depth) },

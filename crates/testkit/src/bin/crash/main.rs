@@ -8,6 +8,7 @@ mod generate;
 mod random;
 mod report;
 mod stage;
+mod steer;
 mod supervisor;
 mod verify;
 mod worker;

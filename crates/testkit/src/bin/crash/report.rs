@@ -48,6 +48,7 @@ impl Report {
             ),
         );
         line("steps", format!("{} recorded, {} bodies begun", findings.steps, findings.bodies));
+        line("steered", format!("{:?}", book.notes()));
         line("kills", format!("{kills}: {deaths:?}"));
         line("freezes", format!("{}, outages {}", thrown.freezes, thrown.outages));
         line(

@@ -7,18 +7,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use onward::{Client, Result};
-use onward_testkit::crash::bodies::now;
-use onward_testkit::crash::{LEDGER, Said, WorkerOptions, expected, mix, program};
+use onward_testkit::crash::{LEDGER, Said, WorkerOptions, expected, letter, mix, program};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::arguments::Arguments;
-use crate::book::{Book, Steering};
+use crate::book::Book;
 use crate::fleet::{Fleet, Heard, Order};
 use crate::random::Random;
 use crate::report::Report;
 use crate::stage::{Kind, Stage};
-use crate::{faults, generate, verify};
+use crate::{faults, generate, steer, verify};
 
 /// Short, so that much can happen in little time.
 const LEASE: Duration = Duration::from_secs(1);
@@ -33,11 +32,11 @@ const DRAIN: Duration = Duration::from_secs(60);
 const NOT_OVER: &str = "select count(*) from runs where finished_at is null or executor is not null";
 
 /// What all parts share.
-struct Suite {
+pub(crate) struct Suite {
     seed: u64,
-    client: Client,
+    pub(crate) client: Client,
     fleet: Arc<Fleet>,
-    book: Arc<Book>,
+    pub(crate) book: Arc<Book>,
     /// The number of the next run.
     next: AtomicU64,
     /// Runs that a worker was told to start, and who waits for its answer.
@@ -100,7 +99,8 @@ async fn disturb(
     for number in 0..STARTERS {
         tasks.spawn(suite.clone().start_runs(Random::new(mix(suite.seed, number + 10)), until));
     }
-    tasks.spawn(suite.clone().steer_runs(Random::new(mix(suite.seed, 1)), until));
+    tasks.spawn(steer::steer_runs(suite.clone(), Random::new(mix(suite.seed, 1)), until));
+    tasks.spawn(steer::fork_runs(suite.clone(), Random::new(mix(suite.seed, 3)), until));
     tasks.spawn(suite.clone().count_runs(stage.raw(), until));
     let mut random = Random::new(mix(suite.seed, 2));
     let thrown = faults::throw(stage, &suite.fleet, &mut random, until).await?;
@@ -158,8 +158,31 @@ impl Suite {
         while !accepted {
             accepted = self.client.start::<program>(input.clone()).id(id).await.is_ok();
         }
+        self.accept(id, seed, value);
+        for salt in input.letters() {
+            tokio::spawn(self.clone().send(id.to_owned(), salt));
+        }
+    }
+
+    /// From now on the run has to come to its result.
+    pub(crate) fn accept(self: &Arc<Self>, id: &str, seed: u64, value: u64) {
         self.book.accept(id, seed, value);
+        self.watched(id);
+    }
+
+    pub(crate) fn watched(self: &Arc<Self>, id: &str) {
         tokio::spawn(self.clone().watch(id.to_owned()));
+    }
+
+    /// Send a run the letter that it waits for, before it does or after. An answer that was lost is asked for again, and some
+    /// letters are sent again without need: the same key is the same letter.
+    async fn send(self: Arc<Self>, id: String, salt: u64) {
+        tokio::time::sleep(Duration::from_millis(salt % 700)).await;
+        for _ in 0..=salt % 2 {
+            while self.client.send(&id, letter(salt), &salt).key(letter(salt)).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
     }
 
     /// Wait for the result, as a client does.
@@ -170,36 +193,6 @@ impl Suite {
                 Err(error) if matches!(error.code(), "database" | "busy") => {}
                 Err(error) if error.is_cancelled() => return,
                 Err(error) => return self.book.fault(format!("run {id}: {error}")),
-            }
-        }
-    }
-
-    /// Cancel some runs, and resume some of those.
-    async fn steer_runs(self: Arc<Self>, mut random: Random, until: Instant) {
-        while Instant::now() < until {
-            tokio::time::sleep(Duration::from_millis(random.between(30, 200))).await;
-            let open = self.book.open();
-            // The youngest are most likely still under way.
-            let young = &open[open.len().saturating_sub(40)..];
-            let Some(id) = random.pick(young) else { continue };
-            let run = self.client.handle::<program>(id);
-            self.book.steer(id, Steering::Unclear);
-            if run.cancel().await.is_err() {
-                continue;
-            }
-            self.book.steer(id, Steering::Cancelled(now()));
-            if random.percent(60) {
-                tokio::time::sleep(Duration::from_millis(random.between(0, 200))).await;
-                self.book.steer(id, Steering::Unclear);
-                match run.resume().await {
-                    Ok(()) => {
-                        self.book.steer(id, Steering::Resumed);
-                        tokio::spawn(self.clone().watch(id.clone()));
-                    }
-                    // It had ended before it was cancelled.
-                    Err(error) if error.code() == "illegal_move" => self.book.steer(id, Steering::Never),
-                    Err(_) => {}
-                }
             }
         }
     }

@@ -1,10 +1,11 @@
 //! Compares what is recorded with what the model says and with what the bodies of steps wrote down.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use onward::{Client, Filter, Result, RunRecord, Status, StepKind, StepRecord, StepState};
 use onward_testkit::crash::bodies::{self, Gave, Line};
-use onward_testkit::crash::failures;
+use onward_testkit::crash::{Op, Program, SAID, failures};
 
 use crate::book::{Book, Entry, Steering};
 use crate::fleet::{Fleet, Frozen};
@@ -86,6 +87,12 @@ pub(crate) async fn verify(
         for run in &page.items {
             let steps = client.handle_named(run.id.as_str()).steps().await?;
             let lines = by_run.remove(run.id.as_str()).unwrap_or_default();
+            if run.status == Status::Succeeded
+                && let Some(entry) = book.get(run.id.as_str())
+                && let Some(wrong) = said(client, run, &generate::program(entry.seed)).await?
+            {
+                findings.violations.push(format!("run {} (program {}) {wrong}", run.id, entry.seed));
+            }
             Look { run, steps: &steps, lines: &lines, frozen: &frozen, findings: &mut findings }.at(book);
         }
         after = page.next;
@@ -110,6 +117,32 @@ async fn describe_stuck(client: &Client, book: &Book, id: &str) -> String {
     let open: Vec<&StepRecord> = steps.iter().filter(|step| step.completed_at.is_none()).collect();
     let program = book.get(id).map(|entry| generate::program(entry.seed));
     format!("run {id} did not end: {run:?}\n  open: {open:?}\n  program: {program:?}")
+}
+
+/// Whether what a run said is there, once and in order. Branches have no order between them.
+async fn said(client: &Client, run: &RunRecord, program: &Program) -> Result<Option<String>> {
+    let mut expected = program.said();
+    if expected.is_empty() {
+        return Ok(None);
+    }
+    let handle = client.handle_named(run.id.as_str());
+    let (mut stream, mut said) = (handle.stream::<u64>(SAID), Vec::new());
+    while let Some(value) = stream.next().await {
+        said.push(value?);
+    }
+    let event = handle.event::<u64>(SAID).timeout(Duration::ZERO).await?;
+    let event_is_fine = event.is_some_and(|event| expected.contains(&event));
+    let (in_order, event_is_last) = (said == expected, event == expected.last().copied());
+    let has_branches = program.any(&|op| matches!(op, Op::Join(_) | Op::Pair(..)));
+    let sorted = |values: &[u64]| {
+        let mut values = values.to_vec();
+        values.sort_unstable();
+        values
+    };
+    let fine =
+        if has_branches { sorted(&said) == sorted(&expected) && event_is_fine } else { in_order && event_is_last };
+    expected.truncate(20);
+    Ok((!fine).then(|| format!("said {said:?} and {event:?}, not {expected:?}")))
 }
 
 fn has_body(step: &StepRecord) -> bool {
@@ -174,7 +207,9 @@ impl Look<'_> {
     }
 
     fn step(&mut self, step: &StepRecord) {
-        if !has_body(step) {
+        let is_taken_over =
+            self.run.forked_from.is_some() && step.completed_at.is_some_and(|at| at < self.run.created_at);
+        if !has_body(step) || is_taken_over {
             return;
         }
         let key = format!("{}:{}", self.run.key.0.simple(), step.position);
