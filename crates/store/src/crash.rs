@@ -41,6 +41,7 @@ pub const POINTS: &[&str] = &[
     "transaction.ended",
     "transaction.written",
     "transaction.committed",
+    "message.sent",
 ];
 
 #[cfg(feature = "crash-points")]
