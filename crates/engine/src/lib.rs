@@ -6,6 +6,7 @@ mod calls;
 mod cancelled;
 mod client;
 mod context;
+mod cron;
 mod executor;
 mod metrics;
 mod onward;
@@ -31,6 +32,7 @@ pub use crate::client::Client;
 pub use crate::client::event::GetEvent;
 pub use crate::client::fork::Fork;
 pub use crate::client::handle::WorkflowHandle;
+pub use crate::client::schedule::{Schedule, ScheduleHandle};
 pub use crate::client::send::{Message, SendMessage};
 pub use crate::client::start::Start;
 pub use crate::client::stream::{ReadChunks, ReadStream};
@@ -46,6 +48,7 @@ pub use onward_types::{
     Mover, Page, Result, ResultExt, RunId, RunKey, RunRecord, Status, StepKind, StepRecord, StepState, StreamInfo,
     Timestamp, Wait, WaitFor, Window,
 };
+pub use onward_types::{CatchUp, Overlap, ScheduleRecord, Tick};
 
 /// Encode what is to be recorded, and refuse what no database would take.
 pub(crate) fn encode<T: Serialize + ?Sized>(what: &str, value: &T) -> Result<Json, Error> {

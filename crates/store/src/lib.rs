@@ -31,6 +31,7 @@ pub use ops::executors::{ExecutorRow, NewExecutor};
 pub use ops::messages::{Message, NewMessage, Sent, UNCONSUMED_MAX};
 pub use ops::recover::Recovered;
 pub use ops::runs::Outcome;
+pub use ops::schedules::{Firing, NewSchedule};
 pub use ops::steer::Steered;
 pub use ops::streams::Chunks;
 pub use signal::Signal;

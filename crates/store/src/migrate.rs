@@ -38,6 +38,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0004_manage.sql"),
         postgres: include_str!("../migrations/postgres/0004_manage.sql"),
     },
+    Migration {
+        version: 6,
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0006_schedules.sql"),
+        postgres: include_str!("../migrations/postgres/0006_schedules.sql"),
+    },
 ];
 
 /// The table that says which schema a database has. Made before anything else, by whoever comes first.

@@ -27,6 +27,7 @@ use crate::signal::Signal;
 use crate::transaction::{OpenTransaction, Owner, Session};
 use crate::url::DatabaseUrl;
 
+mod schedules;
 mod steering;
 
 /// How long a call tries on while the database is away, before it says so.

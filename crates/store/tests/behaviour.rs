@@ -13,6 +13,7 @@ mod behaviour {
     mod load;
     mod messages;
     mod ownership;
+    mod schedules;
     mod schema;
     mod signals;
     mod transactions;

@@ -4,6 +4,7 @@ pub(crate) mod event;
 pub(crate) mod fork;
 pub(crate) mod handle;
 mod manage;
+pub(crate) mod schedule;
 pub(crate) mod send;
 pub(crate) mod start;
 pub(crate) mod stream;

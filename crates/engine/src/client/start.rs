@@ -307,7 +307,7 @@ impl Checked {
 }
 
 /// The newest version of a workflow that some live executor has, else `1`.
-async fn newest_version(client: &Client, name: &str) -> Result<String, Error> {
+pub(crate) async fn newest_version(client: &Client, name: &str) -> Result<String, Error> {
     if let Some(executor) = &client.executor {
         let version = executor.registry.versions(name).pop();
         return version.ok_or_else(|| executor.not_registered(name, "1"));

@@ -7,6 +7,7 @@ mod heartbeat;
 mod parker;
 mod postman;
 mod recoverer;
+mod scheduler;
 mod steerer;
 
 use std::sync::Arc;
@@ -41,6 +42,7 @@ impl Tasks {
         spawn("steerer", Box::pin(steerer::run(executor.clone())));
         spawn("canceller", Box::pin(canceller::run(executor.clone())));
         spawn("recoverer", Box::pin(recoverer::run(executor.clone())));
+        spawn("scheduler", Box::pin(scheduler::run(executor.clone())));
         spawn("parker", Box::pin(parker::run(executor.clone())));
         spawn("postman", Box::pin(postman::run(executor.clone())));
         spawn("heartbeat", Box::pin(heartbeat::run(executor.clone())));

@@ -11,6 +11,7 @@ pub(crate) mod list;
 pub(crate) mod messages;
 pub(crate) mod recover;
 pub(crate) mod runs;
+pub(crate) mod schedules;
 pub(crate) mod steer;
 pub(crate) mod streams;
 pub(crate) mod transactions;

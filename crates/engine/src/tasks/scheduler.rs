@@ -1,0 +1,70 @@
+//! Starts a run for each tick of a schedule that is due. Every executor does so; the first one to move the schedule on wins.
+
+use std::sync::Arc;
+
+use onward_store::Firing;
+use onward_types::{CatchUp, Error, RunKey, ScheduleRecord, Timestamp};
+
+use super::{SWEEP, note};
+use crate::client::schedule::{LATE, TICKS_MAX, run_of};
+use crate::cron::Cron;
+use crate::executor::Executor;
+
+pub(crate) async fn run(executor: Arc<Executor>) {
+    let clock = executor.store.clock().clone();
+    loop {
+        let next =
+            if executor.is_draining() { None } else { note(&executor, executor.store.next_tick().await).flatten() };
+        if next.is_some_and(|tick| tick <= clock.now()) && note(&executor, fire_due(&executor).await) == Some(true) {
+            continue;
+        }
+        // Others may define schedules at any time.
+        let sweep = onward_store::add(clock.now(), SWEEP);
+        clock.sleep_until(next.filter(|tick| *tick > clock.now()).map_or(sweep, |tick| tick.min(sweep))).await;
+    }
+}
+
+/// Deal with every tick that is due. Says whether there was a schedule that could be moved on.
+async fn fire_due(executor: &Executor) -> Result<bool, Error> {
+    let mut moved = false;
+    let due = executor.store.due_schedules().await?;
+    // One that is done beyond now was moved on by a clock that is ahead of this one.
+    let now = executor.store.clock().now();
+    for schedule in due.into_iter().filter(|schedule| schedule.done_until < now) {
+        match firing(executor, &schedule) {
+            Ok(firing) => {
+                executor.store.fire(firing).await?;
+                moved = true;
+            }
+            // It is shown where schedules are listed; the others go on.
+            Err(error) => tracing::warn!(schedule = %schedule.id, %error, "the schedule cannot be understood"),
+        }
+    }
+    Ok(moved)
+}
+
+/// What the ticks of a schedule up to now start.
+fn firing(executor: &Executor, schedule: &ScheduleRecord) -> Result<Firing, Error> {
+    let clock = executor.store.clock();
+    let now = clock.now();
+    let cron = Cron::new(&schedule.cron, &schedule.zone)?;
+    let most = if schedule.catch_up == CatchUp::All { TICKS_MAX } else { 1 };
+    let ticks = cron.last(schedule.done_until, now, most);
+    let last_tick = ticks.last().copied();
+    let is_meant = |tick: &Timestamp| schedule.catch_up != CatchUp::Skip || onward_store::add(*tick, LATE) >= now;
+    let mut runs = Vec::new();
+    let mut previous = schedule.last_tick;
+    for due in ticks.into_iter().filter(is_meant) {
+        runs.push(run_of(schedule, due, previous, RunKey(clock.uuid()), now)?);
+        previous = Some(due);
+    }
+    Ok(Firing {
+        schedule: schedule.id.clone(),
+        was: schedule.done_until,
+        until: now,
+        last_tick,
+        next_tick: cron.next(now),
+        overlap: schedule.overlap,
+        runs,
+    })
+}

@@ -1,0 +1,168 @@
+//! Schedules: what is due, and once per tick whoever looks.
+//!
+//! A tick is dealt with in one transaction: the schedule moves forward by compare-and-swap, and the runs are created. Their
+//! ids are made from the tick, so that not even a schedule that was deleted and made anew starts one twice.
+
+use onward_types::{CatchUp, Code, Error, Overlap, RunId, RunKey, ScheduleRecord, Status, Timestamp, from_micros};
+
+use super::{runs, steer};
+use crate::change::{Created, NewRun};
+use crate::driver::{Row, Tx, params, sql};
+use crate::fault::Fault;
+
+/// A schedule to be created, or to be defined anew.
+#[derive(Clone, Debug)]
+pub struct NewSchedule {
+    /// Its id.
+    pub id: String,
+    /// What it runs.
+    pub workflow: String,
+    /// In which version.
+    pub version: String,
+    /// When.
+    pub cron: String,
+    /// By the clocks of which place.
+    pub zone: String,
+    /// What becomes of ticks that were missed.
+    pub catch_up: CatchUp,
+    /// What becomes of a tick while the last run is open.
+    pub overlap: Overlap,
+    /// From when on its ticks count.
+    pub since: Timestamp,
+    /// Its first tick after that.
+    pub next_tick: Option<Timestamp>,
+}
+
+/// Ticks that are to be dealt with.
+#[derive(Clone, Debug)]
+pub struct Firing {
+    /// Of which schedule.
+    pub schedule: String,
+    /// Up to when ticks were dealt with before.
+    pub was: Timestamp,
+    /// Up to when they are now.
+    pub until: Timestamp,
+    /// The last tick among them.
+    pub last_tick: Option<Timestamp>,
+    /// The tick after them.
+    pub next_tick: Option<Timestamp>,
+    /// What becomes of a tick while the last run is open.
+    pub overlap: Overlap,
+    /// The runs that they start, in order.
+    pub runs: Vec<NewRun>,
+}
+
+pub(crate) async fn put(tx: &mut Tx, new: &NewSchedule) -> Result<(), Fault> {
+    let NewSchedule { id, workflow, version, cron, zone, catch_up, overlap, since, next_tick } = new;
+    let (catch_up, overlap) = (catch_up.as_str(), overlap.as_str());
+    let texts = [workflow, version, cron, zone].map(String::as_str);
+    let [workflow, version, cron, zone] = texts;
+    let new = params![id.as_str(), workflow, version, cron, zone, catch_up, overlap, *since, *next_tick];
+    tx.execute(sql!("schedules/put"), &new).await?;
+    Ok(())
+}
+
+pub(crate) async fn list(tx: &mut Tx) -> Result<Vec<ScheduleRecord>, Fault> {
+    tx.query(sql!("schedules/list"), &[]).await?.iter().map(record).collect()
+}
+
+pub(crate) async fn get(tx: &mut Tx, id: &str) -> Result<ScheduleRecord, Fault> {
+    let row = tx.first(sql!("schedules/get"), &params![id]).await?;
+    row.as_ref().map(record).transpose()?.ok_or_else(|| unknown(id))
+}
+
+/// Schedules that have a tick that is due.
+pub(crate) async fn due(tx: &mut Tx, now: Timestamp) -> Result<Vec<ScheduleRecord>, Fault> {
+    tx.query(sql!("schedules/due"), &params![now]).await?.iter().map(record).collect()
+}
+
+/// When the next tick of any schedule is due.
+pub(crate) async fn next(tx: &mut Tx) -> Result<Option<Timestamp>, Fault> {
+    let row = tx.first(sql!("schedules/next"), &[]).await?;
+    Ok(row.map(|row| row.opt_int("next_tick")).transpose()?.flatten().map(from_micros))
+}
+
+/// Deal with ticks, unless somebody else did. Says how many runs were started.
+pub(crate) async fn fire(tx: &mut Tx, firing: &Firing, now: Timestamp) -> Result<usize, Fault> {
+    let Firing { schedule, was, until, last_tick, next_tick, overlap, runs: new } = firing;
+    let moved = params![schedule.as_str(), *was, *until, *last_tick, *next_tick, now];
+    let Some(row) = tx.first(sql!("schedules/advance"), &moved).await? else { return Ok(0) };
+    let mut last = row.opt_key("last_run")?;
+    let before = last;
+    let mut started = 0;
+    for run in new {
+        if let Some(last) = last
+            && *overlap != Overlap::Allow
+            && is_open(tx, last).await?
+        {
+            if *overlap == Overlap::Skip {
+                continue;
+            }
+            steer::cancel_tree(tx, vec![last], "cancelled: the next tick of its schedule was due", now).await?;
+        }
+        match runs::create(tx, run).await? {
+            Created::New => {
+                started += 1;
+                last = Some(run.key);
+            }
+            Created::Existing(existing) => last = Some(existing.key),
+        }
+    }
+    if last != before {
+        tx.execute(sql!("schedules/set_last_run"), &params![schedule.as_str(), last]).await?;
+    }
+    Ok(started)
+}
+
+async fn is_open(tx: &mut Tx, run: RunKey) -> Result<bool, Fault> {
+    Ok(runs::outcome(tx, run).await?.is_some_and(|run: runs::Outcome| !Status::is_terminal(run.status)))
+}
+
+/// Create these runs; one whose id is taken is there already. Says how many are new.
+pub(crate) async fn start(tx: &mut Tx, new: &[NewRun]) -> Result<usize, Fault> {
+    let mut started = 0;
+    for run in new {
+        started += usize::from(runs::create(tx, run).await? == Created::New);
+    }
+    Ok(started)
+}
+
+pub(crate) async fn pause(tx: &mut Tx, id: &str, now: Timestamp) -> Result<(), Fault> {
+    let changed = tx.execute(sql!("schedules/pause"), &params![id, now]).await?;
+    if changed == 0 { Err(unknown(id)) } else { Ok(()) }
+}
+
+/// One that is not paused stays as it is.
+pub(crate) async fn resume(tx: &mut Tx, id: &str, since: Timestamp, next: Option<Timestamp>) -> Result<(), Fault> {
+    tx.execute(sql!("schedules/resume"), &params![id, since, next]).await?;
+    Ok(())
+}
+
+pub(crate) async fn delete(tx: &mut Tx, id: &str) -> Result<(), Fault> {
+    let deleted = tx.execute(sql!("schedules/delete"), &params![id]).await?;
+    if deleted == 0 { Err(unknown(id)) } else { Ok(()) }
+}
+
+fn record(row: &Row) -> Result<ScheduleRecord, Fault> {
+    let time = |column: &str| Ok::<_, Fault>(row.opt_int(column)?.map(from_micros));
+    Ok(ScheduleRecord {
+        id: row.text("id")?,
+        workflow: row.text("workflow")?,
+        version: row.text("version")?,
+        cron: row.text("cron")?,
+        zone: row.text("zone")?,
+        catch_up: row.text("catch_up")?.parse()?,
+        overlap: row.text("overlap")?.parse()?,
+        paused: row.flag("paused")?,
+        done_until: from_micros(row.int("done_until")?),
+        last_tick: time("last_tick")?,
+        next_tick: time("next_tick")?,
+        last_run: row.opt_text("last_run_id")?.map(RunId::recorded),
+        created_at: from_micros(row.int("created_at")?),
+        upcoming: Vec::new(),
+    })
+}
+
+fn unknown(id: &str) -> Fault {
+    Error::new(Code::UnknownSchedule, format!("no schedule has the id `{id}`")).into()
+}
