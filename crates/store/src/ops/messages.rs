@@ -94,7 +94,8 @@ pub(crate) fn target(row: &Row) -> Result<Target, Fault> {
 
 fn encode(run: RunKey, message: &NewMessage) -> Result<String, Fault> {
     let NewMessage { topic, body, key, .. } = message;
-    let line = Line { run: run.to_string(), topic, body: body.as_str(), key: key.as_deref() };
+    // SQLite reads no hyphens.
+    let line = Line { run: run.0.simple().to_string(), topic, body: body.as_str(), key: key.as_deref() };
     serde_json::to_string(&line).map_err(|error| Error::new(Code::Encode, error.to_string()).into())
 }
 
