@@ -52,8 +52,11 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         from_micros(match &self.0.kind {
             Kind::System => {
+                // In this order: a thread that has to wait in between finds the clock less ahead, and the most is what counts.
+                // In the other, each such wait would set this process before all others for good.
+                let time = micros(Timestamp::now());
                 let up = i64::try_from(uptime().as_micros()).unwrap_or(i64::MAX);
-                let ahead = micros(Timestamp::now()).saturating_sub(up);
+                let ahead = time.saturating_sub(up);
                 let most = self.0.ahead.fetch_max(ahead, Ordering::SeqCst).max(ahead);
                 up.saturating_add(most)
             }
