@@ -103,7 +103,8 @@ impl<T> WorkflowHandle<T> {
 
     /// Create a new run that goes its own way from a position on. It takes over all that this run had recorded when the call
     /// at that position ended, or, where that has not ended, all there is. Under concurrency that may include later
-    /// positions; from position 0 on it is nothing. Sleeps that are under way and messages are not taken over, and the run
+    /// positions; from position 0 on it is nothing. With the calls it takes over the events that they set and what they
+    /// appended to streams, under the same indices. Sleeps that are under way and messages are not taken over, and the run
     /// itself stays as it is: it may be under way.
     ///
     /// ```

@@ -99,3 +99,64 @@ async fn a_fork_may_be_executed_by_another_version(db: TestDatabase) {
     let steps = fork.steps().await.unwrap();
     assert_eq!(steps.len(), 1, "what was recorded is there before anybody executes it");
 }
+
+#[onward::step(attempts = 2, backoff = "1ms..1ms")]
+async fn speak(ctx: &Ctx) -> Result<()> {
+    let attempt = ctx.attempt();
+    ctx.stream("words").append(&format!("try {attempt}")).await?;
+    if attempt == 1 { Err("again".into()) } else { Ok(()) }
+}
+
+#[onward::workflow]
+async fn talks(ctx: &Ctx) -> Result<String> {
+    ctx.set_event("stage", &"begun").await?;
+    speak(ctx).await?;
+    let got = ctx.recv::<String>("topic").await?;
+    ctx.set_event("stage", &got).await?;
+    ctx.stream("words").append(&got).await?;
+    ctx.stream("words").close().await?;
+    ctx.sleep(days(1)).await?;
+    Ok(got)
+}
+
+async fn words(run: &WorkflowHandle<String>) -> Vec<(i64, String, Option<bool>)> {
+    let mut chunks = run.stream::<String>("words").chunks();
+    let mut words = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.unwrap();
+        let onward::ChunkBody::Json(json) = chunk.body else { panic!("a value") };
+        words.push((chunk.index, json.decode().unwrap(), chunk.committed));
+    }
+    words
+}
+
+#[on_every_database]
+async fn a_fork_has_the_events_and_streams_of_what_it_takes_over_but_no_messages(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<talks>()).await;
+    let run = house.onward.start::<talks>(()).id("first").await.unwrap();
+    run.send("topic", &"hello").await.unwrap();
+    run.send("topic", &"unread").await.unwrap();
+    // The calls are: event, step, recv, event, append, close, sleep.
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 7).await;
+    let said = [(0, "try 1".to_owned(), Some(false)), (1, "try 2".to_owned(), Some(true))];
+    let hello = (2, "hello".to_owned(), Some(true));
+
+    let late = run.fork(6).id("late").await.unwrap();
+    assert_eq!(words(&late).await, [said[0].clone(), said[1].clone(), hello.clone()], "with the end of the stream");
+    assert_eq!(late.event::<String>("stage").await.unwrap().as_deref(), Some("hello"));
+
+    let early = run.fork(2).id("early").await.unwrap();
+    assert_eq!(early.event::<String>("stage").await.unwrap().as_deref(), Some("begun"));
+    house.until("it waits for a message", async || early.steps().await.unwrap().len() == 3).await;
+    assert_eq!(early.streams().await.unwrap()[0].tail, 1);
+    early.send("topic", &"other").await.unwrap();
+    house.until("it goes on", async || early.steps().await.unwrap().len() == 7).await;
+    let other = (2, "other".to_owned(), Some(true));
+    assert_eq!(words(&early).await, [said[0].clone(), said[1].clone(), other]);
+    assert_eq!(early.event::<String>("stage").await.unwrap().as_deref(), Some("other"));
+
+    let restarted = run.restart().await.unwrap();
+    house.until("it waits for a message", async || restarted.steps().await.unwrap().len() == 3).await;
+    assert_eq!(restarted.streams().await.unwrap()[0].tail, 1, "from scratch: it spoke itself");
+    assert_eq!(words(&run).await[2], hello);
+}

@@ -182,6 +182,45 @@ async fn only_what_has_ended_and_what_nobody_asks_for_is_deleted(db: TestDatabas
     assert_eq!(again.steps().await.unwrap().len(), 2, "the id may be used again, and nothing is left of the other run");
 }
 
+#[onward::workflow]
+async fn talker(ctx: &Ctx) -> Result<()> {
+    ctx.set_event("stage", &1).await?;
+    ctx.stream("words").append("hello").await?;
+    ctx.recv::<String>("topic").await?;
+    Ok(())
+}
+
+/// How many rows lie in the tables of what runs say and hear, and have recorded.
+#[onward::workflow]
+async fn rows(ctx: &Ctx) -> Result<i64> {
+    let count = ctx.transaction("count", async |tx| {
+        let all = "select (select count(*) from messages) + (select count(*) from events)
+            + (select count(*) from event_history) + (select count(*) from streams) + (select count(*) from checkpoints)
+            + (select count(*) from attempts) + (select count(*) from payloads) as found";
+        let row = tx.first(all, ()).await?.ok_or("no row")?;
+        Ok(row.get::<i64>("found")?)
+    });
+    Ok(count.await?)
+}
+
+#[on_every_database]
+async fn a_run_is_deleted_with_all_that_it_said_and_heard(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(talker, rows)>()).await;
+    let run = house.onward.start::<talker>(()).id("talker").await.unwrap();
+    run.send("topic", &"hello").key("one").await.unwrap();
+    house.done(run.result()).await.unwrap();
+    run.send("topic", &"late").await.unwrap();
+    let count = async || {
+        let counter = house.onward.start::<rows>(()).id("count").await.unwrap();
+        let found = counter.result().await.unwrap();
+        counter.delete().await.unwrap();
+        found
+    };
+    assert!(count().await >= 2 + 1 + 1 + 1 + 3);
+    run.delete().await.unwrap();
+    assert_eq!(count().await, 0);
+}
+
 #[on_every_database]
 async fn many_runs_are_steered_by_a_filter_in_chunks(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<sleeper>()).await;

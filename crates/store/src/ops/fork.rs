@@ -29,7 +29,20 @@ pub(crate) async fn fork(tx: &mut Tx, run: &Target, plan: &Fork, call: Call) -> 
     }
     let upto = prefix(tx, run.key, plan.position).await?;
     tx.execute(sql!("checkpoints/copy"), &params![run.key, key, upto]).await?;
+    if upto > 0 {
+        copy_said(tx, run.key, key).await?;
+    }
     Ok(acted)
+}
+
+/// What the calls that were copied said to the world. What was said to the run is its own alone.
+async fn copy_said(tx: &mut Tx, run: RunKey, fork: RunKey) -> Result<(), Fault> {
+    tx.execute(sql!("events/copy_history"), &params![run, fork]).await?;
+    tx.execute(sql!("events/copy_latest"), &params![fork]).await?;
+    if tx.execute(sql!("streams/copy"), &params![run, fork]).await? > 0 {
+        tx.execute(sql!("streams/copy_attempts"), &params![run, fork]).await?;
+    }
+    Ok(())
 }
 
 /// False: there is a run of that id.

@@ -1,0 +1,3 @@
+-- Delete the streams of runs that are deleted.
+delete from streams
+where run_key = any($1)
