@@ -48,7 +48,7 @@ pub use onward_types::{
     Mover, Page, Result, ResultExt, RunId, RunKey, RunRecord, Status, StepKind, StepRecord, StepState, StreamInfo,
     Timestamp, Wait, WaitFor, Window,
 };
-pub use onward_types::{CatchUp, Overlap, ScheduleRecord, Tick};
+pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};
 
 /// Encode what is to be recorded, and refuse what no database would take.
 pub(crate) fn encode<T: Serialize + ?Sized>(what: &str, value: &T) -> Result<Json, Error> {

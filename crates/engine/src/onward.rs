@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use onward_store::{Clock, DatabaseUrl, Health, JournalCounts, Store};
-use onward_types::{Error, Result};
+use onward_types::{Error, Result, Retention};
 
 use crate::client::Client;
 use crate::executor::{Executor, Options};
@@ -202,13 +202,35 @@ impl Builder {
         self
     }
 
+    /// Delete runs that have ended once this rule keeps them no longer. Several rules may be given; a run goes as soon as one
+    /// of them does not keep it. Without a rule all runs are kept. It is looked for each minute.
+    ///
+    /// ```
+    /// # use onward_engine::{Onward, Result, Retention};
+    /// # use std::time::Duration;
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// let month = Duration::from_secs(30 * 86_400);
+    /// let onward = Onward::open("sqlite::memory:")
+    ///     .retention(Retention { max_age: Some(month), ..Retention::default() })
+    ///     .retention(Retention { workflow: Some("ping".into()), max_count: Some(1_000), ..Retention::default() })
+    ///     .launch()
+    ///     .await?;
+    /// # onward.shutdown(Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn retention(mut self, rule: Retention) -> Builder {
+        self.options.retention.push(rule);
+        self
+    }
+
     /// Open the database, recover what a crash left, and begin to execute.
     ///
     /// # Errors
-    /// Where the database cannot be opened, two workflows have one name, or, on SQLite, another process executes the runs of
-    /// the file.
+    /// Where the database cannot be opened, two workflows have one name, a retention keeps everything, or, on SQLite, another
+    /// process executes the runs of the file.
     pub async fn launch(self) -> Result<Onward, Error> {
         let registry = self.registry.checked()?;
+        self.options.retention.iter().try_for_each(Retention::check)?;
         let url: DatabaseUrl = self.url.parse()?;
         let store = Store::open(&url, self.clock).await?;
         let seat = store.join(registry.keys(), None).await?;

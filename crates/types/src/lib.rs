@@ -9,6 +9,7 @@ mod json;
 mod name;
 mod reason;
 mod record;
+mod retention;
 mod schedule;
 mod status;
 mod time;
@@ -23,6 +24,7 @@ pub use record::{
     Attempt, Chunk, ChunkBody, EventRecord, Filter, Identity, Page, RunRecord, StepKind, StepRecord, StepState,
     StreamInfo, Wait, WaitFor, Window, WorkflowVersion,
 };
+pub use retention::Retention;
 pub use schedule::{CatchUp, Overlap, ScheduleRecord, Tick};
 pub use status::{MOVES, Move, Mover, Status};
 pub use time::{Timestamp, from_micros, micros};

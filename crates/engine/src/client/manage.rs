@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use onward_store::{Action, Many};
-use onward_types::{Error, Filter};
+use onward_types::{Error, Filter, Retention};
 use serde::Serialize;
 
 use super::Client;
@@ -196,6 +196,16 @@ impl Client {
     /// Where the database cannot be reached, or `invalid` if they are no JSON object.
     pub async fn merge_attributes_all(&self, filter: Filter, attributes: impl Serialize) -> Result<Many, Error> {
         self.store.steer_all(filter, Action::MergeAttributes(super::attributes(&attributes)?)).await
+    }
+
+    /// Delete the runs that have ended and that this rule does not keep, now, and say how many there were.
+    /// [`Builder::retention`](crate::Builder::retention) does so again and again.
+    ///
+    /// # Errors
+    /// `invalid` for a rule that keeps everything, or where the database cannot be reached; what was deleted before stays
+    /// deleted.
+    pub async fn retain(&self, rule: &Retention) -> Result<u64, Error> {
+        self.store.retain(rule).await
     }
 
     /// [`fork`](WorkflowHandle::fork) all these runs from a position on; from 0 on they are restarted.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use onward_store::{JournalCounts, Seat, Store};
+use onward_types::Retention;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 
@@ -32,11 +33,18 @@ pub(crate) struct Options {
     pub(crate) park_after: Duration,
     /// More runs than this are not kept in memory if some of them only wait.
     pub(crate) residents_max: usize,
+    /// Which runs that have ended are kept; all of them, where there is no rule.
+    pub(crate) retention: Vec<Retention>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { lease: Duration::from_secs(5), park_after: Duration::from_secs(5), residents_max: 10_000 }
+        Options {
+            lease: Duration::from_secs(5),
+            park_after: Duration::from_secs(5),
+            residents_max: 10_000,
+            retention: Vec::new(),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod heartbeat;
 mod parker;
 mod postman;
 mod recoverer;
+mod retention;
 mod scheduler;
 mod steerer;
 
@@ -42,6 +43,7 @@ impl Tasks {
         spawn("steerer", Box::pin(steerer::run(executor.clone())));
         spawn("canceller", Box::pin(canceller::run(executor.clone())));
         spawn("recoverer", Box::pin(recoverer::run(executor.clone())));
+        spawn("retention", Box::pin(retention::run(executor.clone())));
         spawn("scheduler", Box::pin(scheduler::run(executor.clone())));
         spawn("parker", Box::pin(parker::run(executor.clone())));
         spawn("postman", Box::pin(postman::run(executor.clone())));

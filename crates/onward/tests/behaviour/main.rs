@@ -15,6 +15,7 @@ mod managing;
 mod messages;
 mod metrics;
 mod parking;
+mod retention;
 mod schedules;
 mod spans;
 mod starting;

@@ -10,6 +10,7 @@ mod fork;
 pub(crate) mod list;
 pub(crate) mod messages;
 pub(crate) mod recover;
+pub(crate) mod retain;
 pub(crate) mod runs;
 pub(crate) mod schedules;
 pub(crate) mod steer;

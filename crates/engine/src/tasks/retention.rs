@@ -1,0 +1,32 @@
+//! Deletes runs that have ended and that no rule keeps. Every executor that was given rules does so, each at a moment of its
+//! own; two that meet step over each other's runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use onward_types::Error;
+
+use super::note;
+use crate::executor::Executor;
+
+/// How often is looked for what may go.
+const EVERY: Duration = Duration::from_secs(60);
+
+pub(crate) async fn run(executor: Arc<Executor>) {
+    let clock = executor.store.clock().clone();
+    clock.sleep(Duration::from_millis(crate::random() % 60_000)).await;
+    loop {
+        if let Some(deleted) = note(&executor, sweep(&executor).await).filter(|deleted| *deleted > 0) {
+            tracing::info!(runs = deleted, "deleted runs that are kept no longer");
+        }
+        clock.sleep(EVERY).await;
+    }
+}
+
+async fn sweep(executor: &Executor) -> Result<u64, Error> {
+    let mut deleted = 0;
+    for rule in executor.options.retention.iter().filter(|_| !executor.is_draining()) {
+        deleted += executor.store.retain(rule).await?;
+    }
+    Ok(deleted)
+}

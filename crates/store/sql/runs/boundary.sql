@@ -1,0 +1,8 @@
+-- The newest run of a workflow after which $2 others have ended, if there are so many.
+-- The name is compared as an expression: by the index of names, all its runs would be sorted to find one.
+select finished_at, run_key
+from runs
+where workflow || '' = $1 and finished_at is not null
+order by finished_at desc, run_key desc
+limit 1
+offset $2

@@ -1,0 +1,8 @@
+-- Up to $6 runs of a workflow from one place in the order of their ends to another.
+-- The name is compared as an expression: by the index of names, all its runs would be sorted for each page.
+select run_key, finished_at
+from runs
+where workflow || '' = $1 and finished_at is not null
+    and (finished_at, run_key) > ($2, $3) and (finished_at, run_key) <= ($4, $5)
+order by finished_at, run_key
+limit $6

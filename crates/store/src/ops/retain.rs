@@ -1,0 +1,68 @@
+//! Retention: which runs are too old or too many, and deleting those that nobody asks for any more.
+//!
+//! They are looked for by readers, page by page in the order in which they ended, so that a long search holds up nobody. What
+//! was found is judged once more where it is deleted.
+
+use onward_types::{RunKey, Timestamp, from_micros};
+
+use super::delete;
+use crate::driver::{Row, Tx, params, sql};
+use crate::fault::Fault;
+
+/// So many runs are deleted in one transaction.
+pub(crate) const CHUNK: u32 = 500;
+
+/// A place in the order in which runs ended.
+pub(crate) type Place = (Timestamp, RunKey);
+
+/// Before every run.
+pub(crate) const BEGIN: Place = (Timestamp::MIN, RunKey(uuid::Uuid::nil()));
+
+/// Every workflow that has runs.
+pub(crate) async fn workflows(tx: &mut Tx) -> Result<Vec<String>, Fault> {
+    tx.query(sql!("runs/workflows"), &[]).await?.iter().map(|row| row.text("workflow")).collect()
+}
+
+/// The newest run of a workflow after which so many others have ended.
+pub(crate) async fn boundary(tx: &mut Tx, workflow: &str, count: u64) -> Result<Option<Place>, Fault> {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let row = tx.first(sql!("runs/boundary"), &params![workflow, count]).await?;
+    row.as_ref().map(place).transpose()
+}
+
+/// The next runs of a workflow after one place and up to another.
+pub(crate) async fn expired(tx: &mut Tx, workflow: &str, after: Place, upto: Place) -> Result<Vec<Place>, Fault> {
+    let page = params![workflow, after.0, after.1, upto.0, upto.1, CHUNK];
+    tx.query(sql!("runs/expired"), &page).await?.iter().map(place).collect()
+}
+
+fn place(row: &Row) -> Result<Place, Fault> {
+    Ok((from_micros(row.int("finished_at")?), row.key("run_key")?))
+}
+
+/// Delete those of these runs that ended by then and that nobody asks for.
+pub(crate) async fn expire(tx: &mut Tx, keys: &[RunKey], by: Timestamp) -> Result<u64, Fault> {
+    let rows = tx.query(sql!("runs/to_expire"), &params![keys, by]).await?;
+    let keys: Vec<RunKey> = rows.iter().map(|row| row.key("run_key")).collect::<Result<_, _>>()?;
+    if keys.is_empty() { Ok(0) } else { delete::delete_all(tx, &keys).await }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_old_or_too_many_is_found_in_the_order_of_ends() {
+        let mut connection = rusqlite::Connection::open_in_memory().unwrap();
+        rusqlite::vtab::array::load_module(&connection).unwrap();
+        crate::migrate::sqlite(&mut connection, Fault::corrupt).unwrap();
+        for sql in [sql!("runs/boundary"), sql!("runs/expired")] {
+            let mut statement = connection.prepare(&format!("explain query plan {}", sql.sqlite())).unwrap();
+            let given = vec![rusqlite::types::Null; statement.parameter_count()];
+            let plan = statement.query_map(rusqlite::params_from_iter(given), |row| row.get::<_, String>("detail"));
+            let plan = plan.unwrap();
+            let plan: Vec<String> = plan.map(Result::unwrap).collect();
+            assert!(plan.len() == 1 && plan[0].contains("runs_finished"), "{}: {plan:?}", sql.name);
+        }
+    }
+}
