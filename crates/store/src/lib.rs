@@ -26,6 +26,7 @@ pub use driver::sqlite::Synchronous;
 pub use histogram::{Buckets, Histogram};
 pub use journal::{Entry, Health, Journal, JournalCounts, Origin, is_stranger};
 pub use ops::action::{Acted, Action, Fork, Many};
+pub use ops::archive::Archive;
 pub use ops::claim::{Claim, History, Recorded, SUSPECT_AFTER, Tried};
 pub use ops::executors::{ExecutorRow, NewExecutor};
 pub use ops::messages::{Message, NewMessage, Sent, UNCONSUMED_MAX};

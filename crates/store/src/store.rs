@@ -27,6 +27,7 @@ use crate::signal::Signal;
 use crate::transaction::{OpenTransaction, Owner, Session};
 use crate::url::DatabaseUrl;
 
+mod archive;
 mod retention;
 mod schedules;
 mod steering;

@@ -107,6 +107,17 @@ impl<T: Data> WorkflowHandle<T> {
         self.client.store.steps(&self.id).await
     }
 
+    /// The run as a file that [`Client::import`] takes: what it recorded, said and heard, as of one moment. It may be under
+    /// way. Its children are runs of their own, and not in it.
+    ///
+    /// The file is lines of JSON, and holds what the run holds: inputs, results and messages as they are.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run.
+    pub async fn export(&self) -> Result<String, Error> {
+        self.client.store.export(&self.id).await
+    }
+
     /// The runs that it started, in the order in which it did.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ pub(crate) mod stream;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use onward_store::{Clock, DatabaseUrl, ExecutorRow, Store};
+use onward_store::{Archive, Clock, DatabaseUrl, ExecutorRow, Store};
 use onward_types::{Error, Filter, Json, Page, RunId, RunRecord};
 use serde::Serialize;
 use tokio::task::AbortHandle;
@@ -185,6 +185,44 @@ impl Client {
     /// The first thing that it gives is the error `unknown_run` if there is no such run.
     pub fn read_stream<T: Data>(&self, run: impl Into<String>, key: impl Into<String>) -> ReadStream<T> {
         ReadStream::new(self, RunId::recorded(run.into()), key.into())
+    }
+
+    /// Create the run that a file has, which [`WorkflowHandle::export`] made, here or in another database. A run that had not
+    /// ended is paused until it is resumed; its sleeps keep their time, and it has no deadline any more. It has no parent, and
+    /// is on no queue.
+    ///
+    /// ```no_run
+    /// # use onward_engine::{Client, Result};
+    /// # async fn demo(production: Client, here: Client) -> Result<()> {
+    /// let file = production.handle_named("order-17").export().await?;
+    /// let run = here.import(&file).await?;
+    /// run.resume().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `invalid` where the file cannot be understood; `conflict` if there is a run of its id, which stays as it is.
+    pub async fn import(&self, file: &str) -> Result<WorkflowHandle<serde_json::Value>, Error> {
+        let archive = Archive::parse(file)?;
+        let id = archive.id.clone();
+        self.import_archive(archive, id).await
+    }
+
+    /// Create the run that a file has under another id: as [`import`](Client::import).
+    ///
+    /// # Errors
+    /// As [`import`](Client::import).
+    pub async fn import_as(
+        &self,
+        file: &str,
+        id: impl Into<String>,
+    ) -> Result<WorkflowHandle<serde_json::Value>, Error> {
+        self.import_archive(Archive::parse(file)?, RunId::new(id.into())?).await
+    }
+
+    async fn import_archive(&self, archive: Archive, id: RunId) -> Result<WorkflowHandle<serde_json::Value>, Error> {
+        self.store.import(archive, id.clone()).await?;
+        Ok(self.handle_of(id.as_str()))
     }
 
     /// A page of runs, newest first unless the filter says otherwise.

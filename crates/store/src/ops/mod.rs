@@ -1,6 +1,7 @@
 //! What is asked of the database outside the hot batch, written once for both databases.
 
 pub(crate) mod action;
+pub(crate) mod archive;
 mod attributes;
 pub(crate) mod claim;
 mod delete;

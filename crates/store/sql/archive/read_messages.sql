@@ -1,0 +1,5 @@
+-- The messages of a run, to be written to a file.
+select topic, body, key, sent_at, consumed_by
+from messages
+where run_key = $1
+order by seq

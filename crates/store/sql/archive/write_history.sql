@@ -1,0 +1,3 @@
+-- Give a run values that events had that a file has.
+insert into event_history (run_key, position, key, value, set_at)
+values ($1, $2, $3, $4, $5)

@@ -1,0 +1,42 @@
+//! Runs as files.
+
+use std::sync::Arc;
+
+use onward_types::{Error, RunId, RunKey};
+
+use super::Store;
+use crate::ops::archive::{self, Archive};
+use crate::ops::{runs, steer};
+
+impl Store {
+    /// A run as a file: what it recorded, said and heard, as of one moment.
+    ///
+    /// # Errors
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
+    pub async fn export(&self, id: &RunId) -> Result<String, Error> {
+        let of = id.clone();
+        let file = self.read(move |tx| {
+            let of = of.clone();
+            Box::pin(async move {
+                match runs::find(tx, &of).await? {
+                    Some(run) => archive::export(tx, run.key).await,
+                    None => Ok(None),
+                }
+            })
+        });
+        file.await?.ok_or_else(|| steer::unknown(id).error)
+    }
+
+    /// Create the run that a file has, under a new key.
+    ///
+    /// # Errors
+    /// [`Code::Conflict`](onward_types::Code::Conflict) if there is a run of that id.
+    pub async fn import(&self, archive: Archive, id: RunId) -> Result<(), Error> {
+        let (archive, key) = (Arc::new(archive), RunKey(self.clock().uuid()));
+        self.write(move |tx| {
+            let (archive, id) = (archive.clone(), id.clone());
+            Box::pin(async move { archive::import(tx, &archive, &id, key).await })
+        })
+        .await
+    }
+}
