@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as Arguments, Parser, Subcommand};
-use onward::{RunKey, Status, Timestamp};
+use onward::{CatchUp, Overlap, RunKey, Status, Timestamp};
 
 use crate::exit;
 
-/// Durable workflows on SQLite and PostgreSQL: look at runs, steer them, and see the demo.
+/// Durable workflows on SQLite and PostgreSQL: look at runs and schedules, steer them, and see the demo.
 #[derive(Debug, Parser)]
 #[command(name = "onward", version, after_help = exit::CODES, arg_required_else_help = true, max_term_width = 100)]
 pub(crate) struct Args {
@@ -25,6 +25,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     Demo(Demo),
     Runs(Runs),
+    Schedules(Schedules),
     /// The process that the demo kills.
     #[command(hide = true)]
     DemoExecutor(DemoExecutor),
@@ -114,10 +115,24 @@ pub(crate) enum Verb {
     Watch(One),
     /// Cancel runs and all that they started
     #[command(after_help = exit::CODES)]
-    Cancel(Several),
-    /// Let runs that were cancelled, held or given up go on from their last checkpoint
+    Cancel(Box<Many>),
+    /// Hold runs until they are resumed
     #[command(after_help = exit::CODES)]
-    Resume(Several),
+    Pause(Box<Many>),
+    /// Let runs that were paused, cancelled, held or given up go on from their last checkpoint
+    #[command(after_help = exit::CODES)]
+    Resume(Box<Many>),
+    /// End the sleeps of runs now
+    #[command(after_help = exit::CODES)]
+    WakeUp(Box<WakeUp>),
+    /// Create runs of the same workflows with the same inputs, from scratch
+    #[command(after_help = exit::CODES)]
+    Restart(Box<Many>),
+    Fork(Fork),
+    Attributes(Box<Attributes>),
+    Delete(Box<Delete>),
+    Export(Export),
+    Import(Import),
 }
 
 /// List runs, newest first
@@ -145,7 +160,7 @@ pub(crate) struct List {
 }
 
 /// Which runs are meant. What is not given does not filter.
-#[derive(Debug, Default, Arguments)]
+#[derive(Clone, Debug, Default, PartialEq, Arguments)]
 #[command(next_help_heading = "Which runs")]
 pub(crate) struct Which {
     /// Only runs in one of these states: delayed, enqueued, running, paused, succeeded, failed, cancelled or
@@ -217,11 +232,203 @@ pub(crate) struct One {
     pub(crate) id: String,
 }
 
+/// Runs by their ids, or all that filters mean.
 #[derive(Debug, Arguments)]
-pub(crate) struct Several {
-    /// The ids of the runs
-    #[arg(value_name = "ID", required = true)]
+pub(crate) struct Many {
+    /// The ids of the runs; without ids, all runs that the filters mean
+    #[arg(value_name = "ID")]
     pub(crate) ids: Vec<String>,
+
+    /// All runs there are
+    #[arg(long, conflicts_with = "ids")]
+    pub(crate) all: bool,
+
+    #[command(flatten)]
+    pub(crate) which: Which,
+}
+
+#[derive(Debug, Arguments)]
+pub(crate) struct WakeUp {
+    #[command(flatten)]
+    pub(crate) runs: Many,
+
+    /// Only the sleeps at these positions, as `onward runs steps` shows them
+    #[arg(long, value_name = "POSITIONS", value_delimiter = ',', requires = "ids")]
+    pub(crate) at: Vec<u32>,
+}
+
+/// Create a run that takes over what another one had recorded up to a position, and goes its own way from there
+#[derive(Debug, Arguments)]
+#[command(after_help = exit::CODES)]
+pub(crate) struct Fork {
+    /// The id of the run
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+
+    /// From which position on, as `onward runs steps` shows them; what is there and after it is done anew
+    #[arg(long, value_name = "POSITION")]
+    pub(crate) from: u32,
+
+    /// The id of the new run [default: a UUID]
+    #[arg(long, value_name = "ID")]
+    pub(crate) new_id: Option<String>,
+
+    /// Let this version of the workflow execute it
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) run_version: Option<String>,
+
+    /// Give it this input
+    #[arg(long, value_name = "JSON", value_parser = json)]
+    pub(crate) input: Option<serde_json::Value>,
+}
+
+/// Change the attributes of runs
+#[derive(Debug, Arguments)]
+#[command(after_help = exit::CODES)]
+pub(crate) struct Attributes {
+    #[command(flatten)]
+    pub(crate) runs: Many,
+
+    /// Set this attribute; a value that is no JSON is a text. May be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = attribute)]
+    pub(crate) set: Vec<(String, serde_json::Value)>,
+
+    /// Take this attribute away. May be given several times
+    #[arg(long, value_name = "KEY", required_unless_present_any = ["set", "replace"])]
+    pub(crate) remove: Vec<String>,
+
+    /// Take every other attribute away
+    #[arg(long, requires = "ids", conflicts_with = "remove")]
+    pub(crate) replace: bool,
+}
+
+/// Delete runs that have ended, with all that they recorded
+#[derive(Debug, Arguments)]
+#[command(after_help = exit::CODES)]
+pub(crate) struct Delete {
+    #[command(flatten)]
+    pub(crate) runs: Many,
+
+    /// All that they started, too
+    #[arg(long, requires = "ids")]
+    pub(crate) with_children: bool,
+}
+
+/// Write a run to a file, a line of JSON for all that it recorded, said and heard
+#[derive(Debug, Arguments)]
+#[command(after_help = exit::CODES)]
+pub(crate) struct Export {
+    /// The id of the run
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+
+    /// The file [default: what is printed]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
+}
+
+/// Create the run that a file has. One that had not ended is paused until it is resumed
+#[derive(Debug, Arguments)]
+#[command(after_help = exit::CODES)]
+pub(crate) struct Import {
+    /// The file; - is what is typed or piped
+    #[arg(value_name = "FILE")]
+    pub(crate) from: PathBuf,
+
+    /// Another id than the one in the file
+    #[arg(long, value_name = "ID")]
+    pub(crate) new_id: Option<String>,
+}
+
+/// Look at schedules and steer them
+#[derive(Debug, Arguments)]
+pub(crate) struct Schedules {
+    #[command(flatten)]
+    pub(crate) common: Common,
+
+    #[command(subcommand)]
+    pub(crate) verb: ScheduleVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScheduleVerb {
+    /// List schedules
+    #[command(after_help = exit::CODES)]
+    List,
+    /// Show all that is known of a schedule, and its next ticks
+    #[command(after_help = exit::CODES)]
+    Show(Schedule),
+    Create(NewSchedule),
+    /// Let the ticks of a schedule start nothing
+    #[command(after_help = exit::CODES)]
+    Pause(Schedule),
+    /// Let the ticks of a schedule start runs again, from now on
+    #[command(after_help = exit::CODES)]
+    Resume(Schedule),
+    /// Start a run of a schedule now
+    #[command(after_help = exit::CODES)]
+    Trigger(Schedule),
+    Backfill(Backfill),
+    /// Delete a schedule; its runs stay
+    #[command(after_help = exit::CODES)]
+    Delete(Schedule),
+}
+
+#[derive(Debug, Arguments)]
+pub(crate) struct Schedule {
+    /// The id of the schedule
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+}
+
+/// Run a workflow again and again. A schedule of that id is defined anew
+#[derive(Debug, Arguments)]
+#[command(after_help = exit::CODES)]
+pub(crate) struct NewSchedule {
+    /// The workflow; its input is a tick
+    #[arg(value_name = "WORKFLOW")]
+    pub(crate) workflow: String,
+
+    /// When: "0 8 * * Mon-Fri", or with seconds "0 0 8 * * Mon-Fri"
+    #[arg(value_name = "CRON")]
+    pub(crate) cron: String,
+
+    /// The id of the schedule [default: the name of the workflow]
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+
+    /// By the clocks of which place
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub(crate) zone: String,
+
+    /// What becomes of ticks that were missed: latest, all or skip
+    #[arg(long, value_name = "HOW", default_value_t)]
+    pub(crate) catch_up: CatchUp,
+
+    /// What becomes of a tick while the last run goes on: allow, skip or cancel
+    #[arg(long, value_name = "HOW", default_value_t)]
+    pub(crate) overlap: Overlap,
+}
+
+/// Start the runs of ticks in the past that have none, 1,000 at the most
+#[derive(Debug, Arguments)]
+#[command(after_help = exit::CODES)]
+pub(crate) struct Backfill {
+    /// The id of the schedule
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+
+    /// The first tick, or an instant before it: 2026-11-21T08:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Timestamp,
+
+    /// An instant after the last tick [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<Timestamp>,
+}
+
+fn json(text: &str) -> Result<serde_json::Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("that is no JSON: {error}"))
 }
 
 fn run_key(text: &str) -> Result<RunKey, String> {

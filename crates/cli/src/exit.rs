@@ -11,7 +11,7 @@ Exit codes:
   0  done
   1  failed
   2  what was asked for cannot be understood
-  3  no run has that id
+  3  no run or schedule has that id
   4  the watched run failed, was cancelled, given up or is held
   5  the database cannot be opened or reached";
 
@@ -22,7 +22,7 @@ pub(crate) enum Exit {
     Failed = 1,
     /// What clap uses, too.
     Usage = 2,
-    UnknownRun = 3,
+    Unknown = 3,
     RunFailed = 4,
     NoDatabase = 5,
 }
@@ -70,7 +70,7 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         let exit = match error.kind() {
-            Code::UnknownRun => Exit::UnknownRun,
+            Code::UnknownRun | Code::UnknownSchedule => Exit::Unknown,
             Code::Invalid => Exit::Usage,
             Code::Database | Code::Busy | Code::Schema => Exit::NoDatabase,
             _ => Exit::Failed,

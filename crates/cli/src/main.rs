@@ -1,4 +1,4 @@
-//! The onward command: look at runs, steer them, and see the demo.
+//! The onward command: look at runs and schedules, steer them, and see the demo.
 //!
 //! `args.rs` is what can be typed, `exit.rs` how it ends, `output.rs` how it looks; each verb is a file in `commands/`.
 
@@ -28,6 +28,7 @@ async fn run(args: Args) -> Result<Exit, Failure> {
     match args.command {
         Command::Demo(demo) => demo::run(demo).await,
         Command::Runs(runs) => commands::runs::run(runs).await,
+        Command::Schedules(schedules) => commands::schedules::run(schedules).await,
         Command::DemoExecutor(executor) => demo::executor::serve(executor).await,
     }
 }

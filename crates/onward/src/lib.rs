@@ -21,6 +21,8 @@ use std::time::Duration;
 /// The guides, so that what they show compiles and runs.
 #[cfg(doctest)]
 mod guides {
+    #[doc = include_str!("../../../docs/guides/managing.md")]
+    mod managing {}
     #[doc = include_str!("../../../docs/guides/schedules.md")]
     mod schedules {}
     #[doc = include_str!("../../../docs/guides/transactions.md")]

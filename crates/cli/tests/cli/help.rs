@@ -4,9 +4,11 @@ use crate::harness::{assert_golden, onward};
 
 #[tokio::test]
 async fn every_command_explains_itself() {
-    let commands =
-        ["", "demo", "runs", "runs list", "runs show", "runs steps", "runs watch", "runs cancel", "runs resume"];
-    for command in commands {
+    let runs = "list show steps watch cancel pause resume wake-up restart fork attributes delete export import";
+    let schedules = "list show create pause resume trigger backfill delete";
+    let of = |noun: &str, verbs: &str| verbs.split(' ').map(|verb| format!("{noun} {verb}")).collect::<Vec<_>>();
+    let nouns = ["", "demo", "runs", "schedules"].map(str::to_owned);
+    for command in [nouns.to_vec(), of("runs", runs), of("schedules", schedules)].concat() {
         let mut arguments: Vec<&str> = command.split_whitespace().collect();
         arguments.push("--help");
         let said = onward(&arguments).await;

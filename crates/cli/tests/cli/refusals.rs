@@ -98,7 +98,7 @@ async fn what_cannot_be_understood_is_a_usage_error() {
         (&["list", "--status", "done"], "the states are delayed"),
         (&["list", "--after", "page-2"], "the page before shows"),
         (&["list", "--limit", "0"], "--limit"),
-        (&["cancel"], "<ID>"),
+        (&["show"], "<ID>"),
     ] {
         let said = onward(&[&["runs"], arguments].concat()).await;
         assert_eq!(said.code, 2, "{said:?}");
@@ -109,7 +109,7 @@ async fn what_cannot_be_understood_is_a_usage_error() {
 #[on_every_database]
 async fn a_run_that_is_not_there_has_an_exit_code_of_its_own(db: TestDatabase) {
     let _onward = harness::open(&db).await.unwrap();
-    for verb in ["show", "steps", "watch", "cancel", "resume"] {
+    for verb in ["show", "steps", "watch", "cancel", "pause", "resume", "wake-up", "restart", "delete", "export"] {
         let said = runs(&db, &[verb, "nobody"]).await;
         assert_eq!((said.code, said.err.as_str()), (3, "onward: no run has the id `nobody`\n"), "{verb}");
     }

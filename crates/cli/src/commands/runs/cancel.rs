@@ -2,18 +2,25 @@
 
 use onward::{Client, Status};
 
-use super::steer;
+use super::steer::{self, Done, Meant};
+use crate::args::Many;
 use crate::exit::{Exit, Failure};
 
-pub(super) async fn cancel(client: &Client, ids: Vec<String>, json: bool) -> Result<Exit, Failure> {
-    steer::each(client, ids, json, async |run| run.cancel().await, told).await
+pub(super) async fn cancel(client: &Client, many: Many, json: bool) -> Result<Exit, Failure> {
+    match steer::meant(many)? {
+        Meant::Filter(filter) => steer::all(client.cancel_all(*filter).await?, json, "cancelled"),
+        Meant::Ids(ids) => {
+            let cancel = async |run: &super::Handle| run.cancel().await.map(|()| Done::default());
+            steer::each(client, ids, json, cancel, |_, after| told(after).to_owned()).await
+        }
+    }
 }
 
-fn told(after: Status) -> &'static str {
+fn told(after: Option<Status>) -> &'static str {
     match after {
-        Status::Cancelled => "is cancelled",
-        Status::Succeeded => "has succeeded already: there is nothing to cancel",
-        Status::Failed => "has failed already: there is nothing to cancel",
+        Some(Status::Cancelled) => "is cancelled",
+        Some(Status::Succeeded) => "has succeeded already: there is nothing to cancel",
+        Some(Status::Failed) => "has failed already: there is nothing to cancel",
         // Somebody resumed it before we looked.
         _ => "was cancelled, and goes on again",
     }

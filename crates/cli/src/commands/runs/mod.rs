@@ -1,15 +1,22 @@
 //! `onward runs …`: open the database, then do the verb.
 
+mod archive;
+mod attributes;
 mod cancel;
+mod delete;
 mod filter;
+mod fork;
 mod list;
+mod pause;
+mod restart;
 mod resume;
 mod show;
 mod steer;
 mod steps;
+mod wake_up;
 mod watch;
 
-use onward::{Client, WorkflowHandle};
+use onward::WorkflowHandle;
 
 use crate::args::{Runs, Verb};
 use crate::exit::{Exit, Failure};
@@ -18,23 +25,21 @@ use crate::exit::{Exit, Failure};
 type Handle = WorkflowHandle<serde_json::Value>;
 
 pub(crate) async fn run(Runs { common, verb }: Runs) -> Result<Exit, Failure> {
-    let client = connect(common.db.as_deref()).await?;
+    let client = super::connect(common.db.as_deref()).await?;
     match verb {
         Verb::List(list) => list::list(&client, *list, common.json).await,
         Verb::Show(one) => show::show(&client, &one.id, common.json).await,
         Verb::Steps(one) => steps::steps(&client.handle_named(one.id), common.json).await,
         Verb::Watch(one) => watch::watch(&client.handle_named(one.id), common.json).await,
-        Verb::Cancel(several) => cancel::cancel(&client, several.ids, common.json).await,
-        Verb::Resume(several) => resume::resume(&client, several.ids, common.json).await,
+        Verb::Cancel(many) => cancel::cancel(&client, *many, common.json).await,
+        Verb::Pause(many) => pause::pause(&client, *many, common.json).await,
+        Verb::Resume(many) => resume::resume(&client, *many, common.json).await,
+        Verb::WakeUp(wake_up) => wake_up::wake_up(&client, *wake_up, common.json).await,
+        Verb::Restart(many) => restart::restart(&client, *many, common.json).await,
+        Verb::Fork(fork) => fork::fork(&client, fork, common.json).await,
+        Verb::Attributes(attributes) => attributes::attributes(&client, *attributes, common.json).await,
+        Verb::Delete(delete) => delete::delete(&client, *delete, common.json).await,
+        Verb::Export(export) => archive::export(&client, export).await,
+        Verb::Import(import) => archive::import(&client, import, common.json).await,
     }
-}
-
-/// Connect to a database that is there. Looking at runs never makes one: a typing mistake would show an empty list.
-async fn connect(url: Option<&str>) -> Result<Client, Failure> {
-    let Some(url) = url else {
-        let message = "which database? Give --db sqlite:app.db or --db postgres://…, or set ONWARD_DB";
-        return Err(Failure::new(Exit::Usage, message));
-    };
-    let connected = Client::connect_existing(url).await;
-    connected.map_err(|error| Failure::from(error).check("--db and ONWARD_DB"))
 }

@@ -2,11 +2,18 @@
 
 use onward::{Client, Status};
 
-use super::steer;
+use super::steer::{self, Done, Meant};
+use crate::args::Many;
 use crate::exit::{Exit, Failure};
 
-pub(super) async fn resume(client: &Client, ids: Vec<String>, json: bool) -> Result<Exit, Failure> {
-    steer::each(client, ids, json, async |run| run.resume().await, told).await
+pub(super) async fn resume(client: &Client, many: Many, json: bool) -> Result<Exit, Failure> {
+    match steer::meant(many)? {
+        Meant::Filter(filter) => steer::all(client.resume_all(*filter).await?, json, "resumed"),
+        Meant::Ids(ids) => {
+            let resume = async |run: &super::Handle| run.resume().await.map(|()| Done::default());
+            steer::each(client, ids, json, resume, |_, after| after.map_or("is gone", told).to_owned()).await
+        }
+    }
 }
 
 fn told(after: Status) -> &'static str {

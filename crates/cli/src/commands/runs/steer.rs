@@ -1,9 +1,10 @@
-//! What `cancel` and `resume` have in common: several runs, each of which may fail by itself.
+//! What the verbs have in common that steer runs: several runs, each of which may fail by itself, or all that filters mean.
 
-use onward::{Client, Error, Status};
+use onward::{Client, Error, Filter, Status};
 use serde::Serialize;
 
 use super::Handle;
+use crate::args::{Many, Which};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
@@ -14,8 +15,24 @@ struct Steered {
     /// Its state afterwards, if it is known.
     status: Option<Status>,
     reason: Option<String>,
+    #[serde(flatten)]
+    done: Done,
     /// Why it could not be steered.
     error: Option<Refusal>,
+}
+
+/// What was done beside moving the run.
+#[derive(Default, Serialize)]
+pub(super) struct Done {
+    /// How many sleeps were ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sleeps: Option<u64>,
+    /// The run that was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) created: Option<String>,
+    /// How many runs are gone, this one among them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) deleted: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -24,28 +41,50 @@ struct Refusal {
     message: String,
 }
 
+/// Which runs a verb means.
+pub(super) enum Meant {
+    Ids(Vec<String>),
+    Filter(Box<Filter>),
+}
+
+/// Which runs were named. To name none is no way to mean all of them.
+pub(super) fn meant(many: Many) -> Result<Meant, Failure> {
+    let Many { ids, all, which } = many;
+    let has_filter = which != Which::default();
+    match (ids.is_empty(), has_filter || all) {
+        (false, false) => Ok(Meant::Ids(ids)),
+        (false, true) => Err(Failure::new(Exit::Usage, "give ids or filters, not both")),
+        (true, true) => Ok(Meant::Filter(Box::new(super::filter::filter(which)?))),
+        (true, false) => {
+            Err(Failure::new(Exit::Usage, "which runs? Give their ids, or filters as `--status failed`, or `--all`"))
+        }
+    }
+}
+
 /// Steer each run, and go on after one that refuses. The exit code is that of the first refusal.
 pub(super) async fn each(
     client: &Client,
     ids: Vec<String>,
     json: bool,
-    steer: impl AsyncFn(&Handle) -> Result<(), Error>,
-    told: fn(Status) -> &'static str,
+    steer: impl AsyncFn(&Handle) -> Result<Done, Error>,
+    told: impl Fn(&Done, Option<Status>) -> String,
 ) -> Result<Exit, Failure> {
     let mut steered = Vec::new();
     let mut exit = Exit::Done;
     for id in ids {
         let handle = client.handle_named(&id);
         let after = match steer(&handle).await {
-            Ok(()) => handle.describe().await,
+            Ok(done) if done.deleted.is_some() => Ok((done, None)),
+            Ok(done) => handle.describe().await.map(|run| (done, Some(run))),
             Err(error) => Err(error),
         };
         match after {
-            Ok(run) => {
+            Ok((done, run)) => {
+                let (status, reason) = run.map(|run| (run.status, run.reason)).unzip();
                 if !json {
-                    output::say(format!("{id} {}", told(run.status)))?;
+                    output::say(format!("{id} {}", told(&done, status)))?;
                 }
-                steered.push(Steered { id, status: Some(run.status), reason: Some(run.reason), error: None });
+                steered.push(Steered { id, status, reason, done, error: None });
             }
             Err(error) => {
                 let refusal = Refusal { code: error.code(), message: error.message().to_owned() };
@@ -56,7 +95,7 @@ pub(super) async fn each(
                 if exit == Exit::Done {
                     exit = failure.exit;
                 }
-                steered.push(Steered { id, status: None, reason: None, error: Some(refusal) });
+                steered.push(Steered { id, status: None, reason: None, done: Done::default(), error: Some(refusal) });
             }
         }
     }
@@ -64,4 +103,22 @@ pub(super) async fn each(
         output::json(&steered)?;
     }
     Ok(exit)
+}
+
+/// Say what came of all the runs that filters mean.
+pub(super) fn all(many: onward::Many, json: bool, did: &str) -> Result<Exit, Failure> {
+    if json {
+        output::json(&many)?;
+        return Ok(Exit::Done);
+    }
+    let onward::Many { matched, changed, refused, sleeps } = many;
+    let mut told = format!("{matched} runs: {changed} {did}");
+    if sleeps > 0 {
+        told += &format!(" ({sleeps} sleeps)");
+    }
+    if refused > 0 {
+        told += &format!(", {refused} not, because of their state");
+    }
+    output::say(told)?;
+    Ok(Exit::Done)
 }

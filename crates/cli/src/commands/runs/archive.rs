@@ -1,0 +1,45 @@
+//! `onward runs export` and `onward runs import`: a run as a file.
+
+use std::io::Read;
+use std::path::Path;
+
+use onward::Client;
+
+use crate::args::{Export, Import};
+use crate::exit::{Exit, Failure};
+use crate::output;
+
+pub(super) async fn export(client: &Client, Export { id, to }: Export) -> Result<Exit, Failure> {
+    let file = client.handle_named(id).export().await?;
+    match to {
+        Some(to) => {
+            std::fs::write(&to, file).map_err(Failure::io(format!("write {}", to.display())))?;
+        }
+        None => output::say(file.trim_end())?,
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) async fn import(client: &Client, Import { from, new_id }: Import, json: bool) -> Result<Exit, Failure> {
+    let file = read(&from).map_err(Failure::io(format!("read {}", from.display())))?;
+    let imported = match new_id {
+        Some(id) => client.import_as(&file, id).await?,
+        None => client.import(&file).await?,
+    };
+    let run = imported.describe().await?;
+    if json {
+        output::json(&run)?;
+    } else {
+        output::say(format!("{} is imported, and {}", run.id, run.status))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn read(from: &Path) -> std::io::Result<String> {
+    if from != Path::new("-") {
+        return std::fs::read_to_string(from);
+    }
+    let mut file = String::new();
+    std::io::stdin().read_to_string(&mut file)?;
+    Ok(file)
+}

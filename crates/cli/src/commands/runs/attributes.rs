@@ -1,0 +1,30 @@
+//! `onward runs attributes`: change what is attached to runs.
+
+use onward::Client;
+use serde_json::{Map, Value};
+
+use super::steer::{self, Done, Meant};
+use crate::args::Attributes;
+use crate::exit::{Exit, Failure};
+
+pub(super) async fn attributes(client: &Client, attributes: Attributes, json: bool) -> Result<Exit, Failure> {
+    let Attributes { runs, set, remove, replace } = attributes;
+    let removed = remove.into_iter().map(|key| (key, Value::Null));
+    let changes: Map<String, Value> = set.into_iter().chain(removed).collect();
+    match steer::meant(runs)? {
+        Meant::Filter(filter) => {
+            steer::all(client.merge_attributes_all(*filter, &changes).await?, json, "described anew")
+        }
+        Meant::Ids(ids) => {
+            let change = async |run: &super::Handle| {
+                if replace {
+                    run.set_attributes(&changes).await?
+                } else {
+                    run.merge_attributes(&changes).await?
+                }
+                Ok(Done::default())
+            };
+            steer::each(client, ids, json, change, |_, _| "is described anew".to_owned()).await
+        }
+    }
+}

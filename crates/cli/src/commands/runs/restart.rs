@@ -1,0 +1,24 @@
+//! `onward runs restart`: the same once more, from scratch.
+
+use onward::Client;
+
+use super::steer::{self, Done, Meant};
+use crate::args::Many;
+use crate::exit::{Exit, Failure};
+
+pub(super) async fn restart(client: &Client, many: Many, json: bool) -> Result<Exit, Failure> {
+    match steer::meant(many)? {
+        Meant::Filter(filter) => steer::all(client.fork_all(*filter, 0).await?, json, "restarted"),
+        Meant::Ids(ids) => {
+            let restart = async |run: &super::Handle| {
+                let created = run.restart().await?;
+                Ok(Done { created: Some(created.id().to_owned()), ..Done::default() })
+            };
+            steer::each(client, ids, json, restart, |done, _| told(done)).await
+        }
+    }
+}
+
+fn told(done: &Done) -> String {
+    format!("is restarted as {}", done.created.as_deref().unwrap_or_default())
+}

@@ -1,0 +1,28 @@
+//! `onward runs wake-up`: end sleeps.
+
+use onward::Client;
+
+use super::steer::{self, Done, Meant};
+use crate::args::WakeUp;
+use crate::exit::{Exit, Failure};
+
+pub(super) async fn wake_up(client: &Client, WakeUp { runs, at }: WakeUp, json: bool) -> Result<Exit, Failure> {
+    match steer::meant(runs)? {
+        Meant::Filter(filter) => steer::all(client.wake_up_all(*filter).await?, json, "woken up"),
+        Meant::Ids(ids) => {
+            let wake_up = async |run: &super::Handle| {
+                let woken = if at.is_empty() { run.wake_up().await } else { run.wake_up_at(at.iter().copied()).await };
+                Ok(Done { sleeps: Some(woken?), ..Done::default() })
+            };
+            steer::each(client, ids, json, wake_up, |done, _| told(done)).await
+        }
+    }
+}
+
+fn told(done: &Done) -> String {
+    match done.sleeps {
+        None | Some(0) => "does not sleep: there is nothing to end".to_owned(),
+        Some(1) => "is woken up".to_owned(),
+        Some(sleeps) => format!("is woken up from {sleeps} sleeps"),
+    }
+}

@@ -1,0 +1,115 @@
+//! `onward schedules …`: what is run again and again.
+
+use onward::{Client, ScheduleHandle, ScheduleRecord, Window};
+use serde_json::json;
+
+use crate::args::{Backfill, NewSchedule, ScheduleVerb, Schedules};
+use crate::exit::{Exit, Failure};
+use crate::output;
+
+pub(crate) async fn run(Schedules { common, verb }: Schedules) -> Result<Exit, Failure> {
+    let client = super::connect(common.db.as_deref()).await?;
+    let of = |id: String| client.schedule_handle(id);
+    match verb {
+        ScheduleVerb::List => list(&client.schedules().await?, common.json)?,
+        ScheduleVerb::Show(schedule) => show(&of(schedule.id).describe().await?, common.json)?,
+        ScheduleVerb::Create(new) => create(&client, new, common.json).await?,
+        ScheduleVerb::Pause(schedule) => {
+            let schedule = of(schedule.id);
+            schedule.pause().await?;
+            steered(&schedule, "is paused", common.json).await?;
+        }
+        ScheduleVerb::Resume(schedule) => {
+            let schedule = of(schedule.id);
+            schedule.resume().await?;
+            steered(&schedule, "goes on", common.json).await?;
+        }
+        ScheduleVerb::Trigger(schedule) => {
+            let run = of(schedule.id).trigger().await?;
+            if common.json {
+                output::json(&run.describe().await?)?;
+            } else {
+                output::say(format!("{} is started", run.id()))?;
+            }
+        }
+        ScheduleVerb::Backfill(backfill) => self::backfill(&client, backfill, common.json).await?,
+        ScheduleVerb::Delete(schedule) => {
+            let schedule = of(schedule.id);
+            schedule.delete().await?;
+            if common.json {
+                output::json(&json!({"id": schedule.id(), "deleted": true}))?;
+            } else {
+                output::say(format!("{} is deleted", schedule.id()))?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn list(schedules: &[ScheduleRecord], json: bool) -> Result<(), Failure> {
+    if json {
+        return output::json(&schedules);
+    }
+    if schedules.is_empty() {
+        return output::say("no schedules");
+    }
+    let mut table = output::table(&["id", "workflow", "cron", "zone", "last", "next", "last run"]);
+    for schedule in schedules {
+        table.add_row([
+            output::cell(&schedule.id),
+            schedule.workflow.clone(),
+            schedule.cron.clone(),
+            schedule.zone.clone(),
+            output::time_or_dash(schedule.last_tick),
+            next(schedule),
+            schedule.last_run.as_ref().map_or_else(output::dash, ToString::to_string),
+        ]);
+    }
+    output::say(output::rows(&table))
+}
+
+fn next(schedule: &ScheduleRecord) -> String {
+    if schedule.paused { "paused".to_owned() } else { output::time_or_dash(schedule.next_tick) }
+}
+
+fn show(schedule: &ScheduleRecord, json: bool) -> Result<(), Failure> {
+    if json {
+        return output::json(schedule);
+    }
+    let mut facts = vec![
+        ("id", schedule.id.clone()),
+        ("workflow", format!("{} version {}", schedule.workflow, schedule.version)),
+        ("cron", schedule.cron.clone()),
+        ("zone", schedule.zone.clone()),
+        ("catch-up", schedule.catch_up.to_string()),
+        ("overlap", schedule.overlap.to_string()),
+        ("created", output::time(schedule.created_at)),
+        ("last", output::time_or_dash(schedule.last_tick)),
+        ("last run", schedule.last_run.as_ref().map_or_else(output::dash, ToString::to_string)),
+        ("next", next(schedule)),
+    ];
+    facts.extend(schedule.upcoming.iter().map(|tick| ("ticks at", output::time(*tick))));
+    let lines = facts.iter().map(|(name, fact)| format!("{name:<12}{}", output::cell(fact)));
+    output::say(lines.collect::<Vec<_>>().join("\n"))
+}
+
+async fn create(client: &Client, new: NewSchedule, json: bool) -> Result<(), Failure> {
+    let NewSchedule { workflow, cron, id, zone, catch_up, overlap } = new;
+    let schedule = client.schedule_named(workflow, cron).zone(zone).catch_up(catch_up).overlap(overlap);
+    let schedule = if let Some(id) = id { schedule.id(id) } else { schedule };
+    show(&schedule.await?.describe().await?, json)
+}
+
+async fn steered(schedule: &ScheduleHandle, told: &str, json: bool) -> Result<(), Failure> {
+    let after = schedule.describe().await?;
+    if json { output::json(&after) } else { output::say(format!("{} {told}", after.id)) }
+}
+
+async fn backfill(client: &Client, Backfill { id, from, until }: Backfill, json: bool) -> Result<(), Failure> {
+    let started = client.schedule_handle(&id).backfill(Window { from: Some(from), until }).await?;
+    if json {
+        output::json(&json!({"id": id, "started": started}))
+    } else {
+        output::say(format!("{started} runs are started"))
+    }
+}

@@ -1,0 +1,107 @@
+//! `onward runs pause`, `wake-up`, `restart`, `fork`, `attributes`, `delete`, `export` and `import`
+
+use onward::prelude::*;
+use onward_testkit::{TestDatabase, on_every_database};
+use serde_json::json;
+
+use crate::harness::{Scratch, runs, some_runs};
+
+#[on_every_database]
+async fn a_run_is_paused_woken_up_and_resumed(db: TestDatabase) -> Result<()> {
+    let onward = some_runs(&db).await?;
+    let said = runs(&db, &["pause", "waiting", "greeting"]).await;
+    assert_eq!((said.code, said.out.as_str()), (1, "waiting is paused\n"));
+    assert!(said.err.contains("greeting") && said.err.contains("cannot be paused"), "{said:?}");
+    assert_eq!(runs(&db, &["wake-up", "waiting", "--at", "7", "--json"]).await.json()[0]["sleeps"], 0);
+    let said = runs(&db, &["wake-up", "waiting", "--json"]).await;
+    assert_eq!(said.json()[0]["sleeps"], 1);
+    let said = runs(&db, &["wake-up", "waiting"]).await;
+    assert_eq!(said.out, "waiting does not sleep: there is nothing to end\n");
+    assert_eq!(runs(&db, &["resume", "waiting"]).await.code, 0);
+    assert!(!matches!(onward.handle_named("waiting").status().await?, Status::Paused));
+    assert_eq!(runs(&db, &["pause", "nobody"]).await.code, 3);
+    Ok(())
+}
+
+#[on_every_database]
+async fn runs_are_forked_and_restarted(db: TestDatabase) -> Result<()> {
+    let onward = some_runs(&db).await?;
+    let fork = ["fork", "greeting", "--from", "1", "--new-id", "again", "--run-version", "1"];
+    let said = runs(&db, &fork).await;
+    assert_eq!((said.code, said.out.as_str()), (0, "again is forked from greeting at position 1\n"));
+    let other = ["fork", "greeting", "--from", "0", "--new-id", "other", "--input", "\"ann\"", "--json"];
+    assert_eq!(runs(&db, &other).await.json()["forked_from"], "greeting");
+    // What this process creates is ready by its own clock, which the executor's stands still before.
+    assert_eq!(onward.handle_named("other").describe().await?.input.as_str(), "\"ann\"");
+    assert_eq!(onward.handle_named("again").steps().await?.len(), 1);
+    let said = runs(&db, &["fork", "waiting", "--from", "0", "--new-id", "greeting"]).await;
+    assert!(said.code == 1 && said.err.contains("taken"), "{said:?}");
+
+    let said = runs(&db, &["restart", "greeting", "--json"]).await;
+    let created = said.json()[0]["created"].as_str().unwrap().to_owned();
+    let restarted = onward.handle_named(created).describe().await?;
+    assert_eq!((restarted.input.as_str(), restarted.fork_position), ("\"world\"", Some(0)));
+    Ok(())
+}
+
+#[on_every_database]
+async fn attributes_are_set_and_taken_away(db: TestDatabase) -> Result<()> {
+    let onward = some_runs(&db).await?;
+    let of = async || onward.handle_named("greeting").describe().await.unwrap().attributes.unwrap();
+    let said = runs(&db, &["attributes", "greeting", "--set", "size=3", "--set", "note=a b", "--remove", "team"]).await;
+    assert_eq!((said.code, said.out.as_str()), (0, "greeting is described anew\n"));
+    assert_eq!(of().await.decode::<serde_json::Value>()?, json!({"size": 3, "note": "a b"}));
+    runs(&db, &["attributes", "greeting", "--replace", "--set", "team=red"]).await;
+    assert_eq!(of().await.decode::<serde_json::Value>()?, json!({"team": "red"}));
+    let said = runs(&db, &["attributes", "--attribute", "team=red", "--set", "seen=true", "--json"]).await;
+    assert_eq!(said.json(), json!({"matched": 1, "changed": 1, "refused": 0, "sleeps": 0}));
+    assert_eq!(runs(&db, &["attributes", "greeting"]).await.code, 2);
+    Ok(())
+}
+
+#[on_every_database]
+async fn all_runs_that_filters_mean_are_steered_and_none_by_mistake(db: TestDatabase) -> Result<()> {
+    let onward = some_runs(&db).await?;
+    let said = runs(&db, &["delete"]).await;
+    assert_eq!(said.code, 2);
+    assert!(said.err.contains("which runs?"), "{said:?}");
+    assert_eq!(runs(&db, &["delete", "greeting", "--status", "failed"]).await.code, 2);
+
+    let said = runs(&db, &["delete", "--status", "failed,succeeded", "--workflow", "refuse"]).await;
+    assert_eq!((said.code, said.out.as_str()), (0, "1 runs: 1 deleted\n"));
+    let said = runs(&db, &["pause", "--all"]).await;
+    assert_eq!(said.out, "5 runs: 1 paused, 4 not, because of their state\n");
+    let said = runs(&db, &["delete", "family", "--with-children", "--json"]).await;
+    assert_eq!(said.json()[0]["deleted"], 3);
+    let said = runs(&db, &["delete", "waiting"]).await;
+    assert!(said.code == 1 && said.err.contains("cancel it first"), "{said:?}");
+    let said = runs(&db, &["delete", "greeting"]).await;
+    assert_eq!((said.code, said.out.as_str()), (0, "greeting is deleted\n"));
+    assert!(onward.handle_named("greeting").describe().await.is_err());
+    Ok(())
+}
+
+#[on_every_database]
+async fn a_run_is_written_to_a_file_and_comes_back_from_it(db: TestDatabase) -> Result<()> {
+    let onward = some_runs(&db).await?;
+    let scratch = Scratch::new(&[]);
+    let path = scratch.path("greeting.jsonl");
+    let file = path.to_str().unwrap();
+    assert_eq!(runs(&db, &["export", "greeting", "--to", file]).await.code, 0);
+    let printed = runs(&db, &["export", "greeting"]).await;
+    assert_eq!(printed.out, std::fs::read_to_string(&path)?);
+
+    let said = runs(&db, &["import", file]).await;
+    assert!(said.code == 1 && said.err.contains("there is a run `greeting` already"), "{said:?}");
+    let said = runs(&db, &["import", file, "--new-id", "copy"]).await;
+    assert_eq!((said.code, said.out.as_str()), (0, "copy is imported, and succeeded\n"));
+    assert_eq!(onward.handle_named("copy").result().await?, "hello, world");
+    let said = runs(&db, &["export", "waiting", "--to", file]).await;
+    assert_eq!(said.code, 0);
+    let said = runs(&db, &["import", file, "--new-id", "later", "--json"]).await;
+    assert_eq!(said.json()["status"], "paused");
+    std::fs::write(&path, "nonsense")?;
+    assert_eq!(runs(&db, &["import", file]).await.code, 2);
+    assert_eq!(runs(&db, &["export", "nobody"]).await.code, 3);
+    Ok(())
+}

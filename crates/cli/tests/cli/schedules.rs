@@ -1,0 +1,66 @@
+//! `onward schedules …`
+
+use onward::prelude::*;
+use onward::{Clock, Tick};
+use onward_testkit::{TestDatabase, on_every_database};
+
+use crate::harness::{Said, onward};
+
+#[onward::workflow]
+async fn report(ctx: &Ctx, tick: Tick) -> Result<String> {
+    Ok(ctx.step("say", async || Ok(tick.due.to_string())).await?)
+}
+
+async fn schedules(db: &TestDatabase, arguments: &[&str]) -> Said {
+    onward(&[&["schedules", "--db", &db.url], arguments].concat()).await
+}
+
+/// Noon, for ever.
+async fn house(db: &TestDatabase) -> Onward {
+    let clock = Clock::virtual_at("2026-01-02T12:00:00Z".parse().unwrap());
+    Onward::open(&db.url).clock(clock).workflow::<report>().launch().await.unwrap()
+}
+
+#[on_every_database]
+async fn a_schedule_is_created_steered_and_deleted(db: TestDatabase) -> Result<()> {
+    let onward = house(&db).await;
+    assert_eq!(schedules(&db, &["list"]).await.out, "no schedules\n");
+    let cron = ["create", "report", "0 0 8 * * Mon-Fri", "--id", "morning", "--zone", "Europe/Zurich"];
+    let said = schedules(&db, &[&cron[..], &["--catch-up", "skip", "--json"]].concat()).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!((&said.json()["catch_up"], &said.json()["version"]), (&"skip".into(), &"1".into()));
+    assert_eq!(said.json()["upcoming"].as_array().unwrap().len(), 5);
+    assert!(schedules(&db, &["list"]).await.out.contains("0 0 8 * * Mon-Fri"));
+
+    assert_eq!(schedules(&db, &["pause", "morning"]).await.out, "morning is paused\n");
+    assert!(schedules(&db, &["show", "morning"]).await.out.contains("next        paused"));
+    assert_eq!(schedules(&db, &["resume", "morning"]).await.out, "morning goes on\n");
+    assert_eq!(schedules(&db, &["resume", "morning", "--json"]).await.json()["paused"], false);
+
+    let week = ["backfill", "morning", "--from", "2025-12-01T00:00:00Z", "--until", "2025-12-08T00:00:00Z"];
+    assert_eq!(schedules(&db, &week).await.out, "5 runs are started\n");
+    assert_eq!(schedules(&db, &[&week[..], &["--json"]].concat()).await.json()["started"], 0);
+    let said = schedules(&db, &["trigger", "morning", "--json"]).await;
+    let id = said.json()["id"].as_str().unwrap().to_owned();
+    assert!(id.starts_with("morning@trigger-"), "{id}");
+    let tick: Tick = onward.handle_named("morning@2025-12-01T07:00:00Z").describe().await?.input.decode()?;
+    assert_eq!((tick.schedule.as_str(), tick.zone.as_str()), ("morning", "Europe/Zurich"));
+
+    assert_eq!(schedules(&db, &["delete", "morning"]).await.out, "morning is deleted\n");
+    onward.handle_named(id).describe().await?;
+    Ok(())
+}
+
+#[on_every_database]
+async fn what_cannot_be_done_has_its_exit_code(db: TestDatabase) {
+    let _onward = house(&db).await;
+    for verb in ["show", "pause", "resume", "trigger", "delete"] {
+        let said = schedules(&db, &[verb, "nobody"]).await;
+        assert_eq!((said.code, said.err.as_str()), (3, "onward: no schedule has the id `nobody`\n"), "{verb}");
+    }
+    let said = schedules(&db, &["create", "report", "0 25 * * *"]).await;
+    assert_eq!(said.code, 2);
+    assert!(said.err.contains("it goes from 0 to 23"), "{said:?}");
+    let said = schedules(&db, &["create", "report", "@daily", "--overlap", "maybe"]).await;
+    assert!(said.code == 2 && said.err.contains("none of allow, skip, cancel"), "{said:?}");
+}
