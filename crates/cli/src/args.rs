@@ -109,7 +109,7 @@ pub(crate) enum Verb {
     Show(One),
     /// Show the durable calls of a run: what is recorded, what was tried, what it waits for
     #[command(after_help = exit::CODES)]
-    Steps(One),
+    Steps(Steps),
     /// Follow a run until it ends
     #[command(after_help = exit::CODES)]
     Watch(One),
@@ -223,6 +223,25 @@ pub(crate) struct Which {
     /// Only runs that ended before this time
     #[arg(long, value_name = "TIME")]
     pub(crate) finished_until: Option<Timestamp>,
+}
+
+#[derive(Debug, Arguments)]
+pub(crate) struct Steps {
+    /// The id of the run
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+
+    /// From which position on
+    #[arg(long, value_name = "POSITION", default_value_t = 0)]
+    pub(crate) from: u32,
+
+    /// How many at the most [default: all]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) limit: u32,
+
+    /// Leave outputs out
+    #[arg(long)]
+    pub(crate) without_output: bool,
 }
 
 #[derive(Debug, Arguments)]

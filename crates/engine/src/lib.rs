@@ -45,8 +45,8 @@ pub use onward_store::{
 };
 pub use onward_types::{
     Attempt, BoxError, Chunk, ChunkBody, Code, Error, ErrorData, EventRecord, ExecutorId, Filter, Identity, Json,
-    Mover, Page, Result, ResultExt, RunId, RunKey, RunRecord, Status, StepKind, StepRecord, StepState, StreamInfo,
-    Timestamp, Wait, WaitFor, Window,
+    Mover, Page, Result, ResultExt, RunId, RunKey, RunRecord, Status, StepFilter, StepKind, StepRecord, StepState,
+    StreamInfo, Timestamp, Wait, WaitFor, Window,
 };
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use onward_types::{Error, ExecutorId, Filter, Page, RunId, RunKey, RunRecord, StepRecord, Timestamp};
+use onward_types::{Error, ExecutorId, Filter, Page, RunId, RunKey, RunRecord, StepFilter, StepRecord, Timestamp};
 use tokio::sync::broadcast;
 
 use crate::change::{Created, Existing, NewRun};
@@ -407,11 +407,19 @@ impl Store {
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
     pub async fn steps(&self, id: &RunId) -> Result<Vec<StepRecord>, Error> {
+        self.list_steps(id, StepFilter::default()).await
+    }
+
+    /// Some durable calls of a run, in the order of positions.
+    ///
+    /// # Errors
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
+    pub async fn list_steps(&self, id: &RunId, filter: StepFilter) -> Result<Vec<StepRecord>, Error> {
         let found = self.read({
             let id = id.clone();
             move |tx| {
                 let id = id.clone();
-                Box::pin(async move { runs::steps(tx, &id).await })
+                Box::pin(async move { runs::steps(tx, &id, filter).await })
             }
         });
         found.await?.ok_or_else(|| steer::unknown(id).error)

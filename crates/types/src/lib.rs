@@ -21,8 +21,8 @@ pub use json::Json;
 pub use name::{NAME_MAX, check_name};
 pub use reason::{Facts, reason};
 pub use record::{
-    Attempt, Chunk, ChunkBody, EventRecord, Filter, Identity, Page, RunRecord, StepKind, StepRecord, StepState,
-    StreamInfo, Wait, WaitFor, Window, WorkflowVersion,
+    Attempt, Chunk, ChunkBody, EventRecord, Filter, Identity, Page, RunRecord, StepFilter, StepKind, StepRecord,
+    StepState, StreamInfo, Wait, WaitFor, Window, WorkflowVersion,
 };
 pub use retention::Retention;
 pub use schedule::{CatchUp, Overlap, ScheduleRecord, Tick};

@@ -247,6 +247,23 @@ pub struct StepRecord {
     pub attempts: Vec<Attempt>,
 }
 
+/// Which durable calls of a run are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepFilter {
+    /// From which position on. The next page begins after the last position of this one.
+    pub from: u32,
+    /// How many at the most; 0 means all.
+    pub limit: u32,
+    /// Whether outputs are read. The default is that they are.
+    pub with_output: bool,
+}
+
+impl Default for StepFilter {
+    fn default() -> StepFilter {
+        StepFilter { from: 0, limit: 0, with_output: true }
+    }
+}
+
 /// One attempt of a step that was worth a row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {

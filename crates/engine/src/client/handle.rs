@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onward_types::{Error, EventRecord, RunId, RunRecord, Status, StepRecord, StreamInfo};
+use onward_types::{Error, EventRecord, RunId, RunRecord, Status, StepFilter, StepRecord, StreamInfo};
 use serde::Serialize;
 
 use super::Client;
@@ -105,6 +105,24 @@ impl<T: Data> WorkflowHandle<T> {
     /// `unknown_run` if there is no such run.
     pub async fn steps(&self) -> Result<Vec<StepRecord>, Error> {
         self.client.store.steps(&self.id).await
+    }
+
+    /// Some durable calls of the run, in the order of positions: of a run with very many, or where the outputs are large.
+    ///
+    /// ```
+    /// # use onward_engine::{Onward, Result, StepFilter};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let onward = Onward::open("sqlite::memory:").launch().await?;
+    /// let page = StepFilter { from: 1_000, limit: 100, with_output: false };
+    /// let steps = onward.handle_named("order-17").list_steps(page).await;
+    /// # assert!(steps.is_err_and(|error| error.is_unknown_run()), "nobody has started it");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run.
+    pub async fn list_steps(&self, filter: StepFilter) -> Result<Vec<StepRecord>, Error> {
+        self.client.store.list_steps(&self.id, filter).await
     }
 
     /// The run as a file that [`Client::import`] takes: what it recorded, said and heard, as of one moment. It may be under

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use onward::prelude::*;
-use onward::{Filter, RunId, Window};
+use onward::{Filter, RunId, StepFilter, Window};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::json;
 
@@ -136,4 +136,36 @@ async fn a_filter_that_no_run_can_match_alike_everywhere_is_refused(db: TestData
     assert_eq!(nul.unwrap_err().code(), "invalid");
     let user = house.onward.start::<quick>(1).authenticated_as("a\0", ["r"]).await;
     assert_eq!(user.unwrap_err().code(), "invalid");
+}
+
+#[onward::workflow]
+async fn many_steps(ctx: &Ctx) -> Result<()> {
+    for n in 0..5_u32 {
+        ctx.step("count", async || Ok(n)).await?;
+    }
+    let child = ctx.start::<quick>(1).id("listed").await?;
+    tokio::join!(ctx.sleep(days(300)), ctx.sleep(days(400))).0?;
+    Ok(child.result(ctx).await.map(drop)?)
+}
+
+#[on_every_database]
+async fn steps_are_listed_in_pages_with_outputs_or_without(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(quick, many_steps)>()).await;
+    let run = house.onward.start::<many_steps>(()).await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 8).await;
+    let page = async |from, limit, with_output| {
+        let steps = run.list_steps(StepFilter { from, limit, with_output }).await.unwrap();
+        steps.into_iter().map(|step| (step.position, step.output.map(|json| json.to_string()))).collect::<Vec<_>>()
+    };
+    assert_eq!(page(1, 2, true).await, [(1, Some("1".to_owned())), (2, Some("2".to_owned()))]);
+    assert_eq!(page(3, 2, false).await, [(3, None), (4, None)]);
+    assert_eq!(page(6, 1, true).await, [(6, None)], "what is not recorded has its place, too");
+    assert_eq!(page(8, 9, true).await, []);
+    let without = run.list_steps(StepFilter { with_output: false, ..StepFilter::default() }).await.unwrap();
+    let all = run.steps().await.unwrap();
+    assert_eq!(without.len(), 8);
+    for (without, with) in without.iter().zip(&all) {
+        assert_eq!((without.state, &without.child, &without.name), (with.state, &with.child, &with.name));
+    }
+    assert_eq!(without[5].child.as_ref().unwrap().as_str(), "listed");
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use onward_types::{
-    Attempt, Error, ExecutorId, Facts, Identity, Json, RunId, RunKey, RunRecord, Status, StepKind, StepRecord,
-    StepState, Timestamp, Wait, WaitFor, from_micros, reason,
+    Attempt, Error, ExecutorId, Facts, Identity, Json, RunId, RunKey, RunRecord, Status, StepFilter, StepKind,
+    StepRecord, StepState, Timestamp, Wait, WaitFor, from_micros, reason,
 };
 
 use crate::change::{Created, Existing, INLINE_MAX, NewRun};
@@ -212,11 +212,15 @@ pub(crate) fn identity(row: &Row) -> Result<Identity, Fault> {
 }
 
 /// Every durable call of a run: what is recorded, what was tried, what it waits for; none if there is no such run.
-pub(crate) async fn steps(tx: &mut Tx, id: &RunId) -> Result<Option<Vec<StepRecord>>, Fault> {
+pub(crate) async fn steps(tx: &mut Tx, id: &RunId, filter: StepFilter) -> Result<Option<Vec<StepRecord>>, Fault> {
     let Some(run) = find(tx, id).await? else { return Ok(None) };
+    let limit = if filter.limit == 0 { i64::MAX } else { i64::from(filter.limit) };
+    let page = params![run.key, filter.from, limit, filter.with_output];
     let mut steps = Vec::new();
-    for row in tx.query(sql!("checkpoints/of_run"), &params![run.key]).await? {
-        steps.push(recorded(&row)?);
+    for row in tx.query(sql!("checkpoints/of_run"), &page).await? {
+        let mut step = recorded(&row)?;
+        step.output = step.output.filter(|_| filter.with_output);
+        steps.push(step);
     }
     for row in tx.query(sql!("waits/of_runs"), &params![&[run.key][..]]).await? {
         waiting(&mut steps, &row.text("name")?, &row.text("kind")?, &super::wait(&row)?);
@@ -235,7 +239,10 @@ pub(crate) async fn steps(tx: &mut Tx, id: &RunId) -> Result<Option<Vec<StepReco
             step.child = Some(RunId::recorded(id));
         }
     }
+    // All that is not recorded was looked at; what lies outside the page is left out here.
+    steps.retain(|step| step.position >= filter.from);
     steps.sort_by_key(|step| step.position);
+    steps.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(Some(steps))
 }
 

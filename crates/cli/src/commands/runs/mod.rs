@@ -29,7 +29,7 @@ pub(crate) async fn run(Runs { common, verb }: Runs) -> Result<Exit, Failure> {
     match verb {
         Verb::List(list) => list::list(&client, *list, common.json).await,
         Verb::Show(one) => show::show(&client, &one.id, common.json).await,
-        Verb::Steps(one) => steps::steps(&client.handle_named(one.id), common.json).await,
+        Verb::Steps(steps) => steps::steps(&client, steps, common.json).await,
         Verb::Watch(one) => watch::watch(&client.handle_named(one.id), common.json).await,
         Verb::Cancel(many) => cancel::cancel(&client, *many, common.json).await,
         Verb::Pause(many) => pause::pause(&client, *many, common.json).await,

@@ -1,17 +1,19 @@
 //! `onward runs steps`: the durable calls of one run.
 
-use onward::{StepRecord, StepState};
+use onward::{Client, StepFilter, StepRecord, StepState};
 
-use super::Handle;
+use crate::args::Steps;
 use crate::exit::{Exit, Failure};
 use crate::output;
 
-pub(super) async fn steps(handle: &Handle, json: bool) -> Result<Exit, Failure> {
-    let steps = handle.steps().await?;
+pub(super) async fn steps(client: &Client, steps: Steps, json: bool) -> Result<Exit, Failure> {
+    let Steps { id, from, limit, without_output } = steps;
+    let filter = StepFilter { from, limit, with_output: !without_output };
+    let steps = client.handle_named(id).list_steps(filter).await?;
     if json {
         output::json(&steps)?;
     } else if steps.is_empty() {
-        output::say("no durable calls yet")?;
+        output::say(if from == 0 { "no durable calls yet" } else { "no durable calls from there on" })?;
     } else {
         output::say(table(&steps))?;
     }
