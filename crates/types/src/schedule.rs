@@ -109,6 +109,6 @@ pub struct ScheduleRecord {
     pub last_run: Option<RunId>,
     /// When it was created.
     pub created_at: Timestamp,
-    /// The next five ticks.
+    /// The next five ticks; none where this version cannot understand the expression or the zone.
     pub upcoming: Vec<Timestamp>,
 }

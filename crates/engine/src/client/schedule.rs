@@ -70,7 +70,7 @@ impl Client {
     pub async fn schedules(&self) -> Result<Vec<ScheduleRecord>, Error> {
         let now = self.store.clock().now();
         let schedules = self.store.schedules().await?;
-        schedules.into_iter().map(|schedule| with_upcoming(schedule, now)).collect()
+        Ok(schedules.into_iter().map(|schedule| with_upcoming(schedule, now)).collect())
     }
 
     /// A handle to a schedule. Whether there is such a one shows when it is asked.
@@ -188,7 +188,7 @@ impl ScheduleHandle {
     /// `unknown_schedule` if there is no such schedule.
     pub async fn describe(&self) -> Result<ScheduleRecord, Error> {
         let now = self.client.store.clock().now();
-        with_upcoming(self.client.store.schedule(&self.id).await?, now)
+        Ok(with_upcoming(self.client.store.schedule(&self.id).await?, now))
     }
 
     /// Let its ticks start nothing, until it is resumed. Runs that were started go on.
@@ -303,9 +303,11 @@ pub(crate) fn run_of(
     })
 }
 
-fn with_upcoming(schedule: ScheduleRecord, now: Timestamp) -> Result<ScheduleRecord, Error> {
-    let upcoming = Cron::new(&schedule.cron, &schedule.zone)?.upcoming(now).take(UPCOMING).collect();
-    Ok(ScheduleRecord { upcoming, ..schedule })
+/// One that a newer Onward defined, and that this one cannot understand, is shown without its next ticks.
+fn with_upcoming(schedule: ScheduleRecord, now: Timestamp) -> ScheduleRecord {
+    let cron = Cron::new(&schedule.cron, &schedule.zone).ok();
+    let upcoming = cron.iter().flat_map(|cron| cron.upcoming(now)).take(UPCOMING).collect();
+    ScheduleRecord { upcoming, ..schedule }
 }
 
 /// Ids of runs are made of it, which name the tick, too.

@@ -36,7 +36,7 @@ async fn fire_due(executor: &Executor) -> Result<bool, Error> {
                 executor.store.fire(firing).await?;
                 moved = true;
             }
-            // It is shown where schedules are listed; the others go on.
+            // Another version may have defined it; the others go on.
             Err(error) => tracing::warn!(schedule = %schedule.id, %error, "the schedule cannot be understood"),
         }
     }
