@@ -117,3 +117,57 @@ fn what_cannot_be_understood_is_refused_with_the_reason() {
     let error = Cron::new("@daily", "Europe/Zuerich").unwrap_err();
     assert!(error.message().contains("`Europe/Zuerich` is no time zone"), "{error}");
 }
+
+/// Each minute of some days is looked at by itself, and the search has to find just those that are meant.
+#[test]
+fn the_search_agrees_with_a_look_at_every_minute() {
+    let expressions = [
+        "* * * * *",
+        "*/7 * * * *",
+        "30 * * * *",
+        "15,45 */2 * * *",
+        "30 2 * * *",
+        "*/20 0-3 * * *",
+        "0 0 * * *",
+        "59 23 * * *",
+        "5 1,2,3 * * Sat,Sun",
+        "30 0 L * *",
+    ];
+    let days = ["2026-03-07", "2026-03-28", "2026-04-04", "2026-10-03", "2026-10-24", "2026-10-31", "2026-06-29"];
+    for zone in ["UTC", "Europe/Zurich", "America/New_York", "Australia/Lord_Howe", "Asia/Beirut", "America/St_Johns"] {
+        for (expression, day) in expressions.iter().flat_map(|it| days.map(|day| (*it, day))) {
+            let cron = Cron::new(expression, zone).unwrap();
+            let (from, until) = (at(&format!("{day}T00:00:30Z")), at(&format!("{day}T00:00:30Z")) + DAYS);
+            let found: Vec<Timestamp> = cron.upcoming(from).take_while(|tick| *tick <= until).collect();
+            assert_eq!(found, minutes(&cron, from, until), "{expression} in {zone} from {day} on");
+        }
+    }
+}
+
+const DAYS: SignedDuration = SignedDuration::from_hours(3 * 24);
+
+/// The ticks of a cron without seconds, found by looking at each minute.
+fn minutes(cron: &Cron, from: Timestamp, until: Timestamp) -> Vec<Timestamp> {
+    let minute = SignedDuration::from_mins(1);
+    let is_meant = |civil: DateTime| {
+        cron.has_day(civil.date()) && cron.hours.has(civil.hour()) && cron.minutes.has(civil.minute())
+    };
+    // On the clock more is to be looked at: what is named may lie in a gap before the first instant.
+    let begin = from - SignedDuration::from_hours(3) + SignedDuration::from_secs(30);
+    let shown: Vec<(Timestamp, DateTime)> = std::iter::successors(Some(begin), |at| Some(*at + minute))
+        .take_while(|at| *at <= until + SignedDuration::from_hours(3))
+        .map(|at| (at, cron.zone.to_datetime(at)))
+        .collect();
+    let mut ticks: Vec<Timestamp> = if cron.hours.open {
+        shown.iter().filter(|(_, civil)| is_meant(*civil)).map(|(at, _)| *at).collect()
+    } else {
+        let last = shown.last().unwrap().1;
+        let named = std::iter::successors(Some(shown[0].1), |civil| civil.checked_add(minute).ok());
+        let named = named.take_while(|civil| *civil <= last).filter(|civil| is_meant(*civil));
+        // The first instant at which a clock shows it, or has leaped over it.
+        named.filter_map(|named| shown.iter().find(|(_, civil)| *civil >= named).map(|(at, _)| *at)).collect()
+    };
+    ticks.retain(|at| *at > from && *at <= until);
+    ticks.dedup();
+    ticks
+}
