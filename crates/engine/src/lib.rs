@@ -41,7 +41,8 @@ pub use crate::metrics::Metrics;
 pub use crate::onward::{Builder, Onward};
 pub use crate::workflow::{BoxFuture, Data, Registry, Workflow, Workflows};
 pub use onward_store::{
-    Clock, ExecutorRow, FromSqlValue, Health, Histogram, JournalCounts, Many, SqlParams, SqlRow, SqlTx, SqlValue,
+    Clock, Codec, Encoded, ExecutorRow, FromSqlValue, Health, Histogram, JournalCounts, Many, Payload, SqlParams,
+    SqlRow, SqlTx, SqlValue,
 };
 pub use onward_types::{
     Attempt, BoxError, Chunk, ChunkBody, Code, Error, ErrorData, EventRecord, ExecutorId, Filter, Identity, Json,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use onward_store::{Clock, DatabaseUrl, Health, JournalCounts, Store};
+use onward_store::{Clock, Codec, DatabaseUrl, Health, JournalCounts, Store};
 use onward_types::{Error, Result, Retention};
 
 use crate::client::Client;
+use crate::client::mask::Mask;
 use crate::executor::{Executor, Options};
 use crate::metrics::Metrics;
 use crate::run::core::Stop;
@@ -50,6 +51,8 @@ pub struct Builder {
     registry: Registry,
     states: States,
     options: Options,
+    codec: Option<Arc<dyn Codec>>,
+    mask: Mask,
 }
 
 impl Onward {
@@ -72,6 +75,8 @@ impl Onward {
             registry: Registry::default(),
             states: States::default(),
             options: Options::default(),
+            codec: None,
+            mask: Mask::default(),
         }
     }
 
@@ -177,6 +182,19 @@ impl Builder {
         self
     }
 
+    /// Encode the payloads of runs before they are stored, and decode them when they are read: see [`Codec`].
+    pub fn codec(mut self, codec: impl Codec) -> Builder {
+        self.codec = Some(Arc::new(codec));
+        self
+    }
+
+    /// Hide fields of these names in what [`describe`](crate::WorkflowHandle::describe), [`steps`](crate::WorkflowHandle::steps)
+    /// and [`list`](Client::list) show: see [`Client::mask`].
+    pub fn mask<F: AsRef<str>>(mut self, fields: impl IntoIterator<Item = F>) -> Builder {
+        self.mask.add(fields);
+        self
+    }
+
     /// Take the time from this clock. A test gives a virtual one.
     pub fn clock(mut self, clock: Clock) -> Builder {
         self.clock = clock;
@@ -232,9 +250,13 @@ impl Builder {
         let registry = self.registry.checked()?;
         self.options.retention.iter().try_for_each(Retention::check)?;
         let url: DatabaseUrl = self.url.parse()?;
-        let store = Store::open(&url, self.clock).await?;
+        let mut store = Store::open(&url, self.clock).await?;
+        if let Some(codec) = self.codec {
+            store = store.with_codec(codec);
+        }
         let seat = store.join(registry.keys(), None).await?;
         let mut client = Client::on(store.clone());
+        client.mask = self.mask;
         let executor = Executor::new(store, registry, self.states, self.options, seat, client.hub.clone());
         client.executor = Some(executor.clone());
         let tasks = Tasks::spawn(&executor);

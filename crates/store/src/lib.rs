@@ -5,6 +5,7 @@
 
 mod change;
 mod clock;
+mod codec;
 pub mod crash;
 mod driver;
 mod fault;
@@ -22,6 +23,7 @@ pub use change::{
     PAYLOAD_MAX, WaitKind, check_payload, check_size,
 };
 pub use clock::{Clock, add};
+pub use codec::{Codec, Encoded, Payload};
 pub use driver::sqlite::Synchronous;
 pub use histogram::{Buckets, Histogram};
 pub use journal::{Entry, Health, Journal, JournalCounts, Origin, is_stranger};

@@ -11,6 +11,7 @@ use tokio::sync::broadcast;
 
 use crate::change::{Created, Existing, NewRun};
 use crate::clock::Clock;
+use crate::codec::{Codec, Sealer};
 use crate::driver::Tx;
 #[cfg(feature = "postgres")]
 use crate::driver::postgres::Postgres;
@@ -43,6 +44,7 @@ pub struct Store {
     db: Db,
     clock: Clock,
     signals: broadcast::Sender<Signal>,
+    sealer: Sealer,
 }
 
 #[derive(Clone)]
@@ -115,7 +117,19 @@ impl Store {
                 return Err(Error::new(onward_types::Code::Invalid, message));
             }
         };
-        Ok(Store { db, clock, signals })
+        Ok(Store { db, clock, signals, sealer: Sealer::default() })
+    }
+
+    /// The same database, its payloads encoded and decoded by this codec.
+    #[must_use]
+    pub fn with_codec(&self, codec: Arc<dyn Codec>) -> Store {
+        Store { sealer: Sealer::new(codec), ..self.clone() }
+    }
+
+    /// The secret by which inputs are compared, if there is a codec.
+    #[must_use]
+    pub fn hash_key(&self) -> Option<[u8; 32]> {
+        self.sealer.hash_key()
     }
 
     /// The time that this store lives by.
@@ -183,6 +197,7 @@ impl Store {
             #[cfg(feature = "postgres")]
             Db::Postgres(postgres) => postgres.journal(executor.clone()).await?,
         };
+        let journal = journal.sealed_by(self.sealer.clone());
         Ok(Seat { executor, journal, lock: Mutex::new(lock) })
     }
 
@@ -350,7 +365,8 @@ impl Store {
                 Box::pin(async move { claim::load(tx, &keys).await })
             })
             .await?;
-        Ok(loaded.into_iter().map(|(key, history)| (key, history.map_err(Error::from))).collect())
+        let open = |history: Result<History, Fault>| self.sealer.open_history(history?);
+        Ok(loaded.into_iter().map(|(key, history)| (key, open(history))).collect())
     }
 
     // Runs.
@@ -359,7 +375,8 @@ impl Store {
     ///
     /// # Errors
     /// Where the database cannot be reached or refuses a value.
-    pub async fn create(&self, run: NewRun) -> Result<Created, Error> {
+    pub async fn create(&self, mut run: NewRun) -> Result<Created, Error> {
+        self.sealer.seal_run(&mut run)?;
         let run = Arc::new(run);
         let created = self
             .write(move |tx| {
@@ -399,7 +416,9 @@ impl Store {
                 Box::pin(async move { runs::describe(tx, &id, now).await })
             }
         });
-        found.await?.ok_or_else(|| steer::unknown(id).error)
+        let mut run = found.await?.ok_or_else(|| steer::unknown(id).error)?;
+        self.sealer.show_run(&mut run);
+        Ok(run)
     }
 
     /// Every durable call of a run, in the order of positions.
@@ -422,7 +441,9 @@ impl Store {
                 Box::pin(async move { runs::steps(tx, &id, filter).await })
             }
         });
-        found.await?.ok_or_else(|| steer::unknown(id).error)
+        let mut steps = found.await?.ok_or_else(|| steer::unknown(id).error)?;
+        steps.iter_mut().for_each(|step| self.sealer.show_step(step));
+        Ok(steps)
     }
 
     /// The children of a run, in the order of their creation.
@@ -446,11 +467,14 @@ impl Store {
     /// reached.
     pub async fn list(&self, filter: Filter) -> Result<Page<RunRecord>, Error> {
         let now = self.clock.now();
-        self.read(move |tx| {
-            let filter = filter.clone();
-            Box::pin(async move { list::list(tx, &filter, now).await })
-        })
-        .await
+        let mut page = self
+            .read(move |tx| {
+                let filter = filter.clone();
+                Box::pin(async move { list::list(tx, &filter, now).await })
+            })
+            .await?;
+        page.items.iter_mut().for_each(|run| self.sealer.show_run(run));
+        Ok(page)
     }
 
     /// How a run stands; none if it is gone.
@@ -458,7 +482,8 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn outcome(&self, key: RunKey) -> Result<Option<Outcome>, Error> {
-        self.read(move |tx| Box::pin(runs::outcome(tx, key))).await
+        let outcome = self.read(move |tx| Box::pin(runs::outcome(tx, key))).await?;
+        Ok(outcome.map(|outcome| self.sealer.open_outcome(outcome)))
     }
 
     /// Which of these runs have ended or are paused.
@@ -490,7 +515,7 @@ impl Store {
         };
         #[cfg(not(feature = "postgres"))]
         let _: bool = serializable;
-        Ok(session.map(|session| OpenTransaction::new(session, owner.clone())))
+        Ok(session.map(|session| OpenTransaction::new(session, owner.clone(), self.sealer.clone())))
     }
 
     /// The `seq` of the checkpoint at a position, if there is one; for whoever lost the answer to the commit of a transaction.

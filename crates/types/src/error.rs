@@ -253,6 +253,18 @@ impl Error {
         Json::encode(&recorded).expect("three texts and a value that is JSON already")
     }
 
+    /// A recorded error whose typed data is another; one without data stays as it is.
+    ///
+    /// # Errors
+    /// [`Code::Corrupt`] where the JSON is not that of an error; else what `map` says.
+    pub fn map_data(json: &Json, map: impl FnOnce(&Json) -> Result<Json, Error>) -> Result<Json, Error> {
+        let mut recorded: Recorded =
+            json.decode().map_err(|error| Error::new(Code::Corrupt, format!("no recorded error: {error}")))?;
+        let Some(data) = &mut recorded.data else { return Ok(json.clone()) };
+        data.value = map(&data.value)?;
+        Json::encode(&recorded)
+    }
+
     /// The error that was recorded.
     ///
     /// # Errors

@@ -30,6 +30,7 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_remove("ONWARD_DB")
+        .env_remove("ONWARD_MASK")
         .env_remove("COLUMNS")
         .env("NO_COLOR", "1")
         .stdin(Stdio::null())

@@ -39,3 +39,12 @@ async fn a_program_gets_the_record_and_the_children(db: TestDatabase) -> Result<
     assert_eq!((&child["parent"], &child["parent_position"]), (&"family".into(), &1.into()));
     Ok(())
 }
+
+#[on_every_database]
+async fn fields_that_are_masked_are_not_shown(db: TestDatabase) {
+    let _onward = some_runs(&db).await.unwrap();
+    let said = runs(&db, &["show", "greeting", "--json", "--mask", "password,team"]).await;
+    assert_eq!(said.json()["attributes"], serde_json::json!({"team": "***"}));
+    let said = runs(&db, &["list", "--attribute", "team=blue", "--mask", "team", "--json"]).await;
+    assert!(said.code == 0 && said.out.contains("***") && !said.out.contains("blue"), "{said:?}");
+}

@@ -88,7 +88,7 @@ impl Plan {
     /// The run that the plan makes, as a child of this call's run.
     fn run(&self, drive: &Drive) -> Result<NewRun, Error> {
         let core = &drive.core;
-        let Home::Executor { journal, .. } = &core.home else {
+        let Home::Executor { executor, journal } = &core.home else {
             return Err(Error::new(Code::Invalid, "no executor"));
         };
         let input = self.input.clone()?;
@@ -113,7 +113,7 @@ impl Plan {
             deadline: own.into_iter().chain(core.deadline).min(),
             recoveries_max: crate::client::start::RECOVERIES_MAX,
             parent: Some((core.key, drive.position)),
-            input_hash: input_hash(self.workflow, &input),
+            input_hash: input_hash(&executor.store, self.workflow, &input),
             input,
             // A trace goes on in what its runs start.
             identity: core.traceparent.clone().map(|it| Identity { traceparent: Some(it), ..Identity::default() }),
@@ -253,6 +253,14 @@ fn wait_for(drive: &Drive, key: RunKey) -> BoxFuture<'static, Outcome> {
         durable.await;
         loop {
             match executor.hub.wait(key, Some(&executor.residents), false).await {
+                // Recorded, it would be the child's result for ever.
+                Ok(outcome) if outcome.unreadable.is_some() => {
+                    if let (Some(core), Some(why)) = (core.upgrade(), outcome.unreadable.clone()) {
+                        core.state().halt(why);
+                        core.task.wake();
+                    }
+                    return std::future::pending().await;
+                }
                 Ok(outcome) => return result_of(&outcome),
                 Err(error) if error.is_unknown_run() => return Err(error),
                 // The database is away; that is no result of the child.

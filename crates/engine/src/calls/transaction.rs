@@ -148,6 +148,10 @@ impl Call {
                     return Err(error.into());
                 }
                 Err(Undone::ByDatabase(Rollback::Conflict(_))) => conflicts += 1,
+                Err(Undone::ByDatabase(Rollback::Unencoded(error))) => {
+                    executor.rejected(&self.core, &error);
+                    pending::<()>().await;
+                }
                 Err(Undone::ByDatabase(Rollback::Refused)) => {
                     executor.refused(&self.core);
                     // The run is dropped, and this with it.

@@ -61,7 +61,7 @@ impl<'a, T> Fork<'a, T> {
         check_position(plan.position)?;
         if let Some(input) = input.transpose()? {
             let run = of.client.store.find(&of.id).await?;
-            let hash = input_hash(&run.workflow, &input);
+            let hash = input_hash(&of.client.store, &run.workflow, &input);
             plan.input = Some((input, hash));
         }
         let forked = of.client.store.steer(&of.id, Action::Fork(plan)).await?;

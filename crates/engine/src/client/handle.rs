@@ -96,7 +96,9 @@ impl<T: Data> WorkflowHandle<T> {
     /// # Errors
     /// `unknown_run` if there is no such run.
     pub async fn describe(&self) -> Result<RunRecord, Error> {
-        self.client.store.describe(&self.id).await
+        let mut run = self.client.store.describe(&self.id).await?;
+        self.client.mask.hide_in_run(&mut run);
+        Ok(run)
     }
 
     /// Every durable call of the run, in the order of positions: what is recorded, what was tried, what it waits for.
@@ -104,7 +106,9 @@ impl<T: Data> WorkflowHandle<T> {
     /// # Errors
     /// `unknown_run` if there is no such run.
     pub async fn steps(&self) -> Result<Vec<StepRecord>, Error> {
-        self.client.store.steps(&self.id).await
+        let mut steps = self.client.store.steps(&self.id).await?;
+        steps.iter_mut().for_each(|step| self.client.mask.hide_in_step(step));
+        Ok(steps)
     }
 
     /// Some durable calls of the run, in the order of positions: of a run with very many, or where the outputs are large.
@@ -122,7 +126,9 @@ impl<T: Data> WorkflowHandle<T> {
     /// # Errors
     /// `unknown_run` if there is no such run.
     pub async fn list_steps(&self, filter: StepFilter) -> Result<Vec<StepRecord>, Error> {
-        self.client.store.list_steps(&self.id, filter).await
+        let mut steps = self.client.store.list_steps(&self.id, filter).await?;
+        steps.iter_mut().for_each(|step| self.client.mask.hide_in_step(step));
+        Ok(steps)
     }
 
     /// The run as a file that [`Client::import`] takes: what it recorded, said and heard, as of one moment. It may be under
@@ -164,7 +170,9 @@ impl<T: Data> WorkflowHandle<T> {
     /// `unknown_run` if there is no such run.
     pub async fn events(&self) -> Result<Vec<EventRecord>, Error> {
         let run = self.client.store.find(&self.id).await?;
-        self.client.store.events(run.key).await
+        let mut events = self.client.store.events(run.key).await?;
+        events.iter_mut().for_each(|event| self.client.mask.hide_in_event(event));
+        Ok(events)
     }
 
     /// Read a stream of the run: as [`Client::read_stream`].

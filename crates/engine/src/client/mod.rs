@@ -4,6 +4,7 @@ pub(crate) mod event;
 pub(crate) mod fork;
 pub(crate) mod handle;
 mod manage;
+pub(crate) mod mask;
 pub(crate) mod schedule;
 pub(crate) mod send;
 pub(crate) mod start;
@@ -12,13 +13,14 @@ pub(crate) mod stream;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use onward_store::{Archive, Clock, DatabaseUrl, ExecutorRow, Store};
+use onward_store::{Archive, Clock, Codec, DatabaseUrl, ExecutorRow, Store};
 use onward_types::{Error, Filter, Json, Page, RunId, RunRecord};
 use serde::Serialize;
 use tokio::task::AbortHandle;
 
 use self::event::GetEvent;
 use self::handle::WorkflowHandle;
+use self::mask::Mask;
 use self::send::{Message, SendMessage};
 use self::start::Start;
 use self::stream::ReadStream;
@@ -42,6 +44,7 @@ pub struct Client {
     pub(crate) store: Store,
     pub(crate) hub: Arc<Hub>,
     pub(crate) executor: Option<Arc<Executor>>,
+    pub(crate) mask: Mask,
     _listener: Arc<AbortOnDrop>,
 }
 
@@ -94,11 +97,31 @@ impl Client {
         Ok(Client::on(Store::open_existing(&url, Clock::system()).await?))
     }
 
+    /// The same client, but the payloads of runs are encoded and decoded by this codec, which has to be that of the executors:
+    /// see [`Codec`].
+    #[must_use]
+    pub fn codec(self, codec: impl Codec) -> Client {
+        Client { mask: self.mask, ..Client::on(self.store.with_codec(Arc::new(codec))) }
+    }
+
+    /// The same client, but fields of these names are shown as `"***"` by [`describe`](WorkflowHandle::describe),
+    /// [`steps`](WorkflowHandle::steps) and [`list`](Client::list): in inputs, outputs, attributes, and the data of typed
+    /// errors. `password` hides every field of that name, however deep it lies; `card.number` every `number` that lies right in
+    /// a `card`. Lists between them do not count. Whatever the field holds is hidden with it.
+    ///
+    /// Workflows see everything, and so do [`result`](WorkflowHandle::result) and the tables. The messages of errors are shown as
+    /// they are.
+    #[must_use]
+    pub fn mask<F: AsRef<str>>(mut self, fields: impl IntoIterator<Item = F>) -> Client {
+        self.mask.add(fields);
+        self
+    }
+
     pub(crate) fn on(store: Store) -> Client {
         let hub = Hub::new(store.clone());
         let listener = tokio::spawn(Hub::listen(Arc::downgrade(&hub)));
         let _listener = Arc::new(AbortOnDrop(listener.abort_handle()));
-        Client { store, hub, executor: None, _listener }
+        Client { store, hub, executor: None, mask: Mask::default(), _listener }
     }
 
     /// Start a run of a workflow. Await it for a handle.
@@ -230,7 +253,9 @@ impl Client {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn list(&self, filter: Filter) -> Result<Page<RunRecord>, Error> {
-        self.store.list(filter).await
+        let mut page = self.store.list(filter).await?;
+        page.items.iter_mut().for_each(|run| self.mask.hide_in_run(run));
+        Ok(page)
     }
 
     /// Every executor that has not left.

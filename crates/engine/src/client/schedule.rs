@@ -3,7 +3,7 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use onward_store::NewRun;
+use onward_store::{NewRun, Store};
 use onward_types::{
     CatchUp, Code, Error, Json, Overlap, RunId, RunKey, ScheduleRecord, Status, Tick, Timestamp, Window,
 };
@@ -269,22 +269,22 @@ impl ScheduleHandle {
         previous: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<NewRun, Error> {
-        run_of(schedule, due, previous, RunKey(self.client.store.clock().uuid()), now)
+        run_of(&self.client.store, schedule, due, previous, now)
     }
 }
 
 /// The run that a tick starts.
 pub(crate) fn run_of(
+    store: &Store,
     schedule: &ScheduleRecord,
     due: Timestamp,
     previous: Option<Timestamp>,
-    key: RunKey,
     now: Timestamp,
 ) -> Result<NewRun, Error> {
     let tick = Tick { schedule: schedule.id.clone(), due, previous, zone: schedule.zone.clone() };
     let input = Json::encode(&tick)?;
     Ok(NewRun {
-        key,
+        key: RunKey(store.clock().uuid()),
         id: RunId::new(format!("{}@{due}", schedule.id))?,
         workflow: schedule.workflow.clone(),
         version: schedule.version.clone(),
@@ -296,7 +296,7 @@ pub(crate) fn run_of(
         deadline: None,
         recoveries_max: RECOVERIES_MAX,
         parent: None,
-        input_hash: input_hash(&schedule.workflow, &input),
+        input_hash: input_hash(store, &schedule.workflow, &input),
         input,
         identity: None,
         attributes: None,

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use onward_store::{Change, Clock, Created, Existing, NewRun, add};
+use hmac::{Hmac, KeyInit, Mac};
+use onward_store::{Change, Clock, Created, Existing, NewRun, Store, add};
 use onward_types::{Code, Error, ExecutorId, Identity, Json, RunId, RunKey, Status, Timestamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -16,7 +17,7 @@ use tokio::sync::oneshot;
 use super::Client;
 use super::handle::WorkflowHandle;
 use crate::executor::Executor;
-use crate::run::core::RunCore;
+use crate::run::core::{RunCore, Stop};
 use crate::run::end::EndSlot;
 use crate::workflow::{BoxFuture, by_version};
 
@@ -209,8 +210,11 @@ async fn start_here(
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             Err(_) => {
-                let message = format!("the database refused to create run {:?}", run.id);
-                return Err(Error::new(Code::Database, message));
+                let said = |error: &Error| format!("run {:?} could not be created: {}", run.id, error.message());
+                return Err(match core.stopping() {
+                    Some(Stop::Rejected(error)) => Error::new(error.kind(), said(&error)),
+                    _ => Error::new(Code::Database, format!("the database refused to create run {:?}", run.id)),
+                });
             }
         }
     }
@@ -252,7 +256,7 @@ impl Plan {
             return Err(executor.not_registered(&self.workflow, &version));
         }
         Ok(Checked {
-            input_hash: input_hash(&self.workflow, &input),
+            input_hash: input_hash(&client.store, &self.workflow, &input),
             workflow: self.workflow,
             version,
             input,
@@ -341,20 +345,33 @@ pub(crate) fn same_run(wanted: &NewRun, existing: &Existing) -> Result<(), Error
 
 /// By which "the same input" is judged. Objects are compared with their keys sorted, because a map's order is no part of
 /// its value; the workflow's name is mixed in, so that hashes of two workflows tell nothing about each other's inputs.
-pub(crate) fn input_hash(workflow: &str, input: &Json) -> i64 {
-    let mut hash = Sha256::new();
-    hash.update(workflow.as_bytes());
-    hash.update([0]);
-    let canonical = input.as_str().contains('{').then(|| input.decode::<serde_json::Value>().ok()).flatten();
-    match canonical {
+///
+/// With a codec the hash is keyed: whoever reads the tables cannot tell by it which of a few possible inputs it was.
+pub(crate) fn input_hash(store: &Store, workflow: &str, input: &Json) -> i64 {
+    let canonical = canonical(workflow, input);
+    let digest: [u8; 32] = match store.hash_key() {
+        Some(key) => {
+            let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("a key of any length will do");
+            mac.update(&canonical);
+            mac.finalize().into_bytes().into()
+        }
+        None => Sha256::digest(&canonical).into(),
+    };
+    i64::from_le_bytes(*digest.first_chunk().expect("32 bytes"))
+}
+
+fn canonical(workflow: &str, input: &Json) -> Vec<u8> {
+    let mut bytes = workflow.as_bytes().to_vec();
+    bytes.push(0);
+    let sorted = input.as_str().contains('{').then(|| input.decode::<serde_json::Value>().ok()).flatten();
+    match sorted {
         Some(mut value) => {
             value.sort_all_objects();
-            hash.update(value.to_string().as_bytes());
+            bytes.extend(value.to_string().into_bytes());
         }
-        None => hash.update(input.as_str().as_bytes()),
+        None => bytes.extend(input.as_str().as_bytes()),
     }
-    let digest: [u8; 32] = hash.finalize().into();
-    i64::from_le_bytes(*digest.first_chunk().expect("32 bytes"))
+    bytes
 }
 
 #[cfg(test)]
@@ -363,7 +380,7 @@ mod tests {
 
     #[test]
     fn the_order_of_an_objects_keys_is_no_part_of_the_input() {
-        let hash = |text: &str| input_hash("w", &Json::from(text.to_owned()));
+        let hash = |text: &str| canonical("w", &Json::from(text.to_owned()));
         assert_eq!(hash(r#"{"a":1,"b":2}"#), hash(r#"{"b":2,"a":1}"#));
         assert_ne!(hash(r#"{"a":1,"b":2}"#), hash(r#"{"a":2,"b":1}"#));
         assert_ne!(hash("[1,2]"), hash("[2,1]"));

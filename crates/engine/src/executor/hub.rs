@@ -222,6 +222,9 @@ fn gone() -> Error {
 
 /// The output of a run that ended, or why there is none.
 pub(crate) fn result_of(outcome: &Outcome) -> Result<onward_types::Json, Error> {
+    if let Some(unreadable) = &outcome.unreadable {
+        return Err(unreadable.clone());
+    }
     let said = |or: &str| outcome.said.clone().unwrap_or_else(|| or.to_owned());
     match (outcome.status, &outcome.output, &outcome.error) {
         (Status::Succeeded, Some(output), _) => Ok(output.clone()),

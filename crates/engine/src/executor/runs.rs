@@ -179,7 +179,7 @@ impl Executor {
             LeaveHow::Held { said, error } => {
                 tracing::warn!(run = %core.id, reason = %said, "the run is held");
                 let status = onward_types::Status::Paused;
-                let outcome = Outcome { status, said: Some(said), output: None, error: Some(error) };
+                let outcome = Outcome { status, said: Some(said), output: None, error: Some(error), unreadable: None };
                 self.hub.publish(core.key, &Arc::new(outcome));
             }
             LeaveHow::Finished(_) | LeaveHow::Released => {}
@@ -231,6 +231,7 @@ impl Executor {
         };
         tracing::error!(run = %core.id, %error, "the database refused what the run made");
         if core.give_up_birth() || core.is_being_held() {
+            core.stop(Stop::Rejected(error.clone()));
             self.forget(&core);
         } else if core.is_leaving() {
             let executor = self.clone();

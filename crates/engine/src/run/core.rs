@@ -485,7 +485,8 @@ impl Origin for RunCore {
 
 /// How a run that left stands, for those who wait for it here.
 pub(crate) fn end_of(how: &LeaveHow) -> End {
-    let ended = |status, output, error| End::Ended(Arc::new(Outcome { status, said: None, output, error }));
+    let ended =
+        |status, output, error| End::Ended(Arc::new(Outcome { status, said: None, output, error, unreadable: None }));
     match how {
         LeaveHow::Finished(Ok(output)) => ended(Status::Succeeded, Some(output.clone()), None),
         LeaveHow::Finished(Err(error)) => ended(Status::Failed, None, Some(error.clone())),

@@ -408,10 +408,18 @@ impl State {
         let Some(call) = self.calls.get_mut(&position) else { return true };
         let (kind, name, started_at, has_wait) = (call.kind, call.name.clone(), call.started_at, call.has_wait);
         let waker = call.waker.clone();
+        let said_by = self.made + 1 + u64::from(has_wait);
+        let (seq, body) = match self.inbox.take(&topic, said_by) {
+            Ok(Some(message)) => message,
+            Ok(None) => return true,
+            Err(why) => {
+                self.halt(why);
+                return false;
+            }
+        };
         if has_wait {
             self.push(Change::CloseWait(position));
         }
-        let Some((seq, body)) = self.inbox.take(&topic, self.made + 1) else { return true };
         self.push(Change::Consume { seq, position });
         if let Some(call) = self.calls.get_mut(&position) {
             call.delivered = Some(Ok(body.clone()));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use onward_store::Firing;
-use onward_types::{CatchUp, Error, RunKey, ScheduleRecord, Timestamp};
+use onward_types::{CatchUp, Error, ScheduleRecord, Timestamp};
 
 use super::{SWEEP, note};
 use crate::client::schedule::{LATE, TICKS_MAX, run_of};
@@ -55,7 +55,7 @@ fn firing(executor: &Executor, schedule: &ScheduleRecord) -> Result<Firing, Erro
     let mut runs = Vec::new();
     let mut previous = schedule.last_tick;
     for due in ticks.into_iter().filter(is_meant) {
-        runs.push(run_of(schedule, due, previous, RunKey(clock.uuid()), now)?);
+        runs.push(run_of(&executor.store, schedule, due, previous, now)?);
         previous = Some(due);
     }
     Ok(Firing {

@@ -2,6 +2,7 @@
 
 mod archive;
 mod children;
+mod codec;
 mod concurrency;
 mod diverged;
 mod durability;
@@ -13,6 +14,7 @@ mod house;
 mod life_cycle;
 mod listing;
 mod managing;
+mod mask;
 mod messages;
 mod metrics;
 mod parking;

@@ -21,6 +21,7 @@ use fold::fold;
 pub(crate) use fold::{Batch, Event, Update};
 
 use crate::change::{Change, Created};
+use crate::codec::Sealer;
 use crate::histogram::{Buckets, Histogram};
 
 /// A batch ends at this many changes: about 5 ms of work on either database.
@@ -63,7 +64,7 @@ impl Entry {
 
 /// The way into the journal of one executor. Clones lead to the same journal.
 #[derive(Clone)]
-pub struct Journal(pub(crate) Arc<Shared>);
+pub struct Journal(pub(crate) Arc<Shared>, Sealer);
 
 pub(crate) struct Shared {
     pub(crate) executor: ExecutorId,
@@ -183,7 +184,7 @@ impl JournalCounts {
 
 impl Journal {
     pub(crate) fn new(executor: ExecutorId, bell: Bell) -> Journal {
-        Journal(Arc::new(Shared {
+        let shared = Shared {
             executor,
             queue: Mutex::default(),
             queued: AtomicUsize::new(0),
@@ -194,7 +195,13 @@ impl Journal {
             closing: Notify::new(),
             health: Mutex::default(),
             counts: Counts::default(),
-        }))
+        };
+        Journal(Arc::new(shared), Sealer::default())
+    }
+
+    /// The way into the same journal for changes whose payloads are encoded.
+    pub(crate) fn sealed_by(self, sealer: Sealer) -> Journal {
+        Journal(self.0, sealer)
     }
 
     /// The executor that this journal writes for.
@@ -204,9 +211,12 @@ impl Journal {
     }
 
     /// Hand over changes. They are durable once their origin is told so.
-    pub fn submit(&self, entry: Entry) {
+    pub fn submit(&self, mut entry: Entry) {
         if self.is_closed() {
             return entry.origin.refused();
+        }
+        if let Err(error) = self.1.seal_changes(&mut entry.changes) {
+            return entry.origin.rejected(&error);
         }
         let ring = {
             let mut queue = lock(&self.0.queue);

@@ -35,8 +35,8 @@ pub struct Message {
     pub seq: i64,
     /// On which topic.
     pub topic: Arc<str>,
-    /// What it says.
-    pub body: Json,
+    /// What it says, or why that cannot be decoded.
+    pub body: Result<Json, Error>,
 }
 
 /// What sending did beside keeping the messages.
@@ -125,5 +125,5 @@ pub(crate) async fn rows(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<Row>, Fault
 }
 
 pub(crate) fn message(row: &Row) -> Result<Message, Fault> {
-    Ok(Message { seq: row.int("seq")?, topic: row.text("topic")?.into(), body: Json::from(row.text("body")?) })
+    Ok(Message { seq: row.int("seq")?, topic: row.text("topic")?.into(), body: Ok(Json::from(row.text("body")?)) })
 }

@@ -88,6 +88,8 @@ pub struct Outcome {
     pub output: Option<Json>,
     /// Its error.
     pub error: Option<Json>,
+    /// Why output or error cannot be read.
+    pub unreadable: Option<Error>,
 }
 
 /// How a run stands; none if there is no such run.
@@ -98,6 +100,7 @@ pub(crate) async fn outcome(tx: &mut Tx, key: RunKey) -> Result<Option<Outcome>,
         said: row.opt_text("said")?,
         output: row.opt_text("output")?.map(Json::from),
         error: row.opt_text("error")?.map(Json::from),
+        unreadable: None,
     }))
 }
 

@@ -65,7 +65,8 @@ impl Store {
     ///
     /// # Errors
     /// Where the database cannot be reached.
-    pub async fn fire(&self, firing: Firing) -> Result<usize, Error> {
+    pub async fn fire(&self, mut firing: Firing) -> Result<usize, Error> {
+        firing.runs.iter_mut().try_for_each(|run| self.sealer.seal_run(run))?;
         let (firing, now) = (Arc::new(firing), self.clock().now());
         let started = self
             .write(move |tx| {
@@ -82,7 +83,8 @@ impl Store {
     ///
     /// # Errors
     /// Where the database cannot be reached.
-    pub async fn create_missing(&self, runs: Vec<NewRun>) -> Result<usize, Error> {
+    pub async fn create_missing(&self, mut runs: Vec<NewRun>) -> Result<usize, Error> {
+        runs.iter_mut().try_for_each(|run| self.sealer.seal_run(run))?;
         let runs = Arc::new(runs);
         let started = self
             .write(move |tx| {

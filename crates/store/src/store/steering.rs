@@ -17,7 +17,8 @@ impl Store {
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id,
     /// [`Code::IllegalMove`](onward_types::Code::IllegalMove) where the run's state does not allow it, and
     /// [`Code::Conflict`](onward_types::Code::Conflict) where the id of a fork is taken.
-    pub async fn steer(&self, id: &RunId, what: Action) -> Result<Acted, Error> {
+    pub async fn steer(&self, id: &RunId, mut what: Action) -> Result<Acted, Error> {
+        self.sealer.seal_action(&mut what)?;
         let (id, call, what) = (id.clone(), self.call(), Arc::new(what));
         let acted = self
             .write(move |tx| {
@@ -52,7 +53,8 @@ impl Store {
     ///
     /// # Errors
     /// Where the database cannot be reached. A run whose state does not allow it is counted, and is no error.
-    pub async fn steer_all(&self, mut filter: Filter, what: Action) -> Result<Many, Error> {
+    pub async fn steer_all(&self, mut filter: Filter, mut what: Action) -> Result<Many, Error> {
+        self.sealer.seal_action(&mut what)?;
         let (call, what) = (self.call(), Arc::new(what));
         let mut left = if filter.limit == 0 { u64::MAX } else { u64::from(filter.limit) };
         let mut all = Many::default();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use onward_types::{Error, EventRecord, Json, RunId, RunKey, StreamInfo};
 
 use super::Store;
+use crate::codec::Payload;
 use crate::ops::messages::{self, Message, NewMessage, Sent};
 use crate::ops::streams::Chunks;
 use crate::ops::{events, steer, streams};
@@ -15,9 +16,12 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if one of the runs is not there.
-    pub async fn send(&self, messages: Vec<NewMessage>) -> Result<Sent, Error> {
+    pub async fn send(&self, mut messages: Vec<NewMessage>) -> Result<Sent, Error> {
         if messages.is_empty() {
             return Ok(Sent::default());
+        }
+        for message in &mut messages {
+            message.body = self.sealer.seal(&message.body, Payload::Message)?;
         }
         let (messages, now) = (Arc::new(messages), self.clock.now());
         let sent = self
@@ -45,11 +49,13 @@ impl Store {
     /// Where the database cannot be reached.
     pub async fn unconsumed(&self, keys: Vec<RunKey>) -> Result<Vec<(RunKey, Message)>, Error> {
         let keys = Arc::new(keys);
-        self.read(move |tx| {
+        let found = self.read(move |tx| {
             let keys = keys.clone();
             Box::pin(async move { messages::unconsumed(tx, &keys).await })
-        })
-        .await
+        });
+        let mut found = found.await?;
+        found.iter_mut().for_each(|(_, message)| self.sealer.open_message(message));
+        Ok(found)
     }
 
     /// The latest value of an event, if it was ever set.
@@ -58,11 +64,11 @@ impl Store {
     /// Where the database cannot be reached.
     pub async fn event(&self, run: RunKey, key: &str) -> Result<Option<Json>, Error> {
         let key = Arc::<str>::from(key);
-        self.read(move |tx| {
+        let value = self.read(move |tx| {
             let key = key.clone();
             Box::pin(async move { events::get(tx, run, &key).await })
-        })
-        .await
+        });
+        value.await?.map(|value| self.sealer.open(&value, Payload::Event)).transpose()
     }
 
     /// The latest value of every event of a run, by key.
@@ -70,20 +76,24 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn events(&self, run: RunKey) -> Result<Vec<EventRecord>, Error> {
-        self.read(move |tx| Box::pin(events::of_run(tx, run))).await
+        let mut events = self.read(move |tx| Box::pin(events::of_run(tx, run))).await?;
+        events.iter_mut().for_each(|event| self.sealer.show(&mut event.value, Payload::Event));
+        Ok(events)
     }
 
     /// Up to `limit` chunks of a stream from an index on.
     ///
     /// # Errors
-    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if the run is gone.
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if the run is gone, [`Code::Decode`](onward_types::Code::Decode)
+    /// where the first of them cannot be decoded.
     pub async fn chunks(&self, run: RunKey, stream: &str, from: i64, limit: u32) -> Result<Chunks, Error> {
         let stream = Arc::<str>::from(stream);
         let found = self.read(move |tx| {
             let stream = stream.clone();
             Box::pin(async move { streams::read(tx, run, &stream, from, limit).await })
         });
-        found.await?.ok_or_else(|| steer::unknown(&RunId::of_key(run)).error)
+        let found = found.await?.ok_or_else(|| steer::unknown(&RunId::of_key(run)).error)?;
+        self.sealer.open_chunks(found)
     }
 
     /// The streams of a run, by key.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use onward_types::{Code, Error, ExecutorId, RunKey};
 
 use crate::change::Checkpoint;
+use crate::codec::Sealer;
 #[cfg(feature = "postgres")]
 use crate::driver::postgres;
 use crate::driver::sqlite;
@@ -36,6 +37,8 @@ pub enum Failure {
     Conflict(Error),
     /// The database refused what the body asked for, and nothing was written.
     Failed(Error),
+    /// What the body returned cannot be encoded, and nothing was written.
+    Unencoded(Error),
     /// The run was taken from this executor, and nothing was written.
     Refused,
     /// The answer to the commit was lost: it stands or it does not.
@@ -47,9 +50,11 @@ impl Failure {
     #[must_use]
     pub fn error(&self) -> Error {
         match self {
-            Failure::Lost(error) | Failure::Conflict(error) | Failure::Failed(error) | Failure::Unknown(error) => {
-                error.clone()
-            }
+            Failure::Lost(error)
+            | Failure::Conflict(error)
+            | Failure::Failed(error)
+            | Failure::Unencoded(error)
+            | Failure::Unknown(error) => error.clone(),
             Failure::Refused => Error::new(Code::Fenced, "the run was taken from this executor"),
         }
     }
@@ -167,17 +172,18 @@ pub struct OpenTransaction {
     shared: Arc<Shared>,
     owner: Owner,
     expired: sqlite::Expired,
+    sealer: Sealer,
 }
 
 impl OpenTransaction {
-    pub(crate) fn new(session: Session, owner: Owner) -> OpenTransaction {
+    pub(crate) fn new(session: Session, owner: Owner, sealer: Sealer) -> OpenTransaction {
         let expired = match &session {
             Session::Sqlite(session) => session.expired(),
             #[cfg(feature = "postgres")]
             Session::Postgres(_) => sqlite::Expired::never(),
         };
         let shared = Shared { session: tokio::sync::Mutex::new(Some(session)), failure: Mutex::default() };
-        OpenTransaction { shared: Arc::new(shared), owner, expired }
+        OpenTransaction { shared: Arc::new(shared), owner, expired, sealer }
     }
 
     /// What the body gets.
@@ -199,7 +205,7 @@ impl OpenTransaction {
         let session = self.shared.session.lock().await.take();
         let failure = self.shared.failure().take();
         match (session, failure) {
-            (Some(session), None) => Ok(Finished { session, owner: self.owner }),
+            (Some(session), None) => Ok(Finished { session, owner: self.owner, sealer: self.sealer }),
             (_, Some(failure)) => Err(failure),
             (None, None) => Err(Failure::Lost(Error::new(Code::Database, "the transaction has no session"))),
         }
@@ -210,6 +216,7 @@ impl OpenTransaction {
 pub struct Finished {
     session: Session,
     owner: Owner,
+    sealer: Sealer,
 }
 
 impl Finished {
@@ -227,7 +234,11 @@ impl Finished {
     ///
     /// # Errors
     /// See [`Failure`]; only after [`Failure::Unknown`] may it stand nevertheless.
-    pub async fn commit(self, checkpoint: Checkpoint) -> Result<(), Failure> {
+    pub async fn commit(self, mut checkpoint: Checkpoint) -> Result<(), Failure> {
+        if let Err(error) = self.sealer.seal_checkpoint(&mut checkpoint) {
+            self.roll_back();
+            return Err(Failure::Unencoded(error));
+        }
         crate::crash::point("transaction.ended");
         match self.session {
             Session::Sqlite(session) => session.commit(self.owner.run, checkpoint).await,

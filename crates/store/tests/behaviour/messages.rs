@@ -121,7 +121,8 @@ async fn messages_of_one_list_keep_their_order_and_their_text(db: TestDatabase) 
     let list = bodies.iter().map(|body| NewMessage { body: json(body), ..news(None) });
     store.send(list.collect()).await.unwrap();
     let found = store.unconsumed(vec![run.key]).await.unwrap();
-    let found: Vec<String> = found.iter().map(|(_, message)| message.body.decode().unwrap()).collect();
+    let found: Vec<String> =
+        found.iter().map(|(_, message)| message.body.as_ref().unwrap().decode().unwrap()).collect();
     assert_eq!(found, bodies);
     assert_eq!(history(&store, run.key).await.unwrap().messages.len(), 4);
 }

@@ -25,7 +25,7 @@ use crate::exit::{Exit, Failure};
 type Handle = WorkflowHandle<serde_json::Value>;
 
 pub(crate) async fn run(Runs { common, verb }: Runs) -> Result<Exit, Failure> {
-    let client = super::connect(common.db.as_deref()).await?;
+    let client = super::connect(common.db.as_deref()).await?.mask(common.mask);
     match verb {
         Verb::List(list) => list::list(&client, *list, common.json).await,
         Verb::Show(one) => show::show(&client, &one.id, common.json).await,

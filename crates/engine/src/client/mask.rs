@@ -1,0 +1,117 @@
+//! Hiding named fields in what listings show.
+
+use std::sync::Arc;
+
+use onward_types::{Error, EventRecord, Json, RunRecord, StepRecord};
+use serde_json::Value;
+
+/// What stands in the place of a hidden value.
+const HIDDEN: &str = "***";
+
+/// The fields to hide, each as the path that it ends with.
+#[derive(Clone, Default)]
+pub(crate) struct Mask(Arc<Vec<Vec<String>>>);
+
+impl Mask {
+    pub(crate) fn add<F: AsRef<str>>(&mut self, fields: impl IntoIterator<Item = F>) {
+        let paths = fields.into_iter().map(|field| field.as_ref().split('.').map(str::to_owned).collect());
+        Arc::make_mut(&mut self.0).extend(paths);
+    }
+
+    pub(crate) fn hide_in_run(&self, run: &mut RunRecord) {
+        self.hide(&mut run.input);
+        run.output.iter_mut().chain(&mut run.attributes).for_each(|json| self.hide(json));
+        self.hide_in_error(&mut run.error);
+    }
+
+    pub(crate) fn hide_in_step(&self, step: &mut StepRecord) {
+        step.output.iter_mut().for_each(|json| self.hide(json));
+        self.hide_in_error(&mut step.error);
+        step.attempts.iter_mut().for_each(|attempt| self.hide_in_error(&mut attempt.error));
+    }
+
+    pub(crate) fn hide_in_event(&self, event: &mut EventRecord) {
+        self.hide(&mut event.value);
+    }
+
+    /// The data of a typed error is a payload; its code and message are for people.
+    fn hide_in_error(&self, error: &mut Option<Json>) {
+        if let Some(json) = error
+            && let Ok(hidden) = Error::map_data(json, |data| Ok(self.hidden(data)))
+        {
+            *json = hidden;
+        }
+    }
+
+    fn hide(&self, json: &mut Json) {
+        *json = self.hidden(json);
+    }
+
+    fn hidden(&self, json: &Json) -> Json {
+        // Most values have no such field, and keep the very text that was recorded.
+        let last = |path: &Vec<String>| path.last().is_some_and(|name| json.as_str().contains(name.as_str()));
+        if !json.as_str().contains('\\') && !self.0.iter().any(last) {
+            return json.clone();
+        }
+        let Ok(mut value) = json.decode::<Value>() else { return json.clone() };
+        let mut above = Vec::new();
+        if self.walk(&mut value, &mut above) { Json::from(value.to_string()) } else { json.clone() }
+    }
+
+    /// Hide what is below; says whether anything was.
+    fn walk(&self, value: &mut Value, above: &mut Vec<String>) -> bool {
+        match value {
+            Value::Object(fields) => {
+                let mut any = false;
+                for (name, field) in fields {
+                    above.push(name.clone());
+                    if self.0.iter().any(|path| above.ends_with(path)) {
+                        *field = Value::from(HIDDEN);
+                        any = true;
+                    } else {
+                        any |= self.walk(field, above);
+                    }
+                    above.pop();
+                }
+                any
+            }
+            Value::Array(items) => items.iter_mut().fold(false, |any, item| self.walk(item, above) | any),
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hidden(fields: &[&str], text: &str) -> String {
+        let mut mask = Mask::default();
+        mask.add(fields);
+        mask.hidden(&Json::from(text.to_owned())).to_string()
+    }
+
+    #[test]
+    fn a_name_is_hidden_at_any_depth() {
+        let text = r#"{"password":"a","list":[[{"password":{"deep":1}}]],"other":"password"}"#;
+        let shown = hidden(&["password"], text);
+        assert_eq!(shown, r#"{"list":[[{"password":"***"}]],"other":"password","password":"***"}"#);
+    }
+
+    #[test]
+    fn a_path_is_hidden_wherever_it_ends() {
+        let text = r#"{"a":{"card":[{"number":1,"name":2}]},"number":3}"#;
+        assert_eq!(hidden(&["card.number"], text), r#"{"a":{"card":[{"name":2,"number":"***"}]},"number":3}"#);
+    }
+
+    #[test]
+    fn a_name_that_was_written_with_escapes_is_hidden_too() {
+        assert_eq!(hidden(&["pin"], r#"{"p\u0069n":1}"#), r#"{"pin":"***"}"#);
+    }
+
+    #[test]
+    fn what_has_no_such_field_keeps_its_very_text() {
+        let text = r#"{"b": 1.0, "a": "pin"}"#;
+        assert_eq!(hidden(&["pin"], text), text);
+    }
+}

@@ -1,0 +1,362 @@
+//! Codecs: how payloads are turned into what stands in the tables, and back. For encryption, mostly.
+//!
+//! Everything above the store sees plain values. They are encoded where they enter the store (`Journal::submit` for what a run
+//! makes, `Store` for what a client does, a user's transaction for its checkpoint), and decoded where they leave it. What of
+//! each thing is a payload is said in this file alone. In a table an encoded value is JSON too: an envelope with the name of
+//! the codec, the key, and the data.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use onward_types::{BoxError, Chunk, ChunkBody, Code, Error, Json, RunRecord, StepKind, StepRecord};
+use serde::{Deserialize, Serialize};
+
+use crate::change::{Change, Checkpoint, Leave, LeaveHow, NewRun};
+use crate::ops::action::{Action, Fork};
+use crate::ops::claim::History;
+use crate::ops::messages::Message;
+use crate::ops::runs::Outcome;
+use crate::ops::streams::Chunks;
+
+/// Encodes the payloads of runs before they are stored, and decodes them when they are read.
+///
+/// Every process that reads the payloads of a database has to be given the same codec: executors with `Builder::codec`, clients
+/// with `Client::codec`. Values that were stored before there was a codec are read as they are. A run with a value that cannot
+/// be decoded is held, and harms no other.
+///
+/// Encoded are inputs, outputs, the results of steps and other calls, messages, events, the chunks of streams, and the data of
+/// typed errors. Names, ids, keys, topics, attributes, identities, reasons, and the messages of errors are not, for people and
+/// queries have to read them: keep secrets out of them.
+///
+/// Both methods are called on the threads that execute runs, so they have to be quick and must not wait for anything.
+pub trait Codec: Send + Sync + 'static {
+    /// The name of the codec. It stands beside everything that it encodes, so it never changes.
+    fn name(&self) -> &str;
+
+    /// Encode `plain`, mostly a JSON text. `what` is the same when it is decoded: authenticate it along with the data.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being encoded. A run that made the value is held with it; a start fails with it.
+    fn encode(&self, plain: &[u8], what: Payload) -> Result<Encoded, BoxError>;
+
+    /// The plain text of what was encoded, possibly long ago and with a key that is used for nothing new any more.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being decoded. The run whose value it is is held with it, and can be resumed once that is mended.
+    fn decode(&self, encoded: &Encoded, what: Payload) -> Result<Vec<u8>, BoxError>;
+
+    /// A secret by which inputs are compared: the same id may be started again only with the same input, and an encrypted
+    /// input never looks the same twice. It has to outlive every rotation of keys. A plain hash would tell whoever reads the
+    /// tables which of a few possible inputs it was.
+    fn hash_key(&self) -> [u8; 32];
+}
+
+/// An encoded value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// Which key it was encoded with, in the codec's own words: never the key itself.
+    pub key: String,
+    /// The data.
+    pub data: Vec<u8>,
+}
+
+/// What a value is to its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Payload {
+    /// What the run was started with.
+    Input,
+    /// What it gave.
+    Output,
+    /// What a durable call recorded: the output of a step, the result of a child, a message that was received.
+    Checkpoint,
+    /// A message that was sent to the run.
+    Message,
+    /// The value of an event.
+    Event,
+    /// A chunk of a stream. Bytes are encoded too, and then `plain` is no JSON.
+    Chunk,
+    /// The data of a typed error.
+    Error,
+}
+
+impl Payload {
+    /// A word for it that never changes: what an encryption can authenticate along with the data.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Payload::Input => "input",
+            Payload::Output => "output",
+            Payload::Checkpoint => "checkpoint",
+            Payload::Message => "message",
+            Payload::Event => "event",
+            Payload::Chunk => "chunk",
+            Payload::Error => "error",
+        }
+    }
+}
+
+/// An encoded value as it stands in a table.
+#[derive(Serialize, Deserialize)]
+struct Envelope {
+    #[serde(rename = "onward:codec")]
+    codec: String,
+    key: String,
+    data: String,
+}
+
+/// How every envelope begins.
+const ENVELOPE: &str = "{\"onward:codec\":";
+
+/// What stands between plain values and the tables: a codec, or nothing.
+#[derive(Clone, Default)]
+pub(crate) struct Sealer(Option<Arc<dyn Codec>>);
+
+impl Sealer {
+    pub(crate) fn new(codec: Arc<dyn Codec>) -> Sealer {
+        Sealer(Some(codec))
+    }
+
+    pub(crate) fn hash_key(&self) -> Option<[u8; 32]> {
+        self.0.as_ref().map(|codec| codec.hash_key())
+    }
+
+    /// Encode a value.
+    pub(crate) fn seal(&self, plain: &Json, what: Payload) -> Result<Json, Error> {
+        match &self.0 {
+            Some(codec) => envelope(&**codec, plain.as_str().as_bytes(), what),
+            None => Ok(plain.clone()),
+        }
+    }
+
+    /// Decode a value. One that was never encoded is taken as it is.
+    pub(crate) fn open(&self, stored: &Json, what: Payload) -> Result<Json, Error> {
+        if !is_envelope(stored.as_str().as_bytes()) {
+            return Ok(stored.clone());
+        }
+        let plain = self.unwrapped(stored.as_str().as_bytes(), what)?;
+        let no_json =
+            |why: String| Error::new(Code::Decode, format!("the {} decodes to no JSON: {why}", what.as_str()));
+        let plain = String::from_utf8(plain).map_err(|error| no_json(error.to_string()))?;
+        serde_json::from_str::<&serde_json::value::RawValue>(&plain).map_err(|error| no_json(error.to_string()))?;
+        Ok(Json::from(plain))
+    }
+
+    /// What an envelope holds.
+    fn unwrapped(&self, envelope: &[u8], what: Payload) -> Result<Vec<u8>, Error> {
+        let Envelope { codec: name, key, data } = serde_json::from_slice(envelope).map_err(|error| {
+            Error::new(Code::Decode, format!("the {} is a broken envelope: {error}", what.as_str()))
+        })?;
+        let wrong = |why: String| {
+            let message = format!("the {} was encoded by codec `{name}` with key `{key}`: {why}", what.as_str());
+            Error::new(Code::Decode, message)
+        };
+        let Some(codec) = &self.0 else {
+            return Err(wrong("give this process the codec with `.codec(..)`".to_owned()));
+        };
+        if codec.name() != name {
+            return Err(wrong(format!("this process has codec `{}`", codec.name())));
+        }
+        let data = STANDARD.decode(data).map_err(|error| wrong(format!("its data is no base64: {error}")))?;
+        let encoded = Encoded { key: key.clone(), data };
+        codec.decode(&encoded, what).map_err(|error| wrong(error.to_string()))
+    }
+
+    fn seal_error(&self, error: &Json) -> Result<Json, Error> {
+        Error::map_data(error, |data| self.seal(data, Payload::Error))
+    }
+
+    fn open_error(&self, error: &Json) -> Result<Json, Error> {
+        if !error.as_str().contains(ENVELOPE) {
+            return Ok(error.clone());
+        }
+        Error::map_data(error, |data| self.open(data, Payload::Error))
+    }
+
+    /// Encode every payload of a change. Each kind of change says here what of it is one.
+    fn seal_change(&self, change: &mut Change) -> Result<(), Error> {
+        match change {
+            Change::Create(run) => self.seal_run(run)?,
+            Change::Checkpoint(it) => self.seal_checkpoint(it)?,
+            Change::Attempt(it) => {
+                if let Some(error) = &mut it.error {
+                    *error = self.seal_error(error)?;
+                }
+            }
+            Change::Leave(Leave { how: LeaveHow::Finished(result), .. }) => match result {
+                Ok(output) => *output = self.seal(output, Payload::Output)?,
+                Err(error) => *error = self.seal_error(error)?,
+            },
+            Change::Leave(Leave { how: LeaveHow::Held { error, .. }, .. }) => *error = self.seal_error(error)?,
+            Change::SetEvent { value, .. } => *value = self.seal(value, Payload::Event)?,
+            Change::Append(chunk) => self.seal_chunk(&mut chunk.body)?,
+            Change::OpenWait(_) | Change::CloseWait(_) | Change::Consume { .. } | Change::Leave(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Encode the payloads of a run to be created.
+    pub(crate) fn seal_run(&self, run: &mut NewRun) -> Result<(), Error> {
+        run.input = self.seal(&run.input, Payload::Input)?;
+        Ok(())
+    }
+
+    /// Encode what a call recorded.
+    pub(crate) fn seal_checkpoint(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
+        match &mut checkpoint.result {
+            Ok(_) if is_ours(checkpoint.kind) => {}
+            Ok(output) => *output = self.seal(output, Payload::Checkpoint)?,
+            Err(error) => *error = self.seal_error(error)?,
+        }
+        Ok(())
+    }
+
+    fn seal_chunk(&self, body: &mut ChunkBody) -> Result<(), Error> {
+        match (body, &self.0) {
+            (ChunkBody::Json(json), _) => *json = self.seal(json, Payload::Chunk)?,
+            (ChunkBody::Bytes(bytes), Some(codec)) => {
+                *bytes = envelope(&**codec, bytes, Payload::Chunk)?.as_str().as_bytes().into();
+            }
+            (ChunkBody::Bytes(_), None) | (ChunkBody::Close, _) => {}
+        }
+        Ok(())
+    }
+
+    fn open_chunk(&self, chunk: &mut Chunk) -> Result<(), Error> {
+        match &mut chunk.body {
+            ChunkBody::Json(json) => *json = self.open(json, Payload::Chunk)?,
+            ChunkBody::Bytes(bytes) if is_envelope(bytes) => *bytes = self.unwrapped(bytes, Payload::Chunk)?.into(),
+            ChunkBody::Bytes(_) | ChunkBody::Close => {}
+        }
+        Ok(())
+    }
+
+    /// Encode every payload of some changes.
+    pub(crate) fn seal_changes(&self, changes: &mut [Change]) -> Result<(), Error> {
+        if self.0.is_none() {
+            return Ok(());
+        }
+        changes.iter_mut().try_for_each(|change| self.seal_change(change))
+    }
+
+    /// Encode the payloads of what somebody does to a run.
+    pub(crate) fn seal_action(&self, action: &mut Action) -> Result<(), Error> {
+        if let Action::Fork(Fork { input: Some((input, _)), .. }) = action {
+            *input = self.seal(input, Payload::Input)?;
+        }
+        Ok(())
+    }
+
+    /// Decode what a run recorded. A message that cannot be decoded matters only to the call that takes it.
+    pub(crate) fn open_history(&self, mut history: History) -> Result<History, Error> {
+        history.input = self.open(&history.input, Payload::Input)?;
+        for recorded in &mut history.checkpoints {
+            match &mut recorded.result {
+                Ok(output) => *output = self.open(output, Payload::Checkpoint)?,
+                Err(error) => *error = self.open_error(error)?,
+            }
+        }
+        history.messages.iter_mut().for_each(|message| self.open_message(message));
+        Ok(history)
+    }
+
+    /// Decode a message. What cannot be decoded is said in it.
+    pub(crate) fn open_message(&self, message: &mut Message) {
+        if let Ok(body) = &message.body {
+            message.body = self.open(body, Payload::Message);
+        }
+    }
+
+    /// Decode chunks, up to the first one that cannot be decoded: whoever reads on from there is told why.
+    pub(crate) fn open_chunks(&self, mut found: Chunks) -> Result<Chunks, Error> {
+        for at in 0..found.chunks.len() {
+            if let Err(error) = self.open_chunk(&mut found.chunks[at]) {
+                if at == 0 {
+                    return Err(error);
+                }
+                found.chunks.truncate(at);
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Decode how a run stands. What cannot be decoded is said in it: whoever waits for other runs is not bothered.
+    pub(crate) fn open_outcome(&self, mut outcome: Outcome) -> Outcome {
+        let opened = (|| {
+            if let Some(output) = &mut outcome.output {
+                *output = self.open(output, Payload::Output)?;
+            }
+            if let Some(error) = &mut outcome.error {
+                *error = self.open_error(error)?;
+            }
+            Ok(())
+        })();
+        outcome.unreadable = opened.err();
+        outcome
+    }
+
+    /// Decode a run for a listing, which shows what cannot be decoded as it stands.
+    pub(crate) fn show_run(&self, run: &mut RunRecord) {
+        self.show(&mut run.input, Payload::Input);
+        if let Some(output) = &mut run.output {
+            self.show(output, Payload::Output);
+        }
+        self.show_error(&mut run.error);
+    }
+
+    /// Decode a step for a listing.
+    pub(crate) fn show_step(&self, step: &mut StepRecord) {
+        if let Some(output) = &mut step.output {
+            self.show(output, Payload::Checkpoint);
+        }
+        self.show_error(&mut step.error);
+        step.attempts.iter_mut().for_each(|attempt| self.show_error(&mut attempt.error));
+    }
+
+    /// Decode a value for a listing.
+    pub(crate) fn show(&self, stored: &mut Json, what: Payload) {
+        if let Ok(plain) = self.open(stored, what) {
+            *stored = plain;
+        }
+    }
+
+    fn show_error(&self, stored: &mut Option<Json>) {
+        if let Some(error) = stored
+            && let Ok(plain) = self.open_error(error)
+        {
+            *error = plain;
+        }
+    }
+}
+
+/// Whether what such a call records is ours and tells nothing: that it was done, or the id of a child, which listings show.
+fn is_ours(kind: StepKind) -> bool {
+    match kind {
+        StepKind::Sleep | StepKind::Start | StepKind::Patch | StepKind::Send | StepKind::Event | StepKind::Stream => {
+            true
+        }
+        StepKind::Step
+        | StepKind::Transaction
+        | StepKind::Child
+        | StepKind::Now
+        | StepKind::Random
+        | StepKind::Uuid
+        | StepKind::Recv
+        | StepKind::Hook => false,
+    }
+}
+
+fn is_envelope(stored: &[u8]) -> bool {
+    stored.starts_with(ENVELOPE.as_bytes())
+}
+
+fn envelope(codec: &dyn Codec, plain: &[u8], what: Payload) -> Result<Json, Error> {
+    let encoded = codec.encode(plain, what).map_err(|error| {
+        let message = format!("codec `{}` could not encode the {}: {error}", codec.name(), what.as_str());
+        Error::new(Code::Encode, message)
+    })?;
+    let data = STANDARD.encode(encoded.data);
+    Json::encode(&Envelope { codec: codec.name().to_owned(), key: encoded.key, data })
+}
