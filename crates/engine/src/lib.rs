@@ -10,6 +10,8 @@ mod cron;
 mod executor;
 mod metrics;
 mod onward;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 mod run;
 mod scope;
 mod states;

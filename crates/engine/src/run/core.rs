@@ -257,7 +257,7 @@ impl RunCore {
 
     /// The span of the run's life in this memory. One that was here or elsewhere before is marked as replayed.
     pub(crate) fn span(&self) -> tracing::Span {
-        tracing::info_span!(
+        let span = tracing::info_span!(
             "onward.run",
             run = %self.id,
             workflow = %self.workflow,
@@ -265,7 +265,12 @@ impl RunCore {
             replayed = self.was_claimed,
             recovered = self.recovered,
             traceparent = self.traceparent.as_deref(),
-        )
+        );
+        #[cfg(feature = "otlp")]
+        if let Some(traceparent) = &self.traceparent {
+            crate::otlp::link(&span, traceparent);
+        }
+        span
     }
 
     /// The input, once: replay decodes it, and nobody needs it after that.
