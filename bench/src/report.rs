@@ -42,6 +42,7 @@ impl Target {
             (Bench::SaturatedRuns, _) => Some(Target::RatioAtLeast(0.5)),
             (Bench::SequentialSteps, "per_step") => Some(Target::RatioAtMost(1.15)),
             (Bench::IdleStartToResult, "p50") => Some(Target::RatioAtMost(2.3)),
+            (Bench::Hooks, "with_metrics_read") => Some(Target::RatioAtLeast(0.95)),
             (Bench::Step10000, _) => Some(Target::RatioAtMost(1.2)),
             // The target is for ten times as many.
             (Bench::ParkedMemory, "resident") => Some(Target::AtMost(512.0)),

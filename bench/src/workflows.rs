@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use onward::Builder;
 use onward::prelude::*;
 
 use crate::database::Fresh;
@@ -43,7 +44,12 @@ pub(crate) async fn sleeper(ctx: &Ctx, number: u32) -> Result<u32> {
 
 /// An engine on this database, with all its defaults, warmed up by some runs.
 pub(crate) async fn engine(fresh: &Fresh) -> crate::Result<Onward> {
-    let engine = launch(&fresh.url).await?;
+    engine_with(fresh, |builder| builder).await
+}
+
+/// The same, built differently.
+pub(crate) async fn engine_with(fresh: &Fresh, build: impl FnOnce(Builder) -> Builder) -> crate::Result<Onward> {
+    let engine = build(builder(&fresh.url)).launch().await?;
     for _ in 0..20 {
         engine.start::<steps>(5).await?.result().await?;
     }
@@ -51,7 +57,11 @@ pub(crate) async fn engine(fresh: &Fresh) -> crate::Result<Onward> {
 }
 
 pub(crate) async fn launch(url: &str) -> crate::Result<Onward> {
-    Ok(Onward::open(url).workflows::<(steps, timed_steps, sleeper)>().launch().await?)
+    Ok(builder(url).launch().await?)
+}
+
+fn builder(url: &str) -> Builder {
+    Onward::open(url).workflows::<(steps, timed_steps, sleeper)>()
 }
 
 pub(crate) async fn stop(engine: Onward) -> crate::Result<()> {

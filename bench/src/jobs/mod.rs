@@ -1,5 +1,6 @@
 //! The benchmarks. Each file is one of them: one round of it, the engine beside the raw loop.
 
+mod hooks;
 mod idle;
 mod late;
 pub(crate) mod parked;
@@ -30,9 +31,12 @@ pub(crate) enum Bench {
     Step10000,
     /// What parked runs cost in memory
     ParkedMemory,
+    /// What metrics, a codec and spans cost. Only where it is asked for, since a subscriber stays
+    Hooks,
 }
 
 impl Bench {
+    /// All that are measured unless one is asked for.
     pub(crate) const ALL: [Bench; 5] =
         [Bench::SaturatedRuns, Bench::SequentialSteps, Bench::IdleStartToResult, Bench::Step10000, Bench::ParkedMemory];
 
@@ -44,6 +48,7 @@ impl Bench {
             Bench::IdleStartToResult => idle::round(server).await,
             Bench::Step10000 => late::round(server).await,
             Bench::ParkedMemory => parked::round(server).await,
+            Bench::Hooks => hooks::round(server).await,
         }
     }
 }

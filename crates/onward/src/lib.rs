@@ -23,6 +23,10 @@ use std::time::Duration;
 mod guides {
     #[doc = include_str!("../../../docs/guides/managing.md")]
     mod managing {}
+    #[doc = include_str!("../../../docs/guides/encryption.md")]
+    mod encryption {}
+    #[doc = include_str!("../../../docs/guides/observability.md")]
+    mod observability {}
     #[doc = include_str!("../../../docs/guides/schedules.md")]
     mod schedules {}
     #[doc = include_str!("../../../docs/guides/transactions.md")]
