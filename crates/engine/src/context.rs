@@ -103,6 +103,7 @@ impl Ctx {
             traceparent: None,
             suspect: false,
             recovered: false,
+            holds_slot: false,
         };
         Ctx::of(RunCore::new(coming, State::fresh(), Home::Detached { clock, states }, None))
     }

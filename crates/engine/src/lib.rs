@@ -31,9 +31,11 @@ pub use crate::calls::stream::{Append, StreamWriter};
 pub use crate::calls::transaction::Transaction;
 pub use crate::cancelled::Cancelled;
 pub use crate::client::Client;
+pub use crate::client::enqueue::EnqueueOptions;
 pub use crate::client::event::GetEvent;
 pub use crate::client::fork::Fork;
 pub use crate::client::handle::WorkflowHandle;
+pub use crate::client::queue::Queue;
 pub use crate::client::schedule::{Schedule, ScheduleHandle};
 pub use crate::client::send::{Message, SendMessage};
 pub use crate::client::start::Start;
@@ -48,8 +50,8 @@ pub use onward_store::{
 };
 pub use onward_types::{
     Attempt, BoxError, Chunk, ChunkBody, Code, Error, ErrorData, EventRecord, ExecutorId, Filter, Identity, Json,
-    Mover, Page, Result, ResultExt, RunId, RunKey, RunRecord, Status, StepFilter, StepKind, StepRecord, StepState,
-    StreamInfo, Timestamp, Wait, WaitFor, Window,
+    Mover, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt, RunId, RunKey, RunRecord, Status, StepFilter,
+    StepKind, StepRecord, StepState, StreamInfo, Timestamp, Wait, WaitFor, Window,
 };
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};
 

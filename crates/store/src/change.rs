@@ -83,6 +83,21 @@ pub struct NewRun {
     pub identity: Option<Identity>,
     /// Attached facts.
     pub attributes: Option<Json>,
+    /// Its place in a queue, if it waits in one.
+    pub queued: Option<Queued>,
+}
+
+/// How a run waits in a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queued {
+    /// The queue.
+    pub queue: String,
+    /// Lower numbers come first; 0, for runs that were given none, before all.
+    pub priority: u32,
+    /// What it shares the limits of a partition by.
+    pub partition: Option<String>,
+    /// No two open runs of a queue have the same.
+    pub dedup: Option<String>,
 }
 
 /// What came of a create.
@@ -92,6 +107,8 @@ pub enum Created {
     New,
     /// A run with that id was there already.
     Existing(Existing),
+    /// An open run of the queue has the same dedup.
+    Duplicate(Existing),
 }
 
 /// The run that already has the id.
@@ -202,6 +219,8 @@ pub struct Leave {
     pub parent: Option<RunKey>,
     /// In which way.
     pub how: LeaveHow,
+    /// Whether it had a slot that others may wait for.
+    pub had_slot: bool,
 }
 
 /// The ways in which a run leaves its owner.

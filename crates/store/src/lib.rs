@@ -20,7 +20,7 @@ mod url;
 
 pub use change::{
     AttemptChange, Change, Checkpoint, Created, Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun, NewWait,
-    PAYLOAD_MAX, WaitKind, check_payload, check_size,
+    PAYLOAD_MAX, Queued, WaitKind, check_payload, check_size,
 };
 pub use clock::{Clock, add};
 pub use codec::{Codec, Encoded, Payload};
@@ -32,6 +32,8 @@ pub use ops::archive::Archive;
 pub use ops::claim::{Claim, History, Recorded, SUSPECT_AFTER, Tried};
 pub use ops::executors::{ExecutorRow, NewExecutor};
 pub use ops::messages::{Message, NewMessage, Sent, UNCONSUMED_MAX};
+pub use ops::queue_claim::{QueueClaim, QueueClaimed};
+pub use ops::queues::{Lines, QueueChange, Set};
 pub use ops::recover::Recovered;
 pub use ops::runs::Outcome;
 pub use ops::schedules::{Firing, NewSchedule};

@@ -1,7 +1,5 @@
 //! A store: one database, of either kind, and what can be asked of it.
 
-mod talk;
-
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,9 +27,11 @@ use crate::transaction::{OpenTransaction, Owner, Session};
 use crate::url::DatabaseUrl;
 
 mod archive;
+mod queues;
 mod retention;
 mod schedules;
 mod steering;
+mod talk;
 
 /// How long a call tries on while the database is away, before it says so.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -48,6 +48,7 @@ codes! {
     Diverged "diverged" "What was recorded does not match what the code asks for.",
     Held "held" "The run is paused, because going on would lose something.",
     UnknownRun "unknown_run" "No run has that id.",
+    UnknownQueue "unknown_queue" "There is no queue of that name.",
     UnknownSchedule "unknown_schedule" "No schedule has that id.",
     Conflict "conflict" "The id is taken by another workflow or another input.",
     NotRegistered "not_registered" "This executor was not given that workflow.",

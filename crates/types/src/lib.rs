@@ -7,6 +7,7 @@ mod error;
 mod id;
 mod json;
 mod name;
+mod queue;
 mod reason;
 mod record;
 mod retention;
@@ -19,6 +20,7 @@ pub use error::{BoxError, Code, Error, ErrorData, Result, ResultExt};
 pub use id::{ExecutorId, RunId, RunKey};
 pub use json::Json;
 pub use name::{NAME_MAX, check_name};
+pub use queue::{Held, QueueInfo, QueueLimits, Rate};
 pub use reason::{Facts, reason};
 pub use record::{
     Attempt, Chunk, ChunkBody, EventRecord, Filter, Identity, Page, RunRecord, StepFilter, StepKind, StepRecord,

@@ -1,6 +1,6 @@
 //! Why a run is in its state: one sentence, made from facts alone.
 
-use crate::{ExecutorId, Json, Status, Timestamp, Wait, WaitFor};
+use crate::{ExecutorId, Held, Json, Status, Timestamp, Wait, WaitFor};
 
 /// The facts that a reason is made from.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct Facts<'a> {
     pub ready_at: Option<Timestamp>,
     /// What it waits for.
     pub waits: &'a [Wait],
+    /// What keeps it in its queue.
+    pub held: Option<&'a Held>,
     /// What was said when it was paused, cancelled or given up.
     pub said: Option<&'a str>,
     /// Its error, as recorded.
@@ -59,6 +61,13 @@ fn state(facts: &Facts<'_>) -> String {
 fn waiting_for_an_executor(facts: &Facts<'_>) -> String {
     let due = facts.ready_at.is_some_and(|at| at <= facts.now);
     let Facts { workflow, version, .. } = facts;
+    if facts.status == Status::Enqueued && facts.ready_at.is_none() {
+        return match facts.held {
+            Some(held) => format!("queued: {held}"),
+            None if !facts.known => format!("no executor has workflow `{workflow}` version {version}"),
+            None => "queued: waits for a free executor".to_owned(),
+        };
+    }
     match (facts.status, facts.ready_at) {
         _ if due && !facts.known => format!("no executor has workflow `{workflow}` version {version}"),
         _ if due => "waits for a free executor".to_owned(),
@@ -120,6 +129,7 @@ mod tests {
             revoked: false,
             ready_at: Some(Timestamp::UNIX_EPOCH),
             waits: &[],
+            held: None,
             said: None,
             error: None,
             known: true,

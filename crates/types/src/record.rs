@@ -106,6 +106,14 @@ pub struct RunRecord {
     pub identity: Identity,
     /// Facts that the starter attached, as a JSON object.
     pub attributes: Option<Json>,
+    /// The queue in which it waits or has waited.
+    pub queue: Option<String>,
+    /// Its priority there: lower numbers come first; 0, for runs that were given none, before all.
+    pub priority: u32,
+    /// What it shares the limits of a partition by.
+    pub partition: Option<String>,
+    /// What no other open run of its queue has.
+    pub dedup: Option<String>,
 }
 
 /// What kind of durable call a checkpoint records.
@@ -455,6 +463,10 @@ pub struct Filter {
     pub started: Window,
     /// Only runs that ended then.
     pub finished: Window,
+    /// Only runs of this queue.
+    pub queue: Option<String>,
+    /// Only runs of some queue.
+    pub queued: bool,
     /// Oldest first instead of newest first, by the time of creation.
     pub oldest_first: bool,
     /// How many at the most, up to 10,000; 0 means 100.
@@ -494,6 +506,8 @@ impl Default for Filter {
             created: Window::default(),
             started: Window::default(),
             finished: Window::default(),
+            queue: None,
+            queued: false,
             oldest_first: false,
             limit: 0,
             after: None,

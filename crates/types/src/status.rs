@@ -65,6 +65,7 @@ use Status::{Cancelled, Delayed, Enqueued, Failed, Paused, RetriesExceeded, Runn
 
 /// Every legal move. What is not in this table does not happen.
 pub const MOVES: &[Move] = &[
+    may(Delayed, Enqueued, Claimer),
     may(Delayed, Running, Claimer),
     may(Delayed, Paused, Client),
     may(Delayed, Cancelled, Client),

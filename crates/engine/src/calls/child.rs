@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use super::{Drive, Lent, durable_call};
 use crate::Data;
+use crate::client::enqueue::Line;
 use crate::client::start::input_hash;
 use crate::context::Ctx;
 use crate::executor::hub::result_of;
@@ -67,6 +68,7 @@ struct Plan {
     input: Result<Json, Error>,
     id: Option<String>,
     timeout: Option<Duration>,
+    line: Line,
     /// Runs the child on the spot, where nothing is recorded.
     detached: fn(&RunCore, &Json) -> BoxFuture<'static, Outcome>,
 }
@@ -82,7 +84,7 @@ impl Plan {
             })
         };
         let input = crate::encode("input", input);
-        Plan { workflow: W::NAME, version: W::VERSION, input, id: None, timeout: None, detached }
+        Plan { workflow: W::NAME, version: W::VERSION, input, id: None, timeout: None, line: Line::default(), detached }
     }
 
     /// The run that the plan makes, as a child of this call's run.
@@ -96,16 +98,20 @@ impl Plan {
             Some(id) => RunId::new(id)?,
             None => RunId::of_child(&core.id, core.key, drive.position),
         };
+        self.line.check()?;
         let now = core.clock().now();
-        let own = self.timeout.map(|timeout| add(now, timeout));
+        let queued = self.line.queued();
+        let waits = queued.is_some();
+        // One that waits in a queue has its timeout counted from its start.
+        let own = self.timeout.filter(|_| !waits).map(|timeout| add(now, timeout));
         let key = RunKey(core.clock().uuid());
         Ok(NewRun {
             key,
             id,
             workflow: self.workflow.to_owned(),
             version: self.version.to_owned(),
-            executor: Some(journal.executor().clone()),
-            status: Status::Running,
+            executor: (!waits).then(|| journal.executor().clone()),
+            status: if waits { Status::Enqueued } else { Status::Running },
             ready_at: None,
             created_at: now,
             timeout: self.timeout,
@@ -118,6 +124,7 @@ impl Plan {
             // A trace goes on in what its runs start.
             identity: core.traceparent.clone().map(|it| Identity { traceparent: Some(it), ..Identity::default() }),
             attributes: None,
+            queued,
         })
     }
 }
@@ -126,14 +133,16 @@ impl Plan {
 fn create(drive: &Drive, run: NewRun) {
     let core = &drive.core;
     let Home::Executor { executor, journal } = &core.home else { return };
-    let home = Home::Executor { executor: executor.clone(), journal: journal.clone() };
-    core.expect_child(RunCore::fresh(&run, home, None), drive.position);
+    if run.queued.is_none() {
+        let home = Home::Executor { executor: executor.clone(), journal: journal.clone() };
+        core.expect_child(RunCore::fresh(&run, home, None), drive.position);
+    }
     core.state().push(Change::Create(Box::new(run)));
 }
 
 /// Halt the run if this executor cannot execute the child: whatever it recorded instead would stay for ever.
 fn check_registered(drive: &Drive, plan: &Plan) -> bool {
-    let Some(executor) = drive.core.executor() else { return true };
+    let Some(executor) = drive.core.executor().filter(|_| plan.line.queue.is_none()) else { return true };
     let known = executor.registry.get(plan.workflow, plan.version).is_some();
     if !known {
         drive.core.state().halt(executor.not_registered(plan.workflow, plan.version));
@@ -156,7 +165,7 @@ impl Creation {
             };
             // In the life in which a run was created nobody can have created its child before. In a later one the child may
             // be there, under a key of its own, while the checkpoint that knew of it was lost.
-            if plan.id.is_none() && !drive.core.was_claimed {
+            if plan.id.is_none() && !drive.core.was_claimed && run.queued.is_none() {
                 let child = (run.id.clone(), run.key);
                 create(drive, run);
                 return Poll::Ready(Ok(child));
@@ -179,6 +188,9 @@ impl Creation {
             }
             Poll::Ready(Ok(Created::Existing(existing))) => {
                 Poll::Ready(crate::client::start::same_run(run, &existing).map(|()| (existing.id, existing.key)))
+            }
+            Poll::Ready(Ok(Created::Duplicate(_))) => {
+                Poll::Ready(Err(Error::new(Code::Corrupt, "a child has no dedup, and met one")))
             }
             // The answer got lost with the run's right to write: nothing is to be decided here any more.
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
@@ -305,7 +317,26 @@ macro_rules! planned {
                 self
             }
 
-            /// Cancel the child if it has not ended after this long.
+            /// Let the child wait in this queue, instead of beginning at once. A run that waits for a child of its own queue
+            /// lends it its slot.
+            pub fn queue(mut self, queue: impl Into<String>) -> Self {
+                self.call.plan.line.queue = Some(queue.into());
+                self
+            }
+
+            /// The child's priority in its queue: lower numbers come first, and before all those without one.
+            pub fn priority(mut self, priority: u32) -> Self {
+                self.call.plan.line.priority = Some(i64::from(priority));
+                self
+            }
+
+            /// What the child shares the limits of a partition of its queue by.
+            pub fn partition(mut self, key: impl Into<String>) -> Self {
+                self.call.plan.line.partition = Some(key.into());
+                self
+            }
+
+            /// Cancel the child if it has not ended after this long. In a queue that is counted from its start.
             pub fn timeout(mut self, timeout: Duration) -> Self {
                 self.call.plan.timeout = Some(timeout);
                 self

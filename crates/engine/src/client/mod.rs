@@ -1,10 +1,12 @@
 //! The client: start runs, hold them, look at them and steer them, from any process.
 
+pub(crate) mod enqueue;
 pub(crate) mod event;
 pub(crate) mod fork;
 pub(crate) mod handle;
 mod manage;
 pub(crate) mod mask;
+pub(crate) mod queue;
 pub(crate) mod schedule;
 pub(crate) mod send;
 pub(crate) mod start;

@@ -300,6 +300,7 @@ pub(crate) fn run_of(
         input,
         identity: None,
         attributes: None,
+        queued: None,
     })
 }
 

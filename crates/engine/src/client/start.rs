@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::Client;
+use super::enqueue::Line;
 use super::handle::WorkflowHandle;
 use crate::executor::Executor;
 use crate::run::core::{RunCore, Stop};
@@ -32,17 +33,18 @@ pub struct Start<'a, T> {
     client: &'a Client,
 }
 
-struct Plan {
+pub(super) struct Plan {
     workflow: String,
-    version: Option<String>,
+    pub(super) version: Option<String>,
     input: Result<Json, Error>,
-    id: Option<String>,
-    timeout: Option<Duration>,
+    pub(super) id: Option<String>,
+    pub(super) timeout: Option<Duration>,
     deadline: Option<Timestamp>,
-    delay: Option<Duration>,
+    pub(super) delay: Option<Duration>,
     attributes: Option<Result<Json, Error>>,
-    recoveries_max: u32,
-    identity: Option<Identity>,
+    pub(super) recoveries_max: u32,
+    pub(super) identity: Option<Identity>,
+    pub(super) line: Line,
 }
 
 impl<'a, T> Start<'a, T> {
@@ -63,11 +65,12 @@ impl<'a, T> Start<'a, T> {
             attributes: None,
             recoveries_max: RECOVERIES_MAX,
             identity: None,
+            line: Line::default(),
         };
         Start { plan: Some(plan), starting: None, client }
     }
 
-    fn with(mut self, set: impl FnOnce(&mut Plan)) -> Self {
+    pub(super) fn with(mut self, set: impl FnOnce(&mut Plan)) -> Self {
         if let Some(plan) = &mut self.plan {
             set(plan);
         }
@@ -177,6 +180,7 @@ async fn start<T>(client: &Client, plan: Plan) -> Result<WorkflowHandle<T>, Erro
     };
     let id = match &created {
         Created::New => run.id,
+        Created::Duplicate(holder) => plan.line.duplicate(&run, holder)?,
         Created::Existing(existing) => {
             same_run(&run, existing)?;
             existing.id.clone()
@@ -233,6 +237,7 @@ struct Checked {
     attributes: Option<Json>,
     recoveries_max: u32,
     identity: Option<Identity>,
+    line: Line,
 }
 
 impl Plan {
@@ -244,13 +249,16 @@ impl Plan {
         }
         let version = match self.version {
             Some(version) => version,
+            // Whoever serves the queue has to have the workflow; who enqueues has not.
+            None if self.line.queue.is_some() => newest_anywhere(client, &self.workflow).await?,
             None => newest_version(client, &self.workflow).await?,
         };
         crate::workflow::check_name("workflow's version", &version)?;
         if let Some(traceparent) = self.identity.as_ref().and_then(|identity| identity.traceparent.as_deref()) {
             onward_types::check_traceparent(traceparent)?;
         }
-        if let Some(executor) = &client.executor
+        self.line.check()?;
+        if let Some(executor) = client.executor.as_ref().filter(|_| self.line.queue.is_none())
             && executor.registry.get(&self.workflow, &version).is_none()
         {
             return Err(executor.not_registered(&self.workflow, &version));
@@ -267,6 +275,7 @@ impl Plan {
             attributes: self.attributes.transpose()?,
             recoveries_max: self.recoveries_max,
             identity: self.identity,
+            line: self.line,
         })
     }
 }
@@ -274,7 +283,9 @@ impl Plan {
 impl Checked {
     /// Whether it can begin at once in this process.
     fn is_for(&self, executor: &Executor) -> bool {
-        self.delay.is_none() && executor.registry.get(&self.workflow, &self.version).is_some()
+        self.delay.is_none()
+            && self.line.queue.is_none()
+            && executor.registry.get(&self.workflow, &self.version).is_some()
     }
 
     /// The run that the plan makes, for this executor or for whoever claims it.
@@ -285,6 +296,8 @@ impl Checked {
         let (status, ready_at) = match (executor, self.delay) {
             (Some(_), _) => (Status::Running, None),
             (None, Some(_)) => (Status::Delayed, Some(ready_at)),
+            // Whoever waits in a queue is found there.
+            (None, None) if self.line.queue.is_some() => (Status::Enqueued, None),
             (None, None) => (Status::Enqueued, Some(ready_at)),
         };
         // A run that waits for an executor has its timeout counted from its claim.
@@ -306,15 +319,26 @@ impl Checked {
             input_hash: self.input_hash,
             identity: self.identity.clone(),
             attributes: self.attributes.clone(),
+            queued: self.line.queued(),
+        }
+    }
+}
+
+/// The newest version of a workflow that this executor has, or, where there is none, any other.
+pub(crate) async fn newest_version(client: &Client, name: &str) -> Result<String, Error> {
+    match &client.executor {
+        None => newest_anywhere(client, name).await,
+        Some(executor) => {
+            let version = executor.registry.versions(name).pop();
+            version.ok_or_else(|| executor.not_registered(name, "1"))
         }
     }
 }
 
 /// The newest version of a workflow that some live executor has, else `1`.
-pub(crate) async fn newest_version(client: &Client, name: &str) -> Result<String, Error> {
-    if let Some(executor) = &client.executor {
-        let version = executor.registry.versions(name).pop();
-        return version.ok_or_else(|| executor.not_registered(name, "1"));
+async fn newest_anywhere(client: &Client, name: &str) -> Result<String, Error> {
+    if let Some(version) = client.executor.as_ref().and_then(|executor| executor.registry.versions(name).pop()) {
+        return Ok(version);
     }
     let prefix = format!("{name}@");
     let executors = client.store.executors().await?;

@@ -60,6 +60,8 @@ pub(crate) struct Executor {
     pub(crate) post: Post,
     /// Rung when it may be worth while to claim.
     pub(crate) claim_now: Notify,
+    /// Rung when it may be worth while to claim from queues.
+    pub(crate) queues_now: Notify,
     /// Rung when a deadline was set that may be the next one.
     pub(crate) deadline_set: Notify,
     /// Rung when more runs are in memory than there should be.
@@ -100,6 +102,7 @@ impl Executor {
             gate,
             post: Post::default(),
             claim_now: Notify::new(),
+            queues_now: Notify::new(),
             deadline_set: Notify::new(),
             crowded: Notify::new(),
             replays: Arc::new(Semaphore::new(REPLAYS_MAX)),
@@ -143,6 +146,12 @@ impl Executor {
     /// The workflows it knows, each as `name@version`.
     pub(crate) fn workflows(&self) -> Arc<Vec<String>> {
         self.workflows.clone()
+    }
+
+    /// It may be worth while to claim.
+    pub(crate) fn ring_claimers(&self) {
+        self.claim_now.notify_one();
+        self.queues_now.notify_one();
     }
 
     pub(crate) fn is_draining(&self) -> bool {

@@ -25,7 +25,7 @@ pub(crate) struct Residents {
     /// Runs that will be here soon: claimed and being loaded, or children whose creation is on its way.
     coming: Mutex<HashSet<RunKey>>,
     /// Held from before a claim until what was claimed is known to come.
-    claiming: tokio::sync::Mutex<()>,
+    claiming: tokio::sync::RwLock<()>,
     left: Notify,
 }
 
@@ -36,7 +36,7 @@ impl Default for Residents {
             count: AtomicUsize::new(0),
             suspects: Mutex::default(),
             coming: Mutex::default(),
-            claiming: tokio::sync::Mutex::default(),
+            claiming: tokio::sync::RwLock::default(),
             left: Notify::new(),
         }
     }
@@ -68,9 +68,14 @@ impl Residents {
         self.shard(key).get(&key).cloned()
     }
 
-    /// While this is held nobody else claims, so whatever is ours by the tables and [absent](Self::is_absent) is lost.
-    pub(crate) async fn claiming(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.claiming.lock().await
+    /// Held by whoever claims, until what it claimed is [expected](Self::expect).
+    pub(crate) async fn claiming(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
+        self.claiming.read().await
+    }
+
+    /// While this is held nobody claims, so whatever is ours by the tables and [absent](Self::is_absent) is lost.
+    pub(crate) async fn nobody_claims(&self) -> tokio::sync::RwLockWriteGuard<'_, ()> {
+        self.claiming.write().await
     }
 
     /// These runs will be here soon, unless what is returned is dropped.

@@ -155,7 +155,7 @@ impl Executor {
     /// A run has gone on without killing the process: the next suspect may come.
     pub(crate) fn clear(&self, core: &RunCore) {
         if self.residents.clear(core) {
-            self.claim_now.notify_one();
+            self.ring_claimers();
         }
     }
 
@@ -171,10 +171,10 @@ impl Executor {
         }
         match how {
             // It may be due already: its child ended meanwhile, or its timer.
-            LeaveHow::Parked { .. } | LeaveHow::LetGo => self.claim_now.notify_one(),
+            LeaveHow::Parked { .. } | LeaveHow::LetGo => self.ring_claimers(),
             // A parent that was parked was woken by the same commit.
             LeaveHow::Finished(_) if core.parent.is_some_and(|parent| self.residents.get(parent).is_none()) => {
-                self.claim_now.notify_one();
+                self.ring_claimers();
             }
             LeaveHow::Held { said, error } => {
                 tracing::warn!(run = %core.id, reason = %said, "the run is held");
@@ -184,8 +184,12 @@ impl Executor {
             }
             LeaveHow::Finished(_) | LeaveHow::Released => {}
         }
+        if core.holds_slot {
+            // Its place is free, for others here or for everybody.
+            self.queues_now.notify_one();
+        }
         if core.suspect {
-            self.claim_now.notify_one();
+            self.ring_claimers();
         }
     }
 

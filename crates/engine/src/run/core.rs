@@ -36,6 +36,8 @@ pub(crate) struct RunCore {
     /// Whether it was recovered from a dead executor without having made progress since.
     pub(crate) suspect: bool,
     pub(crate) recovered: bool,
+    /// Whether it has a slot of a queue with limits.
+    pub(crate) holds_slot: bool,
     /// Whether it was claimed, instead of created here.
     pub(crate) was_claimed: bool,
     pub(crate) home: Home,
@@ -117,6 +119,7 @@ pub(crate) struct Coming {
     pub(crate) traceparent: Option<String>,
     pub(crate) suspect: bool,
     pub(crate) recovered: bool,
+    pub(crate) holds_slot: bool,
 }
 
 impl RunCore {
@@ -134,6 +137,7 @@ impl RunCore {
             traceparent: run.identity.as_ref().and_then(|identity| identity.traceparent.clone()),
             suspect: false,
             recovered: false,
+            holds_slot: false,
         };
         RunCore::new(coming, State::fresh(), home, starter)
     }
@@ -153,6 +157,7 @@ impl RunCore {
             traceparent: history.traceparent,
             suspect: history.recoveries >= onward_store::SUSPECT_AFTER,
             recovered: history.recovered,
+            holds_slot: history.holds_slot,
         };
         let core = RunCore::new(coming, state, home, None);
         *lock(&core.replaying) = Some(Replaying { since: Instant::now(), _place: place });
@@ -180,6 +185,7 @@ impl RunCore {
             traceparent: None,
             suspect: false,
             recovered: false,
+            holds_slot: false,
         };
         RunCore::new(coming, State::fresh(), home, None)
     }
@@ -201,6 +207,7 @@ impl RunCore {
             traceparent: coming.traceparent,
             suspect: coming.suspect,
             recovered: coming.recovered,
+            holds_slot: coming.holds_slot,
             was_claimed: coming.owners > 1,
             home,
             end: Arc::default(),
@@ -373,7 +380,7 @@ impl RunCore {
         {
             // Under one lock, or the commit of what came before could be taken for that of the leave.
             let mut state = self.state();
-            state.push(Change::Leave(Leave { at, parent: self.parent, how: how.clone() }));
+            state.push(Change::Leave(Leave { at, parent: self.parent, how: how.clone(), had_slot: self.holds_slot }));
             *lock(&self.leaving) = Some(how);
         }
         self.flush();
@@ -472,6 +479,10 @@ impl Origin for RunCore {
             let mut asked = lock(&self.asked);
             asked.iter().position(|(key, _)| *key == run).map(|at| asked.swap_remove(at).1)
         };
+        if created == Created::New && child.is_none() {
+            // It waits in a queue, and nobody else in this process knows of it.
+            executor.queues_now.notify_one();
+        }
         match (&created, child) {
             (Created::New, Some(Newborn { child, .. })) => executor.adopt(child),
             (Created::Existing(existing), Some(Newborn { position, .. })) if asked.is_none() => {

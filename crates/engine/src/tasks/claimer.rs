@@ -9,7 +9,7 @@ use super::{SWEEP, note};
 use crate::executor::{Executor, Expected, REPLAYS_MAX};
 
 /// So many runs are taken at once.
-const CLAIM_MAX: usize = 500;
+pub(super) const CLAIM_MAX: usize = 500;
 
 pub(crate) async fn run(executor: Arc<Executor>) {
     let mut signals = executor.store.signals();

@@ -79,7 +79,7 @@ async fn rejoin(executor: &Arc<Executor>) {
                 executor.counters.rejoins.one();
                 executor.gate.extend(sent);
                 executor.note_trouble(None);
-                executor.claim_now.notify_one();
+                executor.ring_claimers();
                 return;
             }
             Err(error) => {

@@ -6,6 +6,7 @@ mod claimer;
 mod heartbeat;
 mod parker;
 mod postman;
+mod queues;
 mod recoverer;
 mod retention;
 mod scheduler;
@@ -40,6 +41,7 @@ impl Tasks {
             });
         };
         spawn("claimer", Box::pin(claimer::run(executor.clone())));
+        spawn("queues", Box::pin(queues::run(executor.clone())));
         spawn("steerer", Box::pin(steerer::run(executor.clone())));
         spawn("canceller", Box::pin(canceller::run(executor.clone())));
         spawn("recoverer", Box::pin(recoverer::run(executor.clone())));

@@ -59,7 +59,7 @@ async fn compare(executor: &Arc<Executor>) {
     if executor.is_draining() {
         return;
     }
-    let claiming = executor.residents.claiming().await;
+    let claiming = executor.residents.nobody_claims().await;
     let Some(lost) = note(executor, lost(executor, &seat).await) else { return };
     let taken = Taken::new(executor, lost.owned);
     drop(claiming);

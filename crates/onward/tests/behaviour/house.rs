@@ -42,9 +42,19 @@ impl Log {
 impl House {
     /// Open an executor on a virtual clock.
     pub(crate) async fn open(db: TestDatabase, build: impl Fn(Builder) -> Builder + Send + Sync + 'static) -> House {
+        House::open_with(db, move |builder, _| build(builder)).await
+    }
+
+    /// Open an executor on a virtual clock that its bodies may want to know.
+    pub(crate) async fn open_with(
+        db: TestDatabase,
+        build: impl Fn(Builder, Clock) -> Builder + Send + Sync + 'static,
+    ) -> House {
         let clock = Clock::virtual_at("2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
         let log = Log::default();
         let builder = Onward::open(db.url.clone()).clock(clock.clone()).state(log.clone());
+        let time = clock.clone();
+        let build = move |builder| build(builder, time.clone());
         let onward = build(builder).launch().await.unwrap();
         House { db, clock, build: Box::new(build), onward, log }
     }

@@ -1,10 +1,12 @@
--- Create a run. A run of that id that is there already stays, and the caller is told of it.
+-- Create a run. A run of that id, or of that dedup in its queue, that is there already stays, and the caller is told of it.
 insert into runs (
     run_key, id, workflow, version, status, executor, ready_at, recoveries_max, parent_key, parent_position,
-    created_at, updated_at, started_at, owners, timeout, deadline, input_hash, identity, attributes, input
+    created_at, updated_at, started_at, owners, timeout, deadline, input_hash, identity, attributes, input,
+    queue, priority, partition_key, dedup, seq
 )
 values (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-    $11, $11, $12, $13, $14, $15, $16, $17, $18, $19
+    $11, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+    $20, $21, $22, $23, $24
 )
-on conflict (id) do nothing
+on conflict do nothing

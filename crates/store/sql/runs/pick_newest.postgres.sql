@@ -22,5 +22,7 @@ where ($1::uuid is null or r.run_key < $1)
     and ($18::bigint is null or r.started_at < $18)
     and ($19::bigint is null or r.finished_at >= $19)
     and ($20::bigint is null or r.finished_at < $20)
+    and ($21::text is null or r.queue = $21)
+    and ($22::boolean is null or r.queue is not null)
 order by r.run_key desc
-limit $21
+limit $23

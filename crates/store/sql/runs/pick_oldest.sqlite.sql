@@ -33,5 +33,7 @@ where r.run_key is not null
     and ($18 is null or r.started_at < $18)
     and ($19 is null or r.finished_at >= $19)
     and ($20 is null or r.finished_at < $20)
+    and ($21 is null or r.queue = $21)
+    and ($22 is null or r.queue is not null)
 order by r.run_key
-limit $21
+limit $23

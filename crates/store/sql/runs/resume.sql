@@ -1,5 +1,8 @@
--- Let a run go on from its last checkpoint. A deadline that has passed would end it at once, so it is lifted.
+-- Let a run go on from its last checkpoint. A deadline that has passed would end it at once, so it is lifted. One of a queue
+-- lines up again, at the place $3; what made it the only one of its kind it gave up when it ended.
 update runs
-set status = 'enqueued', ready_at = $2, said = null, error = null, finished_at = null, updated_at = $2,
-    recoveries = 0, recovered_seq = null, deadline = case when deadline <= $2 then null else deadline end
+set status = 'enqueued', ready_at = case when queue is null then cast($2 as bigint) end, said = null, error = null,
+    finished_at = null, updated_at = $2, recoveries = 0, recovered_seq = null, seq = cast($3 as bigint),
+    dedup = case when status = 'paused' then dedup end,
+    deadline = case when deadline <= $2 then null else deadline end
 where run_key = $1 and status in ('paused', 'cancelled', 'retries_exceeded')

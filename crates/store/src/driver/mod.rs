@@ -64,6 +64,7 @@ impl Sql {
                 " for no key update skip locked",
                 " for no key update",
                 " for key share",
+                " for share",
                 " for update",
             ] {
                 text = text.replace(lock, "").replace(&format!("\n{}", &lock[1..]), "");
@@ -201,6 +202,25 @@ impl Tx {
             Tx::Sqlite(tx) => tx.execute(sql, params),
             #[cfg(feature = "postgres")]
             Tx::Postgres(tx) => tx.execute(sql, params).await,
+        }
+    }
+
+    /// The rows that the statement gives for each of these parameters, asked all at once.
+    pub(crate) async fn query_each(
+        &mut self,
+        sql: &'static Sql,
+        params: &[Vec<Param>],
+    ) -> Result<Vec<Vec<Row>>, Fault> {
+        match self {
+            Tx::Sqlite(tx) => {
+                let asked = params.iter().map(|params| tx.query(sql, params));
+                asked.map(|rows| rows.map(|rows| rows.into_iter().map(Row::Sqlite).collect())).collect()
+            }
+            #[cfg(feature = "postgres")]
+            Tx::Postgres(tx) => {
+                let asked = tx.query_each(sql, params).await?.into_iter();
+                Ok(asked.map(|rows| rows.into_iter().map(Row::Postgres).collect()).collect())
+            }
         }
     }
 

@@ -86,6 +86,8 @@ pub(crate) struct Target {
     pub(crate) id: RunId,
     pub(crate) status: Status,
     pub(crate) executor: Option<ExecutorId>,
+    /// Whether it waits, or has waited, in a queue.
+    pub(crate) in_queue: bool,
 }
 
 impl Target {
@@ -95,6 +97,7 @@ impl Target {
             id: RunId::recorded(row.text("id")?),
             status: row.text("status")?.parse()?,
             executor: row.opt_text("executor")?.map(ExecutorId::new),
+            in_queue: row.opt_text("queue")?.is_some(),
         })
     }
 

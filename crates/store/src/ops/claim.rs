@@ -38,6 +38,8 @@ pub struct History {
     pub parent: Option<RunKey>,
     /// The trace that it is a part of.
     pub traceparent: Option<String>,
+    /// Whether it has a slot of a queue with limits.
+    pub holds_slot: bool,
     /// What it recorded, in the order of completions.
     pub checkpoints: Vec<Recorded>,
     /// What it waits for.
@@ -176,6 +178,7 @@ fn run(row: &Row, key: RunKey) -> Result<History, Fault> {
         traceparent: super::runs::identity(row)?.traceparent,
         deadline: row.opt_int("deadline")?.map(from_micros),
         parent: row.opt_key("parent_key")?,
+        holds_slot: row.flag("holds_slot")?,
         checkpoints: Vec::new(),
         waits: Vec::new(),
         attempts: HashMap::new(),

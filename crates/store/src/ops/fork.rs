@@ -7,6 +7,7 @@ use onward_types::{Code, Error, RunId, RunKey, micros};
 use sha2::{Digest, Sha256};
 
 use super::action::{Acted, Call, Fork, Target};
+use super::queues;
 use crate::change::INLINE_MAX;
 use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
@@ -50,6 +51,7 @@ async fn insert(tx: &mut Tx, run: &Target, key: RunKey, id: &RunId, plan: &Fork,
     let timeout = plan.timeout.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
     let input = plan.input.as_ref();
     let inline = input.map(|(input, _)| input.as_str()).filter(|text| text.len() <= INLINE_MAX);
+    let seq = if run.in_queue { Some(queues::next_seq(tx).await?) } else { None };
     let created = tx
         .execute(
             sql!("runs/fork"),
@@ -64,6 +66,7 @@ async fn insert(tx: &mut Tx, run: &Target, key: RunKey, id: &RunId, plan: &Fork,
                 input.is_some(),
                 inline,
                 plan.position,
+                seq,
             ],
         )
         .await?;

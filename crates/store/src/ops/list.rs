@@ -66,6 +66,8 @@ fn parameters(filter: &Filter, limit: u32) -> Result<Vec<Param>, Error> {
         filter.started.until,
         filter.finished.from,
         filter.finished.until,
+        filter.queue.as_deref(),
+        filter.queued.then_some(true),
         limit,
     ]
     .to_vec())
@@ -145,6 +147,7 @@ mod tests {
             ("runs_parent", Filter { parent: Some(id()), ..f() }),
             ("runs_forked", Filter { forked_from: Some(id()), ..f() }),
             ("runs_attributes", f().with_attributes(serde_json::json!({"a": 1})).unwrap()),
+            ("runs_queue", Filter { queue: Some("q".into()), ..f() }),
             ("runs_finished", Filter { finished: window, ..f() }),
             ("PRIMARY KEY", Filter { created: window, ..f() }),
             ("PRIMARY KEY", Filter { after: Some(RunKey(uuid::Uuid::max())), ..f() }),

@@ -10,6 +10,8 @@ pub(crate) mod executors;
 mod fork;
 pub(crate) mod list;
 pub(crate) mod messages;
+pub(crate) mod queue_claim;
+pub(crate) mod queues;
 pub(crate) mod recover;
 pub(crate) mod retain;
 pub(crate) mod runs;

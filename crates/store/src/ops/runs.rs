@@ -4,22 +4,37 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use onward_types::{
-    Attempt, Error, ExecutorId, Facts, Identity, Json, RunId, RunKey, RunRecord, Status, StepFilter, StepKind,
+    Attempt, Error, ExecutorId, Facts, Held, Identity, Json, RunId, RunKey, RunRecord, Status, StepFilter, StepKind,
     StepRecord, StepState, Timestamp, Wait, WaitFor, from_micros, reason,
 };
 
-use crate::change::{Created, Existing, INLINE_MAX, NewRun};
+use super::queues;
+use crate::change::{Created, Existing, INLINE_MAX, NewRun, Queued};
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
 
 /// Create a run for whoever may claim it.
 pub(crate) async fn create(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> {
+    let created = insert(tx, run, None).await?;
+    if created == Created::New {
+        tx.notify(&Signal::Ready).await?;
+    }
+    Ok(created)
+}
+
+/// Create a run, at the place `seq` of its queue or at the end.
+async fn insert(tx: &mut Tx, run: &NewRun, seq: Option<i64>) -> Result<Created, Fault> {
     let (parent, position) = run.parent.unzip();
     let timeout = run.timeout.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
     let identity = run.identity.as_ref().and_then(|it| serde_json::to_string(it).ok());
     let is_short = run.input.len() <= INLINE_MAX;
     let inline = is_short.then(|| run.input.as_str());
+    let queued = run.queued.as_ref();
+    let seq = match (queued, seq) {
+        (Some(_), None) => Some(queues::next_seq(tx).await?),
+        (_, seq) => seq,
+    };
     let created = tx
         .execute(
             sql!("runs/create"),
@@ -43,21 +58,39 @@ pub(crate) async fn create(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> 
                 identity,
                 run.attributes.as_ref().map(Json::as_str),
                 inline,
+                queued.map(|it| it.queue.as_str()),
+                queued.map_or(0, |it| it.priority),
+                queued.and_then(|it| it.partition.as_deref()),
+                queued.and_then(|it| it.dedup.as_deref()),
+                seq,
             ],
         )
         .await?;
     if created == 0 {
-        let found = tx.first(sql!("runs/existing"), &params![run.id.as_str()]).await?;
-        let found = found.ok_or_else(|| Fault::try_again(format!("run {:?} was deleted just now", run.id)))?;
-        let found = existing(&found)?;
+        let found = match find(tx, &run.id).await? {
+            Some(found) => found,
+            None => match holder(tx, queued).await? {
+                Some(holder) => return Ok(Created::Duplicate(holder)),
+                // What was in the way has ended, or was deleted, since.
+                None => {
+                    return Err(Fault::try_again(format!("what stood in the way of run {:?} has just gone", run.id)));
+                }
+            },
+        };
         // It was created before, and only the answer to the commit was lost.
         return Ok(if found.key == run.key { Created::New } else { Created::Existing(found) });
     }
     if !is_short {
         tx.execute(sql!("runs/put_payload"), &params![run.key, "input", run.input.as_str()]).await?;
     }
-    tx.notify(&Signal::Ready).await?;
     Ok(Created::New)
+}
+
+/// The open run of the queue that has the dedup.
+async fn holder(tx: &mut Tx, queued: Option<&Queued>) -> Result<Option<Existing>, Fault> {
+    let Some(Queued { queue, dedup: Some(dedup), .. }) = queued else { return Ok(None) };
+    let row = tx.first(sql!("runs/holder"), &params![queue.as_str(), dedup.as_str()]).await?;
+    row.as_ref().map(existing).transpose()
 }
 
 /// The run that has this id, if one has.
@@ -142,15 +175,25 @@ pub(crate) async fn records(
         waits.entry(key).or_default().push(wait);
     }
     let known = super::executors::known_workflows(tx).await?;
+    let held = queues::held(tx, &rows, now).await?;
     let mut records = HashMap::new();
     for row in &rows {
         let key = row.key("run_key")?;
-        records.insert(key, record(row, waits.get(&key).map_or(&[], Vec::as_slice), &known, now)?);
+        let waits = waits.get(&key).map(Vec::as_slice).unwrap_or_default();
+        records.insert(key, record(row, &Around { waits, held: held.get(&key), known: &known, now })?);
     }
     Ok(keys.iter().filter_map(|key| records.remove(key)).collect())
 }
 
-fn record(row: &Row, waits: &[Wait], known: &[String], now: Timestamp) -> Result<RunRecord, Fault> {
+/// What is known of a run beside its row.
+struct Around<'a> {
+    waits: &'a [Wait],
+    held: Option<&'a Held>,
+    known: &'a [String],
+    now: Timestamp,
+}
+
+fn record(row: &Row, around: &Around<'_>) -> Result<RunRecord, Fault> {
     let time = |column: &str| Ok::<_, Fault>(row.opt_int(column)?.map(from_micros));
     let json = |column: &str| Ok::<_, Fault>(row.opt_text(column)?.map(Json::from));
     let id = RunId::recorded(row.text("id")?);
@@ -166,12 +209,13 @@ fn record(row: &Row, waits: &[Wait], known: &[String], now: Timestamp) -> Result
         executor: executor.as_ref(),
         revoked: row.flag("revoked")?,
         ready_at: time("ready_at")?,
-        waits,
+        waits: around.waits,
+        held: around.held,
         said: said.as_deref(),
         error: error.as_ref(),
-        known: known.contains(&format!("{workflow}@{version}")),
+        known: around.known.contains(&format!("{workflow}@{version}")),
         recoveries: row.count("recoveries")?,
-        now,
+        now: around.now,
     });
     let identity = identity(row)?;
     Ok(RunRecord {
@@ -201,6 +245,10 @@ fn record(row: &Row, waits: &[Wait], known: &[String], now: Timestamp) -> Result
         fork_position: row.opt_int("fork_position")?.and_then(|it| u32::try_from(it).ok()),
         identity,
         attributes: json("attributes")?,
+        queue: row.opt_text("queue")?,
+        priority: row.count("priority")?,
+        partition: row.opt_text("partition_key")?,
+        dedup: row.opt_text("dedup")?,
     })
 }
 

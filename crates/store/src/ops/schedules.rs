@@ -105,7 +105,7 @@ pub(crate) async fn fire(tx: &mut Tx, firing: &Firing, now: Timestamp) -> Result
                 started += 1;
                 last = Some(run.key);
             }
-            Created::Existing(existing) => last = Some(existing.key),
+            Created::Existing(existing) | Created::Duplicate(existing) => last = Some(existing.key),
         }
     }
     if last != before {

@@ -3,6 +3,7 @@
 use onward_types::{Code, Error, RunId, RunKey, Status, Timestamp};
 
 use super::action::{Acted, Target};
+use super::queues;
 use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
@@ -83,7 +84,9 @@ pub(crate) async fn resume(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<
             return Err(Error::new(Code::IllegalMove, message).into());
         }
     }
-    tx.execute(sql!("runs/resume"), &params![run.key, now]).await?;
+    // One of a queue lines up again, behind those that have waited meanwhile.
+    let seq = if run.in_queue { Some(queues::next_seq(tx).await?) } else { None };
+    tx.execute(sql!("runs/resume"), &params![run.key, now, seq]).await?;
     tx.execute(sql!("runs/drop_payload"), &params![run.key, "error"]).await?;
     Ok(Acted { is_ready: true, ..Acted::one(run.key, None) })
 }
@@ -96,7 +99,8 @@ pub(crate) async fn pause(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<A
         _ => return Err(run.cannot("paused", "it has ended")),
     }
     tx.execute(sql!("runs/pause"), &params![run.key, "paused; `resume` lets it go on", now]).await?;
-    Ok(Acted::one(run.key, run.executor.as_ref()))
+    // In a queue, another run may have its slot.
+    Ok(Acted { is_ready: run.in_queue, ..Acted::one(run.key, run.executor.as_ref()) })
 }
 
 /// End sleeps of a run: those at these positions, or all. A run that has ended has none.

@@ -226,6 +226,7 @@ pub(crate) fn new_run(store: &Store, id: &str) -> NewRun {
         input_hash: 7,
         identity: None,
         attributes: None,
+        queued: None,
     }
 }
 
@@ -271,7 +272,7 @@ pub(crate) fn wait(position: u32, wait: WaitKind) -> Change {
 }
 
 pub(crate) fn leave(store: &Store, parent: Option<RunKey>, how: LeaveHow) -> Change {
-    Change::Leave(Leave { at: store.clock().now(), parent, how })
+    Change::Leave(Leave { at: store.clock().now(), parent, how, had_slot: false })
 }
 
 pub(crate) fn finish(store: &Store, output: &str) -> Change {

@@ -117,7 +117,7 @@ impl Player {
     fn created(&self, created: &Created) -> String {
         match created {
             Created::New => "new".to_owned(),
-            Created::Existing(existing) => format!("there is {}", self.names.existing(existing)),
+            Created::Existing(other) | Created::Duplicate(other) => format!("there is {}", self.names.existing(other)),
         }
     }
 

@@ -174,7 +174,9 @@ fn deleted(id: &RunId) -> Existing {
 /// or said something.
 fn signals(batch: &Batch, listened: bool) -> Vec<String> {
     let is_free = |update: &Update| matches!(update.leave.how, LeaveHow::Released | LeaveHow::LetGo);
-    let ready = batch.creates.iter().any(|create| create.run.executor.is_none()) || batch.updates.iter().any(is_free);
+    let frees = |update: &Update| update.leave.had_slot;
+    let ready = batch.creates.iter().any(|create| create.run.executor.is_none())
+        || batch.updates.iter().any(|update| is_free(update) || frees(update));
     let ends = |update: &&Update| matches!(update.leave.how, LeaveHow::Finished(_) | LeaveHow::Held { .. });
     let ended: Vec<RunKey> = batch.updates.iter().filter(ends).map(|update| update.run).collect();
     let mut signals = Vec::new();

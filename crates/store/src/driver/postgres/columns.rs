@@ -54,6 +54,9 @@ pub(super) fn creates(batch: &Batch) -> Option<Args<'_>> {
         column(rows, |it| it.run.identity.as_ref().and_then(|it| serde_json::to_string(it).ok())),
         column(rows, |it| it.run.attributes.as_ref().map(Json::as_str)),
         column(rows, |it| short(Some(&it.run.input))),
+        column(rows, |it| it.run.queued.as_ref().map(|it| it.queue.as_str())),
+        column(rows, |it| it.run.queued.as_ref().map_or(0, |it| i64::from(it.priority))),
+        column(rows, |it| it.run.queued.as_ref().and_then(|it| it.partition.as_deref())),
     ])
 }
 

@@ -1,7 +1,10 @@
 //! A transaction outside the journal, on a connection of the pool.
 
 use deadpool_postgres::Object;
-use futures_util::{FutureExt, StreamExt, future::join};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{join, try_join_all},
+};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
@@ -31,6 +34,31 @@ impl Tx {
 
     pub(crate) async fn execute(&mut self, sql: &'static Sql, params: &[Param]) -> Result<u64, Fault> {
         self.ask(sql, params).await.map(|(_, changed)| changed)
+    }
+
+    /// Ask the statement for each of these parameters in one pipeline. The transaction has begun already.
+    pub(crate) async fn query_each(
+        &mut self,
+        sql: &'static Sql,
+        params: &[Vec<Param>],
+    ) -> Result<Vec<Vec<Row>>, Fault> {
+        if self.begin.is_some() {
+            let mut each = Vec::with_capacity(params.len());
+            for params in params {
+                each.push(self.query(sql, params).await?);
+            }
+            return Ok(each);
+        }
+        let client = self.client.as_ref().expect("it is taken by what ends the transaction only");
+        let asked = async {
+            let statement = client.prepare_cached(sql.postgres()).await.map_err(|error| named(sql.name, error))?;
+            let each = params.iter().map(|params| rows(client, &statement, params));
+            let each = try_join_all(each).await.map_err(|error| named(sql.name, error))?;
+            Ok(each.into_iter().map(|(rows, _)| rows).collect())
+        };
+        let asked: Result<_, Fault> = asked.await;
+        self.failed |= asked.is_err();
+        asked
     }
 
     /// Tell other processes, once this is committed.

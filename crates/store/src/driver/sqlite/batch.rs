@@ -172,6 +172,14 @@ fn insert_run(tx: &Transaction<'_>, run: &NewRun) -> rusqlite::Result<usize> {
     let parent = run.parent.as_ref();
     let identity = run.identity.as_ref().and_then(|it| serde_json::to_string(it).ok());
     let (inline, beside) = split_payload(&run.input);
+    let queued = run.queued.as_ref();
+    let seq: Option<i64> = match queued {
+        Some(_) => tx
+            .prepare_cached(sql!("queues/next_seq", split).sqlite())?
+            .query_row([], |row| row.get("seq"))
+            .optional()?,
+        None => None,
+    };
     let created = tx.prepare_cached(sql!("runs/create").sqlite())?.execute(params![
         run.key.as_bytes(),
         run.id.as_str(),
@@ -192,6 +200,11 @@ fn insert_run(tx: &Transaction<'_>, run: &NewRun) -> rusqlite::Result<usize> {
         identity,
         run.attributes.as_ref().map(Json::as_str),
         inline,
+        queued.map(|it| &it.queue),
+        queued.map_or(0, |it| it.priority),
+        queued.and_then(|it| it.partition.as_ref()),
+        queued.and_then(|it| it.dedup.as_ref()),
+        seq,
     ])?;
     if created == 1 {
         put_payload(tx, run.key, "input", beside)?;

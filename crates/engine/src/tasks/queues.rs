@@ -1,0 +1,134 @@
+//! Takes waiting runs from queues. Each queue is served by a task of its own, so that one whose row somebody holds, or whose
+//! count takes long, delays no other.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use onward_store::{QueueClaim, QueueClaimed, Signal};
+use onward_types::{Error, Timestamp};
+use tokio::sync::{broadcast, mpsc};
+
+use super::claimer::{self, CLAIM_MAX, Taken};
+use super::{SWEEP, note};
+use crate::executor::Executor;
+
+pub(crate) async fn run(executor: Arc<Executor>) {
+    let (say, said) = mpsc::unbounded_channel();
+    let signals = executor.store.signals();
+    let mut queues = Queues { executor, signals, serving: HashMap::new(), next: HashMap::new(), say, said };
+    loop {
+        let due = queues.look().await;
+        queues.wait(due).await;
+    }
+}
+
+struct Queues {
+    executor: Arc<Executor>,
+    signals: broadcast::Receiver<Signal>,
+    /// The queues that are being served, and whether something happened since that may concern them.
+    serving: HashMap<String, bool>,
+    /// When the rate of a queue lets the next run start.
+    next: HashMap<String, Timestamp>,
+    say: mpsc::UnboundedSender<Served>,
+    said: mpsc::UnboundedReceiver<Served>,
+}
+
+/// A queue was served.
+struct Served {
+    queue: String,
+    /// When its rate lets the next run start.
+    next: Option<Timestamp>,
+}
+
+impl Queues {
+    /// Have every queue served that may have something. Says when the next delayed run enters its queue.
+    async fn look(&mut self) -> Option<Timestamp> {
+        let executor = &self.executor;
+        if executor.is_draining() || executor.workflows().is_empty() {
+            return None;
+        }
+        let mut lines = note(executor, executor.store.lines(executor.workflows()).await)?;
+        if lines.due.is_some_and(|due| due <= executor.store.clock().now()) {
+            while note(executor, executor.store.line_up().await) == Some(true) {}
+            lines = note(executor, executor.store.lines(executor.workflows()).await)?;
+        }
+        let now = executor.store.clock().now();
+        self.next.retain(|_, next| *next > now);
+        for (queue, limited) in lines.queues {
+            if let Some(again) = self.serving.get_mut(&queue) {
+                *again = true;
+                continue;
+            }
+            self.serving.insert(queue.clone(), false);
+            let (executor, say) = (executor.clone(), self.say.clone());
+            self.executor.spawn(async move {
+                let next = note(&executor, serve(&executor, &queue, limited).await).flatten();
+                // Whoever is gone has stopped, and everything with it.
+                say.send(Served { queue, next }).ok();
+            });
+        }
+        lines.due
+    }
+
+    /// Wait until it may be worth while to look again: a signal, a time, a queue that was served meanwhile, or a second.
+    async fn wait(&mut self, due: Option<Timestamp>) {
+        let clock = self.executor.store.clock().clone();
+        let sweep = onward_store::add(clock.now(), SWEEP);
+        loop {
+            let until = due.into_iter().chain(self.next.values().copied()).fold(sweep, Timestamp::min);
+            tokio::select! {
+                () = clock.sleep_until(until) => return,
+                () = self.executor.queues_now.notified() => return,
+                signal = self.signals.recv() => match signal {
+                    Ok(Signal::Ready | Signal::Look) | Err(_) => return,
+                    Ok(
+                        Signal::Finished(_)
+                        | Signal::Revoked(_)
+                        | Signal::Woken(_)
+                        | Signal::Sent(_)
+                        | Signal::Said(_)
+                        | Signal::Listening,
+                    ) => {}
+                },
+                Some(Served { queue, next }) = self.said.recv() => {
+                    let again = self.serving.remove(&queue).unwrap_or(false);
+                    self.next.extend(next.map(|next| (queue, next)));
+                    if again {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Take from one queue until it gives no more. Says when its rate lets the next run start.
+async fn serve(executor: &Arc<Executor>, queue: &str, limited: bool) -> Result<Option<Timestamp>, Error> {
+    loop {
+        let seat = executor.seat();
+        if executor.is_draining() || seat.journal.is_closed() {
+            return Ok(None);
+        }
+        let free = executor.options.residents_max.saturating_sub(executor.residents.len());
+        if free == 0 {
+            executor.crowded.notify_one();
+            return Ok(None);
+        }
+        let wanted = QueueClaim {
+            queue: queue.to_owned(),
+            executor: seat.executor.clone(),
+            workflows: executor.workflows(),
+            limit: u32::try_from(free.min(CLAIM_MAX)).unwrap_or(u32::MAX),
+            suspects: !executor.residents.has_suspect(executor.store.clock().uptime()),
+            limited,
+        };
+        let claiming = executor.residents.claiming().await;
+        let QueueClaimed { keys, more, next } = executor.store.claim_queue(wanted).await?;
+        let taken = Taken::new(executor, keys);
+        drop(claiming);
+        claimer::load(executor, &seat, taken).await;
+        if !more {
+            return Ok(next);
+        }
+    }
+}

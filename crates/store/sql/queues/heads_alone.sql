@@ -1,0 +1,8 @@
+-- The first $3 waiting runs of a queue that have no partition key, of the workflows in $2.
+select run_key, partition_key
+from runs
+where queue = $1 and status = 'enqueued' and executor is null and (workflow || '@' || version) = any($2)
+    and partition_key is null
+order by priority, seq
+limit $3
+for no key update skip locked

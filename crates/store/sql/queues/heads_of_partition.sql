@@ -1,0 +1,8 @@
+-- The first $3 waiting runs of one partition of a queue, of the workflows in $2.
+select run_key, partition_key
+from runs
+where queue = $1 and status = 'enqueued' and executor is null and (workflow || '@' || version) = any($2)
+    and partition_key = $4
+order by priority, seq
+limit $3
+for no key update skip locked

@@ -1,0 +1,17 @@
+-- Take up to $4 runs of a queue without limits, of the workflows in $5. The lowest priority number first, then who came first.
+-- Many may claim at once: a row that another has locked is stepped over. The choice is made once, before the update.
+with chosen as materialized (
+    select run_key
+    from runs
+    where queue = $3 and status = 'enqueued' and executor is null
+        and (workflow || '@' || version) = any($5)
+        and exists (select 1 from executors where executor = $1 and not dead)
+    order by priority, seq
+    limit $4
+    for no key update skip locked
+)
+update runs
+set status = 'running', executor = $1, owners = owners + 1, ready_at = null, said = null, updated_at = $2,
+    started_at = coalesce(started_at, $2), deadline = coalesce(deadline, $2 + timeout)
+where run_key in (select run_key from chosen)
+returning run_key

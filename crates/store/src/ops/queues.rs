@@ -1,0 +1,260 @@
+//! Queues: make and change them, say how they stand and what keeps a run in one, and let in what was delayed.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use onward_types::{Code, Error, Held, QueueInfo, QueueLimits, Rate, RunKey, Timestamp, from_micros};
+
+use crate::clock::add;
+use crate::driver::{Row, Tx, params, sql};
+use crate::fault::Fault;
+use crate::signal::Signal;
+
+/// So many delayed runs enter their queues in one transaction. One number of the sequence has room for as many.
+const LINE_UP: u32 = 900;
+
+/// A row of `queues`.
+#[derive(Clone, Debug)]
+pub(crate) struct QueueRow {
+    pub(crate) name: String,
+    pub(crate) limits: QueueLimits,
+    pub(crate) paused: bool,
+    /// The partition that was served last.
+    pub(crate) served: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// A limit that is to be set, lifted, or left as it is.
+pub type Set<T> = Option<Option<T>>;
+
+/// What is to be changed of a queue.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct QueueChange {
+    /// How many runs may run at once.
+    pub concurrency: Set<u32>,
+    /// How many of them one executor may have.
+    pub per_executor: Set<u32>,
+    /// How many may start in a period.
+    pub rate: Set<Rate>,
+    /// How many of one partition may run at once.
+    pub partition_concurrency: Set<u32>,
+    /// How many of one partition may start in a period.
+    pub partition_rate: Set<Rate>,
+}
+
+/// What an executor may take from queues.
+#[derive(Clone, Debug, Default)]
+pub struct Lines {
+    /// The queues, and whether each has limits.
+    pub queues: Vec<(String, bool)>,
+    /// When the next delayed run enters its queue.
+    pub due: Option<Timestamp>,
+}
+
+fn queue(row: &Row) -> Result<QueueRow, Fault> {
+    let limit = |column: &str| Ok::<_, Fault>(row.opt_int(column)?.and_then(|it| u32::try_from(it).ok()));
+    let rate = |count: &str, period: &str| {
+        let period = row.opt_int(period)?.map(|it| Duration::from_micros(it.unsigned_abs()));
+        Ok::<_, Fault>(limit(count)?.zip(period).map(|(count, period)| Rate { count, period }))
+    };
+    Ok(QueueRow {
+        name: row.text("name")?,
+        limits: QueueLimits {
+            concurrency: limit("concurrency")?,
+            per_executor: limit("per_executor")?,
+            rate: rate("rate_count", "rate_period")?,
+            partition_concurrency: limit("partition_concurrency")?,
+            partition_rate: rate("partition_rate_count", "partition_rate_period")?,
+        },
+        paused: row.flag("paused")?,
+        served: row.text("served")?,
+        created_at: from_micros(row.int("created_at")?),
+        updated_at: from_micros(row.int("updated_at")?),
+    })
+}
+
+/// The queue, locked: for one claimer alone where it has limits, else together with others.
+pub(crate) async fn lock(tx: &mut Tx, name: &str, limited: bool) -> Result<Option<QueueRow>, Fault> {
+    let sql = if limited { sql!("queues/lock") } else { sql!("queues/share") };
+    tx.first(sql, &params![name]).await?.as_ref().map(queue).transpose()
+}
+
+/// A place at the end of every queue, and room for 999 more behind it.
+pub(crate) async fn next_seq(tx: &mut Tx) -> Result<i64, Fault> {
+    let row = tx.first(sql!("queues/next_seq", split), &[]).await?;
+    row.ok_or_else(|| Fault::corrupt("table `queue_seq` has no row"))?.int("seq")
+}
+
+/// From which queues something may be taken, and when the next delayed run enters its queue.
+pub(crate) async fn lines(tx: &mut Tx, workflows: &Vec<String>, now: Timestamp) -> Result<Lines, Fault> {
+    let rows = tx.query(sql!("queues/waiting"), &params![workflows, now]).await?;
+    let named = |row: &Row| queue(row).map(|queue| (queue.name, queue.limits.any()));
+    let queues = rows.iter().map(named).collect::<Result<_, _>>()?;
+    let due = tx.first(sql!("queues/next_due"), &[]).await?;
+    let due = due.map(|row| row.opt_int("ready_at")).transpose()?.flatten().map(from_micros);
+    Ok(Lines { queues, due })
+}
+
+/// Let delayed runs whose time has come into their queues. Says whether there may be more.
+pub(crate) async fn line_up(tx: &mut Tx, now: Timestamp) -> Result<bool, Fault> {
+    let seq = next_seq(tx).await?;
+    Ok(tx.query(sql!("queues/line_up"), &params![now, seq, LINE_UP]).await?.len() == LINE_UP as usize)
+}
+
+/// Make a queue, or change it.
+pub(crate) async fn set(tx: &mut Tx, name: &str, change: &QueueChange, now: Timestamp) -> Result<QueueInfo, Fault> {
+    let micros = |rate: Rate| i64::try_from(rate.period.as_micros()).unwrap_or(i64::MAX);
+    let (rate, partition_rate) = (change.rate.flatten(), change.partition_rate.flatten());
+    let set = params![
+        name,
+        change.concurrency.flatten(),
+        change.concurrency.is_some(),
+        change.per_executor.flatten(),
+        change.per_executor.is_some(),
+        rate.map(|it| it.count),
+        rate.map(micros),
+        change.rate.is_some(),
+        change.partition_concurrency.flatten(),
+        change.partition_concurrency.is_some(),
+        partition_rate.map(|it| it.count),
+        partition_rate.map(micros),
+        change.partition_rate.is_some(),
+        now,
+    ];
+    tx.execute(sql!("queues/set"), &set).await?;
+    tx.notify(&Signal::Ready).await?;
+    info(tx, name).await
+}
+
+/// Pause a queue, or let it go on.
+pub(crate) async fn set_paused(tx: &mut Tx, name: &str, paused: bool, now: Timestamp) -> Result<(), Fault> {
+    if tx.execute(sql!("queues/set_paused"), &params![name, paused, now]).await? == 0 {
+        return Err(unknown(name));
+    }
+    tx.notify(&Signal::Ready).await
+}
+
+/// Delete a queue. Says whether there was one.
+pub(crate) async fn delete(tx: &mut Tx, name: &str) -> Result<bool, Fault> {
+    Ok(tx.execute(sql!("queues/delete"), &params![name]).await? == 1)
+}
+
+/// How a queue stands.
+pub(crate) async fn info(tx: &mut Tx, name: &str) -> Result<QueueInfo, Fault> {
+    let row = tx.first(sql!("queues/read"), &params![name]).await?.ok_or_else(|| unknown(name))?;
+    with_depth(tx, queue(&row)?).await
+}
+
+/// How every queue stands.
+pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<QueueInfo>, Fault> {
+    let mut all = Vec::new();
+    for row in tx.query(sql!("queues/list"), &[]).await? {
+        all.push(with_depth(tx, queue(&row)?).await?);
+    }
+    Ok(all)
+}
+
+async fn with_depth(tx: &mut Tx, queue: QueueRow) -> Result<QueueInfo, Fault> {
+    let row = tx.first(sql!("queues/depth"), &params![queue.name.as_str()]).await?;
+    let row = row.ok_or_else(|| Fault::corrupt("a count gave no row"))?;
+    let count = |column: &str| Ok::<_, Fault>(row.int(column)?.unsigned_abs());
+    Ok(QueueInfo {
+        name: queue.name,
+        limits: queue.limits,
+        paused: queue.paused,
+        created_at: queue.created_at,
+        updated_at: queue.updated_at,
+        delayed: count("delayed")?,
+        waiting: count("waiting")?,
+        running: count("running")?,
+        oldest: row.opt_int("oldest")?.map(from_micros),
+    })
+}
+
+fn unknown(name: &str) -> Fault {
+    let message = format!("there is no queue `{name}`; create it with `client.queue(\"{name}\").await`");
+    Error::new(Code::UnknownQueue, message).into()
+}
+
+// What keeps runs in their queues.
+
+/// What keeps each of these runs, given by their rows, in its queue. One that may start at once, or waits in none, is left out.
+pub(crate) async fn held(tx: &mut Tx, rows: &[Row], now: Timestamp) -> Result<HashMap<RunKey, Held>, Fault> {
+    let mut held = HashMap::new();
+    let mut known: HashMap<(String, Option<String>), Option<Held>> = HashMap::new();
+    for row in rows {
+        let Some(queue) = row.opt_text("queue")? else { continue };
+        if row.text("status")? != "enqueued" {
+            continue;
+        }
+        let place = (queue, row.opt_text("partition_key")?);
+        let why = match known.get(&place) {
+            Some(why) => why.clone(),
+            None => {
+                let why = what_holds(tx, &place.0, place.1.as_deref(), now).await?;
+                known.insert(place, why.clone());
+                why
+            }
+        };
+        if let Some(why) = why {
+            held.insert(row.key("run_key")?, why);
+        }
+    }
+    Ok(held)
+}
+
+async fn what_holds(tx: &mut Tx, name: &str, key: Option<&str>, now: Timestamp) -> Result<Option<Held>, Fault> {
+    let named = || name.to_owned();
+    let row = tx.first(sql!("queues/read"), &params![name]).await?;
+    let Some(queue) = row.as_ref().map(queue).transpose()? else { return Ok(Some(Held::NoQueue { queue: named() })) };
+    if queue.paused {
+        return Ok(Some(Held::Paused { queue: named() }));
+    }
+    let limits = queue.limits;
+    if let Some(most) = limits.concurrency {
+        let running = count(tx.first(sql!("queues/taken"), &params![name, most]).await?)?;
+        if running >= most {
+            return Ok(Some(Held::Full { queue: named(), running, most }));
+        }
+    }
+    if let (Some(most), Some(key)) = (limits.partition_concurrency, key) {
+        let running = count(tx.first(sql!("queues/taken_of_partition"), &params![name, most, key]).await?)?;
+        if running >= most {
+            return Ok(Some(Held::Partition { key: key.to_owned(), running, most }));
+        }
+    }
+    if let Some(rate) = limits.rate {
+        let row = tx.first(sql!("queues/started"), &params![name, since(now, rate)]).await?;
+        if let Some(next) = next_start(row, rate)? {
+            return Ok(Some(Held::Rate { key: None, next }));
+        }
+    }
+    if let (Some(rate), Some(key)) = (limits.partition_rate, key) {
+        let row = tx.first(sql!("queues/started_of_partition"), &params![name, since(now, rate), key]).await?;
+        if let Some(next) = next_start(row, rate)? {
+            return Ok(Some(Held::Rate { key: Some(key.to_owned()), next }));
+        }
+    }
+    if let Some(most) = limits.per_executor {
+        let free = count(tx.first(sql!("queues/executors_with_room"), &params![name, most]).await?)?;
+        if free == 0 {
+            return Ok(Some(Held::Executors { queue: named(), most }));
+        }
+    }
+    Ok(None)
+}
+
+pub(crate) fn since(now: Timestamp, rate: Rate) -> Timestamp {
+    now.checked_sub(rate.period).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn next_start(row: Option<Row>, rate: Rate) -> Result<Option<Timestamp>, Fault> {
+    let Some(row) = row else { return Ok(None) };
+    let full = row.int("n")? >= i64::from(rate.count);
+    Ok(row.opt_int("first")?.filter(|_| full).map(|first| add(from_micros(first), rate.period)))
+}
+
+pub(crate) fn count(row: Option<Row>) -> Result<u32, Fault> {
+    row.map_or(Ok(0), |row| row.count("n"))
+}
