@@ -13,6 +13,7 @@ use crate::calls::all::All;
 use crate::calls::branch::Branch;
 use crate::calls::call::Call;
 use crate::calls::child::{Child, StartChild};
+use crate::calls::hook::Hook;
 use crate::calls::recv::Recv;
 use crate::calls::said::Say;
 use crate::calls::select::{Race, Select};
@@ -285,8 +286,23 @@ impl Ctx {
 
     /// Send a message to another run, exactly once. A run that is not there is an error of kind `unknown_run`, which is
     /// recorded; one that has ended keeps the message, and nobody takes it.
-    pub fn send(&self, run: &str, topic: impl AsRef<str>, message: &impl Serialize) -> Call<'_> {
+    pub fn send(&self, run: &str, topic: impl AsRef<str>, message: &(impl Serialize + ?Sized)) -> Call<'_> {
         Call::send(SendCall::new(self, run, topic.as_ref(), message))
+    }
+
+    /// Open a hook: a token by which the world outside reaches this run, without knowing it. What is sent to it with
+    /// [`Client::resume_hook`](crate::Client::resume_hook) is taken by the hook's own `recv`, again and again.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// # #[derive(serde::Serialize, serde::Deserialize)] struct Payment { cents: u64 }
+    /// async fn paid(ctx: &Ctx, order: &str) -> Result<u64> {
+    ///     let hook = ctx.hook::<Payment>().token(format!("payment-{order}")).await?;
+    ///     Ok(hook.recv().await?.cents)
+    /// }
+    /// ```
+    pub fn hook<T: Data>(&self) -> Hook<'_, T> {
+        Hook::new(self)
     }
 
     /// Set an event of this run: a value under a key that anyone may read, now and later. The latest value counts. It is
@@ -302,7 +318,7 @@ impl Ctx {
     ///     Ok(())
     /// }
     /// ```
-    pub fn set_event(&self, key: impl AsRef<str>, value: &impl Serialize) -> Call<'_> {
+    pub fn set_event(&self, key: impl AsRef<str>, value: &(impl Serialize + ?Sized)) -> Call<'_> {
         let key = key.as_ref();
         let said = onward_types::check_name("key of an event", key)
             .and_then(|()| crate::encode("event", value))

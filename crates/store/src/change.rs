@@ -44,6 +44,8 @@ pub enum Change {
     },
     /// A chunk is appended to a stream, or the stream ends.
     Append(Box<NewChunk>),
+    /// The hook that the call at this position opened is closed: its token is free.
+    CloseHook(u32),
     /// The run leaves its owner. The last change that an owner makes.
     Leave(Leave),
 }
@@ -259,7 +261,11 @@ impl Change {
             Change::Leave(Leave { how: LeaveHow::Held { error, .. }, .. }) => error.len(),
             Change::SetEvent { key, value, .. } => key.len() + value.len(),
             Change::Append(chunk) => chunk.stream.len() + chunk.body.len(),
-            Change::OpenWait(_) | Change::CloseWait(_) | Change::Consume { .. } | Change::Leave(_) => 0,
+            Change::OpenWait(_)
+            | Change::CloseWait(_)
+            | Change::CloseHook(_)
+            | Change::Consume { .. }
+            | Change::Leave(_) => 0,
         }
     }
 }

@@ -191,7 +191,11 @@ impl Sealer {
             Change::Leave(Leave { how: LeaveHow::Held { error, .. }, .. }) => *error = self.seal_error(error)?,
             Change::SetEvent { value, .. } => *value = self.seal(value, Payload::Event)?,
             Change::Append(chunk) => self.seal_chunk(&mut chunk.body)?,
-            Change::OpenWait(_) | Change::CloseWait(_) | Change::Consume { .. } | Change::Leave(_) => {}
+            Change::OpenWait(_)
+            | Change::CloseWait(_)
+            | Change::CloseHook(_)
+            | Change::Consume { .. }
+            | Change::Leave(_) => {}
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ mod behaviour {
     mod contention;
     mod creates;
     mod fence;
+    mod hooks;
     mod journal;
     mod load;
     mod messages;

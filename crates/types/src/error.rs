@@ -54,6 +54,8 @@ codes! {
     NotRegistered "not_registered" "This executor was not given that workflow.",
     IllegalMove "illegal_move" "A run in that state cannot do that.",
     Closed "closed" "What was written to is closed.",
+    UnknownHook "unknown_hook" "No hook has that token.",
+    Gone "gone" "The run that would take it has ended.",
     Nested "nested" "A durable call was made inside a step.",
     OutsideRun "outside_run" "A durable call was polled outside the task of its run.",
     MissingState "missing_state" "The workflow asked for state that was not given.",

@@ -14,6 +14,7 @@ mod retention;
 mod schedule;
 mod status;
 mod time;
+mod topic;
 mod trace;
 
 pub use error::{BoxError, Code, Error, ErrorData, Result, ResultExt};
@@ -30,4 +31,5 @@ pub use retention::Retention;
 pub use schedule::{CatchUp, Overlap, ScheduleRecord, Tick};
 pub use status::{MOVES, Move, Mover, Status};
 pub use time::{Timestamp, from_micros, micros};
+pub use topic::{check_topic, hook_of, hook_topic};
 pub use trace::check_traceparent;

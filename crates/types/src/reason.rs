@@ -1,6 +1,6 @@
 //! Why a run is in its state: one sentence, made from facts alone.
 
-use crate::{ExecutorId, Held, Json, Status, Timestamp, Wait, WaitFor};
+use crate::{ExecutorId, Held, Json, Status, Timestamp, Wait, WaitFor, hook_of};
 
 /// The facts that a reason is made from.
 #[derive(Clone, Debug)]
@@ -94,7 +94,10 @@ fn waiting(facts: &Facts<'_>) -> Option<String> {
         facts.waits.iter().find_map(|wait| match &wait.wait_for {
             WaitFor::Message { topic, due_at } => {
                 let until = due_at.map_or_else(String::new, |at| format!(" until {at}"));
-                Some(format!("waits for a message on topic `{topic}`{until}{more}"))
+                Some(match hook_of(topic) {
+                    Some(token) => format!("waits for a payload to the hook `{token}`{until}{more}"),
+                    None => format!("waits for a message on topic `{topic}`{until}{more}"),
+                })
             }
             _ => None,
         })
@@ -159,5 +162,13 @@ mod tests {
         let waits = [Wait { position: 1, wait_for, since: Timestamp::UNIX_EPOCH }];
         let reason = reason(&Facts { status: Status::Running, ready_at: due_at, waits: &waits, ..facts() });
         assert_eq!(reason, "waits for a message on topic `approval` until 1970-01-01T00:01:00Z");
+    }
+
+    #[test]
+    fn a_hook_is_shown_with_its_token() {
+        let wait_for = WaitFor::Message { topic: crate::hook_topic(0, "pay-17"), due_at: None };
+        let waits = [Wait { position: 1, wait_for, since: Timestamp::UNIX_EPOCH }];
+        let reason = reason(&Facts { status: Status::Running, ready_at: None, waits: &waits, ..facts() });
+        assert_eq!(reason, "waits for a payload to the hook `pay-17`");
     }
 }

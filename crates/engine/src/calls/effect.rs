@@ -25,6 +25,11 @@ pub(crate) enum Effect {
 }
 
 impl Effect {
+    /// Whether anything may have been done.
+    pub(crate) fn has_begun(&self) -> bool {
+        matches!(self, Effect::Running(_))
+    }
+
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,

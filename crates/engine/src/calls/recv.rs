@@ -12,12 +12,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use onward_store::{WaitKind, add};
-use onward_types::{Code, Error, StepKind, Timestamp, WaitFor};
+use onward_types::{Code, Error, StepKind, Timestamp, WaitFor, check_topic, hook_of};
 use tokio::sync::oneshot;
 
 use super::{Drive, Lent, decoded, durable_call};
 use crate::Data;
-use crate::client::send::check_topic;
 use crate::context::Ctx;
 use crate::run::core::RunCore;
 use crate::run::state::{Idle, Outcome};
@@ -42,7 +41,12 @@ impl<T> Unpin for RecvTimeout<'_, T> {}
 
 impl<'a, T: Data> Recv<'a, T> {
     pub(crate) fn new(ctx: &'a Ctx, topic: &str) -> Recv<'a, T> {
-        Recv { call: RecvCall::new(ctx, topic, check_topic(topic).err()), output: PhantomData }
+        Recv { call: RecvCall::new(ctx, topic, topic, check_topic(topic).err()), output: PhantomData }
+    }
+
+    /// Take what comes to a topic that is ours, under a name for people.
+    pub(crate) fn on(ctx: &'a Ctx, topic: &str, name: &str) -> Recv<'a, T> {
+        Recv { call: RecvCall::new(ctx, topic, name, None), output: PhantomData }
     }
 
     /// Give up after this long, counted from when the call is first awaited, and give `None`. A message that is there by then
@@ -104,8 +108,8 @@ enum Stage {
 }
 
 impl RecvCall {
-    fn new(ctx: &Ctx, topic: &str, refused: Option<Error>) -> RecvCall {
-        let drive = Drive::new(ctx, StepKind::Recv, topic);
+    fn new(ctx: &Ctx, topic: &str, name: &str, refused: Option<Error>) -> RecvCall {
+        let drive = Drive::new(ctx, StepKind::Recv, name);
         RecvCall { drive, topic: topic.into(), refused, limit: None, due_at: None, stage: Stage::New }
     }
 
@@ -216,5 +220,9 @@ fn ask(core: &Arc<RunCore>) -> oneshot::Receiver<()> {
 }
 
 fn nothing_came(topic: &str, limit: Duration) -> Error {
-    Error::new(Code::TimedOut, format!("no message came on topic `{topic}` within {limit:?}"))
+    let message = match hook_of(topic) {
+        Some(token) => format!("no payload came to the hook `{token}` within {limit:?}"),
+        None => format!("no message came on topic `{topic}` within {limit:?}"),
+    };
+    Error::new(Code::TimedOut, message)
 }

@@ -3,12 +3,11 @@
 use std::task::{Context, Poll};
 
 use onward_store::NewMessage;
-use onward_types::{Error, Json, RunId, StepKind};
+use onward_types::{Error, Json, RunId, StepKind, check_topic};
 use serde::Serialize;
 
 use super::Drive;
 use super::effect::{Effect, until_answered};
-use crate::client::send::check_topic;
 use crate::context::Ctx;
 use crate::run::core::RunCore;
 use crate::run::state::Outcome;
@@ -21,7 +20,7 @@ pub(crate) struct SendCall {
 }
 
 impl SendCall {
-    pub(crate) fn new(ctx: &Ctx, run: &str, topic: &str, body: &impl Serialize) -> SendCall {
+    pub(crate) fn new(ctx: &Ctx, run: &str, topic: &str, body: &(impl Serialize + ?Sized)) -> SendCall {
         let drive = Drive::new(ctx, StepKind::Send, topic);
         // The same call sends the same message again if a crash took its record: the key tells the second one for the first.
         let key = Some(format!("{}:{}", drive.core.key, drive.position));

@@ -41,7 +41,7 @@ impl<'a, T> Fork<'a, T> {
     }
 
     /// Give it another input. What was recorded before the position is taken over all the same.
-    pub fn input(mut self, input: &impl Serialize) -> Self {
+    pub fn input(mut self, input: &(impl Serialize + ?Sized)) -> Self {
         self.input = Some(crate::encode("input", input));
         self
     }

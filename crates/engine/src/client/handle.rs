@@ -155,7 +155,7 @@ impl<T: Data> WorkflowHandle<T> {
     ///
     /// # Errors
     /// `unknown_run` if there is no such run.
-    pub fn send(&self, topic: impl Into<String>, message: &impl Serialize) -> SendMessage<'_> {
+    pub fn send(&self, topic: impl Into<String>, message: &(impl Serialize + ?Sized)) -> SendMessage<'_> {
         self.client.send(self.id.as_str(), topic, message)
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod enqueue;
 pub(crate) mod event;
 pub(crate) mod fork;
 pub(crate) mod handle;
+pub(crate) mod hook;
 mod manage;
 pub(crate) mod mask;
 pub(crate) mod queue;
@@ -22,6 +23,7 @@ use tokio::task::AbortHandle;
 
 use self::event::GetEvent;
 use self::handle::WorkflowHandle;
+use self::hook::ResumeHook;
 use self::mask::Mask;
 use self::send::{Message, SendMessage};
 use self::start::Start;
@@ -166,7 +168,12 @@ impl Client {
     ///
     /// # Errors
     /// `unknown_run` if there is no such run; `invalid` where the topic or the key cannot be accepted.
-    pub fn send(&self, run: impl Into<String>, topic: impl Into<String>, message: &impl Serialize) -> SendMessage<'_> {
+    pub fn send(
+        &self,
+        run: impl Into<String>,
+        topic: impl Into<String>,
+        message: &(impl Serialize + ?Sized),
+    ) -> SendMessage<'_> {
         SendMessage::new(&self.store, Message::new(run, topic, message))
     }
 
@@ -177,6 +184,23 @@ impl Client {
     pub async fn send_all(&self, messages: impl IntoIterator<Item = Message>) -> Result<(), Error> {
         let messages = messages.into_iter().map(Message::checked).collect::<Result<_, _>>()?;
         self.store.send(messages).await.map(drop)
+    }
+
+    /// Send a payload to the hook that has a token; awaits to the id of its run. When this returns the payload is kept, and
+    /// [`OpenHook::recv`](crate::OpenHook::recv) takes it.
+    ///
+    /// ```no_run
+    /// # use onward_engine::{Client, Result};
+    /// # async fn demo(client: Client) -> Result<()> {
+    /// let run = client.resume_hook("payment-17", &4200).key("webhook-991").await?;
+    /// println!("{run} goes on");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `unknown_hook` if no hook has the token: it was never opened, or was closed; `gone` if the run that had it has ended.
+    pub fn resume_hook(&self, token: impl Into<String>, payload: &(impl Serialize + ?Sized)) -> ResumeHook<'_> {
+        ResumeHook::new(&self.store, token.into(), crate::encode("payload", payload))
     }
 
     /// The latest value of an event of a run. If it was never set, wait until it is, for up to 60 s; then it is `None`. A run
@@ -276,7 +300,7 @@ impl std::fmt::Debug for Client {
 }
 
 /// A JSON object of attributes, of which every database can look at the parts.
-pub(crate) fn attributes(value: &impl Serialize) -> Result<Json, Error> {
+pub(crate) fn attributes(value: &(impl Serialize + ?Sized)) -> Result<Json, Error> {
     let json = crate::encode("attributes", value)?;
     let invalid = |message: &str| Err(Error::new(onward_types::Code::Invalid, message));
     if !json.as_str().starts_with('{') {

@@ -5,13 +5,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use onward_store::{NewMessage, Store};
-use onward_types::{Code, Error, Json, RunId, check_name};
+use onward_types::{Error, Json, RunId, check_name, check_topic};
 use serde::Serialize;
 
 use crate::workflow::BoxFuture;
-
-/// Topics that begin so are our own.
-pub(crate) const RESERVED: &str = "onward:";
 
 /// A message about to be sent. Made by [`Client::send`](crate::Client::send); await it.
 #[must_use = "a message is sent when this is awaited"]
@@ -33,7 +30,7 @@ pub struct Message {
 
 impl Message {
     /// A message to a run, on a topic of 1 to 512 bytes.
-    pub fn new(run: impl Into<String>, topic: impl Into<String>, body: &impl Serialize) -> Message {
+    pub fn new(run: impl Into<String>, topic: impl Into<String>, body: &(impl Serialize + ?Sized)) -> Message {
         Message { run: run.into(), topic: topic.into(), body: crate::encode("message", body), key: None }
     }
 
@@ -79,15 +76,4 @@ impl Future for SendMessage<'_> {
             None => Poll::Pending,
         }
     }
-}
-
-/// Refuse a topic that no database could index, or that is ours.
-pub(crate) fn check_topic(topic: &str) -> Result<(), Error> {
-    check_name("topic", topic)?;
-    if topic.starts_with(RESERVED) {
-        let message =
-            format!("the topic `{topic}` begins with `{RESERVED}`, which is kept for Onward: choose another name");
-        return Err(Error::new(Code::Invalid, message));
-    }
-    Ok(())
 }

@@ -537,6 +537,7 @@ impl State {
             );
             self.halt = Some(Error::new(Code::Diverged, message));
         }
+        self.leave_hooks();
         self.halt.clone()
     }
 
@@ -601,6 +602,24 @@ impl State {
             && std::mem::take(&mut call.has_wait)
         {
             self.push(Change::CloseWait(position));
+        }
+    }
+
+    /// The hook that was opened at this position is dropped by the workflow, and not with it.
+    pub(crate) fn close_hook(&mut self, position: u32) {
+        // What comes later is recorded, so this was written long ago.
+        let is_closed = !self.order.is_empty();
+        if !self.left && !is_closed {
+            self.push(Change::CloseHook(position));
+        }
+    }
+
+    /// Hooks that the workflow dropped when it returned stay behind under the name of its run: nobody can send to a run that
+    /// has ended, and whoever tries is told so. Their tokens are free.
+    fn leave_hooks(&mut self) {
+        while let Some(Change::CloseHook(_)) = self.changes.last() {
+            self.changes.pop();
+            self.made -= 1;
         }
     }
 

@@ -160,3 +160,55 @@ async fn a_fork_has_the_events_and_streams_of_what_it_takes_over_but_no_messages
     assert_eq!(restarted.streams().await.unwrap()[0].tail, 1, "from scratch: it spoke itself");
     assert_eq!(words(&run).await[2], hello);
 }
+
+#[onward::step]
+async fn think(ctx: &Ctx, word: &str) -> Result<usize> {
+    ctx.stream("words").append(word).await?;
+    Ok(word.len())
+}
+
+#[onward::workflow]
+async fn speaks(ctx: &Ctx) -> Result<String> {
+    ctx.set_event("stage", "begun").await?;
+    think(ctx, "one").await?;
+    ctx.stream("words").append("and").await?;
+    ctx.set_event("stage", "half").await?;
+    let hook = ctx.hook::<String>().token("more").await?;
+    think(ctx, "two").await?;
+    ctx.stream("words").close().await?;
+    ctx.set_event("stage", "done").await?;
+    Ok(hook.recv().await?)
+}
+
+async fn spoken(run: &WorkflowHandle<String>) -> Vec<String> {
+    let mut words = run.stream::<String>("words").committed();
+    let mut all = Vec::new();
+    while let Some(word) = words.next().await {
+        all.push(word.unwrap());
+    }
+    all
+}
+
+#[on_every_database]
+async fn a_fork_has_said_what_the_calls_said_that_it_takes_over(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<speaks>()).await;
+    let run = house.onward.start::<speaks>(()).id("r").await.unwrap();
+    assert_eq!(spoken(&run).await, ["one", "and", "two"]);
+    // Version 9 is nobody's, so that nothing is done but what was taken over.
+    let early = run.fork(3).version("9").await.unwrap();
+    assert_eq!(early.event::<String>("stage").await.unwrap().as_deref(), Some("begun"));
+    assert_eq!(early.streams().await.unwrap()[0].tail, 1);
+    let late = run.fork(5).version("9").await.unwrap();
+    assert_eq!(late.event::<String>("stage").await.unwrap().as_deref(), Some("half"));
+    assert_eq!(late.streams().await.unwrap()[0].tail, 1);
+    assert!(!late.streams().await.unwrap()[0].closed);
+    assert_eq!(run.fork(0).version("9").await.unwrap().events().await.unwrap().len(), 0);
+
+    // While the run goes on its hook is its own; when it has ended, who goes on in its place has it.
+    house.onward.resume_hook("more", "please").await.unwrap();
+    assert_eq!(house.done(run.result()).await.unwrap(), "please");
+    let again = run.fork(5).id("again").await.unwrap();
+    assert_eq!(spoken(&again).await, ["one", "and", "two"], "what it does itself comes after what it took over");
+    assert_eq!(house.onward.resume_hook("more", "again").await.unwrap().as_str(), "again");
+    assert_eq!(house.done(again.result()).await.unwrap(), "again");
+}

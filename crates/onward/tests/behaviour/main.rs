@@ -10,6 +10,7 @@ mod errors;
 mod events;
 mod executors;
 mod forking;
+mod hooks;
 mod house;
 mod life_cycle;
 mod listing;

@@ -1,10 +1,10 @@
--- Set the events of a fork: to the last of the values that it has, in the order in which they were set.
+-- Give a fork the latest of the values that its events had.
 insert into events (run_key, key, value, updated_at)
 select run_key, key, value, set_at
 from (
-    select h.run_key, h.key, h.value, h.set_at, row_number() over (partition by h.key order by c.seq desc) as place
+    select h.run_key, h.key, h.value, h.set_at, row_number() over (partition by h.key order by c.seq desc) as nth
     from event_history h
     join checkpoints c on c.run_key = h.run_key and c.position = h.position
     where h.run_key = $1
-) as numbered
-where place = 1
+) as ranked
+where nth = 1

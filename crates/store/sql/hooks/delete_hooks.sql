@@ -1,3 +1,3 @@
--- Delete the tokens of runs that are deleted.
+-- Delete the hooks of runs that are deleted.
 delete from hooks
 where run_key = any($1)

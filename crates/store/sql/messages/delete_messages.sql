@@ -1,3 +1,3 @@
--- Delete the messages of runs that are deleted.
+-- Delete what was sent to runs that are deleted.
 delete from messages
 where run_key = any($1)

@@ -1,6 +1,8 @@
--- Give a fork, which has its checkpoints, what those calls appended to streams, under the same indices.
+-- Give a fork the chunks of the calls that it has. Where others were in between, what follows moves up.
 insert into streams (run_key, key, idx, position, attempt, kind, body, bytes, appended_at)
-select $2, s.key, s.idx, s.position, s.attempt, s.kind, s.body, s.bytes, s.appended_at
+select
+    $2, s.key, row_number() over (partition by s.key order by s.idx) - 1, s.position, s.attempt, s.kind, s.body, s.bytes,
+    s.appended_at
 from streams s
 join checkpoints c on c.run_key = $2 and c.position = s.position
 where s.run_key = $1

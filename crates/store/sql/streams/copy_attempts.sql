@@ -1,5 +1,6 @@
--- Give a fork the attempts of the steps that appended what it has: by them readers know which chunks stay.
+-- Give a fork the attempts of the steps whose bodies appended to its streams: they say which chunks count.
 insert into attempts (run_key, position, attempt, name, started_at, finished_at, error)
 select $2, a.position, a.attempt, a.name, a.started_at, a.finished_at, a.error
 from attempts a
+join checkpoints c on c.run_key = $2 and c.position = a.position
 where a.run_key = $1 and exists (select 1 from streams s where s.run_key = $2 and s.position = a.position)

@@ -32,6 +32,8 @@ pub(crate) struct Batch {
     /// Every value that events had.
     pub(crate) event_history: Vec<(RunKey, Event)>,
     pub(crate) chunks: Vec<(RunKey, NewChunk)>,
+    /// Hooks that are closed, by the calls that opened them.
+    pub(crate) closed_hooks: Vec<(RunKey, u32)>,
     /// Waits that end. Before those that begin: between two attempts, a position closes one wait and opens another.
     pub(crate) closed: Vec<(RunKey, u32)>,
     pub(crate) opened: Vec<(RunKey, NewWait)>,
@@ -116,6 +118,7 @@ impl Folding {
                 self.events.insert((run, key.clone()), event.clone());
                 self.batch.event_history.push((run, event));
             }
+            Change::CloseHook(position) => self.batch.closed_hooks.push((run, *position)),
             Change::Append(chunk) => self.batch.chunks.push((run, (**chunk).clone())),
             Change::Leave(leave) => {
                 self.updates.insert(run, leave.clone());

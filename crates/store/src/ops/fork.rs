@@ -30,18 +30,20 @@ pub(crate) async fn fork(tx: &mut Tx, run: &Target, plan: &Fork, call: Call) -> 
     }
     let upto = prefix(tx, run.key, plan.position).await?;
     tx.execute(sql!("checkpoints/copy"), &params![run.key, key, upto]).await?;
-    if upto > 0 {
-        copy_said(tx, run.key, key).await?;
-    }
+    copy_what_was_said(tx, run, key).await?;
     Ok(acted)
 }
 
-/// What the calls that were copied said to the world. What was said to the run is its own alone.
-async fn copy_said(tx: &mut Tx, run: RunKey, fork: RunKey) -> Result<(), Fault> {
-    tx.execute(sql!("events/copy_history"), &params![run, fork]).await?;
+/// Copy what the calls that the fork has said to the world. What was sent to the run is not copied: its calls took it, or it is
+/// for the run and not for the fork.
+async fn copy_what_was_said(tx: &mut Tx, run: &Target, fork: RunKey) -> Result<(), Fault> {
+    let of = params![run.key, fork];
+    tx.execute(sql!("events/copy_history"), &of).await?;
     tx.execute(sql!("events/copy_latest"), &params![fork]).await?;
-    if tx.execute(sql!("streams/copy"), &params![run, fork]).await? > 0 {
-        tx.execute(sql!("streams/copy_attempts"), &params![run, fork]).await?;
+    tx.execute(sql!("streams/copy"), &of).await?;
+    tx.execute(sql!("streams/copy_attempts"), &of).await?;
+    if run.status.is_terminal() {
+        tx.execute(sql!("hooks/hand_on"), &of).await?;
     }
     Ok(())
 }

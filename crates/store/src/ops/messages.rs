@@ -61,14 +61,21 @@ struct Line<'a> {
 /// after the messages were written.
 pub(crate) async fn send(tx: &mut Tx, messages: &[NewMessage], now: Timestamp) -> Result<Sent, Fault> {
     let targets = targets(tx, messages).await?;
-    let line = |message: &NewMessage| -> Result<String, Fault> {
-        let target = targets.get(message.run.as_str()).ok_or_else(|| steer::unknown(&message.run))?;
-        encode(target.key, message)
-    };
-    let lines: Vec<String> = messages.iter().map(line).collect::<Result<_, _>>()?;
-    tx.execute(sql!("messages/insert", split), &params![format!("[{}]", lines.join(",")), now]).await?;
+    let addressed = |message| Ok((target_of(&targets, message)?.key, message));
+    let addressed: Vec<_> = messages.iter().map(addressed).collect::<Result<_, Fault>>()?;
+    insert(tx, &addressed, now).await?;
     let targets: Vec<Target> = targets.into_values().collect();
     told(tx, &targets, now).await
+}
+
+fn target_of<'t>(targets: &'t HashMap<String, Target>, message: &NewMessage) -> Result<&'t Target, Fault> {
+    targets.get(message.run.as_str()).ok_or_else(|| steer::unknown(&message.run))
+}
+
+/// Keep messages for these runs.
+pub(crate) async fn insert(tx: &mut Tx, messages: &[(RunKey, &NewMessage)], now: Timestamp) -> Result<(), Fault> {
+    let lines: Vec<String> = messages.iter().map(|(run, message)| encode(*run, message)).collect::<Result<_, _>>()?;
+    tx.execute(sql!("messages/insert", split), &params![format!("[{}]", lines.join(",")), now]).await.map(drop)
 }
 
 /// A run that something is sent to.

@@ -1,4 +1,4 @@
-//! What can be asked of a store about how runs talk: messages, events and streams.
+//! What can be asked of a store about how runs talk: messages, hooks, events and streams.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use onward_types::{Error, EventRecord, Json, RunId, RunKey, StreamInfo};
 
 use super::Store;
 use crate::codec::Payload;
+use crate::ops::hooks::{self, HookPayload, NewHook, Resumed};
 use crate::ops::messages::{self, Message, NewMessage, Sent};
 use crate::ops::streams::Chunks;
 use crate::ops::{events, steer, streams};
@@ -22,6 +23,7 @@ impl Store {
         }
         for message in &mut messages {
             message.body = self.sealer.seal(&message.body, Payload::Message)?;
+            message.key.get_or_insert_with(|| self.key_of_this_call());
         }
         let (messages, now) = (Arc::new(messages), self.clock.now());
         let sent = self
@@ -32,6 +34,11 @@ impl Store {
             .await?;
         self.tell_sent(&sent);
         Ok(sent)
+    }
+
+    /// The answer to a commit may be lost, and then the same is sent again: the key tells the second one for the first.
+    fn key_of_this_call(&self) -> String {
+        format!("onward:{}", self.clock.uuid().simple())
     }
 
     fn tell_sent(&self, sent: &Sent) {
@@ -56,6 +63,38 @@ impl Store {
         let mut found = found.await?;
         found.iter_mut().for_each(|(_, message)| self.sealer.open_message(message));
         Ok(found)
+    }
+
+    /// Open a hook; gives its token, which is the one it got before a crash if there was one.
+    ///
+    /// # Errors
+    /// [`Code::Conflict`](onward_types::Code::Conflict) if a run that has not ended holds the token.
+    pub async fn open_hook(&self, new: NewHook) -> Result<String, Error> {
+        let (new, now) = (Arc::new(new), self.clock.now());
+        self.write(move |tx| {
+            let new = new.clone();
+            Box::pin(async move { hooks::open(tx, &new, now).await })
+        })
+        .await
+    }
+
+    /// Send something to the hook that has a token.
+    ///
+    /// # Errors
+    /// [`Code::UnknownHook`](onward_types::Code::UnknownHook) if nobody has the token, [`Code::Gone`](onward_types::Code::Gone)
+    /// if the run that has it has ended.
+    pub async fn resume_hook(&self, mut payload: HookPayload) -> Result<Resumed, Error> {
+        payload.body = self.sealer.seal(&payload.body, Payload::Message)?;
+        payload.key.get_or_insert_with(|| self.key_of_this_call());
+        let (payload, now) = (Arc::new(payload), self.clock.now());
+        let resumed = self
+            .write(move |tx| {
+                let payload = payload.clone();
+                Box::pin(async move { hooks::resume(tx, &payload, now).await })
+            })
+            .await?;
+        self.tell_sent(&resumed.sent);
+        Ok(resumed)
     }
 
     /// The latest value of an event, if it was ever set.

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use onward_store::{Change, LeaveHow, NewMessage, WaitKind};
+use onward_store::{Change, Clock, LeaveHow, NewMessage, Store, WaitKind};
 use onward_testkit::{TestDatabase, on_every_database};
 use onward_types::RunKey;
 
 use super::lock::{Foreign, number, sql, wait_for_locks};
+use super::proxy::{Mishap, Proxy};
 use super::world::*;
 
 fn news(key: Option<&str>) -> NewMessage {
@@ -172,4 +173,21 @@ async fn of_many_sends_with_one_key_one_is_kept(db: TestDatabase) {
         sent.await.unwrap().unwrap();
     }
     assert_eq!(store.unconsumed(vec![run.key]).await.unwrap().len(), 1);
+}
+
+mod a_message_whose_answer_was_lost_is_sent_once {
+    use super::*;
+
+    #[tokio::test]
+    async fn postgres() {
+        let db = TestDatabase::postgres();
+        let executor = Executor::join(&open(&db).await).await;
+        let run = receiver(&executor).await;
+        let proxy = Proxy::before_sessions(&db.url, "application_name\0onward\0").await;
+        let sender = Store::open(&proxy.url().parse().unwrap(), Clock::system()).await.unwrap();
+        proxy.plan(&[Mishap::AnswerLost]);
+        sender.send(vec![news(None)]).await.unwrap();
+        proxy.all_has_happened().await;
+        assert_eq!(executor.store.unconsumed(vec![run.key]).await.unwrap().len(), 1);
+    }
 }

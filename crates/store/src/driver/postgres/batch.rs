@@ -8,8 +8,8 @@ use tokio_postgres::Statement;
 use uuid::Uuid;
 
 use super::columns::{
-    attempts, checkpoints, chunks, close_waits, consume, creates, event_history, events, fence, leaves, open_waits,
-    payloads, refusable, wakes,
+    attempts, checkpoints, chunks, close_hooks, close_waits, consume, creates, event_history, events, fence, leaves,
+    open_waits, payloads, refusable, wakes,
 };
 use super::connect::Session;
 use super::pipeline::{Answers, Args, Pipeline};
@@ -48,6 +48,7 @@ statements!(
     events,
     event_history,
     chunks,
+    close_hooks,
     open_waits,
     close_waits,
     leaves,
@@ -105,6 +106,7 @@ fn add_rows<'a>(pipeline: &mut Pipeline<'a>, statements: &'a Statements, batch: 
     add("batch/events", &statements.events, events(batch));
     add("batch/event_history", &statements.event_history, event_history(batch));
     add("batch/chunks", &statements.chunks, chunks(batch));
+    add("batch/close_hooks", &statements.close_hooks, close_hooks(batch));
     add("batch/close_waits", &statements.close_waits, close_waits(batch));
     add("batch/open_waits", &statements.open_waits, open_waits(batch));
     add("batch/leaves", &statements.leaves, leaves(batch));

@@ -162,6 +162,11 @@ pub(super) fn open_waits(batch: &Batch) -> Option<Args<'_>> {
     ])
 }
 
+pub(super) fn close_hooks(batch: &Batch) -> Option<Args<'_>> {
+    let rows = some(&batch.closed_hooks)?;
+    Some(vec![column(rows, |(run, _)| run.0), column(rows, |(_, position)| i64::from(*position))])
+}
+
 pub(super) fn close_waits(batch: &Batch) -> Option<Args<'_>> {
     let rows = some(&batch.closed)?;
     Some(vec![column(rows, |(run, _)| run.0), column(rows, |(_, position)| i64::from(*position))])

@@ -154,6 +154,10 @@ fn write_talk(tx: &Transaction<'_>, batch: &Batch, refused: &HashSet<RunKey>) ->
     for (run, it) in batch.event_history.iter().filter(|(run, _)| !refused.contains(run)) {
         keep.execute(params![run.as_bytes(), it.position, &*it.key, it.value.as_str(), micros(it.at)])?;
     }
+    let mut close = tx.prepare_cached(sql!("hooks/close").sqlite())?;
+    for (run, position) in batch.closed_hooks.iter().filter(|(run, _)| !refused.contains(run)) {
+        close.execute(params![run.as_bytes(), position])?;
+    }
     let mut append = tx.prepare_cached(sql!("streams/append").sqlite())?;
     for (run, it) in batch.chunks.iter().filter(|(run, _)| !refused.contains(run)) {
         let (body, bytes) = match &it.body {

@@ -1,0 +1,160 @@
+//! `ctx.hook`: a token by which the world outside reaches this run.
+//!
+//! Opening one is an effect of its own, done when everything before is durable: a token may be taken. What comes in travels as
+//! messages on a topic of the hook's own.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use onward_store::NewHook;
+use onward_types::{Error, Json, StepKind, check_name, hook_topic};
+use serde::{Deserialize, Serialize};
+
+use super::Drive;
+use super::effect::{Effect, until_answered};
+use super::recv::Recv;
+use crate::Data;
+use crate::context::Ctx;
+use crate::run::core::RunCore;
+use crate::run::state::Outcome;
+use crate::workflow::BoxFuture;
+
+/// A hook about to be opened. Made by [`Ctx::hook`]; awaits to an [`OpenHook`].
+#[must_use = "a durable call does nothing until it is awaited"]
+pub struct Hook<'a, T> {
+    ctx: &'a Ctx,
+    token: Option<String>,
+    stage: Stage,
+    payload: PhantomData<fn() -> T>,
+}
+
+enum Stage {
+    /// Its token may still be chosen.
+    Building(Drive),
+    Opening(Drive, Result<String, Error>, Effect),
+    Gone,
+}
+
+/// An open hook: whoever knows its token reaches this run with
+/// [`Client::resume_hook`](crate::Client::resume_hook). Dropped or closed, its token is free; so it is when the run ends.
+pub struct OpenHook<'a, T> {
+    ctx: &'a Ctx,
+    opened: Opened,
+    payload: PhantomData<fn() -> T>,
+}
+
+/// What is recorded of an open hook.
+#[derive(Serialize, Deserialize)]
+struct Opened {
+    token: String,
+    position: u32,
+}
+
+impl<'a, T: Data> Hook<'a, T> {
+    pub(crate) fn new(ctx: &'a Ctx) -> Hook<'a, T> {
+        let stage = Stage::Building(Drive::new(ctx, StepKind::Hook, "hook"));
+        Hook { ctx, token: None, stage, payload: PhantomData }
+    }
+
+    /// The token, of 1 to 512 bytes. Without one, an unguessable one is made. If a run has it that has not ended, the error
+    /// `conflict` names that run.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+}
+
+impl<T> Unpin for Hook<'_, T> {}
+
+impl<'a, T: Data> Future for Hook<'a, T> {
+    type Output = Result<OpenHook<'a, T>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Stage::Building(_) = &self.stage
+            && let Stage::Building(drive) = std::mem::replace(&mut self.stage, Stage::Gone)
+        {
+            let token = match self.token.take() {
+                Some(token) => check_name("token of a hook", &token).map(|()| token),
+                None => Ok(format!("{:016x}{:016x}", crate::random(), crate::random())),
+            };
+            self.stage = Stage::Opening(drive, token, Effect::default());
+        }
+        let ctx = self.ctx;
+        let Stage::Opening(drive, token, effect) = &mut self.stage else {
+            panic!("a durable call was polled after it had resolved");
+        };
+        let polled = drive.poll(cx, |drive, cx| match token {
+            Err(error) => Poll::Ready(Err(error.clone())),
+            Ok(token) if drive.core.is_detached() => {
+                Poll::Ready(Json::encode(&Opened { token: token.clone(), position: drive.position }))
+            }
+            Ok(token) => effect.poll(cx, drive, |core| open(core, drive.position, token.clone())),
+        });
+        polled.map(|outcome| {
+            self.stage = Stage::Gone;
+            Ok(OpenHook { ctx, opened: outcome?.decode()?, payload: PhantomData })
+        })
+    }
+}
+
+impl<T> Drop for Hook<'_, T> {
+    fn drop(&mut self) {
+        // It lost a race, and may have been opened all the same.
+        if let Stage::Opening(drive, Ok(_), effect) = &self.stage
+            && effect.has_begun()
+            && !drive.core.is_detached()
+        {
+            drive.core.state().close_hook(drive.position);
+        }
+    }
+}
+
+impl<'a, T: Data> super::select::DurableCall for Hook<'a, T> {
+    type Output = OpenHook<'a, T>;
+}
+
+fn open(core: &RunCore, position: u32, token: String) -> BoxFuture<'static, Outcome> {
+    let Some(executor) = core.executor().cloned() else { return Box::pin(std::future::pending()) };
+    let new = NewHook { run: core.key, position, token };
+    Box::pin(async move {
+        let store = &executor.store;
+        let token = until_answered(store.clock(), || store.open_hook(new.clone())).await?;
+        onward_store::crash::point("hook.opened");
+        Json::encode(&Opened { token, position })
+    })
+}
+
+impl<'a, T: Data> OpenHook<'a, T> {
+    /// The token.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.opened.token
+    }
+
+    /// Take the next payload that came in, or wait for one; again and again. With a `.timeout(…)` it gives up. Payloads come in
+    /// the order in which they were sent, those from before the call too.
+    pub fn recv(&self) -> Recv<'a, T> {
+        let Opened { token, position } = &self.opened;
+        Recv::on(self.ctx, &hook_topic(*position, token), token)
+    }
+
+    /// Close the hook: from now on its token is unknown, and may be taken by another run. What came in and was not taken is
+    /// not given to anyone.
+    pub fn close(self) {}
+}
+
+impl<T> Drop for OpenHook<'_, T> {
+    fn drop(&mut self) {
+        if !self.ctx.core.is_detached() {
+            self.ctx.core.state().close_hook(self.opened.position);
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for OpenHook<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenHook").field("position", &self.opened.position).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,54 @@
+//! Reaching a run by the token of its hook.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use onward_store::{HookPayload, Store};
+use onward_types::{Error, Json, RunId, check_name};
+
+use crate::workflow::BoxFuture;
+
+/// A payload about to be sent to a hook. Made by [`Client::resume_hook`](crate::Client::resume_hook); awaits to the id of the
+/// run that has it.
+#[must_use = "a payload is sent when this is awaited"]
+pub struct ResumeHook<'a> {
+    store: &'a Store,
+    token: String,
+    key: Option<String>,
+    body: Option<Result<Json, Error>>,
+    sending: Option<BoxFuture<'a, Result<RunId, Error>>>,
+}
+
+impl<'a> ResumeHook<'a> {
+    pub(crate) fn new(store: &'a Store, token: String, body: Result<Json, Error>) -> ResumeHook<'a> {
+        ResumeHook { store, token, key: None, body: Some(body), sending: None }
+    }
+
+    /// The same key again, to the same hook, is the same payload: whoever does not know whether it went well may send again.
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+}
+
+impl Future for ResumeHook<'_> {
+    type Output = Result<RunId, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(body) = self.body.take() {
+            let (store, token, key) = (self.store, std::mem::take(&mut self.token), self.key.take());
+            self.sending = Some(Box::pin(async move {
+                check_name("token of a hook", &token)?;
+                if let Some(key) = &key {
+                    check_name("key of a payload", key)?;
+                }
+                Ok(store.resume_hook(HookPayload { token, body: body?, key }).await?.run)
+            }));
+        }
+        match &mut self.sending {
+            Some(sending) => sending.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Hooks: tokens by which the world outside reaches a run.
+
+use onward::prelude::*;
+use onward_testkit::{TestDatabase, on_every_database};
+
+use crate::house::{House, Log};
+
+/// Takes `n` payloads from the hook that has a token.
+#[onward::workflow]
+async fn takes(ctx: &Ctx, token: String, n: usize) -> Result<Vec<u32>> {
+    let hook = ctx.hook::<u32>().token(token).await?;
+    let mut all = Vec::new();
+    for _ in 0..n {
+        all.push(hook.recv().await?);
+        ctx.step("work", async || Ok(ctx.state::<Log>().ran("work"))).await?;
+    }
+    Ok(all)
+}
+
+/// Opened for as long as it sleeps.
+#[onward::workflow]
+async fn opens(ctx: &Ctx, token: String) -> Result<String> {
+    match ctx.hook::<u32>().token(token).await {
+        Ok(hook) => {
+            ctx.sleep(days(1)).await?;
+            Ok(hook.token().to_owned())
+        }
+        Err(conflict) => Ok(format!("{}: {}", conflict.code(), conflict.message())),
+    }
+}
+
+async fn is_open(house: &House, id: &str) -> bool {
+    let steps = house.onward.handle_named(id).steps().await.unwrap();
+    steps.first().is_some_and(|step| step.output.is_some())
+}
+
+#[onward::workflow]
+async fn opens_then_sleeps(ctx: &Ctx) -> Result<Vec<String>> {
+    let hook = ctx.hook::<String>().token("parcel").await?;
+    ctx.sleep(hours(1)).await?;
+    Ok(vec![hook.recv().await?, hook.recv().await?, hook.recv().await?])
+}
+
+#[on_every_database]
+async fn payloads_come_in_order_those_from_before_anyone_waits_too(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<opens_then_sleeps>()).await;
+    let run = house.onward.start::<opens_then_sleeps>(()).id("p").await.unwrap();
+    house.until("the hook is open", async || is_open(&house, "p").await).await;
+    for payload in ["packed", "sent", "there"] {
+        let reached = house.onward.resume_hook("parcel", &payload).await.unwrap();
+        assert_eq!(reached.as_str(), "p");
+    }
+    assert_eq!(house.done(run.result()).await.unwrap(), ["packed", "sent", "there"]);
+}
+
+#[on_every_database]
+async fn a_parked_run_is_woken_by_a_payload_from_another_process(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<takes>()).await;
+    let run = house.onward.start::<takes>(("t".into(), 1)).await.unwrap();
+    house.until("it has left memory", async || house.onward.resident_runs() == 0).await;
+    assert_eq!(run.describe().await.unwrap().reason, "waits for a payload to the hook `t`");
+    assert_eq!(run.wake_up().await.unwrap(), 0, "a hook is no sleep");
+    let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
+    client.resume_hook("t", &7).await.unwrap();
+    assert_eq!(house.done(run.result()).await.unwrap(), [7]);
+}
+
+#[on_every_database]
+async fn each_payload_is_taken_once_when_executors_are_lost(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<takes>()).await;
+    house.onward.start::<takes>(("t".into(), 3)).id("r").await.unwrap();
+    house.until("the hook is open", async || is_open(&house, "r").await).await;
+    for n in 0..3_usize {
+        house.onward.resume_hook("t", &n).await.unwrap();
+        house.until("it was taken", async || house.log.count("work") == n + 1).await;
+        let run = house.onward.handle_named("r");
+        house.until("it is recorded", async || run.steps().await.unwrap().len() >= 2 * n + 3).await;
+        house.lose_executor().await;
+    }
+    let run = house.onward.handle::<takes>("r");
+    assert_eq!(house.done(run.result()).await.unwrap(), [0, 1, 2]);
+    assert_eq!(house.log.count("work"), 3);
+}
+
+#[onward::workflow]
+async fn shows_its_token(ctx: &Ctx) -> Result<Vec<String>> {
+    let hook = ctx.hook::<String>().await?;
+    ctx.set_event("token", hook.token()).await?;
+    Ok(vec![hook.token().to_owned(), hook.recv().await?])
+}
+
+#[on_every_database]
+async fn a_token_that_nobody_chose_is_made_once_and_cannot_be_guessed(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<shows_its_token>()).await;
+    let other = house.onward.start::<shows_its_token>(()).await.unwrap();
+    let run = house.onward.start::<shows_its_token>(()).id("r").await.unwrap();
+    let token = house.done(run.event::<String>("token")).await.unwrap().unwrap();
+    assert_eq!(token.len(), 32);
+    assert_ne!(house.done(other.event::<String>("token")).await.unwrap().unwrap(), token);
+    house.lose_executor().await;
+    house.onward.resume_hook(&token, &"hello").await.unwrap();
+    let run = house.onward.handle::<shows_its_token>("r");
+    assert_eq!(house.done(run.result()).await.unwrap(), [token, "hello".to_owned()]);
+}
+
+#[on_every_database]
+async fn a_token_that_is_held_is_a_conflict_that_names_the_holder_and_leaves_it_alone(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(takes, opens)>()).await;
+    let holder = house.onward.start::<takes>(("t".into(), 1)).id("holder").await.unwrap();
+    house.until("the hook is open", async || is_open(&house, "holder").await).await;
+    let second = house.onward.start::<opens>("t".into()).await.unwrap();
+    let refused = house.done(second.result()).await.unwrap();
+    assert_eq!(refused, "conflict: the token `t` is held by run `holder`: choose another one, or end that run");
+    house.onward.resume_hook("t", &1).await.unwrap();
+    assert_eq!(house.done(holder.result()).await.unwrap(), [1]);
+}
+
+#[on_every_database]
+async fn of_eight_runs_that_want_one_token_at_once_one_gets_it(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<opens>()).await;
+    let mut runs = Vec::new();
+    for _ in 0..8 {
+        runs.push(house.onward.start::<opens>("t".into()).await.unwrap());
+    }
+    let mut got = Vec::new();
+    for run in &runs {
+        got.push(house.done(run.result()).await.unwrap());
+    }
+    assert_eq!(got.iter().filter(|got| *got == "t").count(), 1, "{got:?}");
+    let winner = runs.iter().zip(&got).find(|(_, got)| *got == "t").unwrap().0.id();
+    let names_it = |got: &&String| got.starts_with("conflict: ") && got.contains(&format!("`{winner}`"));
+    assert_eq!(got.iter().filter(names_it).count(), 7, "{got:?}");
+}
+
+#[onward::workflow]
+async fn opens_and_fails(ctx: &Ctx) -> Result<()> {
+    let hook = ctx.hook::<u32>().token("t").await?;
+    Err(format!("{} is of no use", hook.token()).into())
+}
+
+#[on_every_database]
+async fn when_a_run_has_ended_however_its_token_is_free_and_who_sends_to_it_is_told(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflows::<(takes, opens, opens_and_fails)>()).await;
+    let gone = async |house: &House, run: &str, how: &str| {
+        let error = house.onward.resume_hook("t", &1).await.unwrap_err();
+        assert_eq!(error.code(), "gone");
+        let says = format!("run `{run}`, which had the token `t`, has ended ({how}): nobody takes this any more");
+        assert_eq!(error.message(), says);
+    };
+    let fails = house.onward.start::<opens_and_fails>(()).id("fails").await.unwrap();
+    house.done(fails.result()).await.unwrap_err();
+    gone(&house, "fails", "failed").await;
+
+    let succeeds = house.onward.start::<opens>("t".into()).id("succeeds").await.unwrap();
+    assert_eq!(house.done(succeeds.result()).await.unwrap(), "t");
+    gone(&house, "succeeds", "succeeded").await;
+
+    let cancelled = house.onward.start::<opens>("t".into()).id("cancelled").await.unwrap();
+    house.until("the hook is open", async || is_open(&house, "cancelled").await).await;
+    cancelled.cancel().await.unwrap();
+    gone(&house, "cancelled", "cancelled").await;
+
+    house.onward.start::<takes>(("t".into(), 1)).id("last").await.unwrap();
+    house.until("the hook is open", async || is_open(&house, "last").await).await;
+    house.lose_executor().await;
+    assert_eq!(house.onward.resume_hook("t", &3).await.unwrap().as_str(), "last");
+    assert_eq!(house.done(house.onward.handle::<takes>("last").result()).await.unwrap(), [3]);
+}
+
+#[onward::workflow]
+async fn closes_and_opens_again(ctx: &Ctx) -> Result<Vec<u32>> {
+    let hook = ctx.hook::<u32>().token("t").await?;
+    ctx.sleep(hours(1)).await?;
+    let first = hook.recv().await?;
+    hook.close();
+    ctx.sleep(hours(1)).await?;
+    let again = ctx.hook::<u32>().token("t").await?;
+    Ok(vec![first, again.recv().await?])
+}
+
+#[on_every_database]
+async fn a_closed_hook_is_unknown_and_who_opens_it_again_gets_nothing_from_before(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<closes_and_opens_again>()).await;
+    let run = house.onward.start::<closes_and_opens_again>(()).id("r").await.unwrap();
+    house.until("the hook is open", async || is_open(&house, "r").await).await;
+    for payload in [1, 2] {
+        house.onward.resume_hook("t", &payload).await.unwrap();
+    }
+    house.pass(hours(1)).await;
+    house.until("it is closed", async || run.steps().await.unwrap().len() == 4).await;
+    let unknown = house.onward.resume_hook("t", &3).await.unwrap_err();
+    assert_eq!(unknown.code(), "unknown_hook");
+    house.lose_executor().await;
+    house.pass(hours(1)).await;
+    let run = house.onward.handle::<closes_and_opens_again>("r");
+    house.until("it is open again", async || run.steps().await.unwrap().len() == 6).await;
+    house.lose_executor().await;
+    house.onward.resume_hook("t", &4).await.unwrap();
+    let run = house.onward.handle::<closes_and_opens_again>("r");
+    assert_eq!(house.done(run.result()).await.unwrap(), [1, 4]);
+}
+
+#[onward::workflow]
+async fn waits_an_hour(ctx: &Ctx) -> Result<(Option<u32>, Option<u32>)> {
+    let hook = ctx.hook::<u32>().token("t").await?;
+    let first = hook.recv().timeout(hours(1)).await?;
+    // A race that the hook loses takes nothing from it.
+    if let Either::Left(early) = ctx.select((hook.recv(), ctx.sleep(mins(1)))).await? {
+        return Err(format!("{early} came too early").into());
+    }
+    ctx.sleep(days(1)).await?;
+    Ok((first, hook.recv().timeout(hours(1)).await?))
+}
+
+#[on_every_database]
+async fn a_hook_may_be_waited_for_with_a_timeout_and_in_a_race(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<waits_an_hour>()).await;
+    let run = house.onward.start::<waits_an_hour>(()).id("r").await.unwrap();
+    house.until("the hook is open", async || is_open(&house, "r").await).await;
+    house.lose_executor().await;
+    house.pass(hours(1)).await;
+    house.until("it sleeps for long", async || run.steps().await.unwrap().iter().any(|step| step.position == 4)).await;
+    house.onward.resume_hook("t", &5).await.unwrap();
+    let run = house.onward.handle::<waits_an_hour>("r");
+    assert_eq!(house.done(run.result()).await.unwrap(), (None, Some(5)));
+}
+
+#[on_every_database]
+async fn the_same_key_is_the_same_payload(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<takes>()).await;
+    let run = house.onward.start::<takes>(("t".into(), 2)).id("r").await.unwrap();
+    house.until("the hook is open", async || is_open(&house, "r").await).await;
+    for (payload, key) in [(1, "k"), (2, "k"), (3, "l")] {
+        house.onward.resume_hook("t", &payload).key(key).await.unwrap();
+    }
+    assert_eq!(house.done(run.result()).await.unwrap(), [1, 3]);
+}
+
+#[onward::workflow]
+async fn opens_what_cannot_be(ctx: &Ctx) -> Result<Vec<String>> {
+    let mut codes = Vec::new();
+    for token in [String::new(), "a\0b".into(), "x".repeat(513)] {
+        codes.push(ctx.hook::<()>().token(token).await.unwrap_err().code().to_owned());
+    }
+    let longest = ctx.hook::<()>().token("x".repeat(512)).await?;
+    codes.push(longest.recv().timeout(secs(1)).await?.is_none().to_string());
+    let nested = ctx.step("outer", async || Ok(ctx.hook::<()>().await.unwrap_err().code().to_owned()));
+    codes.push(nested.await?);
+    Ok(codes)
+}
+
+#[on_every_database]
+async fn a_token_that_cannot_be_is_an_error_and_loses_nothing(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<opens_what_cannot_be>()).await;
+    let run = house.onward.start::<opens_what_cannot_be>(()).await.unwrap();
+    let codes = house.done(run.result()).await.unwrap();
+    assert_eq!(codes, ["invalid", "invalid", "invalid", "true", "nested"]);
+    assert_eq!(house.onward.resume_hook("nobody's", &1).await.unwrap_err().code(), "unknown_hook");
+    assert_eq!(house.onward.resume_hook("", &1).await.unwrap_err().code(), "invalid");
+    assert_eq!(house.onward.resume_hook("nobody's", &1).key("").await.unwrap_err().code(), "invalid");
+}

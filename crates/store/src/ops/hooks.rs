@@ -1,0 +1,102 @@
+//! Hooks: tokens by which the world outside reaches a call of a run.
+
+use onward_types::{Code, Error, Json, RunId, RunKey, Timestamp, hook_topic};
+
+use super::messages::{self, NewMessage, Sent, Target};
+use crate::driver::{Tx, params, sql};
+use crate::fault::Fault;
+
+/// A hook to be opened.
+#[derive(Clone, Debug)]
+pub struct NewHook {
+    /// By which run.
+    pub run: RunKey,
+    /// By which of its calls.
+    pub position: u32,
+    /// Under which token.
+    pub token: String,
+}
+
+/// Something to be sent to a hook.
+#[derive(Clone, Debug)]
+pub struct HookPayload {
+    /// To the hook that has this token.
+    pub token: String,
+    /// What it says.
+    pub body: Json,
+    /// The same key again, to the same hook, is the same payload.
+    pub key: Option<String>,
+}
+
+/// What was done for whom by resuming a hook.
+#[derive(Clone, Debug)]
+pub struct Resumed {
+    /// The run that has the hook.
+    pub run: RunId,
+    /// What sending did.
+    pub sent: Sent,
+}
+
+/// Open a hook; gives its token, which is the one it got before a crash if there was one.
+pub(crate) async fn open(tx: &mut Tx, new: &NewHook, now: Timestamp) -> Result<String, Fault> {
+    let NewHook { run, position, token } = new;
+    if let Some(row) = tx.first(sql!("hooks/of_call"), &params![*run, *position]).await? {
+        return row.text("token");
+    }
+    if tx.execute(sql!("hooks/insert"), &params![token.as_str(), *run, *position, now]).await? == 1 {
+        return Ok(token.clone());
+    }
+    let holder = holder(tx, token).await?.ok_or_else(just_now)?;
+    match target(tx, holder.0).await? {
+        Some((id, target)) if !target.status.is_terminal() => {
+            let message = format!("the token `{token}` is held by run {id:?}: choose another one, or end that run");
+            Err(Error::new(Code::Conflict, message).into())
+        }
+        // Its run has ended, or was deleted.
+        _ => {
+            let taken = params![token.as_str(), *run, *position, now, holder.0, holder.1];
+            match tx.execute(sql!("hooks/take_over"), &taken).await? {
+                1 => Ok(token.clone()),
+                _ => Err(just_now()),
+            }
+        }
+    }
+}
+
+/// Send something to the hook that has a token.
+pub(crate) async fn resume(tx: &mut Tx, payload: &HookPayload, now: Timestamp) -> Result<Resumed, Fault> {
+    let HookPayload { token, body, key } = payload;
+    let unknown = || {
+        let message = format!("no hook has the token `{token}`: it was never opened, or was closed");
+        Fault::from(Error::new(Code::UnknownHook, message))
+    };
+    let (run, position) = holder(tx, token).await?.ok_or_else(unknown)?;
+    let (id, target) = target(tx, run).await?.ok_or_else(unknown)?;
+    if target.status.is_terminal() {
+        let message = format!(
+            "run {id:?}, which had the token `{token}`, has ended ({}): nobody takes this any more",
+            target.status
+        );
+        return Err(Error::new(Code::Gone, message).into());
+    }
+    let topic = hook_topic(position, token);
+    // Keys are those of a run: this one must not meet that of a message, or of another hook.
+    let key = key.as_ref().map(|key| format!("{topic}/{key}"));
+    let message = NewMessage { run: id.clone(), topic, body: body.clone(), key };
+    messages::insert(tx, &[(run, &message)], now).await?;
+    Ok(Resumed { run: id, sent: messages::told(tx, &[target], now).await? })
+}
+
+async fn holder(tx: &mut Tx, token: &str) -> Result<Option<(RunKey, u32)>, Fault> {
+    let row = tx.first(sql!("hooks/holder"), &params![token]).await?;
+    row.map(|row| Ok((row.key("run_key")?, row.count("position")?))).transpose()
+}
+
+async fn target(tx: &mut Tx, run: RunKey) -> Result<Option<(RunId, Target)>, Fault> {
+    let row = tx.first(sql!("hooks/run"), &params![run]).await?;
+    row.map(|row| Ok((RunId::recorded(row.text("id")?), messages::target(&row)?))).transpose()
+}
+
+fn just_now() -> Fault {
+    Fault::try_again("somebody else opened or closed a hook with that token just now")
+}
