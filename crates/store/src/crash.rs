@@ -42,6 +42,7 @@ pub const POINTS: &[&str] = &[
     "transaction.written",
     "transaction.committed",
     "message.sent",
+    "hook.opened",
 ];
 
 #[cfg(feature = "crash-points")]

@@ -35,6 +35,7 @@ fn step(so_far: u64, op: &Op) -> u64 {
         Op::Post { salt } => mix(so_far, mix(0, *salt)),
         Op::Letter { salt } => mix(so_far, *salt),
         Op::Silence { .. } => mix(so_far, 7),
+        Op::Hook { .. } => mix(so_far, 8),
         Op::Chance(_) => mix(so_far, 4),
         Op::Patched(_) => mix(so_far, 5),
         Op::Repeat { times, program } => (0..*times).fold(so_far, |so_far, _| walk(program, so_far)),

@@ -116,6 +116,13 @@ pub enum Op {
         /// How long it waits.
         millis: u64,
     },
+    /// A hook to which nobody sends: it is opened, waited for, and closed.
+    Hook {
+        /// Which token it has, beside the id of the run.
+        salt: u64,
+        /// How long it is waited for.
+        millis: u64,
+    },
     /// A step whose body asks at the desk (see [`WorkerOptions::desk`](super::WorkerOptions)) what to do, and waits for the
     /// answer.
     Ask {

@@ -147,6 +147,14 @@ async fn act(ctx: &Ctx, op: &Op, so_far: u64) -> Result<u64> {
             }
             mix(so_far, 7)
         }
+        Op::Hook { salt, millis } => {
+            let hook = ctx.hook::<u64>().token(format!("hook-{salt}-{}", ctx.run_id())).await?;
+            let heard = hook.recv().timeout(Duration::from_millis(*millis)).await?;
+            if let Some(heard) = heard {
+                return Err(format!("{heard} came to a hook, and nobody sent it").into());
+            }
+            mix(so_far, 8)
+        }
         Op::Ask { salt } => ask(ctx, mix(so_far, *salt)).await?,
         Op::Die => die(ctx).await?,
     })

@@ -23,7 +23,8 @@ async fn every_crash_point_is_survived(db: TestDatabase) {
     assert_eq!(survived.len(), POINTS.len());
 }
 
-/// A run comes by every point: it is claimed, has a transaction, messages and a child, sleeps until it is parked, is released, and ends.
+/// A run comes by every point: it is claimed, has a transaction, messages, a hook and a child, sleeps until it is parked, is
+/// released, and ends.
 async fn survive(db: &TestDatabase, point: &'static str) {
     let mut house = House::on(&db.url).await;
     house.options.park_after = Some(std::time::Duration::from_millis(10));
@@ -31,7 +32,8 @@ async fn survive(db: &TestDatabase, point: &'static str) {
     // Parked after a second, on a machine that is not too busy.
     let millis = if point == "run.parked" { 6_000 } else { 100 };
     let note = Op::Note { salt: 6, count: 2 };
-    let ops = [STEP, Op::Transaction { salt: 5, fails: 0 }, note, child, Op::Sleep { millis }, ASK, STEP];
+    let hook = Op::Hook { salt: 7, millis: 1 };
+    let ops = [STEP, Op::Transaction { salt: 5, fails: 0 }, note, hook, child, Op::Sleep { millis }, ASK, STEP];
     let mut first = house.worker_with(|it| it.crash = Some(format!("{point}:1"))).await;
     house.start("r", ops.clone()).await;
     if point == "run.released" {

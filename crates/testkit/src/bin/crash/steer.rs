@@ -116,7 +116,7 @@ pub(crate) async fn fork_runs(suite: Arc<Suite>, mut random: Random, until: Inst
 
 /// What a fork would lack: messages are not taken over, and what a transaction wrote is there once.
 fn is_of_its_run_alone(op: &Op) -> bool {
-    matches!(op, Op::Note { .. } | Op::Post { .. } | Op::Letter { .. } | Op::Transaction { .. } | Op::Say { .. })
+    matches!(op, Op::Note { .. } | Op::Post { .. } | Op::Letter { .. } | Op::Transaction { .. })
 }
 
 /// Let a moment pass here.
