@@ -27,6 +27,12 @@ mod guides {
     mod encryption {}
     #[doc = include_str!("../../../docs/guides/observability.md")]
     mod observability {}
+    #[doc = include_str!("../../../docs/guides/agent-loop.md")]
+    mod agent_loop {}
+    #[doc = include_str!("../../../docs/guides/approval.md")]
+    mod approval {}
+    #[doc = include_str!("../../../docs/guides/progress.md")]
+    mod progress {}
     #[doc = include_str!("../../../docs/guides/schedules.md")]
     mod schedules {}
     #[doc = include_str!("../../../docs/guides/transactions.md")]
