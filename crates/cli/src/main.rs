@@ -29,6 +29,7 @@ async fn run(args: Args) -> Result<Exit, Failure> {
         Command::Demo(demo) => demo::run(demo).await,
         Command::Runs(runs) => commands::runs::run(runs).await,
         Command::Schedules(schedules) => commands::schedules::run(schedules).await,
+        Command::Hooks(hooks) => commands::hooks::run(hooks).await,
         Command::DemoExecutor(executor) => demo::executor::serve(executor).await,
     }
 }

@@ -12,19 +12,20 @@ use crate::exit::{Exit, Failure};
 
 /// Print text for people.
 pub(crate) fn say(text: impl std::fmt::Display) -> Result<(), Failure> {
-    write(&format!("{text}\n"))
+    raw(format!("{text}\n").as_bytes())
 }
 
 /// Print one JSON value on a line of its own.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string(value);
     let text = text.map_err(|error| Failure::new(Exit::Failed, format!("cannot write this as JSON: {error}")))?;
-    write(&format!("{text}\n"))
+    raw(format!("{text}\n").as_bytes())
 }
 
-fn write(text: &str) -> Result<(), Failure> {
+/// Print bytes as they are.
+pub(crate) fn raw(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let written = out.write_all(bytes).and_then(|()| out.flush());
     written.map_err(|error| match error.kind() {
         // Who closed the pipe has read enough, as `head` does.
         ErrorKind::BrokenPipe => Failure::new(Exit::Done, ""),

@@ -1,7 +1,9 @@
 //! The verbs, each in a file of its own.
 
+pub(crate) mod hooks;
 pub(crate) mod runs;
 pub(crate) mod schedules;
+mod talk;
 
 use onward::Client;
 

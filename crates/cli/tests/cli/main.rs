@@ -11,4 +11,5 @@ mod schedules;
 mod show;
 mod steer;
 mod steps;
+mod talk;
 mod watch;

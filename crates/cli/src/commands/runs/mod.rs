@@ -4,15 +4,18 @@ mod archive;
 mod attributes;
 mod cancel;
 mod delete;
+mod event;
 mod filter;
 mod fork;
 mod list;
 mod pause;
 mod restart;
 mod resume;
+mod send;
 mod show;
 mod steer;
 mod steps;
+mod stream;
 mod wake_up;
 mod watch;
 
@@ -41,5 +44,8 @@ pub(crate) async fn run(Runs { common, verb }: Runs) -> Result<Exit, Failure> {
         Verb::Delete(delete) => delete::delete(&client, *delete, common.json).await,
         Verb::Export(export) => archive::export(&client, export).await,
         Verb::Import(import) => archive::import(&client, import, common.json).await,
+        Verb::Send(message) => send::send(&client, message, common.json).await,
+        Verb::Event(event) => event::event(&client.handle_named(&event.id), event, common.json).await,
+        Verb::Stream(stream) => stream::stream(&client.handle_named(&stream.id), stream, common.json).await,
     }
 }

@@ -1,0 +1,39 @@
+//! `onward runs event`: the events of a run, or one of them.
+
+use std::time::Duration;
+
+use onward::EventRecord;
+use onward_types::Json;
+
+use super::Handle;
+use crate::args::Event;
+use crate::exit::{Exit, Failure};
+use crate::output;
+
+pub(super) async fn event(handle: &Handle, event: Event, json: bool) -> Result<Exit, Failure> {
+    let Some(key) = event.key else { return all(&handle.events().await?, json) };
+    // An event of a run that is not there would be waited for.
+    handle.describe().await?;
+    let wait = event.wait.unwrap_or(Duration::ZERO);
+    let value = handle.event::<Json>(&key).timeout(wait).await?;
+    let Some(value) = value else {
+        return Err(Failure::new(Exit::Failed, format!("run {} has not set the event `{key}`", handle.id())));
+    };
+    output::json(&value)?;
+    Ok(Exit::Done)
+}
+
+fn all(events: &[EventRecord], json: bool) -> Result<Exit, Failure> {
+    if json {
+        output::json(&events)?;
+    } else if events.is_empty() {
+        output::say("no events yet")?;
+    } else {
+        let mut table = output::table(&["key", "set", "value"]);
+        for EventRecord { key, value, updated_at } in events {
+            table.add_row([output::cell(key), output::time(*updated_at), output::excerpt(value.as_str())]);
+        }
+        output::say(output::rows(&table))?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,23 @@
+//! `onward runs send`: a message to a run.
+
+use onward::Client;
+
+use crate::args::Send;
+use crate::commands::talk::{self, Delivered};
+use crate::exit::{Exit, Failure};
+use crate::output;
+
+pub(super) async fn send(client: &Client, send: Send, json: bool) -> Result<Exit, Failure> {
+    let Send { id, topic, message, key } = send;
+    let sending = client.send(&id, &topic, &talk::value(&message)?);
+    match key {
+        Some(key) => sending.key(key).await?,
+        None => sending.await?,
+    }
+    if json {
+        output::json(&Delivered { run: &id })?;
+    } else {
+        output::say(format!("run {id} has the message"))?;
+    }
+    Ok(Exit::Done)
+}

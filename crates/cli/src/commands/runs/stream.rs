@@ -1,0 +1,89 @@
+//! `onward runs stream`: read a stream of a run until it ends, or see which there are.
+
+use onward::{Chunk, ChunkBody, StreamInfo};
+use onward_types::Json;
+use serde::Serialize;
+
+use super::Handle;
+use crate::args::Stream;
+use crate::exit::{Exit, Failure};
+use crate::output;
+
+/// A chunk for programs. A value is what it is; bytes are a list of numbers, as JSON has nothing better.
+#[derive(Serialize)]
+struct Line<'a> {
+    index: i64,
+    position: u32,
+    attempt: u32,
+    committed: Option<bool>,
+    appended_at: onward::Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'a Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<&'a [u8]>,
+}
+
+pub(super) async fn stream(handle: &Handle, stream: Stream, json: bool) -> Result<Exit, Failure> {
+    if stream.list {
+        return list(&handle.streams().await?, json);
+    }
+    let last = if stream.now { Some(tail(handle, &stream.key).await?) } else { None };
+    let mut reading = handle.stream::<Json>(&stream.key).from(stream.from);
+    if stream.committed {
+        reading = reading.committed();
+    }
+    let mut chunks = reading.chunks();
+    if last == Some(-1) {
+        return Ok(Exit::Done);
+    }
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk?;
+        if last.is_some_and(|last| chunk.index > last) {
+            break;
+        }
+        show(&chunk, stream.raw, json)?;
+        if last == Some(chunk.index) {
+            break;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+async fn tail(handle: &Handle, key: &str) -> Result<i64, Failure> {
+    Ok(handle.streams().await?.iter().find(|info| info.key == key).map_or(-1, |info| info.tail))
+}
+
+fn show(chunk: &Chunk, raw: bool, json: bool) -> Result<(), Failure> {
+    let Chunk { index, position, attempt, committed, ref body, appended_at } = *chunk;
+    let (value, bytes) = match body {
+        ChunkBody::Json(value) => (Some(value), None),
+        ChunkBody::Bytes(bytes) => (None, Some(&**bytes)),
+        ChunkBody::Close => return Ok(()),
+    };
+    match (value, bytes) {
+        _ if json => output::json(&Line { index, position, attempt, committed, appended_at, value, bytes }),
+        (Some(value), _) if raw => match value.decode::<String>() {
+            Ok(text) => output::raw(text.as_bytes()),
+            Err(_) => output::raw(value.as_str().as_bytes()),
+        },
+        (Some(value), _) => output::json(value),
+        (None, bytes) if raw => output::raw(bytes.unwrap_or_default()),
+        (None, bytes) => output::say(format!("{} bytes", bytes.unwrap_or_default().len())),
+    }
+}
+
+fn list(streams: &[StreamInfo], json: bool) -> Result<Exit, Failure> {
+    if json {
+        output::json(&streams)?;
+    } else if streams.is_empty() {
+        output::say("no streams yet")?;
+    } else {
+        let mut table = output::table(&["key", "chunks", "closed"]);
+        for StreamInfo { key, tail, closed } in streams {
+            let closed = if *closed { "yes" } else { "no" };
+            table.add_row([output::cell(key), (tail + 1).to_string(), closed.to_owned()]);
+        }
+        output::say(output::rows(&table))?;
+    }
+    Ok(Exit::Done)
+}

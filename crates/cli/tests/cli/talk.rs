@@ -1,0 +1,126 @@
+//! `onward runs send`, `event` and `stream`, and `onward hooks resume`
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use onward::Clock;
+use onward::prelude::*;
+use onward_testkit::{TestDatabase, on_every_database};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+
+use crate::harness::{Said, command, onward, runs};
+
+#[onward::workflow]
+async fn talks(ctx: &Ctx) -> Result<Value> {
+    let hook = ctx.hook::<Value>().token("door").await?;
+    ctx.set_event("stage", "waits").await?;
+    ctx.set_event("size", &17).await?;
+    let first: Value = ctx.recv("news").await?;
+    let second: Value = ctx.recv("news").await?;
+    let said = ctx.stream("default");
+    said.append(&first).await?;
+    said.append_bytes(*b"raw\n").await?;
+    said.append("word").await?;
+    ctx.set_event("stage", "listens").await?;
+    Ok(json!([first, second, hook.recv().await?]))
+}
+
+async fn open(db: &TestDatabase) -> Result<(Onward, Clock)> {
+    let clock = Clock::virtual_at("2026-01-02T12:00:00Z".parse().expect("a time"));
+    let onward = Onward::open(&db.url).clock(clock.clone()).workflow::<talks>().launch().await?;
+    Ok((onward, clock))
+}
+
+/// Let time pass for the executor until this is done.
+async fn meanwhile<T>(clock: &Clock, work: impl Future<Output = T>) -> T {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = tokio::time::sleep(Duration::from_millis(2)) => clock.advance(Duration::from_millis(100)),
+        }
+    }
+}
+
+async fn resume(db: &TestDatabase, token: &str, payload: &str) -> Said {
+    onward(&["hooks", "resume", token, payload, "--db", &db.url]).await
+}
+
+#[on_every_database]
+async fn what_is_typed_reaches_the_run_and_what_it_says_is_shown(db: TestDatabase) -> Result<()> {
+    let (onward, clock) = open(&db).await?;
+    let run = onward.start::<talks>(()).id("t").await?;
+    let said = meanwhile(&clock, runs(&db, &["event", "t", "stage", "--wait", "60"])).await;
+    assert_eq!((said.code, said.out.as_str()), (0, "\"waits\"\n"), "{said:?}");
+
+    let said = runs(&db, &["send", "t", "news", r#"{"a": 9007199254740993}"#, "--key", "k"]).await;
+    assert_eq!((said.code, said.out.as_str()), (0, "run t has the message\n"), "{said:?}");
+    assert_eq!(runs(&db, &["send", "t", "news", "again", "--key", "k", "--json"]).await.json(), json!({"run": "t"}));
+    let mut typing = command(&["runs", "send", "t", "news", "-", "--db", &db.url])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()?;
+    typing.stdin.take().expect("it is piped").write_all(b"no JSON\n").await?;
+    assert!(typing.wait().await?.success());
+
+    let said = meanwhile(&clock, async {
+        // It is read while the run goes on, and ends with it.
+        let reads = runs(&db, &["stream", "t"]);
+        let ends = async {
+            while run.event::<String>("stage").await?.as_deref() != Some("listens") {
+                tokio::task::yield_now().await;
+            }
+            let said = resume(&db, "door", "open").await;
+            assert_eq!((said.code, said.out.as_str()), (0, "run t has the payload\n"), "{said:?}");
+            Ok::<(), onward::Error>(())
+        };
+        let (said, ended) = tokio::join!(reads, ends);
+        ended.map(|()| said)
+    });
+    let said = said.await?;
+    assert_eq!(said.out, "{\"a\":9007199254740993}\n4 bytes\n\"word\"\n", "{said:?}");
+    let result = meanwhile(&clock, run.result()).await?;
+    assert_eq!(result, json!([{"a": 9_007_199_254_740_993_u64}, "no JSON", "open"]));
+
+    assert_eq!(runs(&db, &["stream", "t", "--raw", "--from", "-2"]).await.out, "raw\nword");
+    assert_eq!(runs(&db, &["stream", "t", "--from", "2", "--now"]).await.out, "\"word\"\n");
+    assert_eq!(runs(&db, &["stream", "t", "nothing", "--now"]).await.out, "");
+    let said = runs(&db, &["stream", "t", "--json", "--from", "1"]).await;
+    let bytes: Value = serde_json::from_str(said.out.lines().next().unwrap_or_default())?;
+    assert_eq!((&bytes["index"], &bytes["bytes"], &bytes["committed"]), (&1.into(), &json!(b"raw\n"), &true.into()));
+    assert_eq!(runs(&db, &["stream", "t", "--list"]).await.out, "KEY      CHUNKS  CLOSED\ndefault  3       no\n");
+    let said = runs(&db, &["event", "t"]).await;
+    assert!(said.out.contains("\nsize   2026-01-02 12:0") && said.out.ends_with("\"listens\"\n"), "{said:?}");
+    assert_eq!(runs(&db, &["event", "t", "--json"]).await.json()[0]["value"], 17);
+    Ok(())
+}
+
+#[on_every_database]
+async fn what_is_not_there_has_an_exit_code_of_its_own(db: TestDatabase) -> Result<()> {
+    let (onward, clock) = open(&db).await?;
+    for arguments in [
+        &["send", "nobody", "news", "1"][..],
+        &["event", "nobody"],
+        &["event", "nobody", "stage"],
+        &["stream", "nobody"],
+    ] {
+        let said = runs(&db, arguments).await;
+        assert_eq!((said.code, said.err.as_str()), (3, "onward: no run has the id `nobody`\n"), "{arguments:?}");
+    }
+    let said = resume(&db, "nobody", "1").await;
+    let sentence = "onward: no hook has the token `nobody`: it was never opened, or was closed\n";
+    assert_eq!((said.code, said.err.as_str()), (3, sentence));
+
+    let run = onward.start::<talks>(()).id("t").await?;
+    meanwhile(&clock, run.event::<u32>("size")).await?;
+    let said = runs(&db, &["event", "t", "colour"]).await;
+    assert_eq!((said.code, said.err.as_str()), (1, "onward: run t has not set the event `colour`\n"));
+    assert_eq!(runs(&db, &["send", "t", "onward:mine", "1"]).await.code, 2);
+    run.cancel().await?;
+    let said = resume(&db, "door", "1").await;
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("run `t`, which had the token `door`, has ended (cancelled)"), "{said:?}");
+    Ok(())
+}
