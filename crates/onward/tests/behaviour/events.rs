@@ -84,3 +84,18 @@ async fn what_cannot_be_said_is_an_error_and_loses_nothing(db: TestDatabase) {
     let run = house.onward.start::<tries_what_cannot_be>(()).await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), ["invalid", "invalid", "nested"]);
 }
+
+#[onward::workflow]
+async fn sets_null(ctx: &Ctx) -> Result<()> {
+    Ok(ctx.set_event("answer", &None::<u8>).await?)
+}
+
+#[on_every_database]
+async fn a_value_that_is_null_is_no_timeout_and_stays_when_the_run_has_ended(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<sets_null>()).await;
+    let run = house.onward.start::<sets_null>(()).await.unwrap();
+    house.done(run.result()).await.unwrap();
+    assert_eq!(run.event::<Option<u8>>("answer").await.unwrap(), Some(None));
+    let other = house.done(run.event::<Option<u8>>("question").timeout(secs(5))).await.unwrap();
+    assert_eq!(other, None, "a run that has ended sets no more, and whoever asks waits no longer than they said");
+}

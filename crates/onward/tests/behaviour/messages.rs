@@ -242,3 +242,28 @@ async fn a_message_from_another_process_is_found(db: TestDatabase) {
     let expected: Vec<String> = (0..200).map(|n| n.to_string()).collect();
     assert_eq!(house.done(run.result()).await.unwrap(), expected);
 }
+
+#[on_every_database]
+async fn what_was_sent_to_a_run_that_has_not_begun_is_there_when_it_begins(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<collects>()).await;
+    let run = house.onward.start::<collects>(2).id("r").delay(hours(1)).await.unwrap();
+    // The same key twice in one list is one message, too.
+    let list = [("a", "k"), ("b", "k"), ("c", "l")];
+    let list = list.map(|(news, key)| onward::Message::new("r", "news", news).key(key));
+    house.onward.send_all(list).await.unwrap();
+    assert_eq!(run.status().await.unwrap(), Status::Delayed, "a message is no reason to begin");
+    assert_eq!(house.done(run.result()).await.unwrap(), ["a", "c"]);
+}
+
+#[on_every_database]
+async fn a_run_that_was_cancelled_finds_its_messages_when_it_is_resumed(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<collects>()).await;
+    let run = house.onward.start::<collects>(2).await.unwrap();
+    run.send("news", "one").await.unwrap();
+    let taken = async || run.steps().await.unwrap().iter().any(|step| step.output.is_some());
+    house.until("one is taken", taken).await;
+    run.cancel().await.unwrap();
+    run.send("news", "two").await.unwrap();
+    run.resume().await.unwrap();
+    assert_eq!(house.done(run.result()).await.unwrap(), ["one", "two"]);
+}

@@ -146,3 +146,71 @@ async fn a_body_that_says_more_than_the_disk_takes_waits_for_it(db: TestDatabase
     assert_eq!(house.done(run.result()).await.unwrap(), 2_000);
     assert_eq!(all(run.stream::<u32>("default")).await, (0..2_000).collect::<Vec<_>>());
 }
+
+#[onward::workflow]
+async fn two_streams(ctx: &Ctx) -> Result<()> {
+    // Two branches, and in each of them both streams.
+    let speak = async |from: u32| {
+        for n in from..from + 3 {
+            ctx.stream("default").append(&n).await?;
+            ctx.stream("second").append(&format!("{n}")).await?;
+            ctx.step("pause", async || Ok(())).await?;
+        }
+        Ok::<(), onward::Error>(())
+    };
+    let (a, b) = tokio::join!(speak(0), speak(10));
+    a?;
+    b?;
+    ctx.sleep(hours(1)).await?;
+    Ok(())
+}
+
+#[on_every_database]
+async fn streams_of_one_run_are_apart_and_branches_share_one_without_a_repeat(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<two_streams>()).await;
+    let run = house.onward.start::<two_streams>(()).id("r").await.unwrap();
+    let is_asleep = async || run.steps().await.unwrap().iter().any(|step| step.kind == onward::StepKind::Sleep);
+    house.until("it sleeps", is_asleep).await;
+    house.lose_executor().await;
+    let run = house.onward.handle::<two_streams>("r");
+    house.done(run.result()).await.unwrap();
+    let (numbers, texts) = (all(run.stream::<u32>("default")).await, all(run.stream::<String>("second")).await);
+    for from in [0, 10] {
+        let of_branch: Vec<u32> = numbers.iter().copied().filter(|n| (from..from + 3).contains(n)).collect();
+        assert_eq!(of_branch, [from, from + 1, from + 2], "a branch keeps its order: {numbers:?}");
+    }
+    assert_eq!(numbers.len(), 6);
+    let mut sorted: Vec<u32> = texts.iter().map(|text| text.parse().unwrap()).collect();
+    sorted.sort_unstable();
+    assert_eq!(sorted, [0, 1, 2, 10, 11, 12]);
+    let tails: Vec<i64> = run.streams().await.unwrap().iter().map(|info| info.tail).collect();
+    assert_eq!(tails, [5, 5]);
+}
+
+#[onward::workflow]
+async fn speaks_when_told(ctx: &Ctx) -> Result<()> {
+    while let Some(word) = ctx.recv::<Option<String>>("word").await? {
+        ctx.stream("late").append(&word).await?;
+    }
+    ctx.sleep(days(300)).await?;
+    Ok(())
+}
+
+#[on_every_database]
+async fn a_reader_of_a_stream_that_nobody_wrote_to_waits_for_its_first_chunk_and_each_one_after(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<speaks_when_told>()).await;
+    let run = house.onward.start::<speaks_when_told>(()).await.unwrap();
+    assert!(run.streams().await.unwrap().is_empty());
+    let mut late = run.stream::<String>("late");
+    for word in ["first", "second"] {
+        let (read, ()) = tokio::join!(house.done(late.next()), async {
+            run.send("word", &Some(word)).await.unwrap();
+        });
+        assert_eq!(read.unwrap().unwrap(), word);
+    }
+    assert_eq!(run.streams().await.unwrap()[0].tail, 1);
+    // A run that is cancelled says no more.
+    let (end, ()) = tokio::join!(house.done(late.next()), async { run.cancel().await.unwrap() });
+    assert!(end.is_none());
+    assert_eq!(all(run.stream::<String>("late").from(-1)).await, ["second"], "what was said stays");
+}
