@@ -10,7 +10,7 @@ use onward_types::{ExecutorId, QueueLimits, Rate, RunKey, Timestamp, from_micros
 
 use super::claim::SUSPECT_AFTER;
 use super::queues::{self, QueueRow, count, since};
-use crate::clock::add;
+use crate::clock::{Clock, add};
 use crate::driver::{Param, Row, Tx, params, sql};
 use crate::fault::Fault;
 
@@ -46,16 +46,17 @@ pub struct QueueClaimed {
 }
 
 /// Take what the queue gives. None: it was given limits since it was last seen, and has to be locked in the other way.
-pub(crate) async fn claim(tx: &mut Tx, claim: &QueueClaim, now: Timestamp) -> Result<Option<QueueClaimed>, Fault> {
+pub(crate) async fn claim(tx: &mut Tx, claim: &QueueClaim, clock: &Clock) -> Result<Option<QueueClaimed>, Fault> {
     let Some(queue) = queues::lock(tx, &claim.queue, claim.limited).await? else {
         return Ok(Some(QueueClaimed::default()));
     };
+    let now = clock.now();
     match (queue.limits.any(), claim.limited) {
         (false, _) if queue.paused => Ok(Some(QueueClaimed::default())),
         (false, _) => take(tx, claim, now).await.map(Some),
         (true, false) => Ok(None),
         (true, true) => {
-            let choice = Choice { claim, limits: &queue.limits, now, chosen: Vec::new() };
+            let choice = Choice { claim, limits: &queue.limits, clock, now, chosen: Vec::new() };
             choice.make(tx, &queue).await.map(Some)
         }
     }
@@ -74,6 +75,7 @@ async fn take(tx: &mut Tx, claim: &QueueClaim, now: Timestamp) -> Result<QueueCl
 struct Choice<'a> {
     claim: &'a QueueClaim,
     limits: &'a QueueLimits,
+    clock: &'a Clock,
     now: Timestamp,
     chosen: Vec<(RunKey, Option<String>)>,
 }
@@ -372,8 +374,10 @@ impl Choice<'_> {
         if self.chosen.is_empty() {
             return Ok(Vec::new());
         }
+        // Only now, after everything was counted: a run starts after the end of each that it had to wait for.
+        let at = self.clock.now().max(self.now);
         let keys: Vec<RunKey> = self.chosen.iter().map(|(key, _)| *key).collect();
-        let asked = params![self.claim.executor.as_str(), self.now, &keys];
+        let asked = params![self.claim.executor.as_str(), at, &keys];
         let rows = tx.query(sql!("queues/start"), &asked).await?;
         let started: HashSet<RunKey> = rows.iter().map(|row| row.key("run_key")).collect::<Result<_, _>>()?;
         let name = self.claim.queue.as_str();
@@ -383,7 +387,7 @@ impl Choice<'_> {
                 *starts.entry(partition.as_deref().unwrap_or("")).or_default() += 1;
             }
             let starts: Vec<Vec<Param>> =
-                starts.into_iter().map(|(partition, n)| params![name, self.now, partition, n].into()).collect();
+                starts.into_iter().map(|(partition, n)| params![name, at, partition, n].into()).collect();
             tx.query_each(sql!("queues/note_start"), &starts).await?;
             let over = self.now.checked_sub(longest).unwrap_or(Timestamp::UNIX_EPOCH);
             tx.execute(sql!("queues/trim_starts"), &params![name, over]).await?;

@@ -41,11 +41,10 @@ impl Store {
     /// only the answer was lost: [`owned`](Store::owned) tells of them.
     pub async fn claim_queue(&self, mut wanted: QueueClaim) -> Result<QueueClaimed, Error> {
         loop {
-            let now = self.clock.now();
-            let claim = Arc::new(wanted.clone());
+            let (claim, clock) = (Arc::new(wanted.clone()), self.clock.clone());
             let claimed = self.try_write(move |tx| {
-                let claim = claim.clone();
-                Box::pin(async move { queue_claim::claim(tx, &claim, now).await })
+                let (claim, clock) = (claim.clone(), clock.clone());
+                Box::pin(async move { queue_claim::claim(tx, &claim, &clock).await })
             });
             match claimed.await? {
                 Some(claimed) => {

@@ -9,7 +9,11 @@ pub(crate) const HELP: &str = "\
 crash [--seed N] [--seconds N] [--db sqlite|postgres] [--keep true]
     Execute random programs in real processes, kill, freeze and cut them off for so long, and see that every run ends as
     it would have without. The same seed makes the same programs and the same faults. With --keep the database and the
-    logs stay where they are, as they do when something was found.";
+    logs stay where they are, as they do when something was found.
+
+crash flood [--seed N] [--runs N] [--queues N] [--kill-every SECONDS] [--db sqlite|postgres]
+    Enqueue so many runs in so many queues with limits of every kind, kill one executor after the other, and see that
+    every run ends with its result, that no limit was exceeded, and that every slot is free in the end.";
 
 /// The pairs that are left.
 pub(crate) struct Arguments(BTreeMap<String, String>);

@@ -18,6 +18,8 @@ pub(crate) struct Entry {
     /// What it comes to.
     pub(crate) expected: u64,
     pub(crate) steering: Steering,
+    /// Whether it ever was: then it may have given its slot of a queue away in between.
+    pub(crate) was_steered: bool,
     /// What a client was told that it came to.
     pub(crate) told: Option<u64>,
 }
@@ -36,13 +38,14 @@ pub(crate) enum Steering {
 
 impl Book {
     pub(crate) fn accept(&self, id: &str, seed: u64, expected: u64) {
-        let entry = Entry { seed, expected, steering: Steering::Never, told: None };
+        let entry = Entry { seed, expected, steering: Steering::Never, was_steered: false, told: None };
         lock(&self.runs).insert(id.to_owned(), entry);
     }
 
     pub(crate) fn steer(&self, id: &str, steering: Steering) {
         if let Some(entry) = lock(&self.runs).get_mut(id) {
             entry.steering = steering;
+            entry.was_steered = true;
         }
     }
 

@@ -4,7 +4,9 @@ mod arguments;
 mod book;
 mod faults;
 mod fleet;
+mod flood;
 mod generate;
+mod queues;
 mod random;
 mod report;
 mod stage;
@@ -42,6 +44,7 @@ fn run(words: &[String]) -> Result<ExitCode> {
             runtime.shutdown_background();
             worked.map(|()| ExitCode::SUCCESS)
         }
+        [word, rest @ ..] if word == "flood" => runtime.block_on(flood::flood(Arguments::parse(rest)?)),
         words => runtime.block_on(supervisor::supervise(Arguments::parse(words)?)),
     }
 }

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use crate::arguments::Arguments;
 use crate::book::Book;
 use crate::fleet::{Fleet, Heard, Order};
+use crate::queues::{Queue, Ticket, queues};
 use crate::random::Random;
 use crate::report::Report;
 use crate::stage::{Kind, Stage};
@@ -36,6 +37,7 @@ pub(crate) struct Suite {
     seed: u64,
     pub(crate) client: Client,
     fleet: Arc<Fleet>,
+    queues: Vec<Queue>,
     pub(crate) book: Arc<Book>,
     /// The number of the next run.
     next: AtomicU64,
@@ -64,10 +66,15 @@ pub(crate) async fn supervise(mut arguments: Arguments) -> Result<ExitCode> {
     let fleet = Arc::new(Fleet::launch(stage.executors(), &options, &book, &say));
     fleet.up().await?;
     let client = Client::connect(&stage.url).await?;
+    let queues = queues(5);
+    for queue in &queues {
+        queue.make(&client).await?;
+    }
     let suite = Arc::new(Suite {
         seed,
         client,
         fleet,
+        queues,
         book,
         next: AtomicU64::new(0),
         asked: Mutex::default(),
@@ -78,7 +85,14 @@ pub(crate) async fn supervise(mut arguments: Arguments) -> Result<ExitCode> {
     let disturbed = began.elapsed();
     let stuck = drain(&suite, &stage).await;
     let drained = began.elapsed() - disturbed;
-    let findings = verify::verify(&suite.client, &stage, &suite.book, &suite.fleet, stuck).await?;
+    let mut findings = verify::verify(&suite.client, &stage, &suite.book, &suite.fleet, stuck).await?;
+    for queue in &suite.queues {
+        let mut runs = queue.runs(&suite.client).await?;
+        runs.retain(|run| suite.book.get(run.id.as_str()).is_some_and(|entry| !entry.was_steered));
+        findings.violations.extend(queue.broken(&runs, None));
+        findings.violations.extend(queue.leaks(&suite.client).await?);
+        findings.queued += runs.len();
+    }
     let report = Report { seed, kind, disturbed, drained, thrown, findings };
     println!("{}", report.text(&suite.book, &suite.fleet, &stage));
     if report.is_clean() && !keep {
@@ -155,13 +169,24 @@ impl Suite {
             self.fleet.order(place, Order::Start(id.to_owned(), Box::new(input.clone())));
             accepted = tokio::time::timeout(Duration::from_millis(300), told).await.is_ok_and(|told| told.is_ok());
         }
+        // A worker that was asked may have started it all the same; then it waits in no queue, and the same id has to say so.
+        let ticket = place.is_none().then(|| self.ticket(seed)).flatten();
         while !accepted {
-            accepted = self.client.start::<program>(input.clone()).id(id).await.is_ok();
+            let run = self.client.start::<program>(input.clone()).id(id);
+            let run = if let Some(ticket) = &ticket { ticket.on(run) } else { run };
+            accepted = run.await.is_ok();
         }
         self.accept(id, seed, value);
         for salt in input.letters() {
             tokio::spawn(self.clone().send(id.to_owned(), salt));
         }
+    }
+
+    /// Some runs wait in a queue.
+    fn ticket(&self, seed: u64) -> Option<Ticket> {
+        let mut random = Random::new(mix(seed, 5));
+        let queue = random.pick(&self.queues).cloned();
+        queue.filter(|_| random.percent(60)).map(|queue| queue.ticket(&mut random))
     }
 
     /// From now on the run has to come to its result.

@@ -44,6 +44,8 @@ pub(crate) struct Findings {
     pub(crate) cancelled: usize,
     /// Bodies that were begun again after a crash, by how much they exceed the recorded attempts.
     pub(crate) interrupted: usize,
+    /// Runs that waited in queues and were left alone.
+    pub(crate) queued: usize,
     /// Bodies that began on a machine that had just been thawed.
     pub(crate) overlaps: usize,
 }
@@ -181,7 +183,7 @@ impl Look<'_> {
 
     /// Whether a run that was accepted ended as it should.
     fn end(&mut self, entry: &Entry) {
-        let Entry { seed, expected, steering, told } = *entry;
+        let Entry { seed, expected, steering, told, .. } = *entry;
         let output = self.run.output.as_ref().and_then(|output| output.decode::<u64>().ok());
         let as_expected = self.run.status == Status::Succeeded && output == Some(expected);
         let cancelled = self.run.status == Status::Cancelled;
