@@ -212,3 +212,41 @@ async fn a_fork_has_said_what_the_calls_said_that_it_takes_over(db: TestDatabase
     assert_eq!(house.onward.resume_hook("more", "again").await.unwrap().as_str(), "again");
     assert_eq!(house.done(again.result()).await.unwrap(), "again");
 }
+
+#[onward::workflow]
+async fn starts_steps(ctx: &Ctx) -> Result<()> {
+    ctx.start::<steps>(5).id("child").await?;
+    Ok(ctx.sleep(days(300)).await?)
+}
+
+#[on_every_database]
+async fn a_fork_is_described_like_its_run_and_belongs_to_nobody(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(steps, starts_steps)>()).await;
+    let start = house.onward.start::<steps>(1).id("first").authenticated_as("ann", ["clerk"]).timeout(days(3));
+    let run = start.attributes(serde_json::json!({"team": "blue"})).max_recoveries(7).await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 4).await;
+    let (of, fork) = (run.describe().await.unwrap(), run.fork(2).version("9").await.unwrap().describe().await.unwrap());
+    assert_eq!((fork.status, fork.deadline, fork.owners), (Status::Enqueued, None, 0));
+    assert_eq!((fork.attributes, fork.identity), (of.attributes, of.identity));
+    assert_eq!((fork.timeout, fork.recoveries_max), (of.timeout, 7));
+    let other = run.fork(2).version("9").timeout(hours(1)).await.unwrap();
+    assert_eq!(other.describe().await.unwrap().timeout, Some(hours(1)));
+
+    house.onward.start::<starts_steps>(()).id("parent").await.unwrap();
+    let child = house.onward.handle::<steps>("child");
+    house.until("the child is there", async || child.describe().await.is_ok()).await;
+    let fork = child.restart().id("no child").await.unwrap();
+    assert_eq!((fork.describe().await.unwrap().parent, child.describe().await.unwrap().parent.is_some()), (None, true));
+    house.onward.handle_named("parent").cancel().await.unwrap();
+    house.until("the child is cancelled", async || child.status().await.unwrap() == Status::Cancelled).await;
+    assert!(!fork.status().await.unwrap().is_terminal(), "it goes on without a parent");
+}
+
+#[on_every_database]
+async fn what_has_not_begun_can_be_forked_and_restarted(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<steps>()).await;
+    let run = house.onward.start::<steps>(1).delay(days(30)).await.unwrap();
+    let fork = run.fork(2).await.unwrap();
+    assert_eq!(woken(&house, &fork).await, 4, "there is nothing to take over, and no delay");
+    assert_eq!(run.status().await.unwrap(), Status::Delayed);
+}

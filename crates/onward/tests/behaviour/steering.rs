@@ -199,3 +199,42 @@ async fn a_run_that_was_resumed_before_its_owner_let_go_is_claimed_after_that(db
         assert_eq!(house.done(house.onward.handle::<sleeper>(format!("r{n}")).result()).await.unwrap(), 2);
     }
 }
+
+#[on_every_database]
+async fn what_has_not_begun_or_is_parked_is_cancelled_at_once_and_goes_on_when_it_is_resumed(db: TestDatabase) {
+    let house = House::open(db.clone(), |b| b.workflow::<sleeper>().park_after(millis(1))).await;
+    let client = Client::connect_with(&db.url, house.clock.clone()).await.unwrap();
+    client.start_named("unknown", ()).id("waits").await.unwrap();
+    house.onward.start::<sleeper>(()).id("delayed").delay(hours(1)).await.unwrap();
+    house.onward.start::<sleeper>(()).id("parked").await.unwrap();
+    let is_parked = async || {
+        let run = client.handle_named("parked").describe().await.unwrap();
+        run.executor.is_none() && house.log.count("one") == 1
+    };
+    house.until("it is parked", is_parked).await;
+    for id in ["waits", "delayed", "parked"] {
+        let run = client.handle_named(id);
+        run.cancel().await.unwrap();
+        let record = run.describe().await.unwrap();
+        assert_eq!((record.status, record.executor, record.ready_at), (Status::Cancelled, None, None), "{id}");
+    }
+    house.pass(days(40)).await;
+    house.pass(secs(5)).await;
+    assert_eq!(house.log.count("one"), 1, "what is cancelled does not begin");
+    client.handle_named("delayed").resume().await.unwrap();
+    house.until("it begins at once", async || house.log.count("one") == 2).await;
+    client.handle_named("parked").resume().await.unwrap();
+    assert_eq!(house.done(house.onward.handle::<sleeper>("parked").result()).await.unwrap(), 2);
+    assert_eq!(house.log.count("one"), 2, "what was recorded is not done again");
+}
+
+#[on_every_database]
+async fn a_run_that_goes_on_is_not_disturbed_by_a_resume(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<sleeper>()).await;
+    let run = house.onward.start::<sleeper>(()).await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 2).await;
+    let before = run.describe().await.unwrap();
+    run.resume().await.unwrap();
+    let after = run.describe().await.unwrap();
+    assert_eq!((after.status, after.owners, after.updated_at), (before.status, before.owners, before.updated_at));
+}
