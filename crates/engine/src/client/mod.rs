@@ -238,7 +238,7 @@ impl Client {
 
     /// Create the run that a file has, which [`WorkflowHandle::export`] made, here or in another database. A run that had not
     /// ended is paused until it is resumed; its sleeps keep their time, and it has no deadline any more. It has no parent, and
-    /// is on no queue.
+    /// is on no queue. It has the tokens of its hooks, but for those that a run that goes on has here.
     ///
     /// ```no_run
     /// # use onward_engine::{Client, Result};

@@ -30,6 +30,12 @@ async fn fails(ctx: &Ctx) -> Result<()> {
     Ok(ctx.step("fail", async || Err("no".into())).await?)
 }
 
+#[onward::workflow]
+async fn asks(ctx: &Ctx) -> Result<String> {
+    let hook = ctx.hook::<String>().token("approve").await?;
+    Ok(hook.recv().await?)
+}
+
 /// A house with a run that sleeps, and has said and heard this and that.
 async fn house_with_a_run(db: TestDatabase) -> (House, WorkflowHandle<String>) {
     let house = House::open(db, |b| b.workflows::<(travels, fails)>()).await;
@@ -94,6 +100,34 @@ async fn what_was_deleted_comes_back_from_its_file(db: TestDatabase) {
     }
     assert_eq!(run.result().await.unwrap(), "2800 3000 one two");
     assert_eq!(house.onward.handle::<fails>("failed").result().await.unwrap_err().message(), error.message());
+}
+
+#[on_every_database]
+async fn a_hook_goes_with_its_run_where_its_token_is_free(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<asks>()).await;
+    let run = house.onward.start::<asks>(()).id("first").await.unwrap();
+    house.until("it waits", async || run.steps().await.unwrap().len() == 2).await;
+    let file = run.export().await.unwrap();
+    let copy = house.onward.import_as(&file, "copy").await.unwrap();
+    assert_eq!(
+        house.onward.resume_hook("approve", "here").await.unwrap().as_str(),
+        "first",
+        "it stays with the run that has it"
+    );
+    assert_eq!(house.done(run.result()).await.unwrap(), "here");
+    copy.delete().await.unwrap_err();
+
+    let there = Onward::open("sqlite::memory:").clock(house.clock.clone()).workflow::<asks>().launch().await.unwrap();
+    let taken = there.import(&file).await.unwrap();
+    taken.resume().await.unwrap();
+    assert_eq!(there.resume_hook("approve", "there").await.unwrap().as_str(), "first");
+    assert_eq!(house.done(taken.result()).await.unwrap(), "there");
+
+    run.delete().await.unwrap();
+    let back = house.onward.import(&file).await.unwrap();
+    back.resume().await.unwrap();
+    assert_eq!(house.onward.resume_hook("approve", "back").await.unwrap().as_str(), "first");
+    assert_eq!(house.done(back.result()).await.unwrap(), "back");
 }
 
 #[on_every_database]

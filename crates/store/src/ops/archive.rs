@@ -129,7 +129,10 @@ struct Table {
     columns: &'static [Column],
 }
 
-fn tables() -> [Table; 7] {
+const HOOK: &[Column] = &[column("token", Kind::Text), POSITION, column("opened_at", Kind::Int)];
+
+/// The rows that a file may have, in the order in which they stand there.
+fn tables() -> [Table; 8] {
     [
         Table {
             row: "checkpoint",
@@ -163,6 +166,7 @@ fn tables() -> [Table; 7] {
             write: sql!("archive/write_streams", split),
             columns: CHUNK,
         },
+        Table { row: "hook", read: sql!("archive/read_hooks"), write: sql!("archive/write_hooks"), columns: HOOK },
     ]
 }
 
