@@ -229,6 +229,27 @@ async fn what_has_not_begun_or_is_parked_is_cancelled_at_once_and_goes_on_when_i
 }
 
 #[on_every_database]
+async fn a_resume_gives_a_run_its_timeout_anew_if_its_deadline_has_passed_and_else_keeps_it(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<sleeper>()).await;
+    let late = house.onward.start::<sleeper>(()).timeout(hours(1)).await.unwrap();
+    let early = house.onward.start::<sleeper>(()).timeout(days(2)).await.unwrap();
+    house.until("both sleep", async || house.log.count("one") == 2).await;
+    early.cancel().await.unwrap();
+    house.pass(hours(2)).await;
+    house.until("the deadline struck", async || late.status().await.unwrap() == Status::Cancelled).await;
+    let before = early.describe().await.unwrap().deadline;
+    late.resume().await.unwrap();
+    early.resume().await.unwrap();
+    // Its owner lets go first; who claims it then gives it its time.
+    house
+        .until("it has its time again", async || late.describe().await.unwrap().deadline > Some(house.clock.now()))
+        .await;
+    assert_eq!(early.describe().await.unwrap().deadline, before);
+    house.pass(days(3)).await;
+    house.until("the other struck", async || early.status().await.unwrap() == Status::Cancelled).await;
+}
+
+#[on_every_database]
 async fn a_run_that_goes_on_is_not_disturbed_by_a_resume(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<sleeper>()).await;
     let run = house.onward.start::<sleeper>(()).await.unwrap();
