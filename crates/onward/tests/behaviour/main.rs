@@ -22,6 +22,7 @@ mod parking;
 mod queue_limits;
 mod queue_steering;
 mod queues;
+mod reference;
 mod retention;
 mod schedules;
 mod spans;
