@@ -87,6 +87,17 @@ pub(crate) struct Runs {
     #[command(flatten)]
     pub(crate) common: Common,
 
+    /// Hide fields of these names in payloads and attributes: password,card.number
+    #[arg(
+        long,
+        value_name = "FIELDS",
+        env = "ONWARD_MASK",
+        hide_env_values = true,
+        global = true,
+        value_delimiter = ','
+    )]
+    pub(crate) mask: Vec<String>,
+
     #[command(subcommand)]
     pub(crate) verb: Verb,
 }
@@ -100,17 +111,6 @@ pub(crate) struct Common {
     /// Print JSON for programs: one value, or one a line where it goes on
     #[arg(long, global = true)]
     pub(crate) json: bool,
-
-    /// Hide fields of these names in payloads and attributes: password,card.number
-    #[arg(
-        long,
-        value_name = "FIELDS",
-        env = "ONWARD_MASK",
-        hide_env_values = true,
-        global = true,
-        value_delimiter = ','
-    )]
-    pub(crate) mask: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -27,8 +27,8 @@ use crate::exit::{Exit, Failure};
 /// A run as these commands hold it: whatever its workflow, its output is JSON.
 type Handle = WorkflowHandle<serde_json::Value>;
 
-pub(crate) async fn run(Runs { common, verb }: Runs) -> Result<Exit, Failure> {
-    let client = super::connect(common.db.as_deref()).await?.mask(common.mask);
+pub(crate) async fn run(Runs { common, mask, verb }: Runs) -> Result<Exit, Failure> {
+    let client = super::connect(common.db.as_deref()).await?.mask(mask);
     match verb {
         Verb::List(list) => list::list(&client, *list, common.json).await,
         Verb::Show(one) => show::show(&client, &one.id, common.json).await,
