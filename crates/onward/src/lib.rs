@@ -29,6 +29,8 @@ mod guides {
     mod observability {}
     #[doc = include_str!("../../../docs/guides/agent-loop.md")]
     mod agent_loop {}
+    #[doc = include_str!("../../../docs/guides/saga.md")]
+    mod saga {}
     #[doc = include_str!("../../../docs/guides/approval.md")]
     mod approval {}
     #[doc = include_str!("../../../docs/guides/progress.md")]
