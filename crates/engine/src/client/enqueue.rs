@@ -7,7 +7,9 @@ use onward_types::{Code, Error, RunId, check_name};
 use serde::Serialize;
 
 use super::Client;
-use super::start::Start;
+use super::handle::WorkflowHandle;
+use super::start::{Start, start_all};
+use crate::workflow::BoxFuture;
 
 /// How a run is to wait, as it was said.
 #[derive(Clone, Debug, Default)]
@@ -174,5 +176,30 @@ impl Client {
                 identity.roles = options.roles;
             }
         })
+    }
+
+    /// Enqueue many runs with few statements. Of each queue and priority, they are taken in the order in which they are given
+    /// here. What comes back is in that order, too.
+    ///
+    /// ```
+    /// # use onward_engine::{Client, EnqueueOptions, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// let client = Client::connect("sqlite::memory:").await?;
+    /// let mail = EnqueueOptions { workflow: "send".into(), queue: "mail".into(), ..Default::default() };
+    /// let runs = ["ada@example.com", "bob@example.com"].map(|to| (mail.clone(), to));
+    /// assert_eq!(client.enqueue_all(runs).await?.len(), 2);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Where something is wrong with one of them, and then none is enqueued; or where the database cannot be reached, and
+    /// then some may be: the same call with the same ids enqueues the rest. One whose id or dedup is taken is a conflict of
+    /// its own, and in nobody's way.
+    pub fn enqueue_all<I: Serialize>(
+        &self,
+        runs: impl IntoIterator<Item = (EnqueueOptions, I)>,
+    ) -> BoxFuture<'_, Result<Vec<Result<WorkflowHandle<serde_json::Value>, Error>>, Error>> {
+        let plans = runs.into_iter().filter_map(|(options, input)| self.enqueue(options, input).plan).collect();
+        Box::pin(start_all(self, plans))
     }
 }

@@ -1,5 +1,6 @@
 //! Starting a run.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -8,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
-use onward_store::{Change, Clock, Created, Existing, NewRun, Store, add};
+use onward_store::{Change, Clock, Created, Existing, Gather, NewRun, Store, add};
 use onward_types::{Code, Error, ExecutorId, Identity, Json, RunId, RunKey, Status, Timestamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -28,7 +29,7 @@ pub(crate) const RECOVERIES_MAX: u32 = 100;
 /// A run about to be started. Made by [`Client::start`]; awaits to its handle.
 #[must_use = "a run is started when this is awaited"]
 pub struct Start<'a, T> {
-    plan: Option<Plan>,
+    pub(super) plan: Option<Plan>,
     starting: Option<BoxFuture<'a, Result<WorkflowHandle<T>, Error>>>,
     client: &'a Client,
 }
@@ -178,16 +179,60 @@ async fn start<T>(client: &Client, plan: Plan) -> Result<WorkflowHandle<T>, Erro
             (run.clone(), client.store.create(run).await?, None)
         }
     };
-    let id = match &created {
-        Created::New => run.id,
-        Created::Duplicate(holder) => plan.line.duplicate(&run, holder)?,
-        Created::Existing(existing) => {
-            same_run(&run, existing)?;
-            existing.id.clone()
-        }
-    };
+    let id = came_of(&plan.line, &run, &created)?;
     let started = started.filter(|_| created == Created::New);
     Ok(WorkflowHandle { client: client.clone(), id, started, output: PhantomData })
+}
+
+/// The run that this start gave.
+fn came_of(line: &Line, wanted: &NewRun, created: &Created) -> Result<RunId, Error> {
+    match created {
+        Created::New => Ok(wanted.id.clone()),
+        Created::Duplicate(holder) => line.duplicate(wanted, holder),
+        Created::Existing(existing) => same_run(wanted, existing).map(|()| existing.id.clone()),
+    }
+}
+
+/// Create many runs for whoever may claim them, in their order. Nothing is created if anything is wrong with one of them.
+pub(super) async fn start_all<T>(
+    client: &Client,
+    plans: Vec<Plan>,
+) -> Result<Vec<Result<WorkflowHandle<T>, Error>>, Error> {
+    let mut newest: HashMap<String, String> = HashMap::new();
+    let mut checked = Vec::with_capacity(plans.len());
+    for mut plan in plans {
+        if plan.version.is_none() {
+            plan.version = newest.get(&plan.workflow).cloned();
+        }
+        let plan = plan.checked(client).await?;
+        newest.entry(plan.workflow.clone()).or_insert_with(|| plan.version.clone());
+        checked.push((plan.run_on(client.store.clock(), None), plan.line));
+    }
+    let created = client.store.create_many(checked.iter().map(|(run, _)| run.clone()).collect()).await?;
+    let handle = |((run, line), created): (&(NewRun, Line), &Created)| {
+        let id = came_of(line, run, created)?;
+        Ok(WorkflowHandle { client: client.clone(), id, started: None, output: PhantomData })
+    };
+    Ok(checked.iter().zip(&created).map(handle).collect())
+}
+
+/// Give the input of a plan to the run of its workflow that gathers for the key.
+pub(super) async fn debounce<T>(
+    client: &Client,
+    plan: Plan,
+    key: String,
+    timeout: Option<Duration>,
+) -> Result<WorkflowHandle<T>, Error> {
+    let plan = plan.checked(client).await?;
+    let mut run = plan.run_on(client.store.clock(), None);
+    let until = timeout.map(|timeout| add(run.created_at, timeout));
+    run.ready_at = run.ready_at.into_iter().chain(until).min();
+    let id = match client.store.debounce(run.clone(), Gather { key, until }).await? {
+        // Another input is what it is for.
+        Created::Existing(existing) => existing.id,
+        created => came_of(&plan.line, &run, &created)?,
+    };
+    Ok(WorkflowHandle { client: client.clone(), id, started: None, output: PhantomData })
 }
 
 /// Create the run as one of this executor's own: it is in memory before it is durable, and begins when it is.

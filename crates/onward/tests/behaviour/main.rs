@@ -20,6 +20,7 @@ mod messages;
 mod metrics;
 mod parking;
 mod queue_limits;
+mod queue_many;
 mod queue_steering;
 mod queues;
 mod reference;

@@ -8,6 +8,7 @@ mod delete;
 pub(crate) mod events;
 pub(crate) mod executors;
 mod fork;
+pub(crate) mod gather;
 pub(crate) mod hooks;
 pub(crate) mod list;
 pub(crate) mod messages;

@@ -1,6 +1,6 @@
 //! Create runs and read what is known of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use onward_types::{
@@ -8,82 +8,111 @@ use onward_types::{
     StepRecord, StepState, Timestamp, Wait, WaitFor, from_micros, reason,
 };
 
+use super::gather::Gather;
 use super::queues;
 use crate::change::{Created, Existing, INLINE_MAX, NewRun, Queued};
-use crate::driver::{Row, Tx, params, sql};
+use crate::driver::{Param, Row, Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
 
 /// Create a run for whoever may claim it.
 pub(crate) async fn create(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> {
-    let created = insert(tx, run, None).await?;
+    let seq = match run.queued {
+        Some(_) => Some(queues::next_seq(tx).await?),
+        None => None,
+    };
+    let created = insert(tx, run, seq, None).await?;
     if created == Created::New {
         tx.notify(&Signal::Ready).await?;
     }
     Ok(created)
 }
 
-/// Create a run, at the place `seq` of its queue or at the end.
-async fn insert(tx: &mut Tx, run: &NewRun, seq: Option<i64>) -> Result<Created, Fault> {
+/// Create these runs for whoever may claim them, in their order. There are no more than one number of the sequence has room for.
+pub(crate) async fn create_many(tx: &mut Tx, new: &[NewRun]) -> Result<Vec<Created>, Fault> {
+    let first = queues::next_seq(tx).await?;
+    let rows = new.iter().zip(first..).map(|(run, seq)| row_of(run, run.queued.as_ref().map(|_| seq), None));
+    tx.query_each(sql!("runs/create"), &rows.collect::<Vec<_>>()).await?;
+    let keys: Vec<RunKey> = new.iter().map(|run| run.key).collect();
+    let rows = tx.query(sql!("runs/created"), &params![&keys]).await?;
+    let created: HashSet<RunKey> = rows.iter().map(|row| row.key("run_key")).collect::<Result<_, _>>()?;
+    let long = new.iter().filter(|run| created.contains(&run.key) && run.input.len() > INLINE_MAX);
+    let long: Vec<Vec<Param>> = long.map(|run| params![run.key, "input", run.input.as_str()].into()).collect();
+    tx.query_each(sql!("runs/put_payload"), &long).await?;
+    let mut came_of = Vec::with_capacity(new.len());
+    for run in new {
+        came_of.push(if created.contains(&run.key) { Created::New } else { in_the_way(tx, run).await? });
+    }
+    tx.notify(&Signal::Ready).await?;
+    Ok(came_of)
+}
+
+/// Create a run, at the place `seq` of its queue. One that gathers says until when.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    run: &NewRun,
+    seq: Option<i64>,
+    gather: Option<&Gather>,
+) -> Result<Created, Fault> {
+    if tx.execute(sql!("runs/create"), &row_of(run, seq, gather)).await? == 0 {
+        return in_the_way(tx, run).await;
+    }
+    if run.input.len() > INLINE_MAX {
+        tx.execute(sql!("runs/put_payload"), &params![run.key, "input", run.input.as_str()]).await?;
+    }
+    Ok(Created::New)
+}
+
+/// Why a run could not be created.
+async fn in_the_way(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> {
+    if let Some(found) = find(tx, &run.id).await? {
+        // It was created before, and only the answer to the commit was lost.
+        return Ok(if found.key == run.key { Created::New } else { Created::Existing(found) });
+    }
+    match holder(tx, run.queued.as_ref()).await? {
+        Some(holder) => Ok(Created::Duplicate(holder)),
+        // What was in the way has ended, or was deleted, since; or it gathers for the same key, and was made just now.
+        None => Err(Fault::try_again(format!("what stands in the way of run {:?} has to be looked at again", run.id))),
+    }
+}
+
+/// The row that a new run has.
+fn row_of(run: &NewRun, seq: Option<i64>, gather: Option<&Gather>) -> Vec<Param> {
     let (parent, position) = run.parent.unzip();
     let timeout = run.timeout.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
     let identity = run.identity.as_ref().and_then(|it| serde_json::to_string(it).ok());
     let is_short = run.input.len() <= INLINE_MAX;
     let inline = is_short.then(|| run.input.as_str());
     let queued = run.queued.as_ref();
-    let seq = match (queued, seq) {
-        (Some(_), None) => Some(queues::next_seq(tx).await?),
-        (_, seq) => seq,
-    };
-    let created = tx
-        .execute(
-            sql!("runs/create"),
-            &params![
-                run.key,
-                run.id.as_str(),
-                run.workflow.as_str(),
-                run.version.as_str(),
-                run.status.as_str(),
-                run.executor.as_ref().map(ExecutorId::as_str),
-                run.ready_at,
-                run.recoveries_max,
-                parent,
-                position,
-                run.created_at,
-                run.executor.as_ref().map(|_| run.created_at),
-                i64::from(run.executor.is_some()),
-                timeout,
-                run.deadline,
-                run.input_hash,
-                identity,
-                run.attributes.as_ref().map(Json::as_str),
-                inline,
-                queued.map(|it| it.queue.as_str()),
-                queued.map_or(0, |it| it.priority),
-                queued.and_then(|it| it.partition.as_deref()),
-                queued.and_then(|it| it.dedup.as_deref()),
-                seq,
-            ],
-        )
-        .await?;
-    if created == 0 {
-        let found = match find(tx, &run.id).await? {
-            Some(found) => found,
-            None => match holder(tx, queued).await? {
-                Some(holder) => return Ok(Created::Duplicate(holder)),
-                // What was in the way has ended, or was deleted, since.
-                None => {
-                    return Err(Fault::try_again(format!("what stood in the way of run {:?} has just gone", run.id)));
-                }
-            },
-        };
-        // It was created before, and only the answer to the commit was lost.
-        return Ok(if found.key == run.key { Created::New } else { Created::Existing(found) });
-    }
-    if !is_short {
-        tx.execute(sql!("runs/put_payload"), &params![run.key, "input", run.input.as_str()]).await?;
-    }
-    Ok(Created::New)
+    params![
+        run.key,
+        run.id.as_str(),
+        run.workflow.as_str(),
+        run.version.as_str(),
+        run.status.as_str(),
+        run.executor.as_ref().map(ExecutorId::as_str),
+        run.ready_at,
+        run.recoveries_max,
+        parent,
+        position,
+        run.created_at,
+        run.executor.as_ref().map(|_| run.created_at),
+        i64::from(run.executor.is_some()),
+        timeout,
+        run.deadline,
+        run.input_hash,
+        identity,
+        run.attributes.as_ref().map(Json::as_str),
+        inline,
+        queued.map(|it| it.queue.as_str()),
+        queued.map_or(0, |it| it.priority),
+        queued.and_then(|it| it.partition.as_deref()),
+        queued.and_then(|it| it.dedup.as_deref()),
+        seq,
+        gather.map(|it| it.key.as_str()),
+        gather.and_then(|it| it.until),
+    ]
+    .into()
 }
 
 /// The open run of the queue that has the dedup.

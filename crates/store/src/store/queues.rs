@@ -5,9 +5,15 @@ use std::sync::Arc;
 use onward_types::{Error, QueueInfo};
 
 use super::Store;
+use crate::change::{Created, NewRun};
+use crate::ops::gather::{self, Gather};
 use crate::ops::queue_claim::{self, QueueClaim, QueueClaimed};
 use crate::ops::queues::{self, Lines, QueueChange};
+use crate::ops::runs;
 use crate::signal::Signal;
+
+/// So many runs are created in one transaction.
+const MANY: usize = 500;
 
 impl Store {
     /// From which queues an executor of these workflows may take something, and when the next delayed run enters its queue.
@@ -32,6 +38,42 @@ impl Store {
         let more = self.write(move |tx| Box::pin(queues::line_up(tx, now))).await?;
         self.tell(Signal::Ready);
         Ok(more)
+    }
+
+    /// Create these runs for whoever may claim them, in their order and in few transactions. Says of each what came of it.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached or refuses a value. Those that were created before stay.
+    pub async fn create_many(&self, new: Vec<NewRun>) -> Result<Vec<Created>, Error> {
+        let mut came_of = Vec::with_capacity(new.len());
+        for part in new.chunks(MANY) {
+            let mut part = part.to_vec();
+            part.iter_mut().try_for_each(|run| self.sealer.seal_run(run))?;
+            let part = Arc::new(part);
+            let created = self.write(move |tx| {
+                let part = part.clone();
+                Box::pin(async move { runs::create_many(tx, &part).await })
+            });
+            came_of.extend(created.await?);
+            self.tell(Signal::Ready);
+        }
+        Ok(came_of)
+    }
+
+    /// Give the input of this run to the one that gathers for the key; without one it is created.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached or refuses a value.
+    pub async fn debounce(&self, mut run: NewRun, gather: Gather) -> Result<Created, Error> {
+        self.sealer.seal_run(&mut run)?;
+        let (asked, now) = (Arc::new((run, gather)), self.clock.now());
+        let created = self.write(move |tx| {
+            let asked = asked.clone();
+            Box::pin(async move { gather::debounce(tx, &asked.0, &asked.1, now).await })
+        });
+        let created = created.await?;
+        self.tell(Signal::Ready);
+        Ok(created)
     }
 
     /// Take waiting runs of one queue, within its limits.

@@ -209,6 +209,9 @@ fn insert_run(tx: &Transaction<'_>, run: &NewRun) -> rusqlite::Result<usize> {
         queued.and_then(|it| it.partition.as_ref()),
         queued.and_then(|it| it.dedup.as_ref()),
         seq,
+        // What gathers is created outside of batches.
+        None::<&str>,
+        None::<i64>,
     ])?;
     if created == 1 {
         put_payload(tx, run.key, "input", beside)?;
