@@ -18,9 +18,6 @@ const NONE: [&str; 4] = [
     "WorkflowReadableStreamOptions.global",
 ];
 
-/// Only what begins so may be said to be missing for now.
-const NOT_YET: [&str; 2] = ["DebouncerClient", "debounce"];
-
 #[test]
 fn every_item_has_a_call_and_a_test_that_are_there() {
     let page = fs::read_to_string(root().join("docs/reference-apis.md")).unwrap();
@@ -46,7 +43,6 @@ fn what_is_not_there_is_found() {
         ("| `getRun` | by hand | `starting::x` |".to_owned(), "`getRun`: names no call"),
         ("| `getRun` | `Client::handle` | |".to_owned(), "`getRun`: names no test"),
         ("| `getRun` | none: nobody needs it | |".to_owned(), "`getRun`: \"none\" is not for this one"),
-        ("| `getRun` | not yet: later | |".to_owned(), "`getRun`: \"not yet\" is not for this one"),
     ] {
         assert_eq!(row_faults(&row(&broken).unwrap(), &api)[0], said);
     }
@@ -89,13 +85,9 @@ fn heading(line: &str) -> Option<String> {
 fn row_faults(row: &Row, api: &Api) -> Vec<String> {
     let Row { item, here, proof } = row;
     let mut faults = Vec::new();
-    if here.starts_with("none: ") || here.starts_with("not yet: ") {
-        let (word, may) = match here.starts_with("none: ") {
-            true => ("none", NONE.contains(&item.as_str())),
-            false => ("not yet", NOT_YET.iter().any(|it| item.starts_with(it))),
-        };
-        if !may {
-            faults.push(format!("`{item}`: \"{word}\" is not for this one"));
+    if here.starts_with("none: ") {
+        if !NONE.contains(&item.as_str()) {
+            faults.push(format!("`{item}`: \"none\" is not for this one"));
         }
         return faults;
     }

@@ -7,8 +7,8 @@ use onward_types::{Error, check_name};
 
 use super::Client;
 use super::handle::WorkflowHandle;
-use super::start::debounce;
-use crate::workflow::Workflow;
+use super::start::{Start, debounce};
+use crate::workflow::{BoxFuture, Data, Workflow};
 
 /// Inputs that come one after another under one key. Made by [`Client::debounce`].
 #[must_use = "nothing is started before `input` is awaited"]
@@ -19,6 +19,66 @@ pub struct Debounce<'a, W> {
     timeout: Option<Duration>,
     queue: Option<String>,
     workflow: PhantomData<fn() -> W>,
+}
+
+/// A run about to be started once no more inputs come. Made by [`Start::debounce`].
+#[must_use = "nothing is started before it is awaited"]
+pub struct DebouncedStart<'a, T> {
+    start: Start<'a, T>,
+    key: String,
+    timeout: Option<Duration>,
+}
+
+impl<'a, T: Data> Start<'a, T> {
+    /// Do not start the run before no other start of its workflow has come under this key for `period`; then there is one run,
+    /// with the input of the last of them. What else is said of a run is taken from the first of them.
+    ///
+    /// ```
+    /// # use onward_engine::{Client, EnqueueOptions, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # use std::time::Duration;
+    /// let client = Client::connect("sqlite::memory:").await?;
+    /// let index = EnqueueOptions { workflow: "index".into(), queue: "slow".into(), ..Default::default() };
+    /// let edit = |text: &str| client.enqueue(index.clone(), text).debounce("document-7", Duration::from_secs(5));
+    /// let first = edit("draft").await?;
+    /// let second = edit("final").timeout(Duration::from_secs(60)).await?;
+    /// assert_eq!(first.id(), second.id());
+    /// # Ok(()) }
+    /// ```
+    pub fn debounce(self, key: impl Into<String>, period: Duration) -> DebouncedStart<'a, T> {
+        DebouncedStart { start: self.delay(period), key: key.into(), timeout: None }
+    }
+}
+
+impl<T> DebouncedStart<'_, T> {
+    fn with_timeout(self, timeout: Option<Duration>) -> Self {
+        DebouncedStart { timeout, ..self }
+    }
+
+    /// Start it this long after the first of them at the latest, even if more keep coming. The first one says so.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+}
+
+impl<'a, T: Data> IntoFuture for DebouncedStart<'a, T> {
+    type Output = Result<WorkflowHandle<T>, Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            check_name("debounce key", &self.key)?;
+            let (client, plan) = self.start.into_plan()?;
+            debounce(client, plan, self.key, self.timeout).await
+        })
+    }
+}
+
+impl<T> std::fmt::Debug for DebouncedStart<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DebouncedStart").field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 impl Client {
@@ -66,13 +126,11 @@ impl<W: Workflow> Debounce<'_, W> {
     /// `invalid` for a key that is none, `not_registered` if this executor does not have the workflow, or where the database
     /// cannot be reached.
     pub async fn input(self, input: W::Input) -> Result<WorkflowHandle<W::Output>, Error> {
-        check_name("debounce key", &self.key)?;
-        let mut start = self.client.start::<W>(input).delay(self.period);
+        let mut start = self.client.start::<W>(input);
         if let Some(queue) = self.queue {
             start = start.queue(queue);
         }
-        let plan = start.plan.take().expect("it was made just now, and nobody has polled it");
-        debounce(self.client, plan, self.key, self.timeout).await
+        start.debounce(self.key, self.period).with_timeout(self.timeout).await
     }
 }
 

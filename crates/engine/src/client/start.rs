@@ -71,6 +71,12 @@ impl<'a, T> Start<'a, T> {
         Start { plan: Some(plan), starting: None, client }
     }
 
+    /// What is to be started, for who starts it in another way.
+    pub(super) fn into_plan(self) -> Result<(&'a Client, Plan), Error> {
+        let started = || Error::new(Code::Invalid, "the start was awaited already");
+        Ok((self.client, self.plan.ok_or_else(started)?))
+    }
+
     pub(super) fn with(mut self, set: impl FnOnce(&mut Plan)) -> Self {
         if let Some(plan) = &mut self.plan {
             set(plan);

@@ -121,3 +121,19 @@ async fn inputs_at_the_same_time_start_one_run(db: TestDatabase) {
     assert_eq!(run.describe().await.unwrap().queue.as_deref(), Some("q"));
     house.done(run.result()).await.unwrap();
 }
+
+#[on_every_database]
+async fn inputs_are_debounced_by_names_alone(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<index>()).await;
+    house.onward.queue("q").await.unwrap();
+    let options =
+        EnqueueOptions { workflow: "index".into(), queue: "q".into(), user: Some("ada".into()), ..Default::default() };
+    let input = |text: &str| house.onward.enqueue(options.clone(), text).debounce("doc", mins(10)).timeout(mins(15));
+    let first = input("one").await.unwrap();
+    house.pass(mins(8)).await;
+    assert_eq!(input("two").await.unwrap().id(), first.id());
+    assert_eq!(house.done(first.result()).await.unwrap(), "two");
+    assert_eq!(first.describe().await.unwrap().identity.user.as_deref(), Some("ada"));
+    let refused = house.onward.enqueue(options.clone(), "x").debounce("", mins(1)).await.unwrap_err();
+    assert_eq!(refused.code(), "invalid");
+}
