@@ -144,6 +144,9 @@ pub struct EnqueueOptions {
     pub roles: Vec<String>,
 }
 
+/// What came of one of many.
+type Enqueued = Result<WorkflowHandle<serde_json::Value>, Error>;
+
 impl Client {
     /// Enqueue a run of a workflow by names alone. Await it for a handle.
     ///
@@ -198,7 +201,7 @@ impl Client {
     pub fn enqueue_all<I: Serialize>(
         &self,
         runs: impl IntoIterator<Item = (EnqueueOptions, I)>,
-    ) -> BoxFuture<'_, Result<Vec<Result<WorkflowHandle<serde_json::Value>, Error>>, Error>> {
+    ) -> BoxFuture<'_, Result<Vec<Enqueued>, Error>> {
         let plans = runs.into_iter().filter_map(|(options, input)| self.enqueue(options, input).plan).collect();
         Box::pin(start_all(self, plans))
     }
