@@ -349,7 +349,8 @@ async fn a_parked_run_comes_back_only_where_an_executor_has_room(db: TestDatabas
     for run in &runs {
         ended(&house, run).await;
     }
-    assert_eq!(gauge.most("q@one"), 2, "all eight slept at once, and two at a time came back");
+    let most = gauge.most("q@one");
+    assert!((1..=2).contains(&most), "all eight slept at once, and two at a time may come back: {most} did");
 }
 
 #[on_every_database]
