@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use onward_store::Outcome;
 use onward_types::{Error, EventRecord, RunId, RunRecord, Status, StepFilter, StepRecord, StreamInfo};
 use serde::Serialize;
 
@@ -15,6 +16,7 @@ use crate::Data;
 use crate::context::timed_out;
 use crate::executor::hub::result_of;
 use crate::run::end::{End, EndSlot};
+use crate::workflow::BoxFuture;
 
 /// A run, from outside. `T` is its output. Clones hold the same run.
 pub struct WorkflowHandle<T> {
@@ -55,18 +57,7 @@ impl<T: Data> WorkflowHandle<T> {
     /// What the run failed with, as it was recorded; `cancelled` if it was cancelled; `retries_exceeded` if it was given
     /// up; the error that holds it if it was held, for example `diverged`; `unknown_run` if there is no such run.
     pub async fn result(&self) -> Result<T, Error> {
-        let outcome = match &self.started {
-            Some(end) => end.wait().await,
-            None => End::Elsewhere,
-        };
-        let outcome = match outcome {
-            End::Ended(outcome) => outcome,
-            End::Elsewhere => {
-                let run = self.client.store.find(&self.id).await?;
-                let residents = self.client.executor.as_ref().map(|executor| &*executor.residents);
-                self.client.hub.wait(run.key, residents, true).await?
-            }
-        };
+        let outcome = ended(&self.client, &self.id, self.started.as_deref()).await?;
         result_of(&outcome)?.decode()
     }
 
@@ -188,4 +179,26 @@ impl<T: Data> WorkflowHandle<T> {
         let run = self.client.store.find(&self.id).await?;
         self.client.store.streams(run.key).await
     }
+}
+
+/// What a run came to, once it has ended. Boxed here, as [`Builder::launch`](crate::Builder::launch) says why.
+fn ended<'a>(
+    client: &'a Client,
+    id: &'a RunId,
+    started: Option<&'a EndSlot>,
+) -> BoxFuture<'a, Result<Arc<Outcome>, Error>> {
+    Box::pin(async move {
+        let here = match started {
+            Some(end) => end.wait().await,
+            None => End::Elsewhere,
+        };
+        match here {
+            End::Ended(outcome) => Ok(outcome),
+            End::Elsewhere => {
+                let run = client.store.find(id).await?;
+                let residents = client.executor.as_ref().map(|executor| &*executor.residents);
+                client.hub.wait(run.key, residents, true).await
+            }
+        }
+    })
 }

@@ -166,7 +166,11 @@ impl<'a, T: Send + 'static> Future for Start<'a, T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Some(plan) = self.plan.take() {
             let client = self.client;
-            self.starting = Some(Box::pin(start(client, plan)));
+            let started = started(client, plan);
+            self.starting = Some(Box::pin(async move {
+                let (id, started) = started.await?;
+                Ok(WorkflowHandle { client: client.clone(), id, started, output: PhantomData })
+            }));
         }
         match &mut self.starting {
             Some(starting) => starting.as_mut().poll(cx),
@@ -175,7 +179,15 @@ impl<'a, T: Send + 'static> Future for Start<'a, T> {
     }
 }
 
-async fn start<T>(client: &Client, plan: Plan) -> Result<WorkflowHandle<T>, Error> {
+/// A run, and the place where its end is told if it is executed here.
+type Started = (RunId, Option<Arc<EndSlot>>);
+
+/// Boxed here, as [`Builder::launch`](crate::Builder::launch) says why.
+fn started(client: &Client, plan: Plan) -> BoxFuture<'_, Result<Started, Error>> {
+    Box::pin(start(client, plan))
+}
+
+async fn start(client: &Client, plan: Plan) -> Result<Started, Error> {
     let plan = plan.checked(client).await?;
     let local = client.executor.as_ref().filter(|executor| plan.is_for(executor));
     let (run, created, started) = match local {
@@ -186,8 +198,7 @@ async fn start<T>(client: &Client, plan: Plan) -> Result<WorkflowHandle<T>, Erro
         }
     };
     let id = came_of(&plan.line, &run, &created)?;
-    let started = started.filter(|_| created == Created::New);
-    Ok(WorkflowHandle { client: client.clone(), id, started, output: PhantomData })
+    Ok((id, started.filter(|_| created == Created::New)))
 }
 
 /// The run that this start gave.

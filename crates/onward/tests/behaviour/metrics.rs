@@ -33,6 +33,10 @@ async fn what_an_executor_did_is_counted(db: TestDatabase) {
     let before = house.onward.metrics();
     assert_eq!((before.runs_started, before.step_attempts), (0, 0));
     let run = house.onward.start::<journey>(2).await.unwrap();
+    let metrics = || house.onward.metrics();
+    house
+        .until("it sleeps and is parked", async || metrics().runs_succeeded == 1 && metrics().resident_runs == 0)
+        .await;
     house.done(run.result()).await.unwrap();
     let metrics = house.onward.metrics();
     assert_eq!((metrics.runs_started, metrics.runs_succeeded), (2, 2), "the run and its child: {metrics:?}");
