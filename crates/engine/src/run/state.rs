@@ -4,16 +4,22 @@
 //! and on replay, and everything the workflow does between two deliveries is determined by them. That is what makes
 //! `join!`, `select` and loops replay the same.
 
+mod attempts;
+mod messages;
 mod turn;
+mod waits;
+mod words;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
 
-use onward_store::{AttemptChange, Change, Checkpoint, History, Message, NewWait, Recorded, Tried, WaitKind};
-use onward_types::{Code, Error, Json, StepKind, Timestamp, Wait, WaitFor};
+use onward_store::{AttemptChange, Change, Checkpoint, History, Recorded, Tried};
+use onward_types::{Code, Error, Json, StepKind, Timestamp, Wait};
 
 use super::inbox::Inbox;
 use super::tails::{Said, Tails};
+use attempts::Noted;
 pub(crate) use turn::Granted;
 use turn::Turn;
 
@@ -87,20 +93,6 @@ struct Call {
     attempt: Option<Noted>,
     /// How the last of them ended.
     ended: Option<Box<AttemptChange>>,
-}
-
-/// An attempt that has a row.
-#[derive(Clone, Copy)]
-struct Noted {
-    last: u32,
-    since: Timestamp,
-    failed: bool,
-}
-
-impl Noted {
-    fn of(change: &AttemptChange) -> Noted {
-        Noted { last: change.attempt, since: change.started_at, failed: change.error.is_some() }
-    }
 }
 
 /// Whether a call only waits for something that is written in its wait row.
@@ -400,96 +392,6 @@ impl State {
         self.deliver_message(now)
     }
 
-    /// The call that comes first takes the oldest message of its topic.
-    fn deliver_message(&mut self, now: Timestamp) -> bool {
-        let first = self.receivers.iter().find(|(_, topic)| self.inbox.count(topic) > 0);
-        let Some((position, topic)) = first.map(|(position, topic)| (*position, topic.clone())) else { return false };
-        self.receivers.remove(&position);
-        let Some(call) = self.calls.get_mut(&position) else { return true };
-        let (kind, name, started_at, has_wait) = (call.kind, call.name.clone(), call.started_at, call.has_wait);
-        let waker = call.waker.clone();
-        let said_by = self.made + 1 + u64::from(has_wait);
-        let (seq, body) = match self.inbox.take(&topic, said_by) {
-            Ok(Some(message)) => message,
-            Ok(None) => return true,
-            Err(why) => {
-                self.halt(why);
-                return false;
-            }
-        };
-        if has_wait {
-            self.push(Change::CloseWait(position));
-        }
-        self.push(Change::Consume { seq, position });
-        if let Some(call) = self.calls.get_mut(&position) {
-            call.delivered = Some(Ok(body.clone()));
-        }
-        self.record(position, kind, name, Ok(body), started_at, now);
-        self.immediate = 0;
-        waker.wake();
-        // Whoever counted on this message has to look for another one.
-        for (other, _) in self.receivers.iter().filter(|(_, of)| **of == topic) {
-            if let Some(call) = self.calls.get(other) {
-                call.waker.wake_by_ref();
-            }
-        }
-        true
-    }
-
-    // What the run says.
-
-    fn say_made(&mut self, position: u32, made: Made, at: Timestamp) -> Outcome {
-        match made {
-            Made::Outcome(outcome) => outcome,
-            Made::Said(said) => self.say(position, 0, said, at).map(|()| Json::null()),
-        }
-    }
-
-    /// Say something, in this attempt of the step at this position; in attempt 0 it is the workflow that does.
-    pub(crate) fn say(&mut self, position: u32, attempt: u32, said: Said, at: Timestamp) -> Result<(), Error> {
-        if let Some(change) = self.tails.change(position, attempt, said, at)? {
-            self.push(change);
-            let first = self.untold.map_or(self.made, |(first, _)| first);
-            self.untold = Some((first, self.made));
-        }
-        Ok(())
-    }
-
-    /// Whether something that was said became durable with these changes, of which nobody was told.
-    pub(crate) fn take_untold(&mut self, durable: u64) -> bool {
-        match self.untold {
-            Some((first, last)) if first <= durable => {
-                self.untold = (last > durable).then_some((durable + 1, last));
-                true
-            }
-            _ => false,
-        }
-    }
-
-    // Messages.
-
-    /// The call at this position takes the next message of a topic.
-    pub(crate) fn receive(&mut self, position: u32, topic: &Arc<str>) {
-        self.receivers.insert(position, topic.clone());
-    }
-
-    /// Whether there is a message for this call, and one for each call before it that takes messages of its topic.
-    pub(crate) fn is_message_there(&self, position: u32) -> bool {
-        let Some(topic) = self.receivers.get(&position) else { return false };
-        let before = self.receivers.range(..position).filter(|(_, of)| *of == topic).count();
-        self.inbox.count(topic) > before
-    }
-
-    /// Whether some call waits for a message that is not there.
-    pub(crate) fn waits_for_messages(&self) -> bool {
-        !self.receivers.is_empty()
-    }
-
-    /// Put in what a read found that began when so many changes were durable.
-    pub(crate) fn put_messages(&mut self, messages: Vec<Message>, durable: u64) {
-        self.inbox.put(messages, durable);
-    }
-
     /// History is behind the run, and all is quiet: whoever waited for that may begin.
     fn begin_to_live(&mut self) -> bool {
         self.live = true;
@@ -549,152 +451,9 @@ impl State {
         self.halt.as_ref()
     }
 
-    // Waits and attempts.
-
-    /// The wait that was open at this position before the run was loaded.
-    pub(crate) fn take_wait(&mut self, position: u32) -> Option<WaitFor> {
-        let wait = self.waits.remove(&position)?;
-        if let Some(call) = self.calls.get_mut(&position) {
-            call.has_wait = true;
-            // It began in an earlier life of the run.
-            call.started_at = call.started_at.min(wait.since);
-        }
-        Some(wait.wait_for)
-    }
-
-    /// Somebody ended the sleep at this position. It learns so now, or when it is asked for.
-    pub(crate) fn wake_up(&mut self, position: u32) {
-        if self.woken.insert(position)
-            && let Some(call) = self.calls.get_mut(&position)
-        {
-            call.idle = Idle::No;
-            call.waker.wake_by_ref();
-        }
-    }
-
-    pub(crate) fn is_woken(&self, position: u32) -> bool {
-        self.woken.contains(&position)
-    }
-
-    /// How often the step at this position was tried before the run was loaded.
-    pub(crate) fn take_tried(&mut self, position: u32) -> Tried {
-        let tried = self.tried.remove(&position).unwrap_or_default();
-        if let (Some(call), Some(since)) = (self.calls.get_mut(&position), tried.since) {
-            call.started_at = call.started_at.min(since);
-        }
-        tried
-    }
-
-    /// Whether a wait was opened at this position, in this life of the run or before.
-    pub(crate) fn has_wait(&self, position: u32) -> bool {
-        self.calls.get(&position).is_some_and(|call| call.has_wait)
-    }
-
-    pub(crate) fn open_wait(&mut self, position: u32, name: &Arc<str>, wait: WaitKind, since: Timestamp) {
-        if let Some(call) = self.calls.get_mut(&position) {
-            call.has_wait = true;
-        }
-        self.push(Change::OpenWait(NewWait { position, name: name.clone(), wait, since }));
-    }
-
-    pub(crate) fn close_wait(&mut self, position: u32) {
-        if let Some(call) = self.calls.get_mut(&position)
-            && std::mem::take(&mut call.has_wait)
-        {
-            self.push(Change::CloseWait(position));
-        }
-    }
-
-    /// The hook that was opened at this position is dropped by the workflow, and not with it.
-    pub(crate) fn close_hook(&mut self, position: u32) {
-        // What comes later is recorded, so this was written long ago.
-        let is_closed = !self.order.is_empty();
-        if !self.left && !is_closed {
-            self.push(Change::CloseHook(position));
-        }
-    }
-
-    /// Hooks that the workflow dropped when it returned stay behind under the name of its run: nobody can send to a run that
-    /// has ended, and whoever tries is told so. Their tokens are free.
-    fn leave_hooks(&mut self) {
-        while let Some(Change::CloseHook(_)) = self.changes.last() {
-            self.changes.pop();
-            self.made -= 1;
-        }
-    }
-
-    pub(crate) fn set_idle(&mut self, position: u32, idle: Idle) {
-        if let Some(call) = self.calls.get_mut(&position) {
-            call.idle = idle;
-        }
-    }
-
-    /// The body of a step begins or has ended.
-    pub(crate) fn set_works(&mut self, position: u32, works: bool) {
-        if let Some(call) = self.calls.get_mut(&position) {
-            call.works = works;
-        }
-    }
-
     /// Whether the run has recorded anything in this life.
     pub(crate) fn has_recorded(&self) -> bool {
         self.progress.is_some()
-    }
-
-    pub(crate) fn attempt(&mut self, attempt: AttemptChange) {
-        if let Some(call) = self.calls.get_mut(&attempt.position) {
-            call.attempt = Some(Noted::of(&attempt));
-        }
-        self.push(Change::Attempt(attempt));
-    }
-
-    /// The attempt whose result is that of the call. It is noted together with the result: a crash in between would leave an
-    /// attempt that counts, and no result, and then there would be one more.
-    pub(crate) fn end_attempt(&mut self, attempt: AttemptChange) {
-        if let Some(call) = self.calls.get_mut(&attempt.position) {
-            call.ended = Some(Box::new(attempt));
-        }
-    }
-
-    fn note_end(&mut self, position: u32) {
-        if let Some(ended) = self.calls.get_mut(&position).and_then(|call| call.ended.take()) {
-            self.push(Change::Attempt(*ended));
-        }
-    }
-
-    /// People see attempts that were noted; of one that was given up nothing else would tell them so.
-    fn give_up(&mut self, position: u32, name: Arc<str>, noted: Noted, now: Timestamp) {
-        let Noted { last, since, failed } = noted;
-        let error = Error::new(Code::Cancelled, "given up: it lost a race, or the run ended without it");
-        self.push(Change::Attempt(AttemptChange {
-            position,
-            attempt: if failed { last + 1 } else { last },
-            name,
-            started_at: if failed { now } else { since },
-            finished_at: Some(now),
-            error: Some(error.to_json()),
-        }));
-    }
-
-    /// Whether all that the run does is wait for what its wait rows say; and until when at the latest.
-    pub(crate) fn idle(&self) -> Idle {
-        if self.calls.is_empty() || !self.live || !self.ready.is_empty() || !self.turn.is_free() {
-            return Idle::No;
-        }
-        let mut earliest: Option<Timestamp> = None;
-        for call in self.calls.values() {
-            match call.idle {
-                Idle::No => return Idle::No,
-                Idle::Until(None) => {}
-                Idle::Until(Some(at)) => earliest = Some(earliest.map_or(at, |before| before.min(at))),
-            }
-        }
-        Idle::Until(earliest)
-    }
-
-    /// Whether a body runs that a shutdown should wait for.
-    pub(crate) fn has_work(&self) -> bool {
-        !self.ready.is_empty() || !self.turn.is_free() || self.calls.values().any(|call| call.works)
     }
 
     // Changes.
@@ -768,6 +527,8 @@ fn replayed(result: Result<Json, Json>) -> Outcome {
 #[cfg(test)]
 mod tests {
     use futures_util::task::{ArcWake, waker};
+
+    use onward_types::WaitFor;
 
     use super::*;
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use onward_store::{Claim, SUSPECT_AFTER, Seat, Signal};
 use onward_types::{Error, RunKey, Timestamp};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 
 use super::{SWEEP, note};
 use crate::executor::{Executor, Expected, REPLAYS_MAX};
@@ -21,7 +23,7 @@ pub(crate) async fn run(executor: Arc<Executor>) {
 }
 
 /// Wait until something may be claimed: a signal, a timer, or a second.
-async fn wait(executor: &Executor, due: Option<Timestamp>, signals: &mut tokio::sync::broadcast::Receiver<Signal>) {
+async fn wait(executor: &Executor, due: Option<Timestamp>, signals: &mut Receiver<Signal>) {
     let clock = executor.store.clock();
     let sweep = onward_store::add(clock.now(), SWEEP);
     let until = due.map_or(sweep, |due| due.min(sweep));
@@ -31,19 +33,14 @@ async fn wait(executor: &Executor, due: Option<Timestamp>, signals: &mut tokio::
         tokio::select! {
             () = &mut sleep => return,
             () = executor.claim_now.notified() => return,
-            signal = signals.recv() => match signal {
-                Ok(Signal::Ready | Signal::Look) | Err(_) => return,
-                Ok(
-                    Signal::Finished(_)
-                    | Signal::Revoked(_)
-                    | Signal::Woken(_)
-                    | Signal::Sent(_)
-                    | Signal::Said(_)
-                    | Signal::Listening,
-                ) => {}
-            },
+            signal = signals.recv() => if says_look(&signal) { return },
         }
     }
+}
+
+/// Whether there may be something to take; also for who was too slow to hear all that was said.
+pub(super) fn says_look(signal: &Result<Signal, RecvError>) -> bool {
+    matches!(signal, Ok(Signal::Ready | Signal::Look) | Err(_))
 }
 
 /// Claim once. Says whether there may be more.

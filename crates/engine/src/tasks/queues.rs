@@ -8,7 +8,7 @@ use onward_store::{QueueClaim, QueueClaimed, Signal};
 use onward_types::{Error, Timestamp};
 use tokio::sync::{broadcast, mpsc};
 
-use super::claimer::{self, CLAIM_MAX, Taken};
+use super::claimer::{self, CLAIM_MAX, Taken, says_look};
 use super::{SWEEP, note};
 use crate::executor::Executor;
 
@@ -79,17 +79,7 @@ impl Queues {
             tokio::select! {
                 () = clock.sleep_until(until) => return,
                 () = self.executor.queues_now.notified() => return,
-                signal = self.signals.recv() => match signal {
-                    Ok(Signal::Ready | Signal::Look) | Err(_) => return,
-                    Ok(
-                        Signal::Finished(_)
-                        | Signal::Revoked(_)
-                        | Signal::Woken(_)
-                        | Signal::Sent(_)
-                        | Signal::Said(_)
-                        | Signal::Listening,
-                    ) => {}
-                },
+                signal = self.signals.recv() => if says_look(&signal) { return },
                 Some(Served { queue, next }) = self.said.recv() => {
                     let again = self.serving.remove(&queue).unwrap_or(false);
                     self.next.extend(next.map(|next| (queue, next)));

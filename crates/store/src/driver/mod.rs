@@ -23,7 +23,8 @@ pub(crate) struct Sql {
     translated: OnceLock<String>,
 }
 
-/// The statement in `sql/<name>.sql`; with `split`, those in `sql/<name>.sqlite.sql` and `sql/<name>.postgres.sql`.
+/// The statement in `sql/<name>.sql`; with `split`, those in `sql/<name>.sqlite.sql` and `sql/<name>.postgres.sql`, and with
+/// `then` another name, whose text follows on both.
 macro_rules! sql {
     ($name:literal) => {{
         static SQL: $crate::driver::Sql = $crate::driver::Sql::new(
@@ -38,6 +39,20 @@ macro_rules! sql {
             $name,
             include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $name, ".postgres.sql")),
             include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $name, ".sqlite.sql")),
+        );
+        &SQL
+    }};
+    ($name:literal, split, then $tail:literal) => {{
+        static SQL: $crate::driver::Sql = $crate::driver::Sql::new(
+            $tail,
+            concat!(
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $name, ".postgres.sql")),
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $tail, ".sql"))
+            ),
+            concat!(
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $name, ".sqlite.sql")),
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $tail, ".sql"))
+            ),
         );
         &SQL
     }};

@@ -27,7 +27,10 @@ pub(crate) async fn list(tx: &mut Tx, filter: &Filter, now: Timestamp) -> Result
 
 /// The keys of the first runs that a filter means, in its order.
 pub(crate) async fn pick(tx: &mut Tx, filter: &Filter, limit: u32) -> Result<Vec<RunKey>, Fault> {
-    let sql = if filter.oldest_first { sql!("runs/pick_oldest", split) } else { sql!("runs/pick_newest", split) };
+    let sql = match filter.oldest_first {
+        true => sql!("runs/pick", split, then "runs/pick_oldest"),
+        false => sql!("runs/pick", split, then "runs/pick_newest"),
+    };
     let rows = tx.search(sql, &parameters(filter, limit)?).await?;
     rows.iter().map(|row| row.key("run_key")).collect()
 }
@@ -124,7 +127,7 @@ mod tests {
     fn plan(connection: &rusqlite::Connection, filter: Filter) -> String {
         let given = parameters(&filter, 10).unwrap();
         let is_given = |number: usize| !matches!(given[number - 1], Param::Null);
-        let text = crate::driver::search::asked(sql!("runs/pick_newest", split).sqlite(), is_given);
+        let text = crate::driver::search::asked(sql!("runs/pick", split, then "runs/pick_newest").sqlite(), is_given);
         let mut statement = connection.prepare(&format!("explain query plan {text}")).unwrap();
         let plan = statement.query_map(rusqlite::params_from_iter(&given), |row| row.get::<_, String>("detail"));
         plan.unwrap().map(Result::unwrap).find(|line| line.contains(" r ") || line.ends_with(" r")).unwrap()

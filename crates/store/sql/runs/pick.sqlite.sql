@@ -1,5 +1,5 @@
--- The keys of a page of runs, oldest first. A filter that is null lets everything through: its clause is left out before the
--- statement is planned, and one that is not null finds its index.
+-- The keys of runs; what follows says in which order, and how many. A filter that is null lets everything through: its clause
+-- is left out before the statement is planned, and one that is not null finds its index.
 -- Differs from PostgreSQL: no containment of JSON, and the states that are indexed have to be named as the index does.
 select r.run_key
 from runs r
@@ -35,5 +35,3 @@ where r.run_key is not null
     and ($20 is null or r.finished_at < $20)
     and ($21 is null or r.queue = $21)
     and ($22 is null or r.queue is not null)
-order by r.run_key
-limit $23

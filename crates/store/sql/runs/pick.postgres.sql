@@ -1,5 +1,5 @@
--- The keys of a page of runs, oldest first. A filter that is null lets everything through. Planned anew for every page, when
--- the filters are known: one that is null costs nothing then, and one that is not finds its index.
+-- The keys of runs; what follows says in which order, and how many. A filter that is null lets everything through. Planned anew
+-- for every page, when the filters are known: one that is null costs nothing then, and one that is not finds its index.
 select r.run_key
 from runs r
 where ($1::uuid is null or r.run_key < $1)
@@ -24,5 +24,3 @@ where ($1::uuid is null or r.run_key < $1)
     and ($20::bigint is null or r.finished_at < $20)
     and ($21::text is null or r.queue = $21)
     and ($22::boolean is null or r.queue is not null)
-order by r.run_key
-limit $23
