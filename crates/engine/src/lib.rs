@@ -32,6 +32,7 @@ pub use crate::calls::stream::{Append, StreamWriter};
 pub use crate::calls::transaction::Transaction;
 pub use crate::cancelled::Cancelled;
 pub use crate::client::Client;
+pub use crate::client::batch::{Batch, Push};
 pub use crate::client::debounce::{Debounce, DebouncedStart};
 pub use crate::client::enqueue::EnqueueOptions;
 pub use crate::client::event::GetEvent;

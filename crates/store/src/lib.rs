@@ -31,7 +31,7 @@ pub use ops::action::{Acted, Action, Fork, Many};
 pub use ops::archive::Archive;
 pub use ops::claim::{Claim, History, Recorded, SUSPECT_AFTER, Tried};
 pub use ops::executors::{ExecutorRow, NewExecutor};
-pub use ops::gather::Gather;
+pub use ops::gather::{Gather, Push};
 pub use ops::hooks::{HookPayload, NewHook, Resumed};
 pub use ops::messages::{Message, NewMessage, Sent, UNCONSUMED_MAX};
 pub use ops::queue_claim::{QueueClaim, QueueClaimed};

@@ -51,6 +51,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0006_schedules.sql"),
         postgres: include_str!("../migrations/postgres/0006_schedules.sql"),
     },
+    Migration {
+        version: 7,
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0007_batches.sql"),
+        postgres: include_str!("../migrations/postgres/0007_batches.sql"),
+    },
 ];
 
 /// The table that says which schema a database has. Made before anything else, by whoever comes first.

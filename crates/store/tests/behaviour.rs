@@ -6,6 +6,7 @@ mod behaviour {
     #[allow(dead_code, reason = "this suite and the one beside it use a part each")]
     mod world;
 
+    mod batches;
     mod contention;
     mod creates;
     mod fence;

@@ -1,5 +1,6 @@
 //! The client: start runs, hold them, look at them and steer them, from any process.
 
+pub(crate) mod batch;
 pub(crate) mod debounce;
 pub(crate) mod enqueue;
 pub(crate) mod event;

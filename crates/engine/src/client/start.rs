@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
-use onward_store::{Change, Clock, Created, Existing, Gather, NewRun, Store, add};
+use onward_store::{Change, Clock, Created, Existing, Gather, NewRun, Push, Store, add};
 use onward_types::{Code, Error, ExecutorId, Identity, Json, RunId, RunKey, Status, Timestamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -250,6 +250,30 @@ pub(super) async fn debounce<T>(
         created => came_of(&plan.line, &run, &created)?,
     };
     Ok(WorkflowHandle { client: client.clone(), id, started: None, output: PhantomData })
+}
+
+/// How an item goes into a batch.
+pub(super) struct Pushed {
+    pub(super) batch: String,
+    pub(super) max: u32,
+    pub(super) key: Option<String>,
+}
+
+/// Push the input of a plan, as an item, into the batch of its workflow under a key. Gives the run that has it.
+///
+/// Boxed here, as [`Builder::launch`](crate::Builder::launch) says why.
+pub(super) fn push(client: &Client, plan: Plan, pushed: Pushed) -> BoxFuture<'_, Result<RunId, Error>> {
+    Box::pin(async move {
+        let plan = plan.checked(client).await?;
+        let clock = client.store.clock();
+        let run = plan.run_on(clock, None);
+        let Pushed { batch: key, max, key: id } = pushed;
+        let id = id.unwrap_or_else(|| clock.uuid().to_string());
+        match client.store.push(run.clone(), Push { key, id, item: run.input.clone(), max }).await? {
+            Created::Existing(existing) => Ok(existing.id),
+            created => came_of(&plan.line, &run, &created),
+        }
+    })
 }
 
 /// Create the run as one of this executor's own: it is in memory before it is durable, and begins when it is.

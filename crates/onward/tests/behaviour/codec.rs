@@ -12,7 +12,7 @@ use self::vault::Vault;
 use crate::house::{House, Log};
 
 #[path = "../../examples/vault.rs"]
-mod vault;
+pub(crate) mod vault;
 
 const SECRET: &str = "4242-4242";
 

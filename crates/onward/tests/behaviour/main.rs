@@ -1,6 +1,7 @@
 //! What Onward promises to somebody who writes workflows, on every database. One module a feature.
 
 mod archive;
+mod batches;
 mod children;
 mod codec;
 mod concurrency;

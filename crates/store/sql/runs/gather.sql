@@ -1,4 +1,6 @@
--- A run that gathers has another input, and starts at another time.
+-- A run that gathers has another input, and starts at another time. It has $6 items if it gathers all inputs, and where $7 is
+-- true it takes no more.
 update runs
-set input = $2, input_hash = $3, ready_at = $4, updated_at = $5
+set input = $2, input_hash = $3, ready_at = $4, updated_at = $5, gathered = $6,
+    gather = case when $7 then null else gather end
 where run_key = $1 and status = 'delayed'

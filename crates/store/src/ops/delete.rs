@@ -70,6 +70,7 @@ pub(crate) async fn delete_all(tx: &mut Tx, keys: &[RunKey]) -> Result<u64, Faul
     tx.execute(sql!("events/delete_history"), &of).await?;
     tx.execute(sql!("streams/delete_chunks"), &of).await?;
     tx.execute(sql!("hooks/delete_hooks"), &of).await?;
+    tx.execute(sql!("pushes/delete_pushes"), &of).await?;
     tx.execute(sql!("runs/delete_payloads"), &of).await?;
     tx.execute(sql!("runs/delete"), &of).await
 }

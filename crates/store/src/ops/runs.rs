@@ -8,7 +8,7 @@ use onward_types::{
     StepRecord, StepState, Timestamp, Wait, WaitFor, from_micros, reason,
 };
 
-use super::gather::Gather;
+use super::gather::Gathering;
 use super::queues;
 use crate::change::{Created, Existing, INLINE_MAX, NewRun, Queued};
 use crate::driver::{Param, Row, Tx, params, sql};
@@ -21,7 +21,7 @@ pub(crate) async fn create(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> 
         Some(_) => Some(queues::next_seq(tx).await?),
         None => None,
     };
-    let created = insert(tx, run, seq, None).await?;
+    let created = insert(tx, run, seq, Gathering::default()).await?;
     if created == Created::New {
         tx.notify(&Signal::Ready).await?;
     }
@@ -31,7 +31,8 @@ pub(crate) async fn create(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> 
 /// Create these runs for whoever may claim them, in their order. There are no more than one number of the sequence has room for.
 pub(crate) async fn create_many(tx: &mut Tx, new: &[NewRun]) -> Result<Vec<Created>, Fault> {
     let first = queues::next_seq(tx).await?;
-    let rows = new.iter().zip(first..).map(|(run, seq)| row_of(run, run.queued.as_ref().map(|_| seq), None));
+    let rows =
+        new.iter().zip(first..).map(|(run, seq)| row_of(run, run.queued.as_ref().map(|_| seq), Gathering::default()));
     tx.query_each(sql!("runs/create"), &rows.collect::<Vec<_>>()).await?;
     let keys: Vec<RunKey> = new.iter().map(|run| run.key).collect();
     let rows = tx.query(sql!("runs/created"), &params![&keys]).await?;
@@ -52,9 +53,9 @@ pub(crate) async fn insert(
     tx: &mut Tx,
     run: &NewRun,
     seq: Option<i64>,
-    gather: Option<&Gather>,
+    gathering: Gathering<'_>,
 ) -> Result<Created, Fault> {
-    if tx.execute(sql!("runs/create"), &row_of(run, seq, gather)).await? == 0 {
+    if tx.execute(sql!("runs/create"), &row_of(run, seq, gathering)).await? == 0 {
         return in_the_way(tx, run).await;
     }
     if run.input.len() > INLINE_MAX {
@@ -77,7 +78,7 @@ async fn in_the_way(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> {
 }
 
 /// The row that a new run has.
-fn row_of(run: &NewRun, seq: Option<i64>, gather: Option<&Gather>) -> Vec<Param> {
+fn row_of(run: &NewRun, seq: Option<i64>, gathering: Gathering<'_>) -> Vec<Param> {
     let (parent, position) = run.parent.unzip();
     let timeout = run.timeout.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
     let identity = run.identity.as_ref().and_then(|it| serde_json::to_string(it).ok());
@@ -109,8 +110,9 @@ fn row_of(run: &NewRun, seq: Option<i64>, gather: Option<&Gather>) -> Vec<Param>
         queued.and_then(|it| it.partition.as_deref()),
         queued.and_then(|it| it.dedup.as_deref()),
         seq,
-        gather.map(|it| it.key.as_str()),
-        gather.and_then(|it| it.until),
+        gathering.key,
+        gathering.until,
+        gathering.items,
     ]
     .into()
 }

@@ -6,7 +6,7 @@ use onward_types::{Error, QueueInfo};
 
 use super::Store;
 use crate::change::{Created, NewRun};
-use crate::ops::gather::{self, Gather};
+use crate::ops::gather::{self, Gather, Push};
 use crate::ops::queue_claim::{self, QueueClaim, QueueClaimed};
 use crate::ops::queues::{self, Lines, QueueChange};
 use crate::ops::runs;
@@ -70,6 +70,24 @@ impl Store {
         let created = self.write(move |tx| {
             let asked = asked.clone();
             Box::pin(async move { gather::debounce(tx, &asked.0, &asked.1, now).await })
+        });
+        let created = created.await?;
+        self.tell(Signal::Ready);
+        Ok(created)
+    }
+
+    /// Push an item into the batch that gathers for the key; without one, this run is created with it. The item, and not the
+    /// input of the run, is what is pushed; the hash is that of the item.
+    ///
+    /// # Errors
+    /// [`Code::Conflict`](onward_types::Code::Conflict) if the same push was of another item, or the id of the run is taken;
+    /// [`Code::Decode`](onward_types::Code::Decode) if this store cannot read what the batch has; or where the database cannot be
+    /// reached or refuses a value.
+    pub async fn push(&self, run: NewRun, push: Push) -> Result<Created, Error> {
+        let (asked, sealer, now) = (Arc::new((run, push)), self.sealer.clone(), self.clock.now());
+        let created = self.write(move |tx| {
+            let (asked, sealer) = (asked.clone(), sealer.clone());
+            Box::pin(async move { gather::push(tx, &asked.0, &asked.1, &sealer, now).await })
         });
         let created = created.await?;
         self.tell(Signal::Ready);

@@ -212,6 +212,7 @@ fn insert_run(tx: &Transaction<'_>, run: &NewRun) -> rusqlite::Result<usize> {
         // What gathers is created outside of batches.
         None::<&str>,
         None::<i64>,
+        None::<u32>,
     ])?;
     if created == 1 {
         put_payload(tx, run.key, "input", beside)?;
