@@ -1,0 +1,57 @@
+//! `onward demo`, and the process that it kills.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args as Arguments;
+
+use super::values::milliseconds;
+
+/// Archive a folder with durable workflows, kill them in the middle, and prove that nothing was lost or done twice
+///
+/// Each file is a run of five steps: read, hash, compress, store, record. The process that executes them is killed with
+/// SIGKILL again and again and started anew. In the end every file is unpacked and compared with the source, and a log of
+/// what really ran is compared with what was recorded. The exit code is 0 only if the proof holds.
+#[derive(Debug, Arguments)]
+pub(crate) struct Demo {
+    /// The folder to archive, without what git ignores there
+    #[arg(default_value = ".", value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+
+    /// Where the runs are kept: sqlite:app.db or postgres://… [default: a SQLite file in the working folder]
+    #[arg(long, value_name = "URL")]
+    pub(crate) db: Option<String>,
+
+    /// How often to kill the executor
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) kills: usize,
+
+    /// Keep the working folder: the archive, its manifest, the log of steps, the database
+    #[arg(long)]
+    pub(crate) keep: bool,
+
+    /// Print the result as one JSON value
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Arguments)]
+pub(crate) struct DemoExecutor {
+    #[arg(long)]
+    pub(crate) db: String,
+
+    /// The working folder.
+    #[arg(long)]
+    pub(crate) work: PathBuf,
+
+    /// Which life of the executor this is, counted from 1.
+    #[arg(long)]
+    pub(crate) life: u32,
+
+    /// Begin no more than this many different step bodies, lives before counted in.
+    #[arg(long)]
+    pub(crate) hold_at: usize,
+
+    #[arg(long, value_parser = milliseconds)]
+    pub(crate) lease_ms: Option<Duration>,
+}

@@ -1,0 +1,52 @@
+//! What can be typed. Doc comments here are the help that people read.
+
+mod demo;
+mod runs;
+mod schedules;
+mod steer;
+mod talk;
+mod values;
+
+use clap::{Args as Arguments, Parser, Subcommand};
+
+pub(crate) use self::demo::{Demo, DemoExecutor};
+pub(crate) use self::runs::{List, Runs, Steps, Verb, Which};
+pub(crate) use self::schedules::{Backfill, NewSchedule, ScheduleVerb, Schedules};
+pub(crate) use self::steer::{Attributes, Delete, Export, Fork, Import, Many, WakeUp};
+pub(crate) use self::talk::{Event, HookVerb, Hooks, ResumeHook, Send, Stream};
+use crate::exit;
+
+/// Durable workflows on SQLite and PostgreSQL: look at runs and schedules, steer them, and see the demo.
+#[derive(Debug, Parser)]
+#[command(name = "onward", version, after_help = exit::CODES, arg_required_else_help = true, max_term_width = 100)]
+pub(crate) struct Args {
+    /// The database: sqlite:app.db or postgres://…, here or after the command
+    #[arg(long, value_name = "URL", global = true)]
+    // Each command has one of the same name, and says what it means there; clap hands it this one's value.
+    db: Option<String>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Demo(Demo),
+    Runs(Runs),
+    Schedules(Schedules),
+    Hooks(Hooks),
+    /// The process that the demo kills.
+    #[command(hide = true)]
+    DemoExecutor(DemoExecutor),
+}
+
+#[derive(Debug, Arguments)]
+pub(crate) struct Common {
+    /// The database: sqlite:app.db or postgres://…
+    #[arg(long, value_name = "URL", env = "ONWARD_DB", hide_env_values = true, global = true)]
+    pub(crate) db: Option<String>,
+
+    /// Print JSON for programs: one value, or one a line where it goes on
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,117 @@
+//! How runs are steered: those that are named, or all that filters mean.
+
+use std::path::PathBuf;
+
+use clap::Args as Arguments;
+
+use super::runs::Which;
+use super::values::{attribute, json};
+use crate::exit;
+
+/// Runs by their ids, or all that filters mean.
+#[derive(Debug, Arguments)]
+pub(crate) struct Many {
+    /// The ids of the runs; without ids, all runs that the filters mean
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+
+    /// All runs there are
+    #[arg(long, conflicts_with = "ids")]
+    pub(crate) all: bool,
+
+    #[command(flatten)]
+    pub(crate) which: Which,
+}
+
+#[derive(Debug, Arguments)]
+pub(crate) struct WakeUp {
+    #[command(flatten)]
+    pub(crate) runs: Many,
+
+    /// Only the sleeps at these positions, as `onward runs steps` shows them
+    #[arg(long, value_name = "POSITIONS", value_delimiter = ',', requires = "ids")]
+    pub(crate) at: Vec<u32>,
+}
+
+/// Create a run that takes over what another one had recorded up to a position, and goes its own way from there
+#[derive(Debug, Arguments)]
+#[command(after_help = exit::CODES)]
+pub(crate) struct Fork {
+    /// The id of the run
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+
+    /// From which position on, as `onward runs steps` shows them; what is there and after it is done anew
+    #[arg(long, value_name = "POSITION")]
+    pub(crate) from: u32,
+
+    /// The id of the new run [default: a UUID]
+    #[arg(long, value_name = "ID")]
+    pub(crate) new_id: Option<String>,
+
+    /// Let this version of the workflow execute it
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) run_version: Option<String>,
+
+    /// Give it this input
+    #[arg(long, value_name = "JSON", value_parser = json)]
+    pub(crate) input: Option<serde_json::Value>,
+}
+
+/// Change the attributes of runs
+#[derive(Debug, Arguments)]
+#[command(after_help = exit::CODES)]
+pub(crate) struct Attributes {
+    #[command(flatten)]
+    pub(crate) runs: Many,
+
+    /// Set this attribute; a value that is no JSON is a text. May be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = attribute)]
+    pub(crate) set: Vec<(String, serde_json::Value)>,
+
+    /// Take this attribute away. May be given several times
+    #[arg(long, value_name = "KEY", required_unless_present_any = ["set", "replace"])]
+    pub(crate) remove: Vec<String>,
+
+    /// Take every other attribute away
+    #[arg(long, requires = "ids", conflicts_with = "remove")]
+    pub(crate) replace: bool,
+}
+
+/// Delete runs that have ended, with all that they recorded
+#[derive(Debug, Arguments)]
+#[command(after_help = exit::CODES)]
+pub(crate) struct Delete {
+    #[command(flatten)]
+    pub(crate) runs: Many,
+
+    /// All that they started, too
+    #[arg(long, requires = "ids")]
+    pub(crate) with_children: bool,
+}
+
+/// Write a run to a file, a line of JSON for all that it recorded, said and heard
+#[derive(Debug, Arguments)]
+#[command(after_help = exit::CODES)]
+pub(crate) struct Export {
+    /// The id of the run
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+
+    /// The file [default: what is printed]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
+}
+
+/// Create the run that a file has. One that had not ended is paused until it is resumed
+#[derive(Debug, Arguments)]
+#[command(after_help = exit::CODES)]
+pub(crate) struct Import {
+    /// The file; - is what is typed or piped
+    #[arg(value_name = "FILE")]
+    pub(crate) from: PathBuf,
+
+    /// Another id than the one in the file
+    #[arg(long, value_name = "ID")]
+    pub(crate) new_id: Option<String>,
+}

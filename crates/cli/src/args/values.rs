@@ -1,0 +1,30 @@
+//! Values as they are typed.
+
+use std::time::Duration;
+
+use onward::RunKey;
+
+pub(super) fn json(text: &str) -> Result<serde_json::Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("that is no JSON: {error}"))
+}
+
+pub(super) fn run_key(text: &str) -> Result<RunKey, String> {
+    let key = text.parse().map(RunKey);
+    key.map_err(|_| "that is no key of a run: take the one that the page before shows as its `next`".to_owned())
+}
+
+/// `key=value`. A value that is JSON is that; any other is a text, for nobody wants to quote twice.
+pub(super) fn attribute(text: &str) -> Result<(String, serde_json::Value), String> {
+    let (key, value) = text.split_once('=').ok_or("an attribute is given as KEY=VALUE")?;
+    let json = serde_json::from_str(value).unwrap_or_else(|_| serde_json::Value::from(value));
+    Ok((key.to_owned(), json))
+}
+
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| "that is no number of seconds".to_owned())
+}
+
+pub(super) fn milliseconds(text: &str) -> Result<Duration, std::num::ParseIntError> {
+    text.parse().map(Duration::from_millis)
+}
