@@ -11,7 +11,7 @@ Exit codes:
   0  done
   1  failed
   2  what was asked for cannot be understood
-  3  no run or schedule has that id, or no hook that token
+  3  no run, queue or schedule is called so, or no hook has that token
   4  the watched run failed, was cancelled, given up or is held
   5  the database cannot be opened or reached";
 
@@ -70,7 +70,7 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         let exit = match error.kind() {
-            Code::UnknownRun | Code::UnknownSchedule | Code::UnknownHook => Exit::Unknown,
+            Code::UnknownRun | Code::UnknownQueue | Code::UnknownSchedule | Code::UnknownHook => Exit::Unknown,
             Code::Invalid => Exit::Usage,
             Code::Database | Code::Busy | Code::Schema => Exit::NoDatabase,
             _ => Exit::Failed,

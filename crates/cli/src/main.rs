@@ -1,6 +1,6 @@
-//! The onward command: look at runs and schedules, steer them, and see the demo.
+//! The onward command: look at runs, queues and schedules, steer them, and see the demo.
 //!
-//! `args.rs` is what can be typed, `exit.rs` how it ends, `output.rs` how it looks; each verb is a file in `commands/`.
+//! `args/` is what can be typed, `exit.rs` how it ends, `output.rs` how it looks; each verb is a file in `commands/`.
 
 mod args;
 mod commands;
@@ -28,6 +28,7 @@ async fn run(args: Args) -> Result<Exit, Failure> {
     match args.command {
         Command::Demo(demo) => demo::run(demo).await,
         Command::Runs(runs) => commands::runs::run(runs).await,
+        Command::Queues(queues) => commands::queues::run(queues).await,
         Command::Schedules(schedules) => commands::schedules::run(schedules).await,
         Command::Hooks(hooks) => commands::hooks::run(hooks).await,
         Command::DemoExecutor(executor) => demo::executor::serve(executor).await,

@@ -12,8 +12,27 @@ use crate::Timestamp;
 pub struct Rate {
     /// How many starts.
     pub count: u32,
-    /// In how long.
+    /// In how long. In JSON: milliseconds, as `period_ms`.
+    #[serde(rename = "period_ms", with = "millis")]
     pub period: Duration,
+}
+
+/// A period in JSON: milliseconds, and their fractions only where there are some.
+mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(period: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        match period.as_micros() {
+            micros if micros % 1_000 == 0 => (micros / 1_000).serialize(to),
+            _ => (period.as_secs_f64() * 1e3).serialize(to),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(from)? / 1e3).map_err(de::Error::custom)
+    }
 }
 
 /// What limits a queue. What is none does not.
@@ -150,6 +169,21 @@ impl fmt::Display for Held {
             Held::Partition { key, running, most } => write!(f, "key `{key}` {running} of {most}"),
             Held::Rate { key: Some(key), next } => write!(f, "rate of key `{key}`: next start at {next}"),
             Held::Rate { key: None, next } => write!(f, "rate: next start at {next}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_is_written_in_milliseconds() {
+        for (period, json) in [(60_000_000, "60000"), (1, "0.001")] {
+            let rate = Rate { count: 5, period: Duration::from_micros(period) };
+            let written = format!(r#"{{"count":5,"period_ms":{json}}}"#);
+            assert_eq!(serde_json::to_string(&rate).unwrap(), written);
+            assert_eq!(serde_json::from_str::<Rate>(&written).unwrap(), rate);
         }
     }
 }

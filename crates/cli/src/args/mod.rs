@@ -1,6 +1,7 @@
 //! What can be typed. Doc comments here are the help that people read.
 
 mod demo;
+mod queues;
 mod runs;
 mod schedules;
 mod steer;
@@ -10,13 +11,15 @@ mod values;
 use clap::{Args as Arguments, Parser, Subcommand};
 
 pub(crate) use self::demo::{Demo, DemoExecutor};
+pub(crate) use self::queues::{QueueVerb, Queues, SetQueue};
 pub(crate) use self::runs::{List, Runs, Steps, Verb, Which};
 pub(crate) use self::schedules::{Backfill, NewSchedule, ScheduleVerb, Schedules};
-pub(crate) use self::steer::{Attributes, Delete, Export, Fork, Import, Many, WakeUp};
+pub(crate) use self::steer::{Attributes, Delay, Delete, Export, Fork, Import, Many, WakeUp};
 pub(crate) use self::talk::{Event, HookVerb, Hooks, ResumeHook, Send, Stream};
+pub(crate) use self::values::Limit;
 use crate::exit;
 
-/// Durable workflows on SQLite and PostgreSQL: look at runs and schedules, steer them, and see the demo.
+/// Durable workflows on SQLite and PostgreSQL: look at runs, queues and schedules, steer them, and see the demo.
 #[derive(Debug, Parser)]
 #[command(name = "onward", version, after_help = exit::CODES, arg_required_else_help = true, max_term_width = 100)]
 pub(crate) struct Args {
@@ -33,6 +36,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     Demo(Demo),
     Runs(Runs),
+    Queues(Queues),
     Schedules(Schedules),
     Hooks(Hooks),
     /// The process that the demo kills.

@@ -4,7 +4,7 @@ use clap::{Args as Arguments, Subcommand};
 use onward::{RunKey, Status, Timestamp};
 
 use super::Common;
-use super::steer::{Attributes, Delete, Export, Fork, Import, Many, WakeUp};
+use super::steer::{Attributes, Delay, Delete, Export, Fork, Import, Many, WakeUp};
 use super::talk::{Event, Send, Stream};
 use super::values::{attribute, run_key};
 use crate::exit;
@@ -57,7 +57,8 @@ pub(crate) enum Verb {
     /// Create runs of the same workflows with the same inputs, from scratch
     #[command(after_help = exit::CODES)]
     Restart(Box<Many>),
-    Fork(Fork),
+    SetDelay(Box<Delay>),
+    Fork(Box<Fork>),
     Attributes(Box<Attributes>),
     Delete(Box<Delete>),
     Export(Export),
@@ -71,8 +72,9 @@ pub(crate) enum Verb {
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct List {
-    #[command(flatten)]
-    pub(crate) which: Which,
+    /// Only runs with one of these ids
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<String>,
 
     /// How many at the most
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -89,6 +91,9 @@ pub(crate) struct List {
     /// Read inputs and outputs, too
     #[arg(long)]
     pub(crate) with_payloads: bool,
+
+    #[command(flatten)]
+    pub(crate) which: Which,
 }
 
 /// Which runs are meant. What is not given does not filter.
@@ -127,6 +132,14 @@ pub(crate) struct Which {
     /// Only runs that were forked from this run
     #[arg(long, value_name = "ID")]
     pub(crate) forked_from: Option<String>,
+
+    /// Only runs of this queue
+    #[arg(long, value_name = "NAME")]
+    pub(crate) queue: Option<String>,
+
+    /// Only runs of some queue
+    #[arg(long)]
+    pub(crate) queued: bool,
 
     /// Only runs with this attribute; a value that is no JSON is a text. May be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = attribute)]

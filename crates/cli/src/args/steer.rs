@@ -1,11 +1,12 @@
 //! How runs are steered: those that are named, or all that filters mean.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args as Arguments;
 
 use super::runs::Which;
-use super::values::{attribute, json};
+use super::values::{attribute, json, seconds};
 use crate::exit;
 
 /// Runs by their ids, or all that filters mean.
@@ -25,46 +26,54 @@ pub(crate) struct Many {
 
 #[derive(Debug, Arguments)]
 pub(crate) struct WakeUp {
+    /// Only the sleeps at these positions, as `onward runs steps` shows them
+    #[arg(long, value_name = "POSITIONS", value_delimiter = ',', requires = "ids", conflicts_with = "all")]
+    pub(crate) at: Vec<u32>,
+
     #[command(flatten)]
     pub(crate) runs: Many,
-
-    /// Only the sleeps at these positions, as `onward runs steps` shows them
-    #[arg(long, value_name = "POSITIONS", value_delimiter = ',', requires = "ids")]
-    pub(crate) at: Vec<u32>,
 }
 
-/// Create a run that takes over what another one had recorded up to a position, and goes its own way from there
+/// Let runs that start later start at another time
+#[derive(Debug, Arguments)]
+#[command(after_help = exit::CODES)]
+pub(crate) struct Delay {
+    /// So many seconds from now
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) to: Duration,
+
+    #[command(flatten)]
+    pub(crate) runs: Many,
+}
+
+/// Create runs that take over what others had recorded up to a position, and go their own way from there
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct Fork {
-    /// The id of the run
-    #[arg(value_name = "ID")]
-    pub(crate) id: String,
-
     /// From which position on, as `onward runs steps` shows them; what is there and after it is done anew
     #[arg(long, value_name = "POSITION")]
     pub(crate) from: u32,
 
-    /// The id of the new run [default: a UUID]
-    #[arg(long, value_name = "ID")]
+    /// The id of the new run, where one run is forked [default: a UUID]
+    #[arg(long, value_name = "ID", requires = "ids", conflicts_with = "all")]
     pub(crate) new_id: Option<String>,
 
     /// Let this version of the workflow execute it
-    #[arg(long, value_name = "VERSION")]
-    pub(crate) run_version: Option<String>,
+    #[arg(long, value_name = "VERSION", requires = "ids", conflicts_with = "all")]
+    pub(crate) new_version: Option<String>,
 
     /// Give it this input
-    #[arg(long, value_name = "JSON", value_parser = json)]
+    #[arg(long, value_name = "JSON", value_parser = json, requires = "ids", conflicts_with = "all")]
     pub(crate) input: Option<serde_json::Value>,
+
+    #[command(flatten)]
+    pub(crate) runs: Many,
 }
 
 /// Change the attributes of runs
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct Attributes {
-    #[command(flatten)]
-    pub(crate) runs: Many,
-
     /// Set this attribute; a value that is no JSON is a text. May be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = attribute)]
     pub(crate) set: Vec<(String, serde_json::Value)>,
@@ -74,20 +83,23 @@ pub(crate) struct Attributes {
     pub(crate) remove: Vec<String>,
 
     /// Take every other attribute away
-    #[arg(long, requires = "ids", conflicts_with = "remove")]
+    #[arg(long, requires = "ids", conflicts_with_all = ["all", "remove"])]
     pub(crate) replace: bool,
+
+    #[command(flatten)]
+    pub(crate) runs: Many,
 }
 
 /// Delete runs that have ended, with all that they recorded
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct Delete {
+    /// All that they started, too
+    #[arg(long, requires = "ids", conflicts_with = "all")]
+    pub(crate) with_children: bool,
+
     #[command(flatten)]
     pub(crate) runs: Many,
-
-    /// All that they started, too
-    #[arg(long, requires = "ids")]
-    pub(crate) with_children: bool,
 }
 
 /// Write a run to a file, a line of JSON for all that it recorded, said and heard

@@ -2,7 +2,14 @@
 
 use std::time::Duration;
 
-use onward::RunKey;
+use onward::{Rate, RunKey};
+
+/// A limit that is to be set, or lifted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit<T>(pub(crate) Option<T>);
+
+/// What lifts a limit.
+const NONE: &str = "none";
 
 pub(super) fn json(text: &str) -> Result<serde_json::Value, String> {
     serde_json::from_str(text).map_err(|error| format!("that is no JSON: {error}"))
@@ -27,4 +34,19 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
 
 pub(super) fn milliseconds(text: &str) -> Result<Duration, std::num::ParseIntError> {
     text.parse().map(Duration::from_millis)
+}
+
+pub(super) fn count(text: &str) -> Result<Limit<u32>, String> {
+    let limit = if text == NONE { None } else { Some(text.parse().map_err(|_| "give a number, or none".to_owned())?) };
+    Ok(Limit(limit))
+}
+
+/// `100/60` is 100 in a minute.
+pub(super) fn rate(text: &str) -> Result<Limit<Rate>, String> {
+    if text == NONE {
+        return Ok(Limit(None));
+    }
+    let (count, period) = text.split_once('/').ok_or("a rate is given as N/SECONDS, or none")?;
+    let count = count.parse().map_err(|_| format!("`{count}` is no number of starts"))?;
+    Ok(Limit(Some(Rate { count, period: seconds(period)? })))
 }

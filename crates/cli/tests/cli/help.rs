@@ -4,11 +4,12 @@ use crate::harness::{assert_golden, onward};
 
 #[tokio::test]
 async fn every_command_explains_itself() {
-    let runs = "list show steps watch cancel pause resume wake-up restart fork attributes delete export import send event stream";
+    let runs = "list show steps watch cancel pause resume wake-up set-delay restart fork attributes delete export import send event stream";
+    let queues = "list show set pause resume delete";
     let schedules = "list show create pause resume trigger backfill delete";
     let of = |noun: &str, verbs: &str| verbs.split(' ').map(|verb| format!("{noun} {verb}")).collect::<Vec<_>>();
-    let nouns = ["", "demo", "runs", "schedules", "hooks", "hooks resume"].map(str::to_owned);
-    for command in [nouns.to_vec(), of("runs", runs), of("schedules", schedules)].concat() {
+    let nouns = ["", "demo", "runs", "queues", "schedules", "hooks", "hooks resume"].map(str::to_owned);
+    for command in [nouns.to_vec(), of("runs", runs), of("queues", queues), of("schedules", schedules)].concat() {
         let mut arguments: Vec<&str> = command.split_whitespace().collect();
         arguments.push("--help");
         let said = onward(&arguments).await;

@@ -5,6 +5,7 @@ mod harness;
 mod help;
 mod list;
 mod manage;
+mod queues;
 mod readme;
 mod refusals;
 mod schedules;

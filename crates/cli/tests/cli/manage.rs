@@ -1,10 +1,11 @@
-//! `onward runs pause`, `wake-up`, `restart`, `fork`, `attributes`, `delete`, `export` and `import`
+//! `onward runs pause`, `wake-up`, `set-delay`, `restart`, `fork`, `attributes`, `delete`, `export` and `import`
 
 use onward::prelude::*;
+use onward::{Filter, RunId};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::json;
 
-use crate::harness::{Scratch, runs, some_runs};
+use crate::harness::{Scratch, greet, runs, some_runs};
 
 #[on_every_database]
 async fn a_run_is_paused_woken_up_and_resumed(db: TestDatabase) -> Result<()> {
@@ -26,11 +27,12 @@ async fn a_run_is_paused_woken_up_and_resumed(db: TestDatabase) -> Result<()> {
 #[on_every_database]
 async fn runs_are_forked_and_restarted(db: TestDatabase) -> Result<()> {
     let onward = some_runs(&db).await?;
-    let fork = ["fork", "greeting", "--from", "1", "--new-id", "again", "--run-version", "1"];
+    let fork = ["fork", "greeting", "--from", "1", "--new-id", "again", "--new-version", "1"];
     let said = runs(&db, &fork).await;
-    assert_eq!((said.code, said.out.as_str()), (0, "again is forked from greeting at position 1\n"));
+    assert_eq!((said.code, said.out.as_str()), (0, "greeting is forked as again from position 1 on\n"));
     let other = ["fork", "greeting", "--from", "0", "--new-id", "other", "--input", "\"ann\"", "--json"];
-    assert_eq!(runs(&db, &other).await.json()["forked_from"], "greeting");
+    assert_eq!(runs(&db, &other).await.json()[0]["created"], "other");
+    assert_eq!(onward.handle_named("other").describe().await?.forked_from.unwrap().as_str(), "greeting");
     // What this process creates is ready by its own clock, which the executor's stands still before.
     assert_eq!(onward.handle_named("other").describe().await?.input.as_str(), "\"ann\"");
     assert_eq!(onward.handle_named("again").steps().await?.len(), 1);
@@ -41,6 +43,45 @@ async fn runs_are_forked_and_restarted(db: TestDatabase) -> Result<()> {
     let created = said.json()[0]["created"].as_str().unwrap().to_owned();
     let restarted = onward.handle_named(created).describe().await?;
     assert_eq!((restarted.input.as_str(), restarted.fork_position), ("\"world\"", Some(0)));
+    Ok(())
+}
+
+#[on_every_database]
+async fn many_runs_are_forked_from_a_position(db: TestDatabase) -> Result<()> {
+    let onward = some_runs(&db).await?;
+    let said = runs(&db, &["fork", "greeting", "refusal", "nobody", "--from", "1"]).await;
+    assert_eq!((said.code, said.err.as_str()), (3, "onward: no run has the id `nobody`\n"));
+    assert_eq!(said.out.matches(" from position 1 on\n").count(), 2, "{said:?}");
+    let said = runs(&db, &["fork", "--workflow", "greet", "--prefix", "family", "--from", "1"]).await;
+    assert_eq!((said.code, said.out.as_str()), (0, "2 runs: 2 forked\n"));
+    let forked = |id: &str| Filter { forked_from: RunId::new(id).ok(), ..Filter::default() };
+    for id in ["greeting", "refusal", "family-0", "family-1"] {
+        let forks = onward.list(forked(id)).await?.items;
+        assert_eq!(forks.iter().map(|run| run.fork_position).collect::<Vec<_>>(), [Some(1)], "{id}");
+    }
+    let twice = ["fork", "greeting", "refusal", "--from", "0", "--new-id", "one"];
+    assert_eq!(runs(&db, &twice).await.code, 2);
+    assert_eq!(runs(&db, &["fork", "--all", "--from", "0", "--new-version", "2"]).await.code, 2);
+    assert_eq!(runs(&db, &["fork", "greeting", "--from", "0", "--run-version", "2"]).await.code, 2);
+    Ok(())
+}
+
+#[on_every_database]
+async fn what_starts_later_starts_at_another_time(db: TestDatabase) -> Result<()> {
+    let onward = some_runs(&db).await?;
+    for id in ["later", "latest"] {
+        onward.start::<greet>(id.to_owned()).id(id).delay(days(9_999)).await?;
+    }
+    let when = async || onward.handle_named("later").describe().await.unwrap().ready_at;
+    let before = when().await;
+    let said = runs(&db, &["set-delay", "later", "waiting", "--to", "7200"]).await;
+    assert_eq!((said.code, said.out.as_str()), (1, "later starts in 2 h 0 min\n"));
+    assert!(said.err.contains("waiting") && said.err.contains("cannot be delayed"), "{said:?}");
+    assert!(when().await < before);
+    let said = runs(&db, &["set-delay", "--all", "--to", "60.5"]).await;
+    assert_eq!(said.out, "8 runs: 2 put off, 6 not, because of their state\n");
+    assert_eq!(runs(&db, &["set-delay", "later", "--to", "soon"]).await.code, 2);
+    assert_eq!(runs(&db, &["set-delay", "later"]).await.code, 2);
     Ok(())
 }
 
@@ -66,6 +107,13 @@ async fn all_runs_that_filters_mean_are_steered_and_none_by_mistake(db: TestData
     assert_eq!(said.code, 2);
     assert!(said.err.contains("which runs?"), "{said:?}");
     assert_eq!(runs(&db, &["delete", "greeting", "--status", "failed"]).await.code, 2);
+    for of_named_runs in [
+        &["wake-up", "--all", "--at", "1"][..],
+        &["attributes", "--all", "--replace", "--set", "team=red"],
+        &["delete", "--all", "--with-children"],
+    ] {
+        assert_eq!(runs(&db, of_named_runs).await.code, 2, "{of_named_runs:?}");
+    }
 
     let said = runs(&db, &["delete", "--status", "failed,succeeded", "--workflow", "refuse"]).await;
     assert_eq!((said.code, said.out.as_str()), (0, "1 runs: 1 deleted\n"));

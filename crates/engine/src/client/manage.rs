@@ -182,6 +182,14 @@ impl Client {
         self.store.steer_all(filter, Action::WakeUp(None)).await
     }
 
+    /// [`set_delay`](WorkflowHandle::set_delay) of all these runs.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn set_delay_all(&self, filter: Filter, delay: Duration) -> Result<Many, Error> {
+        self.store.steer_all(filter, Action::SetDelay(delay)).await
+    }
+
     /// [`delete`](WorkflowHandle::delete) all these runs.
     ///
     /// # Errors

@@ -147,6 +147,19 @@ async fn a_delay_can_be_changed_until_the_run_begins(db: TestDatabase) {
 }
 
 #[on_every_database]
+async fn the_delay_of_all_that_start_later_is_changed(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<sleeper>()).await;
+    let under_way = asleep(&house, "now").await;
+    for id in ["a", "b"] {
+        house.onward.start::<sleeper>(()).id(id).delay(days(300)).await.unwrap();
+    }
+    let many = house.onward.set_delay_all(Filter::default(), secs(10)).await.unwrap();
+    assert_eq!((many.matched, many.changed, many.refused), (3, 2, 1));
+    house.until("both have begun", async || house.log.count("one") == 3).await;
+    assert!(!under_way.status().await.unwrap().is_terminal());
+}
+
+#[on_every_database]
 async fn attributes_are_replaced_or_merged_whatever_the_run_does(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<sleeper>()).await;
     let run = asleep(&house, "facts").await;

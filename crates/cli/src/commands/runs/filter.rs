@@ -16,6 +16,8 @@ pub(super) fn filter(which: Which) -> Result<Filter, Failure> {
         executor: which.executor.map(ExecutorId::new),
         parent: which.parent.map(RunId::new).transpose()?,
         forked_from: which.forked_from.map(RunId::new).transpose()?,
+        queue: which.queue,
+        queued: which.queued,
         created: Window { from: which.created_from, until: which.created_until },
         started: Window { from: which.started_from, until: which.started_until },
         finished: Window { from: which.finished_from, until: which.finished_until },

@@ -1,29 +1,37 @@
-//! `onward runs fork`: a run that begins where another one was.
+//! `onward runs fork`: runs that begin where others were.
 
-use onward::Client;
+use onward::{Client, Error};
 
+use super::steer::{self, Done, Meant};
 use crate::args::Fork;
 use crate::exit::{Exit, Failure};
-use crate::output;
 
 pub(super) async fn fork(client: &Client, fork: Fork, json: bool) -> Result<Exit, Failure> {
-    let Fork { id, from, new_id, run_version, input } = fork;
-    let run = client.handle_named(&id);
-    let mut plan = run.fork(from);
-    if let Some(new_id) = new_id {
-        plan = plan.id(new_id);
+    let Fork { runs, from, new_id, new_version, input } = fork;
+    let ids = match steer::meant(runs)? {
+        Meant::Filter(filter) => return steer::all(client.fork_all(*filter, from).await?, json, "forked"),
+        Meant::Ids(ids) => ids,
+    };
+    if ids.len() > 1 && new_id.is_some() {
+        return Err(Failure::new(Exit::Usage, "--new-id is for the fork of one run: leave it out, or name one run"));
     }
-    if let Some(version) = run_version {
-        plan = plan.version(version);
-    }
-    if let Some(input) = &input {
-        plan = plan.input(input);
-    }
-    let forked = plan.await?.describe().await?;
-    if json {
-        output::json(&forked)?;
-    } else {
-        output::say(format!("{} is forked from {id} at position {from}", forked.id))?;
-    }
-    Ok(Exit::Done)
+    let fork = async |run: &super::Handle| {
+        let mut plan = run.fork(from);
+        if let Some(id) = &new_id {
+            plan = plan.id(id);
+        }
+        if let Some(version) = &new_version {
+            plan = plan.version(version);
+        }
+        if let Some(input) = &input {
+            plan = plan.input(input);
+        }
+        let forked = plan.await?;
+        Ok::<_, Error>(Done { created: Some(forked.id().to_owned()), ..Done::default() })
+    };
+    steer::each(client, ids, json, fork, |done, _| told(done, from)).await
+}
+
+fn told(done: &Done, from: u32) -> String {
+    format!("is forked as {} from position {from} on", done.created.as_deref().unwrap_or_default())
 }

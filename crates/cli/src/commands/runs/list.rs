@@ -1,6 +1,6 @@
 //! `onward runs list`: a page of runs.
 
-use onward::{Client, Filter, Page, RunRecord};
+use onward::{Client, Filter, Page, RunId, RunRecord};
 
 use crate::args::List;
 use crate::exit::{Exit, Failure};
@@ -22,6 +22,7 @@ pub(super) async fn list(client: &Client, list: List, json: bool) -> Result<Exit
 
 fn filter(list: List) -> Result<Filter, Failure> {
     let mut filter = super::filter::filter(list.which)?;
+    filter.ids = list.ids.into_iter().map(RunId::new).collect::<Result<_, _>>()?;
     filter.limit = list.limit;
     filter.after = list.after;
     filter.oldest_first = list.oldest_first;

@@ -3,6 +3,7 @@
 mod archive;
 mod attributes;
 mod cancel;
+mod delay;
 mod delete;
 mod event;
 mod filter;
@@ -39,7 +40,8 @@ pub(crate) async fn run(Runs { common, mask, verb }: Runs) -> Result<Exit, Failu
         Verb::Resume(many) => resume::resume(&client, *many, common.json).await,
         Verb::WakeUp(wake_up) => wake_up::wake_up(&client, *wake_up, common.json).await,
         Verb::Restart(many) => restart::restart(&client, *many, common.json).await,
-        Verb::Fork(fork) => fork::fork(&client, fork, common.json).await,
+        Verb::SetDelay(delay) => delay::set_delay(&client, *delay, common.json).await,
+        Verb::Fork(fork) => fork::fork(&client, *fork, common.json).await,
         Verb::Attributes(attributes) => attributes::attributes(&client, *attributes, common.json).await,
         Verb::Delete(delete) => delete::delete(&client, *delete, common.json).await,
         Verb::Export(export) => archive::export(&client, export).await,

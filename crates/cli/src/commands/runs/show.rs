@@ -53,6 +53,12 @@ fn facts(run: &RunRecord) -> String {
         None => parent.to_string(),
     });
     add("parent", parent);
+    let forked = run.forked_from.as_ref().zip(run.fork_position);
+    add("forked", forked.map(|(from, position)| format!("from {from}, at position {position}")));
+    add("queue", run.queue.clone());
+    add("priority", Some(run.priority.to_string()).filter(|_| run.priority > 0));
+    add("partition", run.partition.clone());
+    add("dedup", run.dedup.clone());
     add("created", Some(output::time(run.created_at)));
     add("started", run.started_at.map(output::time));
     add("finished", run.finished_at.map(output::time));
