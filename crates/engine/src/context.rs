@@ -13,6 +13,7 @@ use crate::calls::all::All;
 use crate::calls::branch::Branch;
 use crate::calls::call::Call;
 use crate::calls::child::{Child, StartChild};
+use crate::calls::event::AwaitEvent;
 use crate::calls::hook::Hook;
 use crate::calls::recv::Recv;
 use crate::calls::said::Say;
@@ -324,6 +325,26 @@ impl Ctx {
             .and_then(|()| crate::encode("event", value))
             .map(|value| Said::Event { key: key.into(), value });
         Call::say(Say::new(self, StepKind::Event, key, said))
+    }
+
+    /// The latest value of an event of a run, this one or another, which need not be there yet. Waits up to 60 s, or as long as
+    /// [`timeout`](AwaitEvent::timeout) says, and then gives none. What the call saw is recorded: a replay sees the same value,
+    /// whatever the event is by then.
+    ///
+    /// A run that waits for long holds no memory, and is woken by whoever sets the event, in this process or another.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// # use std::time::Duration;
+    /// async fn follows(ctx: &Ctx, build: &str) -> Result<String> {
+    ///     match ctx.get_event::<String>(build, "artifact").timeout(Duration::from_secs(3_600)).await? {
+    ///         Some(path) => Ok(path),
+    ///         None => Err(format!("{build} made nothing within an hour").into()),
+    ///     }
+    /// }
+    /// ```
+    pub fn get_event<T: Data>(&self, run: &str, key: impl AsRef<str>) -> AwaitEvent<'_, T> {
+        AwaitEvent::new(self, run, key.as_ref())
     }
 
     /// A stream of this run, by its key, to append to; in the body of a step too. The usual key, where there is only one, is

@@ -193,6 +193,55 @@ pub enum WaitKind {
         /// Until when, if not for ever.
         due_at: Option<Timestamp>,
     },
+    /// An event of a run, this one or another, which need not be there yet.
+    Event {
+        /// Of which run.
+        run: RunId,
+        /// Which event.
+        key: Arc<str>,
+        /// Until when.
+        due_at: Timestamp,
+    },
+}
+
+impl WaitKind {
+    /// The kind as the table names it.
+    pub(crate) fn as_str(&self) -> &'static str {
+        match self {
+            WaitKind::Timer(_) => "timer",
+            WaitKind::Retry(_) => "retry",
+            WaitKind::Child(_) => "child",
+            WaitKind::Message { .. } => "message",
+            WaitKind::Event { .. } => "event",
+        }
+    }
+
+    /// When it ends in any case.
+    pub(crate) fn due_at(&self) -> Option<Timestamp> {
+        match self {
+            WaitKind::Timer(due_at) | WaitKind::Retry(due_at) | WaitKind::Event { due_at, .. } => Some(*due_at),
+            WaitKind::Message { due_at, .. } => *due_at,
+            WaitKind::Child(_) => None,
+        }
+    }
+
+    /// The child that has to end.
+    pub(crate) fn child(&self) -> Option<RunKey> {
+        if let WaitKind::Child(child) = self { Some(*child) } else { None }
+    }
+
+    /// The topic of the message, or the key of the event.
+    pub(crate) fn topic(&self) -> Option<&str> {
+        match self {
+            WaitKind::Message { topic: of, .. } | WaitKind::Event { key: of, .. } => Some(of),
+            WaitKind::Timer(_) | WaitKind::Retry(_) | WaitKind::Child(_) => None,
+        }
+    }
+
+    /// The run that has to set the event.
+    pub(crate) fn target(&self) -> Option<&str> {
+        if let WaitKind::Event { run, .. } = self { Some(run.as_str()) } else { None }
+    }
 }
 
 /// A chunk to be appended.

@@ -348,6 +348,7 @@ fn is_ours(kind: StepKind) -> bool {
         | StepKind::Random
         | StepKind::Uuid
         | StepKind::Recv
+        | StepKind::GetEvent
         | StepKind::Hook => false,
     }
 }

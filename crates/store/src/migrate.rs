@@ -57,6 +57,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0007_batches.sql"),
         postgres: include_str!("../migrations/postgres/0007_batches.sql"),
     },
+    Migration {
+        version: 8,
+        // An older binary holds a run whose wait for an event it cannot understand, and harms nothing.
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0008_awaited.sql"),
+        postgres: include_str!("../migrations/postgres/0008_awaited.sql"),
+    },
 ];
 
 /// The table that says which schema a database has. Made before anything else, by whoever comes first.

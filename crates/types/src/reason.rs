@@ -79,7 +79,7 @@ fn waiting_for_an_executor(facts: &Facts<'_>) -> String {
     }
 }
 
-/// What the run waits for: a child, then a message, then the earliest timer.
+/// What the run waits for: a child, then a message or an event, then the earliest timer.
 fn waiting(facts: &Facts<'_>) -> Option<String> {
     let more = match facts.waits.len() {
         0 => return None,
@@ -99,6 +99,9 @@ fn waiting(facts: &Facts<'_>) -> Option<String> {
                     None => format!("waits for a message on topic `{topic}`{until}{more}"),
                 })
             }
+            WaitFor::Event { run, key, due_at } => {
+                Some(format!("waits for event `{key}` of run `{run}` until {due_at}{more}"))
+            }
             _ => None,
         })
     };
@@ -106,7 +109,7 @@ fn waiting(facts: &Facts<'_>) -> Option<String> {
         let timers = facts.waits.iter().filter_map(|wait| match wait.wait_for {
             WaitFor::Timer { due_at } => Some((due_at, "timer")),
             WaitFor::Retry { due_at } => Some((due_at, "the next attempt")),
-            WaitFor::Child { .. } | WaitFor::Message { .. } => None,
+            WaitFor::Child { .. } | WaitFor::Message { .. } | WaitFor::Event { .. } => None,
         });
         timers.min().map(|(at, what)| format!("waits for {what} until {at}{more}"))
     })
@@ -162,6 +165,15 @@ mod tests {
         let waits = [Wait { position: 1, wait_for, since: Timestamp::UNIX_EPOCH }];
         let reason = reason(&Facts { status: Status::Running, ready_at: due_at, waits: &waits, ..facts() });
         assert_eq!(reason, "waits for a message on topic `approval` until 1970-01-01T00:01:00Z");
+    }
+
+    #[test]
+    fn an_event_is_shown_with_the_run_that_sets_it() {
+        let due_at = Timestamp::from_second(60).unwrap();
+        let wait_for = WaitFor::Event { run: crate::RunId::recorded("build-7".into()), key: "size".to_owned(), due_at };
+        let waits = [Wait { position: 1, wait_for, since: Timestamp::UNIX_EPOCH }];
+        let reason = reason(&Facts { status: Status::Running, ready_at: Some(due_at), waits: &waits, ..facts() });
+        assert_eq!(reason, "waits for event `size` of run `build-7` until 1970-01-01T00:01:00Z");
     }
 
     #[test]

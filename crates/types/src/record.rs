@@ -144,6 +144,8 @@ pub enum StepKind {
     Send,
     /// An event that was set.
     Event,
+    /// An event that was read, of this run or another.
+    GetEvent,
     /// A chunk appended to a stream, or its end.
     Stream,
     /// A hook that was opened.
@@ -152,7 +154,7 @@ pub enum StepKind {
 
 impl StepKind {
     /// Every kind.
-    pub const ALL: [StepKind; 14] = [
+    pub const ALL: [StepKind; 15] = [
         StepKind::Step,
         StepKind::Transaction,
         StepKind::Sleep,
@@ -165,6 +167,7 @@ impl StepKind {
         StepKind::Recv,
         StepKind::Send,
         StepKind::Event,
+        StepKind::GetEvent,
         StepKind::Stream,
         StepKind::Hook,
     ];
@@ -185,6 +188,7 @@ impl StepKind {
             StepKind::Recv => "recv",
             StepKind::Send => "send",
             StepKind::Event => "event",
+            StepKind::GetEvent => "get_event",
             StepKind::Stream => "stream",
             StepKind::Hook => "hook",
         }
@@ -212,7 +216,7 @@ impl std::str::FromStr for StepKind {
 pub enum StepState {
     /// Under way, between two attempts, or interrupted by a crash.
     Running,
-    /// Waits for a timer, a child or a message.
+    /// Waits for a timer, a child, a message or an event.
     Waiting,
     /// Recorded with an output.
     Succeeded,
@@ -324,6 +328,15 @@ pub enum WaitFor {
         topic: String,
         /// Until when it waits, if not for ever.
         due_at: Option<Timestamp>,
+    },
+    /// An event is set, by a run that need not be there yet.
+    Event {
+        /// By which run.
+        run: RunId,
+        /// Which event.
+        key: String,
+        /// Until when it waits.
+        due_at: Timestamp,
     },
 }
 

@@ -13,9 +13,7 @@ use crate::Data;
 use crate::workflow::BoxFuture;
 
 /// So long is waited for an event, unless the caller says otherwise.
-const TIMEOUT: Duration = Duration::from_secs(60);
-/// How often is looked for a run that is not there yet.
-const LOOK: Duration = Duration::from_millis(500);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An event that is waited for. Made by [`Client::get_event`]; awaits to its latest value, or to none if it was not set in time.
 #[must_use = "an event is read when this is awaited"]
@@ -62,36 +60,11 @@ async fn within(client: &Client, run: RunId, key: String, limit: Duration) -> Re
     }
     tokio::select! {
         biased;
-        value = wait(client, &run, &key) => value.map(Some),
+        value = client.hub.event(&run, &key) => value.map(Some),
         () = client.store.clock().sleep(limit) => look(client, &run, &key).await,
     }
 }
 
 async fn look(client: &Client, run: &RunId, key: &str) -> Result<Option<Json>, Error> {
-    match client.store.find(run).await {
-        Ok(run) => client.store.event(run.key, key).await,
-        Err(error) if error.is_unknown_run() => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-async fn wait(client: &Client, run: &RunId, key: &str) -> Result<Json, Error> {
-    let found = loop {
-        match client.store.find(run).await {
-            Ok(found) => break found,
-            Err(error) if error.is_unknown_run() => tokio::time::sleep(LOOK).await,
-            Err(error) => return Err(error),
-        }
-    };
-    // Register, look, wait: whatever is set after the look is told.
-    let mut watch = client.hub.watch(found.key);
-    client.store.listen_closely().await;
-    loop {
-        watch.mark_unchanged();
-        if let Some(value) = client.store.event(found.key, key).await? {
-            return Ok(value);
-        }
-        // The hub lives as long as the client does.
-        watch.changed().await.ok();
-    }
+    Ok(client.store.event_of(run, key).await?.and_then(|(_, value)| value))
 }

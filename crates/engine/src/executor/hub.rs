@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use onward_store::{Outcome, Signal, Store};
-use onward_types::{Code, Error, RunKey, Status};
+use onward_types::{Code, Error, Json, RunId, RunKey, Status};
 use tokio::sync::{broadcast, oneshot, watch};
 
 use super::Residents;
@@ -14,6 +14,8 @@ use crate::run::end::End;
 
 /// How often everything that is waited for is looked at, whatever the signals say.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How often is looked for a run that is not there yet.
+const UNKNOWN: Duration = Duration::from_millis(500);
 /// So many runs one look asks about.
 const CHUNK: usize = 500;
 
@@ -74,6 +76,29 @@ impl Hub {
         let watch = watched.entry(key).or_insert_with(|| watch::Sender::new(())).subscribe();
         self.watches.store(watched.len(), Ordering::SeqCst);
         watch
+    }
+
+    /// Wait until an event is set, of a run that need not be there yet; gives its latest value.
+    pub(crate) async fn event(&self, run: &RunId, key: &str) -> Result<Json, Error> {
+        let mut followed: Option<(RunKey, watch::Receiver<()>)> = None;
+        loop {
+            if let Some((_, told)) = &mut followed {
+                told.mark_unchanged();
+            }
+            match (self.store.event_of(run, key).await?, &mut followed) {
+                (Some((_, Some(value))), _) => return Ok(value),
+                // The hub lives as long as whoever asks.
+                (Some((found, None)), Some((of, told))) if found == *of => {
+                    told.changed().await.ok();
+                }
+                // Follow it, look, wait: whatever is set after the look is told.
+                (Some((found, None)), _) => {
+                    followed = Some((found, self.watch(found)));
+                    self.store.listen_closely().await;
+                }
+                (None, _) => tokio::time::sleep(UNKNOWN).await,
+            }
+        }
     }
 
     /// This run said something, or ended.
@@ -221,7 +246,7 @@ fn gone() -> Error {
 }
 
 /// The output of a run that ended, or why there is none.
-pub(crate) fn result_of(outcome: &Outcome) -> Result<onward_types::Json, Error> {
+pub(crate) fn result_of(outcome: &Outcome) -> Result<Json, Error> {
     if let Some(unreadable) = &outcome.unreadable {
         return Err(unreadable.clone());
     }

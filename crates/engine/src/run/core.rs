@@ -461,6 +461,12 @@ impl Origin for RunCore {
         }
     }
 
+    fn woke(&self) {
+        if let Some(executor) = self.executor() {
+            executor.ring_claimers();
+        }
+    }
+
     fn created(&self, run: RunKey, created: Created) {
         let Some(executor) = self.executor() else { return };
         if run == self.key {

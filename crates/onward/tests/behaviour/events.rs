@@ -1,5 +1,7 @@
 //! Events: the latest value of a key, for anyone who asks, now or later.
 
+use std::time::Duration;
+
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};
 
@@ -98,4 +100,145 @@ async fn a_value_that_is_null_is_no_timeout_and_stays_when_the_run_has_ended(db:
     assert_eq!(run.event::<Option<u8>>("answer").await.unwrap(), Some(None));
     let other = house.done(run.event::<Option<u8>>("question").timeout(secs(5))).await.unwrap();
     assert_eq!(other, None, "a run that has ended sets no more, and whoever asks waits no longer than they said");
+}
+
+/// Reads the stage of a run, sleeps, and reads it again.
+#[onward::workflow]
+async fn reads_twice(ctx: &Ctx, run: String) -> Result<(Option<String>, Option<String>)> {
+    let first = ctx.get_event::<String>(&run, "stage").await?;
+    ctx.sleep(hours(2)).await?;
+    Ok((first, ctx.get_event::<String>(&run, "stage").timeout(secs(0)).await?))
+}
+
+#[on_every_database]
+async fn what_a_workflow_saw_of_an_event_is_recorded_and_seen_again_on_replay(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflows::<(converts, reads_twice)>()).await;
+    let sets = house.onward.start::<converts>(()).id("c").await.unwrap();
+    house.until("it sleeps", async || sets.steps().await.unwrap().len() == 5).await;
+    let reads = house.onward.start::<reads_twice>("c".into()).id("r").await.unwrap();
+    house.until("it has read", async || reads.steps().await.unwrap().len() == 2).await;
+    house.lose_executor().await;
+    let reads = house.onward.handle::<reads_twice>("r");
+    let (first, then) = house.done(reads.result()).await.unwrap();
+    assert_eq!((first.as_deref(), then.as_deref()), (Some("half"), Some("done")));
+    let read = &reads.steps().await.unwrap()[0];
+    assert_eq!((read.kind, read.name.as_str()), (onward::StepKind::GetEvent, "stage"));
+    assert_eq!(read.output.as_ref().unwrap().as_str(), "\"half\"");
+}
+
+#[onward::workflow]
+async fn waits_for_size(ctx: &Ctx, run: String) -> Result<Option<u8>> {
+    Ok(ctx.get_event::<u8>(&run, "size").timeout(days(300)).await?)
+}
+
+#[on_every_database]
+async fn a_parked_run_is_woken_by_the_event_of_a_run_that_was_not_there_when_it_began_to_wait(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflows::<(converts, waits_for_size)>()).await;
+    let waits = house.onward.start::<waits_for_size>("c".into()).id("w").await.unwrap();
+    house.until("it has left memory", async || house.onward.resident_runs() == 0).await;
+    let until = house.onward.handle_named("w").describe().await.unwrap().ready_at.unwrap();
+    let reason = waits.describe().await.unwrap().reason;
+    assert_eq!(reason, format!("waits for event `size` of run `c` until {until}"));
+    let step = &waits.steps().await.unwrap()[0];
+    assert_eq!((step.kind, step.state), (onward::StepKind::GetEvent, onward::StepState::Waiting));
+    house.lose_executor().await;
+    house.onward.start::<converts>(()).id("c").await.unwrap();
+    let waits = house.onward.handle::<waits_for_size>("w");
+    // Its own time is far away, so nothing but the event wakes it.
+    house.until("it has ended", async || waits.status().await.unwrap().is_terminal()).await;
+    assert_eq!(waits.result().await.unwrap(), Some(17));
+    assert!(house.clock.now() < until);
+}
+
+#[on_every_database]
+async fn a_run_in_memory_is_told_of_an_event_at_once(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(converts, waits_for_size)>().park_after(days(1))).await;
+    let waits = house.onward.start::<waits_for_size>("c".into()).await.unwrap();
+    house.until("it waits", async || !waits.steps().await.unwrap().is_empty()).await;
+    house.onward.start::<converts>(()).id("c").await.unwrap();
+    house.until("it has ended", async || waits.status().await.unwrap().is_terminal()).await;
+    assert_eq!((waits.result().await.unwrap(), waits.describe().await.unwrap().owners), (Some(17), 1));
+}
+
+#[onward::workflow]
+async fn waits_an_hour_for_a_colour(ctx: &Ctx) -> Result<(Option<u8>, Timestamp)> {
+    let colour = ctx.get_event::<u8>("nobody", "colour").timeout(hours(1)).await?;
+    Ok((colour, ctx.now().await?))
+}
+
+#[on_every_database]
+async fn the_end_of_a_wait_for_an_event_survives_a_lost_executor(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<waits_an_hour_for_a_colour>()).await;
+    let run = house.onward.start::<waits_an_hour_for_a_colour>(()).id("w").await.unwrap();
+    house.until("it has left memory", async || house.onward.resident_runs() == 0).await;
+    let due = run.describe().await.unwrap().ready_at.unwrap();
+    house.lose_executor().await;
+    house.pass(mins(30)).await;
+    house.lose_executor().await;
+    let run = house.onward.handle::<waits_an_hour_for_a_colour>("w");
+    assert_eq!(run.describe().await.unwrap().ready_at, Some(due));
+    house.pass(Duration::try_from(due.duration_since(house.clock.now())).unwrap()).await;
+    house.until("it has ended", async || run.status().await.unwrap().is_terminal()).await;
+    let (colour, now) = run.result().await.unwrap();
+    assert_eq!(colour, None);
+    assert!((0..600).contains(&(now.as_second() - due.as_second())), "{now} and {due}");
+    assert_eq!(run.steps().await.unwrap()[0].state, onward::StepState::Failed, "so that it is no value that is null");
+}
+
+#[onward::workflow]
+async fn reads_what_it_did_itself(ctx: &Ctx) -> Result<(Option<u8>, Option<u8>, bool)> {
+    ctx.set_event("mine", &1).await?;
+    let mine = ctx.get_event::<u8>(ctx.run_id(), "mine").timeout(secs(0)).await?;
+    let child = ctx.start::<converts>(()).await?;
+    let of_child = ctx.get_event::<u8>(child.id(), "size").await?;
+    let never = ctx.get_event::<u8>(ctx.run_id(), "never").timeout(days(30));
+    Ok((mine, of_child, matches!(ctx.select((never, ctx.sleep(mins(1)))).await?, Either::Right(()))))
+}
+
+#[on_every_database]
+async fn a_run_reads_its_own_events_those_of_its_children_and_none_where_it_loses_a_race(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(converts, reads_what_it_did_itself)>()).await;
+    let run = house.onward.start::<reads_what_it_did_itself>(()).await.unwrap();
+    assert_eq!(house.done(run.result()).await.unwrap(), (Some(1), Some(17), true));
+    let open = run.steps().await.unwrap().into_iter().filter(|step| step.state.is_open()).count();
+    assert_eq!(open, 0, "the loser left no wait behind");
+}
+
+#[onward::workflow]
+async fn reads_what_cannot_be(ctx: &Ctx) -> Result<Vec<String>> {
+    let code = |error: onward::Error| error.code().to_owned();
+    let nested = ctx.step("outer", async || Ok(ctx.get_event::<u8>("c", "size").await.unwrap_err().code().to_owned()));
+    Ok(vec![
+        ctx.get_event::<u8>("c", "").await.map_err(code).unwrap_err(),
+        ctx.get_event::<u8>("a\0b", "size").await.map_err(code).unwrap_err(),
+        nested.await?,
+        ctx.get_event::<u8>("c", "stage").await.map_err(code).unwrap_err(),
+    ])
+}
+
+#[on_every_database]
+async fn an_event_that_cannot_be_read_is_an_error_and_loses_nothing(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(converts, reads_what_cannot_be)>()).await;
+    house.onward.start::<converts>(()).id("c").await.unwrap();
+    let run = house.onward.start::<reads_what_cannot_be>(()).await.unwrap();
+    assert_eq!(house.done(run.result()).await.unwrap(), ["invalid", "invalid", "nested", "decode"]);
+}
+
+/// On PostgreSQL several processes execute runs; on SQLite one does.
+#[on_every_database]
+async fn an_event_that_another_process_sets_reaches_who_waits_here(db: TestDatabase) {
+    if !db.is_postgres() {
+        return;
+    }
+    let house = House::open(db, |b| b.workflow::<waits_for_size>()).await;
+    let waits = house.onward.start::<waits_for_size>("c".into()).await.unwrap();
+    let parked = house.onward.start::<waits_for_size>("c".into()).id("parked").await.unwrap();
+    house.until("they have left memory", async || house.onward.resident_runs() == 0).await;
+    let other = Onward::open(house.db.url.clone()).clock(house.clock.clone()).state(Log::default());
+    let other = other.workflow::<converts>().launch().await.unwrap();
+    other.start::<converts>(()).id("c").await.unwrap();
+    for run in [waits, parked] {
+        house.until("it has ended", async || run.status().await.unwrap().is_terminal()).await;
+        assert_eq!(run.result().await.unwrap(), Some(17));
+    }
 }

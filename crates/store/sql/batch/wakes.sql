@@ -1,6 +1,6 @@
 -- Wake parked runs: the parents of runs that ended, and, where `if_done`, runs that were parked just now but whose child has
--- ended already, whose message is there, or whose sleep somebody ended. Who waits, checks last: their rows were written by an earlier statement, so this
--- one sees what it must.
+-- ended already, whose message or event is there, or whose sleep somebody ended. Who waits, checks last: their rows were
+-- written by an earlier statement, so this one sees what it must.
 -- A row that another session holds is stepped over; the sweep in runs/wake_missed.sql makes up for that.
 with parked as materialized (
     select runs.run_key, given.at
@@ -16,6 +16,12 @@ with parked as materialized (
         from waits
         join messages on messages.run_key = waits.run_key and messages.topic = waits.topic
         where waits.run_key = given.run_key and waits.kind = 'message' and messages.consumed_by is null
+    ) or exists (
+        select 1
+        from waits
+        join runs as target on target.id = waits.target
+        join events on events.run_key = target.run_key and events.key = waits.topic
+        where waits.run_key = given.run_key
     ))
     for no key update of runs skip locked
 ),

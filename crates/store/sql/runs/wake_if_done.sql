@@ -1,5 +1,5 @@
--- Wake a run that was just parked if what it waits for is there already: a child that has ended, a message, or a sleep that
--- somebody ended.
+-- Wake a run that was just parked if what it waits for is there already: a child that has ended, a message, an event, or a sleep
+-- that somebody ended.
 update runs
 set ready_at = $2
 where run_key = $1 and executor is null and status = 'running' and (exists (
@@ -12,4 +12,10 @@ where run_key = $1 and executor is null and status = 'running' and (exists (
     from waits
     join messages on messages.run_key = waits.run_key and messages.topic = waits.topic
     where waits.run_key = $1 and waits.kind = 'message' and messages.consumed_by is null
+) or exists (
+    select 1
+    from waits
+    join runs as target on target.id = waits.target
+    join events on events.run_key = target.run_key and events.key = waits.topic
+    where waits.run_key = $1
 ))

@@ -1,5 +1,5 @@
--- Wake every parked run whose child has ended, that has a message it waits for, or whose sleep somebody ended: what makes sure
--- what the signals make fast.
+-- Wake every parked run whose child has ended, that has a message or an event it waits for, or whose sleep somebody ended: what
+-- makes sure what the signals make fast.
 update runs
 set ready_at = $1
 where executor is null and status = 'running' and (ready_at is null or ready_at > $1) and run_key in (
@@ -16,4 +16,10 @@ where executor is null and status = 'running' and (ready_at is null or ready_at 
     from waits
     join messages on messages.run_key = waits.run_key and messages.topic = waits.topic
     where waits.kind = 'message' and messages.consumed_by is null
+    union all
+    select waits.run_key
+    from waits
+    join runs as target on target.id = waits.target
+    join events on events.run_key = target.run_key and events.key = waits.topic
+    where waits.target is not null
 )

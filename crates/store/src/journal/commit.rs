@@ -40,6 +40,8 @@ pub(crate) struct Committed {
     pub(crate) late: HashSet<RunKey>,
     /// Runs whose row was held by somebody else: all of theirs was written but the update of the row.
     pub(crate) busy: HashSet<RunKey>,
+    /// Runs that set an event for which somebody was parked who may be claimed now.
+    pub(crate) woke: HashSet<RunKey>,
     /// Creates that found a run of that id, by the key of the run that was to be created.
     pub(crate) existing: HashMap<RunKey, Existing>,
 }
@@ -177,7 +179,7 @@ impl Shared {
     /// Tell every origin what became of its changes, and queue again what met a busy row. Says whether all of them did:
     /// trying again at once would only spin.
     fn settle(&self, pending: Pending, committed: &Committed) -> bool {
-        let Committed { refused, late, busy, existing } = committed;
+        let Committed { refused, late, busy, woke, existing } = committed;
         let mut again = Vec::new();
         let all = pending.entries.len();
         for mut entry in pending.entries {
@@ -194,6 +196,9 @@ impl Shared {
                     Change::Checkpoint(it) if it.kind == StepKind::Step => crate::crash::point("step.recorded"),
                     _ => {}
                 }
+            }
+            if woke.contains(&entry.run) {
+                entry.origin.woke();
             }
             let leaves = matches!(entry.changes.last(), Some(Change::Leave(_)));
             if late.contains(&entry.run) {

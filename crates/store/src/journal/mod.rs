@@ -40,6 +40,8 @@ pub trait Origin: Send + Sync {
     fn refused(&self);
     /// No database takes one of these changes, and none was written.
     fn rejected(&self, error: &Error);
+    /// A parked run that waits for an event of this one may be claimed now.
+    fn woke(&self) {}
     /// What came of a create.
     fn created(&self, run: RunKey, created: Created);
 }

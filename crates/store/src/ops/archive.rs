@@ -92,7 +92,7 @@ const WAIT: &[Column] = &[
     optional("child_key", Kind::Key),
     column("since", Kind::Int),
     optional("topic", Kind::Text),
-    optional("target_key", Kind::Key),
+    optional("target", Kind::Text),
     column("woken", Kind::Flag),
 ];
 

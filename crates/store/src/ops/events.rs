@@ -1,14 +1,14 @@
 //! Events of runs, as others read them.
 
-use onward_types::{EventRecord, Json, RunKey, from_micros};
+use onward_types::{EventRecord, Json, RunId, RunKey, from_micros};
 
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 
-/// The latest value of an event, if it was ever set.
-pub(crate) async fn get(tx: &mut Tx, run: RunKey, key: &str) -> Result<Option<Json>, Fault> {
-    let row = tx.first(sql!("events/get"), &params![run, key]).await?;
-    row.map(|row| row.text("value").map(Json::from)).transpose()
+/// The run that has an id, and the latest value of an event of it, if it was ever set.
+pub(crate) async fn of_id(tx: &mut Tx, run: &RunId, key: &str) -> Result<Option<(RunKey, Option<Json>)>, Fault> {
+    let row = tx.first(sql!("events/of_id"), &params![run.as_str(), key]).await?;
+    row.map(|row| Ok((row.key("run_key")?, row.opt_text("value")?.map(Json::from)))).transpose()
 }
 
 /// The latest value of every event of a run, by key.

@@ -375,6 +375,7 @@ fn waiting(steps: &mut Vec<StepRecord>, name: &str, kind: &str, wait: &Wait) {
         "child" => StepKind::Child,
         "retry" => StepKind::Step,
         "message" => StepKind::Recv,
+        "event" => StepKind::GetEvent,
         _ => StepKind::Sleep,
     };
     let mut step = open_step(wait.position, kind, name, StepState::Waiting);

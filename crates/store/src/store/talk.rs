@@ -97,17 +97,18 @@ impl Store {
         Ok(resumed)
     }
 
-    /// The latest value of an event, if it was ever set.
+    /// The run that has an id, if there is one, and the latest value of an event of it, if it was ever set.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
-    pub async fn event(&self, run: RunKey, key: &str) -> Result<Option<Json>, Error> {
-        let key = Arc::<str>::from(key);
-        let value = self.read(move |tx| {
-            let key = key.clone();
-            Box::pin(async move { events::get(tx, run, &key).await })
+    /// Where the database cannot be reached; [`Code::Decode`](onward_types::Code::Decode) where the value cannot be decoded.
+    pub async fn event_of(&self, run: &RunId, key: &str) -> Result<Option<(RunKey, Option<Json>)>, Error> {
+        let asked = Arc::new((run.clone(), key.to_owned()));
+        let found = self.read(move |tx| {
+            let asked = asked.clone();
+            Box::pin(async move { events::of_id(tx, &asked.0, &asked.1).await })
         });
-        value.await?.map(|value| self.sealer.open(&value, Payload::Event)).transpose()
+        let Some((run, value)) = found.await? else { return Ok(None) };
+        Ok(Some((run, value.map(|value| self.sealer.open(&value, Payload::Event)).transpose()?)))
     }
 
     /// The latest value of every event of a run, by key.

@@ -136,3 +136,45 @@ async fn a_wait_that_is_closed_and_opened_anew_is_the_new_one(db: TestDatabase) 
     run.writes(vec![wait(1, WaitKind::Retry(at(3))), Change::CloseWait(1)]).await;
     assert!(history(&store, run.key).await.unwrap().waits.is_empty());
 }
+
+/// A run that waits for the event `size` of a run `builder`, which is not there yet.
+async fn watcher(executor: &Executor, id: &str) -> Run {
+    let watcher = executor.start(id).await;
+    let due_at = Timestamp::from_second(1 << 32).unwrap();
+    let size = WaitKind::Event { run: run_id("builder"), key: "size".into(), due_at };
+    watcher.writes(vec![wait(1, size)]).await;
+    watcher
+}
+
+fn set(position: u32, key: &str) -> Change {
+    Change::SetEvent { position, key: key.into(), value: json("17"), at: Timestamp::UNIX_EPOCH }
+}
+
+#[on_every_database]
+async fn whoever_is_parked_until_an_event_is_set_is_woken_by_it_whichever_comes_first(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let parked_first = watcher(&executor, "first").await;
+    parked_first.writes(vec![park(&executor)]).await;
+    let other = executor.start("other").await;
+    other.writes(vec![set(1, "size")]).await;
+    let builder = executor.start("builder").await;
+    builder.writes(vec![set(1, "colour")]).await;
+    assert!(executor.claim().await.is_empty(), "another event, or the event of another run");
+    let reason = record(&store, &parked_first.id).await.reason;
+    assert!(reason.starts_with("waits for event `size` of run `builder` until "), "{reason}");
+    builder.writes(vec![set(2, "size")]).await;
+    assert_eq!(executor.claim().await, [parked_first.key]);
+
+    let set_first = watcher(&executor, "second").await;
+    set_first.writes(vec![park(&executor)]).await;
+    assert_eq!(executor.claim().await, [set_first.key]);
+
+    // As where both committed without having seen the other.
+    set_first.writes(vec![park(&executor)]).await;
+    sql(&db, "update runs set ready_at = null where id = 'second'").await;
+    assert!(executor.claim().await.is_empty());
+    assert_eq!(store.wake_missed().await.unwrap(), 1);
+    assert_eq!(store.wake_missed().await.unwrap(), 0);
+    assert_eq!(executor.claim().await, [set_first.key]);
+}

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::columns::{
     attempts, checkpoints, chunks, close_hooks, close_waits, consume, creates, event_history, events, fence, leaves,
-    open_waits, payloads, refusable, wakes,
+    open_waits, payloads, refusable, wake_watchers, wakes,
 };
 use super::connect::Session;
 use super::pipeline::{Answers, Args, Pipeline};
@@ -54,6 +54,7 @@ statements!(
     leaves,
     payloads,
     wakes,
+    wake_watchers,
     notify,
     take_fence,
 );
@@ -112,6 +113,7 @@ fn add_rows<'a>(pipeline: &mut Pipeline<'a>, statements: &'a Statements, batch: 
     add("batch/leaves", &statements.leaves, leaves(batch));
     add("batch/payloads", &statements.payloads, payloads(batch));
     add("batch/wakes", &statements.wakes, wakes(batch));
+    add("batch/wake_watchers", &statements.wake_watchers, wake_watchers(batch));
 }
 
 /// What came of a batch that stands, for a session that lost the answer. `busy` stands beside the fence.

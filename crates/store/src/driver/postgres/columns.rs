@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::pipeline::Args;
-use crate::change::{INLINE_MAX, LeaveHow, WaitKind};
+use crate::change::{INLINE_MAX, LeaveHow};
 use crate::journal::{Batch, Update};
 
 type Column<'a> = Box<dyn ToSql + Send + Sync + 'a>;
@@ -135,29 +135,15 @@ pub(super) fn chunks(batch: &Batch) -> Option<Args<'_>> {
 
 pub(super) fn open_waits(batch: &Batch) -> Option<Args<'_>> {
     let rows = some(&batch.opened)?;
-    let kind = |wait: &WaitKind| match wait {
-        WaitKind::Timer(_) => "timer",
-        WaitKind::Retry(_) => "retry",
-        WaitKind::Child(_) => "child",
-        WaitKind::Message { .. } => "message",
-    };
-    let due_at = |wait: &WaitKind| match wait {
-        WaitKind::Timer(at) | WaitKind::Retry(at) => Some(micros(*at)),
-        WaitKind::Message { due_at, .. } => due_at.map(micros),
-        WaitKind::Child(_) => None,
-    };
-    let child = |wait: &WaitKind| match wait {
-        WaitKind::Child(child) => Some(child.0),
-        WaitKind::Timer(_) | WaitKind::Retry(_) | WaitKind::Message { .. } => None,
-    };
     Some(vec![
         column(rows, |(run, _)| run.0),
         column(rows, |(_, it)| i64::from(it.position)),
-        column(rows, |(_, it)| kind(&it.wait)),
+        column(rows, |(_, it)| it.wait.as_str()),
         column(rows, |(_, it)| &*it.name),
-        column(rows, |(_, it)| due_at(&it.wait)),
-        column(rows, |(_, it)| child(&it.wait)),
-        column(rows, |(_, it)| if let WaitKind::Message { topic, .. } = &it.wait { Some(&**topic) } else { None }),
+        column(rows, |(_, it)| it.wait.due_at().map(micros)),
+        column(rows, |(_, it)| it.wait.child().map(|child| child.0)),
+        column(rows, |(_, it)| it.wait.topic()),
+        column(rows, |(_, it)| it.wait.target()),
         column(rows, |(_, it)| micros(it.since)),
     ])
 }
@@ -237,6 +223,12 @@ pub(super) fn wakes(batch: &Batch) -> Option<Args<'_>> {
     let (runs, rest): (Vec<Uuid>, Vec<(i64, bool)>) = wakes.into_iter().unzip();
     let (at, if_done): (Vec<i64>, Vec<bool>) = rest.into_iter().unzip();
     Some(vec![Box::new(runs), Box::new(at), Box::new(if_done)])
+}
+
+/// Events that were set: whoever is parked and waits for one of them is woken.
+pub(super) fn wake_watchers(batch: &Batch) -> Option<Args<'_>> {
+    let rows = some(&batch.events)?;
+    Some(vec![column(rows, |(run, _)| run.0), column(rows, |(_, it)| &*it.key), column(rows, |(_, it)| micros(it.at))])
 }
 
 fn some<T, R: AsRef<[T]>>(rows: R) -> Option<R> {

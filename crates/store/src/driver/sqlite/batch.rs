@@ -6,7 +6,7 @@ use onward_types::{ChunkBody, Json, RunId, RunKey, micros};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::connection::fault;
-use crate::change::{Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun, WaitKind};
+use crate::change::{Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun};
 use crate::driver::sql;
 use crate::fault::Fault;
 use crate::journal::{Batch, Committed, Event, Update};
@@ -117,14 +117,11 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
     }
     let mut open = tx.prepare_cached(sql!("waits/open").sqlite())?;
     for (run, it) in batch.opened.iter().filter(|(run, _)| !refused.contains(run)) {
-        let (kind, due_at, child, topic) = match &it.wait {
-            WaitKind::Timer(due_at) => ("timer", Some(*due_at), None, None),
-            WaitKind::Retry(due_at) => ("retry", Some(*due_at), None, None),
-            WaitKind::Child(child) => ("child", None, Some(child.as_bytes()), None),
-            WaitKind::Message { topic, due_at } => ("message", *due_at, None, Some(&**topic)),
-        };
-        let (due_at, since) = (due_at.map(micros), micros(it.since));
-        open.execute(params![run.as_bytes(), it.position, kind, &*it.name, due_at, child, topic, since])?;
+        let (kind, due_at, since) = (it.wait.as_str(), it.wait.due_at().map(micros), micros(it.since));
+        let child = it.wait.child();
+        let child = child.as_ref().map(RunKey::as_bytes);
+        let (topic, target) = (it.wait.topic(), it.wait.target());
+        open.execute(params![run.as_bytes(), it.position, kind, &*it.name, due_at, child, topic, target, since])?;
     }
     for update in batch.updates.iter().filter(|it| !refused.contains(&it.run)) {
         if write_leave(tx, executor, update)? != 1 {
@@ -133,6 +130,12 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
     }
     for update in batch.updates.iter().filter(|it| !refused.contains(&it.run) && !committed.late.contains(&it.run)) {
         wake(tx, update)?;
+    }
+    let mut wake_watchers = tx.prepare_cached(sql!("runs/wake_watchers").sqlite())?;
+    for (run, Event { key, at, .. }) in batch.events.iter().filter(|(run, _)| !refused.contains(run)) {
+        if wake_watchers.execute(params![run.as_bytes(), &**key, micros(*at)])? > 0 {
+            committed.woke.insert(*run);
+        }
     }
     Ok(())
 }

@@ -1,0 +1,213 @@
+//! `ctx.get_event`: the latest value of an event of a run, waited for if it is not set yet.
+//!
+//! What the call saw is recorded, and a replay sees the same, whatever the event is by then. A call that finds no value opens a
+//! wait that names the run by its id, for that run need not be there yet; after a while its own run may be parked, and whoever
+//! sets the event wakes it.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use onward_store::{WaitKind, add};
+use onward_types::{Code, Error, Json, RunId, StepKind, Timestamp, WaitFor, check_name};
+
+use super::{Drive, Lent, decoded};
+use crate::Data;
+use crate::client::event::TIMEOUT;
+use crate::context::Ctx;
+use crate::executor::Executor;
+use crate::run::core::RunCore;
+use crate::run::state::{Idle, Outcome};
+use crate::workflow::BoxFuture;
+
+/// The pause before the database is asked again that did not answer.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// An event that is read, of this run or another. Made by [`Ctx::get_event`]; awaits to its latest value, or to none if it was
+/// not set in time.
+#[must_use = "a durable call does nothing until it is awaited"]
+pub struct AwaitEvent<'a, T> {
+    drive: Drive,
+    event: Result<Event, Error>,
+    limit: Duration,
+    reading: Option<BoxFuture<'static, Outcome>>,
+    value: Lent<'a, T>,
+}
+
+/// Which event is read.
+#[derive(Clone)]
+struct Event {
+    run: RunId,
+    key: Arc<str>,
+}
+
+impl<T> Unpin for AwaitEvent<'_, T> {}
+
+impl<'a, T: Data> AwaitEvent<'a, T> {
+    pub(crate) fn new(ctx: &'a Ctx, run: &str, key: &str) -> AwaitEvent<'a, T> {
+        let drive = Drive::new(ctx, StepKind::GetEvent, key);
+        let named = check_name("key of an event", key).and_then(|()| RunId::new(run));
+        let event = named.map(|run| Event { run, key: key.into() });
+        AwaitEvent { drive, event, limit: TIMEOUT, reading: None, value: PhantomData }
+    }
+
+    /// Wait for no longer than this, counted from when the call is first awaited; zero looks once. The default is 60 s. The end
+    /// of the wait survives crashes, and what is set by then is seen.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// # use std::time::Duration;
+    /// async fn is_there_yet(ctx: &Ctx) -> Result<bool> {
+    ///     Ok(ctx.get_event::<String>("parcel-7", "delivered").timeout(Duration::ZERO).await?.is_some())
+    /// }
+    /// ```
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+}
+
+impl<T: Data> Future for AwaitEvent<'_, T> {
+    type Output = Result<Option<T>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let AwaitEvent { drive, event, limit, reading, .. } = &mut *self;
+        let polled = drive.poll(cx, |drive, cx| {
+            let event = match event {
+                Ok(event) => event,
+                Err(error) => return Poll::Ready(Err(error.clone())),
+            };
+            let Some(executor) = drive.core.executor() else { return Poll::Ready(Err(not_set(event, *limit))) };
+            let reading = reading.get_or_insert_with(|| Reading::begin(drive, executor, event, *limit));
+            reading.as_mut().poll(cx)
+        });
+        polled.map(|outcome| match outcome {
+            // Recorded as an error, so that it is no value, not even one that is `null`.
+            Err(error) if error.is_timeout() => Ok(None),
+            outcome => decoded(outcome?).map(Some),
+        })
+    }
+}
+
+impl<T: Data> super::select::DurableCall for AwaitEvent<'_, T> {
+    type Output = Option<T>;
+}
+
+/// A call that reads, apart from its run: the run holds its calls, and they must not hold the run.
+struct Reading {
+    core: Weak<RunCore>,
+    executor: Arc<Executor>,
+    position: u32,
+    name: Arc<str>,
+    event: Event,
+    due_at: Timestamp,
+}
+
+impl Reading {
+    /// What was written of the wait before a crash counts.
+    fn begin(drive: &Drive, executor: &Arc<Executor>, event: &Event, limit: Duration) -> BoxFuture<'static, Outcome> {
+        let core = &drive.core;
+        let now = core.clock().now();
+        let (made, recorded) = {
+            let mut state = core.state();
+            (state.made(), state.take_wait(drive.position))
+        };
+        let due_at = match recorded {
+            Some(WaitFor::Event { due_at, .. }) => due_at,
+            _ => add(now, limit),
+        };
+        let reading = Reading {
+            core: Arc::downgrade(core),
+            executor: executor.clone(),
+            position: drive.position,
+            name: drive.name.clone(),
+            event: event.clone(),
+            due_at,
+        };
+        Box::pin(reading.read(made, limit))
+    }
+
+    async fn read(self, made: u64, limit: Duration) -> Outcome {
+        // What this run did before is what it may wait for: a child that was started, an event of its own.
+        let durable = std::future::poll_fn(|cx| match self.core.upgrade() {
+            Some(core) if core.is_durable(made, cx.waker()) => Poll::Ready(()),
+            _ => Poll::Pending,
+        });
+        durable.await;
+        if let Some(value) = self.look().await {
+            return Ok(value);
+        }
+        let clock = self.executor.store.clock();
+        if clock.now() < self.due_at {
+            self.wait();
+            tokio::select! {
+                biased;
+                value = self.set() => return Ok(value),
+                () = clock.sleep_until(self.due_at) => {}
+            }
+            self.is_idle(Idle::No);
+            if let Some(value) = self.look().await {
+                return Ok(value);
+            }
+        }
+        Err(not_set(&self.event, limit))
+    }
+
+    /// Nothing is there: from now on the run may be parked.
+    fn wait(&self) {
+        let Some(core) = self.core.upgrade() else { return };
+        let Event { run, key } = self.event.clone();
+        let now = core.clock().now();
+        let mut state = core.state();
+        if !state.has_wait(self.position) {
+            let wait = WaitKind::Event { run, key, due_at: self.due_at };
+            state.open_wait(self.position, &self.name, wait, now);
+        }
+        state.set_idle(self.position, Idle::Until(Some(self.due_at)));
+    }
+
+    fn is_idle(&self, idle: Idle) {
+        if let Some(core) = self.core.upgrade() {
+            core.state().set_idle(self.position, idle);
+        }
+    }
+
+    async fn look(&self) -> Option<Json> {
+        let Event { run, key } = &self.event;
+        let found = self.answered(|| self.executor.store.event_of(run, key)).await;
+        found.and_then(|(_, value)| value)
+    }
+
+    async fn set(&self) -> Json {
+        let Event { run, key } = &self.event;
+        self.answered(|| self.executor.hub.event(run, key)).await
+    }
+
+    /// Ask until the database answers. A value that cannot be decoded holds the run: recorded, it would stay an error for ever.
+    async fn answered<T, F: Future<Output = Result<T, Error>>>(&self, ask: impl Fn() -> F) -> T {
+        loop {
+            match ask().await {
+                Ok(answer) => return answer,
+                Err(error) if error.kind() == Code::Decode => {
+                    if let Some(core) = self.core.upgrade() {
+                        core.state().halt(error);
+                        core.task.wake();
+                    }
+                    return std::future::pending().await;
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "an event cannot be read; trying again");
+                    self.executor.store.clock().sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+fn not_set(event: &Event, limit: Duration) -> Error {
+    let Event { run, key } = event;
+    Error::new(Code::TimedOut, format!("event `{key}` of run {run:?} was not set within {limit:?}"))
+}
