@@ -64,6 +64,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0008_awaited.sql"),
         postgres: include_str!("../migrations/postgres/0008_awaited.sql"),
     },
+    // An executor that does not know in which queue a schedule's runs wait would start them without regard to any limit.
+    Migration {
+        version: 9,
+        compatible_from: 9,
+        sqlite: include_str!("../migrations/sqlite/0009_schedule_options.sql"),
+        postgres: include_str!("../migrations/postgres/0009_schedule_options.sql"),
+    },
 ];
 
 /// The table that says which schema a database has. Made before anything else, by whoever comes first.

@@ -1,9 +1,12 @@
 //! `onward schedules …`
 
+use std::time::Duration;
+
 use clap::{Args as Arguments, Subcommand};
 use onward::{CatchUp, Overlap, Timestamp};
 
 use super::Common;
+use super::values::{attribute, seconds};
 use crate::exit;
 
 /// Look at schedules and steer them
@@ -74,6 +77,22 @@ pub(crate) struct NewSchedule {
     /// What becomes of a tick while the last run goes on: allow, skip or cancel
     #[arg(long, value_name = "HOW", default_value_t)]
     pub(crate) overlap: Overlap,
+
+    /// Let its runs wait in this queue until they may start
+    #[arg(long, value_name = "QUEUE")]
+    pub(crate) queue: Option<String>,
+
+    /// Their priority in the queue, from 1 on: lower numbers come first, and runs without one before all
+    #[arg(long, value_name = "NUMBER", requires = "queue")]
+    pub(crate) priority: Option<u32>,
+
+    /// Cancel a run of it that has not ended so many seconds after its start
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// Attach this to its runs; a value that is no JSON is a text. May be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = attribute)]
+    pub(crate) attribute: Vec<(String, serde_json::Value)>,
 }
 
 /// Start the runs of ticks in the past that have none, 1,000 at the most

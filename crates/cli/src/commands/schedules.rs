@@ -1,5 +1,7 @@
 //! `onward schedules …`: what is run again and again.
 
+use std::collections::BTreeMap;
+
 use onward::{Client, ScheduleHandle, ScheduleRecord, Window};
 use serde_json::json;
 
@@ -83,6 +85,10 @@ fn show(schedule: &ScheduleRecord, json: bool) -> Result<(), Failure> {
         ("zone", schedule.zone.clone()),
         ("catch-up", schedule.catch_up.to_string()),
         ("overlap", schedule.overlap.to_string()),
+        ("queue", schedule.queue.clone().unwrap_or_else(output::dash)),
+        ("priority", if schedule.priority == 0 { output::dash() } else { schedule.priority.to_string() }),
+        ("timeout", schedule.timeout.map_or_else(output::dash, output::duration)),
+        ("attributes", schedule.attributes.as_ref().map_or_else(output::dash, ToString::to_string)),
         ("created", output::time(schedule.created_at)),
         ("last", output::time_or_dash(schedule.last_tick)),
         ("last run", schedule.last_run.as_ref().map_or_else(output::dash, ToString::to_string)),
@@ -94,9 +100,23 @@ fn show(schedule: &ScheduleRecord, json: bool) -> Result<(), Failure> {
 }
 
 async fn create(client: &Client, new: NewSchedule, json: bool) -> Result<(), Failure> {
-    let NewSchedule { workflow, cron, id, zone, catch_up, overlap } = new;
-    let schedule = client.schedule_named(workflow, cron).zone(zone).catch_up(catch_up).overlap(overlap);
-    let schedule = if let Some(id) = id { schedule.id(id) } else { schedule };
+    let NewSchedule { workflow, cron, id, zone, catch_up, overlap, queue, priority, timeout, attribute } = new;
+    let mut schedule = client.schedule_named(workflow, cron).zone(zone).catch_up(catch_up).overlap(overlap);
+    if let Some(id) = id {
+        schedule = schedule.id(id);
+    }
+    if let Some(queue) = queue {
+        schedule = schedule.queue(queue);
+    }
+    if let Some(priority) = priority {
+        schedule = schedule.priority(priority);
+    }
+    if let Some(timeout) = timeout {
+        schedule = schedule.timeout(timeout);
+    }
+    if !attribute.is_empty() {
+        schedule = schedule.attributes(BTreeMap::from_iter(attribute));
+    }
     show(&schedule.await?.describe().await?, json)
 }
 

@@ -52,6 +52,26 @@ async fn a_schedule_is_created_steered_and_deleted(db: TestDatabase) -> Result<(
 }
 
 #[on_every_database]
+async fn a_schedule_says_how_its_runs_wait_and_what_is_attached_to_them(db: TestDatabase) {
+    let _onward = house(&db).await;
+    let new = ["create", "report", "@daily", "--queue", "nightly", "--priority", "3", "--timeout", "90"];
+    let said = schedules(&db, &[&new[..], &["--attribute", "team=blue", "--attribute", "floor=2"]].concat()).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    let lines: Vec<String> =
+        said.out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for line in ["queue nightly", "priority 3", "timeout 1 min 30 s", r#"attributes {"floor":2,"team":"blue"}"#] {
+        assert!(lines.iter().any(|it| it == line), "{line}: {said:?}");
+    }
+    let json = schedules(&db, &["show", "report", "--json"]).await.json();
+    assert_eq!(
+        (&json["queue"], &json["priority"], &json["timeout_ms"]),
+        (&"nightly".into(), &3.into(), &90_000.into())
+    );
+    let run = schedules(&db, &["trigger", "report", "--json"]).await.json();
+    assert_eq!((&run["status"], &run["queue"]), (&"enqueued".into(), &"nightly".into()));
+}
+
+#[on_every_database]
 async fn what_cannot_be_done_has_its_exit_code(db: TestDatabase) {
     let _onward = house(&db).await;
     for verb in ["show", "pause", "resume", "trigger", "delete"] {
@@ -61,6 +81,8 @@ async fn what_cannot_be_done_has_its_exit_code(db: TestDatabase) {
     let said = schedules(&db, &["create", "report", "0 25 * * *"]).await;
     assert_eq!(said.code, 2);
     assert!(said.err.contains("it goes from 0 to 23"), "{said:?}");
+    let said = schedules(&db, &["create", "report", "@daily", "--priority", "3"]).await;
+    assert!(said.code == 2 && said.err.contains("--queue"), "{said:?}");
     let said = schedules(&db, &["create", "report", "@daily", "--overlap", "maybe"]).await;
     assert!(said.code == 2 && said.err.contains("none of allow, skip, cancel"), "{said:?}");
 }

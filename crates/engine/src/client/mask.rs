@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use onward_types::{Error, EventRecord, Json, RunRecord, StepRecord};
+use onward_types::{Error, EventRecord, Json, RunRecord, ScheduleRecord, StepRecord};
 use serde_json::Value;
 
 /// What stands in the place of a hidden value.
@@ -28,6 +28,10 @@ impl Mask {
         step.output.iter_mut().for_each(|json| self.hide(json));
         self.hide_in_error(&mut step.error);
         step.attempts.iter_mut().for_each(|attempt| self.hide_in_error(&mut attempt.error));
+    }
+
+    pub(crate) fn hide_in_schedule(&self, schedule: &mut ScheduleRecord) {
+        schedule.attributes.iter_mut().for_each(|json| self.hide(json));
     }
 
     pub(crate) fn hide_in_event(&self, event: &mut EventRecord) {

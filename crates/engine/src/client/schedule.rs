@@ -3,14 +3,16 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use onward_store::{NewRun, Store};
+use onward_store::{NewRun, Queued, Store};
 use onward_types::{
     CatchUp, Code, Error, Json, Overlap, RunId, RunKey, ScheduleRecord, Status, Tick, Timestamp, Window,
 };
+use serde::Serialize;
 
 use super::Client;
+use super::enqueue::Line;
 use super::handle::WorkflowHandle;
-use super::start::{RECOVERIES_MAX, input_hash, newest_version};
+use super::start::{RECOVERIES_MAX, input_hash, newest_anywhere, newest_version};
 use crate::cron::Cron;
 use crate::workflow::{BoxFuture, Workflow};
 
@@ -70,13 +72,21 @@ impl Client {
     pub async fn schedules(&self) -> Result<Vec<ScheduleRecord>, Error> {
         let now = self.store.clock().now();
         let schedules = self.store.schedules().await?;
-        Ok(schedules.into_iter().map(|schedule| with_upcoming(schedule, now)).collect())
+        Ok(schedules.into_iter().map(|schedule| self.shown(schedule, now)).collect())
     }
 
     /// A handle to a schedule. Whether there is such a one shows when it is asked.
     #[must_use]
     pub fn schedule_handle(&self, id: impl Into<String>) -> ScheduleHandle {
         ScheduleHandle { client: self.clone(), id: id.into() }
+    }
+
+    /// One that a newer Onward defined, and that this one cannot understand, is shown without its next ticks.
+    fn shown(&self, mut schedule: ScheduleRecord, now: Timestamp) -> ScheduleRecord {
+        let cron = Cron::new(&schedule.cron, &schedule.zone).ok();
+        schedule.upcoming = cron.iter().flat_map(|cron| cron.upcoming(now)).take(UPCOMING).collect();
+        self.mask.hide_in_schedule(&mut schedule);
+        schedule
     }
 }
 
@@ -91,6 +101,9 @@ pub struct Schedule<'a> {
     id: Option<String>,
     catch_up: CatchUp,
     overlap: Overlap,
+    line: Line,
+    timeout: Option<Duration>,
+    attributes: Option<Result<Json, Error>>,
 }
 
 impl<'a> Schedule<'a> {
@@ -104,6 +117,9 @@ impl<'a> Schedule<'a> {
             id: None,
             catch_up: CatchUp::default(),
             overlap: Overlap::default(),
+            line: Line::default(),
+            timeout: None,
+            attributes: None,
         }
     }
 
@@ -131,11 +147,39 @@ impl<'a> Schedule<'a> {
         self
     }
 
+    /// Let its runs wait in this queue until they may start. Any executor that has the workflow may take them.
+    pub fn queue(mut self, queue: impl Into<String>) -> Self {
+        self.line.queue = Some(queue.into());
+        self
+    }
+
+    /// The priority of its runs in the queue, from 1 to 2,147,483,647: lower numbers come first, and runs without one before
+    /// all.
+    pub fn priority(mut self, priority: u32) -> Self {
+        self.line.priority = Some(i64::from(priority));
+        self
+    }
+
+    /// Cancel a run of it, with all that it started, if it has not ended this long after its start.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Facts to attach to its runs, as a map or a struct with named fields.
+    pub fn attributes(mut self, attributes: impl Serialize) -> Self {
+        self.attributes = Some(super::attributes(&attributes));
+        self
+    }
+
     async fn define(self) -> Result<ScheduleHandle, Error> {
-        let Schedule { client, workflow, version, cron, zone, id, catch_up, overlap } = self;
+        let Schedule { client, workflow, version, cron, zone, id, catch_up, overlap, line, timeout, attributes } = self;
         crate::workflow::check_name("workflow's name", &workflow)?;
+        line.check()?;
         let version = match version {
             Some(version) => version,
+            // Whoever serves the queue has to have the workflow; who defines the schedule has not.
+            None if line.queue.is_some() => newest_anywhere(client, &workflow).await?,
             None => newest_version(client, &workflow).await?,
         };
         crate::workflow::check_name("workflow's version", &version)?;
@@ -153,6 +197,9 @@ impl<'a> Schedule<'a> {
             overlap,
             since,
             next_tick,
+            queued: line.queued(),
+            timeout,
+            attributes: attributes.transpose()?,
         };
         client.store.put_schedule(new).await?;
         Ok(client.schedule_handle(id))
@@ -188,7 +235,7 @@ impl ScheduleHandle {
     /// `unknown_schedule` if there is no such schedule.
     pub async fn describe(&self) -> Result<ScheduleRecord, Error> {
         let now = self.client.store.clock().now();
-        Ok(with_upcoming(self.client.store.schedule(&self.id).await?, now))
+        Ok(self.client.shown(self.client.store.schedule(&self.id).await?, now))
     }
 
     /// Let its ticks start nothing, until it is resumed. Runs that were started go on.
@@ -283,6 +330,8 @@ pub(crate) fn run_of(
 ) -> Result<NewRun, Error> {
     let tick = Tick { schedule: schedule.id.clone(), due, previous, zone: schedule.zone.clone() };
     let input = Json::encode(&tick)?;
+    let queued =
+        schedule.queue.clone().map(|queue| Queued { queue, priority: schedule.priority, partition: None, dedup: None });
     Ok(NewRun {
         key: RunKey(store.clock().uuid()),
         id: RunId::new(format!("{}@{due}", schedule.id))?,
@@ -290,25 +339,19 @@ pub(crate) fn run_of(
         version: schedule.version.clone(),
         executor: None,
         status: Status::Enqueued,
-        ready_at: Some(now),
+        // Whoever waits in a queue is found there.
+        ready_at: queued.is_none().then_some(now),
         created_at: now,
-        timeout: None,
+        timeout: schedule.timeout,
         deadline: None,
         recoveries_max: RECOVERIES_MAX,
         parent: None,
         input_hash: input_hash(store, &schedule.workflow, &input),
         input,
         identity: None,
-        attributes: None,
-        queued: None,
+        attributes: schedule.attributes.clone(),
+        queued,
     })
-}
-
-/// One that a newer Onward defined, and that this one cannot understand, is shown without its next ticks.
-fn with_upcoming(schedule: ScheduleRecord, now: Timestamp) -> ScheduleRecord {
-    let cron = Cron::new(&schedule.cron, &schedule.zone).ok();
-    let upcoming = cron.iter().flat_map(|cron| cron.upcoming(now)).take(UPCOMING).collect();
-    ScheduleRecord { upcoming, ..schedule }
 }
 
 /// Ids of runs are made of it, which name the tick, too.

@@ -422,7 +422,7 @@ pub(crate) async fn newest_version(client: &Client, name: &str) -> Result<String
 }
 
 /// The newest version of a workflow that some live executor has, else `1`.
-async fn newest_anywhere(client: &Client, name: &str) -> Result<String, Error> {
+pub(crate) async fn newest_anywhere(client: &Client, name: &str) -> Result<String, Error> {
     if let Some(version) = client.executor.as_ref().and_then(|executor| executor.registry.versions(name).pop()) {
         return Ok(version);
     }

@@ -217,3 +217,67 @@ async fn what_cannot_be_a_schedule_is_refused_and_an_unknown_one_is_an_error(db:
         assert_eq!((error.code(), error.message()), ("unknown_schedule", "no schedule has the id `nobody`"));
     }
 }
+
+#[on_every_database]
+async fn the_runs_of_a_schedule_wait_in_its_queue_and_have_what_it_says(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflows::<(report, endless)>()).await;
+    house.onward.queue("nightly").concurrency(1).await.unwrap();
+    house.onward.queue("nightly").pause().await.unwrap();
+    let hourly = house.onward.schedule::<report>("@hourly").queue("nightly").priority(7).timeout(mins(90));
+    let hourly = hourly.attributes(serde_json::json!({"team": "blue"})).await.unwrap();
+    let said = hourly.describe().await.unwrap();
+    assert_eq!((said.queue.as_deref(), said.priority, said.timeout), (Some("nightly"), 7, Some(mins(90))));
+    house.lose_executor().await;
+    house.pass(hours(1)).await;
+    let tick = house.onward.handle::<report>("report@2026-01-01T01:00:00Z");
+    house.until("the tick came", async || tick.status().await.is_ok()).await;
+    let triggered = house.onward.schedule_handle("report").trigger().await.unwrap();
+    let two = Window { from: Some(at("2025-12-31T00:00:00Z")), until: Some(at("2025-12-31T02:00:00Z")) };
+    assert_eq!(house.onward.schedule_handle("report").backfill(two).await.unwrap(), 2);
+    for id in ["report@2026-01-01T01:00:00Z", triggered.id(), "report@2025-12-31T01:00:00Z"] {
+        let run = house.onward.handle_named(id).describe().await.unwrap();
+        assert_eq!((run.status, run.queue.as_deref(), run.priority), (Status::Enqueued, Some("nightly"), 7), "{id}");
+        assert_eq!((run.timeout, run.attributes.unwrap().as_str()), (Some(mins(90)), r#"{"team":"blue"}"#));
+        assert_eq!(run.deadline, None, "the time in the queue does not count");
+    }
+    house.onward.queue("nightly").resume().await.unwrap();
+    house.until("it runs", async || tick.status().await.unwrap() == Status::Succeeded).await;
+
+    // Defined anew, it says nothing of a queue any more.
+    house.onward.schedule::<report>("@hourly").await.unwrap();
+    let plain = house.onward.schedule_handle("report").describe().await.unwrap();
+    assert_eq!((plain.queue, plain.priority, plain.timeout, plain.attributes), (None, 0, None, None));
+}
+
+#[on_every_database]
+async fn a_run_of_a_schedule_that_takes_too_long_is_cancelled(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<endless>()).await;
+    house.onward.schedule::<endless>("@daily").timeout(mins(5)).await.unwrap();
+    let run = house.onward.schedule_handle("endless").trigger().await.unwrap();
+    house.until("it is cancelled", async || run.status().await.unwrap() == Status::Cancelled).await;
+    let ran = run.describe().await.unwrap();
+    assert!(ran.finished_at.unwrap().duration_since(ran.started_at.unwrap()).as_secs() >= 300, "{}", ran.reason);
+}
+
+#[on_every_database]
+async fn what_a_schedule_says_of_its_runs_is_checked_when_it_is_defined(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<report>()).await;
+    let schedule = || house.onward.schedule::<report>("@daily");
+    for (refused, why) in [
+        (schedule().priority(3), ".queue("),
+        (schedule().queue("q").priority(0), "0 is no priority"),
+        (schedule().queue(""), "queue's name"),
+        (schedule().attributes(17), "a JSON object"),
+    ] {
+        let error = refused.await.unwrap_err();
+        assert!(error.code() == "invalid" && error.message().contains(why), "{error}");
+    }
+    assert!(house.onward.schedules().await.unwrap().is_empty());
+    // Who serves the queue has to have the workflow; who defines the schedule has not.
+    let elsewhere = house.onward.schedule_named("elsewhere", "@daily").queue("q").await.unwrap();
+    assert_eq!(elsewhere.describe().await.unwrap().version, "1");
+    let secret = house.onward.schedule_named("elsewhere", "@daily").queue("q");
+    secret.attributes(serde_json::json!({"password": "x"})).await.unwrap();
+    let masked = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap().mask(["password"]);
+    assert_eq!(masked.schedules().await.unwrap()[0].attributes.as_ref().unwrap().as_str(), r#"{"password":"***"}"#);
+}

@@ -1,12 +1,14 @@
 -- Create a schedule, or define it anew. What is due from now on follows the new definition; a definition that is the same
 -- changes nothing about what is due.
 insert into schedules (
-    id, workflow, version, cron, zone, catch_up, overlap, done_until, next_tick, created_at, updated_at
+    id, workflow, version, cron, zone, catch_up, overlap, done_until, next_tick, created_at, updated_at,
+    queue, priority, timeout, attributes
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8, $8)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8, $8, $10, $11, $12, $13)
 on conflict (id) do update set
     workflow = excluded.workflow, version = excluded.version, catch_up = excluded.catch_up, overlap = excluded.overlap,
-    updated_at = excluded.updated_at, cron = excluded.cron, zone = excluded.zone,
+    updated_at = excluded.updated_at, queue = excluded.queue, priority = excluded.priority, timeout = excluded.timeout,
+    attributes = excluded.attributes, cron = excluded.cron, zone = excluded.zone,
     done_until = case
         when schedules.cron = excluded.cron and schedules.zone = excluded.zone then schedules.done_until
         else excluded.done_until
