@@ -82,6 +82,8 @@ pub const MOVES: &[Move] = &[
     may(Running, Cancelled, Canceller),
     may(Running, RetriesExceeded, Recoverer),
     may(Paused, Enqueued, Client),
+    // One that was imported, and is not to start yet.
+    may(Paused, Delayed, Client),
     may(Paused, Cancelled, Client),
     may(Paused, Cancelled, Canceller),
     may(Cancelled, Enqueued, Client),

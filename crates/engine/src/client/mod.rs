@@ -239,8 +239,11 @@ impl Client {
     }
 
     /// Create the run that a file has, which [`WorkflowHandle::export`] made, here or in another database. A run that had not
-    /// ended is paused until it is resumed; its sleeps keep their time, and it has no deadline any more. It has no parent, and
-    /// is on no queue. It has the tokens of its hooks, but for those that a run that goes on has here.
+    /// ended is paused until it is resumed; its sleeps keep their time, and it has no deadline any more. It has no parent. It has
+    /// the tokens of its hooks, but for those that a run that goes on has here.
+    ///
+    /// A run of a queue has its queue, with its partition, priority and dedup: resumed, it waits there, at the end of the line,
+    /// and if nobody made the queue here its reason says so. One that was not to start yet does not start sooner.
     ///
     /// ```no_run
     /// # use onward_engine::{Client, Result};
@@ -252,7 +255,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// `invalid` where the file cannot be understood; `conflict` if there is a run of its id, which stays as it is.
+    /// `invalid` where the file cannot be understood; `conflict` if there is a run of its id, or an open one of its dedup in its
+    /// queue. That one stays as it is, and nothing is created.
     pub async fn import(&self, file: &str) -> Result<WorkflowHandle<serde_json::Value>, Error> {
         let archive = Archive::parse(file)?;
         let id = archive.id.clone();

@@ -146,3 +146,94 @@ async fn a_file_that_is_none_and_a_run_that_is_none_are_refused(db: TestDatabase
     house.onward.import_as(&twice, "twice").await.unwrap_err();
     assert!(house.onward.handle_named("twice").describe().await.unwrap_err().is_unknown_run());
 }
+
+#[onward::workflow]
+async fn says(ctx: &Ctx, text: String) -> Result<String> {
+    ctx.step("say", async || Ok(ctx.state::<Log>().ran(&text))).await?;
+    Ok(text)
+}
+
+#[on_every_database]
+async fn a_run_of_a_queue_waits_in_that_queue_where_it_is_imported(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<says>()).await;
+    house.onward.queue("mail").pause().await.unwrap_err();
+    let start = |id: &str| house.onward.start::<says>(id.to_owned()).id(id).queue("mail").priority(5);
+    let run = start("first").partition("acme").dedup("letter").await.unwrap();
+    let file = run.export().await.unwrap();
+
+    let there = Onward::open("sqlite::memory:").clock(house.clock.clone()).state(house.log.clone());
+    let there = there.workflow::<says>().launch().await.unwrap();
+    let taken = there.import(&file).await.unwrap();
+    let record = taken.describe().await.unwrap();
+    assert_eq!(record.status, Status::Paused);
+    let line = (record.queue.as_deref(), record.partition.as_deref(), record.priority, record.dedup.as_deref());
+    assert_eq!(line, (Some("mail"), Some("acme"), 5, Some("letter")));
+    assert_eq!(taken.export().await.unwrap().matches("\"queue\":\"mail\"").count(), 1);
+    taken.resume().await.unwrap();
+    let reason = taken.describe().await.unwrap().reason;
+    assert!(reason.contains("there is no queue `mail`"), "{reason}");
+    there.queue("mail").concurrency(1).await.unwrap();
+    assert_eq!(house.done(taken.result()).await.unwrap(), "first");
+
+    // What was deleted comes back, ended as it was, and is in nobody's way.
+    let ended = taken.export().await.unwrap();
+    taken.delete().await.unwrap();
+    there.start::<says>("second".into()).queue("mail").dedup("letter").delay(days(1)).await.unwrap();
+    let back = there.import(&ended).await.unwrap().describe().await.unwrap();
+    assert_eq!((back.status, back.queue.as_deref()), (Status::Succeeded, Some("mail")));
+}
+
+#[on_every_database]
+async fn a_run_whose_dedup_is_taken_is_not_imported_until_it_is_free(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<says>()).await;
+    let run = house.onward.start::<says>("one".into()).id("first").queue("mail").dedup("letter").await.unwrap();
+    let file = run.export().await.unwrap();
+    let before = run.describe().await.unwrap().updated_at;
+    let refused = house.onward.import_as(&file, "copy").await.unwrap_err();
+    assert!(refused.is_conflict() && refused.message().contains("dedup `letter`"), "{refused}");
+    assert!(refused.message().contains("first"), "{refused}");
+    assert!(house.onward.handle_named("copy").status().await.unwrap_err().is_unknown_run());
+    assert_eq!(run.describe().await.unwrap().updated_at, before);
+    run.cancel().await.unwrap();
+    house.onward.import_as(&file, "copy").await.unwrap();
+    // Now it is that one which has the dedup, paused as it is.
+    let second = house.onward.start::<says>("two".into()).queue("mail").dedup("letter").await.unwrap_err();
+    assert!(second.is_conflict() && second.message().contains("copy"), "{second}");
+}
+
+#[on_every_database]
+async fn a_run_with_a_delay_does_not_start_sooner_where_it_is_imported(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<says>()).await;
+    house.onward.queue("mail").await.unwrap();
+    let mut files = Vec::new();
+    for (id, queue) in [("alone", None), ("queued", Some("mail"))] {
+        let start = house.onward.start::<says>(id.to_owned()).id(id).delay(hours(2));
+        let run = if let Some(queue) = queue { start.queue(queue).await } else { start.await }.unwrap();
+        files.push(run.export().await.unwrap());
+        run.cancel().await.unwrap();
+        run.delete().await.unwrap();
+    }
+    let mut copies = Vec::new();
+    for file in &files {
+        let run = house.onward.import(file).await.unwrap();
+        // A file of what was imported says the same.
+        copies.push(run.export().await.unwrap());
+        run.resume().await.unwrap();
+        let record = run.describe().await.unwrap();
+        assert_eq!(record.status, Status::Delayed, "{}", record.reason);
+        assert!(record.reason.starts_with("starts at 2026-01-01T02:00:00"), "{}", record.reason);
+    }
+    house.lose_executor().await;
+    house.pass(mins(100)).await;
+    house.pass(secs(5)).await;
+    assert_eq!((house.log.count("alone"), house.log.count("queued")), (0, 0));
+    house.until("it is time", async || house.clock.now() > "2026-01-01T02:00:00Z".parse().unwrap()).await;
+    for id in ["alone", "queued"] {
+        assert_eq!(house.done(house.onward.handle::<says>(id).result()).await.unwrap(), id);
+    }
+    // Its time has come: it starts as soon as it is resumed.
+    let late = house.onward.import_as(&copies[0], "late").await.unwrap();
+    late.resume().await.unwrap();
+    assert_ne!(late.status().await.unwrap(), Status::Delayed);
+    assert_eq!(house.done(late.result()).await.unwrap(), "alone");
+}

@@ -1,10 +1,13 @@
--- Create a run as a file has it. Nobody has it, and what has not ended is paused.
+-- Create a run as a file has it. Nobody has it, and what has not ended is paused. A run of that id, or an open one of that dedup
+-- in its queue, stays, and the caller is told of it.
 insert into runs (
     run_key, id, workflow, version, status, said, owners, recoveries_max, created_at, updated_at, started_at,
-    finished_at, timeout, deadline, input_hash, identity, attributes, input, output, error
+    finished_at, timeout, deadline, input_hash, identity, attributes, input, output, error,
+    queue, priority, partition_key, dedup, ready_at
 )
 values (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-    $12, $13, $14, $15, $16, $17, $18, $19, $20
+    $12, $13, $14, $15, $16, $17, $18, $19, $20,
+    $21, coalesce(cast($22 as bigint), 0), $23, $24, $25
 )
-on conflict (id) do nothing
+on conflict do nothing

@@ -60,6 +60,11 @@ const RUN: &[Column] = &[
     column("input", Kind::Json),
     optional("output", Kind::Json),
     optional("error", Kind::Json),
+    optional("queue", Kind::Text),
+    optional("priority", Kind::Int),
+    optional("partition_key", Kind::Text),
+    optional("dedup", Kind::Text),
+    optional("ready_at", Kind::Int),
 ];
 
 const POSITION: Column = column("position", Kind::Int);
@@ -259,6 +264,7 @@ impl Archive {
         if status.is_terminal() != matches!(run[FINISHED_AT], Param::Int(_)) {
             return Err(refuse(at, format!("a run that is {status} cannot have this `finished_at`")));
         }
+        check_line(&run).map_err(|why| refuse(at, why))?;
         let tables = tables();
         let mut rows = Vec::new();
         for (line, at) in lines {
@@ -276,6 +282,32 @@ const FINISHED_AT: usize = 10;
 const DEADLINE: usize = 12;
 const INPUT: usize = 16;
 const ERROR: usize = 18;
+const QUEUE: usize = 19;
+const PRIORITY: usize = 20;
+const PARTITION_KEY: usize = 21;
+const DEDUP: usize = 22;
+const READY_AT: usize = 23;
+
+/// Whether a run can wait in a queue as the file says.
+fn check_line(run: &[Param]) -> Result<(), String> {
+    let names = [(QUEUE, "queue's name"), (PARTITION_KEY, "partition key"), (DEDUP, "dedup")];
+    for (at, what) in names {
+        if let Param::Text(name) = &run[at] {
+            onward_types::check_name(what, name).map_err(|error| error.message().to_owned())?;
+        }
+    }
+    if matches!(run[QUEUE], Param::Null)
+        && let Some(at) = [PRIORITY, PARTITION_KEY, DEDUP].into_iter().find(|at| !matches!(run[*at], Param::Null))
+    {
+        return Err(format!("`{}` is one of a queue, and it has no `queue`", RUN[at].name));
+    }
+    match run[PRIORITY] {
+        Param::Int(priority) if !(0..=i64::from(i32::MAX)).contains(&priority) => {
+            Err(format!("`priority` is {priority}, which is none"))
+        }
+        _ => Ok(()),
+    }
+}
 
 type Fields = BTreeMap<String, Box<RawValue>>;
 
@@ -337,6 +369,9 @@ pub(crate) async fn import(tx: &mut Tx, archive: &Archive, id: &RunId, key: RunK
         // It may be long past where the file was kept for a while.
         run[DEADLINE] = Param::Null;
     }
+    if !matches!(archive.status, Status::Delayed | Status::Paused) {
+        run[READY_AT] = Param::Null;
+    }
     let mut beside = Vec::new();
     for (at, kind) in (INPUT..).zip(["input", "output", "error"]) {
         if matches!(&run[at], Param::Text(text) if text.len() > INLINE_MAX) {
@@ -347,11 +382,10 @@ pub(crate) async fn import(tx: &mut Tx, archive: &Archive, id: &RunId, key: RunK
     if tx.execute(sql!("archive/write_run"), &run).await? == 0 {
         let found = super::runs::find(tx, id).await?;
         // It was created before, and only the answer to the commit was lost.
-        if found.is_some_and(|found| found.key == key) {
+        if found.as_ref().is_some_and(|found| found.key == key) {
             return Ok(());
         }
-        let message = format!("there is a run {id:?} already: delete it, or import this one under another id");
-        return Err(Error::new(Code::Conflict, message).into());
+        return Err(in_the_way(tx, &run, id, found.is_some()).await?);
     }
     for (kind, body) in beside {
         tx.execute(sql!("runs/put_payload"), &[Param::Key(key), Param::from(kind), body]).await?;
@@ -365,6 +399,25 @@ pub(crate) async fn import(tx: &mut Tx, archive: &Archive, id: &RunId, key: RunK
     Ok(())
 }
 
+/// Why a run could not be created.
+async fn in_the_way(tx: &mut Tx, run: &[Param], id: &RunId, id_is_taken: bool) -> Result<Fault, Fault> {
+    let conflict = |message: String| Ok(Error::new(Code::Conflict, message).into());
+    if id_is_taken {
+        return conflict(format!("there is a run {id:?} already: delete it, or import this one under another id"));
+    }
+    // The key of the run stands before its columns.
+    if let (Param::Text(queue), Param::Text(dedup)) = (&run[QUEUE + 1], &run[DEDUP + 1])
+        && let Some(holder) = super::runs::holder(tx, queue, dedup).await?
+    {
+        return conflict(format!(
+            "queue `{queue}` has an open run with dedup `{dedup}` already: run {:?}. Import run {id:?} when that one has ended",
+            holder.id
+        ));
+    }
+    // What was in the way has ended since.
+    Err(Fault::try_again(format!("what stands in the way of run {id:?} has to be looked at again")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -375,6 +428,8 @@ mod tests {
         assert_eq!([at("id"), at("status"), at("said")], [Some(ID), Some(STATUS), Some(SAID)]);
         assert_eq!([at("finished_at"), at("deadline")], [Some(FINISHED_AT), Some(DEADLINE)]);
         assert_eq!([at("input"), at("output"), at("error")], [Some(INPUT), Some(INPUT + 1), Some(ERROR)]);
+        assert_eq!([at("queue"), at("priority"), at("ready_at")], [Some(QUEUE), Some(PRIORITY), Some(READY_AT)]);
+        assert_eq!([at("partition_key"), at("dedup")], [Some(PARTITION_KEY), Some(DEDUP)]);
     }
 
     #[test]
@@ -391,6 +446,9 @@ mod tests {
             ("{}".to_owned(), "not the file of a run"),
             (run.replace("\"onward_run\":1", "\"onward_run\":7"), "form 7"),
             (run.replace("paused", "lost"), "`lost`"),
+            (run.replace("\"input\"", "\"dedup\":\"d\",\"input\""), "`dedup` is one of a queue"),
+            (run.replace("\"input\"", "\"queue\":\"q\",\"priority\":-1,\"input\""), "`priority` is -1"),
+            (run.replace("\"input\"", "\"queue\":\"\",\"input\""), "queue's name"),
             (run.replace("paused", "failed"), "`finished_at`"),
             (run.replace("\"version\":\"1\",", ""), "no `version`"),
             (with(r#"{"row":"cheque"}"#), "line 2: `cheque` is no row"),

@@ -70,7 +70,11 @@ async fn in_the_way(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> {
         // It was created before, and only the answer to the commit was lost.
         return Ok(if found.key == run.key { Created::New } else { Created::Existing(found) });
     }
-    match holder(tx, run.queued.as_ref()).await? {
+    let holder = match &run.queued {
+        Some(Queued { queue, dedup: Some(dedup), .. }) => holder(tx, queue, dedup).await?,
+        _ => None,
+    };
+    match holder {
         Some(holder) => Ok(Created::Duplicate(holder)),
         // What was in the way has ended, or was deleted, since; or it gathers for the same key, and was made just now.
         None => Err(Fault::try_again(format!("what stands in the way of run {:?} has to be looked at again", run.id))),
@@ -118,9 +122,8 @@ fn row_of(run: &NewRun, seq: Option<i64>, gathering: Gathering<'_>) -> Vec<Param
 }
 
 /// The open run of the queue that has the dedup.
-async fn holder(tx: &mut Tx, queued: Option<&Queued>) -> Result<Option<Existing>, Fault> {
-    let Some(Queued { queue, dedup: Some(dedup), .. }) = queued else { return Ok(None) };
-    let row = tx.first(sql!("runs/holder"), &params![queue.as_str(), dedup.as_str()]).await?;
+pub(crate) async fn holder(tx: &mut Tx, queue: &str, dedup: &str) -> Result<Option<Existing>, Fault> {
+    let row = tx.first(sql!("runs/holder"), &params![queue, dedup]).await?;
     row.as_ref().map(existing).transpose()
 }
 
