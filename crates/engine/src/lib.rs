@@ -46,7 +46,7 @@ pub use crate::client::send::{Message, SendMessage};
 pub use crate::client::start::Start;
 pub use crate::client::stream::{ReadChunks, ReadStream};
 pub use crate::context::Ctx;
-pub use crate::metrics::Metrics;
+pub use crate::metrics::{Metrics, QueueMetrics};
 pub use crate::onward::{Builder, Onward};
 pub use crate::workflow::{BoxFuture, Data, Registry, Workflow, Workflows};
 pub use onward_store::{

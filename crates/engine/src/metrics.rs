@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use onward_store::{Buckets, Histogram, JournalCounts};
+use onward_types::{QueueInfo, Timestamp};
 
 /// What an executor has done, and how it stands. Made by [`Onward::metrics`](crate::Onward::metrics).
 ///
@@ -52,6 +53,38 @@ pub struct Metrics {
     pub leases_lost: u64,
     /// How often it came back after that.
     pub rejoins: u64,
+    /// How each queue stands, by name: those that somebody made, whoever serves them. Every executor of a database says the same of
+    /// them, so take the greatest, and not the sum. They are counted each ten seconds, or less often where that takes long.
+    pub queues: Vec<QueueMetrics>,
+}
+
+/// How a queue stood a moment ago.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct QueueMetrics {
+    /// Its name.
+    pub name: String,
+    /// How many runs will enter it later.
+    pub delayed: u64,
+    /// How many wait in it.
+    pub waiting: u64,
+    /// How many run: in memory, parked, or about to leave their executor.
+    pub running: u64,
+    /// How many seconds ago the run was created that has waited longest; zero if none waits.
+    pub oldest_seconds: f64,
+}
+
+impl QueueMetrics {
+    pub(crate) fn of(queue: &QueueInfo, now: Timestamp) -> QueueMetrics {
+        let age = |since: Timestamp| now.duration_since(since).as_secs_f64().max(0.0);
+        QueueMetrics {
+            name: queue.name.clone(),
+            delayed: queue.delayed,
+            waiting: queue.waiting,
+            running: queue.running,
+            oldest_seconds: queue.oldest.map_or(0.0, age),
+        }
+    }
 }
 
 /// A number that only grows.
@@ -142,6 +175,7 @@ impl Counters {
             resident_runs: resident_runs as u64,
             leases_lost: self.leases_lost.read(),
             rejoins: self.rejoins.read(),
+            queues: Vec::new(),
         }
     }
 }
@@ -165,6 +199,7 @@ impl Metrics {
         self.write_journal(&mut text);
         self.write_runs(&mut text);
         self.write_steps(&mut text);
+        self.write_queues(&mut text);
         text.counter("onward_leases_lost_total", "How often this executor was declared dead.", self.leases_lost);
         text.counter("onward_rejoins_total", "How often it came back after that.", self.rejoins);
         text.0
@@ -214,7 +249,28 @@ impl Metrics {
         }
         text.histogram("onward_step_seconds", "What an attempt of a step took.", &self.step_seconds);
     }
+
+    fn write_queues(&self, text: &mut Text) {
+        for (name, help, read) in OF_QUEUES.into_iter().filter(|_| !self.queues.is_empty()) {
+            text.family(name, "gauge", help);
+            for queue in &self.queues {
+                text.sample(name, &[("queue", &queue.name)], read(queue));
+            }
+        }
+    }
 }
+
+type Read = fn(&QueueMetrics) -> f64;
+
+/// What is said of each queue.
+const OF_QUEUES: [(&str, &str, Read); 4] = [
+    ("onward_queue_delayed_runs", "Runs that will enter the queue later.", |queue| queue.delayed as f64),
+    ("onward_queue_waiting_runs", "Runs that wait in the queue.", |queue| queue.waiting as f64),
+    ("onward_queue_running_runs", "Runs of the queue that run, parked or not.", |queue| queue.running as f64),
+    ("onward_queue_oldest_seconds", "How long ago the run was created that has waited longest.", |queue| {
+        queue.oldest_seconds
+    }),
+];
 
 /// Metrics as text, family by family.
 #[derive(Default)]

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use onward_store::{JournalCounts, Seat, Store};
-use onward_types::Retention;
+use onward_types::{QueueInfo, Retention};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 
@@ -20,7 +20,7 @@ pub(crate) use hub::Hub;
 pub(crate) use post::Post;
 pub(crate) use residents::{Expected, Residents};
 
-use crate::metrics::{Counters, Metrics};
+use crate::metrics::{Counters, Metrics, QueueMetrics};
 use crate::states::States;
 use crate::workflow::Registry;
 
@@ -76,6 +76,8 @@ pub(crate) struct Executor {
     handle: Handle,
     workflows: Arc<Vec<String>>,
     trouble: Mutex<Option<String>>,
+    /// How the queues stood when somebody last looked.
+    depths: Mutex<Vec<QueueInfo>>,
 }
 
 /// So many histories are loaded and replayed at once.
@@ -113,6 +115,7 @@ impl Executor {
             handle: Handle::current(),
             workflows,
             trouble: Mutex::default(),
+            depths: Mutex::default(),
         })
     }
 
@@ -136,7 +139,19 @@ impl Executor {
             journal.add(&self.lock_before());
             (seat.executor.to_string(), journal)
         };
-        self.counters.read(executor, journal, self.residents.len())
+        let mut metrics = self.counters.read(executor, journal, self.residents.len());
+        let now = self.store.clock().now();
+        metrics.queues = self.lock_depths().iter().map(|queue| QueueMetrics::of(queue, now)).collect();
+        metrics
+    }
+
+    /// How the queues stand.
+    pub(crate) fn note_depths(&self, queues: Vec<QueueInfo>) {
+        *self.lock_depths() = queues;
+    }
+
+    fn lock_depths(&self) -> MutexGuard<'_, Vec<QueueInfo>> {
+        self.depths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_before(&self) -> MutexGuard<'_, JournalCounts> {

@@ -3,6 +3,7 @@
 
 mod canceller;
 mod claimer;
+mod depths;
 mod heartbeat;
 mod parker;
 mod postman;
@@ -42,6 +43,7 @@ impl Tasks {
         };
         spawn("claimer", Box::pin(claimer::run(executor.clone())));
         spawn("queues", Box::pin(queues::run(executor.clone())));
+        spawn("depths", Box::pin(depths::run(executor.clone())));
         spawn("steerer", Box::pin(steerer::run(executor.clone())));
         spawn("canceller", Box::pin(canceller::run(executor.clone())));
         spawn("recoverer", Box::pin(recoverer::run(executor.clone())));

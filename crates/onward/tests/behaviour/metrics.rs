@@ -93,6 +93,41 @@ async fn the_text_is_what_prometheus_reads(db: TestDatabase) {
     assert!(samples["onward_commit_seconds_sum"] > 0.0);
 }
 
+#[on_every_database]
+async fn how_deep_the_queues_are_is_said_by_their_names(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<nap>()).await;
+    assert!(!house.onward.metrics().to_prometheus().contains("onward_queue"), "there are none");
+    house.onward.queue("night \"shift\"").concurrency(1).await.unwrap();
+    house.onward.queue("empty").await.unwrap();
+    let start = || house.onward.start::<nap>(()).queue("night \"shift\"");
+    let first = start().await.unwrap();
+    house.until("it runs", async || first.status().await.unwrap() == Status::Running).await;
+    let began = house.clock.now();
+    start().await.unwrap();
+    start().await.unwrap();
+    start().delay(days(2)).await.unwrap();
+    // Nobody made this one: a name that somebody mistyped is no family of its own.
+    house.onward.start::<nap>(()).queue("nigth shift").await.unwrap();
+    let deep = |metrics: &onward::Metrics| metrics.queues.last().is_some_and(|queue| queue.waiting == 2);
+    house.until("they are counted", async || deep(&house.onward.metrics())).await;
+    let metrics = house.onward.metrics();
+    assert_eq!(
+        metrics.queues.iter().map(|queue| queue.name.as_str()).collect::<Vec<_>>(),
+        ["empty", "night \"shift\""]
+    );
+    let shift = &metrics.queues[1];
+    assert_eq!((shift.delayed, shift.waiting, shift.running), (1, 2, 1));
+    let age = house.clock.now().duration_since(began).as_secs_f64();
+    assert!(shift.oldest_seconds > 0.0 && shift.oldest_seconds <= age, "{shift:?} after {age} s");
+    let samples = parsed(&metrics.to_prometheus());
+    assert_eq!(samples["onward_queue_waiting_runs{queue=\"night \\\"shift\\\"\"}"], 2.0);
+    assert_eq!(samples["onward_queue_oldest_seconds{queue=\"empty\"}"], 0.0);
+    first.cancel().await.unwrap();
+    house.until("the next one is counted", async || house.onward.metrics().queues[1].waiting == 1).await;
+    house.onward.queue("empty").delete().await.unwrap();
+    house.until("what is gone is gone", async || house.onward.metrics().queues.len() == 1).await;
+}
+
 /// Read the text format as Prometheus does, and refuse what it would refuse: a sample without its family, a family that
 /// comes twice, a value that is no number.
 fn parsed(text: &str) -> HashMap<String, f64> {

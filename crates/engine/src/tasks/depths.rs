@@ -1,0 +1,23 @@
+//! Looks now and then how the queues stand, for the metrics: reading those asks no database.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::note;
+use crate::executor::Executor;
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_secs(10);
+/// Runs are counted one by one, and a million take a while: it rests this many times as long as that took.
+const REST: u32 = 100;
+
+pub(crate) async fn run(executor: Arc<Executor>) {
+    let clock = executor.store.clock().clone();
+    loop {
+        let began = Instant::now();
+        if let Some(queues) = note(&executor, executor.store.queues().await) {
+            executor.note_depths(queues);
+        }
+        clock.sleep(EVERY.max(began.elapsed() * REST)).await;
+    }
+}
