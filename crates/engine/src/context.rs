@@ -309,6 +309,9 @@ impl Ctx {
     /// Set an event of this run: a value under a key that anyone may read, now and later. The latest value counts. It is
     /// on the disk with the next thing that this run records.
     ///
+    /// In the body of a step, too, where it is seen while the body runs. There it is not recorded: a body that is tried again, or that
+    /// runs again after a crash, sets it again.
+    ///
     /// ```
     /// # use onward_engine::{Ctx, Result};
     /// async fn convert(ctx: &Ctx) -> Result<()> {
@@ -316,7 +319,13 @@ impl Ctx {
     ///         ctx.set_event("progress", &percent).await?;
     ///         ctx.step("half", async || Ok(())).await?;
     ///     }
-    ///     Ok(())
+    ///     let checked = ctx.step("check", async || {
+    ///         for page in 1..=3 {
+    ///             ctx.set_event("checked", &page).await?;
+    ///         }
+    ///         Ok(())
+    ///     });
+    ///     Ok(checked.await?)
     /// }
     /// ```
     pub fn set_event(&self, key: impl AsRef<str>, value: &(impl Serialize + ?Sized)) -> Call<'_> {

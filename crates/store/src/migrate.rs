@@ -71,6 +71,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0009_schedule_options.sql"),
         postgres: include_str!("../migrations/postgres/0009_schedule_options.sql"),
     },
+    Migration {
+        version: 10,
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0010_step_events.sql"),
+        postgres: include_str!("../migrations/postgres/0010_step_events.sql"),
+    },
 ];
 
 /// The table that says which schema a database has. Made before anything else, by whoever comes first.

@@ -1,29 +1,63 @@
-//! Calls that only say something: a pure change, recorded on the spot, and not said again on replay.
+//! Calls that only say something: an event, a chunk of a stream.
+//!
+//! From the workflow that is a pure change, recorded on the spot, and not said again on replay. From the body of a step it is not
+//! recorded, for the body runs again after a crash and says it again.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
-use onward_types::{Error, StepKind};
+use onward_types::{Error, Json, StepKind};
 
 use super::Drive;
 use crate::context::Ctx;
+use crate::run::core::{RunCore, UNDURABLE_MAX};
 use crate::run::state::{Made, Outcome};
 use crate::run::tails::Said;
+use crate::scope::{self, InStep};
 
-pub(crate) struct Say {
-    drive: Drive,
-    said: Result<Said, Error>,
+pub(crate) enum Say {
+    /// In the workflow.
+    Call(Drive, Result<Said, Error>),
+    /// In the body of a step.
+    Body { core: Arc<RunCore>, step: InStep, said: Option<Result<Said, Error>> },
 }
 
 impl Say {
     pub(crate) fn new(ctx: &Ctx, kind: StepKind, name: &str, said: Result<Said, Error>) -> Say {
-        Say { drive: Drive::new(ctx, kind, name), said }
+        match scope::step() {
+            Some(step) => Say::Body { core: ctx.core.clone(), step, said: Some(said) },
+            None => Say::Call(Drive::new(ctx, kind, name), said),
+        }
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let Say { drive, said } = self;
-        match said {
-            Ok(said) => drive.poll_immediate(cx, |_| Made::Said(said.clone())),
-            Err(error) => drive.poll(cx, |_, _| Poll::Ready(Err(error.clone()))),
+        match self {
+            Say::Call(drive, Ok(said)) => drive.poll_immediate(cx, |_| Made::Said(said.clone())),
+            Say::Call(drive, Err(error)) => drive.poll(cx, |_, _| Poll::Ready(Err(error.clone()))),
+            Say::Body { core, step, said } => {
+                if let Some(said) = said.take() {
+                    say(core, step, said?)?;
+                }
+                // Whoever says more than the disk takes has to wait.
+                let made = core.state().made();
+                match core.is_durable(made.saturating_sub(UNDURABLE_MAX), cx.waker()) {
+                    true => Poll::Ready(Ok(Json::null())),
+                    false => Poll::Pending,
+                }
+            }
         }
     }
+}
+
+fn say(core: &RunCore, step: &InStep, said: Said) -> Result<(), Error> {
+    if core.is_detached() {
+        return Ok(());
+    }
+    if let Said::Chunk { .. } = said {
+        // The attempt is announced with its first chunk: the next one, after a crash, has another number.
+        step.streams.store(true, Ordering::SeqCst);
+    }
+    let now = core.clock().now();
+    core.state().say(step.position, step.attempt, said, now)
 }

@@ -1,12 +1,11 @@
 //! `ctx.stream`: append to a stream of the run, from the workflow or from the body of a step.
 //!
-//! From the workflow an append is a durable call: recorded, and not done again on replay. From a body it is not recorded, for the
-//! body runs again after a crash and appends again: such a chunk says of which attempt it is.
+//! A chunk that is appended from a body says of which attempt it is, for the body runs again after a crash and appends again.
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use onward_types::{ChunkBody, Error, StepKind, check_name};
@@ -15,9 +14,7 @@ use serde::Serialize;
 use super::Lent;
 use super::said::Say;
 use crate::context::Ctx;
-use crate::run::core::{RunCore, UNDURABLE_MAX};
 use crate::run::tails::Said;
-use crate::scope::{self, InStep};
 
 /// A stream of the run, to be appended to. Made by [`Ctx::stream`].
 pub struct StreamWriter<'a> {
@@ -28,15 +25,8 @@ pub struct StreamWriter<'a> {
 /// An append under way. Made by [`StreamWriter`]; await it.
 #[must_use = "nothing is appended before this is awaited"]
 pub struct Append<'a> {
-    inner: Inner,
+    say: Say,
     lent: Lent<'a, ()>,
-}
-
-enum Inner {
-    /// In the workflow.
-    Call(Say),
-    /// In the body of a step.
-    Body { core: Arc<RunCore>, step: InStep, said: Option<Result<Said, Error>> },
 }
 
 impl<'a> StreamWriter<'a> {
@@ -69,11 +59,7 @@ impl<'a> StreamWriter<'a> {
         let said = check_name("key of a stream", &self.key)
             .and(body)
             .map(|body| Said::Chunk { stream: self.key.clone(), body });
-        let inner = match scope::step() {
-            Some(step) => Inner::Body { core: self.ctx.core.clone(), step, said: Some(said) },
-            None => Inner::Call(Say::new(self.ctx, StepKind::Stream, &self.key, said)),
-        };
-        Append { inner, lent: std::marker::PhantomData }
+        Append { say: Say::new(self.ctx, StepKind::Stream, &self.key, said), lent: PhantomData }
     }
 }
 
@@ -81,32 +67,8 @@ impl Future for Append<'_> {
     type Output = Result<(), Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.inner {
-            Inner::Call(say) => say.poll(cx).map(|outcome| outcome.map(drop)),
-            Inner::Body { core, step, said } => {
-                if let Some(said) = said.take() {
-                    append(core, step, said?)?;
-                }
-                // Whoever produces faster than the disk takes it has to wait.
-                let made = core.state().made();
-                if core.is_durable(made.saturating_sub(UNDURABLE_MAX), cx.waker()) {
-                    Poll::Ready(Ok(()))
-                } else {
-                    Poll::Pending
-                }
-            }
-        }
+        self.say.poll(cx).map(|outcome| outcome.map(drop))
     }
-}
-
-fn append(core: &RunCore, step: &InStep, said: Said) -> Result<(), Error> {
-    if core.is_detached() {
-        return Ok(());
-    }
-    // The attempt is announced with its first chunk: the next one, after a crash, has another number.
-    step.streams.store(true, Ordering::SeqCst);
-    let now = core.clock().now();
-    core.state().say(step.position, step.attempt, said, now)
 }
 
 impl super::select::DurableCall for Append<'_> {

@@ -29,7 +29,7 @@ pub(crate) struct Batch {
     pub(crate) consumed: Vec<(RunKey, i64, u32)>,
     /// The last value of each event.
     pub(crate) events: Vec<(RunKey, Event)>,
-    /// Every value that events had.
+    /// Every value that events had; of those that one step set, the last.
     pub(crate) event_history: Vec<(RunKey, Event)>,
     pub(crate) chunks: Vec<(RunKey, NewChunk)>,
     /// Hooks that are closed, by the calls that opened them.
@@ -91,6 +91,8 @@ struct Folding {
     batch: Batch,
     /// Where in the batch an attempt stands that may yet end.
     attempts: HashMap<(RunKey, u32, u32), usize>,
+    /// Where in the batch the value stands that a call gave to an event.
+    history: HashMap<(RunKey, u32, Arc<str>), usize>,
     events: BTreeMap<(RunKey, Arc<str>), Event>,
     opened: BTreeMap<(RunKey, u32), NewWait>,
     updates: BTreeMap<RunKey, Leave>,
@@ -116,12 +118,24 @@ impl Folding {
             Change::SetEvent { position, key, value, at } => {
                 let event = Event { position: *position, key: key.clone(), value: value.clone(), at: *at };
                 self.events.insert((run, key.clone()), event.clone());
-                self.batch.event_history.push((run, event));
+                self.keep(run, event);
             }
             Change::CloseHook(position) => self.batch.closed_hooks.push((run, *position)),
             Change::Append(chunk) => self.batch.chunks.push((run, (**chunk).clone())),
             Change::Leave(leave) => {
                 self.updates.insert(run, leave.clone());
+            }
+        }
+    }
+
+    /// A statement touches a row once only.
+    fn keep(&mut self, run: RunKey, event: Event) {
+        let rows = &mut self.batch.event_history;
+        match self.history.entry((run, event.position, event.key.clone())) {
+            Entry::Occupied(at) => rows[*at.get()].1 = event,
+            Entry::Vacant(free) => {
+                free.insert(rows.len());
+                rows.push((run, event));
             }
         }
     }
