@@ -466,8 +466,14 @@ pub struct Filter {
     pub executor: Option<ExecutorId>,
     /// Only the children of this run.
     pub parent: Option<RunId>,
+    /// Only runs that another run started, or only those that none did.
+    pub has_parent: Option<bool>,
     /// Only runs that were forked from this run.
     pub forked_from: Option<RunId>,
+    /// Only runs that were forked from another, or only those that were not.
+    pub is_fork: Option<bool>,
+    /// Only runs from which others were forked that are there, or only those from which none were.
+    pub was_forked_from: Option<bool>,
     /// Only runs whose attributes hold each of these: a JSON object of texts, numbers, booleans and nulls.
     pub attributes: Option<Json>,
     /// Only runs that were created then.
@@ -514,7 +520,10 @@ impl Default for Filter {
             user: None,
             executor: None,
             parent: None,
+            has_parent: None,
             forked_from: None,
+            is_fork: None,
+            was_forked_from: None,
             attributes: None,
             created: Window::default(),
             started: Window::default(),

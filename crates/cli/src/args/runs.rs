@@ -129,9 +129,21 @@ pub(crate) struct Which {
     #[arg(long, value_name = "ID")]
     pub(crate) parent: Option<String>,
 
+    /// Only runs that another run started; with =false only those that none did
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) has_parent: Option<bool>,
+
     /// Only runs that were forked from this run
     #[arg(long, value_name = "ID")]
     pub(crate) forked_from: Option<String>,
+
+    /// Only runs that were forked from another; with =false only those that were not
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) is_fork: Option<bool>,
+
+    /// Only runs from which others were forked; with =false only those from which none were
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) was_forked_from: Option<bool>,
 
     /// Only runs of this queue
     #[arg(long, value_name = "NAME")]

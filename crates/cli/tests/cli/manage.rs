@@ -43,6 +43,15 @@ async fn runs_are_forked_and_restarted(db: TestDatabase) -> Result<()> {
     let created = said.json()[0]["created"].as_str().unwrap().to_owned();
     let restarted = onward.handle_named(created).describe().await?;
     assert_eq!((restarted.input.as_str(), restarted.fork_position), ("\"world\"", Some(0)));
+    let ids = |said: crate::harness::Said| -> Vec<String> {
+        let runs = said.json()["items"].as_array().unwrap().clone();
+        runs.iter().map(|run| run["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids(runs(&db, &["list", "--is-fork", "--json"]).await).len(), 3);
+    assert_eq!(ids(runs(&db, &["list", "--was-forked-from=true", "--json"]).await), ["greeting"]);
+    let roots = ["list", "--has-parent=false", "--is-fork=false", "--status", "succeeded", "--oldest-first", "--json"];
+    assert_eq!(ids(runs(&db, &roots).await), ["greeting", "family"]);
+    assert_eq!(ids(runs(&db, &["list", "--has-parent", "--json"]).await).len(), 2);
     Ok(())
 }
 

@@ -88,6 +88,45 @@ async fn every_filter_shows_what_it_names_and_nothing_else(db: TestDatabase) {
 }
 
 #[on_every_database]
+async fn runs_are_listed_by_where_they_come_from(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(quick, slow)>()).await;
+    house.done(house.onward.start::<quick>(1).id("alone").await.unwrap().result()).await.unwrap();
+    house.onward.start::<slow>(()).id("s").await.unwrap();
+    let child = house.onward.handle_named("s-0");
+    house.until("the child has ended", async || child.status().await.is_ok_and(|status| status.is_terminal())).await;
+    for (of, id) in [("alone", "of-alone"), ("s-0", "of-child")] {
+        house.onward.handle_named(of).fork(0).id(id).version("that nobody has").await.unwrap();
+    }
+    house.onward.handle_named("of-alone").fork(0).id("of-fork").version("that nobody has").await.unwrap();
+    let f = || Filter { oldest_first: true, ..Filter::default() };
+    let (yes, no) = (Some(true), Some(false));
+    let cases = [
+        ("has a parent", Filter { has_parent: yes, ..f() }, vec!["s-0"]),
+        ("has none", Filter { has_parent: no, ..f() }, vec!["alone", "s", "of-alone", "of-child", "of-fork"]),
+        ("is a fork", Filter { is_fork: yes, ..f() }, vec!["of-alone", "of-child", "of-fork"]),
+        ("is no fork", Filter { is_fork: no, ..f() }, vec!["alone", "s", "s-0"]),
+        ("was forked from", Filter { was_forked_from: yes, ..f() }, vec!["alone", "s-0", "of-alone"]),
+        ("was not", Filter { was_forked_from: no, ..f() }, vec!["s", "of-child", "of-fork"]),
+        ("both", Filter { was_forked_from: yes, is_fork: yes, ..f() }, vec!["of-alone"]),
+        ("with others", Filter { was_forked_from: yes, workflows: vec!["slow".to_owned()], ..f() }, vec![]),
+    ];
+    let found = async |filter: Filter| {
+        let mut ids = ids(&house, filter).await;
+        // Forks of one millisecond come in any order.
+        ids.sort_unstable();
+        ids
+    };
+    for (name, filter, mut expected) in cases {
+        expected.sort_unstable();
+        assert_eq!(found(filter).await, expected, "{name}");
+    }
+    house.onward.handle_named("of-fork").cancel().await.unwrap();
+    house.onward.handle_named("of-fork").delete().await.unwrap();
+    let forked = found(Filter { was_forked_from: yes, ..f() }).await;
+    assert_eq!(forked, ["alone", "s-0"], "a fork that was deleted does not count");
+}
+
+#[on_every_database]
 async fn pages_follow_each_other_without_gaps_in_both_directions(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<quick>()).await;
     for n in 0..25 {

@@ -35,3 +35,6 @@ where r.run_key is not null
     and ($20 is null or r.finished_at < $20)
     and ($21 is null or r.queue = $21)
     and ($22 is null or r.queue is not null)
+    and ($23 is null or (r.parent_key is not null) = $23)
+    and ($24 is null or (r.forked_from is not null) = $24)
+    and ($25 is null or exists (select 1 from runs as fork where fork.forked_from = r.run_key) = $25)

@@ -71,6 +71,9 @@ fn parameters(filter: &Filter, limit: u32) -> Result<Vec<Param>, Error> {
         filter.finished.until,
         filter.queue.as_deref(),
         filter.queued.then_some(true),
+        filter.has_parent,
+        filter.is_fork,
+        filter.was_forked_from,
         limit,
     ]
     .to_vec())
