@@ -1,5 +1,7 @@
 //! Executors: one on a SQLite file, many on PostgreSQL; taking over, and shutting down.
 
+use std::time::Duration;
+
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};
 
@@ -86,4 +88,65 @@ async fn recoveries_are_counted_and_a_run_that_makes_no_progress_is_given_up(db:
     run.resume().await.unwrap();
     house.until("it runs again", async || run.status().await.unwrap() == Status::Running).await;
     assert_eq!(run.describe().await.unwrap().recoveries, 0);
+}
+
+#[onward::workflow]
+async fn uses_all(ctx: &Ctx) -> Result<i64> {
+    ctx.set_event("e", &1).await?;
+    ctx.stream("s").append(&1).await?;
+    ctx.send(ctx.run_id(), "m", &1).await?;
+    ctx.transaction("t", async |tx| Ok(tx.first("select 1", ()).await?.is_some())).await?;
+    ctx.step("s", async || Ok(())).await?;
+    Ok(ctx.recv("m").await?)
+}
+
+#[onward::workflow]
+async fn never_ends(ctx: &Ctx) -> Result<()> {
+    let wait = ctx.step("wait", async || {
+        ctx.state::<Log>().ran("wait");
+        std::future::pending().await
+    });
+    Ok(wait.await?)
+}
+
+/// A SQLite file has no sessions.
+#[on_every_database]
+async fn what_was_opened_and_is_dropped_leaves_no_session_behind(db: TestDatabase) {
+    if !db.is_postgres() {
+        return;
+    }
+    let (watch, connection) = tokio_postgres::connect(&db.url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let query = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
+    let sessions = async || watch.query_one(query, &[]).await.unwrap().get::<_, i64>(0);
+    assert_eq!(sessions().await, 0);
+    for how in ["idle", "at work", "shut down"] {
+        let log = Log::default();
+        let onward =
+            Onward::open(&db.url).state(log.clone()).workflows::<(uses_all, never_ends)>().launch().await.unwrap();
+        let client = Client::connect(&db.url).await.unwrap();
+        let run = client.start::<uses_all>(()).await.unwrap();
+        assert_eq!(run.result().await.unwrap(), 1);
+        assert_eq!(run.event::<i64>("e").await.unwrap(), Some(1));
+        assert!(sessions().await > 3, "a writer, a listener and more");
+        if how == "at work" {
+            onward.start::<never_ends>(()).await.unwrap();
+            while log.count("wait") == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        // Somebody waits for what never comes.
+        let waiting = client.clone();
+        let waits = tokio::spawn(async move { waiting.get_event::<u8>("nobody", "e").timeout(days(1)).await });
+        waits.abort();
+        if how == "shut down" {
+            onward.shutdown(secs(5)).await.unwrap();
+        }
+        drop((run, client, onward));
+        let began = std::time::Instant::now();
+        while sessions().await > 0 {
+            assert!(began.elapsed() < Duration::from_secs(30), "{} sessions are left, {how}", sessions().await);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
 }
