@@ -11,7 +11,10 @@ use syn::{Fields, ImplItem, Item, ItemEnum, ItemImpl, ItemMacro, ItemStruct, Typ
 const ITEMS: &str = include_str!("reference/items.txt");
 
 /// What is not there, and why not: nothing is added here to make a test pass.
-const NONE: [&str; 4] = [
+const NONE: [&str; 7] = [
+    "a webhook answers over HTTP",
+    "a workflow may be rewound in place",
+    "several applications share a database by their names",
     "destroy",
     "DBOSClient.system_database_engine",
     "WorkflowReadableStreamOptions.ops",
@@ -42,13 +45,24 @@ fn what_is_not_there_is_found() {
         (here.replace("starting::", "ending::"), "`getRun`: there is no test `ending::many_handles_wait_for_one_run`"),
         ("| `getRun` | by hand | `starting::x` |".to_owned(), "`getRun`: names no call"),
         ("| `getRun` | `Client::handle` | |".to_owned(), "`getRun`: names no test"),
+        ("| `it wakes` | better | |".to_owned(), "`it wakes`: names no test"),
+        ("| `it wakes` | `Client::grab` | `starting::x` |".to_owned(), "`it wakes`: there is no `Client::grab`"),
         ("| `getRun` | none: nobody needs it | |".to_owned(), "`getRun`: \"none\" is not for this one"),
     ] {
         assert_eq!(row_faults(&row(&broken).unwrap(), &api)[0], said);
     }
     let page = fs::read_to_string(root().join("docs/reference-apis.md")).unwrap();
-    let without = page.lines().filter(|line| !line.starts_with("| `Run.wakeUp`")).collect::<Vec<_>>().join("\n");
-    assert_eq!(faults(&without, &api), ["after `Run.runId` comes `Run.cancel` instead of `Run.wakeUp`"]);
+    for (line, said) in [
+        ("| `Run.wakeUp`", "after `Run.runId` comes `Run.cancel` instead of `Run.wakeUp`"),
+        (
+            "| `to cancel again",
+            "after `a cancelled run starts no further step and frees its tokens` comes `to cancel what has \
+                                completed is a conflict` instead of `to cancel again is fine`",
+        ),
+    ] {
+        let without = page.lines().filter(|it| !it.starts_with(line)).collect::<Vec<_>>().join("\n");
+        assert_eq!(faults(&without, &api), [said]);
+    }
 }
 
 /// A row of a table.
@@ -92,7 +106,8 @@ fn row_faults(row: &Row, api: &Api) -> Vec<String> {
         return faults;
     }
     let calls: Vec<&str> = code(here).filter(|span| is_call(span)).collect();
-    if calls.is_empty() {
+    // What is promised may be the same there and here; what is offered has a name.
+    if calls.is_empty() && !item.contains(' ') {
         faults.push(format!("`{item}`: names no call"));
     }
     let missing = calls.into_iter().filter(|call| !api.names.contains(*call));

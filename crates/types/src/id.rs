@@ -48,6 +48,13 @@ impl RunId {
         RunId(id.into())
     }
 
+    /// Whether a run can have this id. One that was given for a question may be any text, and not every database can even
+    /// look for that.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        check_name("run id", &self.0).is_ok()
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

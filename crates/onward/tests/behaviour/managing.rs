@@ -255,3 +255,46 @@ async fn many_runs_are_steered_by_a_filter_in_chunks(db: TestDatabase) {
     assert!(house.onward.list(all).await.unwrap().items.is_empty());
     assert_eq!(one.status().await.unwrap(), Status::Cancelled);
 }
+
+#[onward::workflow]
+async fn naps_twice(ctx: &Ctx) -> Result<(Timestamp, Timestamp)> {
+    for _ in 0..1_500 {
+        ctx.random().await?;
+    }
+    ctx.sleep(hours(1)).await?;
+    let first = ctx.now().await?;
+    ctx.sleep(hours(5)).await?;
+    Ok((first, ctx.now().await?))
+}
+
+#[on_every_database]
+async fn a_sleep_after_thousands_of_calls_is_ended_and_its_old_time_brings_nothing(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<naps_twice>()).await;
+    let run = house.onward.start::<naps_twice>(()).id("n").await.unwrap();
+    let began = house.clock.now();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 1_501).await;
+    assert_eq!(run.wake_up_at([]).await.unwrap(), 0, "none of them, and not all");
+    assert_eq!(run.wake_up().await.unwrap(), 1);
+    house.until("it sleeps again", async || run.steps().await.unwrap().len() == 1_503).await;
+    house.lose_executor().await;
+    // The first sleep would have ended in the middle of the second.
+    house.pass(hours(2)).await;
+    house.pass(secs(5)).await;
+    let run = house.onward.handle::<naps_twice>("n");
+    assert_eq!(run.steps().await.unwrap().len(), 1_503);
+    let (first, second) = house.done(run.result()).await.unwrap();
+    assert!(first < began + mins(30) && second >= first + hours(5), "{began} {first} {second}");
+}
+
+#[on_every_database]
+async fn a_sleep_that_is_ended_while_it_ends_ends_once(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<sleeper>()).await;
+    for turn in 0..10 {
+        let run = asleep(&house, &format!("s-{turn}")).await;
+        let (woken, ()) = tokio::join!(run.wake_up(), house.pass(days(31)));
+        assert!(woken.unwrap() <= 1);
+        assert_eq!(house.done(run.result()).await.unwrap(), 7);
+        assert_eq!(run.steps().await.unwrap().len(), 3);
+    }
+    assert_eq!(house.log.count("two"), 10);
+}

@@ -93,3 +93,106 @@ fn states_have_the_names_of_the_published_pages() {
     }
     assert!(Status::ALL.iter().all(|status| dbos.contains(&status.dbos()) && vercel.contains(&status.vercel())));
 }
+
+#[onward::workflow]
+async fn ends(ctx: &Ctx, how: String) -> Result<String> {
+    match how.as_str() {
+        "well" => Ok(how),
+        "badly" => Err("badly".into()),
+        _ => {
+            ctx.sleep(days(300)).await?;
+            Ok(how)
+        }
+    }
+}
+
+/// A handle is a name: whoever asks it is told what there is.
+#[on_every_database]
+async fn a_handle_of_any_text_is_made_at_once_and_asks_when_it_is_used(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<ends>()).await;
+    for id in ["", "nobody", "a\0b", "line\nbreak", &"x".repeat(10_000)] {
+        let run = house.onward.handle_named(id);
+        assert_eq!(run.id(), id);
+        let error = run.status().await.unwrap_err();
+        assert!(error.is_unknown_run(), "{error}");
+        assert!(run.result().await.unwrap_err().is_unknown_run());
+        assert!(run.cancel().await.unwrap_err().is_unknown_run());
+        assert_eq!(run.event::<u8>("e").timeout(secs(0)).await.unwrap(), None);
+    }
+    let error = house.onward.handle_named("nobody").describe().await.unwrap_err();
+    assert!(error.message().contains("`nobody`"), "{error}");
+}
+
+/// What cannot be read is no run that is not there.
+#[on_every_database]
+async fn a_database_that_cannot_answer_is_an_error_and_no_unknown_run(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<ends>()).await;
+    house.onward.start::<ends>("well".into()).id("r").await.unwrap().result().await.unwrap();
+    let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
+    assert_eq!(client.handle_named("r").status().await.unwrap(), Status::Succeeded);
+    let lose = "alter table runs rename to lost";
+    if house.db.is_postgres() {
+        let (session, connection) = tokio_postgres::connect(&house.db.url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        session.batch_execute(lose).await.unwrap();
+    } else {
+        let file = rusqlite::Connection::open(house.db.url.strip_prefix("sqlite:").unwrap()).unwrap();
+        file.busy_timeout(secs(30)).unwrap();
+        file.execute_batch(lose).unwrap();
+    }
+    for asked in [client.handle_named("r").status().await, client.handle_named("nobody").status().await] {
+        let error = asked.unwrap_err();
+        assert!(!error.is_unknown_run(), "{error}");
+    }
+}
+
+#[on_every_database]
+async fn a_run_that_has_not_begun_is_pending_and_has_no_time_but_that_of_its_creation(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<ends>()).await;
+    let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
+    let delayed = client.start_named("ends", "well").delay(days(300)).await.unwrap();
+    let waits = client.start_named("unknown", ()).await.unwrap();
+    for run in [delayed, waits] {
+        let record = run.describe().await.unwrap();
+        assert_eq!(record.status.vercel(), "pending");
+        assert_eq!((record.started_at, record.finished_at), (None, None));
+        assert!(record.created_at <= house.clock.now());
+    }
+}
+
+#[on_every_database]
+async fn the_time_of_the_end_is_set_however_a_run_ends_and_stays(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<ends>()).await;
+    for how in ["well", "badly", "cancelled"] {
+        let run = house.onward.start::<ends>(how.into()).id(how).await.unwrap();
+        if how == "cancelled" {
+            house.until("it sleeps", async || !run.steps().await.unwrap().is_empty()).await;
+            run.cancel().await.unwrap();
+        }
+        assert_eq!(house.done(run.result()).await.is_ok(), how == "well");
+    }
+    let ended = async |house: &House| {
+        let mut ended = Vec::new();
+        for id in ["well", "badly", "cancelled"] {
+            ended.push(house.onward.handle_named(id).describe().await.unwrap().finished_at.unwrap());
+        }
+        ended
+    };
+    let before = ended(&house).await;
+    house.lose_executor().await;
+    house.pass(days(1)).await;
+    house.onward.handle_named("cancelled").cancel().await.unwrap();
+    assert_eq!(ended(&house).await, before);
+}
+
+/// What a client gives by name is not checked before somebody reads it.
+#[on_every_database]
+async fn an_input_that_does_not_fit_holds_its_run_and_tells_what_it_found(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<ends>()).await;
+    let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
+    let run = client.start_named("ends", 17).await.unwrap();
+    house.until("it is held", async || run.status().await.unwrap() == Status::Paused).await;
+    let error = run.result().await.unwrap_err();
+    assert_eq!(error.code(), "decode");
+    assert_eq!(run.describe().await.unwrap().input.as_str(), "17", "and nothing is lost");
+}

@@ -259,3 +259,18 @@ async fn a_run_that_goes_on_is_not_disturbed_by_a_resume(db: TestDatabase) {
     let after = run.describe().await.unwrap();
     assert_eq!((after.status, after.owners, after.updated_at), (before.status, before.owners, before.updated_at));
 }
+
+#[on_every_database]
+async fn a_deadline_stays_where_it_was_when_the_executor_is_lost(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<sleeper>()).await;
+    let run = house.onward.start::<sleeper>(()).id("s").timeout(hours(2)).await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 2).await;
+    let deadline = run.describe().await.unwrap().deadline.unwrap();
+    house.pass(hours(1)).await;
+    house.lose_executor().await;
+    let run = house.onward.handle::<sleeper>("s");
+    assert_eq!(run.describe().await.unwrap().deadline, Some(deadline));
+    house.pass(hours(1)).await;
+    assert!(house.done(run.result()).await.unwrap_err().is_cancelled());
+    assert!(run.describe().await.unwrap().finished_at.unwrap() >= deadline);
+}

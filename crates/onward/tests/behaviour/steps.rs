@@ -169,3 +169,27 @@ async fn a_value_that_no_database_takes_fails_its_step_alone(db: TestDatabase) {
     assert_eq!(fits.result().await.unwrap(), 5_000_000);
     assert_eq!(too_large.result().await.unwrap_err().code(), "invalid");
 }
+
+#[onward::workflow]
+async fn takes_minutes(ctx: &Ctx) -> Result<u32> {
+    let minutes = ctx.step("minutes", async || {
+        ctx.state::<Log>().ran("minutes");
+        while ctx.state::<Log>().count("over") == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        Ok(ctx.attempt())
+    });
+    Ok(minutes.await?)
+}
+
+#[on_every_database]
+async fn a_step_that_takes_long_keeps_its_run_and_has_no_second_copy(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<takes_minutes>()).await;
+    let run = house.onward.start::<takes_minutes>(()).await.unwrap();
+    let over = house.clock.now() + mins(10);
+    house.until("ten minutes are over", async || house.clock.now() > over).await;
+    assert!(run.describe().await.unwrap().executor.is_some());
+    house.log.ran("over");
+    assert_eq!((house.done(run.result()).await.unwrap(), house.log.count("minutes")), (1, 1));
+    assert_eq!(run.describe().await.unwrap().owners, 1);
+}

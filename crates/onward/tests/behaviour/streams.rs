@@ -214,3 +214,27 @@ async fn a_reader_of_a_stream_that_nobody_wrote_to_waits_for_its_first_chunk_and
     assert!(end.is_none());
     assert_eq!(all(run.stream::<String>("late").from(-1)).await, ["second"], "what was said stays");
 }
+
+#[onward::workflow]
+async fn sends_bytes(ctx: &Ctx) -> Result<()> {
+    for n in [0, 1, 255, 1 << 20] {
+        ctx.stream("raw").append_bytes(bytes(n)).await?;
+    }
+    Ok(())
+}
+
+/// Every byte there is, over and over: no text, with zeros in it.
+fn bytes(n: usize) -> Vec<u8> {
+    (0..n).map(|at| u8::try_from(at * 7 % 256).unwrap()).collect()
+}
+
+#[on_every_database]
+async fn bytes_come_back_as_they_were_however_many_and_whatever_they_are(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<sends_bytes>()).await;
+    let run = house.onward.start::<sends_bytes>(()).id("b").await.unwrap();
+    house.done(run.result()).await.unwrap();
+    house.lose_executor().await;
+    let chunks: Vec<_> = house.onward.read_stream::<()>("b", "raw").chunks().map(Result::unwrap).collect().await;
+    let bodies: Vec<ChunkBody> = chunks.into_iter().map(|chunk| chunk.body).collect();
+    assert_eq!(bodies, [0, 1, 255, 1 << 20].map(|n| ChunkBody::Bytes(bytes(n).into())));
+}

@@ -75,3 +75,23 @@ async fn a_thousand_immediate_calls_in_a_row_are_recorded_and_replayed(db: TestD
     house.lose_executor().await;
     assert_eq!(house.done(house.onward.handle::<counts>("counts").result()).await.unwrap(), 0);
 }
+
+#[onward::workflow]
+async fn a_second_and_a_half(ctx: &Ctx) -> Result<(Timestamp, Timestamp)> {
+    let before = ctx.now().await?;
+    ctx.sleep(millis(1_500)).await?;
+    Ok((before, ctx.now().await?))
+}
+
+#[on_every_database]
+async fn a_sleep_is_as_long_as_it_says_and_not_rounded(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<a_second_and_a_half>()).await;
+    let run = house.onward.start::<a_second_and_a_half>(()).await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 2).await;
+    let began = run.steps().await.unwrap()[1].started_at.unwrap();
+    let reason = run.describe().await.unwrap().reason;
+    assert_eq!(reason, format!("waits for timer until {}", began + millis(1_500)));
+    house.until("it has ended", async || run.status().await.unwrap() == Status::Succeeded).await;
+    let (before, after) = run.result().await.unwrap();
+    assert!(after.duration_since(before).as_millis() >= 1_500, "{before} {after}");
+}

@@ -144,6 +144,9 @@ impl Acted {
 
 /// Do this to one run.
 pub(crate) async fn one(tx: &mut Tx, id: &RunId, action: &Action, call: Call) -> Result<Acted, Fault> {
+    if !id.is_possible() {
+        return Err(steer::unknown(id));
+    }
     let row = tx.first(sql!("runs/to_steer"), &params![id.as_str()]).await?;
     let target = Target::read(&row.ok_or_else(|| steer::unknown(id))?)?;
     let acted = act(tx, &target, action, call).await?;

@@ -7,6 +7,9 @@ use crate::fault::Fault;
 
 /// The run that has an id, and the latest value of an event of it, if it was ever set.
 pub(crate) async fn of_id(tx: &mut Tx, run: &RunId, key: &str) -> Result<Option<(RunKey, Option<Json>)>, Fault> {
+    if !run.is_possible() {
+        return Ok(None);
+    }
     let row = tx.first(sql!("events/of_id"), &params![run.as_str(), key]).await?;
     row.map(|row| Ok((row.key("run_key")?, row.opt_text("value")?.map(Json::from)))).transpose()
 }

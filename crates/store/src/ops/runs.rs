@@ -129,6 +129,9 @@ pub(crate) async fn holder(tx: &mut Tx, queue: &str, dedup: &str) -> Result<Opti
 
 /// The run that has this id, if one has.
 pub(crate) async fn find(tx: &mut Tx, id: &RunId) -> Result<Option<Existing>, Fault> {
+    if !id.is_possible() {
+        return Ok(None);
+    }
     let row = tx.first(sql!("runs/existing"), &params![id.as_str()]).await?;
     row.as_ref().map(existing).transpose()
 }
