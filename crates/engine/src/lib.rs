@@ -54,9 +54,9 @@ pub use onward_store::{
     SqlRow, SqlTx, SqlValue,
 };
 pub use onward_types::{
-    Attempt, BoxError, Chunk, ChunkBody, Code, Error, ErrorData, EventRecord, ExecutorId, Filter, Identity, Json,
-    Mover, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt, RunId, RunKey, RunRecord, Status, StepFilter,
-    StepKind, StepRecord, StepState, StreamInfo, Timestamp, Wait, WaitFor, Window,
+    Attempt, BoxError, Chunk, ChunkBody, Code, Error, ErrorData, EventRecord, ExecutorId, Filter, HookRecord,
+    HookState, Identity, Json, Mover, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt, RunId, RunKey, RunRecord,
+    Status, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Timestamp, Wait, WaitFor, Window,
 };
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};
 

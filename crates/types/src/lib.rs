@@ -4,6 +4,7 @@
 //! are the same in SQL, in URLs and on the command line.
 
 mod error;
+mod hook;
 mod id;
 mod json;
 mod name;
@@ -18,6 +19,7 @@ mod topic;
 mod trace;
 
 pub use error::{BoxError, Code, Error, ErrorData, Result, ResultExt};
+pub use hook::{HookRecord, HookState};
 pub use id::{ExecutorId, RunId, RunKey};
 pub use json::Json;
 pub use name::{NAME_MAX, check_name};

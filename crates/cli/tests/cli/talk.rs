@@ -55,6 +55,11 @@ async fn what_is_typed_reaches_the_run_and_what_it_says_is_shown(db: TestDatabas
     let said = meanwhile(&clock, runs(&db, &["event", "t", "stage", "--wait", "60"])).await;
     assert_eq!((said.code, said.out.as_str()), (0, "\"waits\"\n"), "{said:?}");
 
+    let hook = |shown: &Value| (shown["hooks"][0]["token"].clone(), shown["hooks"][0]["state"].clone());
+    assert_eq!(hook(&runs(&db, &["show", "t", "--json"]).await.json()), ("door".into(), "open".into()));
+    let shown = runs(&db, &["show", "t"]).await;
+    assert!(shown.out.contains("\nhooks\n") && shown.out.contains("door"), "{shown:?}");
+
     let said = runs(&db, &["send", "t", "news", r#"{"a": 9007199254740993}"#, "--key", "k"]).await;
     assert_eq!((said.code, said.out.as_str()), (0, "run t has the message\n"), "{said:?}");
     assert_eq!(runs(&db, &["send", "t", "news", "again", "--key", "k", "--json"]).await.json(), json!({"run": "t"}));
@@ -83,6 +88,7 @@ async fn what_is_typed_reaches_the_run_and_what_it_says_is_shown(db: TestDatabas
     assert_eq!(said.out, "{\"a\":9007199254740993}\n4 bytes\n\"word\"\n", "{said:?}");
     let result = meanwhile(&clock, run.result()).await?;
     assert_eq!(result, json!([{"a": 9_007_199_254_740_993_u64}, "no JSON", "open"]));
+    assert_eq!(hook(&runs(&db, &["show", "t", "--json"]).await.json()), ("door".into(), "closed".into()));
 
     assert_eq!(runs(&db, &["stream", "t", "--raw", "--from", "-2"]).await.out, "raw\nword");
     assert_eq!(runs(&db, &["stream", "t", "--from", "2", "--now"]).await.out, "\"word\"\n");

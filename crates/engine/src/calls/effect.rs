@@ -25,9 +25,12 @@ pub(crate) enum Effect {
 }
 
 impl Effect {
-    /// Whether anything may have been done.
-    pub(crate) fn has_begun(&self) -> bool {
-        matches!(self, Effect::Running(_))
+    /// What is being done, for somebody else to bring to its end.
+    pub(crate) fn take(&mut self) -> Option<BoxFuture<'static, Outcome>> {
+        match std::mem::take(self) {
+            Effect::Running(doing) => Some(doing),
+            Effect::New | Effect::Barrier(_) => None,
+        }
     }
 
     pub(crate) fn poll(

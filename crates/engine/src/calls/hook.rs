@@ -101,12 +101,19 @@ impl<'a, T: Data> Future for Hook<'a, T> {
 
 impl<T> Drop for Hook<'_, T> {
     fn drop(&mut self) {
-        // It lost a race, and may have been opened all the same.
-        if let Stage::Opening(drive, Ok(_), effect) = &self.stage
-            && effect.has_begun()
-            && !drive.core.is_detached()
-        {
-            drive.core.state().close_hook(drive.position);
+        let Stage::Opening(drive, Ok(_), effect) = &mut self.stage else { return };
+        let core = &drive.core;
+        if core.is_detached() {
+            return;
+        }
+        // It lost a race, and may have been opened all the same: now, or in an earlier life of the run whose close was lost.
+        let opening = effect.take();
+        if opening.is_some() || core.was_claimed {
+            core.state().close_hook(drive.position);
+        }
+        // An opening that came after the close would hold the token for as long as the run lives.
+        if let Some(opening) = opening {
+            core.leave_behind(opening);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onward_store::Outcome;
-use onward_types::{Error, EventRecord, RunId, RunRecord, Status, StepFilter, StepRecord, StreamInfo};
+use onward_types::{Error, EventRecord, HookRecord, RunId, RunRecord, Status, StepFilter, StepRecord, StreamInfo};
 use serde::Serialize;
 
 use super::Client;
@@ -164,6 +164,25 @@ impl<T: Data> WorkflowHandle<T> {
         let mut events = self.client.store.events(run.key).await?;
         events.iter_mut().for_each(|event| self.client.mask.hide_in_event(event));
         Ok(events)
+    }
+
+    /// The hooks that the run opened, in order: their tokens, since when, and whether anybody reaches the run by them.
+    ///
+    /// ```
+    /// # use onward_engine::{HookState, Onward, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let onward = Onward::open("sqlite::memory:").launch().await?;
+    /// let hooks = onward.handle_named("order-17").hooks().await;
+    /// # assert!(hooks.as_ref().is_err_and(|error| error.is_unknown_run()), "nobody has started it");
+    /// let open = hooks.unwrap_or_default().into_iter().filter(|hook| hook.state == HookState::Open);
+    /// # assert_eq!(open.count(), 0);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run.
+    pub async fn hooks(&self) -> Result<Vec<HookRecord>, Error> {
+        self.client.store.hooks(&self.id).await
     }
 
     /// Read a stream of the run: as [`Client::read_stream`].

@@ -110,6 +110,9 @@ impl Executor {
     }
 
     async fn ended(self: &Arc<Self>, core: &Arc<RunCore>, ended: Ended) {
+        if !matches!(ended, Ended::Fenced) {
+            std::future::poll_fn(|cx| core.settle(cx)).await;
+        }
         match ended {
             Ended::Finished(result) => core.leave(LeaveHow::Finished(result.map_err(|error| error.to_json()))),
             Ended::Held(error) => {

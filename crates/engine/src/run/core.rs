@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
@@ -13,7 +13,7 @@ use onward_types::{Error, Json, RunId, RunKey, Status, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::end::{End, EndSlot};
-use super::state::State;
+use super::state::{self, State};
 use crate::cancelled::Canceller;
 use crate::executor::{Executor, Expected};
 use crate::states::States;
@@ -60,6 +60,8 @@ pub(crate) struct RunCore {
     newborn: Mutex<Vec<Newborn>>,
     inputs: Mutex<Option<Json>>,
     asked: Mutex<Vec<(RunKey, oneshot::Sender<Created>)>>,
+    /// What calls that were dropped are still doing to the database.
+    left_behind: Mutex<Vec<BoxFuture<'static, state::Outcome>>>,
     /// When the run last went to sleep, and how long its last replay took.
     pub(crate) idle_since: Mutex<Option<Timestamp>>,
     pub(crate) replay_took: Mutex<Duration>,
@@ -223,6 +225,7 @@ impl RunCore {
             newborn: Mutex::default(),
             inputs: Mutex::new(Some(coming.input)),
             asked: Mutex::default(),
+            left_behind: Mutex::default(),
             idle_since: Mutex::default(),
             replay_took: Mutex::default(),
             replaying: Mutex::default(),
@@ -325,6 +328,19 @@ impl RunCore {
         }
         let journal = journal.clone();
         Some(Box::pin(async move { journal.capacity().await }))
+    }
+
+    /// A call was dropped while it did this to the database. It is brought to its end before any change that the run makes from
+    /// now on, among which is the one that undoes it.
+    pub(crate) fn leave_behind(&self, doing: BoxFuture<'static, state::Outcome>) {
+        lock(&self.left_behind).push(doing);
+    }
+
+    /// Bring to its end what dropped calls left behind.
+    pub(crate) fn settle(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut left = lock(&self.left_behind);
+        left.retain_mut(|doing| doing.as_mut().poll(cx).is_pending());
+        if left.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// How many of its changes are durable.

@@ -57,12 +57,22 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running) -> Ended {
                 }
                 spins += 1;
                 if spins > SPINS_MAX {
-                    core.flush();
+                    if core.settle(cx).is_ready() {
+                        core.flush();
+                    }
                     cx.waker().wake_by_ref();
                     root.polling.store(false, Ordering::SeqCst);
                     return Poll::Pending;
                 }
                 continue;
+            }
+            if core.settle(cx).is_pending() {
+                root.polling.store(false, Ordering::SeqCst);
+                if root.woken.load(Ordering::SeqCst) {
+                    root.polling.store(true, Ordering::SeqCst);
+                    continue;
+                }
+                return Poll::Pending;
             }
             if may_go_on(core, &mut room, cx) && core.state().deliver(core.clock().now()) {
                 core.note_busy();

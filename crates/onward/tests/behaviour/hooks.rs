@@ -1,5 +1,8 @@
 //! Hooks: tokens by which the world outside reaches a run.
 
+use std::time::Duration;
+
+use onward::HookState;
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};
 
@@ -258,4 +261,136 @@ async fn a_token_that_cannot_be_is_an_error_and_loses_nothing(db: TestDatabase) 
     assert_eq!(house.onward.resume_hook("nobody's", &1).await.unwrap_err().code(), "unknown_hook");
     assert_eq!(house.onward.resume_hook("", &1).await.unwrap_err().code(), "invalid");
     assert_eq!(house.onward.resume_hook("nobody's", &1).key("").await.unwrap_err().code(), "invalid");
+}
+
+#[on_every_database]
+async fn the_hooks_of_a_run_are_listed_open_and_closed(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflows::<(closes_and_opens_again, opens)>()).await;
+    let shown = async |house: &House, id: &str| -> Vec<(u32, String, HookState)> {
+        let hooks = house.onward.handle_named(id).hooks().await.unwrap();
+        hooks.into_iter().map(|hook| (hook.position, hook.token, hook.state)).collect()
+    };
+    let of = |all: &[(u32, HookState)]| all.iter().map(|(at, state)| (*at, "t".to_owned(), *state)).collect::<Vec<_>>();
+    let run = house.onward.start::<closes_and_opens_again>(()).id("r").await.unwrap();
+    house.until("the hook is open", async || is_open(&house, "r").await).await;
+    assert_eq!(shown(&house, "r").await, of(&[(0, HookState::Open)]));
+    let opened_at = run.hooks().await.unwrap()[0].opened_at;
+    assert!(opened_at >= run.describe().await.unwrap().created_at && opened_at <= house.clock.now());
+    house.onward.resume_hook("t", &1).await.unwrap();
+    house.pass(hours(1)).await;
+    house.until("it is closed", async || run.steps().await.unwrap().len() == 4).await;
+    assert_eq!(shown(&house, "r").await, of(&[(0, HookState::Closed)]));
+    house.lose_executor().await;
+    house.pass(hours(1)).await;
+    let run = house.onward.handle::<closes_and_opens_again>("r");
+    house.until("it is open again", async || run.steps().await.unwrap().len() == 6).await;
+    assert_eq!(shown(&house, "r").await, of(&[(0, HookState::Closed), (4, HookState::Open)]));
+    run.cancel().await.unwrap();
+    assert_eq!(shown(&house, "r").await, of(&[(0, HookState::Closed), (4, HookState::Closed)]));
+    // Another run has the token now; that this one had it stays known.
+    house.onward.start::<opens>("t".into()).id("o").await.unwrap();
+    house.until("the hook is open", async || is_open(&house, "o").await).await;
+    assert_eq!(shown(&house, "o").await, of(&[(0, HookState::Open)]));
+    assert_eq!(shown(&house, "r").await, of(&[(0, HookState::Closed), (4, HookState::Closed)]));
+    assert!(house.onward.handle_named("nobody").hooks().await.unwrap_err().is_unknown_run());
+}
+
+/// Loses the race for each hook while it is being opened, and goes on for long.
+#[onward::workflow]
+async fn loses_races(ctx: &Ctx, tokens: Vec<String>) -> Result<()> {
+    for token in tokens {
+        if let Either::Left(hook) = ctx.select((ctx.hook::<u32>().token(token), ctx.sleep(secs(0)))).await? {
+            return Err(format!("{} was opened in no time", hook.token()).into());
+        }
+    }
+    Ok(ctx.sleep(days(300)).await?)
+}
+
+#[onward::workflow]
+async fn opens_all(ctx: &Ctx, tokens: Vec<String>) -> Result<()> {
+    let mut open = Vec::new();
+    for token in tokens {
+        open.push(ctx.hook::<u32>().token(token).await?);
+    }
+    Ok(())
+}
+
+#[on_every_database]
+async fn a_hook_whose_opening_lost_a_race_holds_no_token(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(loses_races, opens_all)>()).await;
+    let tokens: Vec<String> = (0..40).map(|n| format!("t-{n}")).collect();
+    let run = house.onward.start::<loses_races>(tokens.clone()).await.unwrap();
+    house.until("it sleeps", async || run.describe().await.unwrap().reason.contains("timer")).await;
+    let all = house.onward.start::<opens_all>(tokens).await.unwrap();
+    house.done(all.result()).await.unwrap();
+    assert!(!run.status().await.unwrap().is_terminal());
+}
+
+/// Has a token, in a transaction that ends without it.
+#[onward::workflow]
+async fn holds_for_a_while(ctx: &Ctx, token: String) -> Result<bool> {
+    let held = ctx.transaction("hold", async |tx| {
+        let insert = "insert into hooks (token, run_key, position, opened_at) values ($1, gen_random_uuid(), 0, 0)";
+        tx.execute(insert, (token.clone(),)).await?;
+        ctx.state::<Log>().ran("held");
+        while ctx.state::<Log>().count("let go") == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Err::<(), _>("that was all".into())
+    });
+    Ok(held.await.is_err())
+}
+
+#[onward::workflow]
+async fn waits_a_minute_for_a_hook(ctx: &Ctx) -> Result<bool> {
+    let lost = matches!(ctx.select((ctx.hook::<u32>().token("t"), ctx.sleep(mins(1)))).await?, Either::Right(()));
+    ctx.sleep(days(300)).await?;
+    Ok(lost)
+}
+
+/// On SQLite there is one writer, and nobody opens anything beside a transaction.
+#[on_every_database]
+async fn a_hook_that_is_opened_after_its_race_was_lost_is_closed_all_the_same(db: TestDatabase) {
+    if !db.is_postgres() {
+        return;
+    }
+    let house = House::open(db, |b| b.workflows::<(holds_for_a_while, waits_a_minute_for_a_hook, opens)>()).await;
+    let holds = house.onward.start::<holds_for_a_while>("t".into()).await.unwrap();
+    house.until("the token is held", async || house.log.count("held") == 1).await;
+    let run = house.onward.start::<waits_a_minute_for_a_hook>(()).id("r").await.unwrap();
+    house.until("it waits", async || run.describe().await.unwrap().reason.contains("timer")).await;
+    // Time for the opening to reach the database, where it waits for the other transaction.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    house.pass(mins(2)).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    house.log.ran("let go");
+    assert!(house.done(holds.result()).await.unwrap());
+    house.until("it sleeps for long", async || run.steps().await.unwrap().iter().any(|step| step.position == 2)).await;
+    let other = house.onward.start::<opens>("t".into()).await.unwrap();
+    assert_eq!(house.done(other.result()).await.unwrap(), "t");
+}
+
+#[onward::workflow]
+async fn puts_back(ctx: &Ctx, token: String, run: String) -> Result<u64> {
+    let put = ctx.transaction("put", async |tx| {
+        let insert =
+            "insert into hooks (token, run_key, position, opened_at) select $1, run_key, 0, 0 from runs where id = $2";
+        Ok(tx.execute(insert, (token.clone(), run.clone())).await?)
+    });
+    Ok(put.await?)
+}
+
+#[on_every_database]
+async fn a_lost_hook_whose_close_was_lost_in_a_crash_is_closed_by_the_replay(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflows::<(loses_races, puts_back)>().park_after(days(1))).await;
+    let run = house.onward.start::<loses_races>(vec!["t".into()]).id("r").await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 2).await;
+    assert_eq!(run.hooks().await.unwrap(), []);
+    let put = house.onward.start::<puts_back>(("t".into(), "r".into())).await.unwrap();
+    assert_eq!(house.done(put.result()).await.unwrap(), 1);
+    assert_eq!(run.hooks().await.unwrap().len(), 1, "as a crash between the opening and the close leaves it");
+    house.lose_executor().await;
+    let run = house.onward.handle::<loses_races>("r");
+    house.until("it is closed", async || run.hooks().await.unwrap().is_empty()).await;
+    assert!(!run.status().await.unwrap().is_terminal());
 }

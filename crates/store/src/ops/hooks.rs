@@ -1,9 +1,9 @@
 //! Hooks: tokens by which the world outside reaches a call of a run.
 
-use onward_types::{Code, Error, Json, RunId, RunKey, Timestamp, hook_topic};
+use onward_types::{Code, Error, HookState, Json, RunId, RunKey, Status, Timestamp, from_micros, hook_topic};
 
 use super::messages::{self, NewMessage, Sent, Target};
-use crate::driver::{Tx, params, sql};
+use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 
 /// A hook to be opened.
@@ -47,6 +47,10 @@ pub(crate) async fn open(tx: &mut Tx, new: &NewHook, now: Timestamp) -> Result<S
         return Ok(token.clone());
     }
     let holder = holder(tx, token).await?.ok_or_else(just_now)?;
+    if holder == (*run, *position) {
+        // Opened just now, by an earlier life of the run whose answer came late.
+        return Ok(token.clone());
+    }
     match target(tx, holder.0).await? {
         Some((id, target)) if !target.status.is_terminal() => {
             let message = format!("the token `{token}` is held by run {id:?}: choose another one, or end that run");
@@ -85,6 +89,35 @@ pub(crate) async fn resume(tx: &mut Tx, payload: &HookPayload, now: Timestamp) -
     let message = NewMessage { run: id.clone(), topic, body: body.clone(), key };
     messages::insert(tx, &[(run, &message)], now).await?;
     Ok(Resumed { run: id, sent: messages::told(tx, &[target], now).await? })
+}
+
+/// A hook of a run, as it is stored.
+pub(crate) struct StoredHook {
+    pub(crate) position: u32,
+    pub(crate) opened_at: Timestamp,
+    /// What the call that opened it recorded.
+    pub(crate) recorded: Option<Json>,
+    /// Its token, while it has one.
+    pub(crate) token: Option<String>,
+    pub(crate) state: HookState,
+}
+
+/// The hooks of a run, those that it closed too.
+pub(crate) async fn of_run(tx: &mut Tx, run: RunKey) -> Result<Vec<StoredHook>, Fault> {
+    let rows = tx.query(sql!("hooks/of_run"), &params![run]).await?;
+    rows.iter().map(stored).collect()
+}
+
+fn stored(row: &Row) -> Result<StoredHook, Fault> {
+    let (status, token): (Status, _) = (row.text("status")?.parse()?, row.opt_text("token")?);
+    let is_open = token.is_some() && !status.is_terminal();
+    Ok(StoredHook {
+        position: row.count("position")?,
+        opened_at: from_micros(row.int("opened_at")?),
+        recorded: row.opt_text("output")?.map(Json::from),
+        token,
+        state: if is_open { HookState::Open } else { HookState::Closed },
+    })
 }
 
 async fn holder(tx: &mut Tx, token: &str) -> Result<Option<(RunKey, u32)>, Fault> {

@@ -2,15 +2,21 @@
 
 use std::sync::Arc;
 
-use onward_types::{Error, EventRecord, Json, RunId, RunKey, StreamInfo};
+use onward_types::{Error, EventRecord, HookRecord, Json, RunId, RunKey, StreamInfo};
 
 use super::Store;
 use crate::codec::Payload;
-use crate::ops::hooks::{self, HookPayload, NewHook, Resumed};
+use crate::ops::hooks::{self, HookPayload, NewHook, Resumed, StoredHook};
 use crate::ops::messages::{self, Message, NewMessage, Sent};
 use crate::ops::streams::Chunks;
 use crate::ops::{events, steer, streams};
 use crate::signal::Signal;
+
+/// What a call records that opens a hook.
+#[derive(serde::Deserialize)]
+struct Opened {
+    token: String,
+}
 
 impl Store {
     /// Send messages, all or none.
@@ -109,6 +115,26 @@ impl Store {
         });
         let Some((run, value)) = found.await? else { return Ok(None) };
         Ok(Some((run, value.map(|value| self.sealer.open(&value, Payload::Event)).transpose()?)))
+    }
+
+    /// The hooks of a run, those that it closed too, in the order of the calls that opened them. Where a token cannot be decoded,
+    /// what is stored of it stands in its place.
+    ///
+    /// # Errors
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
+    pub async fn hooks(&self, id: &RunId) -> Result<Vec<HookRecord>, Error> {
+        let run = self.find(id).await?.key;
+        let hooks = self.read(move |tx| Box::pin(hooks::of_run(tx, run))).await?;
+        Ok(hooks.into_iter().map(|hook| self.shown_hook(hook)).collect())
+    }
+
+    fn shown_hook(&self, hook: StoredHook) -> HookRecord {
+        let StoredHook { position, opened_at, recorded, token, state } = hook;
+        let recorded = recorded.map(|mut recorded| {
+            self.sealer.show(&mut recorded, Payload::Checkpoint);
+            recorded.decode::<Opened>().map_or_else(|_| recorded.to_string(), |opened| opened.token)
+        });
+        HookRecord { token: token.or(recorded).unwrap_or_default(), position, state, opened_at }
     }
 
     /// The latest value of every event of a run, by key.

@@ -1,6 +1,6 @@
 //! `onward runs show`: all that is known of one run.
 
-use onward::{Client, Filter, RunRecord};
+use onward::{Client, Filter, HookRecord, RunRecord};
 use serde::Serialize;
 
 use super::list;
@@ -16,14 +16,17 @@ struct Shown {
     run: RunRecord,
     /// The ids of the runs that it started, in order.
     children: Vec<String>,
+    /// The hooks that it opened, in order.
+    hooks: Vec<HookRecord>,
 }
 
 pub(super) async fn show(client: &Client, id: &str, json: bool) -> Result<Exit, Failure> {
     let handle = client.handle_named(id);
     let run = handle.describe().await?;
     let children: Vec<String> = handle.children().await?.iter().map(|child| child.id().to_owned()).collect();
+    let hooks = handle.hooks().await?;
     if json {
-        output::json(&Shown { run, children })?;
+        output::json(&Shown { run, children, hooks })?;
         return Ok(Exit::Done);
     }
     output::say(facts(&run))?;
@@ -35,7 +38,19 @@ pub(super) async fn show(client: &Client, id: &str, json: bool) -> Result<Exit, 
             output::say(format!("\nall of them: onward runs list --parent {id} --limit {}", children.len()))?;
         }
     }
+    if !hooks.is_empty() {
+        output::say(format!("\nhooks\n\n{}", opened(&hooks)))?;
+    }
     Ok(Exit::Done)
+}
+
+fn opened(hooks: &[HookRecord]) -> String {
+    let mut table = output::table(&["position", "token", "state", "opened"]);
+    for hook in hooks {
+        let (position, state) = (hook.position.to_string(), hook.state.to_string());
+        table.add_row([position, output::cell(&hook.token), state, output::time(hook.opened_at)]);
+    }
+    output::rows(&table)
 }
 
 /// What is known, a fact a line. What is not there is not shown.

@@ -1,0 +1,45 @@
+//! The hooks of a run, as people see them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+
+/// A hook that a run opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookRecord {
+    /// The token by which the world outside reaches the run.
+    pub token: String,
+    /// The position of the call that opened it.
+    pub position: u32,
+    /// Whether anybody reaches the run by it.
+    pub state: HookState,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+}
+
+/// Whether a hook is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HookState {
+    /// What is sent to its token reaches the run.
+    Open,
+    /// The run closed it or has ended: its token is free, and another run may have it by now.
+    Closed,
+}
+
+impl HookState {
+    /// The state as people name it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            HookState::Open => "open",
+            HookState::Closed => "closed",
+        }
+    }
+}
+
+impl std::fmt::Display for HookState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
