@@ -15,6 +15,7 @@ mod behaviour {
     mod load;
     mod messages;
     mod ownership;
+    mod plans;
     mod schedules;
     mod schema;
     mod signals;

@@ -80,6 +80,11 @@ async fn talk(ctx: &Ctx, secret: String) -> Result<String> {
     Ok(format!("{sql}, {heard}"))
 }
 
+#[onward::workflow]
+async fn overhears(ctx: &Ctx, run: String) -> Result<Option<String>> {
+    Ok(ctx.get_event::<String>(&run, "said").timeout(days(300)).await?)
+}
+
 /// In which tables a text stands, as text or as bytes.
 #[onward::workflow]
 async fn tables_with(ctx: &Ctx, is_postgres: bool, text: (String, String)) -> Result<Vec<String>> {
@@ -116,7 +121,7 @@ async fn columns(tx: &SqlTx, table: &str) -> Result<String, Error> {
 }
 
 fn house(b: Builder) -> Builder {
-    b.workflows::<(pay, shop, talk, tables_with)>().codec(old())
+    b.workflows::<(pay, shop, talk, overhears, tables_with)>().codec(old())
 }
 
 #[on_every_database]
@@ -309,4 +314,25 @@ async fn a_message_that_cannot_be_decoded_holds_the_run_that_takes_it(db: TestDa
     let run = house.onward.handle::<talk>("t");
     run.resume().await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), format!("sql {SECRET}, news"));
+}
+
+#[on_every_database]
+async fn an_event_that_cannot_be_decoded_holds_the_run_that_reads_it(db: TestDatabase) {
+    let is_postgres = db.is_postgres();
+    let mut house = House::open(db, house).await;
+    let says = house.onward.start::<talk>(SECRET.to_owned()).id("t").await.unwrap();
+    assert_eq!(house.done(says.event::<String>("said")).await.unwrap().as_deref(), Some(SECRET));
+    house.lose_executor_for(|b| b.codec(only_new())).await;
+    let reads = house.onward.start::<overhears>("t".to_owned()).id("o").await.unwrap();
+    assert_eq!(house.done(reads.result()).await.unwrap_err().code(), "decode");
+    assert_eq!(reads.status().await.unwrap(), Status::Paused);
+    assert!(reads.steps().await.unwrap().iter().all(|step| step.state.is_open()), "nothing of it is recorded");
+
+    house.lose_executor_for(|b| b.codec(rotated())).await;
+    let reads = house.onward.handle::<overhears>("o");
+    reads.resume().await.unwrap();
+    assert_eq!(house.done(reads.result()).await.unwrap().as_deref(), Some(SECRET));
+    let (left, right) = SECRET.split_at(4);
+    let look = house.onward.start::<tables_with>((is_postgres, (left.to_owned(), right.to_owned()))).await.unwrap();
+    assert_eq!(house.done(look.result()).await.unwrap(), [""; 0], "what was read is recorded encoded");
 }

@@ -1,5 +1,6 @@
 -- Calls take messages, each a message that none has taken. One that is gone or taken is a mistake of ours: the text that says so
--- is no number, which fails the batch as a position that is taken does.
+-- is no number, which fails the batch as a position that is taken does. Messages are found by their keys: a plan that was made while
+-- there were none looked through all that nobody took, by the index that has only those.
 with wanted as materialized (
     select run_key, seq, position
     from unnest($1::uuid[], $2::bigint[], $3::bigint[]) as given (run_key, seq, position)
@@ -9,7 +10,7 @@ consumed as (
     update messages
     set consumed_by = wanted.position
     from wanted
-    where messages.run_key = wanted.run_key and messages.seq = wanted.seq and messages.consumed_by is null
+    where messages.run_key = wanted.run_key and messages.seq = wanted.seq and coalesce(messages.consumed_by, -1) = -1
     returning messages.seq
 ),
 counted as materialized (

@@ -1,14 +1,27 @@
 -- Wake parked runs that wait for an event which this batch set. A row that another session holds is stepped over; the sweep in
 -- runs/wake_missed.sql makes up for that.
-with parked as materialized (
-    select runs.run_key, given.at
+-- Each step asks for the rows of the one before, by their keys: `offset 0` keeps a plan that was made while the tables were empty
+-- from looking through all runs that are parked.
+with watching as materialized (
+    select waiting.run_key, given.at
     from unnest($1::uuid[], $2::text[], $3::bigint[]) as given (run_key, key, at)
-    join runs as target on target.run_key = given.run_key
-    join waits on waits.target = target.id and waits.topic = given.key
-    join runs on runs.run_key = waits.run_key
-    where runs.executor is null and runs.status = 'running'
-        and given.run_key <> all ((select current_setting('onward.refused')::uuid[])::uuid[])
-    for no key update of runs skip locked
+    cross join lateral (
+        select waits.run_key
+        from waits
+        where waits.target = (select id from runs where runs.run_key = given.run_key) and waits.topic = given.key
+        offset 0
+    ) as waiting
+    where given.run_key <> all ((select current_setting('onward.refused')::uuid[])::uuid[])
+),
+parked as materialized (
+    select held.run_key, watching.at
+    from watching
+    cross join lateral (
+        select runs.run_key
+        from runs
+        where runs.run_key = watching.run_key and runs.executor is null and runs.status = 'running'
+        for no key update skip locked
+    ) as held
 ),
 woken as (
     update runs

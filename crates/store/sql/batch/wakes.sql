@@ -2,28 +2,43 @@
 -- ended already, whose message or event is there, or whose sleep somebody ended. Who waits, checks last: their rows were
 -- written by an earlier statement, so this one sees what it must.
 -- A row that another session holds is stepped over; the sweep in runs/wake_missed.sql makes up for that.
-with parked as materialized (
-    select runs.run_key, given.at
+-- Each step asks for rows by their keys: `offset 0` keeps a plan that was made while the tables were empty from looking through
+-- all runs that are parked, or all messages and events.
+with wanted as materialized (
+    select given.run_key, given.at
     from unnest($1::uuid[], $2::bigint[], $3::boolean[]) as given (run_key, at, if_done)
-    join runs on runs.run_key = given.run_key
-    where runs.executor is null and runs.status = 'running' and (not given.if_done or exists (
+    where not given.if_done or exists (
         select 1
         from waits
-        left join runs as child on child.run_key = waits.child_key
-        where waits.run_key = given.run_key and (child.finished_at is not null or waits.woken)
-    ) or exists (
-        select 1
-        from waits
-        join messages on messages.run_key = waits.run_key and messages.topic = waits.topic
-        where waits.run_key = given.run_key and waits.kind = 'message' and messages.consumed_by is null
-    ) or exists (
-        select 1
-        from waits
-        join runs as target on target.id = waits.target
-        join events on events.run_key = target.run_key and events.key = waits.topic
-        where waits.run_key = given.run_key
-    ))
-    for no key update of runs skip locked
+        where waits.run_key = given.run_key and (
+            waits.woken
+            or (select child.finished_at from runs as child where child.run_key = waits.child_key) is not null
+            or (waits.kind = 'message' and exists (
+                select 1
+                from messages
+                where messages.run_key = waits.run_key and messages.topic = waits.topic and messages.consumed_by is null
+                offset 0
+            ))
+            or (waits.kind = 'event' and exists (
+                select 1
+                from events
+                where events.run_key = (select target.run_key from runs as target where target.id = waits.target)
+                    and events.key = waits.topic
+                offset 0
+            ))
+        )
+        offset 0
+    )
+),
+parked as materialized (
+    select held.run_key, wanted.at
+    from wanted
+    cross join lateral (
+        select runs.run_key
+        from runs
+        where runs.run_key = wanted.run_key and runs.executor is null and runs.status = 'running'
+        for no key update skip locked
+    ) as held
 ),
 woken as (
     update runs

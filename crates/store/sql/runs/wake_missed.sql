@@ -1,5 +1,5 @@
 -- Wake every parked run whose child has ended, that has a message or an event it waits for, or whose sleep somebody ended: what
--- makes sure what the signals make fast.
+-- makes sure what the signals make fast. SQLite keeps the order of a `cross join`: messages that nobody took are fewer than waits.
 update runs
 set ready_at = $1
 where executor is null and status = 'running' and (ready_at is null or ready_at > $1) and run_key in (
@@ -13,9 +13,10 @@ where executor is null and status = 'running' and (ready_at is null or ready_at 
     where woken = true
     union all
     select waits.run_key
-    from waits
-    join messages on messages.run_key = waits.run_key and messages.topic = waits.topic
-    where waits.kind = 'message' and messages.consumed_by is null
+    from messages
+    cross join waits
+    where messages.consumed_by is null and waits.run_key = messages.run_key and waits.topic = messages.topic
+        and waits.kind = 'message'
     union all
     select waits.run_key
     from waits
