@@ -4,12 +4,14 @@
 //! name `worker`, the process that is thrown at. Tests of single promises start the same worker.
 
 pub mod bodies;
+mod kinds;
 mod model;
 mod op;
 mod process;
 mod raw;
 mod run;
 
+pub use kinds::{BRIEF_KEPT, Brief, brief, kept, tick};
 pub use model::{expected, failures};
 pub use onward_store::crash::POINTS;
 pub use op::{Chance, Op, Program, Winner};

@@ -29,6 +29,8 @@ pub struct WorkerOptions {
     pub lease: Option<Duration>,
     /// After how long runs that only wait are parked; none for the default.
     pub park_after: Option<Duration>,
+    /// How often it deletes runs of `brief` that have ended; none for never.
+    pub forget_every: Option<Duration>,
     /// `point:nth`: where the process kills itself.
     pub crash: Option<String>,
     /// `point:nth`: where the process freezes itself.
@@ -81,6 +83,7 @@ impl WorkerOptions {
             desk: None,
             lease: None,
             park_after: None,
+            forget_every: None,
             crash: None,
             freeze: None,
             errors: None,
@@ -101,6 +104,7 @@ impl WorkerOptions {
         };
         millis("--lease", self.lease);
         millis("--park-after", self.park_after);
+        millis("--forget-every", self.forget_every);
         if let Some(desk) = &self.desk {
             command.arg("--desk").arg(desk);
         }

@@ -53,7 +53,7 @@ pub async fn program(ctx: &Ctx, program: Program) -> Result<u64> {
     walk(ctx, &program, 0).await
 }
 
-fn walk<'a>(ctx: &'a Ctx, program: &'a Program, so_far: u64) -> BoxFuture<'a, Result<u64>> {
+pub(super) fn walk<'a>(ctx: &'a Ctx, program: &'a Program, so_far: u64) -> BoxFuture<'a, Result<u64>> {
     Box::pin(async move {
         let mut so_far = so_far;
         for op in &program.0 {
@@ -161,7 +161,7 @@ async fn act(ctx: &Ctx, op: &Op, so_far: u64) -> Result<u64> {
 }
 
 /// A step with a value that is known beforehand.
-fn value<'a>(ctx: &'a Ctx, name: &'static str, value: u64, millis: u64) -> Step<'a, u64> {
+pub(super) fn value<'a>(ctx: &'a Ctx, name: &'static str, value: u64, millis: u64) -> Step<'a, u64> {
     ctx.step(name, move || async move {
         begun(ctx, name)?;
         if millis > 0 {

@@ -1,19 +1,28 @@
 //! Each place where a test can end the process, one after another.
 
+use std::time::Duration;
+
 use onward_testkit::crash::{Death, Op, POINTS, Program, Raw};
 use onward_testkit::{TestDatabase, on_every_database};
 use tokio::task::JoinSet;
 
 use crate::house::{ASK, House, STEP, model};
 
+/// Less than the test as a whole has, so that it can say where it hangs.
+const PATIENCE: Duration = Duration::from_secs(90);
+
 #[on_every_database]
 async fn every_crash_point_is_survived(db: TestDatabase) {
+    // A database is made and dropped while the thread waits: were that one of the few that drive connections, those would be
+    // idle in the middle of a transaction for longer than a server bears.
+    let one = || if db.is_postgres() { TestDatabase::postgres() } else { TestDatabase::sqlite() };
+    let databases: Vec<_> = POINTS.iter().map(|point| (*point, one())).collect();
     let mut points = JoinSet::new();
-    for point in POINTS {
-        let db = if db.is_postgres() { TestDatabase::postgres() } else { TestDatabase::sqlite() };
+    for (point, db) in databases {
         points.spawn(async move {
-            survive(&db, point).await;
-            point
+            let survived = tokio::time::timeout(PATIENCE, survive(&db, point)).await;
+            survived.unwrap_or_else(|_| panic!("{point} was not survived within {PATIENCE:?}"));
+            (point, db)
         });
     }
     let mut survived = Vec::new();
@@ -27,7 +36,7 @@ async fn every_crash_point_is_survived(db: TestDatabase) {
 /// released, and ends.
 async fn survive(db: &TestDatabase, point: &'static str) {
     let mut house = House::on(&db.url).await;
-    house.options.park_after = Some(std::time::Duration::from_millis(10));
+    house.options.park_after = Some(Duration::from_millis(10));
     let child = Op::Child { program: Program(vec![STEP]), apart: true };
     // Parked after a second, on a machine that is not too busy.
     let millis = if point == "run.parked" { 6_000 } else { 100 };

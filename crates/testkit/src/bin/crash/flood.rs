@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use onward::{Client, Result, Status};
+use onward::{Client, EnqueueOptions, Result, Status};
 use onward_testkit::crash::bodies::{self, Line};
 use onward_testkit::crash::{Op, Program, WorkerOptions, expected, mix, program};
 use tokio::sync::mpsc;
@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use crate::arguments::Arguments;
 use crate::book::Book;
 use crate::fleet::{Fleet, Order};
+use crate::insist::insist;
 use crate::queues::{Queue, queues};
 use crate::random::Random;
 use crate::stage::{Kind, Stage};
@@ -111,19 +112,23 @@ impl Flood {
     /// Enqueue runs until there are enough. An answer that was lost is asked for again.
     async fn produce(self: Arc<Self>, mut random: Random) -> Result<()> {
         loop {
-            let number = self.next.fetch_add(1, Ordering::SeqCst);
-            if number >= self.runs {
-                return Ok(());
-            }
-            let Some(queue) = random.pick(&self.queues) else { return Ok(()) };
-            let ticket = queue.ticket(&mut random);
-            loop {
-                let run = self.client.start::<program>(self.program(number)).id(format!("r{number}"));
-                match ticket.on(run).await {
-                    Ok(_) => break,
-                    Err(error) if matches!(error.code(), "database" | "busy") => {}
-                    Err(error) => return Err(error.into()),
-                }
+            // Some come alone, and some with others in one call.
+            let many = if random.percent(10) { random.between(2, 100) } else { 1 };
+            let first = self.next.fetch_add(many, Ordering::SeqCst);
+            let numbers = first..(first + many).min(self.runs);
+            let Some(queue) = random.pick(&self.queues).filter(|_| !numbers.is_empty()) else { return Ok(()) };
+            if many == 1 {
+                let ticket = queue.ticket(&mut random);
+                let run = || self.client.start::<program>(self.program(first)).id(format!("r{first}"));
+                insist(|| ticket.on(run())).await?;
+            } else {
+                let options: Vec<_> = numbers.map(|number| (number, queue.ticket(&mut random).options())).collect();
+                let named = |(number, options): &(u64, EnqueueOptions)| {
+                    let (workflow, id) = ("program".to_owned(), Some(format!("r{number}")));
+                    (EnqueueOptions { workflow, id, ..options.clone() }, self.program(*number))
+                };
+                let came = insist(|| self.client.enqueue_all(options.iter().map(named))).await?;
+                came.into_iter().collect::<Result<Vec<_>, _>>()?;
             }
         }
     }

@@ -1,17 +1,23 @@
 //! The crash suite: random programs in real processes, with faults thrown at them, and a model that knows every result.
 
+mod archive;
 mod arguments;
 mod book;
+mod briefs;
+mod debounced;
 mod faults;
 mod fleet;
 mod flood;
 mod generate;
+mod insist;
+mod many;
 mod queues;
 mod random;
 mod report;
 mod stage;
 mod steer;
 mod supervisor;
+mod ticks;
 mod verify;
 mod worker;
 

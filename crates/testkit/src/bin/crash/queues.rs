@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use onward::{Client, Filter, QueueLimits, Rate, Result, RunRecord, Start};
+use onward::{Client, EnqueueOptions, Filter, QueueLimits, Rate, Result, RunRecord, Start};
 use onward_testkit::crash::bodies::Line;
 
 use crate::random::Random;
@@ -37,6 +37,12 @@ impl Ticket {
             run = run.partition(partition);
         }
         run
+    }
+
+    /// The same by names.
+    pub(crate) fn options(self) -> EnqueueOptions {
+        let Ticket { queue, priority, partition } = self;
+        EnqueueOptions { queue, priority: priority.map(i64::from), partition, ..EnqueueOptions::default() }
     }
 }
 

@@ -49,6 +49,7 @@ impl Report {
         );
         line("steps", format!("{} recorded, {} bodies begun", findings.steps, findings.bodies));
         line("steered", format!("{:?}; {} waited in queues and were left alone", book.notes(), findings.queued));
+        line("beside", findings.beside.join("; "));
         line("kills", format!("{kills}: {deaths:?}"));
         line("freezes", format!("{}, outages {}", thrown.freezes, thrown.outages));
         line(

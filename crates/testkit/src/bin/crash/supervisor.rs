@@ -6,23 +6,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use onward::{Client, Result};
-use onward_testkit::crash::{LEDGER, Said, WorkerOptions, expected, letter, mix, program};
+use onward::{BoxError, Client, Result};
+use onward_testkit::crash::{LEDGER, Program, Said, WorkerOptions, expected, letter, mix, program};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::arguments::Arguments;
 use crate::book::Book;
+use crate::briefs::Briefs;
+use crate::debounced::{self, Debounced};
 use crate::fleet::{Fleet, Heard, Order};
 use crate::queues::{Queue, Ticket, queues};
 use crate::random::Random;
 use crate::report::Report;
 use crate::stage::{Kind, Stage};
-use crate::{faults, generate, steer, verify};
+use crate::{archive, faults, generate, steer, ticks, verify};
 
 /// Short, so that much can happen in little time.
 const LEASE: Duration = Duration::from_secs(1);
 const PARK_AFTER: Duration = Duration::from_millis(200);
+/// How often a worker deletes runs that are not kept.
+const FORGET_EVERY: Duration = Duration::from_millis(100);
 /// So many runs are under way at once.
 const OPEN_MAX: u64 = 150;
 /// So many are started at once.
@@ -34,17 +38,19 @@ const NOT_OVER: &str = "select count(*) from runs where finished_at is null or e
 
 /// What all parts share.
 pub(crate) struct Suite {
-    seed: u64,
+    pub(crate) seed: u64,
     pub(crate) client: Client,
     fleet: Arc<Fleet>,
-    queues: Vec<Queue>,
+    pub(crate) queues: Vec<Queue>,
     pub(crate) book: Arc<Book>,
     /// The number of the next run.
-    next: AtomicU64,
+    pub(crate) next: AtomicU64,
     /// Runs that a worker was told to start, and who waits for its answer.
     asked: Mutex<HashMap<String, oneshot::Sender<()>>>,
     /// Whether too much is under way.
     crowded: AtomicU64,
+    debounced: Debounced,
+    briefs: Arc<Briefs>,
 }
 
 pub(crate) async fn supervise(mut arguments: Arguments) -> Result<ExitCode> {
@@ -59,6 +65,7 @@ pub(crate) async fn supervise(mut arguments: Arguments) -> Result<ExitCode> {
     let options = WorkerOptions {
         lease: Some(LEASE),
         park_after: Some(PARK_AFTER),
+        forget_every: Some(FORGET_EVERY),
         errors: Some(stage.errors()),
         ..WorkerOptions::new(std::env::current_exe()?, &stage.url, &stage.bodies())
     };
@@ -79,7 +86,10 @@ pub(crate) async fn supervise(mut arguments: Arguments) -> Result<ExitCode> {
         next: AtomicU64::new(0),
         asked: Mutex::default(),
         crowded: AtomicU64::new(0),
+        debounced: Debounced::default(),
+        briefs: Arc::default(),
     });
+    ticks::define(&suite.client).await?;
     let began = Instant::now();
     let thrown = disturb(&suite, &stage, heard, began + Duration::from_secs(seconds)).await?;
     let disturbed = began.elapsed();
@@ -93,6 +103,11 @@ pub(crate) async fn supervise(mut arguments: Arguments) -> Result<ExitCode> {
         findings.violations.extend(queue.leaks(&suite.client).await?);
         findings.queued += runs.len();
     }
+    findings.add(ticks::verify(&suite.client).await?);
+    findings.add(suite.debounced.verify(&suite.client).await?);
+    findings.add(suite.briefs.verify(&suite.client, &stage).await?);
+    findings.add(archive::verify(&suite.client, &stage, Random::new(mix(seed, 4))).await?);
+    findings.violations.extend(verify::left_behind(&stage.raw()).await?);
     let report = Report { seed, kind, disturbed, drained, thrown, findings };
     println!("{}", report.text(&suite.book, &suite.fleet, &stage));
     if report.is_clean() && !keep {
@@ -116,12 +131,25 @@ async fn disturb(
     tasks.spawn(steer::steer_runs(suite.clone(), Random::new(mix(suite.seed, 1)), until));
     tasks.spawn(steer::fork_runs(suite.clone(), Random::new(mix(suite.seed, 3)), until));
     tasks.spawn(suite.clone().count_runs(stage.raw(), until));
+    for number in 0..debounced::KEYS {
+        tasks.spawn(suite.clone().debounce(number, until));
+    }
+    let random = Random::new(mix(suite.seed, 6));
+    let (client, book) = (suite.client.clone(), suite.book.clone());
+    tasks.spawn(heard_of(suite.clone(), suite.briefs.clone().start(client, book, random, until)));
     let mut random = Random::new(mix(suite.seed, 2));
     let thrown = faults::throw(stage, &suite.fleet, &mut random, until).await?;
     while let Some(ended) = tasks.join_next().await {
         ended?;
     }
     Ok(thrown)
+}
+
+/// What cannot be done, though it was asked for again and again, is a fault.
+async fn heard_of(suite: Arc<Suite>, work: impl Future<Output = Result<()>>) {
+    if let Err(error) = work.await {
+        suite.book.fault(error.to_string());
+    }
 }
 
 /// Wait until no run is under way and none is owned; says which are left.
@@ -132,6 +160,10 @@ async fn drain(suite: &Suite, stage: &Stage) -> Vec<String> {
         suite.fleet.order(place, Order::Kill);
     }
     let until = Instant::now() + DRAIN;
+    let stopped = tokio::time::timeout(DRAIN, ticks::stop(&suite.client)).await;
+    if let Err(error) = stopped.map_err(BoxError::from).flatten() {
+        suite.book.fault(format!("the ticks that were due were not dealt with: {error}"));
+    }
     let raw = stage.raw();
     while Instant::now() < until {
         if raw.count(NOT_OVER).await.is_ok_and(|left| left == 0) {
@@ -148,6 +180,10 @@ impl Suite {
         while Instant::now() < until {
             if self.crowded.load(Ordering::Relaxed) >= OPEN_MAX {
                 tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            }
+            if random.percent(5) {
+                self.start_many(&mut random).await;
                 continue;
             }
             let number = self.next.fetch_add(1, Ordering::SeqCst);
@@ -177,9 +213,18 @@ impl Suite {
             accepted = run.await.is_ok();
         }
         self.accept(id, seed, value);
+        self.send_letters(id, &input);
+    }
+
+    pub(crate) fn send_letters(self: &Arc<Self>, id: &str, input: &Program) {
         for salt in input.letters() {
             tokio::spawn(self.clone().send(id.to_owned(), salt));
         }
+    }
+
+    async fn debounce(self: Arc<Self>, number: u64, until: Instant) {
+        let random = Random::new(mix(self.seed, number + 100));
+        heard_of(self.clone(), self.debounced.send(&self.client, number, random, until)).await;
     }
 
     /// Some runs wait in a queue.

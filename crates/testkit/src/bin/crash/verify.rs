@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use onward::{Client, Filter, Result, RunRecord, Status, StepKind, StepRecord, StepState};
 use onward_testkit::crash::bodies::{self, Gave, Line};
-use onward_testkit::crash::{Op, Program, SAID, failures};
+use onward_testkit::crash::{Op, Program, Raw, SAID, failures};
 
 use crate::book::{Book, Entry, Steering};
 use crate::fleet::{Fleet, Frozen};
@@ -17,7 +17,7 @@ use crate::stage::Stage;
 const THAWING: i64 = 250_000;
 
 /// What a table may not hold once everything is over.
-const LEFT_BEHIND: [(&str, &str); 5] = [
+const LEFT_BEHIND: [(&str, &str); 4] = [
     ("runs that did not end", "select count(*) from runs where finished_at is null"),
     ("runs that an executor still has", "select count(*) from runs where executor is not null or revoked = true"),
     (
@@ -28,8 +28,11 @@ const LEFT_BEHIND: [(&str, &str); 5] = [
         "waits of runs that succeeded or failed",
         "select count(*) from waits where run_key in (select run_key from runs where status in ('succeeded', 'failed'))",
     ),
-    ("rows of no run", "select count(*) from checkpoints where run_key not in (select run_key from runs)"),
 ];
+
+/// Tables whose rows belong to runs.
+const OF_RUNS: [&str; 9] =
+    ["payloads", "checkpoints", "attempts", "waits", "messages", "events", "event_history", "streams", "hooks"];
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -46,8 +49,25 @@ pub(crate) struct Findings {
     pub(crate) interrupted: usize,
     /// Runs that waited in queues and were left alone.
     pub(crate) queued: usize,
+    /// What was done beside the runs of `program`.
+    pub(crate) beside: Vec<String>,
     /// Bodies that began on a machine that had just been thawed.
     pub(crate) overlaps: usize,
+}
+
+/// What came of one of the things beside the runs of `program`.
+#[derive(Debug, Default)]
+pub(crate) struct Part {
+    /// What was done.
+    pub(crate) told: String,
+    pub(crate) violations: Vec<String>,
+}
+
+impl Findings {
+    pub(crate) fn add(&mut self, part: Part) {
+        self.violations.extend(part.violations);
+        self.beside.push(part.told);
+    }
 }
 
 /// Look at everything.
@@ -63,12 +83,7 @@ pub(crate) async fn verify(
         findings.violations.push(describe_stuck(client, book, id).await);
     }
     let raw = stage.raw();
-    for (what, statement) in LEFT_BEHIND {
-        let count = raw.count(statement).await?;
-        if count > 0 {
-            findings.violations.push(format!("{count} {what}"));
-        }
-    }
+    findings.violations.extend(left_behind(&raw).await?);
     let stand = raw.count("select count(*) from checkpoints where kind = 'transaction' and output is not null").await?;
     let rows = raw.count("select count(*) from ledger").await?;
     let written = raw.count("select count(*) from (select distinct step from ledger) as steps").await?;
@@ -108,6 +123,21 @@ pub(crate) async fn verify(
         }
     }
     Ok(findings)
+}
+
+/// What the tables hold that they may not.
+pub(crate) async fn left_behind(raw: &Raw) -> Result<Vec<String>> {
+    let mut left = Vec::new();
+    for (what, statement) in LEFT_BEHIND {
+        let count = raw.count(statement).await?;
+        left.extend((count > 0).then(|| format!("{count} {what}")));
+    }
+    for table in OF_RUNS {
+        let orphans = format!("select count(*) from {table} where run_key not in (select run_key from runs)");
+        let count = raw.count(&orphans).await?;
+        left.extend((count > 0).then(|| format!("{count} rows of no run in {table}")));
+    }
+    Ok(left)
 }
 
 async fn describe_stuck(client: &Client, book: &Book, id: &str) -> String {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use onward::{Onward, Result};
 use onward_testkit::crash::bodies::Log;
-use onward_testkit::crash::{Program, Said, World, program};
+use onward_testkit::crash::{Program, Said, World, brief, kept, program, tick};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 
 use crate::arguments::Arguments;
@@ -20,10 +20,11 @@ pub(crate) async fn work(mut arguments: Arguments) -> Result<()> {
     let desk = arguments.optional::<PathBuf>("--desk")?;
     let lease = arguments.optional("--lease")?.map(Duration::from_millis);
     let park_after = arguments.optional("--park-after")?.map(Duration::from_millis);
+    let forget_every = arguments.optional("--forget-every")?.map(Duration::from_millis);
     arguments.finished()?;
     let build = || {
         let world = World { log: log.clone(), desk: desk.clone() };
-        let mut builder = Onward::open(database.clone()).workflow::<program>().state(world);
+        let mut builder = Onward::open(database.clone()).workflows::<(program, tick, brief)>().state(world);
         builder = if let Some(lease) = lease { builder.lease(lease) } else { builder };
         if let Some(idle) = park_after { builder.park_after(idle) } else { builder }
     };
@@ -36,6 +37,9 @@ pub(crate) async fn work(mut arguments: Arguments) -> Result<()> {
         }
     };
     say(&Said::Ready(onward.executor_id()));
+    if let Some(every) = forget_every {
+        tokio::spawn(forget_briefs(onward.clone(), every));
+    }
     let mut lines = BufReader::new(stdin()).lines();
     while let Some(line) = lines.next_line().await? {
         if line == "shutdown" {
@@ -47,6 +51,15 @@ pub(crate) async fn work(mut arguments: Arguments) -> Result<()> {
         tokio::spawn(start_run(onward.clone(), id.to_owned(), serde_json::from_str(input)?));
     }
     Ok(())
+}
+
+/// Delete runs that are not kept, more often than an executor does by itself.
+async fn forget_briefs(onward: Onward, every: Duration) {
+    loop {
+        // What cannot be done now, for the database is away, is done the next time.
+        onward.retain(&kept()).await.ok();
+        tokio::time::sleep(every).await;
+    }
 }
 
 async fn start_run(onward: Onward, id: String, input: Program) {
