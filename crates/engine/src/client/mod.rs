@@ -125,7 +125,7 @@ impl Client {
 
     pub(crate) fn on(store: Store) -> Client {
         let hub = Hub::new(store.clone());
-        let listener = tokio::spawn(Hub::listen(Arc::downgrade(&hub)));
+        let listener = tokio::spawn(Hub::keep_listening(Arc::downgrade(&hub)));
         let _listener = Arc::new(AbortOnDrop(listener.abort_handle()));
         Client { store, hub, executor: None, mask: Mask::default(), _listener }
     }

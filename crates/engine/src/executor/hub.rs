@@ -8,6 +8,7 @@ use std::time::Duration;
 use onward_store::{Outcome, Signal, Store};
 use onward_types::{Code, Error, Json, RunId, RunKey, Status};
 use tokio::sync::{broadcast, oneshot, watch};
+use tokio::task::JoinSet;
 
 use super::Residents;
 use crate::run::end::End;
@@ -163,8 +164,23 @@ impl Hub {
         }
     }
 
-    /// Tell waiters what happens elsewhere, as long as the hub lives.
-    pub(crate) async fn listen(hub: Weak<Hub>) {
+    /// Tell waiters what happens elsewhere, as long as the hub lives. Should a listener die, another one takes its place, for
+    /// who waits would wait for ever.
+    pub(crate) async fn keep_listening(hub: Weak<Hub>) {
+        loop {
+            let mut listener = JoinSet::new();
+            listener.spawn(Hub::listen(hub.clone()));
+            match listener.join_next().await {
+                Some(Err(died)) if died.is_panic() => {
+                    tracing::error!(%died, "who tells of runs that end elsewhere died; another one takes its place");
+                }
+                _ => return,
+            }
+            tokio::time::sleep(SWEEP).await;
+        }
+    }
+
+    async fn listen(hub: Weak<Hub>) {
         let Some(mut signals) = hub.upgrade().map(|hub| hub.store.signals()) else { return };
         let mut next_sweep = tokio::time::Instant::now() + SWEEP;
         loop {

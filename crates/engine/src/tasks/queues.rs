@@ -33,6 +33,20 @@ struct Queues {
     said: mpsc::UnboundedReceiver<Served>,
 }
 
+/// A queue is being served. However that ends, it is said: nobody else would serve this queue again.
+struct Turn {
+    queue: String,
+    next: Option<Timestamp>,
+    say: mpsc::UnboundedSender<Served>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // Whoever is gone has stopped, and everything with it.
+        self.say.send(Served { queue: std::mem::take(&mut self.queue), next: self.next }).ok();
+    }
+}
+
 /// A queue was served.
 struct Served {
     queue: String,
@@ -61,10 +75,11 @@ impl Queues {
             }
             self.serving.insert(queue.clone(), false);
             let (executor, say) = (executor.clone(), self.say.clone());
+            let turn = Turn { queue, next: None, say };
             self.executor.spawn(async move {
-                let next = note(&executor, serve(&executor, &queue, limited).await).flatten();
-                // Whoever is gone has stopped, and everything with it.
-                say.send(Served { queue, next }).ok();
+                // All of it goes along, and not only the fields that are named here.
+                let mut turn = turn;
+                turn.next = note(&executor, serve(&executor, &turn.queue, limited).await).flatten();
             });
         }
         lines.due
