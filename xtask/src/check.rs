@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use crate::{Result, cargo, console, tidy};
+use crate::{OTLP, Result, cargo, console, tidy};
 
 /// Run every check, also after one that found something, and name those that did.
 pub(crate) fn check(root: &Path) -> Result<ExitCode> {
@@ -14,7 +14,12 @@ pub(crate) fn check(root: &Path) -> Result<ExitCode> {
         faults.iter().for_each(|fault| eprintln!("{fault}"));
         failed.push("tidy");
     }
-    for (name, mut command) in [("rustfmt", rustfmt()), ("clippy", clippy()), ("docs", docs())] {
+    for (name, mut command) in [
+        ("rustfmt", rustfmt()),
+        ("clippy", clippy(&["--workspace", "--all-targets"])),
+        ("clippy of otlp", clippy(OTLP)),
+        ("docs", docs()),
+    ] {
         console::say(name);
         if !command.status().map_err(|error| format!("cannot run cargo for {name}: {error}"))?.success() {
             failed.push(name);
@@ -34,9 +39,9 @@ fn rustfmt() -> Command {
     command
 }
 
-fn clippy() -> Command {
+fn clippy(of: &[&str]) -> Command {
     let mut command = cargo();
-    command.args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]);
+    command.arg("clippy").args(of).args(["--quiet", "--", "-D", "warnings"]);
     command
 }
 

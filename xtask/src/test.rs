@@ -7,7 +7,7 @@ use std::time::Instant;
 use onward_testkit::PrivatePostgres;
 
 use crate::arguments::{Database, Selection};
-use crate::{Result, cargo, console, install};
+use crate::{OTLP, Result, cargo, console, install};
 
 /// Where the tests' databases are made. Set beforehand, it names a server of the caller's, and none is started.
 const SERVER: &str = "ONWARD_TEST_POSTGRES";
@@ -54,6 +54,11 @@ fn steps(selection: &Selection, nextest: bool) -> Vec<(String, Command)> {
         let mut docs = cargo();
         docs.args(["test", "--workspace", "--doc", "--quiet"]);
         steps.push(("tests in the docs".to_owned(), docs));
+    }
+    if selection.arguments.is_empty() {
+        let mut otlp = cargo();
+        otlp.arg("test").args(OTLP).arg("--quiet");
+        steps.push(("tests of otlp".to_owned(), otlp));
     }
     let mut tests = cargo();
     tests.args(if nextest { ["nextest", "run"].as_slice() } else { &["test", "--tests"] });
