@@ -6,14 +6,17 @@
 //! cargo run --release -p onward-bench -- core --json      one JSON object a line
 //! cargo run --release -p onward-bench -- core --only hooks    what metrics, a codec and spans cost, beside an engine without
 //! cargo run --release -p onward-bench -- hello            what building the smallest program costs
+//! cargo run --release -p onward-bench -- peers            Onward beside other engines (README.md)
 //! ```
 //!
 //! SQLite files lie in the folder for temporary files (`TMPDIR`), and so does the PostgreSQL server that is started for
 //! the benchmarks: both have to be on a real disk, or an fsync costs nothing.
 
+mod contest;
 mod database;
 mod hello;
 mod jobs;
+mod peers;
 mod raw;
 mod report;
 mod statistics;
@@ -47,6 +50,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Onward beside other durable engines; the results go to bench/RESULTS.md and bench/results.svg
+    Peers(peers::Options),
+    /// One job of those that the peers have, on `onward` or on the `raw` loops, in the eyes of whoever holds its input
+    #[command(hide = true)]
+    Jobs { orders: Vec<String> },
     /// Park sleepers on this database and print what memory they cost. A process of its own, so that the memory is clean
     #[command(hide = true)]
     Park { url: String },
@@ -73,7 +81,7 @@ async fn main() -> ExitCode {
     // On a task of its own, as in a server: the main thread is not one of the runtime's workers.
     let done = tokio::spawn(run(Arguments::parse().command)).await;
     match done.map_err(Into::into).flatten() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
@@ -81,12 +89,15 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> Result<()> {
+async fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Core(core) => measure(core).await,
-        Command::Hello { json } => hello::measure(json),
-        Command::Park { url } => jobs::parked::park(&url).await,
+        Command::Core(core) => measure(core).await?,
+        Command::Hello { json } => hello::measure(json)?,
+        Command::Jobs { orders } => return contest::jobs(orders).await,
+        Command::Peers(options) => peers::compare(options).await?,
+        Command::Park { url } => jobs::parked::park(&url).await?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn measure(core: Core) -> Result<()> {
