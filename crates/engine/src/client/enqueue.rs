@@ -61,14 +61,9 @@ impl Line {
 
     /// A run of the queue has the same dedup: it is taken for the one that was to be enqueued, or it is in its way.
     pub(crate) fn duplicate(&self, wanted: &NewRun, holder: &Existing) -> Result<RunId, Error> {
-        let (queue, dedup) = (self.queue.as_deref().unwrap_or_default(), self.dedup.as_deref().unwrap_or_default());
+        let (queue, dedup) = self.names();
         if !self.or_existing {
-            let message = format!(
-                "queue `{queue}` has an open run with dedup `{dedup}` already: run {:?}. Wait for it, or take it with \
-                 `.dedup_or_existing(…)`",
-                holder.id
-            );
-            return Err(Error::new(Code::Conflict, message));
+            return Err(self.taken(holder, "Wait for it, or take it with `.dedup_or_existing(…)`"));
         }
         if holder.workflow != wanted.workflow {
             let message = format!(
@@ -78,6 +73,28 @@ impl Line {
             return Err(Error::new(Code::Conflict, message));
         }
         Ok(holder.id.clone())
+    }
+
+    /// That a run of the queue has the same dedup.
+    pub(crate) fn taken(&self, holder: &Existing, instead: &str) -> Error {
+        let (queue, dedup) = self.names();
+        let message =
+            format!("queue `{queue}` has an open run with dedup `{dedup}` already: run {:?}. {instead}", holder.id);
+        Error::new(Code::Conflict, message)
+    }
+
+    fn names(&self) -> (&str, &str) {
+        (self.queue.as_deref().unwrap_or_default(), self.dedup.as_deref().unwrap_or_default())
+    }
+
+    /// A run that gathers inputs is never another one: that has begun, perhaps, and would not get them.
+    pub(crate) fn check_gathering(&self) -> Result<(), Error> {
+        if self.or_existing {
+            let message =
+                "a run that is there already does not get this input: say `.dedup(…)`, and a conflict tells you of it";
+            return Err(Error::new(Code::Invalid, message));
+        }
+        Ok(())
     }
 }
 

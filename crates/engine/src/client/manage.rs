@@ -32,7 +32,7 @@ impl<T> WorkflowHandle<T> {
     }
 
     /// Let a run that was paused, cancelled, held or given up go on from its last checkpoint. One that is under way goes on
-    /// anyway. A run that had a delay when it was paused starts at once.
+    /// anyway. A run that had a delay when it was paused starts at once; one that was imported with a delay keeps it.
     ///
     /// # Errors
     /// `unknown_run` if there is no such run, `illegal_move` if it has succeeded or failed.

@@ -240,15 +240,13 @@ pub(super) async fn debounce<T>(
     key: String,
     timeout: Option<Duration>,
 ) -> Result<WorkflowHandle<T>, Error> {
+    plan.line.check_gathering()?;
     let plan = plan.checked(client).await?;
     let mut run = plan.run_on(client.store.clock(), None);
     let until = timeout.map(|timeout| add(run.created_at, timeout));
     run.ready_at = run.ready_at.into_iter().chain(until).min();
-    let id = match client.store.debounce(run.clone(), Gather { key, until }).await? {
-        // Another input is what it is for.
-        Created::Existing(existing) => existing.id,
-        created => came_of(&plan.line, &run, &created)?,
-    };
+    let created = client.store.debounce(run.clone(), Gather { key, until }).await?;
+    let id = gathered_by(&plan.line, run, created)?;
     Ok(WorkflowHandle { client: client.clone(), id, started: None, output: PhantomData })
 }
 
@@ -264,16 +262,24 @@ pub(super) struct Pushed {
 /// Boxed here, as [`Builder::launch`](crate::Builder::launch) says why.
 pub(super) fn push(client: &Client, plan: Plan, pushed: Pushed) -> BoxFuture<'_, Result<RunId, Error>> {
     Box::pin(async move {
+        plan.line.check_gathering()?;
         let plan = plan.checked(client).await?;
         let clock = client.store.clock();
         let run = plan.run_on(clock, None);
         let Pushed { batch: key, max, key: id } = pushed;
         let id = id.unwrap_or_else(|| clock.uuid().to_string());
-        match client.store.push(run.clone(), Push { key, id, item: run.input.clone(), max }).await? {
-            Created::Existing(existing) => Ok(existing.id),
-            created => came_of(&plan.line, &run, &created),
-        }
+        let created = client.store.push(run.clone(), Push { key, id, item: run.input.clone(), max }).await?;
+        gathered_by(&plan.line, run, created)
     })
+}
+
+/// The run that has an input: another input than its first is what it is for.
+fn gathered_by(line: &Line, new: NewRun, created: Created) -> Result<RunId, Error> {
+    match created {
+        Created::New => Ok(new.id),
+        Created::Existing(existing) => Ok(existing.id),
+        Created::Duplicate(holder) => Err(line.taken(&holder, "It does not get this input: wait until it has ended")),
+    }
 }
 
 /// Create the run as one of this executor's own: it is in memory before it is durable, and begins when it is.

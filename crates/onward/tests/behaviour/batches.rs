@@ -282,3 +282,22 @@ async fn one_key_is_for_batches_or_for_debounce(db: TestDatabase) {
     let refused = named(vec!["six"].into()).id("mine").debounce("fourth", mins(1)).await.unwrap_err();
     assert!(refused.is_conflict() && refused.message().contains("takes no more"), "{refused}");
 }
+
+#[on_every_database]
+async fn an_item_is_never_taken_for_one_of_another_run(db: TestDatabase) {
+    let house = house(db).await;
+    house.onward.queue("q").pause().await.unwrap_err();
+    let start = |row: &str| house.onward.start_named("load", row).queue("q");
+    let other = house.onward.start_named("load", ["other"]).queue("q").dedup("d").await.unwrap();
+    let refused = start("one").dedup("d").batch("acme").await.unwrap_err();
+    assert!(refused.is_conflict() && refused.message().contains(other.id()), "{refused}");
+    let refused = start("one").dedup_or_existing("d").batch("acme").await.unwrap_err();
+    assert!(refused.code() == "invalid" && refused.message().contains("`.dedup(…)`"), "{refused}");
+    let refused = start("one").dedup_or_existing("d").debounce("acme", mins(1)).await.unwrap_err();
+    assert_eq!(refused.code(), "invalid");
+    assert_eq!(loaded(&house).await, [["other"]]);
+    other.cancel().await.unwrap();
+    let first = start("one").dedup("d").batch("acme").await.unwrap();
+    assert_eq!(start("two").dedup("d").batch("acme").await.unwrap().id(), first.id());
+    assert_eq!(loaded(&house).await, [vec!["other"], vec!["one", "two"]]);
+}
