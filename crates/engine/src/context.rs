@@ -310,7 +310,7 @@ impl Ctx {
     /// on the disk with the next thing that this run records.
     ///
     /// In the body of a step, too, where it is seen while the body runs. There it is not recorded: a body that is tried again, or that
-    /// runs again after a crash, sets it again.
+    /// runs again after a crash, sets it again. In that of a transaction, which may be rolled back, it is refused.
     ///
     /// ```
     /// # use onward_engine::{Ctx, Result};
@@ -356,8 +356,8 @@ impl Ctx {
         AwaitEvent::new(self, run, key.as_ref())
     }
 
-    /// A stream of this run, by its key, to append to; in the body of a step too. The usual key, where there is only one, is
-    /// `default`.
+    /// A stream of this run, by its key, to append to; in the body of a step too, but not in that of a transaction, which may be
+    /// rolled back. The usual key, where there is only one, is `default`.
     ///
     /// ```
     /// # use onward_engine::{Ctx, Result};

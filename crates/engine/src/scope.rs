@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use onward_types::StepKind;
+
 thread_local! {
     static RUN: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
     static STEP: RefCell<Option<InStep>> = const { RefCell::new(None) };
@@ -13,6 +15,7 @@ thread_local! {
 /// A step whose body is being polled.
 #[derive(Clone, Debug)]
 pub(crate) struct InStep {
+    pub(crate) kind: StepKind,
     pub(crate) name: Arc<str>,
     pub(crate) position: u32,
     pub(crate) attempt: u32,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
-use onward_types::{Error, Json, StepKind};
+use onward_types::{Code, Error, Json, StepKind};
 
 use super::Drive;
 use crate::context::Ctx;
@@ -26,6 +26,9 @@ pub(crate) enum Say {
 impl Say {
     pub(crate) fn new(ctx: &Ctx, kind: StepKind, name: &str, said: Result<Said, Error>) -> Say {
         match scope::step() {
+            Some(step) if step.kind == StepKind::Transaction => {
+                Say::Body { core: ctx.core.clone(), said: Some(Err(in_transaction(kind, name, &step.name))), step }
+            }
             Some(step) => Say::Body { core: ctx.core.clone(), step, said: Some(said) },
             None => Say::Call(Drive::new(ctx, kind, name), said),
         }
@@ -48,6 +51,15 @@ impl Say {
             }
         }
     }
+}
+
+/// It would stand where the transaction is rolled back, and on SQLite, where nothing else is written meanwhile, it could be lost where
+/// the transaction stands.
+fn in_transaction(kind: StepKind, name: &str, outer: &str) -> Error {
+    let message = format!(
+        "{kind} `{name}` was called in the body of the transaction `{outer}`, which may be rolled back: say it before or after"
+    );
+    Error::new(Code::Nested, message)
 }
 
 fn say(core: &RunCore, step: &InStep, said: Said) -> Result<(), Error> {

@@ -260,6 +260,7 @@ impl<'a> Work<'_, 'a> {
         core.state().set_works(self.drive.position, true);
         let key = format!("{}:{}", core.key.0.simple(), self.drive.position);
         let scope = InStep {
+            kind: self.drive.kind,
             name: self.drive.name.clone(),
             position: self.drive.position,
             attempt: *self.attempt,

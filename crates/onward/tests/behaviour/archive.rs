@@ -237,3 +237,32 @@ async fn a_run_with_a_delay_does_not_start_sooner_where_it_is_imported(db: TestD
     assert_ne!(late.status().await.unwrap(), Status::Delayed);
     assert_eq!(house.done(late.result()).await.unwrap(), "alone");
 }
+
+#[onward::workflow]
+async fn watches(ctx: &Ctx) -> Result<(Option<String>, Timestamp)> {
+    let seen = ctx.get_event::<String>("first", "stage").timeout(days(5)).await?;
+    Ok((seen, ctx.now().await?))
+}
+
+#[on_every_database]
+async fn a_run_that_waits_for_an_event_waits_for_it_elsewhere_as_long_as_it_would_have_here(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<watches>()).await;
+    let run = house.onward.start::<watches>(()).id("w").await.unwrap();
+    house.until("it has left memory", async || house.onward.resident_runs() == 0).await;
+    let until = run.describe().await.unwrap().ready_at.unwrap();
+    let file = run.export().await.unwrap();
+
+    let there = Onward::open("sqlite::memory:").clock(house.clock.clone()).state(house.log.clone());
+    let there = there.workflows::<(travels, watches)>().launch().await.unwrap();
+    let taken = there.import(&file).await.unwrap();
+    house.pass(days(1)).await;
+    taken.resume().await.unwrap();
+    let reason = format!("waits for event `stage` of run `first` until {until}");
+    house.until("it waits", async || taken.describe().await.unwrap().reason == reason).await;
+    there.start::<travels>("text".to_owned()).id("first").await.unwrap();
+    let taken = there.handle::<watches>("w");
+    house.until("it has ended", async || taken.status().await.unwrap() == Status::Succeeded).await;
+    let (seen, now) = taken.result().await.unwrap();
+    assert_eq!(seen.as_deref(), Some("begun"));
+    assert!(now < until);
+}

@@ -443,3 +443,27 @@ async fn work_in_another_file_is_done_once_by_the_recipe_of_two_statements(db: T
     assert_eq!(house.log.count("book"), 2);
     assert_eq!(trains.query_row("select free from trains", [], |row| row.get::<_, i64>(0)).unwrap(), 9);
 }
+
+/// Says something in the body of a transaction, and after it.
+#[onward::workflow]
+async fn chatty(ctx: &Ctx) -> Result<Vec<String>> {
+    let said = ctx.transaction("pay", async |tx| {
+        insert(&tx, 5).await?;
+        let event = ctx.set_event("paid", &5).await.unwrap_err();
+        let chunk = ctx.stream("paid").append(&5).await.unwrap_err();
+        Ok(vec![event.code().to_owned(), chunk.code().to_owned(), event.message().to_owned()])
+    });
+    let said = said.await?;
+    ctx.set_event("paid", &5).await?;
+    Ok(said)
+}
+
+#[on_every_database]
+async fn nothing_is_said_in_a_transaction_that_may_be_rolled_back(db: TestDatabase) {
+    let house = open(db, |b| b.workflow::<chatty>()).await;
+    let run = house.onward.start::<chatty>(()).await.unwrap();
+    let said = house.done(run.result()).await.unwrap();
+    assert_eq!(said[..2], ["nested", "nested"]);
+    assert!(said[2].contains("`paid`") && said[2].contains("transaction `pay`"), "{}", said[2]);
+    assert_eq!((paid(&house).await, run.event::<u8>("paid").await.unwrap()), (vec![5], Some(5)));
+}
