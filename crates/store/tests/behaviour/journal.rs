@@ -180,13 +180,14 @@ async fn a_folded_batch_is_worth_its_changes_one_by_one(db: TestDatabase) {
     }
 }
 
-/// What a run might do: positions are recorded once, waits come and go, attempts begin and end, and it may leave at last.
+/// What a run might do: positions are recorded once, waits come and go, attempts begin and end, events are set again and again,
+/// and it may leave at last.
 fn some_changes(dice: &mut Dice, store: &onward_store::Store) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut free: Vec<u32> = (1..=6).collect();
     for _ in 0..dice.below(25) {
         let position = 1 + dice.below(6);
-        changes.push(match dice.below(5) {
+        changes.push(match dice.below(7) {
             0 if !free.is_empty() => {
                 let at = dice.below(u32::try_from(free.len()).unwrap()) as usize;
                 step(free.remove(at), &dice.below(1000).to_string())
@@ -194,7 +195,13 @@ fn some_changes(dice: &mut Dice, store: &onward_store::Store) -> Vec<Change> {
             0 | 1 => attempt_at(dice.below(9), attempt(position, 1 + dice.below(3), None)),
             2 => attempt_at(dice.below(9), attempt(position, 1 + dice.below(3), Some("declined"))),
             3 => wait(position, WaitKind::Timer(Timestamp::from_second(i64::from(dice.below(9))).unwrap())),
-            _ => Change::CloseWait(position),
+            4 => Change::CloseWait(position),
+            _ => Change::SetEvent {
+                position,
+                key: ["size", "colour"][dice.below(2) as usize].into(),
+                value: json(&dice.below(1000).to_string()),
+                at: Timestamp::from_second(i64::from(dice.below(9))).unwrap(),
+            },
         });
     }
     match dice.below(4) {
@@ -221,7 +228,8 @@ async fn everything(store: &onward_store::Store, run: &Run) -> String {
     let steps = store.steps(&run.id).await.unwrap();
     let steps: Vec<_> = steps.iter().map(|it| (it.position, it.state, &it.output, &it.attempts)).collect();
     let state = (record.status, record.executor.is_some(), record.ready_at, record.output);
-    format!("{state:?}\n{checkpoints:?}\n{:?}\n{attempts:?}\n{steps:?}", history.waits)
+    let events = store.events(run.key).await.unwrap();
+    format!("{state:?}\n{checkpoints:?}\n{:?}\n{attempts:?}\n{steps:?}\n{events:?}", history.waits)
 }
 
 #[on_every_database]

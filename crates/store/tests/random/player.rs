@@ -198,7 +198,7 @@ impl Player {
         let position = 1 + dice.below(owned.next + 2);
         let later = onward_store::add(now, Duration::from_secs(u64::from(dice.below(10))));
         let parent = owned.parent;
-        match dice.below(14) {
+        match dice.below(17) {
             0..=3 => {
                 let change = checkpoint(owned.next, owned.seq, dice);
                 owned.next += 1;
@@ -237,6 +237,16 @@ impl Player {
             12 => {
                 let (said, error) = ("it diverged".to_owned(), json("diverged"));
                 (leave(&self.store, parent, LeaveHow::Held { said, error }), "is held".to_owned())
+            }
+            13 | 14 => {
+                let key = ["size", "colour"][dice.below(2) as usize];
+                let value = json(&dice.below(9).to_string());
+                (Change::SetEvent { position, key: key.into(), value, at: now }, format!("sets {key} at {position}"))
+            }
+            15 => {
+                let run = self.ids[dice.below(u32::try_from(self.ids.len()).unwrap()) as usize].clone();
+                let told = format!("waits for the size of {run} at {position}");
+                (wait(position, WaitKind::Event { run, key: "size".into(), due_at: later }), told)
             }
             _ => (leave(&self.store, parent, LeaveHow::Released), "is released".to_owned()),
         }
@@ -374,7 +384,9 @@ impl Player {
         let ended = self.store.ended(vec![run.key]).await.unwrap();
         let (steps_of, children) = (self.store.steps(id).await.unwrap(), self.store.children(id).await.unwrap());
         let outcome = (outcome.status, outcome.said, outcome.output.as_ref().map(Json::len), ended.len());
-        format!("{}; {outcome:?}, children {children:?}{}", self.names.record(&run), steps(&steps_of))
+        let events: Vec<_> =
+            self.store.events(run.key).await.unwrap().into_iter().map(|it| (it.key, it.value)).collect();
+        format!("{}; {outcome:?}, children {children:?}, {events:?}{}", self.names.record(&run), steps(&steps_of))
     }
 }
 
