@@ -1,4 +1,4 @@
-//! The workflows beside `program`: one that a schedule starts, and one whose runs are not kept.
+//! The workflows beside `program`: one that a schedule starts, one that takes batches, and one whose runs are not kept.
 
 use std::time::Duration;
 
@@ -18,6 +18,13 @@ pub const BRIEF_KEPT: u64 = 5;
 pub async fn tick(ctx: &Ctx, tick: Tick) -> Result<u64> {
     let due = tick.due.as_second().unsigned_abs();
     Ok(value(ctx, "tick", due, due % 30).await?)
+}
+
+/// What has all items of a batch. It comes to all of them, in their order.
+#[onward::workflow]
+pub async fn load(ctx: &Ctx, items: Vec<u64>) -> Result<u64> {
+    let all = items.iter().copied().fold(0, mix);
+    Ok(value(ctx, "load", all, all % 10).await?)
 }
 
 /// A program that is executed by children, too.

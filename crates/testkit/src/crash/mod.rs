@@ -11,7 +11,7 @@ mod process;
 mod raw;
 mod run;
 
-pub use kinds::{BRIEF_KEPT, Brief, brief, kept, tick};
+pub use kinds::{BRIEF_KEPT, Brief, brief, kept, load, tick};
 pub use model::{expected, failures};
 pub use onward_store::crash::POINTS;
 pub use op::{Chance, Op, Program, Winner};

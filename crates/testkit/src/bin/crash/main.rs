@@ -2,6 +2,7 @@
 
 mod archive;
 mod arguments;
+mod batches;
 mod book;
 mod briefs;
 mod debounced;

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::arguments::Arguments;
+use crate::batches::{self, Batches};
 use crate::book::Book;
 use crate::briefs::Briefs;
 use crate::debounced::{self, Debounced};
@@ -50,6 +51,7 @@ pub(crate) struct Suite {
     /// Whether too much is under way.
     crowded: AtomicU64,
     debounced: Debounced,
+    batches: Batches,
     briefs: Arc<Briefs>,
 }
 
@@ -87,6 +89,7 @@ pub(crate) async fn supervise(mut arguments: Arguments) -> Result<ExitCode> {
         asked: Mutex::default(),
         crowded: AtomicU64::new(0),
         debounced: Debounced::default(),
+        batches: Batches::default(),
         briefs: Arc::default(),
     });
     ticks::define(&suite.client).await?;
@@ -105,6 +108,7 @@ pub(crate) async fn supervise(mut arguments: Arguments) -> Result<ExitCode> {
     }
     findings.add(ticks::verify(&suite.client).await?);
     findings.add(suite.debounced.verify(&suite.client).await?);
+    findings.add(suite.batches.verify(&suite.client).await?);
     findings.add(suite.briefs.verify(&suite.client, &stage).await?);
     findings.add(archive::verify(&suite.client, &stage, Random::new(mix(seed, 4))).await?);
     findings.violations.extend(verify::left_behind(&stage.raw()).await?);
@@ -133,6 +137,9 @@ async fn disturb(
     tasks.spawn(suite.clone().count_runs(stage.raw(), until));
     for number in 0..debounced::KEYS {
         tasks.spawn(suite.clone().debounce(number, until));
+    }
+    for number in 0..batches::PUSHERS {
+        tasks.spawn(suite.clone().push(number, until));
     }
     let random = Random::new(mix(suite.seed, 6));
     let (client, book) = (suite.client.clone(), suite.book.clone());
@@ -220,6 +227,11 @@ impl Suite {
         for salt in input.letters() {
             tokio::spawn(self.clone().send(id.to_owned(), salt));
         }
+    }
+
+    async fn push(self: Arc<Self>, number: u64, until: Instant) {
+        let random = Random::new(mix(self.seed, number + 200));
+        heard_of(self.clone(), self.batches.push(&self.client, number, random, until)).await;
     }
 
     async fn debounce(self: Arc<Self>, number: u64, until: Instant) {

@@ -31,8 +31,18 @@ const LEFT_BEHIND: [(&str, &str); 4] = [
 ];
 
 /// Tables whose rows belong to runs.
-const OF_RUNS: [&str; 9] =
-    ["payloads", "checkpoints", "attempts", "waits", "messages", "events", "event_history", "streams", "hooks"];
+const OF_RUNS: [&str; 10] = [
+    "payloads",
+    "checkpoints",
+    "attempts",
+    "waits",
+    "messages",
+    "events",
+    "event_history",
+    "streams",
+    "hooks",
+    "pushes",
+];
 
 /// What was found.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use onward::{Onward, Result};
 use onward_testkit::crash::bodies::Log;
-use onward_testkit::crash::{Program, Said, World, brief, kept, program, tick};
+use onward_testkit::crash::{Program, Said, World, brief, kept, load, program, tick};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 
 use crate::arguments::Arguments;
@@ -24,7 +24,7 @@ pub(crate) async fn work(mut arguments: Arguments) -> Result<()> {
     arguments.finished()?;
     let build = || {
         let world = World { log: log.clone(), desk: desk.clone() };
-        let mut builder = Onward::open(database.clone()).workflows::<(program, tick, brief)>().state(world);
+        let mut builder = Onward::open(database.clone()).workflows::<(program, tick, load, brief)>().state(world);
         builder = if let Some(lease) = lease { builder.lease(lease) } else { builder };
         if let Some(idle) = park_after { builder.park_after(idle) } else { builder }
     };
