@@ -64,8 +64,10 @@ impl Place {
         let home = self.home(subject).await?;
         let command = self.command(subject, job, &home, subject.count(job));
         let measured = self.watch(subject, command, &home).await;
-        self.forget(subject, &home).await?;
-        measured
+        let forgotten = self.forget(subject, &home).await;
+        let measured = measured?;
+        forgotten?;
+        Ok(measured)
     }
 
     /// The program that performs it, with its orders.
@@ -98,7 +100,8 @@ impl Place {
             Keeps::Postgres => {
                 self.postgres.batch_execute(&format!("drop database {} with (force)", home.name)).await?;
             }
-            Keeps::Own => std::fs::remove_dir_all(&home.path)?,
+            Keeps::Own if home.path.exists() => std::fs::remove_dir_all(&home.path)?,
+            Keeps::Own => {}
             Keeps::Sqlite => {
                 for file in readings::sqlite_files(&home.path).filter(|file| file.exists()) {
                     std::fs::remove_file(file)?;
@@ -195,7 +198,8 @@ impl Running {
             // What can still be read is told; it may be nothing.
             error.read_to_string(&mut said).await.ok();
         }
-        said.lines().rfind(|line| !line.is_empty()).unwrap_or("it ended without a word").to_owned()
+        let last = said.lines().rfind(|line| !line.is_empty()).unwrap_or("it ended without a word");
+        last.trim_start_matches("error: ").to_owned()
     }
 }
 

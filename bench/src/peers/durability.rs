@@ -34,8 +34,10 @@ impl Durability {
         } else {
             of_files(subject, command, &home).await
         };
-        place.forget(subject, &home).await?;
-        durability
+        let forgotten = place.forget(subject, &home).await;
+        let durability = durability?;
+        forgotten?;
+        Ok(durability)
     }
 
     pub(crate) fn is_proved(&self) -> Option<bool> {

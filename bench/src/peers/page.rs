@@ -114,9 +114,12 @@ impl Results {
         )?;
         writeln!(
             page,
-            "Disk: by how much the database's files grew for each run of job b, with all its indexes; Restate's log among them."
+            "Disk: by how much the database's files grew for each run of job b, with all its indexes; Restate's are compressed."
         )?;
-        writeln!(page, "Log: what was written to PostgreSQL's write-ahead log for each step.\n")?;
+        writeln!(
+            page,
+            "Log: what was written to PostgreSQL's write-ahead log for each step. “Onward is” compares the disk.\n"
+        )?;
         let columns = ["disk, a run of b", "memory in b", "log, a step of a", "log, a step of b"].map(str::to_owned);
         let numbers =
             vec![(Job::B, Metric::Disk), (Job::B, Metric::Memory), (Job::A, Metric::Log), (Job::B, Metric::Log)];

@@ -50,7 +50,7 @@ impl Subject {
     pub(crate) fn count(self, job: Job) -> u32 {
         match (self.engine, job) {
             ("duroxide", Job::B) => 300,
-            ("duroxide", Job::C) => 1_000,
+            ("duroxide", Job::C) => 500,
             _ => job.count(),
         }
     }
