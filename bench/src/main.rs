@@ -5,6 +5,7 @@
 //! cargo run --release -p onward-bench -- core             a table, with the targets
 //! cargo run --release -p onward-bench -- core --json      one JSON object a line
 //! cargo run --release -p onward-bench -- core --only hooks    what metrics, a codec and spans cost, beside an engine without
+//! cargo run --release -p onward-bench -- scale            what holds with a million runs, with the targets
 //! cargo run --release -p onward-bench -- hello            what building the smallest program costs
 //! cargo run --release -p onward-bench -- peers            Onward beside other engines (README.md)
 //! ```
@@ -19,6 +20,7 @@ mod jobs;
 mod peers;
 mod raw;
 mod report;
+mod scale;
 mod statistics;
 mod workflows;
 
@@ -57,7 +59,9 @@ enum Command {
     Jobs { orders: Vec<String> },
     /// Park sleepers on this database and print what memory they cost. A process of its own, so that the memory is clean
     #[command(hide = true)]
-    Park { url: String },
+    Park { url: String, sleepers: u32 },
+    /// What holds at scale: a million runs parked, listed, in the way, and gone again; and one queue beside others
+    Scale(scale::Options),
 }
 
 #[derive(clap::Args)]
@@ -95,7 +99,8 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Hello { json } => hello::measure(json)?,
         Command::Jobs { orders } => return contest::jobs(orders).await,
         Command::Peers(options) => peers::compare(options).await?,
-        Command::Park { url } => jobs::parked::park(&url).await?,
+        Command::Park { url, sleepers } => jobs::parked::park(&url, sleepers).await?,
+        Command::Scale(options) => scale::measure(options).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

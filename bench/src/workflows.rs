@@ -3,8 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use onward::Builder;
 use onward::prelude::*;
+use onward::{Builder, Timestamp};
 
 use crate::database::Fresh;
 
@@ -42,6 +42,21 @@ pub(crate) async fn sleeper(ctx: &Ctx, number: u32) -> Result<u32> {
     Ok(number)
 }
 
+/// Waits until then.
+#[onward::workflow]
+pub(crate) async fn naps(ctx: &Ctx, until: Timestamp) -> Result<()> {
+    Ok(ctx.sleep_until(until).await?)
+}
+
+/// So many steps that give 10 MiB each.
+#[onward::workflow]
+pub(crate) async fn writes(ctx: &Ctx, count: u32) -> Result<()> {
+    for _ in 0..count {
+        ctx.step("write", async || Ok("x".repeat(10 * 1024 * 1024))).await?;
+    }
+    Ok(())
+}
+
 /// An engine on this database, with all its defaults, warmed up by some runs.
 pub(crate) async fn engine(fresh: &Fresh) -> crate::Result<Onward> {
     engine_with(fresh, |builder| builder).await
@@ -61,7 +76,7 @@ pub(crate) async fn launch(url: &str) -> crate::Result<Onward> {
 }
 
 fn builder(url: &str) -> Builder {
-    Onward::open(url).workflows::<(steps, timed_steps, sleeper)>()
+    Onward::open(url).workflows::<(steps, timed_steps, sleeper, naps, writes)>()
 }
 
 pub(crate) async fn stop(engine: Onward) -> crate::Result<()> {

@@ -4,7 +4,7 @@ mod hooks;
 mod idle;
 mod late;
 pub(crate) mod parked;
-mod saturated;
+pub(crate) mod saturated;
 mod sequential;
 
 use clap::ValueEnum;

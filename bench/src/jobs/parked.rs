@@ -15,27 +15,19 @@ const SLEEPERS: u32 = 100_000;
 /// So many starts are under way at once.
 const AT_ONCE: usize = 1_000;
 /// A run is parked after 5 s; longer than this in all says that something hangs.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(1_200);
 
 /// What the process that parked them says.
 #[derive(Serialize, Deserialize)]
-struct Cost {
-    before: f64,
-    peak: f64,
-    after: f64,
-    seconds: f64,
+pub(crate) struct Cost {
+    pub(crate) before: f64,
+    pub(crate) peak: f64,
+    pub(crate) after: f64,
+    pub(crate) seconds: f64,
 }
 
 pub(super) async fn round(server: &Server) -> Result<Vec<Sample>> {
-    let fresh = server.fresh().await?;
-    let mut park = Command::new(std::env::current_exe()?);
-    park.args(["park", &fresh.url]);
-    let output = tokio::task::spawn_blocking(move || park.output()).await??;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("the process that parks runs ended with {}: {}", output.status, said.trim()).into());
-    }
-    let Cost { before, peak, after, seconds } = serde_json::from_slice(&output.stdout)?;
+    let Cost { before, peak, after, seconds } = cost_of(server, SLEEPERS).await?;
     let memory = |metric, value| Sample { metric, unit: "MiB", value, raw: None };
     Ok(vec![
         memory("resident", after),
@@ -45,15 +37,28 @@ pub(super) async fn round(server: &Server) -> Result<Vec<Sample>> {
     ])
 }
 
+/// What so many parked sleepers cost, in a process of their own.
+pub(crate) async fn cost_of(server: &Server, sleepers: u32) -> Result<Cost> {
+    let fresh = server.fresh().await?;
+    let mut park = Command::new(std::env::current_exe()?);
+    park.args(["park", &fresh.url, &sleepers.to_string()]);
+    let output = tokio::task::spawn_blocking(move || park.output()).await??;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("the process that parks runs ended with {}: {}", output.status, said.trim()).into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
 /// Start sleepers on this database until all are parked, and print what they cost.
-pub(crate) async fn park(url: &str) -> Result<()> {
+pub(crate) async fn park(url: &str, sleepers: u32) -> Result<()> {
     let db = if url.starts_with("sqlite:") { crate::Db::Sqlite } else { crate::Db::Postgres };
     // Once through everything, so that the memory before is that of a process at work.
     stop(engine(&Fresh { db, url: url.to_owned() }).await?).await?;
     let engine = launch(url).await?;
     let before = resident()?;
     let began = Instant::now();
-    futures_util::stream::iter(0..SLEEPERS)
+    futures_util::stream::iter(0..sleepers)
         .map(|number| engine.start::<sleeper>(number).into_future())
         .buffer_unordered(AT_ONCE)
         .try_for_each(async |_| Ok(()))

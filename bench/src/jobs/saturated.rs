@@ -41,7 +41,7 @@ async fn rate(server: &Server, metric: &'static str, (runs, count): (u32, u32)) 
     Ok(Sample { metric, unit: "runs/s", value, raw: Some(raw) })
 }
 
-pub(super) async fn run_all(engine: &Onward, runs: u32, count: u32) -> Result<()> {
+pub(crate) async fn run_all(engine: &Onward, runs: u32, count: u32) -> Result<()> {
     let runs = try_join_all((0..runs).map(|_| engine.start::<steps>(count).into_future())).await?;
     try_join_all(runs.iter().map(|run| run.result())).await?;
     Ok(())

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::Result;
 use crate::database::{Db, Fresh};
+use crate::workflows::{launch, stop};
 
 /// As many rows as the journal writes in one batch.
 const BATCH: usize = 2_000;
@@ -25,6 +26,8 @@ pub(crate) enum Raw {
 
 impl Raw {
     pub(crate) async fn open(fresh: &Fresh) -> Result<Raw> {
+        // An engine makes the tables, so that they are those of today, with every index.
+        stop(launch(&fresh.url).await?).await?;
         Ok(match fresh.db {
             Db::Sqlite => Raw::Sqlite(sqlite::Raw::open(&fresh.url)?),
             Db::Postgres => Raw::Postgres(postgres::Raw::open(&fresh.url).await?),

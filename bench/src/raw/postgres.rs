@@ -8,7 +8,6 @@ use uuid::Uuid;
 use super::{EXECUTOR, now};
 use crate::Result;
 
-const SCHEMA: &str = include_str!("../../../crates/store/migrations/postgres/0001_runs.sql");
 const SESSION: &str = include_str!("../../sql/session.postgres.sql");
 const CREATE: &str = include_str!("../../sql/create.postgres.sql");
 const CHECKPOINT: &str = include_str!("../../sql/checkpoint.postgres.sql");
@@ -32,7 +31,6 @@ impl Raw {
             // Whoever waits for an answer is told so itself.
             connection.await.ok();
         });
-        client.batch_execute(SCHEMA).await?;
         client.batch_execute(SESSION).await?;
         Ok(Raw {
             create: client.prepare(CREATE).await?,

@@ -6,7 +6,6 @@ use uuid::Uuid;
 use super::{EXECUTOR, now};
 use crate::Result;
 
-const SCHEMA: &str = include_str!("../../../crates/store/migrations/sqlite/0001_runs.sql");
 const CREATE: &str = include_str!("../../sql/create.sqlite.sql");
 const CHECKPOINT: &str = include_str!("../../sql/checkpoint.sqlite.sql");
 const FINISH: &str = include_str!("../../sql/finish.sqlite.sql");
@@ -25,7 +24,6 @@ impl Raw {
         // Onward checkpoints beside the writer; here nothing at all gets in the way.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "cache_size", -16_000)?;
-        connection.execute_batch(SCHEMA)?;
         Ok(Raw { connection, single: (Uuid::now_v7(), 0) })
     }
 

@@ -1,0 +1,34 @@
+-- A history of ended runs, as a day's work leaves it: most of one workflow, a few of everything that a list can be asked for.
+insert into runs (
+    run_key, id, workflow, version, status, recoveries_max, parent_key, parent_position, created_at, updated_at, started_at,
+    finished_at, owners, input_hash, input, output, error, identity, attributes, forked_from, fork_position, queue, seq
+)
+with recursive numbers (n) as (
+    select 0
+    union all
+    select n + 1
+    from numbers
+    where n < ?1 - 1
+),
+made as (
+    select n, ?2 + n * 1000 as at, printf('%012x70008%015x', (?2 + n * 1000) / 1000, n) as id
+    from numbers
+),
+first as (
+    select unhex(printf('%012x70008%015x', ?2 / 1000, 0)) as key_of_first
+)
+select
+    unhex(id), id,
+    case when n % 10000 = 1 then 'rare' else 'steps' end,
+    case when n % 20000 = 2 then '2' else '1' end,
+    case when n % 1000 = 3 then 'failed' when n % 5000 = 4 then 'cancelled' else 'succeeded' end,
+    100,
+    case when n % 5000 = 5 then key_of_first end, case when n % 5000 = 5 then 0 end,
+    at, at + 2000, at + 100, at + 2000, 1, 7, '5',
+    case when n % 1000 = 3 then null else '5' end,
+    case when n % 1000 = 3 then '{"code":"failed","message":"no"}' end,
+    case when n % 2000 = 6 then '{"user":"ann"}' end,
+    case when n % 5000 = 7 then '{"team":"a"}' end,
+    case when n % 10000 = 8 then key_of_first end, case when n % 10000 = 8 then 0 end,
+    case when n % 100 = 9 then 'mail' end, case when n % 100 = 9 then n end
+from made, first
