@@ -83,6 +83,14 @@ impl Clock {
         Uuid::new_v7(uuid::Timestamp::from_unix(&*context, now / 1_000_000, nanos))
     }
 
+    /// A UUIDv7 of another time.
+    #[must_use]
+    pub fn uuid_of(at: Timestamp) -> Uuid {
+        let at = micros(at).max(0).unsigned_abs();
+        let nanos = u32::try_from(at % 1_000_000 * 1000).expect("less than a second");
+        Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, at / 1_000_000, nanos))
+    }
+
     /// Wait until `at`.
     pub async fn sleep_until(&self, at: Timestamp) {
         match &self.0.kind {

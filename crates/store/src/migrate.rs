@@ -77,6 +77,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0010_step_events.sql"),
         postgres: include_str!("../migrations/postgres/0010_step_events.sql"),
     },
+    Migration {
+        version: 11,
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0011_versions.sql"),
+        postgres: include_str!("../migrations/postgres/0011_versions.sql"),
+    },
 ];
 
 /// The table that says which schema a database has. Made before anything else, by whoever comes first.

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use onward_types::{Error, ExecutorId, Filter, Page, RunId, RunKey, RunRecord, StepFilter, StepRecord, Timestamp};
 use tokio::sync::broadcast;
 
-use crate::change::{Created, Existing, NewRun};
+use crate::change::Existing;
 use crate::clock::Clock;
 use crate::codec::{Codec, Sealer};
 use crate::driver::Tx;
@@ -27,11 +27,14 @@ use crate::transaction::{OpenTransaction, Owner, Session};
 use crate::url::DatabaseUrl;
 
 mod archive;
+mod create;
 mod queues;
 mod retention;
 mod schedules;
 mod steering;
 mod talk;
+
+use create::Creates;
 
 /// How long a call tries on while the database is away, before it says so.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,6 +48,7 @@ pub struct Store {
     clock: Clock,
     signals: broadcast::Sender<Signal>,
     sealer: Sealer,
+    creates: Creates,
 }
 
 #[derive(Clone)]
@@ -117,7 +121,7 @@ impl Store {
                 return Err(Error::new(onward_types::Code::Invalid, message));
             }
         };
-        Ok(Store { db, clock, signals, sealer: Sealer::default() })
+        Ok(Store { db, clock, signals, sealer: Sealer::default(), creates: Creates::default() })
     }
 
     /// The same database, its payloads encoded and decoded by this codec.
@@ -370,23 +374,6 @@ impl Store {
     }
 
     // Runs.
-
-    /// Create a run for whoever may claim it.
-    ///
-    /// # Errors
-    /// Where the database cannot be reached or refuses a value.
-    pub async fn create(&self, mut run: NewRun) -> Result<Created, Error> {
-        self.sealer.seal_run(&mut run)?;
-        let run = Arc::new(run);
-        let created = self
-            .write(move |tx| {
-                let run = run.clone();
-                Box::pin(async move { runs::create(tx, &run).await })
-            })
-            .await?;
-        self.tell(Signal::Ready);
-        Ok(created)
-    }
 
     /// The run that has an id.
     ///

@@ -187,7 +187,8 @@ impl Creation {
                 }
             }
             Poll::Ready(Ok(Created::Existing(existing))) => {
-                Poll::Ready(crate::client::start::same_run(run, &existing).map(|()| (existing.id, existing.key)))
+                let same = crate::client::start::same_run(&run.workflow, run.input_hash, &existing);
+                Poll::Ready(same.map(|()| (existing.id, existing.key)))
             }
             Poll::Ready(Ok(Created::Duplicate(_))) => {
                 Poll::Ready(Err(Error::new(Code::Corrupt, "a child has no dedup, and met one")))

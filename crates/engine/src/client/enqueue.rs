@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onward_store::{Existing, NewRun, Queued};
+use onward_store::{Existing, Queued};
 use onward_types::{Code, Error, RunId, check_name};
 use serde::Serialize;
 
@@ -60,15 +60,15 @@ impl Line {
     }
 
     /// A run of the queue has the same dedup: it is taken for the one that was to be enqueued, or it is in its way.
-    pub(crate) fn duplicate(&self, wanted: &NewRun, holder: &Existing) -> Result<RunId, Error> {
+    pub(crate) fn duplicate(&self, workflow: &str, holder: &Existing) -> Result<RunId, Error> {
         let (queue, dedup) = self.names();
         if !self.or_existing {
             return Err(self.taken(holder, "Wait for it, or take it with `.dedup_or_existing(…)`"));
         }
-        if holder.workflow != wanted.workflow {
+        if holder.workflow != workflow {
             let message = format!(
-                "the open run of queue `{queue}` with dedup `{dedup}`, {:?}, is of workflow `{}`, not `{}`",
-                holder.id, holder.workflow, wanted.workflow
+                "the open run of queue `{queue}` with dedup `{dedup}`, {:?}, is of workflow `{}`, not `{workflow}`",
+                holder.id, holder.workflow
             );
             return Err(Error::new(Code::Conflict, message));
         }

@@ -187,26 +187,26 @@ fn started(client: &Client, plan: Plan) -> BoxFuture<'_, Result<Started, Error>>
     Box::pin(start(client, plan))
 }
 
+/// What only some starts need is boxed by itself: thousands may be under way, and each keeps what it has here in memory.
 async fn start(client: &Client, plan: Plan) -> Result<Started, Error> {
     let plan = plan.checked(client).await?;
-    let local = client.executor.as_ref().filter(|executor| plan.is_for(executor));
-    let (run, created, started) = match local {
-        Some(executor) => start_here(executor, &plan).await?,
-        None => {
-            let run = plan.run_on(client.store.clock(), None);
-            (run.clone(), client.store.create(run).await?, None)
-        }
-    };
-    let id = came_of(&plan.line, &run, &created)?;
-    Ok((id, started.filter(|_| created == Created::New)))
+    if let Some(executor) = client.executor.as_ref().filter(|executor| plan.is_for(executor)) {
+        return start_here(executor, &plan).await;
+    }
+    let run = plan.run_on(client.store.clock(), None);
+    let id = run.id.clone();
+    let created = Box::pin(client.store.create(run)).await?;
+    Ok((came_of(&plan, &id, &created)?, None))
 }
 
 /// The run that this start gave.
-fn came_of(line: &Line, wanted: &NewRun, created: &Created) -> Result<RunId, Error> {
+fn came_of(plan: &Checked, id: &RunId, created: &Created) -> Result<RunId, Error> {
     match created {
-        Created::New => Ok(wanted.id.clone()),
-        Created::Duplicate(holder) => line.duplicate(wanted, holder),
-        Created::Existing(existing) => same_run(wanted, existing).map(|()| existing.id.clone()),
+        Created::New => Ok(id.clone()),
+        Created::Duplicate(holder) => plan.line.duplicate(&plan.workflow, holder),
+        Created::Existing(existing) => {
+            same_run(&plan.workflow, plan.input_hash, existing).map(|()| existing.id.clone())
+        }
     }
 }
 
@@ -223,11 +223,11 @@ pub(super) async fn start_all<T>(
         }
         let plan = plan.checked(client).await?;
         newest.entry(plan.workflow.clone()).or_insert_with(|| plan.version.clone());
-        checked.push((plan.run_on(client.store.clock(), None), plan.line));
+        checked.push((plan.run_on(client.store.clock(), None), plan));
     }
     let created = client.store.create_many(checked.iter().map(|(run, _)| run.clone()).collect()).await?;
-    let handle = |((run, line), created): (&(NewRun, Line), &Created)| {
-        let id = came_of(line, run, created)?;
+    let handle = |((run, plan), created): (&(NewRun, Checked), &Created)| {
+        let id = came_of(plan, &run.id, created)?;
         Ok(WorkflowHandle { client: client.clone(), id, started: None, output: PhantomData })
     };
     Ok(checked.iter().zip(&created).map(handle).collect())
@@ -283,33 +283,35 @@ fn gathered_by(line: &Line, new: NewRun, created: Created) -> Result<RunId, Erro
 }
 
 /// Create the run as one of this executor's own: it is in memory before it is durable, and begins when it is.
-async fn start_here(
-    executor: &Arc<Executor>,
-    plan: &Checked,
-) -> Result<(NewRun, Created, Option<Arc<EndSlot>>), Error> {
+async fn start_here(executor: &Arc<Executor>, plan: &Checked) -> Result<Started, Error> {
     loop {
         if executor.is_draining() {
             return Err(Error::new(Code::Stopped, "the executor is shutting down: start the run elsewhere, or later"));
         }
         let seat = executor.seat();
-        seat.journal.capacity().await;
-        let run = plan.run_on(executor.store.clock(), Some(&seat.executor));
+        if !seat.journal.has_capacity() {
+            Box::pin(seat.journal.capacity()).await;
+        }
+        let run = Box::new(plan.run_on(executor.store.clock(), Some(&seat.executor)));
         let (tell, told) = oneshot::channel();
         let core = RunCore::fresh(&run, executor.home(&seat), Some(tell));
         executor.residents.insert(core.clone());
-        core.state().push(Change::Create(Box::new(run.clone())));
+        core.state().push(Change::Create(run));
         core.flush();
         match told.await {
-            Ok(created) => return Ok((run, created, Some(core.end.clone()))),
+            Ok(created) => {
+                let id = came_of(plan, &core.id, &created)?;
+                return Ok((id, (created == Created::New).then(|| core.end.clone())));
+            }
             Err(_) if seat.journal.is_closed() => {
                 // The seat was lost before the run was created; the next one is being taken.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             Err(_) => {
-                let said = |error: &Error| format!("run {:?} could not be created: {}", run.id, error.message());
+                let said = |error: &Error| format!("run {:?} could not be created: {}", core.id, error.message());
                 return Err(match core.stopping() {
                     Some(Stop::Rejected(error)) => Error::new(error.kind(), said(&error)),
-                    _ => Error::new(Code::Database, format!("the database refused to create run {:?}", run.id)),
+                    _ => Error::new(Code::Database, format!("the database refused to create run {:?}", core.id)),
                 });
             }
         }
@@ -333,18 +335,23 @@ struct Checked {
 }
 
 impl Plan {
+    /// The version that is asked for, or the newest.
+    async fn version(&self, client: &Client) -> Result<String, Error> {
+        match &self.version {
+            Some(version) => Ok(version.clone()),
+            // Whoever serves the queue has to have the workflow; who enqueues has not.
+            None if self.line.queue.is_some() => Box::pin(newest_anywhere(client, &self.workflow)).await,
+            None => newest_version(client, &self.workflow).await,
+        }
+    }
+
     async fn checked(self, client: &Client) -> Result<Checked, Error> {
         crate::workflow::check_name("workflow's name", &self.workflow)?;
+        let version = self.version(client).await?;
         let input = self.input?;
         if let Some(user) = self.identity.as_ref().and_then(|identity| identity.user.as_deref()) {
             onward_types::check_name("user", user)?;
         }
-        let version = match self.version {
-            Some(version) => version,
-            // Whoever serves the queue has to have the workflow; who enqueues has not.
-            None if self.line.queue.is_some() => newest_anywhere(client, &self.workflow).await?,
-            None => newest_version(client, &self.workflow).await?,
-        };
         crate::workflow::check_name("workflow's version", &version)?;
         if let Some(traceparent) = self.identity.as_ref().and_then(|identity| identity.traceparent.as_deref()) {
             onward_types::check_traceparent(traceparent)?;
@@ -419,7 +426,7 @@ impl Checked {
 /// The newest version of a workflow that this executor has, or, where there is none, any other.
 pub(crate) async fn newest_version(client: &Client, name: &str) -> Result<String, Error> {
     match &client.executor {
-        None => newest_anywhere(client, name).await,
+        None => Box::pin(newest_anywhere(client, name)).await,
         Some(executor) => {
             let version = executor.registry.versions(name).pop();
             version.ok_or_else(|| executor.not_registered(name, "1"))
@@ -441,15 +448,15 @@ pub(crate) async fn newest_anywhere(client: &Client, name: &str) -> Result<Strin
 }
 
 /// A run of that id was there already: it is the same one only with the same workflow and input.
-pub(crate) fn same_run(wanted: &NewRun, existing: &Existing) -> Result<(), Error> {
-    if existing.workflow != wanted.workflow {
+pub(crate) fn same_run(workflow: &str, input_hash: i64, existing: &Existing) -> Result<(), Error> {
+    if existing.workflow != workflow {
         let message = format!(
-            "run {:?} is of workflow `{}`, not `{}`: choose another id",
-            existing.id, existing.workflow, wanted.workflow
+            "run {:?} is of workflow `{}`, not `{workflow}`: choose another id",
+            existing.id, existing.workflow
         );
         return Err(Error::new(Code::Conflict, message));
     }
-    if existing.input_hash != wanted.input_hash {
+    if existing.input_hash != input_hash {
         let message = format!(
             "run {:?} of workflow `{}` was started with another input: choose another id, or start it with the same input",
             existing.id, existing.workflow

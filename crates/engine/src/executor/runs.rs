@@ -123,7 +123,7 @@ impl Executor {
             }
             Ended::Parked(ready_at) => core.leave(LeaveHow::Parked { ready_at }),
             Ended::Released => core.leave(LeaveHow::Released),
-            Ended::Revoked => self.let_go(core).await,
+            Ended::Revoked => Box::pin(self.let_go(core)).await,
             Ended::Fenced => self.forget(core),
         }
     }

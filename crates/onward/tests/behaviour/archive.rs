@@ -1,7 +1,7 @@
 //! A run as a file: it goes from one database to another, and on where it was.
 
-use onward::Onward;
 use onward::prelude::*;
+use onward::{Filter, Onward, RunId, Window};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};
@@ -265,4 +265,28 @@ async fn a_run_that_waits_for_an_event_waits_for_it_elsewhere_as_long_as_it_woul
     let (seen, now) = taken.result().await.unwrap();
     assert_eq!(seen.as_deref(), Some("begun"));
     assert!(now < until);
+}
+
+#[on_every_database]
+async fn an_imported_run_is_listed_by_when_it_was_created_and_not_by_when_it_came(db: TestDatabase) {
+    let (house, run) = house_with_a_run(db).await;
+    let file = run.export().await.unwrap();
+    house.clock.advance(days(1));
+    let later = house.clock.now();
+    let second = house.onward.start::<fails>(()).await.unwrap();
+    house.done(second.result()).await.unwrap_err();
+    house.onward.import_as(&file, "second").await.unwrap();
+    let listed = async |filter| {
+        let page = house.onward.list(filter).await.unwrap();
+        page.items.into_iter().map(|run| run.id.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    let old = Filter { created: Window::until(later), oldest_first: true, ..Filter::default() };
+    let mut ids = listed(old).await;
+    ids.sort();
+    assert_eq!(ids, ["first", "second"]);
+    let started =
+        Filter { started: Window::until(later), ids: vec![RunId::new("second").unwrap()], ..Filter::default() };
+    assert_eq!(listed(started).await, ["second"]);
+    let newest = listed(Filter { limit: 1, ..Filter::default() }).await;
+    assert_eq!(newest, [second.id()]);
 }

@@ -1,7 +1,7 @@
 //! Many runs in one call, and one run for many inputs.
 
 use onward::prelude::*;
-use onward::{EnqueueOptions, Filter};
+use onward::{Code, EnqueueOptions, Filter};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};
@@ -136,4 +136,25 @@ async fn inputs_are_debounced_by_names_alone(db: TestDatabase) {
     assert_eq!(first.describe().await.unwrap().identity.user.as_deref(), Some("ada"));
     let refused = house.onward.enqueue(options.clone(), "x").debounce("", mins(1)).await.unwrap_err();
     assert_eq!(refused.code(), "invalid");
+}
+
+#[on_every_database]
+async fn of_runs_that_are_enqueued_at_the_same_time_each_is_told_what_came_of_it(db: TestDatabase) {
+    let (house, _) = watched(db).await;
+    house.onward.queue("q").await.unwrap();
+    house.onward.queue("q").pause().await.unwrap();
+    // Each id is wanted four times: twice with one input, once with another, and once by somebody who goes away at once.
+    let enqueue = |n: u32, job: u32| house.onward.enqueue(options(format!("r{n}")), Job::new(format!("{job}"), 1));
+    let all = (0..50).flat_map(|n| {
+        drop(futures_util::FutureExt::now_or_never(enqueue(n, n).into_future()));
+        [enqueue(n, n).into_future(), enqueue(n, n).into_future(), enqueue(n, n + 1_000).into_future()]
+    });
+    let came = futures_util::future::join_all(all.collect::<Vec<_>>()).await;
+    for (n, came) in came.chunks(3).enumerate() {
+        assert_eq!(came[0].as_ref().unwrap().id().to_string(), format!("r{n}"));
+        assert_eq!(came[1].as_ref().unwrap().id().to_string(), format!("r{n}"));
+        assert_eq!(came[2].as_ref().unwrap_err().kind(), Code::Conflict);
+    }
+    let listed = house.onward.list(Filter { queue: Some("q".into()), ..Filter::default() }).await.unwrap();
+    assert_eq!(listed.items.len(), 50);
 }

@@ -1,6 +1,7 @@
 -- The keys of runs; what follows says in which order, and how many. A filter that is null lets everything through: its clause
 -- is left out before the statement is planned, and one that is not null finds its index.
--- Differs from PostgreSQL: no containment of JSON, and the states that are indexed have to be named as the index does.
+-- Differs from PostgreSQL: no containment of JSON, the states that are indexed have to be named as the index does, and a column
+-- that is compared finds an index where one that is only not null does not.
 select r.run_key
 from runs r
 where r.run_key is not null
@@ -36,5 +37,8 @@ where r.run_key is not null
     and ($21 is null or r.queue = $21)
     and ($22 is null or r.queue is not null)
     and ($23 is null or (r.parent_key is not null) = $23)
-    and ($24 is null or (r.forked_from is not null) = $24)
-    and ($25 is null or exists (select 1 from runs as fork where fork.forked_from = r.run_key) = $25)
+    and ($24 is null or r.forked_from >= x'')
+    and ($25 is null or r.forked_from is null)
+    and ($26 is null or r.run_key in (select forked_from from runs where forked_from is not null))
+    and ($27 is null or not exists (select 1 from runs as fork where fork.forked_from = r.run_key))
+    and ($28 is null or r.version <> '1')

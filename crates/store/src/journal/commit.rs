@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use onward_types::{Error, RunKey, StepKind};
 use tracing::Instrument;
 
-use super::{Batch, Entry, Shared, fold};
+use super::{Batch, CloseOnPanic, Entry, Shared, fold};
 use crate::change::{Change, Created, Existing};
 use crate::clock::Clock;
 use crate::fault::{Cure, Fault};
@@ -16,6 +16,11 @@ use crate::fault::{Cure, Fault};
 /// The pause before the first new try; it doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// After a batch of so many runs the next one gathers first.
+const MANY: usize = 64;
+/// It looks so often at the most whether more came.
+const LOOKS: usize = 20;
 
 /// Writes batches to one database.
 pub(crate) trait Writer {
@@ -29,6 +34,15 @@ pub(crate) trait Writer {
 
     /// Wait before another try.
     fn pause(&mut self, duration: Duration) -> impl Future<Output = ()> + Send;
+
+    /// Let others run for a moment.
+    fn moment(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// Tell everybody what came of a batch; says whether every entry met a busy row. A writer may leave it to somebody else,
+    /// who does it in the order of the batches.
+    fn settle(&mut self, settlement: Settlement) -> bool {
+        settlement.settle()
+    }
 }
 
 /// What came of a batch that stands.
@@ -60,6 +74,24 @@ impl Pending {
     }
 }
 
+/// A batch that stands, and of which nobody was told.
+pub(crate) struct Settlement {
+    shared: Arc<Shared>,
+    pending: Pending,
+    committed: Committed,
+}
+
+impl Settlement {
+    pub(crate) fn changes(&self) -> usize {
+        self.pending.batch.changes
+    }
+
+    pub(crate) fn settle(self) -> bool {
+        let _guard = CloseOnPanic(self.shared.clone());
+        self.shared.settle(self.pending, &self.committed)
+    }
+}
+
 /// Commit what is queued, batch by batch, until the queue is empty or the journal is closed. `most` batches at the most,
 /// so that others who use the same writer get their turn; returns whether there is more.
 pub(crate) async fn drain<W: Writer>(writer: &mut W, shared: &Arc<Shared>, clock: &Clock, most: usize) -> bool {
@@ -67,19 +99,42 @@ pub(crate) async fn drain<W: Writer>(writer: &mut W, shared: &Arc<Shared>, clock
         if shared.is_closed() {
             return false;
         }
+        gather(writer, shared).await;
         let Some((entries, since)) = shared.take() else { return false };
+        shared.latest.store(entries.len(), Ordering::Relaxed);
         commit_all(writer, shared, clock, entries, since).await;
     }
     true
 }
 
+/// The runs of a large batch come back one by one once they are told of it, and whoever commits the first of them alone pays a
+/// commit for a handful: wait as long as more come, until it is half as many.
+async fn gather<W: Writer>(writer: &mut W, shared: &Shared) {
+    let wanted = shared.latest.load(Ordering::Relaxed) / 2;
+    let mut before = 0;
+    for _ in 0..LOOKS {
+        let there = shared.entries();
+        if wanted < MANY / 2 || there >= wanted || there == before {
+            return;
+        }
+        before = there;
+        writer.moment().await;
+    }
+}
+
 /// Commit `entries` as one batch, or, if some database refuses a value in it, as several.
-async fn commit_all<W: Writer>(writer: &mut W, shared: &Shared, clock: &Clock, entries: Vec<Entry>, since: Instant) {
+async fn commit_all<W: Writer>(
+    writer: &mut W,
+    shared: &Arc<Shared>,
+    clock: &Clock,
+    entries: Vec<Entry>,
+    since: Instant,
+) {
     let mut parts = VecDeque::from([entries]);
     while let Some(entries) = parts.pop_front() {
         let pending = Pending::new(shared, entries);
         if pending.batch.changes == 0 {
-            shared.settle(pending, &Committed::default());
+            writer.settle(Settlement { shared: shared.clone(), pending, committed: Committed::default() });
             continue;
         }
         let began = Instant::now();
@@ -90,8 +145,7 @@ async fn commit_all<W: Writer>(writer: &mut W, shared: &Shared, clock: &Clock, e
                 shared.number.store(pending.batch.number, Ordering::SeqCst);
                 shared.note_commit(pending.batch.changes, began, since);
                 crate::crash::point("batch.committed");
-                let all_busy = shared.settle(pending, &committed);
-                if all_busy {
+                if writer.settle(Settlement { shared: shared.clone(), pending, committed }) {
                     writer.pause(PAUSE).await;
                 }
             }

@@ -16,7 +16,7 @@ use onward_types::{Error, ExecutorId, RunKey, Timestamp};
 use tokio::sync::Notify;
 
 pub use commit::is_stranger;
-pub(crate) use commit::{Committed, Writer, drain};
+pub(crate) use commit::{Committed, Settlement, Writer, drain};
 use fold::fold;
 pub(crate) use fold::{Batch, Event, Update};
 
@@ -77,6 +77,8 @@ pub(crate) struct Shared {
     pub(crate) bell: Bell,
     /// Rung when the queue became shorter.
     drained: Notify,
+    /// How many entries the latest batch had.
+    latest: AtomicUsize,
     /// The number of the last batch that is known to stand.
     number: AtomicU64,
     closed: AtomicBool,
@@ -192,6 +194,7 @@ impl Journal {
             queued: AtomicUsize::new(0),
             bell,
             drained: Notify::new(),
+            latest: AtomicUsize::new(0),
             number: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             closing: Notify::new(),
@@ -365,6 +368,11 @@ impl Shared {
         drop(queue);
         self.drained.notify_waiters();
         Some((entries, since))
+    }
+
+    /// How many entries wait.
+    fn entries(&self) -> usize {
+        lock(&self.queue).entries.len()
     }
 
     /// Drop what a run still has in the queue.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use onward_types::{Code, Error, RunId, RunKey, Status};
+use onward_types::{Code, Error, RunId, RunKey, Status, Timestamp};
 use serde_json::value::RawValue;
 
 use crate::change::INLINE_MAX;
@@ -237,6 +237,15 @@ pub struct Archive {
 }
 
 impl Archive {
+    /// When the run was created.
+    #[must_use]
+    pub fn created_at(&self) -> Timestamp {
+        match self.run[CREATED_AT] {
+            Param::Int(micros) => Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH),
+            _ => Timestamp::UNIX_EPOCH,
+        }
+    }
+
     /// Understand a file.
     ///
     /// # Errors
@@ -278,6 +287,7 @@ impl Archive {
 const ID: usize = 0;
 const STATUS: usize = 3;
 const SAID: usize = 4;
+const CREATED_AT: usize = 7;
 const FINISHED_AT: usize = 10;
 const DEADLINE: usize = 12;
 const INPUT: usize = 16;

@@ -38,13 +38,17 @@ pub(crate) async fn pick(tx: &mut Tx, filter: &Filter, limit: u32) -> Result<Vec
 fn parameters(filter: &Filter, limit: u32) -> Result<Vec<Param>, Error> {
     let (before, after) = if filter.oldest_first { (None, filter.after) } else { (filter.after, None) };
     let Window { from, until } = filter.created;
-    let before = before.into_iter().chain(until.map(|at| key_at(at, KEY_SLACK))).min();
+    // What has started or finished before then was created before.
+    let latest = [until, filter.started.until, filter.finished.until].into_iter().flatten().min();
+    let before = before.into_iter().chain(latest.map(|at| key_at(at, KEY_SLACK))).min();
     let after = after.into_iter().chain(from.map(|at| key_at(at, -KEY_SLACK))).max();
     let prefix = filter.id_prefix.as_deref().filter(|prefix| !prefix.is_empty());
     let ids: Vec<String> = filter.ids.iter().map(ToString::to_string).collect();
     let statuses: Vec<String> = filter.statuses.iter().map(ToString::to_string).collect();
     let succeeded = Status::Succeeded.as_str();
     let is_indexed = !filter.statuses.is_empty() && !filter.statuses.contains(&Status::Succeeded);
+    // Where nobody speaks of versions all runs are of the first, so only others are indexed.
+    let is_versioned = !filter.versions.is_empty() && filter.versions.iter().all(|version| version != "1");
     if let Some(attributes) = &filter.attributes {
         check_attributes(attributes)?;
     }
@@ -72,11 +76,19 @@ fn parameters(filter: &Filter, limit: u32) -> Result<Vec<Param>, Error> {
         filter.queue.as_deref(),
         filter.queued.then_some(true),
         filter.has_parent,
-        filter.is_fork,
-        filter.was_forked_from,
+        only(filter.is_fork, true),
+        only(filter.is_fork, false),
+        only(filter.was_forked_from, true),
+        only(filter.was_forked_from, false),
+        is_versioned.then_some(true),
         limit,
     ]
     .to_vec())
+}
+
+/// A clause of its own for each answer, so that each can find its index.
+fn only(asked: Option<bool>, answer: bool) -> Option<bool> {
+    asked.filter(|asked| *asked == answer).map(|_| true)
 }
 
 /// A list that is empty filters nothing.
@@ -152,10 +164,14 @@ mod tests {
             ("runs_owned", Filter { executor: Some(ExecutorId::new("e")), ..f() }),
             ("runs_parent", Filter { parent: Some(id()), ..f() }),
             ("runs_forked", Filter { forked_from: Some(id()), ..f() }),
+            ("runs_forked", Filter { is_fork: Some(true), ..f() }),
+            ("PRIMARY KEY", Filter { was_forked_from: Some(true), ..f() }),
+            ("runs_version", Filter { versions: vec!["2".into()], ..f() }),
             ("runs_attributes", f().with_attributes(serde_json::json!({"a": 1})).unwrap()),
             ("runs_queue", Filter { queue: Some("q".into()), ..f() }),
             ("runs_finished", Filter { finished: window, ..f() }),
             ("PRIMARY KEY", Filter { created: window, ..f() }),
+            ("PRIMARY KEY", Filter { started: Window::until(Timestamp::UNIX_EPOCH), ..f() }),
             ("PRIMARY KEY", Filter { after: Some(RunKey(uuid::Uuid::max())), ..f() }),
         ];
         for (index, filter) in cases {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use onward_types::{Error, RunId, RunKey};
 
 use super::Store;
+use crate::clock::Clock;
 use crate::ops::archive::{self, Archive};
 use crate::ops::{runs, steer};
 
@@ -32,7 +33,9 @@ impl Store {
     /// # Errors
     /// [`Code::Conflict`](onward_types::Code::Conflict) if there is a run of that id.
     pub async fn import(&self, archive: Archive, id: RunId) -> Result<(), Error> {
-        let (archive, key) = (Arc::new(archive), RunKey(self.clock().uuid()));
+        // Lists go by the key, so it says when the run was made, and not when it came here.
+        let key = RunKey(Clock::uuid_of(archive.created_at()));
+        let archive = Arc::new(archive);
         self.write(move |tx| {
             let (archive, id) = (archive.clone(), id.clone());
             Box::pin(async move { archive::import(tx, &archive, &id, key).await })

@@ -13,7 +13,7 @@ use crate::ops::runs;
 use crate::signal::Signal;
 
 /// So many runs are created in one transaction.
-const MANY: usize = 500;
+pub(super) const MANY: usize = 500;
 
 impl Store {
     /// From which queues an executor of these workflows may take something, and when the next delayed run enters its queue.

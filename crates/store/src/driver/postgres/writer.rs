@@ -106,4 +106,8 @@ impl Writer for PostgresWriter {
     async fn pause(&mut self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }
+
+    async fn moment(&mut self) {
+        tokio::task::yield_now().await;
+    }
 }

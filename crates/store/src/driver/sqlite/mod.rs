@@ -6,6 +6,7 @@
 mod batch;
 mod connection;
 mod lock;
+mod settle;
 mod transaction;
 mod writer;
 

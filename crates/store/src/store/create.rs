@@ -1,0 +1,130 @@
+//! Creates that come at the same time share a transaction: a commit costs the same for one run as for hundreds.
+//!
+//! While one is under way the next ones gather, as changes do in the journal. Each is told what came of its own run.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::join_all;
+use onward_types::{Code, Error};
+use tokio::sync::oneshot;
+
+use super::Store;
+use super::queues::MANY;
+use crate::change::{Created, NewRun};
+use crate::ops::runs;
+use crate::signal::Signal;
+
+/// And so many bytes of their inputs, unless one run alone has more.
+const BYTES: usize = 4 * 1024 * 1024;
+
+/// Creates that wait for their transaction.
+#[derive(Clone, Default)]
+pub(super) struct Creates(Arc<Mutex<Waiting>>);
+
+#[derive(Default)]
+struct Waiting {
+    runs: Vec<(NewRun, Told)>,
+    /// Whether a task is at work that takes what waits.
+    is_served: bool,
+}
+
+type Told = oneshot::Sender<Result<Created, Error>>;
+
+impl Store {
+    /// Create a run for whoever may claim it.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached or refuses a value.
+    pub async fn create(&self, mut run: NewRun) -> Result<Created, Error> {
+        self.sealer.seal_run(&mut run)?;
+        let (tell, told) = oneshot::channel();
+        let is_served = {
+            let mut waiting = self.creates.lock();
+            waiting.runs.push((run, tell));
+            std::mem::replace(&mut waiting.is_served, true)
+        };
+        if !is_served {
+            let store = self.clone();
+            tokio::spawn(async move { store.serve_creates().await });
+        }
+        let stopped =
+            |_| Error::new(Code::Stopped, "the runtime ended before it was known whether the run was created");
+        told.await.map_err(stopped)?
+    }
+
+    async fn serve_creates(self) {
+        let serving = Serving(&self.creates);
+        while let Some((new, told)) = self.creates.take() {
+            let new = Arc::new(new);
+            match self.create_together(&new).await {
+                Ok(created) => tell(told, created.into_iter().map(Ok)),
+                Err(error) if new.len() == 1 => tell(told, [Err(error)]),
+                // Where one of them is to blame, the others have nothing to do with it.
+                Err(_) => {
+                    join_all(new.iter().zip(told).map(async |(run, told)| {
+                        let alone = Arc::new(vec![run.clone()]);
+                        let created = self.create_together(&alone).await.map(|mut created| created.remove(0));
+                        tell([told], [created]);
+                    }))
+                    .await;
+                }
+            }
+        }
+        std::mem::forget(serving);
+    }
+
+    /// In one transaction, all or nothing.
+    async fn create_together(&self, new: &Arc<Vec<NewRun>>) -> Result<Vec<Created>, Error> {
+        let new = new.clone();
+        let created = self.write(move |tx| {
+            let new = new.clone();
+            Box::pin(async move {
+                match &**new {
+                    [run] => Ok(vec![runs::create(tx, run).await?]),
+                    many => runs::create_many(tx, many).await,
+                }
+            })
+        });
+        let created = created.await?;
+        self.tell(Signal::Ready);
+        Ok(created)
+    }
+}
+
+/// Whoever asked may have gone away; the run is there.
+fn tell(told: impl IntoIterator<Item = Told>, created: impl IntoIterator<Item = Result<Created, Error>>) {
+    for (told, created) in told.into_iter().zip(created) {
+        told.send(created).ok();
+    }
+}
+
+impl Creates {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What goes into the next transaction. None: nothing waits, and nobody serves any more.
+    fn take(&self) -> Option<(Vec<NewRun>, Vec<Told>)> {
+        let mut waiting = self.lock();
+        let mut bytes = 0;
+        let fits = |(run, _): &&(NewRun, Told)| {
+            bytes += run.input.len();
+            bytes <= BYTES
+        };
+        let count = waiting.runs.iter().take(MANY).take_while(fits).count().max(1);
+        if waiting.runs.is_empty() {
+            waiting.is_served = false;
+            return None;
+        }
+        Some(waiting.runs.drain(..count).unzip())
+    }
+}
+
+/// Whoever serves was dropped with its runtime, or panicked: what waits is told so, and the next one is served anew.
+struct Serving<'a>(&'a Creates);
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        *self.0.lock() = Waiting::default();
+    }
+}
