@@ -17,6 +17,9 @@ use crate::signal::Signal;
 /// And so many bytes of their inputs, unless one run alone has more.
 const BYTES: usize = 4 * 1024 * 1024;
 
+/// It looks so often at the most whether more came.
+const LOOKS: usize = 20;
+
 /// Creates that wait for their transaction.
 #[derive(Clone, Default)]
 pub(super) struct Creates(Arc<Mutex<Waiting>>);
@@ -69,6 +72,7 @@ impl Store {
                     .await;
                 }
             }
+            self.creates.gather(new.len()).await;
         }
         std::mem::forget(serving);
     }
@@ -101,6 +105,20 @@ fn tell(told: impl IntoIterator<Item = Told>, created: impl IntoIterator<Item = 
 impl Creates {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whoever was told of a batch comes back with the next run one by one: let others run as long as more come, until half
+    /// as many are there.
+    async fn gather(&self, latest: usize) {
+        let mut before = 0;
+        for _ in 0..LOOKS {
+            tokio::task::yield_now().await;
+            let there = self.lock().runs.len();
+            if latest < 2 || there >= latest.div_ceil(2) || there == before {
+                return;
+            }
+            before = there;
+        }
     }
 
     /// What goes into the next transaction. None: nothing waits, and nobody serves any more.
