@@ -518,15 +518,15 @@ impl Store {
     /// Write, trying on for [`PATIENCE`] while the database is away or busy.
     async fn write<T: Send + 'static>(&self, work: impl Transact<T>) -> Result<T, Error> {
         let work = Arc::new(work);
-        self.patiently(|| self.try_write(shared(work.clone()))).await
+        Ok(self.patiently(|| self.try_write(shared(work.clone()))).await?)
     }
 
     async fn read<T: Send + 'static>(&self, work: impl Transact<T>) -> Result<T, Error> {
         let work = Arc::new(work);
-        self.patiently(|| self.try_read(shared(work.clone()))).await
+        Ok(self.patiently(|| self.try_read(shared(work.clone()))).await?)
     }
 
-    async fn patiently<T, F: Future<Output = Result<T, Fault>>>(&self, attempt: impl Fn() -> F) -> Result<T, Error> {
+    async fn patiently<T, F: Future<Output = Result<T, Fault>>>(&self, attempt: impl Fn() -> F) -> Result<T, Fault> {
         let began = std::time::Instant::now();
         let mut pause = Duration::from_millis(5);
         loop {
@@ -535,7 +535,7 @@ impl Store {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_millis(500));
                 }
-                done => return Ok(done?),
+                done => return done,
             }
         }
     }

@@ -22,14 +22,21 @@ pub(crate) enum Effect {
     /// Waits until every change up to this one is durable.
     Barrier(u64),
     Running(BoxFuture<'static, Outcome>),
+    /// It was done, and its outcome handed over.
+    Done,
 }
 
 impl Effect {
+    /// Whether it was begun, and may have reached the database.
+    pub(crate) fn is_begun(&self) -> bool {
+        matches!(self, Effect::Running(_) | Effect::Done)
+    }
+
     /// What is being done, for somebody else to bring to its end.
     pub(crate) fn take(&mut self) -> Option<BoxFuture<'static, Outcome>> {
         match std::mem::take(self) {
             Effect::Running(doing) => Some(doing),
-            Effect::New | Effect::Barrier(_) => None,
+            Effect::New | Effect::Barrier(_) | Effect::Done => None,
         }
     }
 
@@ -53,8 +60,11 @@ impl Effect {
                 Effect::Running(doing) => {
                     let outcome = ready!(doing.as_mut().poll(cx));
                     core.state().set_works(drive.position, false);
+                    *self = Effect::Done;
                     return Poll::Ready(outcome);
                 }
+                // Its outcome waits for its turn.
+                Effect::Done => return Poll::Pending,
             }
         }
     }

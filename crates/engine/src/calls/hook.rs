@@ -107,12 +107,11 @@ impl<T> Drop for Hook<'_, T> {
             return;
         }
         // It lost a race, and may have been opened all the same: now, or in an earlier life of the run whose close was lost.
-        let opening = effect.take();
-        if opening.is_some() || core.was_claimed {
+        if effect.is_begun() || core.was_claimed {
             core.state().close_hook(drive.position);
         }
         // An opening that came after the close would hold the token for as long as the run lives.
-        if let Some(opening) = opening {
+        if let Some(opening) = effect.take() {
             core.leave_behind(opening);
         }
     }

@@ -326,6 +326,29 @@ async fn a_hook_whose_opening_lost_a_race_holds_no_token(db: TestDatabase) {
     assert!(!run.status().await.unwrap().is_terminal());
 }
 
+#[onward::workflow]
+async fn is_ready_twice_at_once(ctx: &Ctx) -> Result<()> {
+    // While the body keeps the thread, the hook is opened elsewhere: the next poll finds both done.
+    let slow = ctx.step("slow", async || {
+        tokio::task::yield_now().await;
+        std::thread::sleep(Duration::from_millis(100));
+        Ok(())
+    });
+    if let Either::Right(_) = ctx.select((slow, ctx.hook::<u32>().token("t"))).await? {
+        return Err("the step came first".into());
+    }
+    Ok(ctx.sleep(days(300)).await?)
+}
+
+#[on_every_database]
+async fn a_hook_that_was_opened_when_it_lost_a_race_is_closed(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(is_ready_twice_at_once, opens_all)>()).await;
+    let run = house.onward.start::<is_ready_twice_at_once>(()).await.unwrap();
+    house.until("it sleeps", async || run.describe().await.unwrap().reason.contains("timer")).await;
+    let other = house.onward.start::<opens_all>(vec!["t".to_owned()]).await.unwrap();
+    house.done(other.result()).await.unwrap();
+}
+
 /// Has a token, in a transaction that ends without it.
 #[onward::workflow]
 async fn holds_for_a_while(ctx: &Ctx, token: String) -> Result<bool> {

@@ -77,18 +77,32 @@ impl Pending {
 /// A batch that stands, and of which nobody was told.
 pub(crate) struct Settlement {
     shared: Arc<Shared>,
-    pending: Pending,
-    committed: Committed,
+    /// None once they were told.
+    pending: Option<(Pending, Committed)>,
 }
 
 impl Settlement {
-    pub(crate) fn changes(&self) -> usize {
-        self.pending.batch.changes
+    fn new(shared: &Arc<Shared>, pending: Pending, committed: Committed) -> Settlement {
+        Settlement { shared: shared.clone(), pending: Some((pending, committed)) }
     }
 
-    pub(crate) fn settle(self) -> bool {
+    pub(crate) fn changes(&self) -> usize {
+        self.pending.as_ref().map_or(0, |(pending, _)| pending.batch.changes)
+    }
+
+    pub(crate) fn settle(mut self) -> bool {
         let _guard = CloseOnPanic(self.shared.clone());
-        self.shared.settle(self.pending, &self.committed)
+        self.pending.take().is_some_and(|(pending, committed)| self.shared.settle(pending, &committed))
+    }
+}
+
+/// Whoever should have told them is gone: nobody may wait for an answer that does not come.
+impl Drop for Settlement {
+    fn drop(&mut self) {
+        if let Some((pending, _)) = self.pending.take() {
+            self.shared.close();
+            tell(&pending.entries, |entry| entry.origin.refused());
+        }
     }
 }
 
@@ -134,7 +148,7 @@ async fn commit_all<W: Writer>(
     while let Some(entries) = parts.pop_front() {
         let pending = Pending::new(shared, entries);
         if pending.batch.changes == 0 {
-            writer.settle(Settlement { shared: shared.clone(), pending, committed: Committed::default() });
+            writer.settle(Settlement::new(shared, pending, Committed::default()));
             continue;
         }
         let began = Instant::now();
@@ -145,7 +159,7 @@ async fn commit_all<W: Writer>(
                 shared.number.store(pending.batch.number, Ordering::SeqCst);
                 shared.note_commit(pending.batch.changes, began, since);
                 crate::crash::point("batch.committed");
-                if writer.settle(Settlement { shared: shared.clone(), pending, committed }) {
+                if writer.settle(Settlement::new(shared, pending, committed)) {
                     writer.pause(PAUSE).await;
                 }
             }

@@ -12,6 +12,8 @@ const LIMIT_MAX: u32 = 10_000;
 
 /// The key of a run says when it was made, to the millisecond. A clock that counts ahead of itself stays within this.
 const KEY_SLACK: i64 = 60_000;
+/// Who creates a run and who executes it have clocks of their own.
+const CLOCK_SLACK: i64 = 24 * 3_600_000;
 
 /// A page of runs.
 pub(crate) async fn list(tx: &mut Tx, filter: &Filter, now: Timestamp) -> Result<Page<RunRecord>, Fault> {
@@ -39,8 +41,9 @@ fn parameters(filter: &Filter, limit: u32) -> Result<Vec<Param>, Error> {
     let (before, after) = if filter.oldest_first { (None, filter.after) } else { (filter.after, None) };
     let Window { from, until } = filter.created;
     // What has started or finished before then was created before.
-    let latest = [until, filter.started.until, filter.finished.until].into_iter().flatten().min();
-    let before = before.into_iter().chain(latest.map(|at| key_at(at, KEY_SLACK))).min();
+    let over = filter.started.until.into_iter().chain(filter.finished.until).min();
+    let bounds = [until.map(|at| key_at(at, KEY_SLACK)), over.map(|at| key_at(at, CLOCK_SLACK))];
+    let before = before.into_iter().chain(bounds.into_iter().flatten()).min();
     let after = after.into_iter().chain(from.map(|at| key_at(at, -KEY_SLACK))).max();
     let prefix = filter.id_prefix.as_deref().filter(|prefix| !prefix.is_empty());
     let ids: Vec<String> = filter.ids.iter().map(ToString::to_string).collect();

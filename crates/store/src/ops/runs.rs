@@ -31,9 +31,11 @@ pub(crate) async fn create(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> 
 /// Create these runs for whoever may claim them, in their order. There are no more than one number of the sequence has room for.
 pub(crate) async fn create_many(tx: &mut Tx, new: &[NewRun]) -> Result<Vec<Created>, Fault> {
     let first = queues::next_seq(tx).await?;
-    let rows =
-        new.iter().zip(first..).map(|(run, seq)| row_of(run, run.queued.as_ref().map(|_| seq), Gathering::default()));
-    tx.query_each(sql!("runs/create"), &rows.collect::<Vec<_>>()).await?;
+    // Two that create the same runs in another order would wait for each other.
+    let mut numbered: Vec<(&NewRun, i64)> = new.iter().zip(first..).collect();
+    numbered.sort_by_key(|(run, _)| (run.queued.as_ref().and_then(|it| it.dedup.as_deref()), run.id.as_str()));
+    let row = |(run, seq): (&NewRun, i64)| row_of(run, run.queued.as_ref().map(|_| seq), Gathering::default());
+    tx.query_each(sql!("runs/create"), &numbered.into_iter().map(row).collect::<Vec<_>>()).await?;
     let keys: Vec<RunKey> = new.iter().map(|run| run.key).collect();
     let rows = tx.query(sql!("runs/created"), &params![&keys]).await?;
     let created: HashSet<RunKey> = rows.iter().map(|row| row.key("run_key")).collect::<Result<_, _>>()?;

@@ -34,7 +34,7 @@ impl Store {
     /// [`Code::Conflict`](onward_types::Code::Conflict) if there is a run of that id.
     pub async fn import(&self, archive: Archive, id: RunId) -> Result<(), Error> {
         // Lists go by the key, so it says when the run was made, and not when it came here.
-        let key = RunKey(Clock::uuid_of(archive.created_at()));
+        let key = RunKey(Clock::uuid_of(archive.created_at().min(self.clock().now())));
         let archive = Arc::new(archive);
         self.write(move |tx| {
             let (archive, id) = (archive.clone(), id.clone());

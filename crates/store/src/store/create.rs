@@ -4,13 +4,13 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::join_all;
-use onward_types::{Code, Error};
+use onward_types::Error;
 use tokio::sync::oneshot;
 
 use super::Store;
 use super::queues::MANY;
 use crate::change::{Created, NewRun};
+use crate::fault::Fault;
 use crate::ops::runs;
 use crate::signal::Signal;
 
@@ -41,55 +41,52 @@ impl Store {
     pub async fn create(&self, mut run: NewRun) -> Result<Created, Error> {
         self.sealer.seal_run(&mut run)?;
         let (tell, told) = oneshot::channel();
-        let is_served = {
-            let mut waiting = self.creates.lock();
-            waiting.runs.push((run, tell));
-            std::mem::replace(&mut waiting.is_served, true)
-        };
-        if !is_served {
+        let serving = self.creates.wait(run.clone(), tell);
+        if let Some(serving) = serving {
             let store = self.clone();
-            tokio::spawn(async move { store.serve_creates().await });
+            tokio::spawn(async move { store.serve_creates(serving).await });
         }
-        let stopped =
-            |_| Error::new(Code::Stopped, "the runtime ended before it was known whether the run was created");
-        told.await.map_err(stopped)?
+        match told.await {
+            Ok(created) => created,
+            // Whoever served has ended with its runtime. If the run was created, its key says so.
+            Err(_) => Ok(self.create_together(&Arc::new(vec![run])).await?.remove(0)),
+        }
     }
 
-    async fn serve_creates(self) {
-        let serving = Serving(&self.creates);
+    async fn serve_creates(self, serving: Serving) {
         while let Some((new, told)) = self.creates.take() {
             let new = Arc::new(new);
             match self.create_together(&new).await {
                 Ok(created) => tell(told, created.into_iter().map(Ok)),
-                Err(error) if new.len() == 1 => tell(told, [Err(error)]),
                 // Where one of them is to blame, the others have nothing to do with it.
-                Err(_) => {
-                    join_all(new.iter().zip(told).map(async |(run, told)| {
-                        let alone = Arc::new(vec![run.clone()]);
-                        let created = self.create_together(&alone).await.map(|mut created| created.remove(0));
-                        tell([told], [created]);
-                    }))
-                    .await;
+                Err(fault) if new.len() > 1 && !fault.is_passing() => {
+                    for (run, told) in new.iter().zip(told) {
+                        let created = self.create_together(&Arc::new(vec![run.clone()])).await;
+                        tell([told], [created.map(|mut created| created.remove(0)).map_err(Error::from)]);
+                    }
                 }
+                Err(fault) => tell(told, new.iter().map(|_| Err(fault.error.clone()))),
             }
             self.creates.gather(new.len()).await;
         }
-        std::mem::forget(serving);
+        serving.end();
     }
 
     /// In one transaction, all or nothing.
-    async fn create_together(&self, new: &Arc<Vec<NewRun>>) -> Result<Vec<Created>, Error> {
-        let new = new.clone();
-        let created = self.write(move |tx| {
+    async fn create_together(&self, new: &Arc<Vec<NewRun>>) -> Result<Vec<Created>, Fault> {
+        let attempt = || {
             let new = new.clone();
-            Box::pin(async move {
-                match &**new {
-                    [run] => Ok(vec![runs::create(tx, run).await?]),
-                    many => runs::create_many(tx, many).await,
-                }
+            self.try_write(move |tx| {
+                let new = new.clone();
+                Box::pin(async move {
+                    match &**new {
+                        [run] => Ok(vec![runs::create(tx, run).await?]),
+                        many => runs::create_many(tx, many).await,
+                    }
+                })
             })
-        });
-        let created = created.await?;
+        };
+        let created = self.patiently(attempt).await?;
         self.tell(Signal::Ready);
         Ok(created)
     }
@@ -105,6 +102,14 @@ fn tell(told: impl IntoIterator<Item = Told>, created: impl IntoIterator<Item = 
 impl Creates {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wait for a transaction; whoever finds nobody who serves has to.
+    fn wait(&self, run: NewRun, tell: Told) -> Option<Serving> {
+        let mut waiting = self.lock();
+        waiting.runs.push((run, tell));
+        let is_served = std::mem::replace(&mut waiting.is_served, true);
+        (!is_served).then(|| Serving(Some(self.clone())))
     }
 
     /// Whoever was told of a batch comes back with the next run one by one: let others run as long as more come, until half
@@ -138,11 +143,20 @@ impl Creates {
     }
 }
 
-/// Whoever serves was dropped with its runtime, or panicked: what waits is told so, and the next one is served anew.
-struct Serving<'a>(&'a Creates);
+/// The right to serve what waits, until nothing does. Dropped before, with its runtime or by a panic, it lets the next one serve,
+/// and whoever waits creates its run itself.
+struct Serving(Option<Creates>);
 
-impl Drop for Serving<'_> {
+impl Serving {
+    fn end(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Serving {
     fn drop(&mut self) {
-        *self.0.lock() = Waiting::default();
+        if let Some(creates) = self.0.take() {
+            *creates.lock() = Waiting::default();
+        }
     }
 }

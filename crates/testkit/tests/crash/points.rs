@@ -39,7 +39,7 @@ async fn survive(db: &TestDatabase, point: &'static str) {
     house.options.park_after = Some(Duration::from_millis(10));
     let child = Op::Child { program: Program(vec![STEP]), apart: true };
     // Parked after a second, on a machine that is not too busy.
-    let millis = if point == "run.parked" { 6_000 } else { 100 };
+    let millis = if point == "run.parked" { 20_000 } else { 100 };
     let note = Op::Note { salt: 6, count: 2 };
     let hook = Op::Hook { salt: 7, millis: 1 };
     let ops = [STEP, Op::Transaction { salt: 5, fails: 0 }, note, hook, child, Op::Sleep { millis }, ASK, STEP];
