@@ -20,11 +20,11 @@ impl Results {
     fn write(&self, page: &mut String) -> fmt::Result {
         let Versions { date, machine, postgres, sqlite, onward } = &self.versions;
         writeln!(page, "# Onward beside its peers\n")?;
-        writeln!(
-            page,
-            "Medians of {} rounds, least and most in brackets; {date}; {:.0} minutes.",
-            self.rounds, self.minutes
-        )?;
+        let rounds = match self.rounds {
+            1 => "One round".to_owned(),
+            rounds => format!("Medians of {rounds} rounds, least and most in brackets"),
+        };
+        writeln!(page, "{rounds}; {date}; {:.0} minutes.", self.minutes)?;
         writeln!(
             page,
             "Made by `cargo run --release -p onward-bench -- peers`; [what it does, and how](README.md).\n"
