@@ -1,4 +1,5 @@
 //! The jobs of `bench/contest` on Onward and on the raw loops: what `onward-bench jobs` does, in a process of its own.
+//! `onward_testkit::crash::jobs` has the same workflows and settings, to prove that what is measured here survives `kill -9`.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

@@ -1,9 +1,11 @@
 //! Workflows as data, and real processes that execute them and can be killed or frozen at any moment.
 //!
 //! The binary `crash` of this crate is both: a supervisor that throws faults at random programs, and, under the hidden
-//! name `worker`, the process that is thrown at. Tests of single promises start the same worker.
+//! name `worker`, the process that is thrown at. Tests of single promises start the same worker, and, under the name `job`,
+//! one that performs a job of the benchmark.
 
 pub mod bodies;
+pub mod jobs;
 mod kinds;
 mod model;
 mod op;

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
+use super::jobs::Job;
 use super::op::Program;
 
 /// How a worker is started.
@@ -57,6 +58,10 @@ pub enum Said {
     Started(String),
     /// The run of this id ended so.
     Result(String, u64),
+    /// The body of this step of this run began. Steps count from 0.
+    Began(String, u32),
+    /// A later step of this run was given what this step had given.
+    Saw(String, u32, u64),
     /// Something that was asked for was not done.
     Failed(String),
 }
@@ -117,15 +122,29 @@ impl WorkerOptions {
         if let Some(errors) = &self.errors {
             command.stderr(std::fs::OpenOptions::new().append(true).create(true).open(errors)?);
         }
+        Worker::spawn(command)
+    }
+}
+
+impl Worker {
+    /// A process that performs this job over and over, until it is killed. What it is given it says at once.
+    ///
+    /// # Errors
+    /// Where the operating system refuses.
+    pub fn at_job(binary: impl Into<PathBuf>, database: &str, job: Job) -> io::Result<Worker> {
+        let mut command = Command::new(binary.into());
+        command.args(["job", "--db", database, "--job", &job.to_string()]);
+        Worker::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> io::Result<Worker> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn()?;
         let pid = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)).ok_or(io::ErrorKind::NotFound)?;
         let (input, output) = child.stdin.take().zip(child.stdout.take()).ok_or(io::ErrorKind::BrokenPipe)?;
         Ok(Worker { child, pid, input, output: BufReader::new(output).lines() })
     }
-}
 
-impl Worker {
     /// Its process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
@@ -222,6 +241,8 @@ impl Said {
             Said::Ready(executor) => format!("ready {executor}"),
             Said::Started(id) => format!("started {id}"),
             Said::Result(id, value) => format!("result {id} {value}"),
+            Said::Began(id, step) => format!("began {id} {step}"),
+            Said::Saw(id, step, value) => format!("saw {id} {step} {value}"),
             Said::Failed(why) => format!("failed {}", why.replace('\n', " ")),
         }
     }
@@ -234,6 +255,15 @@ impl Said {
             "result" => {
                 let (id, value) = rest.rsplit_once(' ')?;
                 Said::Result(id.to_owned(), value.parse().ok()?)
+            }
+            "began" => {
+                let (id, step) = rest.rsplit_once(' ')?;
+                Said::Began(id.to_owned(), step.parse().ok()?)
+            }
+            "saw" => {
+                let (step, value) = rest.rsplit_once(' ')?;
+                let (id, step) = step.rsplit_once(' ')?;
+                Said::Saw(id.to_owned(), step.parse().ok()?, value.parse().ok()?)
             }
             "failed" => Said::Failed(rest.to_owned()),
             _ => return None,

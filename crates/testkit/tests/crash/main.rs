@@ -5,6 +5,7 @@
 
 mod durability;
 mod house;
+mod jobs;
 mod outage;
 mod parked;
 mod points;

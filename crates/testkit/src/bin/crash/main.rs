@@ -11,6 +11,7 @@ mod fleet;
 mod flood;
 mod generate;
 mod insist;
+mod job;
 mod many;
 mod queues;
 mod random;
@@ -50,6 +51,9 @@ fn run(words: &[String]) -> Result<ExitCode> {
             // A body may block on a desk that nobody attends.
             runtime.shutdown_background();
             worked.map(|()| ExitCode::SUCCESS)
+        }
+        [word, rest @ ..] if word == "job" => {
+            runtime.block_on(job::perform(Arguments::parse(rest)?)).map(|()| ExitCode::SUCCESS)
         }
         [word, rest @ ..] if word == "flood" => runtime.block_on(flood::flood(Arguments::parse(rest)?)),
         words => runtime.block_on(supervisor::supervise(Arguments::parse(words)?)),

@@ -300,8 +300,9 @@ impl Suite {
                     }
                 }
                 Said::Result(id, value) => self.book.tell(&id, value),
-                // Why a start or a result did not come: faults of the database, mostly. The runs tell the rest.
-                Said::Ready(_) | Said::Failed(_) => {}
+                // Why a start or a result did not come: faults of the database, mostly. The runs tell the rest. Bodies write
+                // into the log; only those of a job speak.
+                Said::Ready(_) | Said::Failed(_) | Said::Began(..) | Said::Saw(..) => {}
             }
         }
     }
