@@ -105,7 +105,7 @@ impl Ctx {
             traceparent: None,
             suspect: false,
             recovered: false,
-            holds_slot: false,
+            slot: None,
         };
         Ctx::of(RunCore::new(coming, State::fresh(), Home::Detached { clock, states }, None))
     }

@@ -61,7 +61,8 @@ pub struct NewRun {
     pub workflow: String,
     /// Its version.
     pub version: String,
-    /// The executor that has it from the first moment; none if any may claim it.
+    /// The executor that has it from the first moment; none if any may claim it. Where it is for a queue too, the queue decides:
+    /// it lets the run begin at once, or the run waits in it and is nobody's.
     pub executor: Option<ExecutorId>,
     /// `Running` with an executor, else `Enqueued` or `Delayed`.
     pub status: Status,
@@ -89,6 +90,15 @@ pub struct NewRun {
     pub queued: Option<Queued>,
 }
 
+impl NewRun {
+    /// When it is cancelled if it begins at once. What is for a queue has its timeout counted from then.
+    #[must_use]
+    pub fn deadline_at_start(&self) -> Option<Timestamp> {
+        let timeout = self.timeout.filter(|_| self.queued.is_some());
+        self.deadline.or_else(|| timeout.map(|timeout| crate::clock::add(self.created_at, timeout)))
+    }
+}
+
 /// How a run waits in a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queued {
@@ -107,6 +117,8 @@ pub struct Queued {
 pub enum Created {
     /// The run is new.
     New,
+    /// The run is new, and an executor made it for this queue, where it waits now.
+    Waiting(String),
     /// A run with that id was there already.
     Existing(Existing),
     /// An open run of the queue has the same dedup.
@@ -270,8 +282,8 @@ pub struct Leave {
     pub parent: Option<RunKey>,
     /// In which way.
     pub how: LeaveHow,
-    /// Whether it had a slot that others may wait for.
-    pub had_slot: bool,
+    /// The queue of which it had a slot, for which others may wait.
+    pub slot: Option<Arc<str>>,
 }
 
 /// The ways in which a run leaves its owner.

@@ -29,7 +29,7 @@ pub use histogram::{Buckets, Histogram};
 pub use journal::{Entry, Health, Journal, JournalCounts, Origin, is_stranger};
 pub use ops::action::{Acted, Action, Fork, Many};
 pub use ops::archive::Archive;
-pub use ops::claim::{Claim, History, Recorded, SUSPECT_AFTER, Tried};
+pub use ops::claim::{Claim, History, Recorded, SUSPECT_AFTER, Tried, Waiting};
 pub use ops::executors::{ExecutorRow, NewExecutor};
 pub use ops::gather::{Gather, Push};
 pub use ops::hooks::{HookPayload, NewHook, Resumed};

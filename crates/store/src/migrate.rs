@@ -83,6 +83,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0011_versions.sql"),
         postgres: include_str!("../migrations/postgres/0011_versions.sql"),
     },
+    Migration {
+        version: 12,
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0012_queued_alone.sql"),
+        postgres: include_str!("../migrations/postgres/0012_queued_alone.sql"),
+    },
 ];
 
 /// The table that says which schema a database has. Made before anything else, by whoever comes first.

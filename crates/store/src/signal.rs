@@ -7,8 +7,10 @@ use onward_types::RunKey;
 pub enum Signal {
     /// Look at everything you wait for: signals may have been missed.
     Look,
-    /// A run may be claimed.
+    /// Runs may be claimed, from whatever queue or from none.
     Ready,
+    /// Runs may be claimed from this queue.
+    Queued(String),
     /// These runs ended.
     Finished(Vec<RunKey>),
     /// These runs were taken from their owners.
@@ -33,6 +35,7 @@ impl Signal {
         match self {
             Signal::Look => "look".to_owned(),
             Signal::Ready => "ready".to_owned(),
+            Signal::Queued(queue) => format!("queued:{queue}"),
             Signal::Listening => "listening".to_owned(),
             Signal::Finished(keys)
             | Signal::Revoked(keys)
@@ -55,6 +58,9 @@ impl Signal {
     #[must_use]
     pub fn from_text(text: &str) -> Signal {
         let (kind, keys) = text.split_once(':').unwrap_or((text, ""));
+        if kind == "queued" {
+            return Signal::Queued(keys.to_owned());
+        }
         let keys: Option<Vec<RunKey>> =
             keys.split(',').filter(|key| !key.is_empty()).map(|key| key.parse().ok().map(RunKey)).collect();
         match (kind, keys) {
@@ -89,7 +95,8 @@ mod tests {
             Signal::Sent(vec![key]),
             Signal::Said(vec![key]),
         ];
-        for signal in [Signal::Look, Signal::Ready].into_iter().chain(keyed) {
+        let queued = [Signal::Queued("mail".to_owned()), Signal::Queued("a:b,c".to_owned())];
+        for signal in [Signal::Look, Signal::Ready].into_iter().chain(queued).chain(keyed) {
             assert_eq!(Signal::from_text(&signal.to_text()), signal);
         }
         assert_eq!(Signal::Finished(vec![key; 51]).to_text(), "look");

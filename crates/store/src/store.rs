@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use onward_types::{Error, ExecutorId, Filter, Page, RunId, RunKey, RunRecord, StepFilter, StepRecord, Timestamp};
+use onward_types::{Error, ExecutorId, Filter, Page, RunId, RunKey, RunRecord, StepFilter, StepRecord};
 use tokio::sync::broadcast;
 
 use crate::change::Existing;
@@ -17,7 +17,7 @@ use crate::driver::sqlite::{ExecutorLock, Place, Sqlite};
 use crate::fault::{Cure, Fault};
 use crate::journal::Journal;
 use crate::migrate::Tables;
-use crate::ops::claim::{Claim, History};
+use crate::ops::claim::{Claim, History, Waiting};
 use crate::ops::executors::{ExecutorRow, NewExecutor};
 use crate::ops::recover::Recovered;
 use crate::ops::runs::Outcome;
@@ -344,15 +344,15 @@ impl Store {
         Ok(keys)
     }
 
-    /// When the next run of these workflows will be ready.
+    /// What of these workflows waits to be claimed, and when the next run will be ready.
     ///
     /// # Errors
     /// Where the database cannot be reached.
-    pub async fn next_ready(&self, workflows: Arc<Vec<String>>) -> Result<Option<Timestamp>, Error> {
+    pub async fn waiting(&self, workflows: Arc<Vec<String>>) -> Result<Waiting, Error> {
         let now = self.clock.now();
         self.read(move |tx| {
             let workflows = workflows.clone();
-            Box::pin(async move { claim::next_ready(tx, &workflows, now).await })
+            Box::pin(async move { claim::waiting(tx, &workflows, now).await })
         })
         .await
     }

@@ -176,7 +176,7 @@ impl Creation {
         }
         let Creation::Asked(asked, run) = self else { return Poll::Pending };
         match Pin::new(asked).poll(cx) {
-            Poll::Ready(Ok(Created::New)) => Poll::Ready(Ok((run.id.clone(), run.key))),
+            Poll::Ready(Ok(Created::New | Created::Waiting(_))) => Poll::Ready(Ok((run.id.clone(), run.key))),
             Poll::Ready(Ok(Created::Existing(existing))) if plan.id.is_none() => {
                 match onward_store::is_stranger(&existing, (drive.core.key, drive.position)) {
                     None => Poll::Ready(Ok((existing.id, existing.key))),

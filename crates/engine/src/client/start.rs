@@ -21,6 +21,7 @@ use super::handle::WorkflowHandle;
 use crate::executor::Executor;
 use crate::run::core::{RunCore, Stop};
 use crate::run::end::EndSlot;
+use crate::tasks::claimer::CLAIM_MAX;
 use crate::workflow::{BoxFuture, by_version};
 
 /// How often a run may be recovered without having made progress, unless its starter says otherwise.
@@ -190,8 +191,10 @@ fn started(client: &Client, plan: Plan) -> BoxFuture<'_, Result<Started, Error>>
 /// What only some starts need is boxed by itself: thousands may be under way, and each keeps what it has here in memory.
 async fn start(client: &Client, plan: Plan) -> Result<Started, Error> {
     let plan = plan.checked(client).await?;
-    if let Some(executor) = client.executor.as_ref().filter(|executor| plan.is_for(executor)) {
-        return start_here(executor, &plan).await;
+    if let Some(executor) = client.executor.as_ref().filter(|executor| plan.is_for(executor))
+        && let Some(started) = start_here(executor, &plan).await?
+    {
+        return Ok(started);
     }
     let run = plan.run_on(client.store.clock(), None);
     let id = run.id.clone();
@@ -202,7 +205,7 @@ async fn start(client: &Client, plan: Plan) -> Result<Started, Error> {
 /// The run that this start gave.
 fn came_of(plan: &Checked, id: &RunId, created: &Created) -> Result<RunId, Error> {
     match created {
-        Created::New => Ok(id.clone()),
+        Created::New | Created::Waiting(_) => Ok(id.clone()),
         Created::Duplicate(holder) => plan.line.duplicate(&plan.workflow, holder),
         Created::Existing(existing) => {
             same_run(&plan.workflow, plan.input_hash, existing).map(|()| existing.id.clone())
@@ -276,15 +279,20 @@ pub(super) fn push(client: &Client, plan: Plan, pushed: Pushed) -> BoxFuture<'_,
 /// The run that has an input: another input than its first is what it is for.
 fn gathered_by(line: &Line, new: NewRun, created: Created) -> Result<RunId, Error> {
     match created {
-        Created::New => Ok(new.id),
+        Created::New | Created::Waiting(_) => Ok(new.id),
         Created::Existing(existing) => Ok(existing.id),
         Created::Duplicate(holder) => Err(line.taken(&holder, "It does not get this input: wait until it has ended")),
     }
 }
 
-/// Create the run as one of this executor's own: it is in memory before it is durable, and begins when it is.
-async fn start_here(executor: &Arc<Executor>, plan: &Checked) -> Result<Started, Error> {
+/// Create the run as one of this executor's own: it is in memory before it is durable, and begins when it is. None: it is for a
+/// queue, and this executor is none to begin it.
+async fn start_here(executor: &Arc<Executor>, plan: &Checked) -> Result<Option<Started>, Error> {
+    let mut id = None;
     loop {
+        if plan.line.queue.is_some() && (executor.is_draining() || executor.residents.len() >= CLAIM_MAX) {
+            return Ok(None);
+        }
         if executor.is_draining() {
             return Err(Error::new(Code::Stopped, "the executor is shutting down: start the run elsewhere, or later"));
         }
@@ -292,7 +300,9 @@ async fn start_here(executor: &Arc<Executor>, plan: &Checked) -> Result<Started,
         if !seat.journal.has_capacity() {
             Box::pin(seat.journal.capacity()).await;
         }
-        let run = Box::new(plan.run_on(executor.store.clock(), Some(&seat.executor)));
+        let mut run = Box::new(plan.run_on(executor.store.clock(), Some(&seat.executor)));
+        // A seat may be lost before it hears that the run was created: then this one finds that it was.
+        run.id = id.get_or_insert_with(|| run.id.clone()).clone();
         let (tell, told) = oneshot::channel();
         let core = RunCore::fresh(&run, executor.home(&seat), Some(tell));
         executor.residents.insert(core.clone());
@@ -301,7 +311,7 @@ async fn start_here(executor: &Arc<Executor>, plan: &Checked) -> Result<Started,
         match told.await {
             Ok(created) => {
                 let id = came_of(plan, &core.id, &created)?;
-                return Ok((id, (created == Created::New).then(|| core.end.clone())));
+                return Ok(Some((id, (created == Created::New).then(|| core.end.clone()))));
             }
             Err(_) if seat.journal.is_closed() => {
                 // The seat was lost before the run was created; the next one is being taken.
@@ -380,10 +390,11 @@ impl Plan {
 }
 
 impl Checked {
-    /// Whether it can begin at once in this process.
+    /// Whether it can begin at once in this process; what is for a queue, if that lets it. What has a dedup is created where
+    /// that is looked at.
     fn is_for(&self, executor: &Executor) -> bool {
         self.delay.is_none()
-            && self.line.queue.is_none()
+            && self.line.dedup.is_none()
             && executor.registry.get(&self.workflow, &self.version).is_some()
     }
 
@@ -399,8 +410,9 @@ impl Checked {
             (None, None) if self.line.queue.is_some() => (Status::Enqueued, None),
             (None, None) => (Status::Enqueued, Some(ready_at)),
         };
-        // A run that waits for an executor has its timeout counted from its claim.
-        let own = executor.and(self.timeout).map(|timeout| add(now, timeout));
+        // A run that waits for an executor, or for what its queue says, has its timeout counted from its start.
+        let begins = executor.filter(|_| self.line.queue.is_none());
+        let own = begins.and(self.timeout).map(|timeout| add(now, timeout));
         NewRun {
             key,
             id: self.id.clone().unwrap_or_else(|| RunId::of_key(key)),

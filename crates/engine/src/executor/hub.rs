@@ -206,6 +206,7 @@ impl Hub {
                 Ok(Ok(Signal::Look) | Err(broadcast::error::RecvError::Lagged(_))) | Err(_) => hub.waited_for(None),
                 Ok(Ok(
                     Signal::Ready
+                    | Signal::Queued(_)
                     | Signal::Revoked(_)
                     | Signal::Woken(_)
                     | Signal::Sent(_)

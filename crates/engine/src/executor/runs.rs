@@ -21,17 +21,20 @@ impl Executor {
         Home::Executor { executor: self.clone(), journal: seat.journal.clone() }
     }
 
-    /// A run that was started here is committed, or turned out to be another one.
-    pub(crate) fn born(self: &Arc<Self>, key: RunKey, created: &Created) {
+    /// A run that was started here is committed, has to wait in its queue, or turned out to be another one.
+    pub(crate) fn born(self: &Arc<Self>, born: &RunCore, created: &Created) {
         if *created == Created::New
-            && let Some(core) = self.residents.get(key)
+            && let Some(core) = self.residents.get(born.key)
         {
             onward_store::crash::point("run.created");
             self.counters.runs_started.one();
-            self.execute(core);
-        } else if let Some(core) = self.residents.get(key) {
-            core.end.set(End::Elsewhere);
-            self.residents.remove(&core);
+            return self.execute(core);
+        }
+        born.end.set(End::Elsewhere);
+        self.residents.remove(born);
+        if let Created::Waiting(queue) = created {
+            // Only now: who claims it brings it into memory anew.
+            self.store.tell(Signal::Queued(queue.clone()));
         }
     }
 
@@ -187,9 +190,9 @@ impl Executor {
             }
             LeaveHow::Finished(_) | LeaveHow::Released => {}
         }
-        if core.holds_slot {
+        if let Some(queue) = &core.slot {
             // Its place is free, for others here or for everybody.
-            self.queues_now.notify_one();
+            self.store.tell(Signal::Queued(queue.to_string()));
         }
         if core.suspect {
             self.ring_claimers();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
 use onward_store::{
-    Change, Clock, Created, Entry, History, Journal, Leave, LeaveHow, Message, NewRun, Origin, Outcome,
+    Change, Clock, Created, Entry, History, Journal, Leave, LeaveHow, Message, NewRun, Origin, Outcome, Signal,
 };
 use onward_types::{Error, Json, RunId, RunKey, Status, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -37,7 +37,7 @@ pub(crate) struct RunCore {
     pub(crate) suspect: bool,
     pub(crate) recovered: bool,
     /// Whether it has a slot of a queue with limits.
-    pub(crate) holds_slot: bool,
+    pub(crate) slot: Option<Arc<str>>,
     /// Whether it was claimed, instead of created here.
     pub(crate) was_claimed: bool,
     pub(crate) home: Home,
@@ -121,7 +121,7 @@ pub(crate) struct Coming {
     pub(crate) traceparent: Option<String>,
     pub(crate) suspect: bool,
     pub(crate) recovered: bool,
-    pub(crate) holds_slot: bool,
+    pub(crate) slot: Option<Arc<str>>,
 }
 
 impl RunCore {
@@ -134,12 +134,12 @@ impl RunCore {
             version: run.version.clone(),
             input: run.input.clone(),
             owners: 1,
-            deadline: run.deadline,
+            deadline: run.deadline_at_start(),
             parent: run.parent.map(|(key, _)| key),
             traceparent: run.identity.as_ref().and_then(|identity| identity.traceparent.clone()),
             suspect: false,
             recovered: false,
-            holds_slot: false,
+            slot: None,
         };
         RunCore::new(coming, State::fresh(), home, starter)
     }
@@ -159,7 +159,7 @@ impl RunCore {
             traceparent: history.traceparent,
             suspect: history.recoveries >= onward_store::SUSPECT_AFTER,
             recovered: history.recovered,
-            holds_slot: history.holds_slot,
+            slot: history.slot,
         };
         let core = RunCore::new(coming, state, home, None);
         *lock(&core.replaying) = Some(Replaying { since: Instant::now(), _place: place });
@@ -187,7 +187,7 @@ impl RunCore {
             traceparent: None,
             suspect: false,
             recovered: false,
-            holds_slot: false,
+            slot: None,
         };
         RunCore::new(coming, State::fresh(), home, None)
     }
@@ -209,7 +209,7 @@ impl RunCore {
             traceparent: coming.traceparent,
             suspect: coming.suspect,
             recovered: coming.recovered,
-            holds_slot: coming.holds_slot,
+            slot: coming.slot,
             was_claimed: coming.owners > 1,
             home,
             end: Arc::default(),
@@ -396,7 +396,7 @@ impl RunCore {
         {
             // Under one lock, or the commit of what came before could be taken for that of the leave.
             let mut state = self.state();
-            state.push(Change::Leave(Leave { at, parent: self.parent, how: how.clone(), had_slot: self.holds_slot }));
+            state.push(Change::Leave(Leave { at, parent: self.parent, how: how.clone(), slot: self.slot.clone() }));
             *lock(&self.leaving) = Some(how);
         }
         self.flush();
@@ -487,7 +487,7 @@ impl Origin for RunCore {
         let Some(executor) = self.executor() else { return };
         if run == self.key {
             if let Some(starter) = lock(&self.starter).take() {
-                executor.born(self.key, &created);
+                executor.born(self, &created);
                 // Whoever started it may have gone away; the run is there.
                 starter.send(created).ok();
             }
@@ -501,9 +501,9 @@ impl Origin for RunCore {
             let mut asked = lock(&self.asked);
             asked.iter().position(|(key, _)| *key == run).map(|at| asked.swap_remove(at).1)
         };
-        if created == Created::New && child.is_none() {
-            // It waits in a queue, and nobody else in this process knows of it.
-            executor.queues_now.notify_one();
+        if let Created::Waiting(queue) = &created {
+            // Nobody else in this process knows of it.
+            executor.store.tell(Signal::Queued(queue.clone()));
         }
         match (&created, child) {
             (Created::New, Some(Newborn { child, .. })) => executor.adopt(child),

@@ -5,25 +5,39 @@ use std::sync::Arc;
 use onward_store::{Claim, SUSPECT_AFTER, Seat, Signal};
 use onward_types::{Error, RunKey, Timestamp};
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 
 use super::{SWEEP, note};
 use crate::executor::{Executor, Expected, REPLAYS_MAX};
 
 /// So many runs are taken at once.
-pub(super) const CLAIM_MAX: usize = 500;
+pub(crate) const CLAIM_MAX: usize = 500;
 
 pub(crate) async fn run(executor: Arc<Executor>) {
     let mut signals = executor.store.signals();
+    let mut told = false;
     loop {
-        while note(&executor, claim(&executor).await) == Some(true) {}
-        let due = note(&executor, executor.store.next_ready(executor.workflows()).await).flatten();
-        wait(&executor, due, &mut signals).await;
+        // What was just said to be ready is taken at once; else a read tells whether anything is, for a claim takes its turn
+        // among all that write.
+        if told {
+            claim_all(&executor).await;
+        }
+        let waiting = note(&executor, executor.store.waiting(executor.workflows()).await);
+        if waiting.is_some_and(|waiting| waiting.is_ready) {
+            claim_all(&executor).await;
+        }
+        if waiting.is_some_and(|waiting| waiting.is_suspect) {
+            note(&executor, claim_suspect(&executor).await);
+        }
+        told = wait(&executor, waiting.and_then(|waiting| waiting.next), &mut signals).await;
     }
 }
 
-/// Wait until something may be claimed: a signal, a timer, or a second.
-async fn wait(executor: &Executor, due: Option<Timestamp>, signals: &mut Receiver<Signal>) {
+async fn claim_all(executor: &Arc<Executor>) {
+    while note(executor, claim(executor).await) == Some(true) {}
+}
+
+/// Wait until something may be claimed: a signal, a timer, or a second. Says whether somebody said that runs are ready.
+async fn wait(executor: &Executor, due: Option<Timestamp>, signals: &mut Receiver<Signal>) -> bool {
     let clock = executor.store.clock();
     let sweep = onward_store::add(clock.now(), SWEEP);
     let until = due.map_or(sweep, |due| due.min(sweep));
@@ -31,40 +45,51 @@ async fn wait(executor: &Executor, due: Option<Timestamp>, signals: &mut Receive
     tokio::pin!(sleep);
     loop {
         tokio::select! {
-            () = &mut sleep => return,
-            () = executor.claim_now.notified() => return,
-            signal = signals.recv() => if says_look(&signal) { return },
+            () = &mut sleep => return false,
+            () = executor.claim_now.notified() => return false,
+            signal = signals.recv() => match signal {
+                Ok(Signal::Ready) => return true,
+                Ok(Signal::Look) | Err(_) => return false,
+                Ok(_) => {}
+            },
         }
     }
 }
 
-/// Whether there may be something to take; also for who was too slow to hear all that was said.
-pub(super) fn says_look(signal: &Result<Signal, RecvError>) -> bool {
-    matches!(signal, Ok(Signal::Ready | Signal::Look) | Err(_))
+/// Whether runs may be taken now.
+fn has_room(executor: &Executor, seat: &Seat) -> bool {
+    if executor.is_draining() || executor.workflows().is_empty() || seat.journal.is_closed() {
+        return false;
+    }
+    let has_room = executor.residents.len() < executor.options.residents_max;
+    if !has_room {
+        executor.crowded.notify_one();
+    }
+    has_room
 }
 
 /// Claim once. Says whether there may be more.
 async fn claim(executor: &Arc<Executor>) -> Result<bool, Error> {
     let seat = executor.seat();
-    if executor.is_draining() || executor.workflows().is_empty() || seat.journal.is_closed() {
+    if !has_room(executor, &seat) {
         return Ok(false);
     }
-    let free = executor.options.residents_max.saturating_sub(executor.residents.len());
-    if free == 0 {
-        executor.crowded.notify_one();
-        return Ok(false);
-    }
-    let limit = free.min(CLAIM_MAX);
+    let limit = executor.options.residents_max.saturating_sub(executor.residents.len()).clamp(1, CLAIM_MAX);
     let taken = take(executor, &seat, limit, false).await?;
     let full = taken.len() == limit;
     load(executor, &seat, taken).await;
-    // A run that may have killed its process is recovered alone, so that it takes no innocent with it; the next one once
-    // this one has shown that it does not.
-    if !executor.residents.has_suspect(executor.store.clock().uptime()) {
+    Ok(full)
+}
+
+/// A run that may have killed its process is recovered alone, so that it takes no innocent with it; the next one once this one
+/// has shown that it does not.
+async fn claim_suspect(executor: &Arc<Executor>) -> Result<(), Error> {
+    let seat = executor.seat();
+    if has_room(executor, &seat) && !executor.residents.has_suspect(executor.store.clock().uptime()) {
         let suspect = take(executor, &seat, 1, true).await?;
         load(executor, &seat, suspect).await;
     }
-    Ok(full)
+    Ok(())
 }
 
 /// Runs that are ours and not in memory yet.

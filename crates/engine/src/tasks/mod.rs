@@ -2,7 +2,7 @@
 //! down with a report, because an executor that quietly lacks a task is worse than none.
 
 mod canceller;
-mod claimer;
+pub(crate) mod claimer;
 mod depths;
 mod heartbeat;
 mod parker;

@@ -1,21 +1,22 @@
 //! Takes waiting runs from queues. Each queue is served by a task of its own, so that one whose row somebody holds, or whose
 //! count takes long, delays no other.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use onward_store::{QueueClaim, QueueClaimed, Signal};
 use onward_types::{Error, Timestamp};
 use tokio::sync::{broadcast, mpsc};
 
-use super::claimer::{self, CLAIM_MAX, Taken, says_look};
+use super::claimer::{self, CLAIM_MAX, Taken};
 use super::{SWEEP, note};
 use crate::executor::Executor;
 
 pub(crate) async fn run(executor: Arc<Executor>) {
     let (say, said) = mpsc::unbounded_channel();
     let signals = executor.store.signals();
-    let mut queues = Queues { executor, signals, serving: HashMap::new(), next: HashMap::new(), say, said };
+    let mut queues =
+        Queues { executor, signals, limited: HashSet::new(), serving: HashMap::new(), next: HashMap::new(), say, said };
     loop {
         let due = queues.look().await;
         queues.wait(due).await;
@@ -25,6 +26,8 @@ pub(crate) async fn run(executor: Arc<Executor>) {
 struct Queues {
     executor: Arc<Executor>,
     signals: broadcast::Receiver<Signal>,
+    /// The queues that had limits when they were last looked at.
+    limited: HashSet<String>,
     /// The queues that are being served, and whether something happened since that may concern them.
     serving: HashMap<String, bool>,
     /// When the rate of a queue lets the next run start.
@@ -68,24 +71,35 @@ impl Queues {
         }
         let now = executor.store.clock().now();
         self.next.retain(|_, next| *next > now);
-        for (queue, limited) in lines.queues {
-            if let Some(again) = self.serving.get_mut(&queue) {
-                *again = true;
-                continue;
-            }
-            self.serving.insert(queue.clone(), false);
-            let (executor, say) = (executor.clone(), self.say.clone());
-            let turn = Turn { queue, next: None, say };
-            self.executor.spawn(async move {
-                // All of it goes along, and not only the fields that are named here.
-                let mut turn = turn;
-                turn.next = note(&executor, serve(&executor, &turn.queue, limited).await).flatten();
-            });
+        self.limited = lines.queues.iter().filter(|(_, limited)| *limited).map(|(queue, _)| queue.clone()).collect();
+        for (queue, _) in lines.queues {
+            self.have_served(queue);
         }
         lines.due
     }
 
-    /// Wait until it may be worth while to look again: a signal, a time, a queue that was served meanwhile, or a second.
+    /// Have a queue served, once more if it is being served.
+    fn have_served(&mut self, queue: String) {
+        if let Some(again) = self.serving.get_mut(&queue) {
+            *again = true;
+            return;
+        }
+        if self.executor.is_draining() || self.executor.workflows().is_empty() {
+            return;
+        }
+        self.serving.insert(queue.clone(), false);
+        let limited = self.limited.contains(&queue);
+        let (executor, say) = (self.executor.clone(), self.say.clone());
+        let turn = Turn { queue, next: None, say };
+        self.executor.spawn(async move {
+            // All of it goes along, and not only the fields that are named here.
+            let mut turn = turn;
+            turn.next = note(&executor, serve(&executor, &turn.queue, limited).await).flatten();
+        });
+    }
+
+    /// Serve the queues that are named, and wait until it may be worth while to look at all of them again: a signal that names
+    /// none, a time, or a second.
     async fn wait(&mut self, due: Option<Timestamp>) {
         let clock = self.executor.store.clock().clone();
         let sweep = onward_store::add(clock.now(), SWEEP);
@@ -94,12 +108,16 @@ impl Queues {
             tokio::select! {
                 () = clock.sleep_until(until) => return,
                 () = self.executor.queues_now.notified() => return,
-                signal = self.signals.recv() => if says_look(&signal) { return },
+                signal = self.signals.recv() => match signal {
+                    Ok(Signal::Queued(queue)) => self.have_served(queue),
+                    Ok(Signal::Ready | Signal::Look) | Err(_) => return,
+                    Ok(_) => {}
+                },
                 Some(Served { queue, next }) = self.said.recv() => {
                     let again = self.serving.remove(&queue).unwrap_or(false);
-                    self.next.extend(next.map(|next| (queue, next)));
+                    self.next.extend(next.map(|next| (queue.clone(), next)));
                     if again {
-                        return;
+                        self.have_served(queue);
                     }
                 }
             }

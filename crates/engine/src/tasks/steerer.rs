@@ -30,7 +30,14 @@ pub(crate) async fn run(executor: Arc<Executor>) {
                     compare(&executor).await;
                 }
             }
-            Some(Signal::Ready | Signal::Finished(_) | Signal::Sent(_) | Signal::Said(_) | Signal::Listening) => {}
+            Some(
+                Signal::Ready
+                | Signal::Queued(_)
+                | Signal::Finished(_)
+                | Signal::Sent(_)
+                | Signal::Said(_)
+                | Signal::Listening,
+            ) => {}
         }
     }
 }

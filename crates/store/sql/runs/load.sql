@@ -1,10 +1,10 @@
 -- What an executor needs to know of the runs that it takes.
 select r.run_key, r.id, r.workflow, r.version, r.owners, r.recoveries, r.recovered_seq, r.deadline, r.parent_key, r.identity,
-    exists (
-        select 1
+    (
+        select name
         from queues q
         where q.name = r.queue and coalesce(q.concurrency, q.per_executor, q.partition_concurrency) is not null
-    ) as holds_slot,
+    ) as slot,
     coalesce(r.input, (select body from payloads where run_key = r.run_key and kind = 'input')) as input
 from runs r
 where r.run_key = any($1)

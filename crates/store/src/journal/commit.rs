@@ -58,6 +58,8 @@ pub(crate) struct Committed {
     pub(crate) woke: HashSet<RunKey>,
     /// Creates that found a run of that id, by the key of the run that was to be created.
     pub(crate) existing: HashMap<RunKey, Existing>,
+    /// Runs of this owner that were created for a queue and have to wait in it.
+    pub(crate) waiting: HashSet<RunKey>,
 }
 
 /// Entries on their way, with the batch they make.
@@ -247,7 +249,7 @@ impl Shared {
     /// Tell every origin what became of its changes, and queue again what met a busy row. Says whether all of them did:
     /// trying again at once would only spin.
     fn settle(&self, pending: Pending, committed: &Committed) -> bool {
-        let Committed { refused, late, busy, woke, existing } = committed;
+        let Committed { refused, late, busy, woke, existing, waiting } = committed;
         let mut again = Vec::new();
         let all = pending.entries.len();
         for mut entry in pending.entries {
@@ -258,7 +260,12 @@ impl Shared {
             for change in &entry.changes {
                 match change {
                     Change::Create(run) => {
-                        let created = existing.get(&run.key).cloned().map_or(Created::New, Created::Existing);
+                        let waits = run.executor.is_none() || waiting.contains(&run.key);
+                        let created = match (existing.get(&run.key), &run.queued) {
+                            (Some(existing), _) => Created::Existing(existing.clone()),
+                            (None, Some(queued)) if waits => Created::Waiting(queued.queue.clone()),
+                            (None, _) => Created::New,
+                        };
                         entry.origin.created(run.key, created);
                     }
                     Change::Checkpoint(it) if it.kind == StepKind::Step => crate::crash::point("step.recorded"),

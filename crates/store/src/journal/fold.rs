@@ -43,6 +43,15 @@ pub(crate) struct Batch {
     pub(crate) changes: usize,
 }
 
+impl Batch {
+    /// The runs that began, or wait in their queues: where the answer was lost nobody knows which. They are taken for waiting: one
+    /// that began is found among those that are ours and in nobody's memory.
+    pub(crate) fn for_queues(&self) -> HashSet<RunKey> {
+        let decided = |run: &NewRun| run.executor.is_some() && run.queued.is_some();
+        self.creates.iter().filter(|create| decided(&create.run)).map(|create| create.run.key).collect()
+    }
+}
+
 /// A value that an event had.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {

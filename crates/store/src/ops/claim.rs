@@ -38,8 +38,8 @@ pub struct History {
     pub parent: Option<RunKey>,
     /// The trace that it is a part of.
     pub traceparent: Option<String>,
-    /// Whether it has a slot of a queue with limits.
-    pub holds_slot: bool,
+    /// The queue with limits of which it has a slot.
+    pub slot: Option<Arc<str>>,
     /// What it recorded, in the order of completions.
     pub checkpoints: Vec<Recorded>,
     /// What it waits for.
@@ -91,6 +91,17 @@ pub struct Claim {
     pub suspects: bool,
 }
 
+/// What waits to be claimed, beside what waits in queues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Runs may be claimed now.
+    pub is_ready: bool,
+    /// A suspect may be claimed now.
+    pub is_suspect: bool,
+    /// When the next run will be ready.
+    pub next: Option<Timestamp>,
+}
+
 /// Take waiting runs.
 pub(crate) async fn claim(tx: &mut Tx, claim: &Claim, now: Timestamp) -> Result<Vec<RunKey>, Fault> {
     let (from, to) = if claim.suspects { (SUSPECT_AFTER, u32::MAX) } else { (0, SUSPECT_AFTER - 1) };
@@ -99,14 +110,12 @@ pub(crate) async fn claim(tx: &mut Tx, claim: &Claim, now: Timestamp) -> Result<
     rows.iter().map(|row| row.key("run_key")).collect()
 }
 
-/// When the next run of these workflows will be ready.
-pub(crate) async fn next_ready(
-    tx: &mut Tx,
-    workflows: &Vec<String>,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, Fault> {
-    let row = tx.first(sql!("runs/next_ready"), &params![now, workflows]).await?;
-    Ok(row.map(|row| row.opt_int("ready_at")).transpose()?.flatten().map(from_micros))
+/// What of these workflows waits to be claimed.
+pub(crate) async fn waiting(tx: &mut Tx, workflows: &Vec<String>, now: Timestamp) -> Result<Waiting, Fault> {
+    let row = tx.first(sql!("runs/waiting"), &params![now, workflows, SUSPECT_AFTER - 1]).await?;
+    let row = row.ok_or_else(|| Fault::corrupt("what waits is told in no row"))?;
+    let next = row.opt_int("next")?.map(from_micros);
+    Ok(Waiting { is_ready: row.flag("is_ready")?, is_suspect: row.flag("is_suspect")?, next })
 }
 
 /// Load these runs. One that cannot be understood comes back as the fault it is, and harms no other.
@@ -178,7 +187,7 @@ fn run(row: &Row, key: RunKey) -> Result<History, Fault> {
         traceparent: super::runs::identity(row)?.traceparent,
         deadline: row.opt_int("deadline")?.map(from_micros),
         parent: row.opt_key("parent_key")?,
-        holds_slot: row.flag("holds_slot")?,
+        slot: row.opt_text("slot")?.map(Arc::from),
         checkpoints: Vec::new(),
         waits: Vec::new(),
         attempts: HashMap::new(),

@@ -84,7 +84,7 @@ pub(crate) async fn push(
         None => begin(tx, run, push, sealer).await?,
     };
     let taken_by = match &created {
-        Created::New => run.key,
+        Created::New | Created::Waiting(_) => run.key,
         Created::Existing(existing) => existing.key,
         Created::Duplicate(_) => return Ok(created),
     };

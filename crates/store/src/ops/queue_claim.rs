@@ -211,7 +211,7 @@ impl Choice<'_> {
     ) -> Result<(), Fault> {
         let asked = params![self.claim.queue.as_str(), &*self.claim.workflows, 1_000_u32];
         let mut lenders = HashSet::new();
-        for row in tx.query(sql!("queues/lent"), &asked).await? {
+        for row in tx.query(sql!("queues/lent", split), &asked).await? {
             let parent = row.key("parent_key")?;
             if room.claim == 0 || room.rate == Some(0) || lenders.contains(&parent) {
                 continue;
@@ -403,4 +403,43 @@ fn rate_room(row: &Row, rate: Rate) -> Result<(Option<u32>, Option<Timestamp>), 
     let first = row.opt_int("first")?.map(from_micros);
     let next = first.filter(|_| room == 0).map(|first| add(first, rate.period));
     Ok((Some(room), next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How SQLite goes about it, a line for each table.
+    fn plan(connection: &rusqlite::Connection, sql: &crate::driver::Sql) -> Vec<String> {
+        let mut statement = connection.prepare(&format!("explain query plan {}", sql.sqlite())).unwrap();
+        let given = vec![rusqlite::types::Null; statement.parameter_count()];
+        let plan = statement.query_map(rusqlite::params_from_iter(given), |row| row.get::<_, String>("detail"));
+        plan.unwrap().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn a_claim_looks_at_no_more_runs_than_it_may_take() {
+        let mut connection = rusqlite::Connection::open_in_memory().unwrap();
+        rusqlite::vtab::array::load_module(&connection).unwrap();
+        crate::migrate::sqlite(&mut connection, Fault::corrupt).unwrap();
+        let cases = [
+            (sql!("queues/take"), "runs_queued (queue=?)"),
+            (sql!("queues/heads"), "runs_queued (queue=?)"),
+            (sql!("queues/heads_alone"), "runs_queued_alone (queue=?)"),
+            (sql!("queues/heads_of_partition"), "runs_queued_partition (queue=? AND partition_key=?)"),
+            (sql!("queues/taken"), "runs_slots (queue=?)"),
+            (sql!("queues/taken_of_partition"), "runs_slots (queue=? AND partition_key=?)"),
+            (sql!("queues/lent", split), "SEARCH parent USING INDEX runs_slots (queue=?)"),
+            (sql!("queues/lent", split), "SEARCH r USING PRIMARY KEY (run_key=?)"),
+            (sql!("queues/woken"), "runs_slots (queue=?)"),
+        ];
+        for (sql, search) in cases {
+            let plan = plan(&connection, sql);
+            assert!(plan.iter().any(|line| line.contains(search)), "{}: {plan:#?}", sql.name);
+            assert!(plan.iter().all(|line| !line.contains("SCAN runs")), "{}: {plan:#?}", sql.name);
+            // Whoever sorts has looked at all. Of those that run, and of their children, there are few.
+            let sorts = plan.iter().any(|line| line.contains("TEMP B-TREE"));
+            assert!(!sorts || ["queues/lent", "queues/woken"].contains(&sql.name), "{}: {plan:#?}", sql.name);
+        }
+    }
 }

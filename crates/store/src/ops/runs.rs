@@ -15,6 +15,9 @@ use crate::driver::{Param, Row, Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
 
+/// Runs of more queues than this tell those who claim to look at all.
+const QUEUES_MAX: usize = 8;
+
 /// Create a run for whoever may claim it.
 pub(crate) async fn create(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> {
     let seq = match run.queued {
@@ -23,7 +26,7 @@ pub(crate) async fn create(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> 
     };
     let created = insert(tx, run, seq, Gathering::default()).await?;
     if created == Created::New {
-        tx.notify(&Signal::Ready).await?;
+        tx.notify(&ready(run)).await?;
     }
     Ok(created)
 }
@@ -46,8 +49,32 @@ pub(crate) async fn create_many(tx: &mut Tx, new: &[NewRun]) -> Result<Vec<Creat
     for run in new {
         came_of.push(if created.contains(&run.key) { Created::New } else { in_the_way(tx, run).await? });
     }
-    tx.notify(&Signal::Ready).await?;
+    for signal in ready_all(new) {
+        tx.notify(&signal).await?;
+    }
     Ok(came_of)
+}
+
+/// What is told of a run that was created for whoever may claim it. One that enters its queue later has to be waited for.
+fn ready(run: &NewRun) -> Signal {
+    match &run.queued {
+        Some(queued) if run.status == Status::Enqueued => Signal::Queued(queued.queue.clone()),
+        _ => Signal::Ready,
+    }
+}
+
+/// The same of many: no more than a few queues are worth their names.
+pub(crate) fn ready_all(new: &[NewRun]) -> Vec<Signal> {
+    let mut signals = Vec::new();
+    for signal in new.iter().map(ready) {
+        if !signals.contains(&signal) {
+            signals.push(signal);
+        }
+        if signals.len() > QUEUES_MAX {
+            return vec![Signal::Ready];
+        }
+    }
+    signals
 }
 
 /// Create a run, at the place `seq` of its queue. One that gathers says until when.

@@ -116,7 +116,7 @@ pub(crate) async fn fire(tx: &mut Tx, firing: &Firing, now: Timestamp) -> Result
             steer::cancel_tree(tx, vec![last], "cancelled: the next tick of its schedule was due", now).await?;
         }
         match runs::create(tx, run).await? {
-            Created::New => {
+            Created::New | Created::Waiting(_) => {
                 started += 1;
                 last = Some(run.key);
             }

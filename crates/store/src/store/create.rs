@@ -12,7 +12,6 @@ use super::queues::MANY;
 use crate::change::{Created, NewRun};
 use crate::fault::Fault;
 use crate::ops::runs;
-use crate::signal::Signal;
 
 /// And so many bytes of their inputs, unless one run alone has more.
 const BYTES: usize = 4 * 1024 * 1024;
@@ -87,7 +86,7 @@ impl Store {
             })
         };
         let created = self.patiently(attempt).await?;
-        self.tell(Signal::Ready);
+        runs::ready_all(new).into_iter().for_each(|signal| self.tell(signal));
         Ok(created)
     }
 }

@@ -50,12 +50,13 @@ impl Store {
             let mut part = part.to_vec();
             part.iter_mut().try_for_each(|run| self.sealer.seal_run(run))?;
             let part = Arc::new(part);
+            let made = part.clone();
             let created = self.write(move |tx| {
-                let part = part.clone();
+                let part = made.clone();
                 Box::pin(async move { runs::create_many(tx, &part).await })
             });
             came_of.extend(created.await?);
-            self.tell(Signal::Ready);
+            runs::ready_all(&part).into_iter().for_each(|signal| self.tell(signal));
         }
         Ok(came_of)
     }

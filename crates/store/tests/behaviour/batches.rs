@@ -24,7 +24,7 @@ fn batch(store: &Store) -> NewRun {
 async fn pushed(store: &Store, push: Push) -> String {
     let run = batch(store);
     let key = match store.push(run.clone(), push).await.unwrap() {
-        Created::New => run.id,
+        Created::New | Created::Waiting(_) => run.id,
         Created::Existing(existing) | Created::Duplicate(existing) => existing.id,
     };
     record(store, &key).await.input.as_str().to_owned()

@@ -1,9 +1,13 @@
-//! An id belongs to the run that had it first.
+//! An id belongs to the run that had it first, and what is for a queue begins at once only where the queue lets it.
 
-use onward_store::{Change, Created, NewRun, is_stranger};
+use std::sync::Arc;
+
+use onward_store::{Change, Created, NewRun, QueueChange, QueueClaim, is_stranger};
 use onward_testkit::{TestDatabase, on_every_database};
+use onward_types::Status;
 
 use super::lock::Foreign;
+use super::proxy::{Mishap, Proxy};
 use super::world::*;
 
 #[on_every_database]
@@ -59,4 +63,91 @@ async fn of_two_creates_of_one_id_in_one_batch_the_first_counts(db: TestDatabase
     assert!(is_stranger(existing, (other.key, 5)).is_some() && is_stranger(existing, (parent.key, 1)).is_none());
     // What else these runs did stands.
     assert_eq!(outputs(&store, &parent.id).await, ["after the start"]);
+}
+
+/// What came of the creation of this run, and how its row stands.
+async fn came_of(executor: &Executor, run: &Run) -> (Created, Status, bool) {
+    let created = run.has_created(1).await.remove(0).1;
+    let record = record(&executor.store, &run.id).await;
+    assert_eq!(record.queue.as_deref(), Some("mail"));
+    assert_eq!(record.started_at.is_some(), record.executor.is_some());
+    (created, record.status, record.executor.as_ref() == Some(&executor.seat.executor))
+}
+
+fn waiting() -> (Created, Status, bool) {
+    (Created::Waiting("mail".to_owned()), Status::Enqueued, false)
+}
+
+#[on_every_database]
+async fn a_run_begins_at_once_where_its_queue_holds_nobody_back(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    assert_eq!(came_of(&executor, &executor.begin_in("mail", "no queue yet")).await, waiting());
+    store.set_queue("mail", QueueChange::default()).await.unwrap();
+    assert_eq!(came_of(&executor, &executor.begin_in("mail", "somebody waits")).await, waiting());
+    let workflows = Arc::new(vec![SHIP_1.to_owned()]);
+    let (queue, seat) = ("mail".to_owned(), executor.seat.executor.clone());
+    let claim = QueueClaim { queue, executor: seat, workflows, limit: 9, suspects: false, limited: false };
+    assert_eq!(store.claim_queue(claim).await.unwrap().keys.len(), 2);
+    let run = executor.begin_in("mail", "nobody waits");
+    assert_eq!(came_of(&executor, &run).await, (Created::New, Status::Running, true));
+    run.writes(vec![step(1, "sent"), finish(&store, "done")]).await;
+    assert_eq!(record(&store, &run.id).await.status, Status::Succeeded);
+}
+
+#[on_every_database]
+async fn no_run_begins_at_once_in_a_queue_that_is_paused_or_has_limits(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    store.set_queue("mail", QueueChange { concurrency: Some(Some(5)), ..QueueChange::default() }).await.unwrap();
+    let limited = executor.begin_in("mail", "limited");
+    assert_eq!(came_of(&executor, &limited).await, waiting());
+    store.cancel(&limited.id, "enough").await.unwrap();
+    store.set_queue("mail", QueueChange { concurrency: Some(None), ..QueueChange::default() }).await.unwrap();
+    store.pause_queue("mail", true).await.unwrap();
+    let paused = executor.begin_in("mail", "paused");
+    assert_eq!(came_of(&executor, &paused).await, waiting());
+    store.cancel(&paused.id, "enough").await.unwrap();
+    store.pause_queue("mail", false).await.unwrap();
+    let run = executor.begin_in("mail", "free");
+    assert_eq!(came_of(&executor, &run).await, (Created::New, Status::Running, true));
+}
+
+mod a_queue_that_is_being_changed_lets_no_run_begin_at_once_and_holds_up_no_batch {
+    use super::*;
+
+    #[tokio::test]
+    async fn postgres() {
+        let db = TestDatabase::postgres();
+        let store = open(&db).await;
+        let executor = Executor::join(&store).await;
+        store.set_queue("mail", QueueChange::default()).await.unwrap();
+        let change = Foreign::begins(&db).await;
+        change.does("update queues set concurrency = 1 where name = 'mail'").await;
+        let run = executor.begin_in("mail", "meanwhile");
+        assert_eq!(came_of(&executor, &run).await, waiting());
+        change.gives_up().await;
+        assert_eq!(record(&store, &run.id).await.status, Status::Enqueued);
+    }
+}
+
+/// Nobody knows then whether the run began or was claimed since, so it is for whoever compares the tables with the memory.
+mod a_run_for_a_queue_whose_answer_was_lost_is_taken_for_waiting_and_is_found_among_ours {
+    use super::*;
+
+    #[tokio::test]
+    async fn postgres() {
+        let db = TestDatabase::postgres();
+        let proxy = Proxy::before(&db.url).await;
+        let store =
+            onward_store::Store::open(&proxy.url().parse().unwrap(), onward_store::Clock::system()).await.unwrap();
+        let executor = Executor::join(&store).await;
+        store.set_queue("mail", QueueChange::default()).await.unwrap();
+        executor.start("before").await.writes(vec![finish(&store, "done")]).await;
+        proxy.plan(&[Mishap::AnswerLost]);
+        let run = executor.begin_in("mail", "lost");
+        assert_eq!(came_of(&executor, &run).await, (Created::Waiting("mail".to_owned()), Status::Running, true));
+        proxy.all_has_happened().await;
+        assert_eq!(store.owned(&executor.seat.executor).await.unwrap(), [run.key]);
+    }
 }

@@ -13,7 +13,7 @@ use super::world::open;
 const GROWING: [&str; 9] =
     ["runs", "waits", "messages", "events", "event_history", "streams", "checkpoints", "attempts", "hooks"];
 /// What a batch may look things up by.
-const KEYS: [&str; 4] = ["run_key = ", "(id = ", "target = ", "executor "];
+const KEYS: [&str; 5] = ["run_key = ", "(id = ", "(queue = ", "target = ", "executor "];
 
 #[tokio::test]
 async fn a_batch_looks_things_up_by_their_keys_even_if_it_was_planned_when_there_was_nothing() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use onward_store::{
     AttemptChange, Change, Checkpoint, Claim, Clock, Created, DatabaseUrl, Entry, History, Journal, Leave, LeaveHow,
-    NewRun, NewWait, Origin, Seat, Store, WaitKind,
+    NewRun, NewWait, Origin, Queued, Seat, Store, WaitKind,
 };
 use onward_testkit::TestDatabase;
 use onward_types::{Error, Json, RunId, RunKey, RunRecord, Status, StepKind, Timestamp};
@@ -58,6 +58,17 @@ impl Executor {
     pub(crate) fn begin(&self, id: &str) -> Run {
         let executor = Some(self.seat.executor.clone());
         let new = NewRun { executor, status: Status::Running, ready_at: None, ..new_run(&self.store, id) };
+        let run = Run::of(self, new.key, id);
+        run.write(vec![Change::Create(Box::new(new))]);
+        run
+    }
+
+    /// Create a run for a queue, which begins it here or lets it wait.
+    pub(crate) fn begin_in(&self, queue: &str, id: &str) -> Run {
+        let executor = Some(self.seat.executor.clone());
+        let queued = Queued { queue: queue.to_owned(), priority: 0, partition: None, dedup: None };
+        let queued = Some(queued);
+        let new = NewRun { executor, status: Status::Running, ready_at: None, queued, ..new_run(&self.store, id) };
         let run = Run::of(self, new.key, id);
         run.write(vec![Change::Create(Box::new(new))]);
         run
@@ -272,7 +283,7 @@ pub(crate) fn wait(position: u32, wait: WaitKind) -> Change {
 }
 
 pub(crate) fn leave(store: &Store, parent: Option<RunKey>, how: LeaveHow) -> Change {
-    Change::Leave(Leave { at: store.clock().now(), parent, how, had_slot: false })
+    Change::Leave(Leave { at: store.clock().now(), parent, how, slot: None })
 }
 
 pub(crate) fn finish(store: &Store, output: &str) -> Change {

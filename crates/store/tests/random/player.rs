@@ -117,6 +117,7 @@ impl Player {
     fn created(&self, created: &Created) -> String {
         match created {
             Created::New => "new".to_owned(),
+            Created::Waiting(queue) => format!("waits in {queue}"),
             Created::Existing(other) | Created::Duplicate(other) => format!("there is {}", self.names.existing(other)),
         }
     }
@@ -340,7 +341,7 @@ impl Player {
         }
         let woken = self.store.wake_missed().await.unwrap();
         let overdue = self.store.cancel_overdue().await;
-        let next = self.store.next_ready(Arc::new(vec![SHIP_1.to_owned()])).await.unwrap();
+        let next = self.store.waiting(Arc::new(vec![SHIP_1.to_owned()])).await.unwrap().next;
         let deadline = self.store.next_deadline().await.unwrap();
         let overdue = self.names.steered(&overdue);
         format!("woken {woken}, overdue {overdue}; next ready {next:?}, next deadline {deadline:?}")

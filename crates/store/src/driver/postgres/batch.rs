@@ -88,6 +88,11 @@ pub(super) async fn write(
         let why = if row::flag(stayed, "busy")? == Some(true) { &mut committed.busy } else { &mut committed.late };
         why.insert(run);
     }
+    for created in answers.rows("batch/creates") {
+        if row::flag(created, "waits")? == Some(true) {
+            committed.waiting.extend(row::key(created, "run_key")?);
+        }
+    }
     if answers.rows("batch/creates").len() < batch.creates.len() {
         committed.existing = conflicts(session, statements, batch, &committed).await?;
     }
@@ -127,7 +132,7 @@ pub(super) async fn look(
     pipeline.add("batch/refused", &statements.refused, refusable(batch));
     let refused = refused(&pipeline.answers().await?)?;
     // The batch stands; whoever is taken by now was taken after it, or has nothing in it.
-    let mut committed = Committed { late: refused, busy, ..Committed::default() };
+    let mut committed = Committed { late: refused, busy, waiting: batch.for_queues(), ..Committed::default() };
     committed.existing = conflicts(session, statements, batch, &committed).await?;
     Ok(committed)
 }
@@ -174,19 +179,19 @@ fn deleted(id: &RunId) -> Existing {
     Existing { key, id: id.clone(), workflow: "(deleted since)".to_owned(), input_hash: 0, parent: None }
 }
 
-/// What other processes are told: that runs may be claimed, and, if somebody listens for it, that runs ended
-/// or said something.
+/// What other processes are told, beside what creates tell: that runs may be claimed, and, if somebody listens for it, that
+/// runs ended or said something.
 fn signals(batch: &Batch, listened: bool) -> Vec<String> {
     let is_free = |update: &Update| matches!(update.leave.how, LeaveHow::Released | LeaveHow::LetGo);
-    let frees = |update: &Update| update.leave.had_slot;
-    let ready = batch.creates.iter().any(|create| create.run.executor.is_none())
-        || batch.updates.iter().any(|update| is_free(update) || frees(update));
+    let ready = batch.updates.iter().any(is_free);
+    let freed: BTreeSet<&str> = batch.updates.iter().filter_map(|update| update.leave.slot.as_deref()).collect();
     let ends = |update: &&Update| matches!(update.leave.how, LeaveHow::Finished(_) | LeaveHow::Held { .. });
     let ended: Vec<RunKey> = batch.updates.iter().filter(ends).map(|update| update.run).collect();
     let mut signals = Vec::new();
     if ready {
         signals.push(Signal::Ready.to_text());
     }
+    signals.extend(freed.into_iter().map(|queue| Signal::Queued(queue.to_owned()).to_text()));
     if listened && !ended.is_empty() {
         signals.push(Signal::Finished(ended).to_text());
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use onward_types::{ChunkBody, Json, RunId, RunKey, micros};
+use onward_types::{ChunkBody, Json, RunId, RunKey, Status, micros};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::connection::fault;
@@ -51,7 +51,8 @@ pub(super) fn look(connection: &mut Connection, batch: &Batch) -> Result<Option<
                 }
             }
             // The batch stands; whoever is taken by now was taken after it.
-            Ok(Some(Committed { late: refused, existing, ..Committed::default() }))
+            let waiting = batch.for_queues();
+            Ok(Some(Committed { late: refused, existing, waiting, ..Committed::default() }))
         }
         Some((number, false)) if number + 1 == as_int(batch.number) => Ok(None),
         _ => Err(Fault::fenced()),
@@ -79,10 +80,13 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
     // Nearly always empty, and then the copy costs nothing.
     let refused = committed.refused.clone();
     for create in batch.creates.iter().filter(|create| !refused.contains(&create.by)) {
-        if insert_run(tx, &create.run)? == 0
+        let waits = has_to_wait(tx, &create.run)?;
+        if insert_run(tx, &create.run, waits)? == 0
             && let Some(existing) = existing_run(tx, &create.run.id)?
         {
             committed.existing.insert(create.run.key, existing);
+        } else if waits {
+            committed.waiting.insert(create.run.key);
         }
     }
     let mut checkpoint = tx.prepare_cached(sql!("checkpoints/insert").sqlite())?;
@@ -175,7 +179,21 @@ fn write_talk(tx: &Transaction<'_>, batch: &Batch, refused: &HashSet<RunKey>) ->
     Ok(())
 }
 
-fn insert_run(tx: &Transaction<'_>, run: &NewRun) -> rusqlite::Result<usize> {
+/// Whether nobody has the run from the first moment: it was made for all, or for a queue that does not let it begin at once.
+fn has_to_wait(tx: &Transaction<'_>, run: &NewRun) -> rusqlite::Result<bool> {
+    match (&run.executor, &run.queued) {
+        (None, _) => Ok(true),
+        (Some(_), None) => Ok(false),
+        (Some(_), Some(queued)) => {
+            Ok(!tx.prepare_cached(sql!("queues/lets_begin").sqlite())?.exists([&queued.queue])?)
+        }
+    }
+}
+
+fn insert_run(tx: &Transaction<'_>, run: &NewRun, waits: bool) -> rusqlite::Result<usize> {
+    let begins = !waits;
+    let executor = run.executor.as_ref().filter(|_| begins);
+    let status = if waits && run.executor.is_some() { Status::Enqueued } else { run.status };
     let parent = run.parent.as_ref();
     let identity = run.identity.as_ref().and_then(|it| serde_json::to_string(it).ok());
     let (inline, beside) = split_payload(&run.input);
@@ -192,17 +210,17 @@ fn insert_run(tx: &Transaction<'_>, run: &NewRun) -> rusqlite::Result<usize> {
         run.id.as_str(),
         run.workflow,
         run.version,
-        run.status.as_str(),
-        run.executor.as_ref().map(|executor| executor.as_str()),
+        status.as_str(),
+        executor.map(|executor| executor.as_str()),
         run.ready_at.map(micros),
         run.recoveries_max,
         parent.map(|(key, _)| key.as_bytes()),
         parent.map(|(_, position)| position),
         micros(run.created_at),
-        run.executor.as_ref().map(|_| micros(run.created_at)),
-        run.executor.is_some(),
+        executor.map(|_| micros(run.created_at)),
+        begins,
         run.timeout.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX)),
-        run.deadline.map(micros),
+        if begins { run.deadline_at_start() } else { run.deadline }.map(micros),
         run.input_hash,
         identity,
         run.attributes.as_ref().map(Json::as_str),

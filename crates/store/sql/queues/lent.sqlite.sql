@@ -1,10 +1,12 @@
 -- Waiting runs of a queue whose parent runs in the same queue, waits for them, and has lent its slot to no other child yet.
+-- SQLite keeps the order of a `cross join`: those that have slots are few, and those that wait may be very many.
 select r.run_key, r.partition_key, parent.run_key as parent_key, parent.partition_key as parent_partition,
     parent.executor as parent_executor
 from runs as parent
-join waits on waits.run_key = parent.run_key
-join runs as r on r.run_key = waits.child_key
+cross join waits
+cross join runs as r
 where parent.queue = $1 and (parent.status = 'running' or parent.executor is not null) and parent.status = 'running'
+    and waits.run_key = parent.run_key and r.run_key = waits.child_key
     and r.queue = $1 and r.status = 'enqueued' and r.executor is null and (r.workflow || '@' || r.version) = any($2)
     and not exists (
         select 1
@@ -15,4 +17,3 @@ where parent.queue = $1 and (parent.status = 'running' or parent.executor is not
     )
 order by r.priority, r.seq
 limit $3
-for no key update of r skip locked
