@@ -48,12 +48,12 @@ pub(crate) async fn naps(ctx: &Ctx, until: Timestamp) -> Result<()> {
     Ok(ctx.sleep_until(until).await?)
 }
 
-/// So many steps that give 10 MiB each, ten of them in a second.
+/// So many steps that give 10 MiB each, one in a second.
 #[onward::workflow]
 pub(crate) async fn writes(ctx: &Ctx, count: u32) -> Result<()> {
     for _ in 0..count {
         let body = async || {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
             Ok("x".repeat(10 * 1024 * 1024))
         };
         ctx.step("write", body).await?;

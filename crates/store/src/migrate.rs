@@ -89,6 +89,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0012_queued_alone.sql"),
         postgres: include_str!("../migrations/postgres/0012_queued_alone.sql"),
     },
+    Migration {
+        version: 13,
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0013_compression.sql"),
+        postgres: include_str!("../migrations/postgres/0013_compression.sql"),
+    },
 ];
 
 /// The table that says which schema a database has. Made before anything else, by whoever comes first.

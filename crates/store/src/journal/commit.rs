@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// After a batch of so many runs the next one gathers first.
-const MANY: usize = 64;
+const MANY: usize = 8;
 /// It looks so often at the most whether more came.
 const LOOKS: usize = 20;
 

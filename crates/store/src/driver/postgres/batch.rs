@@ -8,13 +8,13 @@ use tokio_postgres::Statement;
 use uuid::Uuid;
 
 use super::columns::{
-    attempts, checkpoints, chunks, close_hooks, close_waits, consume, creates, event_history, events, fence, leaves,
-    open_waits, payloads, refusable, wake_watchers, wakes,
+    attempts, checkpoints, chunks, close_hooks, close_waits, consume, creates, creates_queued, event_history, events,
+    fence, leaves, open_waits, payloads, refusable, wake_watchers, wakes,
 };
 use super::connect::Session;
 use super::pipeline::{Answers, Args, Pipeline};
 use super::row;
-use crate::change::{Existing, LeaveHow};
+use crate::change::{Existing, LeaveHow, NewRun};
 use crate::driver::Row;
 use crate::fault::Fault;
 use crate::journal::{Batch, Committed, Update};
@@ -41,6 +41,7 @@ statements!(
     fence,
     refused,
     creates,
+    creates_queued,
     existing,
     checkpoints,
     attempts,
@@ -88,14 +89,16 @@ pub(super) async fn write(
         let why = if row::flag(stayed, "busy")? == Some(true) { &mut committed.busy } else { &mut committed.late };
         why.insert(run);
     }
-    for created in answers.rows("batch/creates") {
+    let queued = answers.rows("batch/creates_queued");
+    for created in queued {
         if row::flag(created, "waits")? == Some(true) {
             committed.waiting.extend(row::key(created, "run_key")?);
         }
     }
-    if answers.rows("batch/creates").len() < batch.creates.len() {
+    if answers.rows("batch/creates").len() + queued.len() < batch.creates.len() {
         committed.existing = conflicts(session, statements, batch, &committed).await?;
     }
+    tell_of_waiting(session, statements, batch, &committed).await;
     Ok(committed)
 }
 
@@ -106,6 +109,7 @@ fn add_rows<'a>(pipeline: &mut Pipeline<'a>, statements: &'a Statements, batch: 
         }
     };
     add("batch/creates", &statements.creates, creates(batch));
+    add("batch/creates_queued", &statements.creates_queued, creates_queued(batch));
     add("batch/checkpoints", &statements.checkpoints, checkpoints(batch));
     add("batch/attempts", &statements.attempts, attempts(batch));
     add("batch/consume", &statements.consume, consume(batch));
@@ -179,19 +183,38 @@ fn deleted(id: &RunId) -> Existing {
     Existing { key, id: id.clone(), workflow: "(deleted since)".to_owned(), input_hash: 0, parent: None }
 }
 
-/// What other processes are told, beside what creates tell: that runs may be claimed, and, if somebody listens for it, that
-/// runs ended or said something.
+/// Others are told of runs that could have begun here and have to wait. The batch stands, and whoever is not told looks within a
+/// second.
+async fn tell_of_waiting(session: &Session, statements: &Statements, batch: &Batch, committed: &Committed) {
+    let could_begin = |run: &&NewRun| run.executor.is_some() && committed.waiting.contains(&run.key);
+    let waiting = batch.creates.iter().map(|create| &*create.run).filter(could_begin);
+    let queues: BTreeSet<&str> = waiting.filter_map(|run| run.queued.as_ref()).map(|it| it.queue.as_str()).collect();
+    if queues.is_empty() {
+        return;
+    }
+    let signals: Vec<String> = queues.into_iter().map(|queue| Signal::Queued(queue.to_owned()).to_text()).collect();
+    let mut pipeline = Pipeline::new(session);
+    pipeline.add("batch/notify", &statements.notify, vec![Box::new(signals)]);
+    if let Err(fault) = pipeline.answers().await {
+        tracing::debug!(error = %fault.error, "others are not told of runs that wait in queues");
+    }
+}
+
+/// What other processes are told: that runs may be claimed, and, if somebody listens for it, that runs ended or said something.
 fn signals(batch: &Batch, listened: bool) -> Vec<String> {
     let is_free = |update: &Update| matches!(update.leave.how, LeaveHow::Released | LeaveHow::LetGo);
-    let ready = batch.updates.iter().any(is_free);
-    let freed: BTreeSet<&str> = batch.updates.iter().filter_map(|update| update.leave.slot.as_deref()).collect();
+    let for_all = || batch.creates.iter().map(|create| &*create.run).filter(|run| run.executor.is_none());
+    let ready = for_all().any(|run| run.queued.is_none()) || batch.updates.iter().any(is_free);
+    let made = for_all().filter_map(|run| run.queued.as_ref()).map(|it| it.queue.as_str());
+    let freed = batch.updates.iter().filter_map(|update| update.leave.slot.as_deref());
+    let queues: BTreeSet<&str> = made.chain(freed).collect();
     let ends = |update: &&Update| matches!(update.leave.how, LeaveHow::Finished(_) | LeaveHow::Held { .. });
     let ended: Vec<RunKey> = batch.updates.iter().filter(ends).map(|update| update.run).collect();
     let mut signals = Vec::new();
     if ready {
         signals.push(Signal::Ready.to_text());
     }
-    signals.extend(freed.into_iter().map(|queue| Signal::Queued(queue.to_owned()).to_text()));
+    signals.extend(queues.into_iter().map(|queue| Signal::Queued(queue.to_owned()).to_text()));
     if listened && !ended.is_empty() {
         signals.push(Signal::Finished(ended).to_text());
     }

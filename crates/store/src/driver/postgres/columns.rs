@@ -1,6 +1,6 @@
 //! A batch as arrays: one per column, in the order of each statement's parameters. None where a kind is empty.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use onward_types::{ChunkBody, ExecutorId, Json, RunKey, micros};
 use tokio_postgres::types::ToSql;
@@ -12,8 +12,8 @@ use crate::journal::{Batch, Update};
 
 type Column<'a> = Box<dyn ToSql + Send + Sync + 'a>;
 
-fn column<'a, R, T: ToSql + Send + Sync + 'a>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Column<'a> {
-    Box::new(rows.iter().map(of).collect::<Vec<T>>())
+fn column<'a, R, T: ToSql + Send + Sync + 'a>(rows: impl IntoIterator<Item = R>, of: impl Fn(R) -> T) -> Column<'a> {
+    Box::new(rows.into_iter().map(of).collect::<Vec<T>>())
 }
 
 fn executor(batch: &Batch) -> &str {
@@ -33,30 +33,45 @@ pub(super) fn refusable(batch: &Batch) -> Args<'_> {
     vec![Box::new(executor(batch)), Box::new(others)]
 }
 
+/// The runs that are for no queue.
 pub(super) fn creates(batch: &Batch) -> Option<Args<'_>> {
-    let rows = some(&batch.creates)?;
+    new_runs(batch, false)
+}
+
+/// The runs that are for queues, and those queues that may let one begin at once.
+pub(super) fn creates_queued(batch: &Batch) -> Option<Args<'_>> {
+    let mut args = new_runs(batch, true)?;
+    let queued = || batch.creates.iter().filter_map(|it| it.run.queued.as_ref().map(|queued| (&it.run, queued)));
+    args.push(column(queued(), |(_, it)| it.queue.as_str()));
+    args.push(column(queued(), |(_, it)| i64::from(it.priority)));
+    args.push(column(queued(), |(_, it)| it.partition.as_deref()));
+    let asked = queued().filter(|(run, _)| run.executor.is_some()).map(|(_, it)| it.queue.as_str());
+    args.push(Box::new(asked.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()));
+    Some(args)
+}
+
+fn new_runs(batch: &Batch, queued: bool) -> Option<Args<'_>> {
+    let rows = || batch.creates.iter().filter(move |it| it.run.queued.is_some() == queued);
+    rows().next()?;
     Some(vec![
-        column(rows, |it| it.by.0),
-        column(rows, |it| it.run.key.0),
-        column(rows, |it| it.run.id.as_str()),
-        column(rows, |it| it.run.workflow.as_str()),
-        column(rows, |it| it.run.version.as_str()),
-        column(rows, |it| it.run.status.as_str()),
-        column(rows, |it| it.run.executor.as_ref().map(ExecutorId::as_str)),
-        column(rows, |it| it.run.ready_at.map(micros)),
-        column(rows, |it| i64::from(it.run.recoveries_max)),
-        column(rows, |it| it.run.parent.map(|(key, _)| key.0)),
-        column(rows, |it| it.run.parent.map(|(_, position)| i64::from(position))),
-        column(rows, |it| micros(it.run.created_at)),
-        column(rows, |it| it.run.timeout.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX))),
-        column(rows, |it| it.run.deadline.map(micros)),
-        column(rows, |it| it.run.input_hash),
-        column(rows, |it| it.run.identity.as_ref().and_then(|it| serde_json::to_string(it).ok())),
-        column(rows, |it| it.run.attributes.as_ref().map(Json::as_str)),
-        column(rows, |it| short(Some(&it.run.input))),
-        column(rows, |it| it.run.queued.as_ref().map(|it| it.queue.as_str())),
-        column(rows, |it| it.run.queued.as_ref().map_or(0, |it| i64::from(it.priority))),
-        column(rows, |it| it.run.queued.as_ref().and_then(|it| it.partition.as_deref())),
+        column(rows(), |it| it.by.0),
+        column(rows(), |it| it.run.key.0),
+        column(rows(), |it| it.run.id.as_str()),
+        column(rows(), |it| it.run.workflow.as_str()),
+        column(rows(), |it| it.run.version.as_str()),
+        column(rows(), |it| it.run.status.as_str()),
+        column(rows(), |it| it.run.executor.as_ref().map(ExecutorId::as_str)),
+        column(rows(), |it| it.run.ready_at.map(micros)),
+        column(rows(), |it| i64::from(it.run.recoveries_max)),
+        column(rows(), |it| it.run.parent.map(|(key, _)| key.0)),
+        column(rows(), |it| it.run.parent.map(|(_, position)| i64::from(position))),
+        column(rows(), |it| micros(it.run.created_at)),
+        column(rows(), |it| it.run.timeout.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX))),
+        column(rows(), |it| it.run.deadline.map(micros)),
+        column(rows(), |it| it.run.input_hash),
+        column(rows(), |it| it.run.identity.as_ref().and_then(|it| serde_json::to_string(it).ok())),
+        column(rows(), |it| it.run.attributes.as_ref().map(Json::as_str)),
+        column(rows(), |it| short(Some(&it.run.input))),
     ])
 }
 

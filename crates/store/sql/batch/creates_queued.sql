@@ -1,0 +1,43 @@
+-- Create runs that are for queues. Says which were created: for the others there is a run of that id already. A run of an executor
+-- begins at once where its queue, among those in $22, has no limits, is not paused, and nobody waits in it; else it waits like
+-- others. Nobody waits here for a queue that is being changed: it lets no run begin.
+insert into runs (
+    run_key, id, workflow, version, status, executor, ready_at, recoveries_max, parent_key, parent_position,
+    created_at, updated_at, started_at, owners, timeout, deadline, input_hash, identity, attributes, input,
+    queue, priority, partition_key, seq
+)
+select
+    run_key, id, workflow, version, case when begins or executor is null then status else 'enqueued' end,
+    case when begins then executor end,
+    ready_at, recoveries_max, parent_key, parent_position, created_at, created_at, case when begins then created_at end,
+    case when begins then 1 else 0 end, timeout,
+    case when begins then coalesce(deadline, created_at + timeout) else deadline end,
+    input_hash, identity, attributes, input, queue, priority, partition_key,
+    case when begins then null else nextval('queue_seq') end
+from (
+    select new.*, executor is not null and queue = any(lets.begin) as begins
+    from unnest(
+        $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[],
+        $10::uuid[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::text[],
+        $17::text[], $18::text[], $19::text[], $20::bigint[], $21::text[]
+    ) as new (
+        by, run_key, id, workflow, version, status, executor, ready_at, recoveries_max,
+        parent_key, parent_position, created_at, timeout, deadline, input_hash, identity, attributes,
+        input, queue, priority, partition_key
+    )
+    cross join (
+        select array(
+            select name
+            from queues
+            where name = any($22::text[]) and not paused and concurrency is null and per_executor is null
+                and rate_count is null and partition_concurrency is null and partition_rate_count is null
+                and (select 1 from runs where runs.queue = queues.name and runs.status = 'enqueued' limit 1) is null
+            for share skip locked
+        ) as begin
+        offset 0
+    ) as lets
+    where by <> all ((select current_setting('onward.refused')::uuid[])::uuid[])
+    offset 0
+) as new
+on conflict (id) do nothing
+returning run_key, executor is null as waits
