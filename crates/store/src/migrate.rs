@@ -95,6 +95,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0013_compression.sql"),
         postgres: include_str!("../migrations/postgres/0013_compression.sql"),
     },
+    Migration {
+        version: 14,
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0014_lists.sql"),
+        postgres: include_str!("../migrations/postgres/0014_lists.sql"),
+    },
 ];
 
 /// The table that says which schema a database has. Made before anything else, by whoever comes first.

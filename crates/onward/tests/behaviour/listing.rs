@@ -87,6 +87,21 @@ async fn every_filter_shows_what_it_names_and_nothing_else(db: TestDatabase) {
     }
 }
 
+/// The clock of who created it was two hours ahead of that of who executed it.
+#[on_every_database]
+async fn a_run_that_started_before_it_was_created_is_found_by_when_it_started(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(quick, slow)>()).await;
+    let now = house.clock.now();
+    house.onward.queue("q").await.unwrap();
+    let ahead = onward::Clock::virtual_at(now.checked_add(hours(2)).unwrap());
+    let client = Client::connect_with(&house.db.url, ahead).await.unwrap();
+    let run = client.start_named("quick", 1).queue("q").id("ahead").await.unwrap();
+    house.until("it has ended", async || run.status().await.unwrap() == Status::Succeeded).await;
+    let within = |seconds| Window { from: Some(now), until: now.checked_add(secs(seconds)).ok() };
+    assert_eq!(ids(&house, Filter { started: within(1_000), ..Filter::default() }).await, ["ahead"]);
+    assert!(ids(&house, Filter { started: within(0), ..Filter::default() }).await.is_empty());
+}
+
 #[on_every_database]
 async fn runs_are_listed_by_where_they_come_from(db: TestDatabase) {
     let house = House::open(db, |b| b.workflows::<(quick, slow)>()).await;

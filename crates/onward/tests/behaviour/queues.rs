@@ -174,6 +174,32 @@ async fn without_limits_all_run_at_once(db: TestDatabase) {
 }
 
 #[on_every_database]
+async fn a_run_begins_where_it_is_enqueued_if_its_queue_holds_nobody_back(db: TestDatabase) {
+    let (mut house, gauge) = watched(db).await;
+    house.onward.queue("q").await.unwrap();
+    let start = || house.onward.start::<work>(Job::new("first", 600_000)).queue("q").timeout(hours(1));
+    let run = start().id("first").await.unwrap();
+    let begun = run.describe().await.unwrap();
+    assert_eq!((begun.status, begun.queue.as_deref()), (Status::Running, Some("q")));
+    assert_eq!(
+        (begun.started_at, begun.deadline),
+        (Some(begun.created_at), begun.created_at.checked_add(hours(1)).ok())
+    );
+    // The same id is the same run, wherever it is.
+    assert_eq!(start().id("first").await.unwrap().id(), run.id());
+    house.until("it is at work", async || gauge.now("q") == 1).await;
+    assert_eq!(house.onward.metrics().claims, 0);
+    house.lose_executor().await;
+    ended(&house, &house.onward.handle::<work>("first")).await;
+
+    house.onward.queue("q").pause().await.unwrap();
+    let second = house.onward.start::<work>(Job::new("second", 1)).queue("q").await.unwrap();
+    assert_eq!(second.status().await.unwrap(), Status::Enqueued);
+    house.onward.queue("q").resume().await.unwrap();
+    ended(&house, &second).await;
+}
+
+#[on_every_database]
 async fn the_lowest_priority_number_is_first_none_before_all_and_ties_in_order(db: TestDatabase) {
     let (house, gauge) = watched(db).await;
     house.onward.queue("q").concurrency(1).await.unwrap();

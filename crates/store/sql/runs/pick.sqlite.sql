@@ -37,7 +37,7 @@ where r.run_key is not null
     and ($21 is null or r.queue = $21)
     and ($22 is null or r.queue is not null)
     and ($23 is null or (r.parent_key is not null) = $23)
-    and ($24 is null or r.forked_from >= x'')
+    and ($24 is null or r.forked_from is not null)
     and ($25 is null or r.forked_from is null)
     and ($26 is null or r.run_key in (select forked_from from runs where forked_from is not null))
     and ($27 is null or not exists (select 1 from runs as fork where fork.forked_from = r.run_key))

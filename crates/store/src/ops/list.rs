@@ -12,7 +12,8 @@ const LIMIT_MAX: u32 = 10_000;
 
 /// The key of a run says when it was made, to the millisecond. A clock that counts ahead of itself stays within this.
 const KEY_SLACK: i64 = 60_000;
-/// Who creates a run and who executes it have clocks of their own.
+/// Who creates a run and who executes it have clocks of their own, which may differ by a day. Where no run is known that started
+/// more than [`KEY_SLACK`] before it was created, they differ by less.
 const CLOCK_SLACK: i64 = 24 * 3_600_000;
 
 /// A page of runs.
@@ -33,16 +34,28 @@ pub(crate) async fn pick(tx: &mut Tx, filter: &Filter, limit: u32) -> Result<Vec
         true => sql!("runs/pick", split, then "runs/pick_oldest"),
         false => sql!("runs/pick", split, then "runs/pick_newest"),
     };
-    let rows = tx.search(sql, &parameters(filter, limit)?).await?;
+    let slack = match filter.started.until {
+        Some(_) if is_any_early(tx).await? => CLOCK_SLACK,
+        _ => KEY_SLACK,
+    };
+    let rows = tx.search(sql, &parameters(filter, limit, slack)?).await?;
     rows.iter().map(|row| row.key("run_key")).collect()
 }
 
-fn parameters(filter: &Filter, limit: u32) -> Result<Vec<Param>, Error> {
+/// Whether any run started before it was created, by clocks that differ.
+async fn is_any_early(tx: &mut Tx) -> Result<bool, Fault> {
+    tx.first(sql!("runs/early"), &[]).await?.map_or(Ok(false), |row| row.flag("is_early"))
+}
+
+/// What has started was created before that and, as clocks differ, `slack`.
+fn parameters(filter: &Filter, limit: u32, slack: i64) -> Result<Vec<Param>, Error> {
     let (before, after) = if filter.oldest_first { (None, filter.after) } else { (filter.after, None) };
     let Window { from, until } = filter.created;
-    // What has started or finished before then was created before.
-    let over = filter.started.until.into_iter().chain(filter.finished.until).min();
-    let bounds = [until.map(|at| key_at(at, KEY_SLACK)), over.map(|at| key_at(at, CLOCK_SLACK))];
+    let bounds = [
+        until.map(|at| key_at(at, KEY_SLACK)),
+        filter.started.until.map(|at| key_at(at, slack)),
+        filter.finished.until.map(|at| key_at(at, CLOCK_SLACK)),
+    ];
     let before = before.into_iter().chain(bounds.into_iter().flatten()).min();
     let after = after.into_iter().chain(from.map(|at| key_at(at, -KEY_SLACK))).max();
     let prefix = filter.id_prefix.as_deref().filter(|prefix| !prefix.is_empty());
@@ -143,7 +156,7 @@ mod tests {
     }
     /// How SQLite goes about a page with these filters.
     fn plan(connection: &rusqlite::Connection, filter: Filter) -> String {
-        let given = parameters(&filter, 10).unwrap();
+        let given = parameters(&filter, 10, KEY_SLACK).unwrap();
         let is_given = |number: usize| !matches!(given[number - 1], Param::Null);
         let text = crate::driver::search::asked(sql!("runs/pick", split, then "runs/pick_newest").sqlite(), is_given);
         let mut statement = connection.prepare(&format!("explain query plan {text}")).unwrap();
@@ -167,7 +180,7 @@ mod tests {
             ("runs_owned", Filter { executor: Some(ExecutorId::new("e")), ..f() }),
             ("runs_parent", Filter { parent: Some(id()), ..f() }),
             ("runs_forked", Filter { forked_from: Some(id()), ..f() }),
-            ("runs_forked", Filter { is_fork: Some(true), ..f() }),
+            ("runs_forks", Filter { is_fork: Some(true), ..f() }),
             ("PRIMARY KEY", Filter { was_forked_from: Some(true), ..f() }),
             ("runs_version", Filter { versions: vec!["2".into()], ..f() }),
             ("runs_attributes", f().with_attributes(serde_json::json!({"a": 1})).unwrap()),
