@@ -1,7 +1,7 @@
 -- The keys of runs; what follows says in which order, and how many. A filter that is null lets everything through: its clause
 -- is left out before the statement is planned, and one that is not null finds its index.
--- Differs from PostgreSQL: no containment of JSON, the states that are indexed have to be named as the index does, and a column
--- that is compared finds an index where one that is only not null does not.
+-- Differs from PostgreSQL: no containment of JSON, the states that are indexed have to be named as the index does, and what
+-- started within a time is looked up by that only where it is known to be little ($29, $30).
 select r.run_key
 from runs r
 where r.run_key is not null
@@ -30,8 +30,8 @@ where r.run_key is not null
     )))
     and ($15 is null or r.created_at >= $15)
     and ($16 is null or r.created_at < $16)
-    and ($17 is null or r.started_at >= $17)
-    and ($18 is null or r.started_at < $18)
+    and ($17 is null or +r.started_at >= $17)
+    and ($18 is null or +r.started_at < $18)
     and ($19 is null or r.finished_at >= $19)
     and ($20 is null or r.finished_at < $20)
     and ($21 is null or r.queue = $21)
@@ -42,3 +42,5 @@ where r.run_key is not null
     and ($26 is null or r.run_key in (select forked_from from runs where forked_from is not null))
     and ($27 is null or not exists (select 1 from runs as fork where fork.forked_from = r.run_key))
     and ($28 is null or r.version <> '1')
+    and ($29 is null or r.started_at >= $29)
+    and ($30 is null or r.started_at < $30)

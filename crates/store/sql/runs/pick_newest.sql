@@ -1,3 +1,3 @@
 -- The newest of them first.
 order by r.run_key desc
-limit $29
+limit $31

@@ -1,3 +1,3 @@
 -- The oldest of them first.
 order by r.run_key
-limit $29
+limit $31

@@ -206,6 +206,10 @@ impl Tx {
         }
     }
 
+    pub(crate) fn is_sqlite(&self) -> bool {
+        matches!(self, Tx::Sqlite(_))
+    }
+
     /// The one row that the statement gives, or none.
     pub(crate) async fn first(&mut self, sql: &'static Sql, params: &[Param]) -> Result<Option<Row>, Fault> {
         Ok(self.query(sql, params).await?.into_iter().next())

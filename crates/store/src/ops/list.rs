@@ -16,6 +16,9 @@ const KEY_SLACK: i64 = 60_000;
 /// more than [`KEY_SLACK`] before it was created, they differ by less.
 const CLOCK_SLACK: i64 = 24 * 3_600_000;
 
+/// So many runs are sorted as fast as half a million are looked through in the order of their keys.
+const FEW: u32 = 10_000;
+
 /// A page of runs.
 pub(crate) async fn list(tx: &mut Tx, filter: &Filter, now: Timestamp) -> Result<Page<RunRecord>, Fault> {
     let limit = if filter.limit == 0 { LIMIT } else { filter.limit.min(LIMIT_MAX) };
@@ -34,26 +37,39 @@ pub(crate) async fn pick(tx: &mut Tx, filter: &Filter, limit: u32) -> Result<Vec
         true => sql!("runs/pick", split, then "runs/pick_oldest"),
         false => sql!("runs/pick", split, then "runs/pick_newest"),
     };
-    let slack = match filter.started.until {
-        Some(_) if is_any_early(tx).await? => CLOCK_SLACK,
-        _ => KEY_SLACK,
-    };
-    let rows = tx.search(sql, &parameters(filter, limit, slack)?).await?;
+    let started = how_started(tx, filter.started).await?;
+    let rows = tx.search(sql, &parameters(filter, limit, started)?).await?;
     rows.iter().map(|row| row.key("run_key")).collect()
 }
 
-/// Whether any run started before it was created, by clocks that differ.
-async fn is_any_early(tx: &mut Tx) -> Result<bool, Fault> {
-    tx.first(sql!("runs/early"), &[]).await?.map_or(Ok(false), |row| row.flag("is_early"))
+/// How to look for what started within a time.
+#[derive(Clone, Copy)]
+struct Started {
+    /// By so many milliseconds may the clocks of who created a run and of who executed it differ.
+    slack: i64,
+    /// They are few enough to look at all of them.
+    few: bool,
 }
 
-/// What has started was created before that and, as clocks differ, `slack`.
-fn parameters(filter: &Filter, limit: u32, slack: i64) -> Result<Vec<Param>, Error> {
+async fn how_started(tx: &mut Tx, Window { from, until }: Window) -> Result<Started, Fault> {
+    let mut started = Started { slack: KEY_SLACK, few: false };
+    if until.is_some() && tx.first(sql!("runs/early"), &[]).await?.is_some() {
+        started.slack = CLOCK_SLACK;
+    }
+    // PostgreSQL knows by itself how many there are, about.
+    if let (Some(from), Some(until), true) = (from, until, tx.is_sqlite()) {
+        let found = tx.first(sql!("runs/started_few"), &params![from, until, FEW]).await?;
+        started.few = found.map_or(Ok(false), |row| row.flag("are_few"))?;
+    }
+    Ok(started)
+}
+
+fn parameters(filter: &Filter, limit: u32, started: Started) -> Result<Vec<Param>, Error> {
     let (before, after) = if filter.oldest_first { (None, filter.after) } else { (filter.after, None) };
     let Window { from, until } = filter.created;
     let bounds = [
         until.map(|at| key_at(at, KEY_SLACK)),
-        filter.started.until.map(|at| key_at(at, slack)),
+        filter.started.until.map(|at| key_at(at, started.slack)),
         filter.finished.until.map(|at| key_at(at, CLOCK_SLACK)),
     ];
     let before = before.into_iter().chain(bounds.into_iter().flatten()).min();
@@ -85,8 +101,8 @@ fn parameters(filter: &Filter, limit: u32, slack: i64) -> Result<Vec<Param>, Err
         filter.attributes.as_ref().map(Json::as_str),
         filter.created.from,
         filter.created.until,
-        filter.started.from,
-        filter.started.until,
+        filter.started.from.filter(|_| !started.few),
+        filter.started.until.filter(|_| !started.few),
         filter.finished.from,
         filter.finished.until,
         filter.queue.as_deref(),
@@ -97,6 +113,8 @@ fn parameters(filter: &Filter, limit: u32, slack: i64) -> Result<Vec<Param>, Err
         only(filter.was_forked_from, true),
         only(filter.was_forked_from, false),
         is_versioned.then_some(true),
+        filter.started.from.filter(|_| started.few),
+        filter.started.until.filter(|_| started.few),
         limit,
     ]
     .to_vec())
@@ -156,12 +174,28 @@ mod tests {
     }
     /// How SQLite goes about a page with these filters.
     fn plan(connection: &rusqlite::Connection, filter: Filter) -> String {
-        let given = parameters(&filter, 10, KEY_SLACK).unwrap();
+        let few = filter.started.from.is_some();
+        let given = parameters(&filter, 10, Started { slack: KEY_SLACK, few }).unwrap();
         let is_given = |number: usize| !matches!(given[number - 1], Param::Null);
         let text = crate::driver::search::asked(sql!("runs/pick", split, then "runs/pick_newest").sqlite(), is_given);
         let mut statement = connection.prepare(&format!("explain query plan {text}")).unwrap();
         let plan = statement.query_map(rusqlite::params_from_iter(&given), |row| row.get::<_, String>("detail"));
         plan.unwrap().map(Result::unwrap).find(|line| line.contains(" r ") || line.ends_with(" r")).unwrap()
+    }
+
+    #[test]
+    fn what_started_early_and_what_started_within_a_time_is_looked_up() {
+        let mut connection = rusqlite::Connection::open_in_memory().unwrap();
+        crate::migrate::sqlite(&mut connection, Fault::corrupt).unwrap();
+        for (sql, index) in
+            [(sql!("runs/early"), "runs_early"), (sql!("runs/started_few"), "runs_started (started_at>")]
+        {
+            let mut statement = connection.prepare(&format!("explain query plan {}", sql.sqlite())).unwrap();
+            let given = vec![rusqlite::types::Null; statement.parameter_count()];
+            let plan = statement.query_map(rusqlite::params_from_iter(given), |row| row.get::<_, String>("detail"));
+            let plan: Vec<String> = plan.unwrap().map(Result::unwrap).collect();
+            assert!(plan.iter().any(|line| line.contains(index)), "{index}: {plan:?}");
+        }
     }
 
     #[test]
@@ -187,6 +221,7 @@ mod tests {
             ("runs_queue", Filter { queue: Some("q".into()), ..f() }),
             ("runs_finished", Filter { finished: window, ..f() }),
             ("PRIMARY KEY", Filter { created: window, ..f() }),
+            ("runs_started", Filter { started: Window { until: Some(Timestamp::MAX), ..window }, ..f() }),
             ("PRIMARY KEY", Filter { started: Window::until(Timestamp::UNIX_EPOCH), ..f() }),
             ("PRIMARY KEY", Filter { after: Some(RunKey(uuid::Uuid::max())), ..f() }),
         ];
