@@ -156,6 +156,12 @@ impl Clock {
     }
 }
 
+/// A timeout in microseconds, as tables have it. The longest, of some ten thousand years, is such that a time and a timeout can be
+/// added: a sum that no database can have would stop whoever claims the run, and all others with it.
+pub(crate) fn timeout_micros(timeout: Duration) -> i64 {
+    i64::try_from(timeout.as_micros()).unwrap_or(i64::MAX).min(i64::MAX / 4)
+}
+
 /// `at` plus `duration`, or the last instant there is.
 #[must_use]
 pub fn add(at: Timestamp, duration: Duration) -> Timestamp {

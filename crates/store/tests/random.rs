@@ -21,7 +21,7 @@ const STORIES: u64 = 8;
 const EVENTS: usize = 200;
 
 /// What the stories must tell of, or they prove less than they seem to.
-const TOLD: [&str; 13] = [
+const TOLD: [&str; 15] = [
     " delayed: ",
     " enqueued: ",
     " running: ",
@@ -35,6 +35,8 @@ const TOLD: [&str; 13] = [
     "it lets go: true",
     "waits for child",
     "and on",
+    "waits in mail",
+    "from the queue: claimed [run",
 ];
 
 mod both_databases_tell_the_same_story {

@@ -190,9 +190,9 @@ fn started(client: &Client, plan: Plan) -> BoxFuture<'_, Result<Started, Error>>
 
 /// What only some starts need is boxed by itself: thousands may be under way, and each keeps what it has here in memory.
 async fn start(client: &Client, plan: Plan) -> Result<Started, Error> {
-    let plan = plan.checked(client).await?;
+    let mut plan = plan.checked(client).await?;
     if let Some(executor) = client.executor.as_ref().filter(|executor| plan.is_for(executor))
-        && let Some(started) = start_here(executor, &plan).await?
+        && let Some(started) = start_here(executor, &mut plan).await?
     {
         return Ok(started);
     }
@@ -287,10 +287,10 @@ fn gathered_by(line: &Line, new: NewRun, created: Created) -> Result<RunId, Erro
 
 /// Create the run as one of this executor's own: it is in memory before it is durable, and begins when it is. None: it is for a
 /// queue, and this executor is none to begin it.
-async fn start_here(executor: &Arc<Executor>, plan: &Checked) -> Result<Option<Started>, Error> {
-    let mut id = None;
+async fn start_here(executor: &Arc<Executor>, plan: &mut Checked) -> Result<Option<Started>, Error> {
+    let most = CLAIM_MAX.min(executor.options.residents_max);
     loop {
-        if plan.line.queue.is_some() && (executor.is_draining() || executor.residents.len() >= CLAIM_MAX) {
+        if plan.line.queue.is_some() && (executor.is_draining() || executor.residents.len() >= most) {
             return Ok(None);
         }
         if executor.is_draining() {
@@ -300,9 +300,9 @@ async fn start_here(executor: &Arc<Executor>, plan: &Checked) -> Result<Option<S
         if !seat.journal.has_capacity() {
             Box::pin(seat.journal.capacity()).await;
         }
-        let mut run = Box::new(plan.run_on(executor.store.clock(), Some(&seat.executor)));
-        // A seat may be lost before it hears that the run was created: then this one finds that it was.
-        run.id = id.get_or_insert_with(|| run.id.clone()).clone();
+        let run = Box::new(plan.run_on(executor.store.clock(), Some(&seat.executor)));
+        // A seat may be lost before it hears that the run was created: then whoever tries again finds that it was.
+        plan.id.get_or_insert_with(|| run.id.clone());
         let (tell, told) = oneshot::channel();
         let core = RunCore::fresh(&run, executor.home(&seat), Some(tell));
         executor.residents.insert(core.clone());

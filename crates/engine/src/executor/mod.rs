@@ -6,6 +6,7 @@ pub(crate) mod post;
 mod residents;
 mod runs;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -62,6 +63,9 @@ pub(crate) struct Executor {
     pub(crate) claim_now: Notify,
     /// Rung when it may be worth while to claim from queues.
     pub(crate) queues_now: Notify,
+    /// Queues of which this process knows that something may be claimed from them, and a bell for those.
+    queues_named: Mutex<BTreeSet<String>>,
+    pub(crate) queue_now: Notify,
     /// Rung when a deadline was set that may be the next one.
     pub(crate) deadline_set: Notify,
     /// Rung when more runs are in memory than there should be.
@@ -105,6 +109,8 @@ impl Executor {
             post: Post::default(),
             claim_now: Notify::new(),
             queues_now: Notify::new(),
+            queues_named: Mutex::default(),
+            queue_now: Notify::new(),
             deadline_set: Notify::new(),
             crowded: Notify::new(),
             replays: Arc::new(Semaphore::new(REPLAYS_MAX)),
@@ -167,6 +173,21 @@ impl Executor {
     pub(crate) fn ring_claimers(&self) {
         self.claim_now.notify_one();
         self.queues_now.notify_one();
+    }
+
+    /// It may be worth while to claim from this queue. Thousands of runs may say so at once.
+    pub(crate) fn ring_queue(&self, queue: &str) {
+        let mut named = self.queues_named.lock().unwrap_or_else(PoisonError::into_inner);
+        if !named.contains(queue) {
+            named.insert(queue.to_owned());
+        }
+        drop(named);
+        self.queue_now.notify_one();
+    }
+
+    /// The queues that were rung for.
+    pub(crate) fn take_named_queues(&self) -> BTreeSet<String> {
+        std::mem::take(&mut *self.queues_named.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn is_draining(&self) -> bool {

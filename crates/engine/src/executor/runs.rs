@@ -34,7 +34,7 @@ impl Executor {
         self.residents.remove(born);
         if let Created::Waiting(queue) = created {
             // Only now: who claims it brings it into memory anew.
-            self.store.tell(Signal::Queued(queue.clone()));
+            self.ring_queue(queue);
         }
     }
 
@@ -192,7 +192,7 @@ impl Executor {
         }
         if let Some(queue) = &core.slot {
             // Its place is free, for others here or for everybody.
-            self.store.tell(Signal::Queued(queue.to_string()));
+            self.ring_queue(queue);
         }
         if core.suspect {
             self.ring_claimers();
@@ -214,13 +214,15 @@ impl Executor {
 
     /// The journal takes no more of this run: it was revoked, or this executor was fenced off.
     pub(crate) fn refused(self: &Arc<Self>, core: &RunCore) {
+        // It may have been claimed meanwhile, as another one: whoever waits for its creation waits for this one.
+        if core.give_up_birth() {
+            return self.forget(core);
+        }
         let Some(core) = self.residents.get(core.key).filter(|there| std::ptr::eq(Arc::as_ptr(there), core)) else {
             return;
         };
         let Home::Executor { journal, .. } = &core.home else { return };
-        if core.give_up_birth() {
-            self.forget(&core);
-        } else if journal.is_closed() {
+        if journal.is_closed() {
             core.stop(Stop::Fenced);
             if core.is_leaving() {
                 self.forget(&core);
@@ -236,11 +238,17 @@ impl Executor {
 
     /// No database takes what this run made.
     pub(crate) fn rejected(self: &Arc<Self>, core: &RunCore, error: &Error) {
+        if core.is_unborn() {
+            tracing::error!(run = %core.id, %error, "the database refused to create the run");
+            core.stop(Stop::Rejected(error.clone()));
+            core.give_up_birth();
+            return self.forget(core);
+        }
         let Some(core) = self.residents.get(core.key).filter(|there| std::ptr::eq(Arc::as_ptr(there), core)) else {
             return;
         };
         tracing::error!(run = %core.id, %error, "the database refused what the run made");
-        if core.give_up_birth() || core.is_being_held() {
+        if core.is_being_held() {
             core.stop(Stop::Rejected(error.clone()));
             self.forget(&core);
         } else if core.is_leaving() {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
 use onward_store::{
-    Change, Clock, Created, Entry, History, Journal, Leave, LeaveHow, Message, NewRun, Origin, Outcome, Signal,
+    Change, Clock, Created, Entry, History, Journal, Leave, LeaveHow, Message, NewRun, Origin, Outcome,
 };
 use onward_types::{Error, Json, RunId, RunKey, Status, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -36,7 +36,7 @@ pub(crate) struct RunCore {
     /// Whether it was recovered from a dead executor without having made progress since.
     pub(crate) suspect: bool,
     pub(crate) recovered: bool,
-    /// Whether it has a slot of a queue with limits.
+    /// The queue with limits of which it has a slot.
     pub(crate) slot: Option<Arc<str>>,
     /// Whether it was claimed, instead of created here.
     pub(crate) was_claimed: bool,
@@ -415,6 +415,11 @@ impl RunCore {
         !self.letting_go.swap(true, Ordering::SeqCst)
     }
 
+    /// Whether it is not known yet what came of its creation.
+    pub(crate) fn is_unborn(&self) -> bool {
+        lock(&self.starter).is_some()
+    }
+
     /// Give up a run whose creation was not accepted. False: it exists.
     pub(crate) fn give_up_birth(&self) -> bool {
         lock(&self.starter).take().is_some()
@@ -503,7 +508,7 @@ impl Origin for RunCore {
         };
         if let Created::Waiting(queue) = &created {
             // Nobody else in this process knows of it.
-            executor.store.tell(Signal::Queued(queue.clone()));
+            executor.ring_queue(queue);
         }
         match (&created, child) {
             (Created::New, Some(Newborn { child, .. })) => executor.adopt(child),

@@ -26,7 +26,7 @@ pub(crate) async fn run(executor: Arc<Executor>) {
 struct Queues {
     executor: Arc<Executor>,
     signals: broadcast::Receiver<Signal>,
-    /// The queues that had limits when they were last looked at.
+    /// The queues that had limits when they were last claimed from.
     limited: HashSet<String>,
     /// The queues that are being served, and whether something happened since that may concern them.
     serving: HashMap<String, bool>,
@@ -39,22 +39,30 @@ struct Queues {
 /// A queue is being served. However that ends, it is said: nobody else would serve this queue again.
 struct Turn {
     queue: String,
-    next: Option<Timestamp>,
+    came_of: Came,
     say: mpsc::UnboundedSender<Served>,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
         // Whoever is gone has stopped, and everything with it.
-        self.say.send(Served { queue: std::mem::take(&mut self.queue), next: self.next }).ok();
+        self.say.send(Served { queue: std::mem::take(&mut self.queue), came_of: self.came_of }).ok();
     }
 }
 
 /// A queue was served.
 struct Served {
     queue: String,
+    came_of: Came,
+}
+
+/// What came of serving a queue.
+#[derive(Clone, Copy, Debug, Default)]
+struct Came {
     /// When its rate lets the next run start.
     next: Option<Timestamp>,
+    /// Whether it has limits, if that is known.
+    limited: Option<bool>,
 }
 
 impl Queues {
@@ -71,15 +79,23 @@ impl Queues {
         }
         let now = executor.store.clock().now();
         self.next.retain(|_, next| *next > now);
-        self.limited = lines.queues.iter().filter(|(_, limited)| *limited).map(|(queue, _)| queue.clone()).collect();
-        for (queue, _) in lines.queues {
-            self.have_served(queue);
+        for (queue, limited) in lines.queues {
+            self.note_limited(&queue, limited);
+            self.have_served(queue, true);
         }
         lines.due
     }
 
-    /// Have a queue served, once more if it is being served.
-    fn have_served(&mut self, queue: String) {
+    fn note_limited(&mut self, queue: &str, limited: bool) {
+        if limited {
+            self.limited.insert(queue.to_owned());
+        } else {
+            self.limited.remove(queue);
+        }
+    }
+
+    /// Have a queue served, once more if it is being served. `waits`: somebody is known to wait in it.
+    fn have_served(&mut self, queue: String, waits: bool) {
         if let Some(again) = self.serving.get_mut(&queue) {
             *again = true;
             return;
@@ -90,11 +106,11 @@ impl Queues {
         self.serving.insert(queue.clone(), false);
         let limited = self.limited.contains(&queue);
         let (executor, say) = (self.executor.clone(), self.say.clone());
-        let turn = Turn { queue, next: None, say };
+        let turn = Turn { queue, came_of: Came::default(), say };
         self.executor.spawn(async move {
             // All of it goes along, and not only the fields that are named here.
             let mut turn = turn;
-            turn.next = note(&executor, serve(&executor, &turn.queue, limited).await).flatten();
+            turn.came_of = note(&executor, serve(&executor, &turn.queue, limited, waits).await).unwrap_or_default();
         });
     }
 
@@ -108,16 +124,24 @@ impl Queues {
             tokio::select! {
                 () = clock.sleep_until(until) => return,
                 () = self.executor.queues_now.notified() => return,
+                () = self.executor.queue_now.notified() => {
+                    for queue in self.executor.take_named_queues() {
+                        self.have_served(queue, false);
+                    }
+                }
                 signal = self.signals.recv() => match signal {
-                    Ok(Signal::Queued(queue)) => self.have_served(queue),
+                    Ok(Signal::Queued(queue)) => self.have_served(queue, false),
                     Ok(Signal::Ready | Signal::Look) | Err(_) => return,
                     Ok(_) => {}
                 },
-                Some(Served { queue, next }) = self.said.recv() => {
+                Some(Served { queue, came_of }) = self.said.recv() => {
                     let again = self.serving.remove(&queue).unwrap_or(false);
-                    self.next.extend(next.map(|next| (queue.clone(), next)));
+                    self.next.extend(came_of.next.map(|next| (queue.clone(), next)));
+                    if let Some(limited) = came_of.limited {
+                        self.note_limited(&queue, limited);
+                    }
                     if again {
-                        self.have_served(queue);
+                        self.have_served(queue, false);
                     }
                 }
             }
@@ -125,17 +149,21 @@ impl Queues {
     }
 }
 
-/// Take from one queue until it gives no more. Says when its rate lets the next run start.
-async fn serve(executor: &Arc<Executor>, queue: &str, limited: bool) -> Result<Option<Timestamp>, Error> {
+/// Take from one queue until it gives no more. Whoever counts does it alone, so a queue with limits is looked at first, unless it
+/// is known that somebody waits in it: every run that ends there tells all executors.
+async fn serve(executor: &Arc<Executor>, queue: &str, limited: bool, waits: bool) -> Result<Came, Error> {
+    if limited && !waits && !executor.store.has_waiting(queue, executor.workflows()).await? {
+        return Ok(Came::default());
+    }
     loop {
         let seat = executor.seat();
         if executor.is_draining() || seat.journal.is_closed() {
-            return Ok(None);
+            return Ok(Came::default());
         }
         let free = executor.options.residents_max.saturating_sub(executor.residents.len());
         if free == 0 {
             executor.crowded.notify_one();
-            return Ok(None);
+            return Ok(Came::default());
         }
         let wanted = QueueClaim {
             queue: queue.to_owned(),
@@ -146,12 +174,12 @@ async fn serve(executor: &Arc<Executor>, queue: &str, limited: bool) -> Result<O
             limited,
         };
         let claiming = executor.residents.claiming().await;
-        let QueueClaimed { keys, more, next } = executor.store.claim_queue(wanted).await?;
+        let QueueClaimed { keys, more, next, limited } = executor.store.claim_queue(wanted).await?;
         let taken = Taken::new(executor, keys);
         drop(claiming);
         claimer::load(executor, &seat, taken).await;
         if !more {
-            return Ok(next);
+            return Ok(Came { next, limited: Some(limited) });
         }
     }
 }

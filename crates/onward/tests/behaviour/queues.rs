@@ -200,6 +200,19 @@ async fn a_run_begins_where_it_is_enqueued_if_its_queue_holds_nobody_back(db: Te
 }
 
 #[on_every_database]
+async fn a_timeout_that_never_ends_is_in_nobodys_way(db: TestDatabase) {
+    let (house, _) = watched(db).await;
+    house.onward.queue("q").await.unwrap();
+    house.onward.queue("limited").concurrency(2).await.unwrap();
+    for queue in ["q", "limited"] {
+        let start = house.onward.start::<work>(Job { queue: queue.to_owned(), ..Job::new(queue, 1) });
+        let run = start.queue(queue).timeout(std::time::Duration::MAX).await.unwrap();
+        ended(&house, &run).await;
+        assert_eq!(run.describe().await.unwrap().deadline, Some(onward::Timestamp::MAX));
+    }
+}
+
+#[on_every_database]
 async fn the_lowest_priority_number_is_first_none_before_all_and_ties_in_order(db: TestDatabase) {
     let (house, gauge) = watched(db).await;
     house.onward.queue("q").concurrency(1).await.unwrap();

@@ -1,10 +1,10 @@
 -- The queues from which an executor of the workflows in $1 may have something to take: runs that wait for their start, or,
--- where an executor may have so many only, runs that were woken. Of each queue the first run is looked for: a plan that
+-- where an executor may have so many only, runs that were woken; only the queue $3, if it is given. Of each queue the first run is looked for: a plan that
 -- gathered all that wait would take long where they are many.
 select name, concurrency, per_executor, rate_count, rate_period, partition_concurrency, partition_rate_count,
     partition_rate_period, paused, served, created_at, updated_at
 from queues
-where (not paused and (
+where ($3 is null or name = $3) and ((not paused and (
     select 1
     from runs
     where runs.queue = queues.name and runs.status = 'enqueued' and runs.executor is null
@@ -18,5 +18,5 @@ where (not paused and (
         and runs.status = 'running' and runs.executor is null and runs.ready_at <= $2
         and (runs.workflow || '@' || runs.version) = any($1)
     limit 1
-) is not null)
+) is not null))
 order by name

@@ -50,7 +50,7 @@ async fn copy_what_was_said(tx: &mut Tx, run: &Target, fork: RunKey) -> Result<(
 
 /// False: there is a run of that id.
 async fn insert(tx: &mut Tx, run: &Target, key: RunKey, id: &RunId, plan: &Fork, call: Call) -> Result<bool, Fault> {
-    let timeout = plan.timeout.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
+    let timeout = plan.timeout.map(crate::clock::timeout_micros);
     let input = plan.input.as_ref();
     let inline = input.map(|(input, _)| input.as_str()).filter(|text| text.len() <= INLINE_MAX);
     let seq = if run.in_queue { Some(queues::next_seq(tx).await?) } else { None };

@@ -43,6 +43,8 @@ pub struct QueueClaimed {
     pub more: bool,
     /// When the rate lets the next one start.
     pub next: Option<Timestamp>,
+    /// Whether the queue was claimed from as one with limits.
+    pub limited: bool,
 }
 
 /// Take what the queue gives. None: it was given limits since it was last seen, and has to be locked in the other way.
@@ -68,7 +70,7 @@ async fn take(tx: &mut Tx, claim: &QueueClaim, now: Timestamp) -> Result<QueueCl
     let rows = tx.query(sql!("queues/take"), &params![executor, now, queue, claim.limit, &*claim.workflows]).await?;
     let keys: Vec<RunKey> = rows.iter().map(|row| row.key("run_key")).collect::<Result<_, _>>()?;
     let more = keys.len() == claim.limit as usize;
-    Ok(QueueClaimed { keys, more, next: None })
+    Ok(QueueClaimed { keys, more, ..QueueClaimed::default() })
 }
 
 /// The runs that are to be taken, while they are being chosen.
@@ -165,7 +167,7 @@ impl Choice<'_> {
         // A partition that had less than its share left room for others, and a rate that is used up says when it is not.
         let again = room.claim == 0 || self.limits.has_partitions() || self.limits.has_rate();
         let more = !keys.is_empty() && again;
-        Ok(QueueClaimed { keys, more, next })
+        Ok(QueueClaimed { keys, more, next, limited: true })
     }
 
     /// Runs that have their slot already and were woken: an executor may have so many of them only.

@@ -86,11 +86,20 @@ pub(crate) async fn next_seq(tx: &mut Tx) -> Result<i64, Fault> {
     row.ok_or_else(|| Fault::corrupt("table `queue_seq` has no row"))?.int("seq")
 }
 
+/// From which queues something may be taken, and whether each has limits; of all of them, or of one.
+pub(crate) async fn waiting(
+    tx: &mut Tx,
+    workflows: &Vec<String>,
+    now: Timestamp,
+    only: Option<&str>,
+) -> Result<Vec<(String, bool)>, Fault> {
+    let rows = tx.query(sql!("queues/waiting"), &params![workflows, now, only]).await?;
+    rows.iter().map(|row| queue(row).map(|queue| (queue.name, queue.limits.any()))).collect()
+}
+
 /// From which queues something may be taken, and when the next delayed run enters its queue.
 pub(crate) async fn lines(tx: &mut Tx, workflows: &Vec<String>, now: Timestamp) -> Result<Lines, Fault> {
-    let rows = tx.query(sql!("queues/waiting"), &params![workflows, now]).await?;
-    let named = |row: &Row| queue(row).map(|queue| (queue.name, queue.limits.any()));
-    let queues = rows.iter().map(named).collect::<Result<_, _>>()?;
+    let queues = waiting(tx, workflows, now, None).await?;
     let due = tx.first(sql!("queues/next_due"), &[]).await?;
     let due = due.map(|row| row.opt_int("ready_at")).transpose()?.flatten().map(from_micros);
     Ok(Lines { queues, due })

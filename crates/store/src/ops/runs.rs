@@ -113,7 +113,7 @@ async fn in_the_way(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> {
 /// The row that a new run has.
 fn row_of(run: &NewRun, seq: Option<i64>, gathering: Gathering<'_>) -> Vec<Param> {
     let (parent, position) = run.parent.unzip();
-    let timeout = run.timeout.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
+    let timeout = run.timeout.map(crate::clock::timeout_micros);
     let identity = run.identity.as_ref().and_then(|it| serde_json::to_string(it).ok());
     let is_short = run.input.len() <= INLINE_MAX;
     let inline = is_short.then(|| run.input.as_str());

@@ -68,7 +68,7 @@ pub(crate) async fn put(tx: &mut Tx, new: &NewSchedule) -> Result<(), Fault> {
     let texts = [workflow, version, cron, zone].map(String::as_str);
     let [workflow, version, cron, zone] = texts;
     let (queue, priority) = new.queued.as_ref().map_or((None, 0), |it| (Some(it.queue.as_str()), it.priority));
-    let timeout = new.timeout.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
+    let timeout = new.timeout.map(crate::clock::timeout_micros);
     let attributes = new.attributes.as_ref().map(Json::as_str);
     let times = params![*since, *next_tick];
     let runs = params![queue, priority, timeout, attributes];

@@ -29,6 +29,19 @@ impl Store {
         .await
     }
 
+    /// Whether an executor of these workflows may take something from a queue, as far as a look without a lock can tell.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn has_waiting(&self, queue: &str, workflows: Arc<Vec<String>>) -> Result<bool, Error> {
+        let (queue, now) = (Arc::<str>::from(queue), self.clock.now());
+        let waiting = self.read(move |tx| {
+            let (queue, workflows) = (queue.clone(), workflows.clone());
+            Box::pin(async move { queues::waiting(tx, &workflows, now, Some(&queue)).await })
+        });
+        Ok(!waiting.await?.is_empty())
+    }
+
     /// Let delayed runs whose time has come into their queues. Says whether there may be more.
     ///
     /// # Errors
@@ -108,7 +121,8 @@ impl Store {
                 Box::pin(async move { queue_claim::claim(tx, &claim, &clock).await })
             });
             match claimed.await? {
-                Some(claimed) => {
+                Some(mut claimed) => {
+                    claimed.limited = wanted.limited;
                     if !claimed.keys.is_empty() {
                         crate::crash::point("run.claimed");
                     }

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onward_store::{Change, Claim, Clock, Created, LeaveHow, NewRun, Store, WaitKind};
+use onward_store::{Change, Claim, Clock, Created, LeaveHow, NewRun, QueueChange, QueueClaim, Queued, Store, WaitKind};
 use onward_testkit::TestDatabase;
 use onward_types::{Filter, Json, RunId, RunKey, Status, Timestamp};
 
 use super::words::{Names, failed, recovered, steps};
 use crate::world::*;
+
+/// The queue of those runs that have one.
+const QUEUE: &str = "mail";
 
 pub(crate) struct Player {
     store: Store,
@@ -55,7 +58,7 @@ impl Player {
     /// Something happens. Gives what can be seen of it.
     pub(crate) async fn plays(&mut self, dice: &mut Dice) -> String {
         self.clock.advance(Duration::from_millis(u64::from(1 + dice.below(400))));
-        let told = match dice.below(30) {
+        let told = match dice.below(33) {
             0..=2 => self.client_starts(dice).await,
             3 | 4 => self.executor_starts(dice).await,
             5..=16 => self.owners_go_on(dice).await,
@@ -66,6 +69,8 @@ impl Player {
             25 => self.looks_after(dice).await,
             26 => self.lists(dice).await,
             27 => self.cancels_children(dice).await,
+            28 => self.changes_the_queue(dice).await,
+            29 | 30 => self.claims_from_the_queue(dice).await,
             _ => self.looks(dice).await,
         };
         self.names.instead_of_keys(told)
@@ -128,6 +133,10 @@ impl Player {
         new.executor = Some(self.executor.seat.executor.clone());
         new.status = Status::Running;
         new.ready_at = None;
+        if dice.below(3) == 0 {
+            let priority = dice.below(3);
+            new.queued = Some(Queued { queue: QUEUE.to_owned(), priority, partition: None, dedup: None });
+        }
         let run = self.executor.owns(new.key, id.as_str());
         run.write(vec![Change::Create(Box::new(new))]);
         let (_, created) = run.has_created(1).await.remove(0);
@@ -137,6 +146,28 @@ impl Player {
             self.owned.insert(id.as_str().to_owned(), owned);
         }
         told
+    }
+
+    async fn changes_the_queue(&mut self, dice: &mut Dice) -> String {
+        let concurrency = Some((dice.below(2) == 0).then(|| 1 + dice.below(2)));
+        self.store.set_queue(QUEUE, QueueChange { concurrency, ..QueueChange::default() }).await.unwrap();
+        let paused = dice.below(4) == 0;
+        self.store.pause_queue(QUEUE, paused).await.unwrap();
+        format!("the queue has limit {concurrency:?}, paused {paused}")
+    }
+
+    async fn claims_from_the_queue(&mut self, dice: &mut Dice) -> String {
+        let wanted = QueueClaim {
+            queue: QUEUE.to_owned(),
+            executor: self.executor.seat.executor.clone(),
+            workflows: Arc::new(vec![SHIP_1.to_owned()]),
+            limit: 1 + dice.below(4),
+            suspects: dice.below(4) == 0,
+            limited: dice.below(2) == 0,
+        };
+        let mut keys = self.store.claim_queue(wanted).await.unwrap().keys;
+        keys.sort_unstable();
+        format!("from the queue: {}", self.takes(keys).await)
     }
 
     /// One to three of the executor's runs go on, all at once: most of the time in one batch.
@@ -295,6 +326,10 @@ impl Player {
         };
         let mut keys = self.store.claim(wanted).await.unwrap();
         keys.sort_unstable();
+        self.takes(keys).await
+    }
+
+    async fn takes(&mut self, keys: Vec<RunKey>) -> String {
         let mut told = format!("claimed [{}]", self.names.of_all(&keys));
         let mut loaded = self.store.load(keys).await.unwrap();
         loaded.sort_by_key(|(key, _)| *key);

@@ -98,7 +98,7 @@ pub(super) async fn write(
     if answers.rows("batch/creates").len() + queued.len() < batch.creates.len() {
         committed.existing = conflicts(session, statements, batch, &committed).await?;
     }
-    tell_of_waiting(session, statements, batch, &committed).await;
+    tell_of_waiting(session, statements, batch, &committed);
     Ok(committed)
 }
 
@@ -183,9 +183,9 @@ fn deleted(id: &RunId) -> Existing {
     Existing { key, id: id.clone(), workflow: "(deleted since)".to_owned(), input_hash: 0, parent: None }
 }
 
-/// Others are told of runs that could have begun here and have to wait. The batch stands, and whoever is not told looks within a
-/// second.
-async fn tell_of_waiting(session: &Session, statements: &Statements, batch: &Batch, committed: &Committed) {
+/// Others are told of runs that could have begun here and have to wait. It is sent, and nobody waits for the answer: the batch
+/// stands, and whoever is not told looks within a second.
+fn tell_of_waiting(session: &Session, statements: &Statements, batch: &Batch, committed: &Committed) {
     let could_begin = |run: &&NewRun| run.executor.is_some() && committed.waiting.contains(&run.key);
     let waiting = batch.creates.iter().map(|create| &*create.run).filter(could_begin);
     let queues: BTreeSet<&str> = waiting.filter_map(|run| run.queued.as_ref()).map(|it| it.queue.as_str()).collect();
@@ -193,11 +193,7 @@ async fn tell_of_waiting(session: &Session, statements: &Statements, batch: &Bat
         return;
     }
     let signals: Vec<String> = queues.into_iter().map(|queue| Signal::Queued(queue.to_owned()).to_text()).collect();
-    let mut pipeline = Pipeline::new(session);
-    pipeline.add("batch/notify", &statements.notify, vec![Box::new(signals)]);
-    if let Err(fault) = pipeline.answers().await {
-        tracing::debug!(error = %fault.error, "others are not told of runs that wait in queues");
-    }
+    Pipeline::new(session).add("batch/notify", &statements.notify, vec![Box::new(signals)]);
 }
 
 /// What other processes are told: that runs may be claimed, and, if somebody listens for it, that runs ended or said something.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::pipeline::Args;
 use crate::change::{INLINE_MAX, LeaveHow};
+use crate::clock::timeout_micros;
 use crate::journal::{Batch, Update};
 
 type Column<'a> = Box<dyn ToSql + Send + Sync + 'a>;
@@ -66,7 +67,7 @@ fn new_runs(batch: &Batch, queued: bool) -> Option<Args<'_>> {
         column(rows(), |it| it.run.parent.map(|(key, _)| key.0)),
         column(rows(), |it| it.run.parent.map(|(_, position)| i64::from(position))),
         column(rows(), |it| micros(it.run.created_at)),
-        column(rows(), |it| it.run.timeout.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX))),
+        column(rows(), |it| it.run.timeout.map(timeout_micros)),
         column(rows(), |it| it.run.deadline.map(micros)),
         column(rows(), |it| it.run.input_hash),
         column(rows(), |it| it.run.identity.as_ref().and_then(|it| serde_json::to_string(it).ok())),

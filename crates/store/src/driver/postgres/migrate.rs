@@ -57,15 +57,23 @@ async fn look_up(session: &Session) -> Result<Option<SchemaVersion>, Fault> {
     if row::flag(&found, "has_schema")? == Some(true) { read(session).await } else { Ok(None) }
 }
 
+/// One transaction for each, so that none holds locks of the one before: executors may be at work meanwhile.
 async fn apply(session: &Session) -> Result<(), Fault> {
-    session.batch_execute("begin").await.map_err(fault)?;
-    session.batch_execute(LOCK).await.map_err(fault)?;
-    session.batch_execute(SCHEMA_TABLE).await.map_err(fault)?;
-    for migration in missing(read(session).await?)? {
-        session.batch_execute(migration.postgres).await.map_err(fault)?;
-        session.execute(RECORD, &[&migration.version, &migration.compatible_from]).await.map_err(fault)?;
+    loop {
+        session.batch_execute("begin").await.map_err(fault)?;
+        session.batch_execute(LOCK).await.map_err(fault)?;
+        session.batch_execute(SCHEMA_TABLE).await.map_err(fault)?;
+        let missing = missing(read(session).await?)?;
+        let next = missing.first();
+        if let Some(migration) = next {
+            session.batch_execute(migration.postgres).await.map_err(fault)?;
+            session.execute(RECORD, &[&migration.version, &migration.compatible_from]).await.map_err(fault)?;
+        }
+        session.batch_execute("commit").await.map_err(fault)?;
+        if next.is_none() {
+            return Ok(());
+        }
     }
-    session.batch_execute("commit").await.map_err(fault)
 }
 
 async fn read(session: &Session) -> Result<Option<SchemaVersion>, Fault> {

@@ -219,7 +219,7 @@ fn insert_run(tx: &Transaction<'_>, run: &NewRun, waits: bool) -> rusqlite::Resu
         micros(run.created_at),
         executor.map(|_| micros(run.created_at)),
         begins,
-        run.timeout.map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX)),
+        run.timeout.map(crate::clock::timeout_micros),
         if begins { run.deadline_at_start() } else { run.deadline }.map(micros),
         run.input_hash,
         identity,
