@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use futures_util::future::try_join_all;
-use onward::Onward;
+use onward::{Client, Onward};
 
 use super::{Finding, history};
 use crate::Result;
@@ -20,13 +20,15 @@ pub(super) async fn measure(server: &Server, runs: u32) -> Result<Vec<Finding>> 
     let (few, many) = (server.fresh().await?, server.fresh().await?);
     history::fill(&many, runs).await?;
     let (beside, full) = (engine(&few).await?, engine(&many).await?);
+    // Who enqueues in another process has no executor: all its runs are claimed.
+    let (elsewhere, elsewhere_full) = (Client::connect(&few.url).await?, Client::connect(&many.url).await?);
     let (mut started, mut claimed) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
     // The first take of each warms up, and one of each in turn sees the same machine.
     for _ in 0..=TAKES {
         started.0.push(start(&beside).await?);
         started.1.push(start(&full).await?);
-        claimed.0.push(queue(&beside).await?);
-        claimed.1.push(queue(&full).await?);
+        claimed.0.push(queue(&beside, &elsewhere).await?);
+        claimed.1.push(queue(&full, &elsewhere_full).await?);
     }
     stop(beside).await?;
     stop(full).await?;
@@ -50,10 +52,11 @@ async fn start(engine: &Onward) -> Result<f64> {
     Ok(began.elapsed().as_secs_f64())
 }
 
-async fn queue(engine: &Onward) -> Result<f64> {
+async fn queue(engine: &Onward, elsewhere: &Client) -> Result<f64> {
     engine.queue(QUEUE).await?;
     let began = Instant::now();
-    let runs = try_join_all((0..RUNS).map(|_| engine.start::<steps>(1).queue(QUEUE).into_future())).await?;
-    try_join_all(runs.iter().map(|run| run.result())).await?;
+    let runs = try_join_all((0..RUNS).map(|_| elsewhere.start::<steps>(1).queue(QUEUE).into_future())).await?;
+    let here: Vec<_> = runs.iter().map(|run| engine.handle::<steps>(run.id())).collect();
+    try_join_all(here.iter().map(|run| run.result())).await?;
     Ok(began.elapsed().as_secs_f64())
 }

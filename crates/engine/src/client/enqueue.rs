@@ -99,7 +99,8 @@ impl Line {
 }
 
 impl<T> Start<'_, T> {
-    /// Let the run wait in this queue until it may start. Any executor that has its workflow may take it.
+    /// Let the run wait in this queue until it may start. Any executor that has its workflow may take it. In a process that
+    /// executes the workflow it begins there at once, if the queue has no limits, is not paused, and nobody waits in it.
     pub fn queue(self, queue: impl Into<String>) -> Self {
         self.with(|plan| plan.line.queue = Some(queue.into()))
     }

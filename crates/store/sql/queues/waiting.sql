@@ -4,7 +4,7 @@
 select name, concurrency, per_executor, rate_count, rate_period, partition_concurrency, partition_rate_count,
     partition_rate_period, paused, served, created_at, updated_at
 from queues
-where ($3 is null or name = $3) and ((not paused and (
+where name = coalesce($3, name) and ((not paused and (
     select 1
     from runs
     where runs.queue = queues.name and runs.status = 'enqueued' and runs.executor is null
