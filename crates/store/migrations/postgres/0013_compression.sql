@@ -6,7 +6,7 @@ declare
     place record;
 begin
     for place in
-        select *
+        select of_table, of_column
         from (values
             ('checkpoints', 'output'), ('checkpoints', 'error'), ('attempts', 'error'), ('messages', 'body'),
             ('events', 'value'), ('event_history', 'value'), ('streams', 'body'), ('payloads', 'body')
