@@ -198,7 +198,7 @@ fn insert_run(tx: &Transaction<'_>, run: &NewRun, waits: bool) -> rusqlite::Resu
     let identity = run.identity.as_ref().and_then(|it| serde_json::to_string(it).ok());
     let (inline, beside) = split_payload(&run.input);
     let queued = run.queued.as_ref();
-    let seq: Option<i64> = match queued {
+    let seq: Option<i64> = match queued.filter(|_| waits) {
         Some(_) => tx
             .prepare_cached(sql!("queues/next_seq", split).sqlite())?
             .query_row([], |row| row.get("seq"))
