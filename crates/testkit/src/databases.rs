@@ -8,7 +8,7 @@ use std::{env, fs, process, thread};
 
 use tokio_postgres::NoTls;
 
-use crate::{Error, PrivatePostgres, Result};
+use crate::{Error, PrivatePostgres, Result, remove_folder};
 
 const SERVER: &str = "ONWARD_TEST_POSTGRES";
 const ONLY: &str = "ONWARD_TEST_ONLY";
@@ -118,7 +118,7 @@ fn execute_here(server: &str, statement: &str) -> Result<()> {
 }
 
 fn remove(folder: &Path) -> Result<()> {
-    fs::remove_dir_all(folder).map_err(Error::io(format!("remove {}", folder.display())))
+    remove_folder(folder).map_err(Error::io(format!("remove {}", folder.display())))
 }
 
 /// The same server, another database. What follows a `?` is kept.

@@ -22,6 +22,7 @@
 #[cfg(feature = "engine")]
 pub mod crash;
 mod error;
+mod folder;
 mod postgres;
 
 #[cfg(feature = "databases")]
@@ -30,6 +31,7 @@ mod databases;
 mod runner;
 
 pub use error::{Error, Result};
+pub use folder::remove_folder;
 pub use postgres::{Binaries, PrivatePostgres, find_binaries};
 
 #[cfg(feature = "databases")]

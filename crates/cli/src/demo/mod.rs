@@ -16,7 +16,8 @@ mod workflows;
 
 use std::cell::Cell;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
+use std::{fs, io};
 
 use onward::Client;
 use onward_store::DatabaseUrl;
@@ -37,6 +38,9 @@ use crate::output;
 
 /// An executor is known to be dead after this long where nobody else uses the database.
 const LEASE: Duration = Duration::from_secs(2);
+
+/// How long the threads that still have the database open may take to end.
+const REMOVE_WITHIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(demo: Demo) -> Result<Exit, Failure> {
     check(demo.db.as_deref())?;
@@ -210,7 +214,46 @@ impl WorkFolder {
             eprintln!("  the working folder is kept: {}", kept.display());
             return Ok(Some(kept));
         }
-        self.folder.close().map_err(Failure::io("remove the working folder"))?;
+        remove(&self.folder.keep()).map_err(Failure::io("remove the working folder"))?;
         Ok(None)
+    }
+}
+
+/// Remove a folder with all that is in it.
+///
+/// The executor is dead by now, but a thread of this process that reads the database in the folder cannot be cancelled: it
+/// may make a file there after the folder was emptied, and is waited for.
+fn remove(folder: &Path) -> io::Result<()> {
+    let began = Instant::now();
+    loop {
+        match fs::remove_dir_all(folder) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && began.elapsed() < REMOVE_WITHIN => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            removed => return removed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_working_folder_goes_although_somebody_still_writes_into_it() {
+        let work = WorkFolder::create(false).unwrap();
+        let folder = work.path().to_owned();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let until = Instant::now() + Duration::from_millis(200);
+                // A write fails once the folder is gone.
+                (0..).find(|n| fs::write(folder.join(format!("file-{n}")), "late").is_err() || Instant::now() > until)
+            });
+            while fs::read_dir(&folder).unwrap().next().is_none() {
+                std::thread::yield_now();
+            }
+            work.close().unwrap();
+        });
+        assert!(!folder.exists());
     }
 }

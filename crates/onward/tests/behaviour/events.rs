@@ -224,12 +224,8 @@ async fn an_event_that_cannot_be_read_is_an_error_and_loses_nothing(db: TestData
     assert_eq!(house.done(run.result()).await.unwrap(), ["invalid", "invalid", "nested", "decode"]);
 }
 
-/// On PostgreSQL several processes execute runs; on SQLite one does.
-#[on_every_database]
+#[on_every_database(only = "postgres", because = "a SQLite file has one executor")]
 async fn an_event_that_another_process_sets_reaches_who_waits_here(db: TestDatabase) {
-    if !db.is_postgres() {
-        return;
-    }
     let house = House::open(db, |b| b.workflow::<waits_for_size>()).await;
     let waits = house.onward.start::<waits_for_size>("c".into()).await.unwrap();
     let parked = house.onward.start::<waits_for_size>("c".into()).id("parked").await.unwrap();

@@ -109,12 +109,8 @@ async fn never_ends(ctx: &Ctx) -> Result<()> {
     Ok(wait.await?)
 }
 
-/// A SQLite file has no sessions.
-#[on_every_database]
+#[on_every_database(only = "postgres", because = "a SQLite file has no sessions")]
 async fn what_was_opened_and_is_dropped_leaves_no_session_behind(db: TestDatabase) {
-    if !db.is_postgres() {
-        return;
-    }
     let (watch, connection) = tokio_postgres::connect(&db.url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     let query = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";

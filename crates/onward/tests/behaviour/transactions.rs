@@ -214,12 +214,8 @@ async fn values_come_back_as_what_they_were(db: TestDatabase) {
     assert_eq!(found, (true, 7, 0.1, "ü".to_owned(), None, vec![0, 255]));
 }
 
-#[on_every_database]
+#[on_every_database(only = "postgres", because = "SQLite has no such settings")]
 async fn what_a_body_sets_for_its_own_statements_is_not_in_the_way_of_its_record(db: TestDatabase) {
-    // SQLite has no such settings.
-    if !db.is_postgres() {
-        return;
-    }
     let house = open(db, |b| b.workflow::<sly>()).await;
     let run = house.onward.start::<sly>("set local search_path = pg_temp".to_owned()).await.unwrap();
     house.done(run.result()).await.unwrap();
@@ -277,12 +273,8 @@ async fn raced(ctx: &Ctx) -> Result<String> {
     }
 }
 
-#[on_every_database]
+#[on_every_database(only = "postgres", because = "on SQLite nothing else of its run goes on meanwhile")]
 async fn a_transaction_that_loses_a_race_is_rolled_back(db: TestDatabase) {
-    // On SQLite it cannot lose: nothing else of its run goes on meanwhile, and its second passes first.
-    if !db.is_postgres() {
-        return;
-    }
     let house = open(db, |b| b.workflow::<raced>()).await;
     let run = house.onward.start::<raced>(()).await.unwrap();
     house.until("the body has written", async || house.log.count("never") == 1).await;
@@ -290,12 +282,8 @@ async fn a_transaction_that_loses_a_race_is_rolled_back(db: TestDatabase) {
     assert_eq!(paid(&house).await, [0_i64; 0]);
 }
 
-#[on_every_database]
+#[on_every_database(only = "postgres", because = "on SQLite it waits for up to a second: the file has one writer")]
 async fn a_cancel_does_not_wait_for_a_body_and_undoes_it(db: TestDatabase) {
-    // On SQLite it waits, for a second at the most: the file has one writer.
-    if !db.is_postgres() {
-        return;
-    }
     let house = open(db, |b| b.workflow::<raced>()).await;
     let run = house.onward.start::<raced>(()).await.unwrap();
     house.until("the body has written", async || house.log.count("never") == 1).await;
@@ -306,12 +294,8 @@ async fn a_cancel_does_not_wait_for_a_body_and_undoes_it(db: TestDatabase) {
     assert_eq!(paid(&house).await, [0_i64; 0]);
 }
 
-#[on_every_database]
+#[on_every_database(only = "sqlite", because = "PostgreSQL has other writers")]
 async fn a_body_that_keeps_a_sqlite_file_for_too_long_is_rolled_back(db: TestDatabase) {
-    // PostgreSQL has other writers.
-    if db.is_postgres() {
-        return;
-    }
     let house = open(db, |b| b.workflow::<raced>()).await;
     let run = house.onward.start::<raced>(()).await.unwrap();
     let error = run.result().await.unwrap_err();
@@ -345,12 +329,8 @@ async fn sequence(ctx: &Ctx) -> Result<u64> {
     Ok(ctx.transaction("sequence", async |tx| Ok(tx.execute("create sequence tries", ()).await?)).await?)
 }
 
-#[on_every_database]
-async fn a_conflict_begins_again_and_is_no_attempt(db: TestDatabase) {
-    // SQLite has one writer, so nobody is in its way.
-    if !db.is_postgres() {
-        return;
-    }
+#[on_every_database(only = "postgres", because = "SQLite has one writer, so nobody is in its way")]
+async fn a_conflict_begins_again_and_is_no_attempt(_: TestDatabase) {
     for state in ["40001", "40P01", "57P01"] {
         let house = open(TestDatabase::postgres(), |b| b.workflows::<(conflicting, sequence)>()).await;
         let made = house.onward.start::<sequence>(()).await.unwrap();

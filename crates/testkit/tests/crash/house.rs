@@ -81,7 +81,7 @@ impl House {
 impl Drop for House {
     fn drop(&mut self) {
         // A test that failed has said so already; what is left behind is a folder of kilobytes.
-        if let Err(error) = std::fs::remove_dir_all(&self.folder) {
+        if let Err(error) = onward_testkit::remove_folder(&self.folder) {
             eprintln!("{} was left behind: {error}", self.folder.display());
         }
     }

@@ -1,12 +1,12 @@
 //! Where a run of the suite takes place: a folder, a database, and the server if it has one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use onward::Result;
-use onward_testkit::PrivatePostgres;
 use onward_testkit::crash::Raw;
+use onward_testkit::{PrivatePostgres, remove_folder};
 
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,6 @@ impl Stage {
 
     /// Take everything away.
     pub(crate) fn strike(self) -> Result<()> {
-        Ok(std::fs::remove_dir_all(Path::new(&self.folder))?)
+        Ok(remove_folder(&self.folder)?)
     }
 }
