@@ -31,6 +31,7 @@ async fn run(args: Args) -> Result<Exit, Failure> {
         Command::Queues(queues) => commands::queues::run(queues).await,
         Command::Schedules(schedules) => commands::schedules::run(schedules).await,
         Command::Hooks(hooks) => commands::hooks::run(hooks).await,
+        Command::Move(moving) => commands::moving::run(moving).await,
         Command::DemoExecutor(executor) => demo::executor::serve(executor).await,
     }
 }

@@ -59,6 +59,8 @@ impl Onward {
     /// Begin to open a database: `sqlite:app.db`, `sqlite::memory:` or `postgres://…`.
     ///
     /// `sqlite:app.db?synchronous=normal` may lose the last commits when the power fails, and says so by its name.
+    /// `sqlite:app.db?tables=add` adds Onward's tables to a file that has those of another program; without it such a file is
+    /// refused.
     /// `postgres://…?schema=billing` keeps the tables in a schema of their own, which is made if it is not there.
     ///
     /// ```

@@ -15,6 +15,7 @@ mod migrate;
 mod ops;
 mod signal;
 mod store;
+mod tables;
 mod transaction;
 mod url;
 
@@ -42,7 +43,7 @@ pub use ops::schedules::{Firing, NewSchedule};
 pub use ops::steer::Steered;
 pub use ops::streams::Chunks;
 pub use signal::Signal;
-pub use store::{Seat, Store};
+pub use store::{Move, MovedTable, Seat, Store};
 pub use transaction::value::{FromSqlValue, SqlParams, SqlRow, SqlValue};
 pub use transaction::{Failure, Finished, OpenTransaction, Owner, SqlTx};
 pub use url::DatabaseUrl;

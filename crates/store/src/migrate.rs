@@ -101,6 +101,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0014_lists.sql"),
         postgres: include_str!("../migrations/postgres/0014_lists.sql"),
     },
+    Migration {
+        version: 15,
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0015_moves.sql"),
+        postgres: include_str!("../migrations/postgres/0015_moves.sql"),
+    },
 ];
 
 /// The table that says which schema a database has. Made before anything else, by whoever comes first.
@@ -168,14 +174,20 @@ pub(crate) fn usable(found: Option<SchemaVersion>, place: &str) -> Result<(), Fa
 const HAS_SCHEMA: &str =
     "select count(*) = 2 from pragma_table_info('schema_version') where name in ('version', 'compatible_from')";
 
+/// Whether a SQLite file has tables of Onward.
+pub(crate) fn sqlite_has_ours(connection: &rusqlite::Connection) -> rusqlite::Result<bool> {
+    let has_schema: bool = connection.query_row(HAS_SCHEMA, [], |row| row.get(0))?;
+    Ok(has_schema && sqlite_schema(connection)?.is_some())
+}
+
 /// Refuse a SQLite file that cannot be used as it is.
 pub(crate) fn sqlite_is_usable(
     connection: &rusqlite::Connection,
     place: &str,
     fault: impl Fn(rusqlite::Error) -> Fault,
 ) -> Result<(), Fault> {
-    let has_schema = connection.query_row(HAS_SCHEMA, [], |row| row.get(0)).map_err(&fault)?;
-    usable(if has_schema { sqlite_schema(connection).map_err(&fault)? } else { None }, place)
+    let has_ours = sqlite_has_ours(connection).map_err(&fault)?;
+    usable(if has_ours { sqlite_schema(connection).map_err(&fault)? } else { None }, place)
 }
 
 fn sqlite_schema(connection: &rusqlite::Connection) -> rusqlite::Result<Option<SchemaVersion>> {

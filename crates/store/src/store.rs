@@ -21,13 +21,14 @@ use crate::ops::claim::{Claim, History, Waiting};
 use crate::ops::executors::{ExecutorRow, NewExecutor};
 use crate::ops::recover::Recovered;
 use crate::ops::runs::Outcome;
-use crate::ops::{claim, executors, list, recover, runs, steer, transactions};
+use crate::ops::{claim, executors, list, moves, recover, runs, steer, transactions};
 use crate::signal::Signal;
 use crate::transaction::{OpenTransaction, Owner, Session};
 use crate::url::DatabaseUrl;
 
 mod archive;
 mod create;
+mod moving;
 mod queues;
 mod retention;
 mod schedules;
@@ -35,9 +36,12 @@ mod steering;
 mod talk;
 
 use create::Creates;
+pub use moving::{Move, MovedTable};
 
 /// How long a call tries on while the database is away, before it says so.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a sweep for missed wake-ups is good for on SQLite.
+const SWEEP_AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// Signals that a slow receiver may be behind before it is told to look at everything.
 const SIGNALS: usize = 1024;
 
@@ -49,6 +53,8 @@ pub struct Store {
     signals: broadcast::Sender<Signal>,
     sealer: Sealer,
     creates: Creates,
+    /// When wake-ups that were missed are worth looking for, in uptime.
+    next_sweep: Arc<Mutex<Duration>>,
 }
 
 #[derive(Clone)]
@@ -86,7 +92,7 @@ impl Store {
     /// # Errors
     /// Where the URL is not understood, the database cannot be reached, or its schema is too new.
     pub async fn open(url: &DatabaseUrl, clock: Clock) -> Result<Store, Error> {
-        Store::open_with(url, Tables::BringUpToDate, clock).await
+        Store::open_with(url, Tables::BringUpToDate, clock).await?.unless_moved().await
     }
 
     /// Open a database that has its tables already. Nothing is made, and nothing changed in what is not ours.
@@ -95,18 +101,21 @@ impl Store {
     /// As [`open`](Store::open); [`Code::Schema`](onward_types::Code::Schema) where there are no tables of Onward or they
     /// are of an older version, and [`Code::Invalid`](onward_types::Code::Invalid) for a database in memory.
     pub async fn open_existing(url: &DatabaseUrl, clock: Clock) -> Result<Store, Error> {
-        Store::open_with(url, Tables::TakeAsTheyAre, clock).await
+        Store::open_with(url, Tables::TakeAsTheyAre, clock).await?.unless_moved().await
+    }
+
+    /// A database whose runs were moved to another one is of no use to anybody.
+    async fn unless_moved(self) -> Result<Store, Error> {
+        self.read(|tx| Box::pin(moves::check_moved(tx))).await?;
+        Ok(self)
     }
 
     async fn open_with(url: &DatabaseUrl, tables: Tables, clock: Clock) -> Result<Store, Error> {
         let (signals, _) = broadcast::channel(SIGNALS);
         let db = match url {
-            DatabaseUrl::Sqlite { path, synchronous } => {
-                let place = Place { path: path.clone(), synchronous: *synchronous };
-                if tables == Tables::TakeAsTheyAre {
-                    Sqlite::check(&place)?;
-                }
-                let sqlite = Sqlite::open(&place, &clock, &signals)?;
+            DatabaseUrl::Sqlite { path, synchronous, beside_others } => {
+                let place = Place::new(path.as_deref(), &clock)?.with(*synchronous, *beside_others);
+                let sqlite = Sqlite::open(&place, tables, &clock, &signals)?;
                 if tables == Tables::BringUpToDate {
                     sqlite.migrate().await?;
                 }
@@ -121,7 +130,14 @@ impl Store {
                 return Err(Error::new(onward_types::Code::Invalid, message));
             }
         };
-        Ok(Store { db, clock, signals, sealer: Sealer::default(), creates: Creates::default() })
+        Ok(Store {
+            db,
+            clock,
+            signals,
+            sealer: Sealer::default(),
+            creates: Creates::default(),
+            next_sweep: Arc::default(),
+        })
     }
 
     /// The same database, its payloads encoded and decoded by this codec.
@@ -140,6 +156,16 @@ impl Store {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Where the database is, for people: without the secrets of its URL.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match &self.db {
+            Db::Sqlite(sqlite) => sqlite.place(),
+            #[cfg(feature = "postgres")]
+            Db::Postgres(postgres) => postgres.place(),
+        }
     }
 
     /// Whether several executors may share this database, and so watch over each other.
@@ -169,6 +195,17 @@ impl Store {
         }
     }
 
+    /// Why nothing more is written by this process, if that is so: the SQLite file was deleted, moved or replaced while it was
+    /// open, or is damaged.
+    #[must_use]
+    pub fn lost(&self) -> Option<Error> {
+        match &self.db {
+            Db::Sqlite(sqlite) => sqlite.lost(),
+            #[cfg(feature = "postgres")]
+            Db::Postgres(_) => None,
+        }
+    }
+
     // Executors.
 
     /// Take a seat among the executors of this database, under a new id.
@@ -192,7 +229,8 @@ impl Store {
                 if alone {
                     executors::declare_all_dead(tx).await?;
                 }
-                executors::join(tx, &new, now).await
+                executors::join(tx, &new, now).await?;
+                moves::check(tx).await
             })
         })
         .await?;
@@ -272,13 +310,38 @@ impl Store {
         self.write(|tx| Box::pin(executors::forget(tx))).await
     }
 
-    /// Wake parked runs whose child has ended without anybody having woken them.
+    /// Wake parked runs that nobody woke although what they wait for is there.
     ///
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn wake_missed(&self) -> Result<u64, Error> {
         let now = self.clock.now();
-        self.write(move |tx| Box::pin(recover::wake_missed(tx, now))).await
+        let missed = Arc::new(self.read(move |tx| Box::pin(recover::missed(tx, now))).await?);
+        if missed.is_empty() {
+            return Ok(0);
+        }
+        self.write(move |tx| {
+            let missed = missed.clone();
+            Box::pin(async move { recover::wake_missed(tx, &missed, now).await })
+        })
+        .await
+    }
+
+    /// The same, as often as it is worth the search: each time on PostgreSQL, where a row that another session holds is stepped
+    /// over; at first and then once a minute on SQLite, where writers come one after another and miss nothing.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn sweep_missed(&self) -> Result<u64, Error> {
+        if !self.is_shared() {
+            let now = self.clock.uptime();
+            let mut next = self.next_sweep.lock().unwrap_or_else(PoisonError::into_inner);
+            if now < *next {
+                return Ok(0);
+            }
+            *next = now + SWEEP_AGAIN_AFTER;
+        }
+        self.wake_missed().await
     }
 
     /// Leave: whatever the executor still has may be claimed at once.
@@ -293,8 +356,13 @@ impl Store {
             Box::pin(async move { executors::leave(tx, &executor, now).await })
         });
         let left = left.await;
+        let put_away = match &self.db {
+            Db::Sqlite(sqlite) => sqlite.put_away().await,
+            #[cfg(feature = "postgres")]
+            Db::Postgres(_) => Ok(()),
+        };
         seat.give_up();
-        left
+        left.and(put_away.map_err(Error::from))
     }
 
     /// The runs that were taken from an executor and that it has not let go of.

@@ -15,6 +15,8 @@ pub enum DatabaseUrl {
         path: Option<PathBuf>,
         /// How much SQLite does before it says that a commit is durable: `?synchronous=normal` weakens it.
         synchronous: Synchronous,
+        /// Whether Onward's tables are added to a file that has those of another program: `?tables=add`.
+        beside_others: bool,
     },
     /// `postgres://user@host/database`, with `?schema=billing` for tables in a schema of their own, which is made if need be.
     Postgres(String),
@@ -32,44 +34,73 @@ impl std::str::FromStr for DatabaseUrl {
             return Err(Error::new(Code::Invalid, message));
         };
         let (path, options) = rest.split_once('?').unwrap_or((rest, ""));
-        let synchronous = synchronous(options)?;
+        let Options { synchronous, beside_others } = options_of(options)?;
+        // SQLite's own way to write it: another name of the same file.
+        let path = path.strip_prefix("file:").unwrap_or(path);
         if path == ":memory:" {
-            return Ok(DatabaseUrl::Sqlite { path: None, synchronous });
+            return Ok(DatabaseUrl::Sqlite { path: None, synchronous, beside_others });
         }
         let path = path.strip_prefix("//").unwrap_or(path);
         if path.is_empty() {
             return Err(Error::new(Code::Invalid, format!("`{url}` names no file: write sqlite:app.db")));
         }
-        Ok(DatabaseUrl::Sqlite { path: Some(PathBuf::from(path)), synchronous })
+        Ok(DatabaseUrl::Sqlite { path: Some(PathBuf::from(path)), synchronous, beside_others })
     }
 }
 
-fn synchronous(options: &str) -> Result<Synchronous, Error> {
-    let mut synchronous = Synchronous::Full;
-    for option in options.split('&').filter(|option| !option.is_empty()) {
-        synchronous = match option {
-            "synchronous=full" => Synchronous::Full,
-            "synchronous=normal" => Synchronous::Normal,
+#[derive(Default)]
+struct Options {
+    synchronous: Synchronous,
+    beside_others: bool,
+}
+
+fn options_of(text: &str) -> Result<Options, Error> {
+    let mut options = Options::default();
+    for option in text.split('&').filter(|option| !option.is_empty()) {
+        match option {
+            "synchronous=full" => options.synchronous = Synchronous::Full,
+            "synchronous=normal" => options.synchronous = Synchronous::Normal,
+            "tables=add" => options.beside_others = true,
             _ => {
-                let message = format!("`{option}` is no option of a SQLite URL: there is synchronous=full or normal");
+                let message = format!(
+                    "`{option}` is no option of a SQLite URL: there is synchronous=full or normal, and tables=add"
+                );
                 return Err(Error::new(Code::Invalid, message));
             }
-        };
+        }
     }
-    Ok(synchronous)
+    Ok(options)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn file(name: &str) -> DatabaseUrl {
+        DatabaseUrl::Sqlite { path: Some(PathBuf::from(name)), synchronous: Synchronous::Full, beside_others: false }
+    }
+
     #[test]
     fn a_file_is_fully_durable_unless_the_url_says_otherwise() {
+        assert_eq!("sqlite:app.db".parse::<DatabaseUrl>().unwrap(), file("app.db"));
         let path = Some(PathBuf::from("app.db"));
-        let full = DatabaseUrl::Sqlite { path: path.clone(), synchronous: Synchronous::Full };
-        assert_eq!("sqlite:app.db".parse::<DatabaseUrl>().unwrap(), full);
-        let normal = DatabaseUrl::Sqlite { path, synchronous: Synchronous::Normal };
-        assert_eq!("sqlite:app.db?synchronous=normal".parse::<DatabaseUrl>().unwrap(), normal);
+        let normal = DatabaseUrl::Sqlite { path, synchronous: Synchronous::Normal, beside_others: true };
+        assert_eq!("sqlite:app.db?synchronous=normal&tables=add".parse::<DatabaseUrl>().unwrap(), normal);
+    }
+
+    #[test]
+    fn a_file_has_one_name_however_it_is_written() {
+        for url in ["sqlite:app.db", "sqlite:file:app.db", "sqlite://app.db", "sqlite:file:app.db?synchronous=full"] {
+            assert_eq!(url.parse::<DatabaseUrl>().unwrap(), file("app.db"), "{url}");
+        }
+        for url in
+            ["sqlite:/var/app.db", "sqlite:///var/app.db", "sqlite:file:/var/app.db", "sqlite:file:///var/app.db"]
+        {
+            assert_eq!(url.parse::<DatabaseUrl>().unwrap(), file("/var/app.db"), "{url}");
+        }
+        for url in ["sqlite::memory:", "sqlite:file::memory:"] {
+            assert!(matches!(url.parse().unwrap(), DatabaseUrl::Sqlite { path: None, .. }), "{url}");
+        }
     }
 
     #[test]

@@ -19,6 +19,9 @@ mod behaviour {
     mod schedules;
     mod schema;
     mod signals;
+    mod sqlite_file;
+    mod sqlite_volume;
+    mod sweeps;
     mod transactions;
     mod waits;
 }

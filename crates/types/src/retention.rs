@@ -8,6 +8,10 @@ use crate::{Code, Error};
 /// ended after, is deleted with all that it recorded. A run that has not ended is never deleted, nor one that a run that has
 /// not ended may still ask for its result, nor one with a child that has not ended.
 ///
+/// A run that was cancelled or given up (`retries_exceeded`) has ended like any other and goes with them, although `resume` could
+/// bring it back until then: resume what is to go on, or export what is to be kept, before it is that old. A run that is held
+/// (`paused`) has not ended, and is kept for as long as it is.
+///
 /// ```
 /// use std::time::Duration;
 /// use onward_types::Retention;

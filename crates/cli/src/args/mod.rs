@@ -1,6 +1,7 @@
 //! What can be typed. Doc comments here are the help that people read.
 
 mod demo;
+mod moving;
 mod queues;
 mod runs;
 mod schedules;
@@ -11,6 +12,7 @@ mod values;
 use clap::{Args as Arguments, Parser, Subcommand};
 
 pub(crate) use self::demo::{Demo, DemoExecutor};
+pub(crate) use self::moving::Move;
 pub(crate) use self::queues::{QueueVerb, Queues, SetQueue};
 pub(crate) use self::runs::{List, Runs, Steps, Verb, Which};
 pub(crate) use self::schedules::{Backfill, NewSchedule, ScheduleVerb, Schedules};
@@ -39,6 +41,7 @@ pub(crate) enum Command {
     Queues(Queues),
     Schedules(Schedules),
     Hooks(Hooks),
+    Move(Move),
     /// The process that the demo kills.
     #[command(hide = true)]
     DemoExecutor(DemoExecutor),

@@ -1,6 +1,7 @@
 //! The verbs, each in a file of its own.
 
 pub(crate) mod hooks;
+pub(crate) mod moving;
 pub(crate) mod queues;
 pub(crate) mod runs;
 pub(crate) mod schedules;

@@ -314,6 +314,9 @@ async fn start_here(executor: &Arc<Executor>, plan: &mut Checked) -> Result<Opti
                 return Ok(Some((id, (created == Created::New).then(|| core.end.clone()))));
             }
             Err(_) if seat.journal.is_closed() => {
+                if let Some(lost) = executor.store.lost() {
+                    return Err(lost);
+                }
                 // The seat was lost before the run was created; the next one is being taken.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }

@@ -63,7 +63,7 @@ async fn sweep(executor: &Arc<Executor>, watch: &mut Watch) -> Result<(), Error>
         tracing::info!(runs = recovered, "released the runs of dead executors");
         executor.tell_ready();
     }
-    if executor.store.wake_missed().await? > 0 {
+    if executor.store.sweep_missed().await? > 0 {
         executor.tell_ready();
     }
     Ok(())

@@ -15,6 +15,7 @@ mod hooks;
 mod house;
 mod life_cycle;
 mod listing;
+mod lost_file;
 mod managing;
 mod mask;
 mod messages;

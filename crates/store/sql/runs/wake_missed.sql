@@ -1,26 +1,10 @@
--- Wake every parked run whose child has ended, that has a message or an event it waits for, or whose sleep somebody ended: what
--- makes sure what the signals make fast. SQLite keeps the order of a `cross join`: messages that nobody took are fewer than waits.
+-- Wake those of these runs that are still parked. One that another session holds is left for the next sweep: it may be held for
+-- long, and the others have nothing to do with it.
 update runs
-set ready_at = $1
-where executor is null and status = 'running' and (ready_at is null or ready_at > $1) and run_key in (
-    select waits.run_key
-    from waits
-    join runs as child on child.run_key = waits.child_key
-    where waits.child_key is not null and child.finished_at is not null
-    union all
+set ready_at = $2
+where run_key in (
     select run_key
-    from waits
-    where woken = true
-    union all
-    select waits.run_key
-    from messages
-    cross join waits
-    where messages.consumed_by is null and waits.run_key = messages.run_key and waits.topic = messages.topic
-        and waits.kind = 'message'
-    union all
-    select waits.run_key
-    from waits
-    join runs as target on target.id = waits.target
-    join events on events.run_key = target.run_key and events.key = waits.topic
-    where waits.target is not null
+    from runs
+    where run_key = any($1) and executor is null and status = 'running' and (ready_at is null or ready_at > $2)
+    for no key update skip locked
 )

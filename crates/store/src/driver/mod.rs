@@ -3,6 +3,7 @@
 //! Everything but the hot batch is written once over these. A statement stands in a file in PostgreSQL's words; where
 //! SQLite says the same in other words, [`Sql`] translates, and where it cannot, there are two files.
 
+pub(crate) mod copy;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod search;

@@ -401,7 +401,7 @@ impl Shared {
         }
     }
 
-    fn note_failing(&self, at: Timestamp, error: &Error) {
+    pub(crate) fn note_failing(&self, at: Timestamp, error: &Error) {
         self.counts.failures.fetch_add(1, Ordering::Relaxed);
         let mut health = lock(&self.health);
         let since = health.failing.as_ref().map_or(at, |(since, _)| *since);

@@ -1,6 +1,6 @@
 //! Events of runs, as others read them.
 
-use onward_types::{EventRecord, Json, RunId, RunKey, from_micros};
+use onward_types::{EventRecord, Json, RunId, RunKey, Timestamp, from_micros};
 
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
@@ -26,4 +26,9 @@ fn event(row: &Row) -> Result<EventRecord, Fault> {
         value: Json::from(row.text("value")?),
         updated_at: from_micros(row.int("updated_at")?),
     })
+}
+
+/// Wake parked runs that wait for an event that a run has from its first moment: one that was forked or imported.
+pub(crate) async fn wake_watchers(tx: &mut Tx, run: RunKey, now: Timestamp) -> Result<(), Fault> {
+    tx.execute(sql!("events/wake_watchers"), &params![run, now]).await.map(drop)
 }

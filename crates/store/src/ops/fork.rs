@@ -31,6 +31,7 @@ pub(crate) async fn fork(tx: &mut Tx, run: &Target, plan: &Fork, call: Call) -> 
     let upto = prefix(tx, run.key, plan.position).await?;
     tx.execute(sql!("checkpoints/copy"), &params![run.key, key, upto]).await?;
     copy_what_was_said(tx, run, key).await?;
+    super::events::wake_watchers(tx, key, call.now).await?;
     Ok(acted)
 }
 

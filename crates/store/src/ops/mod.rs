@@ -12,6 +12,7 @@ pub(crate) mod gather;
 pub(crate) mod hooks;
 pub(crate) mod list;
 pub(crate) mod messages;
+pub(crate) mod moves;
 pub(crate) mod queue_claim;
 pub(crate) mod queues;
 pub(crate) mod recover;

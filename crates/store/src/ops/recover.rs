@@ -121,7 +121,13 @@ async fn give_up(tx: &mut Tx, orphan: &Orphan, now: Timestamp) -> Result<(), Fau
     tx.notify(&Signal::Finished(vec![orphan.key])).await
 }
 
-/// Wake parked runs whose child has ended: a wake-up that was missed.
-pub(crate) async fn wake_missed(tx: &mut Tx, now: Timestamp) -> Result<u64, Fault> {
-    tx.execute(sql!("runs/wake_missed"), &params![now]).await
+/// Parked runs that nobody woke although what they wait for is there. Found by a reader, for they are looked for among all.
+pub(crate) async fn missed(tx: &mut Tx, now: Timestamp) -> Result<Vec<RunKey>, Fault> {
+    let rows = tx.query(sql!("runs/missed"), &params![now]).await?;
+    rows.iter().map(|row| row.key("run_key")).collect()
+}
+
+/// Wake those of them that are still parked.
+pub(crate) async fn wake_missed(tx: &mut Tx, missed: &[RunKey], now: Timestamp) -> Result<u64, Fault> {
+    tx.execute(sql!("runs/wake_missed"), &params![missed, now]).await
 }

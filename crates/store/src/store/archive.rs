@@ -7,7 +7,7 @@ use onward_types::{Error, RunId, RunKey};
 use super::Store;
 use crate::clock::Clock;
 use crate::ops::archive::{self, Archive};
-use crate::ops::{runs, steer};
+use crate::ops::{events, runs, steer};
 
 impl Store {
     /// A run as a file: what it recorded, said and heard, as of one moment.
@@ -35,10 +35,13 @@ impl Store {
     pub async fn import(&self, archive: Archive, id: RunId) -> Result<(), Error> {
         // Lists go by the key, so it says when the run was made, and not when it came here.
         let key = RunKey(Clock::uuid_of(archive.created_at().min(self.clock().now())));
-        let archive = Arc::new(archive);
+        let (archive, now) = (Arc::new(archive), self.clock().now());
         self.write(move |tx| {
             let (archive, id) = (archive.clone(), id.clone());
-            Box::pin(async move { archive::import(tx, &archive, &id, key).await })
+            Box::pin(async move {
+                archive::import(tx, &archive, &id, key).await?;
+                events::wake_watchers(tx, key, now).await
+            })
         })
         .await
     }

@@ -1,11 +1,13 @@
 //! Retention: deleting what has ended and is too old, or too much.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use onward_types::{Error, Retention, RunKey};
+use onward_types::{Error, Retention, RunKey, Timestamp};
 
 use super::Store;
+use crate::fault::{Cure, Fault};
 use crate::ops::retain::{self, BEGIN, Place};
 
 impl Store {
@@ -20,14 +22,14 @@ impl Store {
             Some(workflow) => vec![workflow.clone()],
             None => self.read(|tx| Box::pin(retain::workflows(tx))).await?,
         };
-        let mut deleted = 0;
+        let (mut deleted, mut failed) = (0, None);
         for workflow in workflows {
             let workflow = Arc::<str>::from(workflow);
             if let Some(upto) = self.expiry(rule, &workflow).await? {
-                deleted += self.expire(&workflow, upto).await?;
+                deleted += self.expire(&workflow, upto, &mut failed).await?;
             }
         }
-        Ok(deleted)
+        failed.map_or(Ok(deleted), |fault| Err(fault.into()))
     }
 
     /// The last run of a workflow, in the order in which they ended, that the rule does not keep.
@@ -49,7 +51,7 @@ impl Store {
         Ok(old.max(many))
     }
 
-    async fn expire(&self, workflow: &Arc<str>, upto: Place) -> Result<u64, Error> {
+    async fn expire(&self, workflow: &Arc<str>, upto: Place, failed: &mut Option<Fault>) -> Result<u64, Error> {
         let (mut after, mut deleted) = (BEGIN, 0);
         loop {
             let workflow = workflow.clone();
@@ -63,15 +65,46 @@ impl Store {
             after = *last;
             let is_full = page.len() == retain::CHUNK as usize;
             let keys: Arc<Vec<RunKey>> = Arc::new(page.into_iter().map(|(_, key)| key).collect());
-            deleted += self
-                .write(move |tx| {
-                    let keys = keys.clone();
-                    Box::pin(async move { retain::expire(tx, &keys, upto.0).await })
-                })
-                .await?;
+            let chunks = self.read(move |tx| {
+                let keys = keys.clone();
+                Box::pin(async move { retain::chunks(tx, &keys).await })
+            });
+            deleted += self.expire_all(chunks.await?, upto.0, failed).await?;
             if !is_full {
                 return Ok(deleted);
             }
         }
+    }
+
+    /// Delete these runs, chunk by chunk. One that takes too long is made smaller; what a run that cannot be deleted alone failed
+    /// by is left for later, for it keeps no other from being deleted.
+    async fn expire_all(
+        &self,
+        chunks: Vec<Vec<RunKey>>,
+        by: Timestamp,
+        failed: &mut Option<Fault>,
+    ) -> Result<u64, Fault> {
+        let (mut chunks, mut deleted) = (VecDeque::from(chunks), 0);
+        while let Some(chunk) = chunks.pop_front() {
+            let keys = Arc::new(chunk);
+            let tried = self.try_write({
+                let keys = keys.clone();
+                move |tx| {
+                    let keys = keys.clone();
+                    Box::pin(async move { retain::expire(tx, &keys, by).await })
+                }
+            });
+            match tried.await {
+                Ok(count) => deleted += count,
+                Err(fault) if fault.cure == Cure::TryAgain && keys.len() > 1 => {
+                    let (first, second) = keys.split_at(keys.len() / 2);
+                    chunks.push_front(second.to_vec());
+                    chunks.push_front(first.to_vec());
+                }
+                Err(fault) if fault.cure == Cure::TryAgain => *failed = Some(fault),
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(deleted)
     }
 }

@@ -4,6 +4,7 @@
 mod batch;
 mod columns;
 mod connect;
+mod copy;
 mod fault;
 mod listen;
 mod migrate;
@@ -111,6 +112,11 @@ impl Postgres {
     /// The way into the journal of an executor that has joined.
     pub(crate) async fn journal(&self, executor: ExecutorId) -> Result<Journal, Fault> {
         writer::journal(&self.0.server, &self.0.listeners, executor, &self.0.clock).await
+    }
+
+    /// Where it is, for people.
+    pub(crate) fn place(&self) -> String {
+        self.0.server.place()
     }
 
     /// Somebody in this process waits for runs that other processes have: let them tell when these end.

@@ -66,6 +66,15 @@ impl Tx {
         self.query(sql!("signals/notify"), &[signal.to_text().into()]).await.map(drop)
     }
 
+    /// The session, in the transaction.
+    pub(super) async fn begun(&mut self) -> Result<&Object, Fault> {
+        let client = self.client.as_ref().expect("it is taken by what ends the transaction only");
+        if let Some(begin) = self.begin.take() {
+            client.batch_execute(begin).await.map_err(fault)?;
+        }
+        Ok(client)
+    }
+
     async fn ask(&mut self, sql: &'static Sql, params: &[Param]) -> Result<(Vec<Row>, u64), Fault> {
         let asked = self.send(sql, params).await;
         self.failed |= asked.is_err();

@@ -14,37 +14,39 @@ use super::{Place, Synchronous};
 use crate::driver::{Param, Sql};
 use crate::fault::{Cure, Fault};
 
-/// A connection for writing and reading.
-pub(super) fn open(place: &Place) -> Result<Connection, Fault> {
-    let mut connection = match &place.path {
-        Some(path) => Connection::open(path).map_err(|error| unopened(path, error))?,
+/// The first connection: it makes the file if there is none.
+pub(super) fn make(place: &Place) -> Result<Connection, Fault> {
+    let connection = match &place.path {
+        Some(path) => open_as(place, path, OpenFlags::default() - OpenFlags::SQLITE_OPEN_URI)?,
         None => Connection::open_in_memory().map_err(fault)?,
     };
-    prepare(&mut connection, place)?;
+    prepared(connection, place)
+}
+
+/// Another connection for writing and reading. It makes no file: what was opened is there, or it is lost.
+pub(super) fn open(place: &Place) -> Result<Connection, Fault> {
+    place.check()?;
+    let connection = match &place.path {
+        Some(path) => open_existing(place, path)?,
+        None => Connection::open_in_memory().map_err(fault)?,
+    };
+    let connection = prepared(connection, place)?;
+    place.check()?;
     Ok(connection)
 }
 
-/// Refuse a file that is not there, or has no tables that can be used as they are. Nothing is made, and nothing changed in
-/// it: even turning it to WAL would be a change to a file that may be another program's.
-pub(super) fn check(place: &Place) -> Result<(), Fault> {
-    let Some(path) = &place.path else {
-        let message = "a database in memory is seen by its own process alone: give the URL of a file or of PostgreSQL";
-        return Err(Fault::new(Cure::None, Code::Invalid, message));
-    };
-    if !path.is_file() {
-        let message =
-            format!("there is no SQLite file `{}`. A program that opens it with Onward makes it", path.display());
-        return Err(Fault::new(Cure::None, Code::Database, message));
-    }
-    let flags = OpenFlags::default() - OpenFlags::SQLITE_OPEN_CREATE;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(|error| unopened(path, error))?;
-    wait_for_others(&mut connection)?;
-    let place = path.display().to_string();
-    crate::migrate::sqlite_is_usable(&connection, &place, |error| fault_in(Some(&place), error))
+/// A connection to a file that is there, on which nothing was done.
+pub(super) fn open_existing(place: &Place, path: &Path) -> Result<Connection, Fault> {
+    open_as(place, path, OpenFlags::default() - OpenFlags::SQLITE_OPEN_URI - OpenFlags::SQLITE_OPEN_CREATE)
 }
 
-fn unopened(path: &Path, error: rusqlite::Error) -> Fault {
-    let message = format!("the SQLite file {} cannot be opened: {error}", path.display());
+/// Never as a URI: `file:x.db` would be another name of `x.db`.
+fn open_as(place: &Place, path: &Path, flags: OpenFlags) -> Result<Connection, Fault> {
+    Connection::open_with_flags(path, flags).map_err(|error| unopened(&place.name, error))
+}
+
+fn unopened(name: &str, error: rusqlite::Error) -> Fault {
+    let message = format!("the SQLite file {name} cannot be opened: {error}");
     Fault { error: onward_types::Error::new(Code::Database, message), ..fault(error) }
 }
 
@@ -55,12 +57,16 @@ pub(super) fn open_reader(place: &Place) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
+fn prepared(mut connection: Connection, place: &Place) -> Result<Connection, Fault> {
+    prepare(&mut connection, place)?;
+    Ok(connection)
+}
+
 fn prepare(connection: &mut Connection, place: &Place) -> Result<(), Fault> {
     wait_for_others(connection)?;
     connection.set_prepared_statement_cache_capacity(128);
     rusqlite::vtab::array::load_module(connection).map_err(fault)?;
-    let file = place.path.as_ref().map(|path| path.display().to_string());
-    let failed = |error| fault_in(file.as_deref(), error);
+    let failed = |error| fault_in(place.path.as_ref().map(|_| &place.name), error);
     let pragma = |name: &str, value: &dyn ToSql| connection.pragma_update(None, name, value).map_err(failed);
     // Two that turn one new file to WAL at once each wait for the other; SQLite then fails one of them without asking the
     // busy handler.
@@ -116,6 +122,8 @@ pub(super) fn fault(error: rusqlite::Error) -> Fault {
         ErrorCode::DiskFull | ErrorCode::OutOfMemory | ErrorCode::OperationInterrupted => {
             (Cure::TryAgain, Code::Database)
         }
+        // It can only get worse, for this process and for whoever restores it.
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => (Cure::Rejoin, Code::Database),
         // After a failed write or fsync, pages that were thought written may be gone, and a later fsync would not say so.
         ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::FileLockingProtocolFailed => {
             (Cure::Reopen, Code::Database)
@@ -129,17 +137,17 @@ pub(super) fn fault(error: rusqlite::Error) -> Fault {
 }
 
 /// The same, naming the file where the file itself is what is wrong.
-fn fault_in(file: Option<&str>, error: rusqlite::Error) -> Fault {
+pub(super) fn fault_in(file: Option<&String>, error: rusqlite::Error) -> Fault {
     match (error.sqlite_error_code(), file) {
-        (Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt), Some(file)) if !file.is_empty() => {
-            Fault::new(Cure::None, Code::Database, format!("`{file}` cannot be used: {error}"))
+        (Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt), Some(file)) => {
+            Fault::new(Cure::Rejoin, Code::Database, format!("`{file}` cannot be used: {error}"))
         }
         _ => fault(error),
     }
 }
 
 /// A transaction on a connection that it owns until it ends.
-pub(crate) struct Tx(Connection);
+pub(crate) struct Tx(pub(super) Connection);
 
 impl Tx {
     pub(crate) fn query(&mut self, sql: &'static Sql, params: &[Param]) -> Result<Vec<Row>, Fault> {
@@ -169,7 +177,8 @@ impl Tx {
 }
 
 fn named(connection: &Connection, sql: &Sql, error: rusqlite::Error) -> Fault {
-    let Fault { cure, error } = fault_in(connection.path(), error);
+    let file = connection.path().filter(|path| !path.is_empty()).map(str::to_owned);
+    let Fault { cure, error } = fault_in(file.as_ref(), error);
     Fault::new(cure, error.kind(), format!("{} (in {})", error.message(), sql.name))
 }
 
@@ -261,7 +270,7 @@ pub(super) fn transaction<T>(
 ) -> Result<T, Fault> {
     let connection = slot.take().ok_or_else(closed)?;
     if let Err(error) = connection.execute_batch(begin) {
-        let fault = fault_in(connection.path(), error);
+        let fault = fault(error);
         *slot = Some(connection);
         return Err(fault);
     }

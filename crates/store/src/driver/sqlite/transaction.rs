@@ -10,6 +10,7 @@ use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Batch, Connection, ErrorCode, Statement, ToSql, params};
 use tokio::sync::oneshot;
 
+use super::Place;
 use super::connection::{fault, with_bare};
 use super::writer::Mailbox;
 use crate::change::Checkpoint;
@@ -54,13 +55,13 @@ impl Expired {
 
 impl UserTransaction {
     /// Begin, on the writer's thread. None: the run was taken from its executor.
-    pub(super) async fn begin(mailbox: &Mailbox, owner: Owner) -> Result<Option<UserTransaction>, Fault> {
+    pub(super) async fn begin(mailbox: &Mailbox, place: Place, owner: Owner) -> Result<Option<UserTransaction>, Fault> {
         let (tell, told) = oneshot::channel();
         let (commands, to_do) = channel();
         let expired = Arc::new(tokio::sync::Notify::new());
         let expire = expired.clone();
         mailbox.run(Box::new(move |slot| {
-            let keep = with_bare(slot, |connection| Ok(serve(connection, &owner, tell, &to_do, &expire)));
+            let keep = with_bare(slot, |connection| Ok(serve(connection, &place, &owner, tell, &to_do, &expire)));
             // A connection that is not at rest is of no use to anybody; the writer opens another. In memory there is no other.
             if matches!(keep, Ok(false)) {
                 *slot = None;
@@ -101,17 +102,18 @@ fn too_long() -> Failure {
 /// to rest.
 fn serve(
     connection: &mut Connection,
+    place: &Place,
     owner: &Owner,
     tell: oneshot::Sender<Result<bool, Fault>>,
     to_do: &Receiver<Command>,
     expire: &tokio::sync::Notify,
 ) -> bool {
-    let begun = begin(connection, owner);
+    let begun = place.check().and_then(|()| begin(connection, owner));
     let goes_on = matches!(begun, Ok(true));
     // Whoever asked may be gone; then there will be no commands, and the end is a rollback.
     tell.send(begun).ok();
     if goes_on {
-        obey(connection, to_do, expire);
+        obey(connection, place, to_do, expire);
     }
     connection.is_autocommit() || connection.execute_batch("rollback").is_ok()
 }
@@ -122,7 +124,7 @@ fn begin(connection: &Connection, owner: &Owner) -> Result<bool, Fault> {
     owned.exists(params![owner.run.as_bytes(), owner.executor.as_str(), owner.owners]).map_err(fault)
 }
 
-fn obey(connection: &mut Connection, to_do: &Receiver<Command>, expire: &tokio::sync::Notify) {
+fn obey(connection: &mut Connection, place: &Place, to_do: &Receiver<Command>, expire: &tokio::sync::Notify) {
     let end = Instant::now() + LIMIT;
     loop {
         match to_do.recv_timeout(end.saturating_duration_since(Instant::now())) {
@@ -132,7 +134,8 @@ fn obey(connection: &mut Connection, to_do: &Receiver<Command>, expire: &tokio::
                 tell.send(ran).ok();
             }
             Ok(Command::Commit { run, checkpoint, tell }) => {
-                let committed = commit(connection, run, &checkpoint);
+                let committed = commit(connection, run, &checkpoint)
+                    .and_then(|()| place.check().map_err(|lost| Failure::Unknown(lost.error)));
                 tell.send(committed).ok();
                 return;
             }
@@ -281,6 +284,6 @@ impl From<Value> for SqlValue {
 impl super::Sqlite {
     /// Begin a transaction of a user. None: the run was taken from its executor.
     pub(crate) async fn begin(&self, owner: Owner) -> Result<Option<UserTransaction>, Fault> {
-        UserTransaction::begin(&self.0.mailbox, owner).await
+        UserTransaction::begin(&self.0.mailbox, self.0.place.clone(), owner).await
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 
 use super::connection::{Slot, fault, open};
 use super::settle::Settler;
-use super::{LOOK, LOOK_CLOSELY, Place, batch};
+use super::{LOOK, LOOK_CLOSELY, Place, batch, wal};
 use crate::clock::Clock;
 use crate::fault::{Cure, Fault};
 use crate::journal::{Batch, CloseOnPanic, Committed, Settlement, Shared, Writer, drain};
@@ -21,13 +21,6 @@ use crate::signal::Signal;
 /// it a client waited 4.6 ms for its turn at the median, with it 0.2 ms.
 const YIELD: Duration = Duration::from_micros(500);
 const YIELD_FOR: Duration = Duration::from_millis(100);
-
-/// So many changes are worth a checkpoint of the WAL; fewer are checkpointed after [`CHECKPOINT_AFTER`].
-const CHECKPOINT_CHANGES: u64 = 20_000;
-const CHECKPOINT_AFTER: Duration = Duration::from_secs(5);
-/// With this many pages in the WAL (64 MiB) the writer itself waits for a checkpoint, so that the file cannot grow for ever.
-const WAL_PAGES_MAX: i64 = 16_384;
-const RESTART_WITHIN: Duration = Duration::from_millis(50);
 
 /// After work the thread looks for more this long before it sleeps, and lets others run meanwhile: to wake a thread takes about
 /// 40 µs, in which a run that goes from step to step has its next one ready.
@@ -50,9 +43,9 @@ pub(super) struct Mailbox {
     /// Until when to look closely for other processes, in microseconds.
     closely_until: AtomicI64,
     /// Changes since the last checkpoint of the WAL.
-    written: AtomicU64,
+    pub(super) written: AtomicU64,
     /// Whether the WAL is so long that the writer must wait for a checkpoint.
-    wal_is_long: AtomicBool,
+    pub(super) wal_is_long: AtomicBool,
 }
 
 #[derive(Default)]
@@ -154,7 +147,7 @@ pub(super) fn spawn(
     if place.path.is_some() {
         thread.with(leave_checkpoints_to_others)?;
         let (place, mailbox) = (place.clone(), Arc::downgrade(&mailbox));
-        start("onward-checkpoint", move || checkpoint_often(&place, &mailbox))?;
+        start("onward-checkpoint", move || wal::keep(&place, &mailbox))?;
     }
     start("onward-writer", move || thread.run())?;
     Ok(mailbox)
@@ -212,7 +205,7 @@ impl WriterThread {
             std::thread::sleep(YIELD);
         }
         if self.mailbox.wal_is_long.swap(false, Ordering::Relaxed) {
-            let waited = self.with(restart);
+            let waited = self.with(wal::restart);
             if let Err(fault) = waited {
                 tracing::warn!(error = %fault.error, "the WAL of the SQLite file cannot be checkpointed");
             }
@@ -243,7 +236,7 @@ impl WriterThread {
     }
 
     fn reopen_if_closed(&mut self) {
-        if self.slot.is_none() && self.place.path.is_some() {
+        if self.slot.is_none() && self.place.path.is_some() && !self.place.is_lost() {
             match open_writer(&self.place) {
                 Ok(connection) => self.slot = Some(connection),
                 Err(fault) => tracing::warn!(error = %fault.error, "the SQLite file cannot be opened again"),
@@ -258,18 +251,30 @@ impl WriterThread {
 
 impl Writer for WriterThread {
     async fn write(&mut self, batch: &Batch) -> Result<Committed, Fault> {
-        let committed = self.with(|connection| batch::write(connection, batch))?;
+        let written = self.with(|connection| batch::write(connection, batch));
+        if let Err(fault) = &written
+            && wal::is_full(fault)
+        {
+            let place = self.place.clone();
+            self.with(|connection| {
+                wal::make_room(connection, &place);
+                Ok(())
+            })?;
+        }
+        let committed = self.place.judged(written)?;
         self.mailbox.written.fetch_add(batch.changes as u64, Ordering::Relaxed);
         Ok(committed)
     }
 
     async fn look(&mut self, batch: &Batch) -> Result<Option<Committed>, Fault> {
         if self.place.path.is_some() {
+            self.place.reopens()?;
             self.slot = None;
             self.slot = Some(open_writer(&self.place)?);
             self.data_version = self.read_data_version();
         }
-        self.with(|connection| batch::look(connection, batch))
+        let found = self.with(|connection| batch::look(connection, batch));
+        self.place.judged(found)
     }
 
     /// The thread has nothing better to do: whoever else waits would meet the same trouble.
@@ -301,55 +306,16 @@ impl Drop for CloseOnDrop {
     }
 }
 
-/// Move pages from the WAL into the file beside the writer, so that its commits never wait for that.
-fn checkpoint_often(place: &Place, mailbox: &std::sync::Weak<Mailbox>) {
-    let mut connection = None;
-    let mut last = Instant::now();
-    while let Some(mailbox) = mailbox.upgrade() {
-        let written = mailbox.written.load(Ordering::Relaxed);
-        if written >= CHECKPOINT_CHANGES || (written > 0 && last.elapsed() >= CHECKPOINT_AFTER) {
-            last = Instant::now();
-            mailbox.written.fetch_sub(written, Ordering::Relaxed);
-            match passive(place, &mut connection) {
-                Ok(pages) if pages > WAL_PAGES_MAX => mailbox.wal_is_long.store(true, Ordering::Relaxed),
-                Ok(_) => {}
-                Err(fault) => tracing::debug!(error = %fault.error, "the WAL was not checkpointed; trying again later"),
-            }
-        }
-        drop(mailbox);
-        std::thread::sleep(LOOK);
-    }
-}
-
-fn passive(place: &Place, kept: &mut Option<rusqlite::Connection>) -> Result<i64, Fault> {
-    if kept.is_none() {
-        *kept = Some(open(place)?);
-    }
-    kept.as_mut().map_or(Ok(0), |connection| checkpoint(connection, "passive"))
-}
-
-/// Wait for a checkpoint, but not for long: a reader that stays would stop all commits.
-fn restart(connection: &mut rusqlite::Connection) -> Result<i64, Fault> {
-    connection.busy_timeout(RESTART_WITHIN).map_err(fault)?;
-    let pages = checkpoint(connection, "restart");
-    super::connection::wait_for_others(connection)?;
-    pages
-}
-
 fn open_writer(place: &Place) -> Result<rusqlite::Connection, Fault> {
-    let mut connection = open(place)?;
+    place.reopens()?;
+    let mut connection = place.judged(open(place))?;
+    place.has_reopened();
     leave_checkpoints_to_others(&mut connection)?;
     Ok(connection)
 }
 
 fn leave_checkpoints_to_others(connection: &mut rusqlite::Connection) -> Result<(), Fault> {
     connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(fault)
-}
-
-/// How many pages are left in the WAL.
-fn checkpoint(connection: &mut rusqlite::Connection, how: &str) -> Result<i64, Fault> {
-    let pages = connection.query_row(&format!("pragma wal_checkpoint({how})"), [], |row| row.get(1));
-    pages.map_err(fault)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,0 +1,3 @@
+-- Forget a part of a move.
+delete from moves
+where part = $1

@@ -1,0 +1,4 @@
+-- How many runs an executor has.
+select count(*) as many
+from runs
+where executor is not null

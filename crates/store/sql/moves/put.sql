@@ -1,0 +1,5 @@
+-- Note a move, or how far one of its tables is.
+insert into moves (part, id, place, done, upto, noted_at)
+values ($1, $2, $3, $4, $5, $6)
+on conflict (part) do update
+set id = excluded.id, place = excluded.place, done = excluded.done, upto = excluded.upto, noted_at = excluded.noted_at

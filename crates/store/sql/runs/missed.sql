@@ -1,0 +1,27 @@
+-- Parked runs whose child has ended, that have a message or an event that they wait for, or whose sleep somebody ended, and that
+-- nobody woke. SQLite keeps the order of a `cross join`: messages that nobody took are fewer than waits.
+select run_key
+from runs
+where executor is null and status = 'running' and (ready_at is null or ready_at > $1) and run_key in (
+    select waits.run_key
+    from waits
+    join runs as child on child.run_key = waits.child_key
+    where waits.child_key is not null and child.finished_at is not null
+    union all
+    select run_key
+    from waits
+    where woken = true
+    union all
+    select waits.run_key
+    from messages
+    cross join waits
+    where messages.consumed_by is null and waits.run_key = messages.run_key and waits.topic = messages.topic
+        and waits.kind = 'message'
+    union all
+    select waits.run_key
+    from waits
+    join runs as target on target.id = waits.target
+    join events on events.run_key = target.run_key and events.key = waits.topic
+    where waits.target is not null
+)
+limit 1000

@@ -1,0 +1,265 @@
+//! The file itself: its one name, and whether what that name leads to is still what was opened.
+//!
+//! A file that is deleted, moved or replaced while it is open takes commits as before, and nobody ever sees them again. SQLite
+//! notices only at times, so after each commit, and before anybody is told of it, the name is looked up: three microseconds.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use onward_types::{Code, Error};
+
+use crate::clock::Clock;
+use crate::fault::{Cure, Fault};
+use crate::journal::Shared;
+
+/// What a file is, whatever it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    pub(super) fn of(found: &fs::Metadata) -> FileId {
+        FileId { device: found.dev(), inode: found.ino() }
+    }
+
+    fn at(path: &Path) -> io::Result<FileId> {
+        fs::metadata(path).map(|found| FileId::of(&found))
+    }
+}
+
+/// The one name of a file: absolute, whatever folder the process goes to, and without symbolic links. The file may be missing,
+/// its folder may not.
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, Fault> {
+    let cannot = |what: &Path, error: &io::Error| {
+        let message = match error.kind() {
+            ErrorKind::NotFound => {
+                format!("there is no folder `{}`: make it, or name a file elsewhere", what.display())
+            }
+            _ => format!("`{}` cannot be looked up: {error}", what.display()),
+        };
+        Fault::new(Cure::None, Code::Database, message)
+    };
+    match fs::canonicalize(path) {
+        Ok(path) => return Ok(path),
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(cannot(path, &error)),
+        Err(_) => {}
+    }
+    let absolute = std::path::absolute(path).map_err(|error| cannot(path, &error))?;
+    let (Some(folder), Some(name)) = (absolute.parent(), absolute.file_name()) else { return Ok(absolute) };
+    // A link to a file that is still to be made.
+    if let Ok(target) = fs::read_link(&absolute) {
+        return resolve(&folder.join(target));
+    }
+    let folder = fs::canonicalize(folder).map_err(|error| cannot(folder, &error))?;
+    Ok(folder.join(name))
+}
+
+/// The file of that name with this ending.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// Watches over a file from the moment it was opened. Once it is lost or damaged, nothing more is written by this process.
+pub(super) struct Guard {
+    path: PathBuf,
+    wal: PathBuf,
+    opened: Opened,
+    /// Why nothing more is written.
+    lost: OnceLock<Error>,
+    /// Who has to be closed then.
+    journals: Mutex<Vec<Weak<Shared>>>,
+    clock: Clock,
+}
+
+#[derive(Default)]
+struct Opened {
+    file: OnceLock<FileId>,
+    wal: Mutex<Wal>,
+}
+
+/// The WAL beside the file. SQLite makes another one once the last connection was closed.
+#[derive(Clone, Copy, Default)]
+enum Wal {
+    /// It is made by the next access, at the latest.
+    #[default]
+    ToCome,
+    Opened(FileId),
+    /// The writer closes its connection and opens another: it may be gone, and come back as another file.
+    Changing,
+}
+
+impl Guard {
+    pub(super) fn new(path: &Path, clock: &Clock) -> Guard {
+        Guard {
+            path: path.to_owned(),
+            wal: beside(path, "-wal"),
+            opened: Opened::default(),
+            lost: OnceLock::new(),
+            journals: Mutex::default(),
+            clock: clock.clone(),
+        }
+    }
+
+    /// The file was opened: from now on it has to be the one that it is now.
+    pub(super) fn begin(&self) -> Result<(), Fault> {
+        let found = FileId::at(&self.path);
+        let found = found
+            .map_err(|error| Fault::new(Cure::None, Code::Database, format!("{}: {error}", self.path.display())))?;
+        self.opened.file.get_or_init(|| found);
+        Ok(())
+    }
+
+    /// The writer closes its connection, maybe the last one.
+    pub(super) fn reopens(&self) -> Result<(), Fault> {
+        self.check()?;
+        *lock(&self.opened.wal) = Wal::Changing;
+        Ok(())
+    }
+
+    /// It has another one.
+    pub(super) fn has_reopened(&self) {
+        *lock(&self.opened.wal) = Wal::ToCome;
+    }
+
+    /// This journal is closed when the file is lost.
+    pub(super) fn closes(&self, journal: &Arc<Shared>) {
+        let mut journals = lock(&self.journals);
+        journals.retain(|journal| journal.strong_count() > 0);
+        journals.push(Arc::downgrade(journal));
+    }
+
+    /// Why nothing more is written, if that is so.
+    pub(super) fn lost(&self) -> Option<&Error> {
+        self.lost.get()
+    }
+
+    /// Refuse to go on if the file is not what was opened any more.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        if let Some(lost) = self.lost.get() {
+            return Err(is_lost(lost.clone()));
+        }
+        let Some(opened) = self.opened.file.get() else { return Ok(()) };
+        if !is_still(&self.path, *opened) {
+            return Err(self.lose(self.replaced(&self.path)));
+        }
+        let mut wal = lock(&self.opened.wal);
+        match *wal {
+            Wal::Opened(opened) if !is_still(&self.wal, opened) => {
+                drop(wal);
+                Err(self.lose(self.replaced(&self.wal)))
+            }
+            Wal::ToCome => {
+                *wal = FileId::at(&self.wal).map_or(Wal::ToCome, Wal::Opened);
+                Ok(())
+            }
+            Wal::Opened(_) | Wal::Changing => Ok(()),
+        }
+    }
+
+    /// What a failure says about the file: one that is damaged takes nothing more.
+    pub(super) fn judge(&self, fault: Fault) -> Fault {
+        if fault.cure != Cure::Rejoin || fault.error.kind() != Code::Database {
+            return fault;
+        }
+        if let Some(lost) = self.lost.get() {
+            return is_lost(lost.clone());
+        }
+        let message = format!(
+            "the SQLite file `{}` is damaged, and nothing more is written to it: {}. End this program, keep a copy of the file \
+             with its `-wal`, and restore a backup, or what `sqlite3 {0} .recover` can read",
+            self.path.display(),
+            fault.error.message(),
+        );
+        self.lose(message)
+    }
+
+    fn replaced(&self, what: &Path) -> String {
+        format!(
+            "`{}` was deleted, moved or replaced while it was open, and nothing more is written. Put it back with its `-wal` (under \
+             /proc/{}/fd as long as this process lives), or restore a backup, and start this program again",
+            what.display(),
+            std::process::id(),
+        )
+    }
+
+    fn lose(&self, message: String) -> Fault {
+        let lost = self.lost.get_or_init(|| {
+            tracing::error!(reason = %message, "the SQLite file is lost");
+            Error::new(Code::Database, message)
+        });
+        for journal in lock(&self.journals).drain(..).filter_map(|journal| journal.upgrade()) {
+            journal.note_failing(self.clock.now(), lost);
+            journal.close();
+        }
+        is_lost(lost.clone())
+    }
+}
+
+/// An executor that wrote to it has lost what it had.
+fn is_lost(error: Error) -> Fault {
+    Fault { cure: Cure::Rejoin, error }
+}
+
+/// Whether a name leads to this file. Where it cannot be looked up, nothing is known against it.
+fn is_still(path: &Path, opened: FileId) -> bool {
+    match FileId::at(path) {
+        Ok(found) => found == opened,
+        Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("onward-file-{}", uuid::Uuid::now_v7().simple()));
+        fs::create_dir(&folder).unwrap();
+        fs::canonicalize(folder).unwrap()
+    }
+
+    #[test]
+    fn a_file_has_one_name_before_and_after_it_is_made() {
+        let folder = folder();
+        std::os::unix::fs::symlink("real.db", folder.join("link.db")).unwrap();
+        std::os::unix::fs::symlink(&folder, folder.join("here")).unwrap();
+        for made in [false, true] {
+            if made {
+                fs::write(folder.join("real.db"), "").unwrap();
+            }
+            for name in ["real.db", "link.db", "here/link.db", "./here/./real.db"] {
+                assert_eq!(resolve(&folder.join(name)).unwrap(), folder.join("real.db"), "{name}");
+            }
+        }
+        let missing = resolve(&folder.join("no/such.db")).unwrap_err().error;
+        assert!(missing.message().contains("there is no folder"), "{missing}");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_lost_stays_lost() {
+        let folder = folder();
+        let path = folder.join("a.db");
+        fs::write(&path, "1").unwrap();
+        let guard = Guard::new(&path, &Clock::system());
+        guard.begin().unwrap();
+        guard.check().unwrap();
+        fs::rename(&path, folder.join("b.db")).unwrap();
+        assert_eq!(guard.check().unwrap_err().cure, Cure::Rejoin);
+        fs::rename(folder.join("b.db"), &path).unwrap();
+        let lost = guard.check().unwrap_err().error;
+        assert!(lost.message().contains("a.db` was deleted, moved or replaced while it was open"), "{lost}");
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

@@ -1,0 +1,62 @@
+//! The tables that Onward has in a database, and which of them a move takes along.
+
+/// A table whose rows are moved, by its key.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    pub(crate) key: &'static [&'static str],
+}
+
+/// All that makes up runs, queues and schedules. A run comes last: whoever reads it finds the rest.
+pub(crate) static MOVED: &[Table] = &[
+    Table { name: "queues", key: &["name"] },
+    Table { name: "queue_starts", key: &["queue", "at", "partition_key"] },
+    Table { name: "schedules", key: &["id"] },
+    Table { name: "payloads", key: &["run_key", "kind"] },
+    Table { name: "checkpoints", key: &["run_key", "position"] },
+    Table { name: "attempts", key: &["run_key", "position", "attempt"] },
+    Table { name: "waits", key: &["run_key", "position"] },
+    Table { name: "messages", key: &["run_key", "seq"] },
+    Table { name: "events", key: &["run_key", "key"] },
+    Table { name: "event_history", key: &["run_key", "position", "key"] },
+    Table { name: "streams", key: &["run_key", "key", "idx"] },
+    Table { name: "hooks", key: &["token"] },
+    Table { name: "pushes", key: &["workflow", "gather", "push"] },
+    Table { name: "runs", key: &["run_key"] },
+];
+
+/// What a database has for itself: who executes, which schema it has, the next place in a queue.
+const OWN: &[&str] = &["executors", "fences", "moves", "queue_seq", "schema_version"];
+
+/// Whether a table of this name is one of Onward's.
+pub(crate) fn is_one(name: &str) -> bool {
+    let is_it = |ours: &str| ours.eq_ignore_ascii_case(name);
+    OWN.iter().any(|ours| is_it(ours)) || MOVED.iter().any(|table| is_it(table.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::fault::Fault;
+
+    #[test]
+    fn every_table_is_moved_or_stays_for_a_reason_and_is_known_by_its_key() {
+        let mut connection = rusqlite::Connection::open_in_memory().unwrap();
+        crate::migrate::sqlite(&mut connection, Fault::corrupt).unwrap();
+        let mut list = connection
+            .prepare("select name from sqlite_schema where type = 'table' and name not like 'sqlite!_%' escape '!'");
+        let made = list.as_mut().unwrap().query_map([], |row| row.get(0)).unwrap();
+        let made: BTreeSet<String> = made.map(Result::unwrap).collect();
+        let known = OWN.iter().copied().chain(MOVED.iter().map(|table| table.name));
+        assert_eq!(made, known.map(str::to_owned).collect(), "a new table has to stand in one of the two lists");
+        for table in MOVED {
+            let unique = "select group_concat(name) from pragma_table_info(?1) where pk > 0 order by pk";
+            let key: String = connection.query_row(unique, [table.name], |row| row.get(0)).unwrap();
+            // On SQLite a message is known by its number alone.
+            let wanted = if table.name == "messages" { "seq".to_owned() } else { table.key.join(",") };
+            assert_eq!(key, wanted, "{}", table.name);
+        }
+    }
+}
