@@ -36,6 +36,21 @@ async fn job(ctx: &Ctx, n: u64) -> Result<u64> {
     Ok(ctx.step("work", async || Ok(n * 2)).await?)
 }
 
+/// Fails once, and says so in a stream.
+#[onward::workflow]
+async fn flaky(ctx: &Ctx) -> Result<u64> {
+    let failed = ctx.step("flaky", async || -> Result<u64> { Err("not today".into()) }).attempts(2).await.is_err();
+    ctx.stream("log").append(&failed).await?;
+    ctx.stream("log").append_bytes(vec![0_u8, 255]).await?;
+    ctx.sleep(hours(3)).await?;
+    Ok(1)
+}
+
+#[onward::workflow]
+async fn load(ctx: &Ctx, rows: Vec<String>) -> Result<usize> {
+    Ok(ctx.step("load", async || Ok(rows.len())).await?)
+}
+
 #[onward::workflow]
 async fn big(ctx: &Ctx, text: String) -> Result<String> {
     ctx.sleep(days(9)).await?;
@@ -55,8 +70,9 @@ struct House {
 
 impl House {
     async fn open(db: &TestDatabase, clock: Clock) -> Result<House> {
-        let builder =
-            Onward::open(&db.url).clock(clock.clone()).workflows::<(child, parent, waiter, job, big, report)>();
+        let builder = Onward::open(&db.url)
+            .clock(clock.clone())
+            .workflows::<(child, parent, waiter, job, flaky, load, big, report)>();
         Ok(House { onward: builder.launch().await?, clock })
     }
 
@@ -94,16 +110,29 @@ async fn begin(db: &TestDatabase) -> Result<House> {
     onward.start::<waiter>(()).id("waiter").await?;
     onward.start::<job>(7).id("done").await?.result().await?;
     onward.start::<big>("x".repeat(100_000)).id("big").await?;
+    onward.start::<flaky>(()).id("flaky").await?;
     onward.send("waiter", "ignored", &"kept").await?;
+    onward.batch::<load>("acme").max(3).within(days(9)).push("one".to_owned()).key("1").await?;
+    // One an hour: the next one waits, also elsewhere.
+    onward.queue("fast").rate(1, hours(1)).await?;
+    for n in 0..2_u64 {
+        onward.start::<job>(n).id(format!("fast-{n}")).queue("fast").await?;
+    }
+    onward.handle::<job>("fast-0").result().await?;
     onward.schedule::<report>("0 * * * *").id("hourly").catch_up(CatchUp::All).await?;
     let waits = async || {
         let steps = async |id: &str| onward.handle_named(id).steps().await.map_or(0, |steps| steps.len());
-        steps("family").await >= 3 && steps("waiter").await >= 2 && steps("big").await >= 1
+        steps("family").await >= 3 && steps("waiter").await >= 2 && steps("big").await >= 1 && steps("flaky").await >= 4
     };
     while !waits().await {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     Ok(house)
+}
+
+/// How many tries each step of the flaky run has on record.
+async fn tries(onward: &Onward) -> Result<Vec<usize>> {
+    Ok(onward.handle::<flaky>("flaky").steps().await?.iter().map(|step| step.attempts.len()).collect())
 }
 
 async fn moves(from: &TestDatabase, to: &TestDatabase) -> Said {
@@ -128,7 +157,8 @@ async fn goes_on(from: TestDatabase, to: TestDatabase) -> Result<()> {
         "{at_work:?}"
     );
     before.onward.shutdown(secs(1)).await?;
-    let ticks = before.onward.schedules().await?;
+    let (ticks, tried) = (before.onward.schedules().await?, tries(&before.onward).await?);
+    assert!(tried[0] > 0);
 
     let said = moves(&from, &to).await;
     assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
@@ -142,6 +172,14 @@ async fn goes_on(from: TestDatabase, to: TestDatabase) -> Result<()> {
 
     let after = House::open(&to, before.clock.clone()).await?;
     let onward = &after.onward;
+    let batch = async |row: &str, key: &str| {
+        onward.batch::<load>("acme").max(3).within(days(9)).push(row.to_owned()).key(key).await
+    };
+    batch("one", "1").await?;
+    batch("two", "2").await?;
+    assert_eq!(batch("three", "3").await?.result().await?, 3);
+    assert_eq!(onward.handle::<job>("fast-1").status().await?, Status::Enqueued);
+    assert_eq!(tries(onward).await?, tried);
     assert_eq!(onward.schedules().await?[0].last_tick, ticks[0].last_tick);
     assert_eq!(onward.handle::<job>("done").result().await?, 14);
     assert_eq!(
@@ -155,7 +193,7 @@ async fn goes_on(from: TestDatabase, to: TestDatabase) -> Result<()> {
     onward.send("waiter", "news", &"sun").await?;
     onward.resume_hook("gate", &3).await?;
     onward.start::<job>(9).id("mail-9").queue("mail").await?;
-    for id in ["family", "waiter", "mail-0", "mail-1", "mail-2", "mail-9"] {
+    for id in ["family", "waiter", "mail-0", "mail-1", "mail-2", "mail-9", "flaky", "fast-1"] {
         after.until(id, async || after.is_done(id).await).await;
     }
     assert_eq!(onward.handle::<parent>("family").result().await?, 2 + 3);

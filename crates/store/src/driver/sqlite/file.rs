@@ -1,13 +1,15 @@
 //! The file itself: its one name, and whether what that name leads to is still what was opened.
 //!
 //! A file that is deleted, moved or replaced while it is open takes commits as before, and nobody ever sees them again. SQLite
-//! notices only at times, so after each commit, and before anybody is told of it, the name is looked up: three microseconds.
+//! notices only at times, so after a commit, and before anybody is told of it, the name is looked up, each few milliseconds.
 
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Instant;
 
 use onward_types::{Code, Error};
 
@@ -76,7 +78,13 @@ pub(super) struct Guard {
     /// Who has to be closed then.
     journals: Mutex<Vec<Weak<Shared>>>,
     clock: Clock,
+    began: Instant,
+    /// When the name was last looked up by who commits, in microseconds since then.
+    checked: AtomicU64,
 }
+
+/// To look up two names takes some 3 µs, a commit 120. So long, in microseconds, one look is good for.
+const OFTEN: u64 = 5_000;
 
 #[derive(Default)]
 struct Opened {
@@ -104,6 +112,8 @@ impl Guard {
             lost: OnceLock::new(),
             journals: Mutex::default(),
             clock: clock.clone(),
+            began: Instant::now(),
+            checked: AtomicU64::new(0),
         }
     }
 
@@ -138,6 +148,17 @@ impl Guard {
     /// Why nothing more is written, if that is so.
     pub(super) fn lost(&self) -> Option<&Error> {
         self.lost.get()
+    }
+
+    /// The same as [`check`](Guard::check), but looked up no more often than is cheap beside a commit.
+    pub(super) fn check_often(&self) -> Result<(), Fault> {
+        let now = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        if self.lost.get().is_none() && now < self.checked.load(Ordering::Relaxed).saturating_add(OFTEN) {
+            return Ok(());
+        }
+        self.check()?;
+        self.checked.store(now, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Refuse to go on if the file is not what was opened any more.

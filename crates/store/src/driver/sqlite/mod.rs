@@ -97,6 +97,10 @@ impl Place {
         self.guard.as_ref().map_or(Ok(()), |guard| guard.check())
     }
 
+    fn check_often(&self) -> Result<(), Fault> {
+        self.guard.as_ref().map_or(Ok(()), |guard| guard.check_often())
+    }
+
     fn reopens(&self) -> Result<(), Fault> {
         self.guard.as_ref().map_or(Ok(()), |guard| guard.reopens())
     }
@@ -118,7 +122,7 @@ impl Place {
     /// What was done counts only if it was done to the file that was opened.
     fn judged<T>(&self, done: Result<T, Fault>) -> Result<T, Fault> {
         match done {
-            Ok(value) => self.check().map(|()| value),
+            Ok(value) => self.check_often().map(|()| value),
             Err(fault) => {
                 self.check()?;
                 Err(self.judge(fault))
@@ -208,7 +212,7 @@ impl Sqlite {
         let (tell, told) = oneshot::channel();
         let place = self.0.place.clone();
         self.0.mailbox.run(Box::new(move |connection| {
-            let done = place.check().and_then(|()| connection::transaction(connection, "begin immediate", work));
+            let done = place.check_often().and_then(|()| connection::transaction(connection, "begin immediate", work));
             if let (Err(fault), Some(connection)) = (&done, connection)
                 && wal::is_full(fault)
             {

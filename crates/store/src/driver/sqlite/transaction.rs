@@ -108,7 +108,7 @@ fn serve(
     to_do: &Receiver<Command>,
     expire: &tokio::sync::Notify,
 ) -> bool {
-    let begun = place.check().and_then(|()| begin(connection, owner));
+    let begun = place.check_often().and_then(|()| begin(connection, owner));
     let goes_on = matches!(begun, Ok(true));
     // Whoever asked may be gone; then there will be no commands, and the end is a rollback.
     tell.send(begun).ok();
@@ -135,7 +135,7 @@ fn obey(connection: &mut Connection, place: &Place, to_do: &Receiver<Command>, e
             }
             Ok(Command::Commit { run, checkpoint, tell }) => {
                 let committed = commit(connection, run, &checkpoint)
-                    .and_then(|()| place.check().map_err(|lost| Failure::Unknown(lost.error)));
+                    .and_then(|()| place.check_often().map_err(|lost| Failure::Unknown(lost.error)));
                 tell.send(committed).ok();
                 return;
             }
