@@ -16,6 +16,7 @@ mod behaviour {
     mod messages;
     mod ownership;
     mod plans;
+    mod poison;
     mod schedules;
     mod schema;
     mod signals;

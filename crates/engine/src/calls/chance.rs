@@ -16,7 +16,7 @@ impl Chance {
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        self.0.poll_immediate(cx, |drive| {
+        self.0.poll_immediate(cx, 0, |drive| {
             let clock = drive.core.clock();
             let text = match drive.kind {
                 StepKind::Now => serde_json::to_string(&clock.now()),

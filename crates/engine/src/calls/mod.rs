@@ -104,8 +104,13 @@ impl Drive {
         }
     }
 
-    /// Poll a call that needs no work: what it gives or says is made and recorded on the spot.
-    pub(crate) fn poll_immediate(&mut self, cx: &mut Context<'_>, made: impl FnOnce(&Drive) -> Made) -> Poll<Outcome> {
+    /// Poll a call that needs no work: what it gives, or says in so many bytes, is made and recorded on the spot.
+    pub(crate) fn poll_immediate(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: usize,
+        made: impl FnOnce(&Drive) -> Made,
+    ) -> Poll<Outcome> {
         if let Some(refused) = self.before() {
             return Poll::Ready(Err(refused));
         }
@@ -118,7 +123,7 @@ impl Drive {
         }
         let now = self.core.clock().now();
         let (core, this) = (self.core.clone(), &*self);
-        let look = core.state().immediate(this.position, this.kind, &this.name, cx.waker(), now, || made(this));
+        let look = core.state().immediate(this.position, this.kind, &this.name, cx.waker(), now, bytes, || made(this));
         match look {
             Look::Done(outcome) => self.done(outcome),
             Look::Wait | Look::Live => Poll::Pending,

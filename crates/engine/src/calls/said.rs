@@ -11,7 +11,7 @@ use onward_types::{Code, Error, Json, StepKind};
 
 use super::Drive;
 use crate::context::Ctx;
-use crate::run::core::{RunCore, UNDURABLE_MAX};
+use crate::run::core::RunCore;
 use crate::run::state::{Made, Outcome};
 use crate::run::tails::Said;
 use crate::scope::{self, InStep};
@@ -36,15 +36,15 @@ impl Say {
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         match self {
-            Say::Call(drive, Ok(said)) => drive.poll_immediate(cx, |_| Made::Said(said.clone())),
+            Say::Call(drive, Ok(said)) => drive.poll_immediate(cx, said.size(), |_| Made::Said(said.clone())),
             Say::Call(drive, Err(error)) => drive.poll(cx, |_, _| Poll::Ready(Err(error.clone()))),
             Say::Body { core, step, said } => {
                 if let Some(said) = said.take() {
                     say(core, step, said?)?;
                 }
                 // Whoever says more than the disk takes has to wait.
-                let made = core.state().made();
-                match core.is_durable(made.saturating_sub(UNDURABLE_MAX), cx.waker()) {
+                let due = core.state().due();
+                match core.is_durable(due, cx.waker()) {
                     true => Poll::Ready(Ok(Json::null())),
                     false => Poll::Pending,
                 }

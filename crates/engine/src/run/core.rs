@@ -19,9 +19,6 @@ use crate::executor::{Executor, Expected};
 use crate::states::States;
 use crate::workflow::BoxFuture;
 
-/// More undurable changes than this, and the run waits for the journal.
-pub(crate) const UNDURABLE_MAX: u64 = 256;
-
 /// One run in the memory of one executor.
 pub(crate) struct RunCore {
     pub(crate) key: RunKey,
@@ -311,7 +308,7 @@ impl RunCore {
 
     /// Whether the run has made so much more than is durable that it should wait; its next commit wakes it then.
     pub(crate) fn is_ahead(&self) -> bool {
-        let ahead = || self.state().made() - self.durable.load(Ordering::SeqCst) > UNDURABLE_MAX;
+        let ahead = || self.state().due() > self.durable.load(Ordering::SeqCst);
         if self.is_detached() || !ahead() {
             return false;
         }

@@ -4,6 +4,7 @@
 //! and on replay, and everything the workflow does between two deliveries is determined by them. That is what makes
 //! `join!`, `select` and loops replay the same.
 
+mod ahead;
 mod attempts;
 mod messages;
 mod turn;
@@ -19,16 +20,13 @@ use onward_types::{Code, Error, Json, StepKind, Timestamp, Wait};
 
 use super::inbox::Inbox;
 use super::tails::{Said, Tails};
+use ahead::{Immediate, Large};
 use attempts::Noted;
 pub(crate) use turn::Granted;
 use turn::Turn;
 
 /// What a call resolves to.
 pub(crate) type Outcome = Result<Json, Error>;
-
-/// So many calls in a row are resolved at once; the next one goes through a delivery, where a run that makes changes
-/// faster than they become durable can be held back.
-const IMMEDIATE_MAX: u32 = 128;
 
 /// Positions from here on are those of patches, which stand outside the order of calls.
 pub(crate) const PATCHES: u32 = 1 << 31;
@@ -60,13 +58,14 @@ pub(crate) struct State {
     ready: VecDeque<Ready>,
     turn: Turn,
     next_seq: u64,
-    immediate: u32,
+    immediate: Immediate,
     /// Whether history is behind the run, and everything that it made the workflow do has been done.
     live: bool,
     /// Changes that are not yet handed to the journal.
     changes: Vec<Change>,
     /// How many changes the run has made in all.
     made: u64,
+    large: Large,
     /// Which of them was the first that recorded a completion.
     progress: Option<u64>,
     /// Who waits until so many changes are durable.
@@ -246,7 +245,8 @@ impl State {
         }
     }
 
-    /// Resolve a call whose result needs no work, at once if its turn has come.
+    /// Resolve a call whose result needs no work and that says so many bytes, at once if its turn has come.
+    #[expect(clippy::too_many_arguments, reason = "a call, who polls it and what it makes")]
     pub(crate) fn immediate(
         &mut self,
         position: u32,
@@ -254,16 +254,19 @@ impl State {
         name: &Arc<str>,
         waker: &Waker,
         now: Timestamp,
+        bytes: usize,
         made: impl FnOnce() -> Made,
     ) -> Look {
+        // One that was put off then, is put off now, however often it is polled before its turn.
+        let is_first = !self.calls.contains_key(&position);
         // What needs no work waits for nobody once history is behind it: on the next replay it will resolve here, too.
         let look = match self.look(position, kind, name, waker, now) {
             Look::Wait if self.is_waiting_for_life(position) => Look::Live,
             look => look,
         };
         match look {
-            Look::Live if self.immediate < IMMEDIATE_MAX && self.turn.is_free() => {
-                self.immediate += 1;
+            Look::Live if self.immediate.takes(bytes) && self.turn.is_free() => {
+                self.immediate.add(bytes);
                 self.calls.remove(&position);
                 let outcome = self.say_made(position, made(), now);
                 let recorded = outcome.map_err(|error| error.to_json());
@@ -275,9 +278,12 @@ impl State {
                 Look::Wait
             }
             Look::Wait
-                if self.halt.is_none() && self.order.front() == Some(&position) && self.immediate < IMMEDIATE_MAX =>
+                if is_first
+                    && self.halt.is_none()
+                    && self.order.front() == Some(&position)
+                    && self.immediate.takes(bytes) =>
             {
-                self.immediate += 1;
+                self.immediate.add(bytes);
                 self.calls.remove(&position);
                 match self.next_recorded(position) {
                     Some(recorded) => Look::Done(replayed(recorded.result)),
@@ -386,7 +392,7 @@ impl State {
             }
             self.note_end(position);
             self.record(position, kind, name, recorded, started_at, at);
-            self.immediate = 0;
+            self.immediate = Immediate::default();
             return true;
         }
         self.deliver_message(now)
@@ -413,7 +419,7 @@ impl State {
         };
         call.waker.wake_by_ref();
         let Some(recorded) = self.next_recorded(position) else { return false };
-        self.immediate = 0;
+        self.immediate = Immediate::default();
         if let Some(call) = self.calls.get_mut(&position) {
             call.delivered = Some(replayed(recorded.result));
         }
@@ -475,6 +481,7 @@ impl State {
 
     pub(crate) fn push(&mut self, change: Change) {
         self.made += 1;
+        self.large.note(self.made, &change);
         self.changes.push(change);
     }
 
@@ -508,6 +515,7 @@ impl State {
 
     /// Who waited for no more than this to be durable.
     pub(crate) fn past_barrier(&mut self, durable: u64) -> Vec<Waker> {
+        self.large.forget(durable);
         let mut past = Vec::new();
         self.barrier.retain(|(upto, waker)| {
             let waits = *upto > durable;
@@ -567,7 +575,8 @@ mod tests {
         assert!(matches!(first, Look::Wait), "no body starts while recorded completions are undelivered");
 
         let other = waker(Arc::new(Woken::default()));
-        let number = state.immediate(1, StepKind::Random, &"r".into(), &other, now, || unreachable!("it is recorded"));
+        let number =
+            state.immediate(1, StepKind::Random, &"r".into(), &other, now, 0, || unreachable!("it is recorded"));
         assert!(matches!(number, Look::Done(Ok(_))));
         assert!(state.deliver(now), "there is nothing left to deliver, and something to begin");
         assert!(step.0.load(std::sync::atomic::Ordering::SeqCst));

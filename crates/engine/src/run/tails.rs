@@ -15,6 +15,16 @@ pub(crate) enum Said {
     Chunk { stream: Arc<str>, body: ChunkBody },
 }
 
+impl Said {
+    /// How many bytes it says.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Said::Event { value, .. } => value.len(),
+            Said::Chunk { body, .. } => body.len(),
+        }
+    }
+}
+
 /// Where each stream of a run goes on.
 #[derive(Default)]
 pub(crate) struct Tails(HashMap<Arc<str>, Tail>);

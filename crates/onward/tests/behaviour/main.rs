@@ -1,5 +1,6 @@
 //! What Onward promises to somebody who writes workflows, on every database. One module a feature.
 
+mod ahead;
 mod archive;
 mod batches;
 mod children;

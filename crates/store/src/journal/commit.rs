@@ -17,6 +17,12 @@ use crate::fault::{Cure, Fault};
 const PAUSE: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
+/// A batch that lost its session so often, and was found not to stand each time, is halved.
+const LOST_MAX: u32 = 3;
+/// What is left of it, the changes of one run, is given up once it lost so many more, while the database took an empty batch
+/// after each of them.
+const STRIKES_MAX: u32 = 8;
+
 /// After a batch of so many runs the next one gathers first.
 const MANY: usize = 8;
 /// It looks so often at the most whether more came.
@@ -138,7 +144,7 @@ async fn gather<W: Writer>(writer: &mut W, shared: &Shared) {
     }
 }
 
-/// Commit `entries` as one batch, or, if some database refuses a value in it, as several.
+/// Commit `entries` as one batch, or, if some database refuses a value in it or cannot survive it, as several.
 async fn commit_all<W: Writer>(
     writer: &mut W,
     shared: &Arc<Shared>,
@@ -156,7 +162,13 @@ async fn commit_all<W: Writer>(
         let began = Instant::now();
         let Batch { number, changes, ref owned, .. } = pending.batch;
         let span = tracing::debug_span!("onward.commit", batch = number, changes, runs = owned.len());
-        match commit(writer, shared, clock, &pending.batch).instrument(span).await {
+        let alone = owned.len() == 1;
+        let mut committed = commit(writer, shared, clock, &pending.batch, LOST_MAX).instrument(span.clone()).await;
+        let mut pending = pending;
+        if alone && matches!(&committed, Err(fault) if fault.cure == Cure::Reopen) {
+            (pending, committed) = commit_suspect(writer, shared, clock, pending.entries).instrument(span).await;
+        }
+        match committed {
             Ok(committed) => {
                 shared.number.store(pending.batch.number, Ordering::SeqCst);
                 shared.note_commit(pending.batch.changes, began, since);
@@ -180,7 +192,7 @@ async fn commit_all<W: Writer>(
                 // One run is left, and it is the culprit.
                 Err(entries) => {
                     // What the run made after this must not stand without it.
-                    shared.drop_queued(entries.first().map(|entry| entry.run));
+                    entries.iter().take(1).for_each(|entry| shared.reject(entry, &fault.error));
                     tell(&entries, |entry| entry.origin.rejected(&fault.error));
                 }
             },
@@ -188,23 +200,85 @@ async fn commit_all<W: Writer>(
     }
 }
 
-/// Write one batch, however often it takes. Fails only where trying again is useless.
-async fn commit<W: Writer>(writer: &mut W, shared: &Shared, clock: &Clock, batch: &Batch) -> Result<Committed, Fault> {
+/// Write what one run made, of which the session was lost again and again. It is to blame if that goes on while the database takes
+/// an empty batch each time, on a session that is as new; a network that loses everybody's sessions blames nobody.
+async fn commit_suspect<W: Writer>(
+    writer: &mut W,
+    shared: &Arc<Shared>,
+    clock: &Clock,
+    mut entries: Vec<Entry>,
+) -> (Pending, Result<Committed, Fault>) {
+    let (mut strikes, mut pause) = (0, PAUSE);
+    loop {
+        let probe = Pending::new(shared, Vec::new());
+        match commit(writer, shared, clock, &probe.batch, 1).await {
+            Ok(_) => shared.number.store(probe.batch.number, Ordering::SeqCst),
+            Err(fault) if fault.cure == Cure::Reopen => {
+                strikes = 0;
+                continue;
+            }
+            Err(fault) => return (Pending::new(shared, entries), Err(fault)),
+        }
+        let pending = Pending::new(shared, entries);
+        let fault = match commit(writer, shared, clock, &pending.batch, 1).await {
+            Err(fault) if fault.cure == Cure::Reopen => fault,
+            done => return (pending, done),
+        };
+        strikes += 1;
+        if strikes >= STRIKES_MAX {
+            return (pending, Err(gave_up(&fault)));
+        }
+        entries = pending.entries;
+        writer.pause(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+fn gave_up(fault: &Fault) -> Fault {
+    let message = format!(
+        "the database closes the connection whenever it is given what this run made, and takes everything else. It said \
+         last: {}",
+        fault.error.message()
+    );
+    Fault::new(Cure::LeaveOut, fault.error.kind(), message)
+}
+
+/// Write one batch, however often it takes. Fails only where trying again is useless, or, with [`Cure::Reopen`], where the batch
+/// lost its session `lost_max` times and does not stand.
+async fn commit<W: Writer>(
+    writer: &mut W,
+    shared: &Shared,
+    clock: &Clock,
+    batch: &Batch,
+    lost_max: u32,
+) -> Result<Committed, Fault> {
     let mut pause = PAUSE;
     let mut unknown = false;
+    let mut lost = Lost::default();
     loop {
         let tried = if unknown { writer.look(batch).await } else { writer.write(batch).await.map(Some) };
         let fault = match tried {
             Ok(Some(committed)) => return Ok(committed),
             Ok(None) => {
                 unknown = false;
+                if lost.times >= lost_max
+                    && let Some(fault) = lost.last.take()
+                {
+                    return Err(fault);
+                }
                 continue;
             }
             Err(fault) => fault,
         };
+        let error = fault.error.clone();
         match fault.cure {
             Cure::TryAgain => {}
-            Cure::Reopen => unknown = true,
+            Cure::Reopen => {
+                if !unknown {
+                    lost = Lost { times: lost.times + 1, last: Some(fault) };
+                }
+                unknown = true;
+            }
             // Whether the batch stands is still not known, whatever keeps us from looking.
             Cure::LeaveOut if unknown => {}
             // A refused login, a file that became read-only: no change is to blame for it, so none is given up.
@@ -217,9 +291,9 @@ async fn commit<W: Writer>(writer: &mut W, shared: &Shared, clock: &Clock, batch
             }
             Cure::Rejoin | Cure::LeaveOut => return Err(fault),
         }
-        shared.note_failing(clock.now(), &fault.error);
+        shared.note_failing(clock.now(), &error);
         if pause >= PAUSE_MAX {
-            tracing::warn!(executor = %shared.executor, error = %fault.error, "the database takes no commits; trying on");
+            tracing::warn!(executor = %shared.executor, %error, "the database takes no commits; trying on");
         }
         if shared.is_closed() {
             return Err(Fault::fenced());
@@ -227,6 +301,13 @@ async fn commit<W: Writer>(writer: &mut W, shared: &Shared, clock: &Clock, batch
         writer.pause(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }
+}
+
+/// How often the session was lost while a batch was written.
+#[derive(Default)]
+struct Lost {
+    times: u32,
+    last: Option<Fault>,
 }
 
 fn tell(entries: &[Entry], what: impl Fn(&Entry)) {

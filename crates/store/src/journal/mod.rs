@@ -6,8 +6,8 @@
 
 mod commit;
 mod fold;
+mod queue;
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,6 +19,7 @@ pub use commit::is_stranger;
 pub(crate) use commit::{Committed, Settlement, Writer, drain};
 use fold::fold;
 pub(crate) use fold::{Batch, Event, Update};
+use queue::{Queue, Taken};
 
 use crate::change::{Change, Created};
 use crate::codec::Sealer;
@@ -58,12 +59,6 @@ pub struct Entry {
     pub upto: u64,
 }
 
-impl Entry {
-    fn size(&self) -> usize {
-        self.changes.iter().map(Change::size).sum()
-    }
-}
-
 /// The way into the journal of one executor. Clones lead to the same journal.
 #[derive(Clone)]
 pub struct Journal(pub(crate) Arc<Shared>, Sealer);
@@ -85,19 +80,6 @@ pub(crate) struct Shared {
     closing: Notify,
     health: Mutex<Health>,
     counts: Counts,
-}
-
-#[derive(Default)]
-struct Queue {
-    entries: VecDeque<Queued>,
-    /// Whether the writer was told and has not emptied the queue since.
-    rung: bool,
-}
-
-struct Queued {
-    entry: Entry,
-    /// Since when it waits.
-    since: Instant,
 }
 
 /// How the writer is told that there is work.
@@ -221,16 +203,21 @@ impl Journal {
             return entry.origin.refused();
         }
         if let Err(error) = self.1.seal_changes(&mut entry.changes) {
+            self.0.reject(&entry, &error);
             return entry.origin.rejected(&error);
         }
-        let ring = {
+        let pushed = {
             let mut queue = lock(&self.0.queue);
-            self.0.queued.fetch_add(entry.size(), Ordering::Relaxed);
-            queue.entries.push_back(Queued { entry, since: Instant::now() });
-            !std::mem::replace(&mut queue.rung, true)
+            queue.push(entry).map(|bytes| {
+                self.0.queued.fetch_add(bytes, Ordering::Relaxed);
+                !std::mem::replace(&mut queue.rung, true)
+            })
         };
-        if ring {
-            self.0.ring();
+        match pushed {
+            Ok(true) => self.0.ring(),
+            Ok(false) => {}
+            // Without the lock: who hears it may hand over the next entry.
+            Err((entry, error)) => return entry.origin.rejected(&error),
         }
         // The journal may have been closed, and its queue emptied, between the look and the push.
         if self.is_closed() {
@@ -296,7 +283,7 @@ impl Journal {
     #[must_use]
     pub fn counts(&self) -> JournalCounts {
         let Counts { commits, changes, failures, last_commit, batches, took, durable_after } = &self.0.counts;
-        let oldest = lock(&self.0.queue).entries.front().map(|queued| queued.since);
+        let oldest = lock(&self.0.queue).oldest();
         JournalCounts {
             commits: commits.load(Ordering::Relaxed),
             changes: changes.load(Ordering::Relaxed),
@@ -337,9 +324,9 @@ impl Shared {
         let entries = {
             let mut queue = lock(&self.queue);
             self.queued.store(0, Ordering::Relaxed);
-            std::mem::take(&mut queue.entries)
+            queue.empty()
         };
-        for Queued { entry, .. } in entries {
+        for entry in entries {
             entry.origin.refused();
         }
     }
@@ -348,23 +335,11 @@ impl Shared {
     /// none.
     fn take(&self) -> Option<(Vec<Entry>, Instant)> {
         let mut queue = lock(&self.queue);
-        let (mut changes, mut bytes, mut count) = (0, 0, 0);
-        for Queued { entry, .. } in &queue.entries {
-            changes += entry.changes.len();
-            bytes += entry.size();
-            // One entry always goes, however large it is.
-            if count > 0 && (changes > BATCH_CHANGES || bytes > BATCH_BYTES) {
-                bytes -= entry.size();
-                break;
-            }
-            count += 1;
-        }
-        let Some(since) = queue.entries.front().map(|queued| queued.since) else {
+        let Some(Taken { entries, bytes, since }) = queue.take() else {
             queue.rung = false;
             return None;
         };
         self.queued.fetch_sub(bytes, Ordering::Relaxed);
-        let entries = queue.entries.drain(..count).map(|queued| queued.entry).collect();
         drop(queue);
         self.drained.notify_waiters();
         Some((entries, since))
@@ -372,28 +347,20 @@ impl Shared {
 
     /// How many entries wait.
     fn entries(&self) -> usize {
-        lock(&self.queue).entries.len()
+        lock(&self.queue).len()
     }
 
-    /// Drop what a run still has in the queue.
-    fn drop_queued(&self, run: Option<RunKey>) {
+    /// No database takes what this entry has: nothing that its run makes after it may stand without it.
+    fn reject(&self, entry: &Entry, error: &Error) {
         let mut queue = lock(&self.queue);
-        queue.entries.retain(|Queued { entry, .. }| {
-            let dropped = Some(entry.run) == run;
-            if dropped {
-                self.queued.fetch_sub(entry.size(), Ordering::Relaxed);
-            }
-            !dropped
-        });
+        let freed = queue.reject(entry.run, &entry.origin, error);
+        self.queued.fetch_sub(freed, Ordering::Relaxed);
     }
 
     /// Put entries that could not be written back to the front, in their order.
     fn put_back(&self, entries: Vec<Entry>) {
         let mut queue = lock(&self.queue);
-        for entry in entries.into_iter().rev() {
-            self.queued.fetch_add(entry.size(), Ordering::Relaxed);
-            queue.entries.push_front(Queued { entry, since: Instant::now() });
-        }
+        self.queued.fetch_add(queue.put_back(entries), Ordering::Relaxed);
         drop(queue);
         // Whoever closed the journal meanwhile has refused what was in the queue then.
         if self.is_closed() {

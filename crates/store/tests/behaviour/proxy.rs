@@ -2,7 +2,7 @@
 //!
 //! It understands as much of the protocol as it takes to see a batch begin and be committed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -22,6 +22,8 @@ pub(crate) enum Mishap {
     Overtaken,
     /// All of it but the commit arrives, and then nothing more, while the connection stays.
     Frozen,
+    /// All of it but the commit arrives, and the connection is lost.
+    Lost,
 }
 
 pub(crate) struct Proxy {
@@ -34,6 +36,10 @@ struct Plan {
     /// The name of the sessions that mishaps befall.
     sessions: &'static str,
     mishaps: Mutex<VecDeque<Mishap>>,
+    /// Who sends this loses the connection, each time.
+    poison: Mutex<Option<&'static str>>,
+    /// The names of the sessions that tell others anything.
+    tell: Mutex<BTreeSet<String>>,
     /// Rung when a mishap has happened.
     happened: Notify,
     delayed: mpsc::UnboundedSender<Delayed>,
@@ -77,6 +83,8 @@ impl Proxy {
         let plan = Plan {
             sessions,
             mishaps: Mutex::default(),
+            poison: Mutex::default(),
+            tell: Mutex::default(),
             happened: Notify::new(),
             delayed: held,
             waiting: tokio::sync::Mutex::default(),
@@ -95,6 +103,16 @@ impl Proxy {
     /// From the next batch on.
     pub(crate) fn plan(&self, mishaps: &[Mishap]) {
         self.plan.mishaps.lock().unwrap().extend(mishaps);
+    }
+
+    /// From now on the connection is lost of whoever sends this text.
+    pub(crate) fn closes_on(&self, text: &'static str) {
+        *self.plan.poison.lock().unwrap() = Some(text);
+    }
+
+    /// The names of the sessions that tell others anything.
+    pub(crate) fn tell(&self) -> BTreeSet<String> {
+        self.plan.tell.lock().unwrap().clone()
     }
 
     /// Wait until everything that was planned has happened.
@@ -119,6 +137,10 @@ impl Plan {
         self.mishaps.lock().unwrap().front().copied()
     }
 
+    fn is_poison(&self, sent: &[u8]) -> bool {
+        self.poison.lock().unwrap().is_some_and(|poison| contains(sent, poison.as_bytes()))
+    }
+
     fn done(&self) {
         self.mishaps.lock().unwrap().pop_front();
         self.happened.notify_waiters();
@@ -141,13 +163,21 @@ async fn pass(client: TcpStream, server: TcpStream, plan: &Plan) -> io::Result<(
     let (mut from_server, mut to_server) = server.into_split();
     let mut frames = frames(from_client);
     let Some(startup) = frames.recv().await else { return Ok(()) };
-    let writes = String::from_utf8_lossy(&startup).contains(plan.sessions);
+    let startup_text = String::from_utf8_lossy(&startup).into_owned();
+    let writes = startup_text.contains(plan.sessions);
+    let name = startup_text.split('\0').skip_while(|text| *text != "application_name").nth(1).unwrap_or_default();
     to_server.write_all(&startup).await?;
     let mut answers = Answers::default();
     loop {
         tokio::select! {
             next = frames.recv() => {
                 let Some(sent) = next else { return Ok(()) };
+                if contains(&sent, b"pg_notify") || contains(&sent, b"notify ") {
+                    plan.tell.lock().unwrap().insert(name.to_owned());
+                }
+                if writes && plan.is_poison(&sent) {
+                    return Ok(());
+                }
                 match plan.next().filter(|_| writes) {
                     Some(Mishap::AnswerLost) if is(&sent, "commit") => {
                         to_server.write_all(&sent).await?;
@@ -177,6 +207,10 @@ async fn pass(client: TcpStream, server: TcpStream, plan: &Plan) -> io::Result<(
                         plan.done();
                         // Neither sent nor closed, until the other side gives up.
                         from_server.read_to_end(&mut Vec::new()).await?;
+                        return Ok(());
+                    }
+                    Some(Mishap::Lost) if is(&sent, "commit") => {
+                        plan.done();
                         return Ok(());
                     }
                     _ => to_server.write_all(&sent).await?,

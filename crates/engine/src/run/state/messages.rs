@@ -33,7 +33,7 @@ impl State {
             call.delivered = Some(Ok(body.clone()));
         }
         self.record(position, kind, name, Ok(body), started_at, now);
-        self.immediate = 0;
+        self.immediate = super::Immediate::default();
         waker.wake();
         // Whoever counted on this message has to look for another one.
         for (other, _) in self.receivers.iter().filter(|(_, of)| **of == topic) {

@@ -107,7 +107,7 @@ impl State {
         match std::mem::take(&mut self.turn) {
             Turn::Free => None,
             Turn::Recorded { position, outcome } => {
-                self.immediate = 0;
+                self.immediate = super::Immediate::default();
                 self.progress.get_or_insert(self.made);
                 let call = self.calls.get_mut(&position)?;
                 call.delivered = Some(outcome);
@@ -168,8 +168,8 @@ mod tests {
         assert_eq!(state.turn_of(0).map(|it| it.seq), Some(1));
         state.complete(1, Ok(Json::null()), NOW);
         assert!(!state.deliver(NOW), "the step waits behind the transaction");
-        let number =
-            state.immediate(2, StepKind::Random, &"r".into(), &noop_waker(), NOW, || Made::Outcome(Ok(Json::null())));
+        let number = state
+            .immediate(2, StepKind::Random, &"r".into(), &noop_waker(), NOW, 0, || Made::Outcome(Ok(Json::null())));
         assert!(matches!(number, Look::Wait), "and so does what needs no work");
 
         state.begin_commit(0);
