@@ -206,6 +206,15 @@ impl Store {
         }
     }
 
+    /// Wait until other processes were told of what was committed here, but not for long: for a process that is about to end.
+    pub async fn tell_others(&self) {
+        match &self.db {
+            Db::Sqlite(_) => {}
+            #[cfg(feature = "postgres")]
+            Db::Postgres(postgres) => postgres.tell_others().await,
+        }
+    }
+
     // Executors.
 
     /// Take a seat among the executors of this database, under a new id.
@@ -362,6 +371,7 @@ impl Store {
             Db::Postgres(_) => Ok(()),
         };
         seat.give_up();
+        self.tell_others().await;
         left.and(put_away.map_err(Error::from))
     }
 

@@ -1,2 +1,4 @@
--- Tell other processes, once this transaction is committed. SQLite has no such thing; there they look.
-select pg_notify('onward', $1) as told
+-- Tell other processes of what was committed before. Alone in its transaction: a commit that notifies holds a lock that all of
+-- the server share. SQLite has no such thing; there they look.
+select pg_notify('onward', signal) as told
+from unnest($1::text[]) as given (signal)

@@ -245,14 +245,13 @@ impl Tx {
     }
 
     /// Tell other processes, once this transaction is committed. SQLite has no way to; there they look.
-    pub(crate) async fn notify(&mut self, signal: &crate::signal::Signal) -> Result<(), Fault> {
+    pub(crate) fn notify(&mut self, signal: &crate::signal::Signal) {
         match self {
             Tx::Sqlite(_) => {
                 let _: &crate::signal::Signal = signal;
-                Ok(())
             }
             #[cfg(feature = "postgres")]
-            Tx::Postgres(tx) => tx.notify(signal).await,
+            Tx::Postgres(tx) => tx.notify(signal),
         }
     }
 }

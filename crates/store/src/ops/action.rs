@@ -134,11 +134,8 @@ impl Acted {
         named.into_iter().flatten().collect()
     }
 
-    async fn notify(&self, tx: &mut Tx) -> Result<(), Fault> {
-        for signal in self.signals() {
-            tx.notify(&signal).await?;
-        }
-        Ok(())
+    fn notify(&self, tx: &mut Tx) {
+        self.signals().iter().for_each(|signal| tx.notify(signal));
     }
 }
 
@@ -150,7 +147,7 @@ pub(crate) async fn one(tx: &mut Tx, id: &RunId, action: &Action, call: Call) ->
     let row = tx.first(sql!("runs/to_steer"), &params![id.as_str()]).await?;
     let target = Target::read(&row.ok_or_else(|| steer::unknown(id))?)?;
     let acted = act(tx, &target, action, call).await?;
-    acted.notify(tx).await?;
+    acted.notify(tx);
     Ok(acted)
 }
 
@@ -223,6 +220,6 @@ pub(crate) async fn chunk(
             Err(fault) => return Err(fault),
         }
     }
-    done.acted.notify(tx).await?;
+    done.acted.notify(tx);
     Ok(done)
 }

@@ -107,7 +107,8 @@ pub(crate) async fn leave(tx: &mut Tx, executor: &ExecutorId, now: Timestamp) ->
     super::steer::cancel_children(tx, &cancelled, now).await?;
     tx.execute(sql!("runs/release_all"), &params![executor.as_str(), now]).await?;
     tx.execute(sql!("executors/leave"), &params![executor.as_str()]).await?;
-    tx.notify(&Signal::Ready).await
+    tx.notify(&Signal::Ready);
+    Ok(())
 }
 
 /// The runs that were taken from an executor and that it has not let go of.

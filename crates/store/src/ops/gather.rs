@@ -48,7 +48,7 @@ pub(crate) struct Gathering<'a> {
 /// Give this input to the run that gathers for the key, which starts when `run` would; without one `run` is created.
 pub(crate) async fn debounce(tx: &mut Tx, run: &NewRun, gather: &Gather, now: Timestamp) -> Result<Created, Fault> {
     let found = gathering(tx, run, &gather.key, false).await?;
-    tx.notify(&Signal::Ready).await?;
+    tx.notify(&Signal::Ready);
     let Some(row) = found else {
         let gathering = Gathering { key: Some(&gather.key), until: gather.until, items: None };
         return open(tx, run, gathering).await;
@@ -106,7 +106,7 @@ async fn begin(tx: &mut Tx, run: &NewRun, push: &Push, sealer: &Sealer) -> Resul
         input_hash: with_item(0, run.input_hash),
         ..run.clone()
     };
-    tx.notify(&Signal::Ready).await?;
+    tx.notify(&Signal::Ready);
     let key = Some(push.key.as_str()).filter(|_| !full);
     open(tx, &first, Gathering { key, until: None, items: Some(1) }).await
 }
@@ -143,7 +143,7 @@ async fn append(
     };
     take(tx, key, &taken, now).await?;
     if full {
-        tx.notify(&Signal::Ready).await?;
+        tx.notify(&Signal::Ready);
     }
     Ok(Some(gathering))
 }

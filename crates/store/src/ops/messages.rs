@@ -114,10 +114,10 @@ pub(crate) async fn told(tx: &mut Tx, targets: &[Target], now: Timestamp) -> Res
     let owned = keys(&|it| it.owned);
     let woke = !parked.is_empty() && tx.execute(sql!("runs/wake_receivers"), &params![&parked, now]).await? > 0;
     if woke {
-        tx.notify(&Signal::Ready).await?;
+        tx.notify(&Signal::Ready);
     }
     if !owned.is_empty() {
-        tx.notify(&Signal::Sent(owned.clone())).await?;
+        tx.notify(&Signal::Sent(owned.clone()));
     }
     Ok(Sent { owned, woke })
 }

@@ -132,7 +132,7 @@ pub(crate) async fn set(tx: &mut Tx, name: &str, change: &QueueChange, now: Time
         now,
     ];
     tx.execute(sql!("queues/set"), &set).await?;
-    tx.notify(&Signal::Ready).await?;
+    tx.notify(&Signal::Ready);
     info(tx, name).await
 }
 
@@ -141,7 +141,8 @@ pub(crate) async fn set_paused(tx: &mut Tx, name: &str, paused: bool, now: Times
     if tx.execute(sql!("queues/set_paused"), &params![name, paused, now]).await? == 0 {
         return Err(unknown(name));
     }
-    tx.notify(&Signal::Ready).await
+    tx.notify(&Signal::Ready);
+    Ok(())
 }
 
 /// Delete a queue. Says whether there was one.

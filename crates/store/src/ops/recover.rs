@@ -82,7 +82,7 @@ pub(crate) async fn release_orphans(tx: &mut Tx, now: Timestamp) -> Result<Recov
     for orphan in orphans.iter().filter(|it| !it.revoked && exceeded(it)) {
         give_up(tx, orphan, now).await?;
     }
-    tx.notify(&Signal::Ready).await?;
+    tx.notify(&Signal::Ready);
     let released = orphans.len() - let_go.len() - given_up.len();
     Ok(Recovered { released, given_up: given_up.len(), let_go: let_go.len() })
 }
@@ -118,7 +118,8 @@ async fn give_up(tx: &mut Tx, orphan: &Orphan, now: Timestamp) -> Result<(), Fau
     if let Some(parent) = orphan.parent {
         tx.execute(sql!("runs/wake_all"), &params![&[parent][..], now]).await?;
     }
-    tx.notify(&Signal::Finished(vec![orphan.key])).await
+    tx.notify(&Signal::Finished(vec![orphan.key]));
+    Ok(())
 }
 
 /// Parked runs that nobody woke although what they wait for is there. Found by a reader, for they are looked for among all.

@@ -26,7 +26,7 @@ pub(crate) async fn create(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> 
     };
     let created = insert(tx, run, seq, Gathering::default()).await?;
     if created == Created::New {
-        tx.notify(&ready(run)).await?;
+        tx.notify(&ready(run));
     }
     Ok(created)
 }
@@ -50,7 +50,7 @@ pub(crate) async fn create_many(tx: &mut Tx, new: &[NewRun]) -> Result<Vec<Creat
         came_of.push(if created.contains(&run.key) { Created::New } else { in_the_way(tx, run).await? });
     }
     for signal in ready_all(new) {
-        tx.notify(&signal).await?;
+        tx.notify(&signal);
     }
     Ok(came_of)
 }

@@ -56,13 +56,13 @@ pub(crate) async fn cancel_tree(tx: &mut Tx, roots: Vec<RunKey>, said: &str, now
     }
     if !parents.is_empty() {
         tx.execute(sql!("runs/wake_all"), &params![&parents, now]).await?;
-        tx.notify(&Signal::Ready).await?;
+        tx.notify(&Signal::Ready);
     }
     if !steered.owned.is_empty() {
-        tx.notify(&Signal::Revoked(steered.owned.clone())).await?;
+        tx.notify(&Signal::Revoked(steered.owned.clone()));
     }
     if !steered.runs.is_empty() {
-        tx.notify(&Signal::Finished(steered.runs.clone())).await?;
+        tx.notify(&Signal::Finished(steered.runs.clone()));
     }
     Ok(steered)
 }

@@ -7,6 +7,7 @@ use onward_types::{RunId, RunKey};
 use tokio_postgres::Statement;
 use uuid::Uuid;
 
+use super::Told;
 use super::columns::{
     attempts, checkpoints, chunks, close_hooks, close_waits, consume, creates, creates_queued, event_history, events,
     fence, leaves, open_waits, payloads, refusable, wake_watchers, wakes,
@@ -14,7 +15,7 @@ use super::columns::{
 use super::connect::Session;
 use super::pipeline::{Answers, Args, Pipeline};
 use super::row;
-use crate::change::{Existing, LeaveHow, NewRun};
+use crate::change::{Existing, LeaveHow};
 use crate::driver::Row;
 use crate::fault::Fault;
 use crate::journal::{Batch, Committed, Update};
@@ -56,16 +57,15 @@ statements!(
     payloads,
     wakes,
     wake_watchers,
-    notify,
     take_fence,
 );
 
-/// Write the batch and commit it. `listened`: somebody in another process waits for runs to end.
+/// Write the batch and commit it, and tell everybody of it.
 pub(super) async fn write(
     session: &Session,
     statements: &Statements,
     batch: &Batch,
-    listened: bool,
+    told: &Told,
 ) -> Result<Committed, Fault> {
     crate::crash::point("batch.begun");
     let mut pipeline = Pipeline::new(session);
@@ -73,16 +73,13 @@ pub(super) async fn write(
     pipeline.add("batch/fence", &statements.fence, fence(batch));
     pipeline.add("batch/refused", &statements.refused, refusable(batch));
     add_rows(&mut pipeline, statements, batch);
-    let signals = signals(batch, listened);
-    if !signals.is_empty() {
-        pipeline.add("batch/notify", &statements.notify, vec![Box::new(signals)]);
-    }
     // A process can die between the last statement and the commit only if it waits there, which costs a round trip.
     if crate::crash::is_armed("batch.written") {
         pipeline.settle().await;
         crate::crash::point("batch.written");
     }
     let answers = pipeline.commit().await?;
+    let woke = !answers.rows("batch/wakes").is_empty() || !answers.rows("batch/wake_watchers").is_empty();
     let mut committed = Committed { refused: refused(&answers)?, ..Committed::default() };
     for stayed in answers.rows("batch/leaves") {
         let Some(run) = row::key(stayed, "run_key")? else { continue };
@@ -95,10 +92,10 @@ pub(super) async fn write(
             committed.waiting.extend(row::key(created, "run_key")?);
         }
     }
+    tell(told, batch, &committed, woke);
     if answers.rows("batch/creates").len() + queued.len() < batch.creates.len() {
         committed.existing = conflicts(session, statements, batch, &committed).await?;
     }
-    tell_of_waiting(session, statements, batch, &committed);
     Ok(committed)
 }
 
@@ -131,12 +128,14 @@ pub(super) async fn look(
     statements: &Statements,
     batch: &Batch,
     busy: HashSet<RunKey>,
+    told: &Told,
 ) -> Result<Committed, Fault> {
     let mut pipeline = Pipeline::new(session);
     pipeline.add("batch/refused", &statements.refused, refusable(batch));
     let refused = refused(&pipeline.answers().await?)?;
     // The batch stands; whoever is taken by now was taken after it, or has nothing in it.
     let mut committed = Committed { late: refused, busy, waiting: batch.for_queues(), ..Committed::default() };
+    tell(told, batch, &committed, true);
     committed.existing = conflicts(session, statements, batch, &committed).await?;
     Ok(committed)
 }
@@ -183,41 +182,38 @@ fn deleted(id: &RunId) -> Existing {
     Existing { key, id: id.clone(), workflow: "(deleted since)".to_owned(), input_hash: 0, parent: None }
 }
 
-/// Others are told of runs that could have begun here and have to wait. It is sent, and nobody waits for the answer: the batch
-/// stands, and whoever is not told looks within a second.
-fn tell_of_waiting(session: &Session, statements: &Statements, batch: &Batch, committed: &Committed) {
-    let could_begin = |run: &&NewRun| run.executor.is_some() && committed.waiting.contains(&run.key);
-    let waiting = batch.creates.iter().map(|create| &*create.run).filter(could_begin);
-    let queues: BTreeSet<&str> = waiting.filter_map(|run| run.queued.as_ref()).map(|it| it.queue.as_str()).collect();
-    if queues.is_empty() {
-        return;
+/// Tell everybody, here and elsewhere, of a batch that stands. `woke`: it woke parked runs.
+fn tell(told: &Told, batch: &Batch, committed: &Committed, woke: bool) {
+    let signals = signals(batch, committed, woke, told.listeners.are_there());
+    if !signals.is_empty() {
+        told.notifier.tell(signals);
     }
-    let signals: Vec<String> = queues.into_iter().map(|queue| Signal::Queued(queue.to_owned()).to_text()).collect();
-    Pipeline::new(session).add("batch/notify", &statements.notify, vec![Box::new(signals)]);
 }
 
-/// What other processes are told: that runs may be claimed, and, if somebody listens for it, that runs ended or said something.
-fn signals(batch: &Batch, listened: bool) -> Vec<String> {
+/// What is told of a batch: that runs may be claimed, and, if somebody in another process listens for it, that runs ended or said
+/// something.
+fn signals(batch: &Batch, committed: &Committed, woke: bool, listened: bool) -> Vec<Signal> {
     let is_free = |update: &Update| matches!(update.leave.how, LeaveHow::Released | LeaveHow::LetGo);
-    let for_all = || batch.creates.iter().map(|create| &*create.run).filter(|run| run.executor.is_none());
-    let ready = for_all().any(|run| run.queued.is_none()) || batch.updates.iter().any(is_free);
-    let made = for_all().filter_map(|run| run.queued.as_ref()).map(|it| it.queue.as_str());
+    let created = || batch.creates.iter().map(|create| &*create.run);
+    let for_all = || created().filter(|run| run.executor.is_none());
+    // They could have begun here.
+    let waiting = created().filter(|run| run.executor.is_some() && committed.waiting.contains(&run.key));
+    let ready = woke || for_all().any(|run| run.queued.is_none()) || batch.updates.iter().any(is_free);
+    let made = for_all().chain(waiting).filter_map(|run| run.queued.as_ref()).map(|it| it.queue.as_str());
     let freed = batch.updates.iter().filter_map(|update| update.leave.slot.as_deref());
     let queues: BTreeSet<&str> = made.chain(freed).collect();
-    let ends = |update: &&Update| matches!(update.leave.how, LeaveHow::Finished(_) | LeaveHow::Held { .. });
-    let ended: Vec<RunKey> = batch.updates.iter().filter(ends).map(|update| update.run).collect();
     let mut signals = Vec::new();
     if ready {
-        signals.push(Signal::Ready.to_text());
+        signals.push(Signal::Ready);
     }
-    signals.extend(queues.into_iter().map(|queue| Signal::Queued(queue.to_owned()).to_text()));
-    if listened && !ended.is_empty() {
-        signals.push(Signal::Finished(ended).to_text());
-    }
-    let said = batch.event_history.iter().map(|(run, _)| *run).chain(batch.chunks.iter().map(|(run, _)| *run));
-    let said: BTreeSet<RunKey> = if listened { said.collect() } else { BTreeSet::new() };
-    if !said.is_empty() {
-        signals.push(Signal::Said(said.into_iter().collect()).to_text());
+    signals.extend(queues.into_iter().map(|queue| Signal::Queued(queue.to_owned())));
+    if listened {
+        let ends = |update: &&Update| matches!(update.leave.how, LeaveHow::Finished(_) | LeaveHow::Held { .. });
+        let ended: Vec<RunKey> = batch.updates.iter().filter(ends).map(|update| update.run).collect();
+        let said = batch.event_history.iter().map(|(run, _)| *run).chain(batch.chunks.iter().map(|(run, _)| *run));
+        let said: BTreeSet<RunKey> = said.collect();
+        signals.extend((!ended.is_empty()).then_some(Signal::Finished(ended)));
+        signals.extend((!said.is_empty()).then(|| Signal::Said(said.into_iter().collect())));
     }
     signals
 }

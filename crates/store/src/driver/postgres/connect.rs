@@ -150,6 +150,7 @@ macro_rules! settings {
 }
 pub(super) const OF_WRITER: &str = settings!("writer");
 pub(super) const OF_POOL: &str = settings!("pool");
+pub(super) const OF_SIGNALS: &str = settings!("signals");
 pub(super) const OF_TRANSACTION: &str = settings!("transaction");
 
 /// What the session that writes for an executor is called. Whoever ends it knows it by this name.

@@ -1,30 +1,27 @@
-//! The listener: hears what other processes committed, and tells this one.
+//! The listener: hears what other processes committed, and tells this one. On the same session others are told, see `notify.rs`.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio_postgres::{AsyncMessage, Client, SimpleQueryMessage};
 
-use super::connect::{OF_POOL, Server, Wire};
+use super::connect::{OF_SIGNALS, Server, Wire};
 use super::fault::fault;
+use super::notify::Notifier;
 use crate::fault::Fault;
 use crate::signal::Signal;
 
-/// Whoever waits says so this often at the most.
-const ANNOUNCE_EVERY: Duration = Duration::from_secs(30);
 /// Whoever said that he waits is believed for so long.
 const LISTENING_FOR: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 const LISTEN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/signals/listen.sql"));
-const NOTIFY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/signals/notify.sql"));
 
-/// Whether somebody in another process waits for runs to end. Telling it costs every commit a lock that the whole database
-/// shares, so it is done only then.
+/// Whether somebody in another process waits for runs to end: only then it is told.
 #[derive(Clone, Default)]
 pub(super) struct Listeners(Arc<Mutex<Option<Instant>>>);
 
@@ -38,31 +35,23 @@ impl Listeners {
     }
 }
 
-/// A session that listens, and the task that reads it. It ends when this is dropped.
-pub(super) struct Listener {
-    task: JoinHandle<()>,
-    /// What says that we listen goes out on the session that hears it, so that it is known for our own.
-    say: Arc<tokio::sync::Mutex<Say>>,
-}
+/// The task that hears and tells. Once this is dropped it tells what is gathered, and ends.
+pub(super) struct Listener(Notifier);
 
-#[derive(Default)]
-struct Say {
-    client: Option<Client>,
-    last: Option<Instant>,
-}
-
-/// A connection that listens, and how its server knows it.
+/// A session that listens, and how its server knows it.
 struct Heard {
+    client: Client,
     wire: Wire,
     pid: Option<i32>,
 }
 
 /// What the task needs.
+#[derive(Clone)]
 struct Ear {
     server: Server,
     signals: broadcast::Sender<Signal>,
     listeners: Listeners,
-    say: Arc<tokio::sync::Mutex<Say>>,
+    notifier: Notifier,
 }
 
 impl Listener {
@@ -71,32 +60,39 @@ impl Listener {
         server: &Server,
         signals: &broadcast::Sender<Signal>,
         listeners: &Listeners,
+        notifier: &Notifier,
     ) -> Result<Listener, Fault> {
-        let say: Arc<tokio::sync::Mutex<Say>> = Arc::default();
-        let ear =
-            Ear { server: server.clone(), signals: signals.clone(), listeners: listeners.clone(), say: say.clone() };
+        let ear = Ear {
+            server: server.clone(),
+            signals: signals.clone(),
+            listeners: listeners.clone(),
+            notifier: notifier.clone(),
+        };
         let heard = ear.listen().await?;
-        Ok(Listener { task: tokio::spawn(ear.hear_for_ever(heard)), say })
+        tokio::spawn(keep_listening(ear, heard));
+        Ok(Listener(notifier.clone()))
     }
+}
 
-    /// Tell other processes that somebody here waits for runs to end.
-    pub(super) async fn announce(&self) {
-        let mut say = self.say.lock().await;
-        if say.last.is_some_and(|last| last.elapsed() < ANNOUNCE_EVERY) {
-            return;
+/// Should the task die, another one takes its place, or nobody would hear or tell anything any more.
+async fn keep_listening(ear: Ear, first: Heard) {
+    let mut first = Some(first);
+    loop {
+        let mut task = JoinSet::new();
+        task.spawn(ear.clone().hear_for_ever(first.take()));
+        match task.join_next().await {
+            Some(Err(died)) if died.is_panic() => {
+                tracing::error!(%died, "who hears and tells what is committed died; another one takes its place");
+            }
+            _ => return,
         }
-        let Some(client) = &say.client else { return };
-        match client.execute(NOTIFY, &[&Signal::Listening.to_text()]).await {
-            Ok(_) => say.last = Some(Instant::now()),
-            // Whoever waits also looks now and then, so it costs time and loses nothing.
-            Err(error) => tracing::debug!(%error, "other processes cannot be told that this one waits"),
-        }
+        tokio::time::sleep(PAUSE_MAX).await;
     }
 }
 
 impl Ear {
     async fn listen(&self) -> Result<Heard, Fault> {
-        let (client, mut wire) = self.server.connect("onward-listener", OF_POOL).await?;
+        let (client, mut wire) = self.server.connect("onward-signals", OF_SIGNALS).await?;
         let pid = {
             let mut listen = std::pin::pin!(client.simple_query(LISTEN));
             // The wire is ours to read: an answer comes only while we do. What is heard meanwhile is old.
@@ -110,12 +106,14 @@ impl Ear {
                 }
             }
         };
-        *self.say.lock().await = Say { client: Some(client), last: None };
-        Ok(Heard { wire, pid })
+        Ok(Heard { client, wire, pid })
     }
 
-    async fn hear_for_ever(self, first: Heard) {
-        let mut heard = Ok(first);
+    async fn hear_for_ever(self, first: Option<Heard>) {
+        let mut heard = match first {
+            Some(heard) => Ok(heard),
+            None => self.listen().await,
+        };
         let mut pause = PAUSE;
         loop {
             let ended = match heard {
@@ -123,28 +121,37 @@ impl Ear {
                     pause = PAUSE;
                     self.hear(heard).await
                 }
-                Err(fault) => fault,
+                Err(fault) => Some(fault),
             };
+            let Some(ended) = ended.filter(|_| !self.notifier.is_closed()) else { return };
             tracing::warn!(error = %ended.error, "not hearing what other processes commit; listening again soon");
-            self.say.lock().await.client = None;
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
             heard = self.listen().await;
             // What was committed meanwhile was told to nobody here.
-            self.tell(Signal::Look);
+            self.pass_on(Signal::Look);
         }
     }
 
-    /// Pass on what is heard, until the connection ends.
-    async fn hear(&self, Heard { mut wire, pid }: Heard) -> Fault {
+    /// Pass on what is heard and tell what is committed here, until the session ends. None: all is told, and nobody is left.
+    async fn hear(&self, Heard { client, wire, pid }: Heard) -> Option<Fault> {
+        tokio::select! {
+            ended = self.read(wire, pid) => Some(ended),
+            ended = self.notifier.tell_for_ever(&client) => ended,
+        }
+    }
+
+    async fn read(&self, mut wire: Wire, pid: Option<i32>) -> Fault {
         while let Some(message) = poll_fn(|context| wire.poll_message(context)).await {
             match message {
+                // This process was told when it committed.
+                Ok(AsyncMessage::Notification(said)) if Some(said.process_id()) == pid => {}
                 Ok(AsyncMessage::Notification(said)) => {
                     let signal = Signal::from_text(said.payload());
-                    if signal == Signal::Listening && Some(said.process_id()) != pid {
+                    if signal == Signal::Listening {
                         self.listeners.heard();
                     }
-                    self.tell(signal);
+                    self.pass_on(signal);
                 }
                 Ok(_) => {}
                 Err(error) => return fault(error),
@@ -153,7 +160,7 @@ impl Ear {
         closed()
     }
 
-    fn tell(&self, signal: Signal) {
+    fn pass_on(&self, signal: Signal) {
         // Without a receiver nobody waits.
         self.signals.send(signal).ok();
     }
@@ -166,12 +173,12 @@ fn pid(said: &[SimpleQueryMessage]) -> Option<i32> {
 }
 
 fn closed() -> Fault {
-    Fault::reopen("the connection to PostgreSQL that listens was closed")
+    Fault::reopen("the connection to PostgreSQL that hears and tells what is committed was closed")
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.task.abort();
+        self.0.close();
     }
 }
 

@@ -1,5 +1,5 @@
-//! PostgreSQL: one session that commits the journal's batches, one that says that the executor lives, one that listens, and
-//! a pool for everything else.
+//! PostgreSQL: one session that commits the journal's batches, one that says that the executor lives, one that hears and tells
+//! what was committed, and a pool for everything else.
 
 mod batch;
 mod columns;
@@ -8,6 +8,7 @@ mod copy;
 mod fault;
 mod listen;
 mod migrate;
+mod notify;
 mod pipeline;
 pub(crate) mod row;
 mod schema;
@@ -27,13 +28,14 @@ pub(crate) use transaction::UserTransaction;
 pub(crate) use tx::Tx;
 
 use crate::clock::Clock;
-use crate::fault::Fault;
+use crate::fault::{Cure, Fault};
 use crate::journal::Journal;
 use crate::migrate::Tables;
 use crate::signal::Signal;
 use crate::store::Transact;
 use connect::{OF_POOL, OF_TRANSACTION, Server};
 use listen::{Listener, Listeners};
+use notify::Notifier;
 
 /// Sessions for reads and for writes outside the journal, all short. Several processes share the 100 that a server grants
 /// by default.
@@ -57,7 +59,8 @@ struct Inner {
     beats: Pool,
     transactions: Pool,
     listeners: Listeners,
-    listener: Listener,
+    notifier: Notifier,
+    _listener: Listener,
 }
 
 impl Postgres {
@@ -81,7 +84,8 @@ impl Postgres {
         }
         drop(session);
         let listeners = Listeners::default();
-        let listener = Listener::start(&server, signals, &listeners).await?;
+        let notifier = Notifier::new(signals.clone());
+        let listener = Listener::start(&server, signals, &listeners, &notifier).await?;
         Ok(Postgres(Arc::new(Inner {
             pool: server.pool("onward", POOL, OF_POOL)?,
             beats: server.pool("onward-heartbeat", 1, OF_POOL)?,
@@ -89,29 +93,31 @@ impl Postgres {
             clock: clock.clone(),
             server,
             listeners,
-            listener,
+            notifier,
+            _listener: listener,
         })))
     }
 
     /// Run `work` in a write transaction.
     pub(crate) async fn write<T>(&self, work: impl Transact<T>) -> Result<T, Fault> {
-        transaction(&self.0.pool, WRITE, work).await
+        self.transaction(&self.0.pool, WRITE, work).await
     }
 
     /// Run `work` in a write transaction on the session for heartbeats.
     pub(crate) async fn beat<T>(&self, work: impl Transact<T>) -> Result<T, Fault> {
         let late = |_| Fault::try_again("PostgreSQL does not answer a heartbeat");
-        tokio::time::timeout(BEAT, transaction(&self.0.beats, WRITE, work)).await.map_err(late)?
+        tokio::time::timeout(BEAT, self.transaction(&self.0.beats, WRITE, work)).await.map_err(late)?
     }
 
     /// Run `work` on one snapshot.
     pub(crate) async fn read<T>(&self, work: impl Transact<T>) -> Result<T, Fault> {
-        transaction(&self.0.pool, READ, work).await
+        self.transaction(&self.0.pool, READ, work).await
     }
 
     /// The way into the journal of an executor that has joined.
     pub(crate) async fn journal(&self, executor: ExecutorId) -> Result<Journal, Fault> {
-        writer::journal(&self.0.server, &self.0.listeners, executor, &self.0.clock).await
+        let told = Told { listeners: self.0.listeners.clone(), notifier: self.0.notifier.clone() };
+        writer::journal(&self.0.server, told, executor, &self.0.clock).await
     }
 
     /// Where it is, for people.
@@ -121,21 +127,47 @@ impl Postgres {
 
     /// Somebody in this process waits for runs that other processes have: let them tell when these end.
     pub(crate) async fn announce_listening(&self) {
-        self.0.listener.announce().await;
+        self.0.notifier.announce().await;
+    }
+
+    /// Wait until other processes were told of what was committed here.
+    pub(crate) async fn tell_others(&self) {
+        self.0.notifier.flush().await;
+    }
+
+    async fn transaction<T>(&self, pool: &Pool, begin: &'static str, work: impl Transact<T>) -> Result<T, Fault> {
+        let client = pool.get().await.map_err(fault::of_pool)?;
+        let mut tx = crate::driver::Tx::Postgres(Tx::new(client, begin));
+        let done = work(&mut tx).await;
+        let crate::driver::Tx::Postgres(mut tx) = tx else { unreachable!("it was made two lines above") };
+        let value = match done {
+            Ok(value) if begin == WRITE => value,
+            // A read has nothing to commit.
+            done => {
+                tx.roll_back();
+                return done;
+            }
+        };
+        let signals = tx.take_signals();
+        match tx.commit().await {
+            Ok(()) => {
+                self.0.notifier.tell_others_alone(signals).await;
+                Ok(value)
+            }
+            Err(fault) => {
+                // Where the answer was lost it may stand, and to look once too often does no harm.
+                if fault.cure == Cure::Reopen {
+                    self.0.notifier.tell_others(signals);
+                }
+                Err(fault)
+            }
+        }
     }
 }
 
-async fn transaction<T>(pool: &Pool, begin: &'static str, work: impl Transact<T>) -> Result<T, Fault> {
-    let client = pool.get().await.map_err(fault::of_pool)?;
-    let mut tx = crate::driver::Tx::Postgres(Tx::new(client, begin));
-    let done = work(&mut tx).await;
-    let crate::driver::Tx::Postgres(tx) = tx else { unreachable!("it was made two lines above") };
-    match done {
-        Ok(value) if begin == WRITE => tx.commit().await.map(|()| value),
-        // A read has nothing to commit.
-        done => {
-            tx.roll_back();
-            done
-        }
-    }
+/// Who is told of batches.
+#[derive(Clone)]
+struct Told {
+    listeners: Listeners,
+    notifier: Notifier,
 }

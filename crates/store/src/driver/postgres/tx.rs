@@ -9,7 +9,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
 use super::fault::{fault, named};
-use crate::driver::{Param, Sql, sql};
+use crate::driver::{Param, Sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
 
@@ -21,11 +21,13 @@ pub(crate) struct Tx {
     begin: Option<&'static str>,
     /// Whether a statement failed: from then on PostgreSQL answers `commit` with a rollback and calls that a success.
     failed: bool,
+    /// What other processes are told once it is committed.
+    signals: Vec<Signal>,
 }
 
 impl Tx {
     pub(super) fn new(client: Object, begin: &'static str) -> Tx {
-        Tx { client: Some(client), begin: Some(begin), failed: false }
+        Tx { client: Some(client), begin: Some(begin), failed: false, signals: Vec::new() }
     }
 
     pub(crate) async fn query(&mut self, sql: &'static Sql, params: &[Param]) -> Result<Vec<Row>, Fault> {
@@ -62,8 +64,12 @@ impl Tx {
     }
 
     /// Tell other processes, once this is committed.
-    pub(crate) async fn notify(&mut self, signal: &Signal) -> Result<(), Fault> {
-        self.query(sql!("signals/notify"), &[signal.to_text().into()]).await.map(drop)
+    pub(crate) fn notify(&mut self, signal: &Signal) {
+        self.signals.push(signal.clone());
+    }
+
+    pub(super) fn take_signals(&mut self) -> Vec<Signal> {
+        std::mem::take(&mut self.signals)
     }
 
     /// The session, in the transaction.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use onward_types::{ExecutorId, RunKey};
 
+use super::Told;
 use super::batch::{self, Statements};
 use super::connect::{OF_WRITER, Server, Session, writer_name};
 use super::fault::fault;
-use super::listen::Listeners;
 use super::pipeline::Pipeline;
 use super::row;
 use crate::clock::Clock;
@@ -17,7 +17,7 @@ use crate::journal::{Batch, Bell, CloseOnPanic, Committed, Journal, Shared, Writ
 
 pub(super) struct PostgresWriter {
     server: Server,
-    listeners: Listeners,
+    told: Told,
     executor: ExecutorId,
     /// None after it was lost, until `look` has opened another.
     open: Option<Open>,
@@ -37,12 +37,11 @@ struct Fence {
 /// Open the session that writes for `executor`, and a task that commits whatever comes into the journal.
 pub(super) async fn journal(
     server: &Server,
-    listeners: &Listeners,
+    told: Told,
     executor: ExecutorId,
     clock: &Clock,
 ) -> Result<Journal, Fault> {
-    let mut writer =
-        PostgresWriter { server: server.clone(), listeners: listeners.clone(), executor: executor.clone(), open: None };
+    let mut writer = PostgresWriter { server: server.clone(), told, executor: executor.clone(), open: None };
     writer.reopen().await?;
     let bell = Arc::new(tokio::sync::Notify::new());
     let journal = Journal::new(executor, Bell::Notify(bell.clone()));
@@ -88,15 +87,16 @@ impl Writer for PostgresWriter {
         let Some(Open { session, statements }) = &self.open else {
             return Err(Fault::reopen("the connection to PostgreSQL that writes is closed"));
         };
-        batch::write(session, statements, batch, self.listeners.are_there()).await
+        batch::write(session, statements, batch, &self.told).await
     }
 
     async fn look(&mut self, batch: &Batch) -> Result<Option<Committed>, Fault> {
+        let told = self.told.clone();
         let (Open { session, statements }, fence) = self.reopen().await?;
         match u64::try_from(fence.batch) {
             Ok(stands) if stands == batch.number => {
                 let busy = fence.busy.into_iter().collect();
-                batch::look(session, statements, batch, busy).await.map(Some)
+                batch::look(session, statements, batch, busy, &told).await.map(Some)
             }
             Ok(stands) if stands + 1 == batch.number => Ok(None),
             _ => Err(Fault::fenced()),
