@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a socket or a database. Every other crate of Onward speaks in these words, and the words
 //! are the same in SQL, in URLs and on the command line.
 
+mod code;
 mod error;
 mod hook;
 mod id;
@@ -18,7 +19,8 @@ mod time;
 mod topic;
 mod trace;
 
-pub use error::{BoxError, Code, Error, ErrorData, Result, ResultExt};
+pub use code::Code;
+pub use error::{BoxError, Error, ErrorData, Result, ResultExt};
 pub use hook::{HookRecord, HookState};
 pub use id::{ExecutorId, RunId, RunKey};
 pub use json::Json;
