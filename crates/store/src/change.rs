@@ -349,5 +349,6 @@ pub fn check_size(what: &str, size: usize) -> Result<(), Error> {
     }
     let message =
         format!("the {what} has {size} bytes: {PAYLOAD_MAX} are the most. Store it elsewhere and record where");
-    Err(Error::new(onward_types::Code::Invalid, message))
+    // No retry makes it smaller.
+    Err(Error::fatal(Error::new(onward_types::Code::Invalid, message)))
 }

@@ -56,6 +56,7 @@ codes! {
     Schema "schema" "The database was written by a version that this one cannot work with.",
     Fenced "fenced" "This executor lost its lease and was replaced.",
     Stopped "stopped" "The executor is shutting down.",
+    Unknown "unknown" "A newer version of Onward recorded it, and this one does not know the code: `Error::code` has its text.",
 }
 
 impl fmt::Display for Code {

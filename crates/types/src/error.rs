@@ -1,6 +1,7 @@
 //! One opaque error: a sentence that says what to do next, and a code that never changes.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -24,8 +25,25 @@ pub struct Error(Box<Body>);
 struct Body {
     code: Code,
     message: String,
+    /// The text of a code that this version does not know.
+    foreign: Option<Box<str>>,
     data: Option<ErrorData>,
     fatal: bool,
+    reader: Option<Arc<dyn Reader>>,
+}
+
+impl Body {
+    fn new(code: Code, message: String) -> Body {
+        Body { code, message, foreign: None, data: None, fatal: false, reader: None }
+    }
+}
+
+/// Who read an error from a record, and has to know if its data turns out to be unreadable.
+#[doc(hidden)]
+pub trait Reader: Send + Sync {
+    /// The data has the name of the type that was asked for, and cannot be read as it. `is_same` if it was recorded by that
+    /// very type; otherwise it may be another type of the same name, or the same one that was moved.
+    fn unreadable(&self, why: Error, is_same: bool);
 }
 
 /// A typed error in its recorded form.
@@ -34,6 +52,9 @@ pub struct ErrorData {
     /// The last path segment of the type's name: stable when modules move, unlike the whole name.
     #[serde(rename = "type")]
     pub tag: String,
+    /// The whole name of the type, which tells two types of one last segment apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// The error as JSON.
     pub value: Json,
 }
@@ -50,8 +71,7 @@ impl Error {
     /// An error of this kind with this sentence.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Error {
-        let message = clean(message.into());
-        Error(Box::new(Body { code, message, data: None, fatal: false }))
+        Error(Box::new(Body::new(code, clean(message.into()))))
     }
 
     /// An error that no retry can cure: the step that returns it fails at once, whatever its `attempts`.
@@ -76,27 +96,30 @@ impl Error {
         }
     }
 
-    /// Any error as an [`Error`] that can be taken out again as `E`, if an `E` is what it is.
+    /// Any error as an [`Error`] that can be taken out again as `E`, if an `E` is what it is. An `E` that cannot be encoded is
+    /// an error of kind [`Code::Encode`] that says so, and what the `E` said.
     #[must_use]
     pub fn typed<E>(error: BoxError) -> Error
     where
         E: std::error::Error + Serialize + 'static,
     {
-        let data = error.downcast_ref::<E>().and_then(|typed| {
-            let value = Json::encode(typed).ok()?;
-            Some(ErrorData { tag: tag_of::<E>(), value })
-        });
+        let value = error.downcast_ref::<E>().map(Json::encode);
         let mut error = Error::from_box(error);
-        if data.is_some() {
-            error.0.data = data;
+        match value {
+            None => {}
+            Some(Ok(value)) => {
+                let path = Some(std::any::type_name::<E>().to_owned());
+                error.0.data = Some(ErrorData { tag: tag_of::<E>(), path, value });
+            }
+            Some(Err(refused)) => return Error::new(Code::Encode, format!("{refused}. The error was: {error}")),
         }
         error
     }
 
-    /// What kind of error it is.
+    /// What kind of error it is. One of the texts of [`Code`], or one that a newer version of Onward has added since.
     #[must_use]
-    pub fn code(&self) -> &'static str {
-        self.0.code.as_str()
+    pub fn code(&self) -> &str {
+        self.0.foreign.as_deref().unwrap_or(self.0.code.as_str())
     }
 
     /// What kind of error it is, as a value to match on.
@@ -160,6 +183,16 @@ impl Error {
         matches!(self.0.code, Code::Busy | Code::Database)
     }
 
+    /// Let somebody know should the data turn out to be unreadable as the type that it has the name of.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn read_by(mut self, reader: impl FnOnce() -> Arc<dyn Reader>) -> Error {
+        if self.0.data.is_some() {
+            self.0.reader = Some(reader());
+        }
+        self
+    }
+
     /// Whether the error that was recorded is an `E`.
     #[must_use]
     pub fn is<E: DeserializeOwned + 'static>(&self) -> bool {
@@ -175,15 +208,33 @@ impl Error {
     }
 
     fn decode<E: DeserializeOwned + 'static>(&self) -> Option<E> {
-        let data = self.0.data.as_ref().filter(|data| data.tag == tag_of::<E>())?;
-        data.value.decode().ok()
+        match self.read_as::<E>() {
+            Ok(typed) => typed,
+            Err((why, is_same)) => {
+                if let Some(reader) = &self.0.reader {
+                    reader.unreadable(why, is_same);
+                }
+                None
+            }
+        }
+    }
+
+    /// The typed error, if the data has the name of `E`.
+    ///
+    /// # Errors
+    /// Why it cannot be read as an `E`, and whether it is that very type that recorded it.
+    #[doc(hidden)]
+    pub fn read_as<E: DeserializeOwned + 'static>(&self) -> Result<Option<E>, (Error, bool)> {
+        let Some(data) = self.0.data.as_ref().filter(|data| data.tag == tag_of::<E>()) else { return Ok(None) };
+        let is_same = data.path.as_deref().is_none_or(|path| path == std::any::type_name::<E>());
+        data.value.decode().map(Some).map_err(|why| (why, is_same))
     }
 
     /// The error as it is recorded.
     #[must_use]
     pub fn to_json(&self) -> Json {
-        let Body { code, message, data, .. } = &*self.0;
-        let recorded = Recorded { code: code.to_string(), message: message.clone(), data: data.clone() };
+        let Body { message, data, .. } = &*self.0;
+        let recorded = Recorded { code: self.code().to_owned(), message: message.clone(), data: data.clone() };
         Json::encode(&recorded).expect("three texts and a value that is JSON already")
     }
 
@@ -199,14 +250,16 @@ impl Error {
         Json::encode(&recorded)
     }
 
-    /// The error that was recorded.
+    /// The error that was recorded. A code that this version does not know keeps its text, and is of kind [`Code::Unknown`].
     ///
     /// # Errors
     /// [`Code::Corrupt`] where the JSON is not that of an error.
     pub fn from_json(json: &Json) -> Result<Error, Error> {
-        let Recorded { code, message, data } =
+        let Recorded { code: text, message, data } =
             json.decode().map_err(|error| Error::new(Code::Corrupt, format!("no recorded error: {error}")))?;
-        Ok(Error(Box::new(Body { code: code.parse()?, message, data, fatal: false })))
+        let code = text.parse().unwrap_or(Code::Unknown);
+        let foreign = (code.as_str() != text).then(|| text.into());
+        Ok(Error(Box::new(Body { foreign, data, ..Body::new(code, message) })))
     }
 }
 
@@ -258,7 +311,7 @@ impl fmt::Display for Error {
 /// The sentence and the code, because `main` prints errors this way.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} [{}]", self.0.message, self.0.code)
+        write!(f, "{} [{}]", self.0.message, self.code())
     }
 }
 
@@ -305,6 +358,35 @@ mod tests {
         let error = Error::from_box("plain".into());
         assert!(!error.is::<Declined>());
         assert_eq!(error.downcast::<Declined>().unwrap_err().message(), "plain");
+    }
+
+    #[test]
+    fn a_code_that_is_not_known_keeps_its_text() {
+        let recorded = Json::from(r#"{"code":"quota_exceeded","message":"too many"}"#.to_owned());
+        let error = Error::from_json(&recorded).unwrap();
+        assert_eq!((error.kind(), error.code(), error.message()), (Code::Unknown, "quota_exceeded", "too many"));
+        assert_eq!(error.to_json(), recorded, "and is recorded as it was");
+    }
+
+    /// Notes what was unreadable.
+    #[derive(Default)]
+    struct Notes(std::sync::Mutex<Vec<bool>>);
+    impl Reader for Notes {
+        fn unreadable(&self, _: Error, is_same: bool) {
+            self.0.lock().unwrap().push(is_same);
+        }
+    }
+
+    #[test]
+    fn whoever_reads_a_typed_error_hears_that_its_data_is_unreadable() {
+        let notes = Arc::new(Notes::default());
+        let path = std::any::type_name::<Declined>();
+        for path in [format!(r#""path":"{path}","#), r#""path":"other::Declined","#.to_owned(), String::new()] {
+            let json = format!(r#"{{"code":"failed","message":"no","data":{{"type":"Declined",{path}"value":7}}}}"#);
+            let error = Error::from_json(&Json::from(json)).unwrap().read_by(|| notes.clone());
+            assert!(!error.is::<Declined>());
+        }
+        assert_eq!(*notes.0.lock().unwrap(), [true, false, true], "one of another path may be another type");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use crate::checked::{Checked, DEPTH_MAX};
 use crate::{Code, Error};
 
 /// JSON text as it is recorded. Two clones share one buffer.
@@ -17,12 +18,44 @@ impl Json {
     /// Encode `value`.
     ///
     /// # Errors
-    /// [`Code::Encode`] with serde's own words, naming the type.
+    /// [`Code::Encode`] with the type, the place and the reason, for what JSON cannot hold and for what would not come back
+    /// equal: NaN and infinities, `Some(None)` and `Some(())`, and more than 127 lists and objects in one another. No retry can
+    /// cure that, so the error is [fatal](Error::is_fatal).
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Json, Error> {
-        serde_json::to_string(value).map(Json::from).map_err(|error| {
+        serde_json::to_string(&Checked::new(value)).map(Json::from).map_err(|error| {
             let of = std::any::type_name::<T>();
-            Error::new(Code::Encode, format!("a value of type `{of}` cannot be recorded as JSON: {error}"))
+            Error::fatal(Error::new(
+                Code::Encode,
+                format!("a value of type `{of}` cannot be recorded as JSON: {error}"),
+            ))
         })
+    }
+
+    /// Refuse what could not be read as an item of a list.
+    ///
+    /// # Errors
+    /// [`Code::Encode`] if it is nested too deep for that.
+    pub fn check_item(&self) -> Result<(), Error> {
+        let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+        for byte in self.0.bytes() {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_text = !in_text,
+                b'[' | b'{' if !in_text => {
+                    depth += 1;
+                    deepest = deepest.max(depth);
+                }
+                b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        if deepest < usize::from(DEPTH_MAX) {
+            return Ok(());
+        }
+        let message =
+            format!("an item of a list has at most {} lists and objects in one another, not {deepest}", DEPTH_MAX - 1);
+        Err(Error::fatal(Error::new(Code::Encode, message)))
     }
 
     /// Decode into `T`.
@@ -82,6 +115,10 @@ impl fmt::Debug for Json {
 impl Serialize for Json {
     /// As the JSON it is, not as a string that holds JSON.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if &*self.0 == "null" {
+            // So that a `Some` of it is seen to be one of nothing.
+            return serializer.serialize_unit();
+        }
         let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
         raw.serialize(serializer)
     }
@@ -91,5 +128,32 @@ impl<'de> serde::Deserialize<'de> for Json {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Json, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         Ok(Json(raw.get().into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_comes_back_as_it_was_written() {
+        let mut bits = 0x9E37_79B9_7F4A_7C15_u64;
+        for _ in 0..20_000 {
+            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let number = f64::from_bits(bits);
+            if number.is_finite() {
+                let read: f64 = Json::encode(&number).unwrap().decode().unwrap();
+                assert_eq!(read.to_bits(), number.to_bits(), "{number}");
+            }
+        }
+        let read: f64 = Json::encode(&90.657_582_199_261_31_f64).unwrap().decode().unwrap();
+        assert_eq!(read.to_string(), "90.65758219926131");
+    }
+
+    #[test]
+    fn an_item_of_a_list_has_room_for_the_list() {
+        let nested = |levels: usize| Json::from(format!("{}\"[{{\\\"\"{}", "[".repeat(levels), "]".repeat(levels)));
+        assert!(nested(126).check_item().is_ok());
+        assert_eq!(nested(127).check_item().unwrap_err().kind(), Code::Encode);
     }
 }

@@ -3,8 +3,10 @@
 //! Nothing here reads a clock, a socket or a database. Every other crate of Onward speaks in these words, and the words
 //! are the same in SQL, in URLs and on the command line.
 
+mod checked;
 mod code;
 mod error;
+mod guarded;
 mod hook;
 mod id;
 mod json;
@@ -18,9 +20,11 @@ mod status;
 mod time;
 mod topic;
 mod trace;
+mod tree;
 
 pub use code::Code;
-pub use error::{BoxError, Error, ErrorData, Result, ResultExt};
+pub use error::{BoxError, Error, ErrorData, Reader, Result, ResultExt};
+pub use guarded::guarded;
 pub use hook::{HookRecord, HookState};
 pub use id::{ExecutorId, RunId, RunKey};
 pub use json::Json;
@@ -37,3 +41,4 @@ pub use status::{MOVES, Move, Mover, Status};
 pub use time::{Timestamp, from_micros, micros};
 pub use topic::{check_topic, hook_of, hook_topic};
 pub use trace::check_traceparent;
+pub use tree::Tree;

@@ -1,7 +1,7 @@
 //! `onward runs …`: its verbs, and how runs are looked at.
 
 use clap::{Args as Arguments, Subcommand};
-use onward::{RunKey, Status, Timestamp};
+use onward::{Json, RunKey, Status, Timestamp};
 
 use super::Common;
 use super::steer::{Attributes, Delay, Delete, Export, Fork, Import, Many, WakeUp};
@@ -155,7 +155,7 @@ pub(crate) struct Which {
 
     /// Only runs with this attribute; a value that is no JSON is a text. May be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = attribute)]
-    pub(crate) attribute: Vec<(String, serde_json::Value)>,
+    pub(crate) attribute: Vec<(String, Json)>,
 
     /// Only runs created at this time or later: 2026-11-21T08:00:00Z
     #[arg(long, value_name = "TIME")]

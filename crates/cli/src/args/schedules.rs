@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args as Arguments, Subcommand};
-use onward::{CatchUp, Overlap, Timestamp};
+use onward::{CatchUp, Json, Overlap, Timestamp};
 
 use super::Common;
 use super::values::{attribute, seconds};
@@ -92,7 +92,7 @@ pub(crate) struct NewSchedule {
 
     /// Attach this to its runs; a value that is no JSON is a text. May be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = attribute)]
-    pub(crate) attribute: Vec<(String, serde_json::Value)>,
+    pub(crate) attribute: Vec<(String, Json)>,
 }
 
 /// Start the runs of ticks in the past that have none, 1,000 at the most

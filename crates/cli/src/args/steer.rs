@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args as Arguments;
+use onward::Json;
 
 use super::runs::Which;
 use super::values::{attribute, json, seconds};
@@ -64,7 +65,7 @@ pub(crate) struct Fork {
 
     /// Give it this input
     #[arg(long, value_name = "JSON", value_parser = json, requires = "ids", conflicts_with = "all")]
-    pub(crate) input: Option<serde_json::Value>,
+    pub(crate) input: Option<Json>,
 
     #[command(flatten)]
     pub(crate) runs: Many,
@@ -76,7 +77,7 @@ pub(crate) struct Fork {
 pub(crate) struct Attributes {
     /// Set this attribute; a value that is no JSON is a text. May be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = attribute)]
-    pub(crate) set: Vec<(String, serde_json::Value)>,
+    pub(crate) set: Vec<(String, Json)>,
 
     /// Take this attribute away. May be given several times
     #[arg(long, value_name = "KEY", required_unless_present_any = ["set", "replace"])]

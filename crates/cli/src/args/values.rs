@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use onward::{Rate, RunKey};
+use onward::{Json, Rate, RunKey};
+use serde_json::value::RawValue;
 
 /// A limit that is to be set, or lifted.
 #[derive(Clone, Copy, Debug)]
@@ -11,8 +12,9 @@ pub(crate) struct Limit<T>(pub(crate) Option<T>);
 /// What lifts a limit.
 const NONE: &str = "none";
 
-pub(super) fn json(text: &str) -> Result<serde_json::Value, String> {
-    serde_json::from_str(text).map_err(|error| format!("that is no JSON: {error}"))
+pub(super) fn json(text: &str) -> Result<Json, String> {
+    let raw = serde_json::from_str::<&RawValue>(text).map_err(|error| format!("that is no JSON: {error}"))?;
+    Ok(Json::from(raw.get().to_owned()))
 }
 
 pub(super) fn run_key(text: &str) -> Result<RunKey, String> {
@@ -21,10 +23,10 @@ pub(super) fn run_key(text: &str) -> Result<RunKey, String> {
 }
 
 /// `key=value`. A value that is JSON is that; any other is a text, for nobody wants to quote twice.
-pub(super) fn attribute(text: &str) -> Result<(String, serde_json::Value), String> {
+pub(super) fn attribute(text: &str) -> Result<(String, Json), String> {
     let (key, value) = text.split_once('=').ok_or("an attribute is given as KEY=VALUE")?;
-    let json = serde_json::from_str(value).unwrap_or_else(|_| serde_json::Value::from(value));
-    Ok((key.to_owned(), json))
+    let json = json(value).or_else(|_| Json::encode(value).map_err(|error| error.to_string()));
+    Ok((key.to_owned(), json?))
 }
 
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {

@@ -51,6 +51,14 @@ impl<T: Data> WorkflowHandle<T> {
         self.id.as_str()
     }
 
+    /// The same run, with its output read as a `U`. As a [`Json`](crate::Json) every digit of its numbers is kept, which a
+    /// `serde_json::Value` does for 64-bit integers and doubles only.
+    #[must_use]
+    pub fn typed<U: Data>(self) -> WorkflowHandle<U> {
+        let WorkflowHandle { client, id, started, .. } = self;
+        WorkflowHandle { client, id, started, output: PhantomData }
+    }
+
     /// Wait for the run to end, and take its output. Any number of handles may wait.
     ///
     /// # Errors

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use onward_types::{Error, EventRecord, Json, RunRecord, ScheduleRecord, StepRecord};
-use serde_json::Value;
+use onward_types::{Error, EventRecord, Json, RunRecord, ScheduleRecord, StepRecord, Tree};
 
 /// What stands in the place of a hidden value.
 const HIDDEN: &str = "***";
@@ -57,20 +56,21 @@ impl Mask {
         if !json.as_str().contains('\\') && !self.0.iter().any(last) {
             return json.clone();
         }
-        let Ok(mut value) = json.decode::<Value>() else { return json.clone() };
+        // What cannot be looked into may have anything in it.
+        let Some(mut tree) = Tree::read(json.as_str()) else { return Json::from(format!("\"{HIDDEN}\"")) };
         let mut above = Vec::new();
-        if self.walk(&mut value, &mut above) { Json::from(value.to_string()) } else { json.clone() }
+        if self.walk(&mut tree, &mut above) { Json::from(tree.to_string()) } else { json.clone() }
     }
 
     /// Hide what is below; says whether anything was.
-    fn walk(&self, value: &mut Value, above: &mut Vec<String>) -> bool {
-        match value {
-            Value::Object(fields) => {
+    fn walk(&self, tree: &mut Tree<'_>, above: &mut Vec<String>) -> bool {
+        match tree {
+            Tree::Object(fields) => {
                 let mut any = false;
                 for (name, field) in fields {
-                    above.push(name.clone());
+                    above.push(name.to_string());
                     if self.0.iter().any(|path| above.ends_with(path)) {
-                        *field = Value::from(HIDDEN);
+                        *field = Tree::Text(HIDDEN.into());
                         any = true;
                     } else {
                         any |= self.walk(field, above);
@@ -79,7 +79,7 @@ impl Mask {
                 }
                 any
             }
-            Value::Array(items) => items.iter_mut().fold(false, |any, item| self.walk(item, above) | any),
+            Tree::List(items) => items.iter_mut().fold(false, |any, item| self.walk(item, above) | any),
             _ => false,
         }
     }
@@ -99,18 +99,31 @@ mod tests {
     fn a_name_is_hidden_at_any_depth() {
         let text = r#"{"password":"a","list":[[{"password":{"deep":1}}]],"other":"password"}"#;
         let shown = hidden(&["password"], text);
-        assert_eq!(shown, r#"{"list":[[{"password":"***"}]],"other":"password","password":"***"}"#);
+        assert_eq!(shown, r#"{"password":"***","list":[[{"password":"***"}]],"other":"password"}"#);
     }
 
     #[test]
     fn a_path_is_hidden_wherever_it_ends() {
         let text = r#"{"a":{"card":[{"number":1,"name":2}]},"number":3}"#;
-        assert_eq!(hidden(&["card.number"], text), r#"{"a":{"card":[{"name":2,"number":"***"}]},"number":3}"#);
+        assert_eq!(hidden(&["card.number"], text), r#"{"a":{"card":[{"number":"***","name":2}]},"number":3}"#);
     }
 
     #[test]
     fn a_name_that_was_written_with_escapes_is_hidden_too() {
         assert_eq!(hidden(&["pin"], r#"{"p\u0069n":1}"#), r#"{"pin":"***"}"#);
+    }
+
+    #[test]
+    fn what_is_beside_a_hidden_field_keeps_every_digit() {
+        let text = r#"{"pin":1,"long":123456789012345678901234567890,"exact":0.10000000000000000000001}"#;
+        let shown = r#"{"pin":"***","long":123456789012345678901234567890,"exact":0.10000000000000000000001}"#;
+        assert_eq!(hidden(&["pin"], text), shown);
+    }
+
+    #[test]
+    fn what_cannot_be_looked_into_is_hidden_as_a_whole() {
+        let text = format!("{}{{\"pin\":1}}{}", "[".repeat(200), "]".repeat(200));
+        assert_eq!(hidden(&["pin"], &text), "\"***\"");
     }
 
     #[test]

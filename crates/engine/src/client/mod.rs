@@ -19,7 +19,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use onward_store::{Archive, Clock, Codec, DatabaseUrl, ExecutorRow, Store};
-use onward_types::{Error, Filter, Json, Page, RunId, RunRecord};
+use onward_types::{Error, Filter, Json, Page, RunId, RunRecord, Tree};
 use serde::Serialize;
 use tokio::task::AbortHandle;
 
@@ -312,17 +312,9 @@ pub(crate) fn attributes(value: &(impl Serialize + ?Sized)) -> Result<Json, Erro
     if !json.as_str().starts_with('{') {
         return invalid("attributes are a JSON object: give a map, or a struct with named fields");
     }
-    if has_nul(&json.decode()?) {
+    let has_nul = |text: &str| text.contains('\0');
+    if Tree::read(json.as_str()).is_some_and(|tree| tree.any_text(&has_nul)) {
         return invalid("a text among the attributes has a NUL in it: leave it out");
     }
     Ok(json)
-}
-
-fn has_nul(value: &serde_json::Value) -> bool {
-    match value {
-        serde_json::Value::String(text) => text.contains('\0'),
-        serde_json::Value::Array(items) => items.iter().any(has_nul),
-        serde_json::Value::Object(map) => map.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
-        _ => false,
-    }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use onward_store::{Change, Clock, Created, Existing, Gather, NewRun, Push, Store, add};
-use onward_types::{Code, Error, ExecutorId, Identity, Json, RunId, RunKey, Status, Timestamp};
+use onward_types::{Code, Error, ExecutorId, Identity, Json, RunId, RunKey, Status, Timestamp, Tree};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
@@ -267,6 +267,7 @@ pub(super) fn push(client: &Client, plan: Plan, pushed: Pushed) -> BoxFuture<'_,
     Box::pin(async move {
         plan.line.check_gathering()?;
         let plan = plan.checked(client).await?;
+        plan.input.check_item()?;
         let clock = client.store.clock();
         let run = plan.run_on(clock, None);
         let Pushed { batch: key, max, key: id } = pushed;
@@ -482,7 +483,7 @@ pub(crate) fn same_run(workflow: &str, input_hash: i64, existing: &Existing) -> 
 }
 
 /// By which "the same input" is judged. Objects are compared with their keys sorted, because a map's order is no part of
-/// its value; the workflow's name is mixed in, so that hashes of two workflows tell nothing about each other's inputs.
+/// its value, and numbers by every digit; the workflow's name is mixed in, so that hashes of two workflows tell nothing about each other's inputs.
 ///
 /// With a codec the hash is keyed: whoever reads the tables cannot tell by it which of a few possible inputs it was.
 pub(crate) fn input_hash(store: &Store, workflow: &str, input: &Json) -> i64 {
@@ -501,12 +502,9 @@ pub(crate) fn input_hash(store: &Store, workflow: &str, input: &Json) -> i64 {
 fn canonical(workflow: &str, input: &Json) -> Vec<u8> {
     let mut bytes = workflow.as_bytes().to_vec();
     bytes.push(0);
-    let sorted = input.as_str().contains('{').then(|| input.decode::<serde_json::Value>().ok()).flatten();
-    match sorted {
-        Some(mut value) => {
-            value.sort_all_objects();
-            bytes.extend(value.to_string().into_bytes());
-        }
+    let tree = if input.as_str().contains('{') { Tree::read(input.as_str()) } else { None };
+    match tree {
+        Some(tree) => bytes.extend(tree.canonical().into_bytes()),
         None => bytes.extend(input.as_str().as_bytes()),
     }
     bytes
@@ -522,5 +520,12 @@ mod tests {
         assert_eq!(hash(r#"{"a":1,"b":2}"#), hash(r#"{"b":2,"a":1}"#));
         assert_ne!(hash(r#"{"a":1,"b":2}"#), hash(r#"{"a":2,"b":1}"#));
         assert_ne!(hash("[1,2]"), hash("[2,1]"));
+    }
+
+    #[test]
+    fn two_numbers_that_differ_in_any_digit_are_two_inputs() {
+        let hash = |text: &str| canonical("w", &Json::from(text.to_owned()));
+        assert_ne!(hash(r#"{"amount":1180591620717411303424}"#), hash(r#"{"amount":1180591620717411303425}"#));
+        assert_eq!(hash(r#"{"amount":1.50}"#), hash(r#"{"amount":1.5}"#));
     }
 }

@@ -1,7 +1,8 @@
 //! The facts that are attached to a run: replaced, or merged key by key.
 
-use onward_types::Json;
-use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+use onward_types::{Code, Error, Json, Tree};
 
 use super::action::{Acted, Target};
 use crate::change::check_payload;
@@ -18,18 +19,43 @@ pub(crate) async fn set(tx: &mut Tx, run: &Target, new: &Json) -> Result<Acted, 
 pub(crate) async fn merge(tx: &mut Tx, run: &Target, new: &Json) -> Result<Acted, Fault> {
     let row = tx.first(sql!("runs/attributes"), &params![run.key]).await?;
     let before = row.map(|row| row.opt_text("attributes")).transpose()?.flatten();
-    let mut all: Map<String, Value> = match before {
-        Some(text) => Json::from(text).decode()?,
-        None => Map::new(),
-    };
-    for (key, value) in new.decode::<Map<String, Value>>()? {
-        if value.is_null() {
-            all.remove(&key);
-        } else {
-            all.insert(key, value);
-        }
-    }
-    let merged = Json::encode(&all)?;
+    let merged = merged(before.as_deref(), new)?;
     check_payload("attributes", &merged)?;
     set(tx, run, &merged).await
+}
+
+fn merged(before: Option<&str>, new: &Json) -> Result<Json, Error> {
+    let mut all = before.map_or_else(|| Ok(Vec::new()), fields)?;
+    for (key, value) in fields(new.as_str())? {
+        let before = all.iter().position(|(there, _)| *there == key);
+        match (value, before) {
+            (Tree::Null, Some(at)) => drop(all.remove(at)),
+            (Tree::Null, None) => {}
+            (value, Some(at)) => all[at].1 = value,
+            (value, None) => all.push((key, value)),
+        }
+    }
+    Ok(Json::from(Tree::Object(all).to_string()))
+}
+
+fn fields(text: &str) -> Result<Vec<(Cow<'_, str>, Tree<'_>)>, Error> {
+    match Tree::read(text) {
+        Some(Tree::Object(fields)) => Ok(fields),
+        _ => Err(Error::new(Code::Invalid, format!("attributes are a JSON object, not {text}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_merged_by_their_keys_and_the_others_keep_every_digit() {
+        let new = Json::from(r#"{"gone":null,"b":{"c":1e400},"never":null,"z":1,"z":2}"#.to_owned());
+        let before = r#"{"long":123456789012345678901234567890,"gone":1,"b":2}"#;
+        let all = merged(Some(before), &new).unwrap();
+        assert_eq!(all.as_str(), r#"{"long":123456789012345678901234567890,"b":{"c":1e400},"z":2}"#);
+        assert_eq!(merged(None, &new).unwrap().as_str(), r#"{"b":{"c":1e400},"z":2}"#);
+        assert_eq!(merged(None, &Json::null()).unwrap_err().kind(), Code::Invalid);
+    }
 }

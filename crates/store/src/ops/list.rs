@@ -1,6 +1,8 @@
 //! Lists of runs: which runs a filter means, page by page.
 
-use onward_types::{Code, Error, ExecutorId, Filter, Json, Page, RunId, RunKey, RunRecord, Status, Timestamp, Window};
+use onward_types::{
+    Code, Error, ExecutorId, Filter, Json, Page, RunId, RunKey, RunRecord, Status, Timestamp, Tree, Window,
+};
 
 use super::runs::{Loaded, records};
 use crate::driver::{Param, Tx, params, sql};
@@ -150,12 +152,13 @@ fn after_prefix(prefix: &str) -> Option<String> {
 
 /// The databases agree about values that have no parts, and about nothing else.
 fn check_attributes(attributes: &Json) -> Result<(), Error> {
-    let plain = |value: &serde_json::Value| !value.is_array() && !value.is_object();
-    match attributes.decode()? {
-        serde_json::Value::Object(map) if map.values().all(plain) => Ok(()),
-        other => {
-            let message =
-                format!("a filter by attributes is a JSON object of texts, numbers, booleans and nulls, not {other}");
+    let plain = |value: &Tree<'_>| !matches!(value, Tree::List(_) | Tree::Object(_));
+    match Tree::read(attributes.as_str()) {
+        Some(Tree::Object(fields)) if fields.iter().all(|(_, value)| plain(value)) => Ok(()),
+        _ => {
+            let message = format!(
+                "a filter by attributes is a JSON object of texts, numbers, booleans and nulls, not {attributes}"
+            );
             Err(Error::new(Code::Invalid, message))
         }
     }

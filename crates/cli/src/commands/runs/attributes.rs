@@ -1,7 +1,8 @@
 //! `onward runs attributes`: change what is attached to runs.
 
-use onward::Client;
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+use onward::{Client, Json};
 
 use super::steer::{self, Done, Meant};
 use crate::args::Attributes;
@@ -9,8 +10,8 @@ use crate::exit::{Exit, Failure};
 
 pub(super) async fn attributes(client: &Client, attributes: Attributes, json: bool) -> Result<Exit, Failure> {
     let Attributes { runs, set, remove, replace } = attributes;
-    let removed = remove.into_iter().map(|key| (key, Value::Null));
-    let changes: Map<String, Value> = set.into_iter().chain(removed).collect();
+    let removed = remove.into_iter().map(|key| (key, Json::null()));
+    let changes: BTreeMap<String, Json> = set.into_iter().chain(removed).collect();
     match steer::meant(runs)? {
         Meant::Filter(filter) => {
             steer::all(client.merge_attributes_all(*filter, &changes).await?, json, "described anew")

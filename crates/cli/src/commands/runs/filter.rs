@@ -1,12 +1,14 @@
 //! Which runs a command means: what `list` and the verbs for many runs have in common.
 
-use onward::{ExecutorId, Filter, RunId, Window};
+use std::collections::BTreeMap;
+
+use onward::{ExecutorId, Filter, Json, RunId, Window};
 
 use crate::args::Which;
 use crate::exit::Failure;
 
 pub(super) fn filter(which: Which) -> Result<Filter, Failure> {
-    let attributes: serde_json::Map<String, serde_json::Value> = which.attribute.into_iter().collect();
+    let attributes: BTreeMap<String, Json> = which.attribute.into_iter().collect();
     let filter = Filter {
         statuses: which.status,
         workflows: which.workflow,

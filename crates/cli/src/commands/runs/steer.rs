@@ -37,7 +37,7 @@ pub(super) struct Done {
 
 #[derive(Serialize)]
 struct Refusal {
-    code: &'static str,
+    code: String,
     message: String,
 }
 
@@ -87,7 +87,7 @@ pub(super) async fn each(
                 steered.push(Steered { id, status, reason, done, error: None });
             }
             Err(error) => {
-                let refusal = Refusal { code: error.code(), message: error.message().to_owned() };
+                let refusal = Refusal { code: error.code().to_owned(), message: error.message().to_owned() };
                 let failure = Failure::from(error);
                 if !json {
                     failure.say();
