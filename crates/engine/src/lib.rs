@@ -48,7 +48,7 @@ pub use crate::client::stream::{ReadChunks, ReadStream};
 pub use crate::context::Ctx;
 pub use crate::metrics::{Metrics, QueueMetrics};
 pub use crate::onward::{Builder, Onward};
-pub use crate::workflow::{BoxFuture, Data, Registry, Workflow, Workflows};
+pub use crate::workflow::{BoxFuture, Data, OnPanic, Registry, Workflow, Workflows};
 pub use onward_store::{
     Clock, Codec, Encoded, ExecutorRow, FromSqlValue, Health, Histogram, JournalCounts, Many, Payload, SqlParams,
     SqlRow, SqlTx, SqlValue,

@@ -36,6 +36,8 @@ pub trait Workflow: Sized + 'static {
     const NAME: &'static str;
     /// The version of the code, given by its author. A run is executed by the version that it was started with.
     const VERSION: &'static str;
+    /// What becomes of a run whose workflow panics.
+    const ON_PANIC: OnPanic = OnPanic::Hold;
     /// What it takes.
     type Input: Data;
     /// What it gives.
@@ -43,6 +45,16 @@ pub trait Workflow: Sized + 'static {
 
     /// Run it.
     fn run(ctx: Ctx, input: Self::Input) -> BoxFuture<'static, Result<Self::Output>>;
+}
+
+/// What becomes of a run whose workflow panics. A panic in a step is a failed attempt of that step in either case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnPanic {
+    /// It is held, loses nothing, and goes on when it is resumed: under code that was mended meanwhile.
+    #[default]
+    Hold,
+    /// It fails.
+    Fail,
 }
 
 /// Some workflows, given together: `(checkout, ship)`. One to eight of them; for more, call `.workflows` again.
@@ -83,19 +95,28 @@ pub struct Registry {
 }
 
 /// A workflow under way, its output already encoded.
-pub(crate) type Running = BoxFuture<'static, Result<Json, BoxError>>;
+pub(crate) type Running = BoxFuture<'static, Result<Output, BoxError>>;
+
+/// What a workflow gave.
+pub(crate) enum Output {
+    Encoded(Json),
+    /// It cannot be recorded. That is no result of the run: the code has to be mended.
+    Refused(Error),
+}
 
 /// One workflow that an executor was given.
 #[derive(Clone, Copy)]
 pub(crate) struct Registered {
     pub(crate) type_name: &'static str,
     pub(crate) run: fn(Ctx, &Json) -> Result<Running, Error>,
+    pub(crate) on_panic: OnPanic,
 }
 
 impl Registry {
     pub(crate) fn add<W: Workflow>(&mut self) {
         let key = key(W::NAME, W::VERSION);
-        let registered = Registered { type_name: std::any::type_name::<W>(), run: erased::<W> };
+        let type_name = std::any::type_name::<W>();
+        let registered = Registered { type_name, run: erased::<W>, on_panic: W::ON_PANIC };
         if let Err(error) = check::<W>() {
             self.wrong.get_or_insert(error);
         }
@@ -185,7 +206,10 @@ fn erased<W: Workflow>(ctx: Ctx, input: &Json) -> Result<Running, Error> {
     let run = W::run(ctx, input);
     Ok(Box::pin(async move {
         let output = run.await?;
-        Ok(crate::encode("output", &output)?)
+        Ok(match crate::encode("output", &output) {
+            Ok(output) => Output::Encoded(output),
+            Err(refused) => Output::Refused(refused),
+        })
     }))
 }
 

@@ -1,4 +1,4 @@
-// #[onward::workflow(name = "shipping", version = "2")]
+// #[onward::workflow(name = "shipping", version = "2", on_panic = "fail")]
 // pub(super) async fn ship(_: &Ctx, order: Order, boxes: u32) -> Result<u32, anyhow::Error> {
 //     Ok(boxes)
 // }
@@ -16,6 +16,7 @@ pub(super) enum ship {}
 impl ::onward::Workflow for ship {
     const NAME: &'static str = "shipping";
     const VERSION: &'static str = "2";
+    const ON_PANIC: ::onward::OnPanic = ::onward::OnPanic::Fail;
     type Input = (Order, u32);
     type Output = u32;
     fn run(

@@ -22,6 +22,8 @@ pub(crate) struct Args {
     pub(crate) attempts: Option<u32>,
     pub(crate) backoff: Option<Range<u64>>,
     pub(crate) timeout: Option<u64>,
+    /// The variant of `OnPanic`.
+    pub(crate) on_panic: Option<&'static str>,
 }
 
 impl Args {
@@ -45,6 +47,7 @@ impl Args {
             Some("attempts") => set(&mut self.attempts, option, attempts),
             Some("backoff") => set(&mut self.backoff, option, backoff),
             Some("timeout") => set(&mut self.timeout, option, timeout),
+            Some("on_panic") => set(&mut self.on_panic, option, on_panic),
             _ => Err(unknown(option, kind)),
         }
     }
@@ -93,6 +96,18 @@ fn attempts(option: &Meta) -> Result<u32> {
         Some(0) => Err(Error::new_spanned(option, "a step is attempted at least once: write `attempts = 1`")),
         Some(attempts) => Ok(attempts),
         None => Err(takes(option, "a number", "5")),
+    }
+}
+
+fn on_panic(option: &Meta) -> Result<&'static str> {
+    let text = text(option, "what becomes of the run", "\"fail\"")?;
+    match text.value().as_str() {
+        "hold" => Ok("Hold"),
+        "fail" => Ok("Fail"),
+        other => {
+            let sentence = format!("`{other}` is nothing that becomes of a run: write `hold`, the default, or `fail`");
+            Err(Error::new_spanned(text, sentence))
+        }
     }
 }
 

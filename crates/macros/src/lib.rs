@@ -59,6 +59,7 @@ use proc_macro::TokenStream;
 /// |---|---|---|
 /// | `name = "shipping"` | the name that runs are recorded under | the function's name, without its module |
 /// | `version = "2"` | which code a run began with | `"1"` |
+/// | `on_panic = "fail"` | a run whose workflow panics fails, in the long form `const ON_PANIC: OnPanic = OnPanic::Fail;` | `"hold"`: it is held, and goes on when it is resumed under mended code |
 #[proc_macro_attribute]
 pub fn workflow(args: TokenStream, item: TokenStream) -> TokenStream {
     workflow::expand(args.into(), item.into()).into()

@@ -11,7 +11,7 @@ use crate::signature::{Function, Outcome, borrowed, is_context, owns_context};
 
 const WORKFLOW: Kind = Kind {
     noun: "workflow",
-    options: &["name", "version"],
+    options: &["name", "version", "on_panic"],
     elsewhere: "what belongs to one run, such as its queue, is said where the run is started",
 };
 
@@ -50,6 +50,8 @@ impl<'f> Workflow<'f> {
         let (vis, name) = (&self.function.vis, &self.function.sig.ident);
         let recorded = args.name.unwrap_or_else(|| name.unraw().to_string());
         let version = args.version.unwrap_or_else(|| "1".to_owned());
+        let on_panic = args.on_panic.map(|what| format_ident!("{what}"));
+        let on_panic = on_panic.map(|what| quote!(const ON_PANIC: ::onward::OnPanic = ::onward::OnPanic::#what;));
         let output = self.outcome.value();
         // Not the user's names: a workflow `expense(ctx, expense: Expense)` would call its own input.
         let bound: Vec<_> = (0..self.inputs.len()).map(|index| format_ident!("__{index}")).collect();
@@ -67,6 +69,7 @@ impl<'f> Workflow<'f> {
             impl ::onward::Workflow for #name {
                 const NAME: &'static str = #recorded;
                 const VERSION: &'static str = #version;
+                #on_panic
                 type Input = #input;
                 type Output = #output;
                 #run

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use onward_types::{BoxError, Chunk, ChunkBody, Code, Error, Json, RunRecord, StepKind, StepRecord};
+use onward_types::{BoxError, Chunk, ChunkBody, Code, Error, Json, RunRecord, StepKind, StepRecord, guarded};
 use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, Checkpoint, Leave, LeaveHow, NewRun};
@@ -29,7 +29,8 @@ use crate::ops::streams::Chunks;
 /// typed errors. Names, ids, keys, topics, attributes, identities, reasons, and the messages of errors are not, for people and
 /// queries have to read them: keep secrets out of them.
 ///
-/// Both methods are called on the threads that execute runs, so they have to be quick and must not wait for anything.
+/// Both methods are called on the threads that execute runs, so they have to be quick and must not wait for anything. One that
+/// panics has failed to encode or decode that value, and no other.
 pub trait Codec: Send + Sync + 'static {
     /// The name of the codec. It stands beside everything that it encodes, so it never changes.
     fn name(&self) -> &str;
@@ -111,21 +112,28 @@ const ENVELOPE: &str = "{\"onward:codec\":";
 
 /// What stands between plain values and the tables: a codec, or nothing.
 #[derive(Clone, Default)]
-pub(crate) struct Sealer(Option<Arc<dyn Codec>>);
+pub(crate) struct Sealer(Option<Arc<Given>>);
+
+/// A codec that was given.
+struct Given {
+    codec: Arc<dyn Codec>,
+    hash_key: [u8; 32],
+}
 
 impl Sealer {
     pub(crate) fn new(codec: Arc<dyn Codec>) -> Sealer {
-        Sealer(Some(codec))
+        let hash_key = codec.hash_key();
+        Sealer(Some(Arc::new(Given { codec, hash_key })))
     }
 
     pub(crate) fn hash_key(&self) -> Option<[u8; 32]> {
-        self.0.as_ref().map(|codec| codec.hash_key())
+        self.0.as_ref().map(|given| given.hash_key)
     }
 
     /// Encode a value.
     pub(crate) fn seal(&self, plain: &Json, what: Payload) -> Result<Json, Error> {
         match &self.0 {
-            Some(codec) => envelope(&**codec, plain.as_str().as_bytes(), what),
+            Some(given) => envelope(&*given.codec, plain.as_str().as_bytes(), what),
             None => Ok(plain.clone()),
         }
     }
@@ -152,15 +160,17 @@ impl Sealer {
             let message = format!("the {} was encoded by codec `{name}` with key `{key}`: {why}", what.as_str());
             Error::new(Code::Decode, message)
         };
-        let Some(codec) = &self.0 else {
+        let Some(given) = &self.0 else {
             return Err(wrong("give this process the codec with `.codec(..)`".to_owned()));
         };
-        if codec.name() != name {
-            return Err(wrong(format!("this process has codec `{}`", codec.name())));
-        }
         let data = STANDARD.decode(data).map_err(|error| wrong(format!("its data is no base64: {error}")))?;
         let encoded = Encoded { key: key.clone(), data };
-        codec.decode(&encoded, what).map_err(|error| wrong(error.to_string()))
+        // The codec and its errors are code of the user's.
+        let decoded = guarded(|| match given.codec.name() {
+            own if own == name => given.codec.decode(&encoded, what).map_err(|error| error.to_string()),
+            own => Err(format!("this process has codec `{own}`")),
+        });
+        decoded.unwrap_or_else(|said| Err(format!("the codec panicked: {said}"))).map_err(wrong)
     }
 
     fn seal_error(&self, error: &Json) -> Result<Json, Error> {
@@ -219,8 +229,8 @@ impl Sealer {
     fn seal_chunk(&self, body: &mut ChunkBody) -> Result<(), Error> {
         match (body, &self.0) {
             (ChunkBody::Json(json), _) => *json = self.seal(json, Payload::Chunk)?,
-            (ChunkBody::Bytes(bytes), Some(codec)) => {
-                *bytes = envelope(&**codec, bytes, Payload::Chunk)?.as_str().as_bytes().into();
+            (ChunkBody::Bytes(bytes), Some(given)) => {
+                *bytes = envelope(&*given.codec, bytes, Payload::Chunk)?.as_str().as_bytes().into();
             }
             (ChunkBody::Bytes(_), None) | (ChunkBody::Close, _) => {}
         }
@@ -294,6 +304,7 @@ impl Sealer {
             }
             if let Some(error) = &mut outcome.error {
                 *error = self.open_error(error)?;
+                Error::from_json(error)?;
             }
             Ok(())
         })();
@@ -358,10 +369,16 @@ fn is_envelope(stored: &[u8]) -> bool {
 }
 
 fn envelope(codec: &dyn Codec, plain: &[u8], what: Payload) -> Result<Json, Error> {
-    let encoded = codec.encode(plain, what).map_err(|error| {
-        let message = format!("codec `{}` could not encode the {}: {error}", codec.name(), what.as_str());
-        Error::new(Code::Encode, message)
-    })?;
-    let data = STANDARD.encode(encoded.data);
-    Json::encode(&Envelope { codec: codec.name().to_owned(), key: encoded.key, data })
+    let what_it_is = what.as_str();
+    // The codec and its errors are code of the user's.
+    let encoded = guarded(|| {
+        let encoded = codec.encode(plain, what);
+        let name = codec.name().to_owned();
+        match encoded {
+            Ok(Encoded { key, data }) => Ok(Envelope { codec: name, key, data: STANDARD.encode(data) }),
+            Err(error) => Err(format!("codec `{name}` could not encode the {what_it_is}: {error}")),
+        }
+    });
+    let encoded = encoded.unwrap_or_else(|said| Err(format!("the codec panicked over the {what_it_is}: {said}")));
+    Json::encode(&encoded.map_err(|why| Error::new(Code::Encode, why))?)
 }

@@ -10,7 +10,7 @@ use super::patch::Patch;
 use super::said::Say;
 use super::send::SendCall;
 use super::sleep::Sleep;
-use super::{Lent, durable_call};
+use super::{Drive, Lent, durable_call};
 use crate::context::Ctx;
 use crate::run::state::Outcome;
 
@@ -63,6 +63,16 @@ impl<T: crate::Data> Call<'_, T> {
             CallKind::Patch(patch) => patch.poll(),
             CallKind::Send(send) => send.poll(cx),
             CallKind::Say(say) => say.poll(cx),
+        }
+    }
+
+    fn drive(&mut self) -> Option<&mut Drive> {
+        match &mut self.kind {
+            CallKind::Sleep(Sleep { drive, .. })
+            | CallKind::Chance(Chance(drive))
+            | CallKind::Send(SendCall { drive, .. })
+            | CallKind::Say(Say::Call(drive, _)) => Some(drive),
+            CallKind::Patch(_) | CallKind::Say(Say::Body { .. }) => None,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::Drive;
 use crate::context::Ctx;
 use crate::run::state::{Made, Outcome};
 
-pub(crate) struct Chance(Drive);
+pub(crate) struct Chance(pub(super) Drive);
 
 impl Chance {
     pub(crate) fn new(ctx: &Ctx, kind: StepKind) -> Chance {

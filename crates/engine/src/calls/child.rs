@@ -7,7 +7,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use onward_store::{Change, Created, NewRun, WaitKind, add};
@@ -191,7 +191,8 @@ impl Creation {
                 Poll::Ready(same.map(|()| (existing.id, existing.key)))
             }
             Poll::Ready(Ok(Created::Duplicate(_))) => {
-                Poll::Ready(Err(Error::new(Code::Corrupt, "a child has no dedup, and met one")))
+                drive.core.state().halt(Error::new(Code::Corrupt, "a child has no dedup, and met one"));
+                Poll::Pending
             }
             // The answer got lost with the run's right to write: nothing is to be decided here any more.
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
@@ -346,6 +347,10 @@ macro_rules! planned {
             fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
                 self.call.poll(cx)
             }
+
+            fn drive(&mut self) -> Option<&mut Drive> {
+                Some(&mut self.call.drive)
+            }
         }
 
         impl<T> Unpin for $call<'_, T> {}
@@ -378,7 +383,8 @@ impl<T: Data> Future for StartChild<'_, T> {
     type Output = Result<ChildRun<T>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.poll_call(cx).map(|outcome| outcome?.decode())
+        let outcome = ready!(self.poll_call(cx));
+        super::unread::resolve(self.drive(), outcome)
     }
 }
 
@@ -426,6 +432,10 @@ impl<T: Data> ChildResult<'_, T> {
             });
             waiting.as_mut().poll(cx)
         })
+    }
+
+    fn drive(&mut self) -> Option<&mut Drive> {
+        Some(&mut self.drive)
     }
 }
 

@@ -8,13 +8,14 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use onward_store::{WaitKind, add};
 use onward_types::{Code, Error, Json, RunId, StepKind, Timestamp, WaitFor, check_name};
 
-use super::{Drive, Lent, decoded};
+use super::effect::is_trouble;
+use super::{Drive, Lent};
 use crate::Data;
 use crate::client::event::TIMEOUT;
 use crate::context::Ctx;
@@ -82,13 +83,20 @@ impl<T: Data> Future for AwaitEvent<'_, T> {
             };
             let Some(executor) = drive.core.executor() else { return Poll::Ready(Err(not_set(event, *limit))) };
             let reading = reading.get_or_insert_with(|| Reading::begin(drive, executor, event, *limit));
-            reading.as_mut().poll(cx)
+            let read = ready!(reading.as_mut().poll(cx));
+            if let Ok(value) = &read
+                && let Err(why) = value.decode::<T>()
+            {
+                drive.core.state().halt(unreadable(event, &why));
+                return Poll::Pending;
+            }
+            Poll::Ready(read)
         });
-        polled.map(|outcome| match outcome {
+        match ready!(polled) {
             // Recorded as an error, so that it is no value, not even one that is `null`.
-            Err(error) if error.is_timeout() => Ok(None),
-            outcome => decoded(outcome?).map(Some),
-        })
+            Err(error) if error.is_timeout() => Poll::Ready(Ok(None)),
+            outcome => drive.resolve(outcome).map_ok(Some),
+        }
     }
 }
 
@@ -186,12 +194,13 @@ impl Reading {
         self.answered(|| self.executor.hub.event(run, key)).await
     }
 
-    /// Ask until the database answers. A value that cannot be decoded holds the run: recorded, it would stay an error for ever.
+    /// Ask until the database answers. A value that cannot be decoded, or a row that cannot be understood, holds the run: recorded,
+    /// it would stay an error for ever.
     async fn answered<T, F: Future<Output = Result<T, Error>>>(&self, ask: impl Fn() -> F) -> T {
         loop {
             match ask().await {
                 Ok(answer) => return answer,
-                Err(error) if error.kind() == Code::Decode => {
+                Err(error) if !is_trouble(&error) => {
                     if let Some(core) = self.core.upgrade() {
                         core.state().halt(error);
                         core.task.wake();
@@ -205,6 +214,15 @@ impl Reading {
             }
         }
     }
+}
+
+/// Recorded, the value would stay, and the event can be set again.
+fn unreadable(event: &Event, why: &Error) -> Error {
+    let Event { run, key } = event;
+    let message = format!(
+        "event `{key}` of run {run:?} cannot be read: {why}. Deploy code that reads it, or set the event again, then resume the run"
+    );
+    Error::new(Code::Decode, message)
 }
 
 fn not_set(event: &Event, limit: Duration) -> Error {

@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use onward_store::NewHook;
 use onward_types::{Error, Json, StepKind, check_name, hook_topic};
@@ -92,10 +92,9 @@ impl<'a, T: Data> Future for Hook<'a, T> {
             }
             Ok(token) => effect.poll(cx, drive, |core| open(core, drive.position, token.clone())),
         });
-        polled.map(|outcome| {
-            self.stage = Stage::Gone;
-            Ok(OpenHook { ctx, opened: outcome?.decode()?, payload: PhantomData })
-        })
+        let opened = ready!(drive.resolve(ready!(polled)));
+        self.stage = Stage::Gone;
+        Poll::Ready(opened.map(|opened| OpenHook { ctx, opened, payload: PhantomData }))
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) mod sleep;
 pub(crate) mod step;
 pub(crate) mod stream;
 pub(crate) mod transaction;
+pub(crate) mod unread;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use std::task::{Context, Poll};
 
 use onward_types::{Code, Error, Json, StepKind};
 
+use crate::Data;
 use crate::context::Ctx;
 use crate::run::core::RunCore;
 use crate::run::state::{Look, Made, Outcome};
@@ -51,6 +53,8 @@ enum Stage {
     Built,
     Polled,
     Done,
+    /// What is recorded cannot be read. The call never resolves: its run is held.
+    Held,
 }
 
 struct Refusal(Error);
@@ -79,6 +83,9 @@ impl Drive {
         cx: &mut Context<'_>,
         live: impl FnOnce(&Drive, &mut Context<'_>) -> Poll<Outcome>,
     ) -> Poll<Outcome> {
+        if self.stage == Stage::Held {
+            return Poll::Pending;
+        }
         if let Some(refused) = self.before() {
             return Poll::Ready(Err(refused));
         }
@@ -111,6 +118,9 @@ impl Drive {
         bytes: usize,
         made: impl FnOnce(&Drive) -> Made,
     ) -> Poll<Outcome> {
+        if self.stage == Stage::Held {
+            return Poll::Pending;
+        }
         if let Some(refused) = self.before() {
             return Poll::Ready(Err(refused));
         }
@@ -128,6 +138,24 @@ impl Drive {
             Look::Done(outcome) => self.done(outcome),
             Look::Wait | Look::Live => Poll::Pending,
         }
+    }
+
+    /// The outcome as the workflow sees it. What the code cannot read is no outcome: it holds the run.
+    pub(crate) fn resolve<T: Data>(&mut self, outcome: Outcome) -> Poll<Result<T, Error>> {
+        match outcome {
+            Ok(json) => match json.decode() {
+                Err(why) if !self.core.is_detached() => self.hold(&why),
+                read => Poll::Ready(read),
+            },
+            Err(error) => Poll::Ready(Err(unread::watched(error, self))),
+        }
+    }
+
+    /// Hold the run: what is recorded here cannot be read.
+    pub(crate) fn hold<T>(&mut self, why: &Error) -> Poll<T> {
+        self.stage = Stage::Held;
+        self.core.state().halt(unread::unreadable(self.position, self.kind, &self.name, why));
+        Poll::Pending
     }
 
     fn done(&mut self, outcome: Outcome) -> Poll<Outcome> {
@@ -178,7 +206,7 @@ fn nested(kind: StepKind, name: &str) -> Option<Error> {
     Some(Error::new(Code::Nested, message))
 }
 
-/// Implements `Future` for a call whose outcome is decoded to `T`.
+/// Implements `Future` for a call whose outcome is read as a `T`.
 macro_rules! durable_call {
     ($call:ident < $lifetime:lifetime, $t:ident > => $poll:ident) => {
         impl<$t: crate::Data> std::future::Future for $call<$lifetime, $t> {
@@ -188,7 +216,8 @@ macro_rules! durable_call {
                 mut self: std::pin::Pin<&mut Self>,
                 cx: &mut std::task::Context<'_>,
             ) -> std::task::Poll<Self::Output> {
-                self.$poll(cx).map(|outcome| crate::calls::decoded(outcome?))
+                let outcome = std::task::ready!(self.$poll(cx));
+                crate::calls::unread::resolve(self.drive(), outcome)
             }
         }
 
@@ -198,7 +227,3 @@ macro_rules! durable_call {
     };
 }
 pub(crate) use durable_call;
-
-pub(crate) fn decoded<T: crate::Data>(json: Json) -> Result<T, Error> {
-    json.decode()
-}

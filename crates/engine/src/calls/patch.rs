@@ -31,6 +31,9 @@ impl Patch {
                 format!("patch `{}` was asked for inside the step `{}`: ask in the workflow", self.name, step.name);
             return Poll::Ready(Err(Error::new(Code::Nested, message)));
         }
+        if self.core.state().halted().is_some() {
+            return Poll::Pending;
+        }
         let now = self.core.clock().now();
         let applies = self.core.is_detached() || self.core.state().patched(&self.name, now);
         Poll::Ready(Ok(Json::from(applies.to_string())))

@@ -8,14 +8,14 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use onward_store::{WaitKind, add};
 use onward_types::{Code, Error, StepKind, Timestamp, WaitFor, check_topic, hook_of};
 use tokio::sync::oneshot;
 
-use super::{Drive, Lent, decoded, durable_call};
+use super::{Drive, Lent, durable_call};
 use crate::Data;
 use crate::context::Ctx;
 use crate::run::core::RunCore;
@@ -67,6 +67,10 @@ impl<'a, T: Data> Recv<'a, T> {
     fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         self.call.poll(cx)
     }
+
+    fn drive(&mut self) -> Option<&mut Drive> {
+        Some(&mut self.call.drive)
+    }
 }
 
 durable_call!(Recv<'_, T> => poll_call);
@@ -75,11 +79,11 @@ impl<T: Data> Future for RecvTimeout<'_, T> {
     type Output = Result<Option<T>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.call.poll(cx).map(|outcome| match outcome {
+        match ready!(self.call.poll(cx)) {
             // Recorded as an error, so that it is no message, not even one that says `null`.
-            Err(error) if error.is_timeout() => Ok(None),
-            outcome => decoded(outcome?).map(Some),
-        })
+            Err(error) if error.is_timeout() => Poll::Ready(Ok(None)),
+            outcome => self.call.drive.resolve(outcome).map_ok(Some),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::run::state::Outcome;
 use crate::workflow::BoxFuture;
 
 pub(crate) struct SendCall {
-    drive: Drive,
+    pub(super) drive: Drive,
     message: Result<NewMessage, Error>,
     effect: Effect,
 }

@@ -25,7 +25,7 @@ enum Due {
 }
 
 pub(crate) struct Sleep {
-    drive: Drive,
+    pub(super) drive: Drive,
     due: Due,
     timer: Option<BoxFuture<'static, ()>>,
 }

@@ -6,14 +6,13 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use onward_store::{AttemptChange, Clock, WaitKind, add};
-use onward_types::{BoxError, Code, Error, Json, Result, StepKind, Timestamp, WaitFor};
+use onward_types::{BoxError, Code, Error, Json, Result, StepKind, Timestamp, WaitFor, guarded};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Span;
@@ -22,7 +21,6 @@ use super::{Drive, durable_call};
 use crate::Data;
 use crate::context::Ctx;
 use crate::run::core::{Home, RunCore};
-use crate::run::drive::panic_message;
 use crate::run::state::{Idle, Outcome};
 use crate::scope::{self, InStep};
 use crate::workflow::BoxFuture;
@@ -72,6 +70,8 @@ struct Policy<'a> {
     timeout: Option<Duration>,
     retry_if: Option<RetryIf<'a>>,
     typed: fn(BoxError) -> Error,
+    /// Whether what was recorded of an error of the declared type can be read as one.
+    readable: fn(&Error) -> Result<(), Error>,
 }
 
 enum Phase<'a> {
@@ -115,6 +115,7 @@ impl<'a, T: Data> Step<'a, T> {
             timeout: None,
             retry_if: None,
             typed: Error::from_box,
+            readable: |_| Ok(()),
         };
         let inner = Inner { drive, body, policy, phase: Phase::New, attempt: 0, failed: 0 };
         Step { inner, output: PhantomData }
@@ -148,11 +149,16 @@ impl<'a, T: Data> Step<'a, T> {
     /// Record errors of this type so that [`Error::downcast`] gives them back, live and replayed alike.
     pub fn errors<E: Failure>(mut self) -> Self {
         self.inner.policy.typed = Error::typed::<E>;
+        self.inner.policy.readable = |error| error.read_as::<E>().map(drop).map_err(|(why, _)| why);
         self
     }
 
     pub(super) fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         self.inner.poll(cx)
+    }
+
+    pub(super) fn drive(&mut self) -> Option<&mut Drive> {
+        Some(&mut self.inner.drive)
     }
 }
 
@@ -161,7 +167,7 @@ durable_call!(Step<'_, T> => poll_step);
 impl<'a> Inner<'a> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         let Inner { drive, body, policy, phase, attempt, failed } = self;
-        drive.poll(cx, |drive, cx| {
+        let polled = drive.poll(cx, |drive, cx| {
             let mut work = Work { drive, body, policy, phase, attempt, failed };
             loop {
                 match work.advance(cx) {
@@ -170,7 +176,14 @@ impl<'a> Inner<'a> {
                     Poll::Ready(Some(outcome)) => return Poll::Ready(outcome),
                 }
             }
-        })
+        });
+        match polled {
+            Poll::Ready(Err(error)) => match (policy.readable)(&error) {
+                Err(why) if !drive.core.is_detached() => drive.hold(&why),
+                _ => Poll::Ready(Err(error)),
+            },
+            polled => polled,
+        }
     }
 }
 
@@ -202,7 +215,7 @@ impl<'a> Work<'_, 'a> {
                 let announced = running.announced || running.scope.streams.load(Ordering::SeqCst);
                 let started_at = running.started_at;
                 onward_store::crash::point("step.returned");
-                return Poll::Ready(self.judge(result, started_at, announced));
+                return self.judge(result, started_at, announced);
             }
             Phase::Backoff(pause) => {
                 if pause.as_mut().poll(cx).is_pending() {
@@ -270,17 +283,17 @@ impl<'a> Work<'_, 'a> {
         let name = &*self.drive.name;
         let span =
             tracing::info_span!("onward.step", step = name, position = self.drive.position, attempt = *self.attempt);
-        let body = catch_unwind(AssertUnwindSafe(|| span.in_scope(|| scope::in_step(&scope, || (self.body)()))));
-        let body = body.unwrap_or_else(|panic| {
-            let error = panicked(&*panic);
+        let body = guarded(|| span.in_scope(|| scope::in_step(&scope, || (self.body)())));
+        let body = body.unwrap_or_else(|said| {
+            let error = panicked(&said);
             Box::pin(async move { Err(error.into()) })
         });
         let started_at = core.clock().now();
         Running { body: Some(body), scope, span, started_at, timeout: None, announce: None, announced: core.recovered }
     }
 
-    /// What an attempt came to: the step's outcome, or another attempt.
-    fn judge(&mut self, result: Result<Json>, started_at: Timestamp, announced: bool) -> Option<Outcome> {
+    /// What an attempt came to: the step's outcome, or another attempt. Pending: the run is held.
+    fn judge(&mut self, result: Result<Json>, started_at: Timestamp, announced: bool) -> Poll<Option<Outcome>> {
         let core = &self.drive.core;
         let now = core.clock().now();
         core.state().set_works(self.drive.position, false);
@@ -298,29 +311,43 @@ impl<'a> Work<'_, 'a> {
                 if let Some(counters) = counters {
                     counters.steps_succeeded.one();
                 }
-                return Some(Ok(output));
+                return Poll::Ready(Some(Ok(output)));
             }
-            Err(error) => (self.policy.typed)(error),
+            // Its `Display`, its `Serialize` and its `Drop` are code of the user's, too.
+            Err(error) => guarded(|| (self.policy.typed)(error)).unwrap_or_else(|said| panicked(&said)),
         };
         *self.failed += 1;
         let row = self.attempt_row(*self.attempt, started_at, Some(error.to_json()));
         let row = AttemptChange { finished_at: Some(now), ..row };
-        let retry = *self.failed < self.policy.attempts
-            && !error.is_fatal()
-            && error.kind() != Code::Panicked
-            && self.policy.retry_if.as_ref().is_none_or(|retry_if| retry_if(&error));
+        let may_retry = *self.failed < self.policy.attempts && !error.is_fatal();
+        let retry = match self.policy.retry_if.as_ref().filter(|_| may_retry) {
+            None => may_retry,
+            Some(retry_if) => match guarded(|| retry_if(&error)) {
+                Ok(retry) => retry,
+                Err(_) if core.is_detached() => false,
+                Err(said) => {
+                    let name = &self.drive.name;
+                    let message =
+                        format!("`retry_if` of step `{name}` panicked: {said}. Mend the code, then resume the run");
+                    let mut state = core.state();
+                    state.attempt(row);
+                    state.halt(Error::new(Code::Panicked, message));
+                    return Poll::Pending;
+                }
+            },
+        };
         if !retry {
             core.state().end_attempt(row);
             if let Some(counters) = counters {
                 counters.steps_failed.one();
             }
-            return Some(Err(error));
+            return Poll::Ready(Some(Err(error)));
         }
         if !core.is_detached() {
             core.state().attempt(row);
         }
         *self.phase = self.back_off(now);
-        None
+        Poll::Ready(None)
     }
 
     fn back_off(&self, now: Timestamp) -> Phase<'a> {
@@ -348,12 +375,15 @@ impl Running<'_> {
     fn poll(&mut self, cx: &mut Context<'_>, drive: &Drive, policy: &Policy<'_>) -> Poll<Result<Json>> {
         let Some(body) = self.body.as_mut() else { return Poll::Pending };
         let Running { scope, span, .. } = self;
-        let polled =
-            catch_unwind(AssertUnwindSafe(|| span.in_scope(|| scope::in_step(scope, || body.as_mut().poll(cx)))));
-        match polled {
-            Ok(Poll::Pending) => {}
-            Ok(Poll::Ready(result)) => return Poll::Ready(result),
-            Err(panic) => return Poll::Ready(Err(panicked(&*panic).into())),
+        let polled = guarded(|| span.in_scope(|| scope::in_step(scope, || body.as_mut().poll(cx))));
+        let done = match polled {
+            Ok(Poll::Pending) => None,
+            Ok(Poll::Ready(result)) => Some(result),
+            Err(said) => Some(Err(panicked(&said).into())),
+        };
+        if let Some(result) = done {
+            self.drop_body(drive);
+            return Poll::Ready(result);
         }
         if drive.core.is_detached() {
             return Poll::Pending;
@@ -395,8 +425,8 @@ impl Running<'_> {
 
     fn drop_body(&mut self, drive: &Drive) {
         let body = self.body.take();
-        if catch_unwind(AssertUnwindSafe(|| drop(body))).is_err() {
-            tracing::warn!(step = %drive.name, "dropping the body of a step that took too long panicked");
+        if let Err(said) = guarded(|| drop(body)) {
+            tracing::warn!(step = %drive.name, said, "dropping the body of a step panicked");
         }
     }
 }
@@ -412,8 +442,8 @@ fn timer(clock: &Clock, after: Duration) -> BoxFuture<'static, ()> {
     Box::pin(async move { clock.sleep(after).await })
 }
 
-fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
-    Error::new(Code::Panicked, format!("the step panicked: {}", panic_message(panic)))
+fn panicked(said: &str) -> Error {
+    Error::new(Code::Panicked, format!("the step panicked: {said}"))
 }
 
 /// The pause after so many failures: doubled each time, capped, and half of it left to chance.

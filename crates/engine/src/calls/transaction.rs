@@ -105,6 +105,10 @@ impl<'a, T: Data> Transaction<'a, T> {
     fn poll_transaction(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         self.step.poll_step(cx)
     }
+
+    fn drive(&mut self) -> Option<&mut Drive> {
+        self.step.drive()
+    }
 }
 
 durable_call!(Transaction<'_, T> => poll_transaction);

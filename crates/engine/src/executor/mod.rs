@@ -5,6 +5,7 @@ pub(crate) mod hub;
 pub(crate) mod post;
 mod residents;
 mod runs;
+mod unstranded;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,17 +1,17 @@
 //! How runs come into memory and leave it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use onward_store::{Created, History, LeaveHow, Outcome, Seat, Signal};
-use onward_types::{Code, Error, RunKey};
+use onward_types::{Code, Error, RunKey, guarded};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
 use super::Executor;
+use super::unstranded::Unstranded;
 use crate::context::Ctx;
 use crate::run::core::{Home, RunCore, Stop, end_of};
-use crate::run::drive::{Ended, drive, panic_message};
+use crate::run::drive::{Ended, drive};
 use crate::run::end::End;
 
 impl Executor {
@@ -86,6 +86,7 @@ impl Executor {
         }
         let executor = self.clone();
         self.spawn(async move {
+            let _guard = Unstranded::new(&executor, &core);
             let span = core.span();
             let ended = executor.drive(&core).instrument(span).await;
             core.note_replayed();
@@ -101,18 +102,18 @@ impl Executor {
             return Ended::Held(Error::new(Code::Corrupt, "the run has no input"));
         };
         // Reading the input runs the user's code too.
-        let begun = catch_unwind(AssertUnwindSafe(|| (registered.run)(Ctx::of(core.clone()), &input)));
+        let begun = guarded(|| (registered.run)(Ctx::of(core.clone()), &input));
         match begun {
-            Ok(Ok(workflow)) => drive(core, workflow).await,
+            Ok(Ok(workflow)) => drive(core, workflow, registered.on_panic).await,
             Ok(Err(error)) => Ended::Held(error),
-            Err(panic) => {
-                let message = format!("reading the input panicked: {}", panic_message(&*panic));
+            Err(said) => {
+                let message = format!("reading the input panicked: {said}. Mend the code, then resume the run");
                 Ended::Held(Error::new(Code::Panicked, message))
             }
         }
     }
 
-    async fn ended(self: &Arc<Self>, core: &Arc<RunCore>, ended: Ended) {
+    pub(super) async fn ended(self: &Arc<Self>, core: &Arc<RunCore>, ended: Ended) {
         if !matches!(ended, Ended::Fenced) {
             std::future::poll_fn(|cx| core.settle(cx)).await;
         }

@@ -1,17 +1,16 @@
 //! Drives a run: polls the workflow until it is quiet, delivers one completion, polls again; hands changes to the journal
 //! whenever there is nothing more to deliver.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use onward_types::{BoxError, Code, Error, Json, Timestamp};
+use onward_types::{BoxError, Code, Error, Json, Timestamp, guarded};
 
 use super::core::{RunCore, Stop};
 use super::state::Idle;
 use crate::scope;
-use crate::workflow::{BoxFuture, Running};
+use crate::workflow::{BoxFuture, OnPanic, Output, Running};
 
 /// A workflow that wakes itself this often without waiting for anything lets others have the thread for once.
 const SPINS_MAX: u32 = 10_000;
@@ -33,7 +32,7 @@ pub(crate) enum Ended {
 }
 
 /// Drive the run until it leaves. The future is dropped before this returns.
-pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running) -> Ended {
+pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPanic) -> Ended {
     let root = Arc::new(Root { core: core.clone(), woken: AtomicBool::new(true), polling: AtomicBool::new(false) });
     let waker = Waker::from(root.clone());
     // Tokio's budget would make a call look quiet that is not, and quiet is when completions are delivered.
@@ -49,10 +48,10 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running) -> Ended {
             }
             if root.woken.swap(false, Ordering::SeqCst) {
                 let Some(future) = workflow.as_mut() else { return Poll::Ready(Ended::Fenced) };
-                let polled = catch_unwind(AssertUnwindSafe(|| {
+                let polled = guarded(|| {
                     scope::in_run(core.address(), || future.as_mut().poll(&mut Context::from_waker(&waker)))
-                }));
-                if let Some(ended) = judge(core, polled) {
+                });
+                if let Some(ended) = judge(core, polled, on_panic) {
                     return Poll::Ready(ended);
                 }
                 spins += 1;
@@ -96,9 +95,8 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running) -> Ended {
     core.state().leave_memory();
     // A drop that panics must not take the executor with it.
     let future = workflow.take();
-    let dropped = catch_unwind(AssertUnwindSafe(|| scope::in_run(core.address(), || drop(future))));
-    if dropped.is_err() {
-        tracing::warn!(run = %core.id, "dropping the workflow panicked");
+    if let Err(said) = guarded(|| scope::in_run(core.address(), || drop(future))) {
+        tracing::warn!(run = %core.id, said, "dropping the workflow panicked");
     }
     core.state().forget_calls();
     ended
@@ -136,22 +134,27 @@ fn stopped(core: &Arc<RunCore>) -> Option<Ended> {
     }
 }
 
-fn judge(core: &Arc<RunCore>, polled: std::thread::Result<Poll<Result<Json, BoxError>>>) -> Option<Ended> {
+fn judge(core: &RunCore, polled: Result<Poll<Result<Output, BoxError>>, String>, on_panic: OnPanic) -> Option<Ended> {
     let result = match polled {
         Ok(Poll::Pending) => return None,
-        Ok(Poll::Ready(result)) => result.map_err(Error::from_box),
-        Err(panic) => Err(Error::new(Code::Panicked, format!("the workflow panicked: {}", panic_message(&*panic)))),
+        // `Display`, `source` and `Drop` of the error are code of the user's, too.
+        Ok(Poll::Ready(result)) => guarded(|| result.map_err(Error::from_box)),
+        Err(said) => Err(said),
+    };
+    let result = match (result, on_panic) {
+        (Ok(Ok(Output::Encoded(output))), _) => Ok(output),
+        (Ok(Ok(Output::Refused(why))), _) => return Some(Ended::Held(core.state().halted().cloned().unwrap_or(why))),
+        (Ok(Err(error)), _) => Err(error),
+        (Err(said), OnPanic::Fail) => Err(Error::new(Code::Panicked, format!("the workflow panicked: {said}"))),
+        (Err(said), OnPanic::Hold) => {
+            let message = format!("the workflow panicked: {said}. Mend the code, then resume the run");
+            return Some(Ended::Held(core.state().panicked(Error::new(Code::Panicked, message))));
+        }
     };
     match core.state().returned() {
         Some(why) => Some(Ended::Held(why)),
         None => Some(Ended::Finished(result)),
     }
-}
-
-/// What a panic said.
-pub(crate) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
 }
 
 impl RunCore {
@@ -216,7 +219,7 @@ mod tests {
             waiting.state().look(0, StepKind::Sleep, &"sleep".into(), cx.waker(), now);
             Poll::Pending
         }));
-        let mut driving = Box::pin(drive(&core, workflow));
+        let mut driving = Box::pin(drive(&core, workflow, OnPanic::Hold));
         assert!(driving.as_mut().now_or_never().is_none());
         core.stop(Stop::Revoked);
         assert!(matches!(driving.as_mut().now_or_never(), Some(Ended::Revoked)));

@@ -70,8 +70,12 @@ pub(crate) struct State {
     progress: Option<u64>,
     /// Who waits until so many changes are durable.
     barrier: Vec<(u64, Waker)>,
+    /// Where those changes begin that were made while a panic of the workflow unwound.
+    unwinding: Option<usize>,
     /// Why the run cannot go on.
     halt: Option<Error>,
+    /// What may have led the code another way than it went before.
+    suspected: Option<Error>,
     left: bool,
 }
 
@@ -207,7 +211,7 @@ impl State {
                 "at position {position} the run recorded {was} `{called}`, the code now asks for {kind} `{name}`. Bring the \
                  old order of calls back (or guard the new one with `ctx.patched(..)`), then resume the run"
             );
-            self.halt = Some(Error::new(Code::Diverged, message));
+            self.diverge(message);
             return false;
         }
         let call = Call {
@@ -270,8 +274,9 @@ impl State {
                 self.calls.remove(&position);
                 let outcome = self.say_made(position, made(), now);
                 let recorded = outcome.map_err(|error| error.to_json());
-                self.record(position, kind, name.clone(), recorded.clone(), now, now);
-                Look::Done(replayed(recorded))
+                let Some(outcome) = self.understood(position, kind, name, &recorded) else { return Look::Wait };
+                self.record(position, kind, name.clone(), recorded, now, now);
+                Look::Done(outcome)
             }
             Look::Live => {
                 self.complete_as(position, made(), now);
@@ -286,7 +291,7 @@ impl State {
                 self.immediate.add(bytes);
                 self.calls.remove(&position);
                 match self.next_recorded(position) {
-                    Some(recorded) => Look::Done(replayed(recorded.result)),
+                    Some(outcome) => Look::Done(outcome),
                     None => Look::Wait,
                 }
             }
@@ -332,10 +337,12 @@ impl State {
 
     /// A call was dropped by the workflow before it resolved: its wait is over.
     pub(crate) fn dropped(&mut self, position: u32, now: Timestamp) {
-        if self.left {
+        // What the code does after it could not read something is no part of its way.
+        if self.left || self.halt.is_some() {
             return;
         }
         let Some(call) = self.calls.remove(&position) else { return };
+        self.note_unwinding();
         self.receivers.remove(&position);
         // One from before the run was loaded is there still if the run left between the winner and the drop of the loser.
         let recorded = self.waits.remove(&position).is_some();
@@ -382,10 +389,11 @@ impl State {
             let (kind, name, started_at) = (call.kind, call.name.clone(), call.started_at);
             let has_wait = call.has_wait;
             let outcome = self.say_made(position, made, at);
-            let Some(call) = self.calls.get_mut(&position) else { continue };
             // What the workflow sees now is exactly what it will see on replay.
             let recorded = outcome.map_err(|error| error.to_json());
-            call.delivered = Some(replayed(recorded.clone()));
+            let Some(outcome) = self.understood(position, kind, &name, &recorded) else { return false };
+            let Some(call) = self.calls.get_mut(&position) else { continue };
+            call.delivered = Some(outcome);
             call.waker.wake_by_ref();
             if has_wait {
                 self.push(Change::CloseWait(position));
@@ -414,23 +422,49 @@ impl State {
                 "the run recorded {what} at position {position}, and the code did not ask for it. Bring the call back, then \
                  resume the run"
             );
-            self.halt = Some(Error::new(Code::Diverged, message));
+            self.diverge(message);
             return false;
         };
         call.waker.wake_by_ref();
-        let Some(recorded) = self.next_recorded(position) else { return false };
+        let Some(outcome) = self.next_recorded(position) else { return false };
         self.immediate = Immediate::default();
         if let Some(call) = self.calls.get_mut(&position) {
-            call.delivered = Some(replayed(recorded.result));
+            call.delivered = Some(outcome);
         }
         true
     }
 
-    /// Take what is delivered next out of history.
-    fn next_recorded(&mut self, position: u32) -> Option<Recorded> {
-        let recorded = self.history.remove(&position)?;
+    /// Take what is delivered next out of history. None: it cannot be understood, and the run is halted.
+    fn next_recorded(&mut self, position: u32) -> Option<Outcome> {
+        let Recorded { kind, name, result, .. } = self.history.remove(&position)?;
         self.order.pop_front();
-        Some(recorded)
+        self.understood(position, kind, &name, &result)
+    }
+
+    /// A recorded result as the workflow sees it. None: it cannot be understood. That is no fact to go on with, so the run is
+    /// halted.
+    fn understood(
+        &mut self,
+        position: u32,
+        kind: StepKind,
+        name: &str,
+        result: &Result<Json, Json>,
+    ) -> Option<Outcome> {
+        let why = match result {
+            Ok(value) => return Some(Ok(value.clone())),
+            Err(json) => match Error::from_json(json) {
+                Ok(error) if error.kind() == Code::Unknown => format!(
+                    "an error of code `{}` ({error}), which this version of Onward does not know. Run it with the version that \
+                     recorded it, or a newer one, and resume it there",
+                    error.code()
+                ),
+                Ok(error) => return Some(Err(error)),
+                Err(why) => format!("an error that cannot be read: {why}"),
+            },
+        };
+        let message = format!("at position {position}, {kind} `{name}`, there is {why}");
+        self.halt(Error::new(Code::Decode, message));
+        None
     }
 
     /// The workflow returned. Anything recorded that it did not ask for is a divergence.
@@ -443,7 +477,7 @@ impl State {
                 "the code returned, but the run recorded {what} at position {position}. Bring the call back, then resume the \
                  run"
             );
-            self.halt = Some(Error::new(Code::Diverged, message));
+            self.diverge(message);
         }
         self.leave_hooks();
         self.halt.clone()
@@ -451,6 +485,35 @@ impl State {
 
     pub(crate) fn halt(&mut self, why: Error) {
         self.halt.get_or_insert(why);
+    }
+
+    /// Remember what may have led the code another way than it went before.
+    pub(crate) fn suspect(&mut self, why: Error) {
+        self.suspected.get_or_insert(why);
+    }
+
+    fn diverge(&mut self, message: String) {
+        let message = match &self.suspected {
+            Some(before) => format!("{message}. It may be because {before}"),
+            None => message,
+        };
+        self.halt(Error::new(Code::Diverged, message));
+    }
+
+    /// A panic drops what the workflow holds, and it will hold that again when it goes on.
+    fn note_unwinding(&mut self) {
+        if std::thread::panicking() {
+            self.unwinding.get_or_insert(self.changes.len());
+        }
+    }
+
+    /// The workflow panicked, and is to go on from here once it was mended: what its drops made is no part of its way. Says why
+    /// the run cannot go on.
+    pub(crate) fn panicked(&mut self, why: Error) -> Error {
+        if let Some(from) = self.unwinding.take() {
+            self.made -= self.changes.drain(from..).count() as u64;
+        }
+        self.halt.get_or_insert(why).clone()
     }
 
     pub(crate) fn halted(&self) -> Option<&Error> {
@@ -490,6 +553,7 @@ impl State {
         if self.changes.is_empty() {
             return None;
         }
+        self.unwinding = None;
         Some((std::mem::take(&mut self.changes), self.made))
     }
 
@@ -526,10 +590,6 @@ impl State {
         });
         past
     }
-}
-
-fn replayed(result: Result<Json, Json>) -> Outcome {
-    result.map_err(|error| Error::from_json(&error).unwrap_or_else(|unreadable| unreadable))
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ pub async fn checkout(ctx: &Ctx, order: Order) -> Result<Receipt> {
 #[test]
 fn a_workflow_has_a_name_and_a_version_of_its_own() {
     let program = r#"
-#[onward::workflow(name = "shipping", version = "2")]
+#[onward::workflow(name = "shipping", version = "2", on_panic = "fail")]
 pub(super) async fn ship(_: &Ctx, order: Order, boxes: u32) -> Result<u32, anyhow::Error> {
     Ok(boxes)
 }"#;

@@ -129,8 +129,8 @@ fn an_option_is_known_and_given_once() {
                     where it is called: `charge(ctx, ..).retry_if(..)`";
     option("queue = \"slow\"", "queue", sentence);
     let function = "async fn my_flow(ctx: &Ctx) -> Result<()> {}";
-    let sentence = "unknown option `queue`: a workflow takes `name`, `version`; what belongs to one run, such as its \
-                    queue, is said where the run is started";
+    let sentence = "unknown option `queue`: a workflow takes `name`, `version`, `on_panic`; what belongs to one run, \
+                    such as its queue, is said where the run is started";
     assert_eq!(refused(expand_workflow, "queue = \"slow\"", function), [("queue".to_owned(), sentence.to_owned())]);
     option("attempts = 2, attempts = 3", "attempts", "`attempts` is given twice: keep one");
     option("\"charge\"", "\"charge\"", "an option is a name and a value: `name = \"..\"`");
@@ -147,6 +147,20 @@ fn an_option_has_a_value_of_its_kind() {
     option("name = \"\"", "\"\"", "a name or version has 1 to 512 bytes, and no NUL among them");
     option("timeout = 120", "timeout = 120", "`timeout` takes a duration: `timeout = \"2m\"`");
     option("backoff = 1", "backoff = 1", "`backoff` takes a range of durations: `backoff = \"1s..60s\"`");
+}
+
+#[test]
+fn what_becomes_of_a_run_that_panics_is_one_of_two_words() {
+    let function = "async fn my_flow(ctx: &Ctx) -> Result<()> {}";
+    let of = |options: &str| refused(expand_workflow, options, function);
+    let sentence = "`on_panic` takes what becomes of the run: `on_panic = \"fail\"`";
+    assert_eq!(of("on_panic = 5"), [("on_panic = 5".to_owned(), sentence.to_owned())]);
+    let sentence = "`ignore` is nothing that becomes of a run: write `hold`, the default, or `fail`";
+    assert_eq!(of("on_panic = \"ignore\""), [("\"ignore\"".to_owned(), sentence.to_owned())]);
+    assert_eq!(of("on_panic = \"hold\""), []);
+    let sentence = "unknown option `on_panic`: a step takes `name`, `attempts`, `backoff`, `timeout`; the rest is said \
+                    where it is called: `charge(ctx, ..).retry_if(..)`";
+    option("on_panic = \"fail\"", "on_panic", sentence);
 }
 
 #[test]

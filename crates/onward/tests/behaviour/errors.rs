@@ -1,4 +1,4 @@
-//! Errors and panics: typed ones come back typed, and nothing takes the executor with it.
+//! Errors: typed ones come back typed, and what is missing is named.
 
 use std::fmt;
 
@@ -55,28 +55,6 @@ async fn a_typed_error_of_a_step_is_that_of_the_run(db: TestDatabase) {
     let run = house.onward.start::<passes_on>(()).await.unwrap();
     let error = run.result().await.unwrap_err();
     assert_eq!(error.downcast::<ChargeError>().unwrap(), ChargeError::Declined { cents: 5 });
-}
-
-#[onward::workflow]
-async fn panics(ctx: &Ctx, in_step: bool) -> Result<u32> {
-    if in_step {
-        let step = ctx.step("boom", async || -> Result<u32> { panic!("the step blew up") });
-        return Ok(step.attempts(5).await?);
-    }
-    panic!("the workflow blew up")
-}
-
-#[on_every_database]
-async fn a_panic_fails_its_run_with_the_message_and_nothing_else(db: TestDatabase) {
-    let house = House::open(db, |b| b.workflows::<(panics, shop)>()).await;
-    for (in_step, message) in
-        [(true, "the step panicked: the step blew up"), (false, "the workflow panicked: the workflow blew up")]
-    {
-        let error = house.onward.start::<panics>(in_step).await.unwrap().result().await.unwrap_err();
-        assert_eq!((error.code(), error.message()), ("panicked", message));
-    }
-    let after = house.onward.start::<shop>(1).await.unwrap();
-    assert_eq!(house.done(after.result()).await.unwrap(), 1, "the executor lives");
 }
 
 struct Missing;

@@ -57,7 +57,8 @@ impl State {
     pub(crate) fn close_hook(&mut self, position: u32) {
         // What comes later is recorded, so this was written long ago.
         let is_closed = !self.order.is_empty();
-        if !self.left && !is_closed {
+        if !self.left && self.halt.is_none() && !is_closed {
+            self.note_unwinding();
             self.push(Change::CloseHook(position));
         }
     }

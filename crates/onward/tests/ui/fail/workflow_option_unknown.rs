@@ -1,4 +1,4 @@
-//! A workflow has two options.
+//! A workflow has three options.
 
 use onward::prelude::*;
 

@@ -3,7 +3,7 @@
 
 use std::{fmt, pin::Pin, time::Duration};
 
-use onward::{Step, prelude::*};
+use onward::{OnPanic, Step, prelude::*};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -50,6 +50,7 @@ pub enum checkout {}
 impl onward::Workflow for checkout {
     const NAME: &'static str = "checkout";
     const VERSION: &'static str = "1";
+    const ON_PANIC: OnPanic = OnPanic::Hold;
     type Input = Order;
     type Output = Receipt;
     fn run(ctx: Ctx, order: Order) -> Pin<Box<dyn Future<Output = Result<Receipt>> + Send>> {

@@ -1,7 +1,7 @@
-//! A workflow's name may be that of its input, of its context, or a keyword.
+//! A workflow's name may be that of its input, of its context, or a keyword; its options are constants.
 #![deny(warnings)]
 
-use onward::{Workflow, prelude::*};
+use onward::{OnPanic, Workflow, prelude::*};
 
 #[onward::workflow]
 pub async fn expense(_: &Ctx, expense: u64) -> Result<u64> {
@@ -18,7 +18,7 @@ pub async fn r#match(_: &Ctx) -> Result<()> {
     Ok(())
 }
 
-#[onward::workflow(name = "shipping", version = "2")]
+#[onward::workflow(name = "shipping", version = "2", on_panic = "fail")]
 pub async fn ship(_: &Ctx) -> Result<()> {
     Ok(())
 }
@@ -28,4 +28,5 @@ fn main() {
     assert_eq!(ctx::NAME, "ctx");
     assert_eq!(r#match::NAME, "match");
     assert_eq!((ship::NAME, ship::VERSION), ("shipping", "2"));
+    assert_eq!((ship::ON_PANIC, ctx::ON_PANIC), (OnPanic::Fail, OnPanic::Hold));
 }

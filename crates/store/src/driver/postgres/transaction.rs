@@ -163,7 +163,8 @@ fn failure(error: &tokio_postgres::Error) -> Failure {
             Failure::Lost(said(Code::Database))
         }
         "0A000" if sentence(error).contains("cached plan") => Failure::Conflict(said(Code::Busy)),
-        _ if state.starts_with("08") => Failure::Lost(said(Code::Database)),
+        // The connection; memory, disk or connections that ran out; an error of the operating system.
+        _ if ["08", "53", "58"].iter().any(|class| state.starts_with(class)) => Failure::Lost(said(Code::Database)),
         _ => Failure::Failed(said(Code::Database)),
     }
 }

@@ -246,7 +246,12 @@ fn failure(error: &rusqlite::Error) -> Failure {
             ErrorCode::SystemIoFailure
             | ErrorCode::CannotOpen
             | ErrorCode::FileLockingProtocolFailed
-            | ErrorCode::DiskFull,
+            | ErrorCode::DiskFull
+            | ErrorCode::OutOfMemory
+            | ErrorCode::ReadOnly
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase,
         ) => Failure::Lost(said),
         _ => Failure::Failed(said),
     }
