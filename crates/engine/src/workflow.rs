@@ -200,7 +200,11 @@ pub(crate) fn check_name(what: &str, name: &str) -> Result<(), Error> {
 
 fn erased<W: Workflow>(ctx: Ctx, input: &Json) -> Result<Running, Error> {
     let input: W::Input = input.decode().map_err(|error| {
-        let message = format!("the input of workflow `{}` version {}: {error}", W::NAME, W::VERSION);
+        let message = format!(
+            "the input of workflow `{}` version {}: {error}. Deploy code that reads it, then resume the run",
+            W::NAME,
+            W::VERSION
+        );
         Error::new(Code::Decode, message)
     })?;
     let run = W::run(ctx, input);

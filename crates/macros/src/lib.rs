@@ -59,7 +59,9 @@ use proc_macro::TokenStream;
 /// |---|---|---|
 /// | `name = "shipping"` | the name that runs are recorded under | the function's name, without its module |
 /// | `version = "2"` | which code a run began with | `"1"` |
-/// | `on_panic = "fail"` | a run whose workflow panics fails, in the long form `const ON_PANIC: OnPanic = OnPanic::Fail;` | `"hold"`: it is held, and goes on when it is resumed under mended code |
+/// | `on_panic = "fail"` | a run whose workflow panics fails | `"hold"`: it is held, and goes on under mended code |
+///
+/// In the long form the last one is `const ON_PANIC: onward::OnPanic = onward::OnPanic::Fail;`.
 #[proc_macro_attribute]
 pub fn workflow(args: TokenStream, item: TokenStream) -> TokenStream {
     workflow::expand(args.into(), item.into()).into()

@@ -437,6 +437,10 @@ mod tests {
         assert!(refused(&vec![Some(Some(1)), Some(None)]).contains("[1]: a `Some` of nothing"));
         assert!(refused(&Some(Value::Null)).contains("would come back"));
         assert!(refused(&Some(Json::null())).contains("would come back"));
+        assert!(
+            refused(&BTreeMap::from([((1, 2), 3)])).contains("key must be a string"),
+            "serde_json refuses that itself"
+        );
         for fine in [json!(null), json!([null])] {
             assert_eq!(Json::encode(&Some(vec![fine.clone()])).unwrap().as_str(), format!("[{fine}]"));
         }

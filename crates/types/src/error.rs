@@ -199,7 +199,8 @@ impl Error {
         self.decode::<E>().is_some()
     }
 
-    /// The typed error, live and replayed alike.
+    /// The typed error, live and replayed alike. In a workflow, one that was recorded as an `E` and cannot be read as an `E` any more
+    /// holds the run, until code is deployed that reads it.
     ///
     /// # Errors
     /// The error itself, if it is not an `E`: `error.downcast::<ChargeError>()?` passes it on.

@@ -106,6 +106,8 @@ async fn attributes_are_set_and_taken_away(db: TestDatabase) -> Result<()> {
     let said = runs(&db, &["attributes", "--attribute", "team=red", "--set", "seen=true", "--json"]).await;
     assert_eq!(said.json(), json!({"matched": 1, "changed": 1, "refused": 0, "sleeps": 0}));
     assert_eq!(runs(&db, &["attributes", "greeting"]).await.code, 2);
+    runs(&db, &["attributes", "greeting", "--set", "long=1180591620717411303425"]).await;
+    assert!(of().await.as_str().contains("1180591620717411303425"), "a number keeps every digit: {}", of().await);
     Ok(())
 }
 

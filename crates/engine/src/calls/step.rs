@@ -121,7 +121,8 @@ impl<'a, T: Data> Step<'a, T> {
         Step { inner, output: PhantomData }
     }
 
-    /// Try up to this often before the step fails; 0 counts as 1. The default is 1.
+    /// Try up to this often before the step fails; 0 counts as 1. The default is 1. A panic is a failed attempt, too. A value that
+    /// cannot be recorded is not tried again.
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.inner.policy.attempts = attempts.max(1);
         self

@@ -483,7 +483,8 @@ pub(crate) fn same_run(workflow: &str, input_hash: i64, existing: &Existing) -> 
 }
 
 /// By which "the same input" is judged. Objects are compared with their keys sorted, because a map's order is no part of
-/// its value, and numbers by every digit; the workflow's name is mixed in, so that hashes of two workflows tell nothing about each other's inputs.
+/// its value, and numbers by every digit; the workflow's name is mixed in, so that hashes of two workflows tell nothing
+/// about each other's inputs.
 ///
 /// With a codec the hash is keyed: whoever reads the tables cannot tell by it which of a few possible inputs it was.
 pub(crate) fn input_hash(store: &Store, workflow: &str, input: &Json) -> i64 {
