@@ -125,6 +125,8 @@ async fn begin(db: &TestDatabase) -> Result<House> {
         steps("family").await >= 3 && steps("waiter").await >= 2 && steps("big").await >= 1 && steps("flaky").await >= 4
     };
     while !waits().await {
+        // A step is tried again after a while.
+        house.clock.advance(Duration::from_millis(100));
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     Ok(house)

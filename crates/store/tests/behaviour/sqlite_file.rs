@@ -83,8 +83,11 @@ async fn a_relative_name_is_the_same_file_from_wherever_the_process_is() {
     assert!(!folder.join("elsewhere/relative.db").exists());
 }
 
+/// Something that befalls a file.
+type Mishap = (&'static str, fn(&Path));
+
 /// What may become of a file while it is open.
-fn mishaps() -> [(&'static str, fn(&Path)); 4] {
+fn mishaps() -> [Mishap; 4] {
     [
         ("deleted", |file| fs::remove_file(file).unwrap()),
         ("moved", |file| fs::rename(file, file.with_extension("moved")).unwrap()),

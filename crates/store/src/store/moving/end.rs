@@ -1,0 +1,198 @@
+//! One of the two databases of a move, and what is done in it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use onward_types::{Code, Error};
+
+use super::PAGE;
+use super::sum::Sum;
+use crate::clock::Clock;
+use crate::driver::copy::{self, Cell, Column, PageSize};
+use crate::driver::sqlite::ExecutorLock;
+use crate::migrate::Tables;
+use crate::ops::moves::{self, Part, TO};
+use crate::store::{Db, Store};
+use crate::tables::Table;
+use crate::url::DatabaseUrl;
+
+/// How long an executor of PostgreSQL is watched for a sign of life, which it gives five times a lease of 5 s.
+const WATCHED: Duration = Duration::from_secs(6);
+
+/// One of the two.
+pub(super) struct End {
+    pub(super) store: Store,
+    pub(super) place: String,
+}
+
+impl End {
+    pub(super) async fn open(url: &DatabaseUrl, tables: Tables, clock: &Clock) -> Result<End, Error> {
+        let store = Store::open_with(url, tables, clock.clone()).await?;
+        let place = store.place();
+        Ok(End { store, place })
+    }
+
+    /// See that no executor is at work; on SQLite none can begin from now on.
+    pub(super) async fn hold(&self) -> Result<Option<ExecutorLock>, Error> {
+        let lock = match &self.store.db {
+            Db::Sqlite(sqlite) => sqlite.lock_executor()?,
+            #[cfg(feature = "postgres")]
+            Db::Postgres(_) => None,
+        };
+        self.see_nobody_at_work().await?;
+        Ok(lock)
+    }
+
+    /// On PostgreSQL the dead and the living are told apart by their beat alone.
+    async fn see_nobody_at_work(&self) -> Result<(), Error> {
+        if !self.store.is_shared() {
+            return Ok(());
+        }
+        let before = self.store.executors().await?;
+        if before.iter().all(|row| row.dead) {
+            return Ok(());
+        }
+        self.store.clock().sleep(WATCHED).await;
+        for row in self.store.executors().await?.into_iter().filter(|row| !row.dead) {
+            let is_silent = before.iter().any(|it| it.id == row.id && it.beat == row.beat);
+            if !is_silent || !self.store.declare_dead(&row.id, row.beat).await? {
+                return Err(moves::at_work(&row));
+            }
+        }
+        Ok(())
+    }
+
+    /// Note where this database goes; an earlier move to the same place goes on. The id of the move, and whether it is done.
+    pub(super) async fn note_source(&self, place: &str) -> Result<(String, bool), Error> {
+        if let Some(part) = self.parts().await?.into_iter().find(|it| it.part == TO) {
+            if part.place == place {
+                return Ok((part.id, part.done));
+            }
+            let message = format!(
+                "the runs of {} were moved to {}, or a part of them: finish that move, or call it off with `onward move --undo`",
+                self.place, part.place
+            );
+            return Err(Error::new(Code::Conflict, message));
+        }
+        let id = self.store.clock().uuid().simple().to_string();
+        let part = Part { part: TO.to_owned(), id: id.clone(), place: place.to_owned(), done: false, upto: None };
+        self.begin(part).await?;
+        Ok((id, false))
+    }
+
+    pub(super) async fn parts(&self) -> Result<Vec<Part>, Error> {
+        self.store.read(|tx| Box::pin(moves::read(tx))).await
+    }
+
+    pub(super) async fn begin(&self, part: Part) -> Result<(), Error> {
+        let now = self.store.clock().now();
+        let begin = self.store.write(move |tx| {
+            let part = part.clone();
+            Box::pin(async move { moves::begin(tx, &part, now).await })
+        });
+        begin.await
+    }
+
+    pub(super) async fn put(&self, part: Part) -> Result<(), Error> {
+        let now = self.store.clock().now();
+        let put = self.store.write(move |tx| {
+            let part = part.clone();
+            Box::pin(async move { moves::put(tx, &part, now).await })
+        });
+        put.await
+    }
+
+    pub(super) async fn forget(&self, part: String) -> Result<(), Error> {
+        let forget = self.store.write(move |tx| {
+            let part = part.clone();
+            Box::pin(async move { moves::forget(tx, &part).await })
+        });
+        forget.await
+    }
+
+    pub(super) async fn end(&self) -> Result<(), Error> {
+        self.store.write(|tx| Box::pin(moves::end(tx))).await?;
+        match &self.store.db {
+            Db::Sqlite(sqlite) => Ok(sqlite.put_away().await?),
+            #[cfg(feature = "postgres")]
+            Db::Postgres(_) => Ok(()),
+        }
+    }
+
+    pub(super) async fn columns(&self, table: &'static Table) -> Result<Arc<Vec<Column>>, Error> {
+        let columns = self.store.read(move |tx| Box::pin(copy::columns(tx, table))).await?;
+        Ok(Arc::new(columns))
+    }
+
+    pub(super) async fn page(
+        &self,
+        table: &'static Table,
+        columns: &Arc<Vec<Column>>,
+        after: Option<Vec<Cell>>,
+        size: PageSize,
+    ) -> Result<Vec<Vec<Cell>>, Error> {
+        let (columns, after) = (columns.clone(), Arc::new(after));
+        let page = self.store.read(move |tx| {
+            let (columns, after) = (columns.clone(), after.clone());
+            Box::pin(async move { tx.page(table, &columns, after.as_deref(), size).await })
+        });
+        page.await
+    }
+
+    /// Take rows over, and note how far that is, in one transaction.
+    pub(super) async fn take(
+        &self,
+        table: &'static Table,
+        columns: Arc<Vec<Column>>,
+        rows: Vec<Vec<Cell>>,
+        part: Part,
+    ) -> Result<(), Error> {
+        let now = self.store.clock().now();
+        let (rows, part) = (Arc::new(rows), Arc::new(part));
+        let take = self.store.write(move |tx| {
+            let (columns, rows, part) = (columns.clone(), rows.clone(), part.clone());
+            Box::pin(async move {
+                // The answer to the commit of this very page may have been lost.
+                let noted = moves::read(tx).await?.into_iter().find(|it| it.part == part.part);
+                if noted.as_ref() == Some(&*part) {
+                    return Ok(());
+                }
+                if !rows.is_empty() {
+                    tx.add(table, &columns, &rows).await?;
+                }
+                moves::put(tx, &part, now).await
+            })
+        });
+        take.await
+    }
+
+    pub(super) async fn clear(&self, table: &'static Table) -> Result<u64, Error> {
+        self.store.write(move |tx| Box::pin(tx.clear(table, PAGE.rows))).await
+    }
+
+    pub(super) async fn is_empty(&self, table: &'static Table) -> Result<bool, Error> {
+        let columns = self.columns(table).await?;
+        let one = PageSize { rows: 1, ..PAGE };
+        Ok(self.page(table, &columns, None, one).await?.is_empty())
+    }
+
+    /// What the rows of a table come to.
+    pub(super) async fn sum(&self, table: &'static Table) -> Result<Sum, Error> {
+        let columns = self.columns(table).await?;
+        let key = places(table, &columns)?;
+        let (mut sum, mut upto) = (Sum::default(), None);
+        loop {
+            let rows = self.page(table, &columns, upto, PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(sum) };
+            upto = Some(key.iter().map(|at| last[*at].clone()).collect());
+            rows.iter().for_each(|row| sum.add(row));
+        }
+    }
+}
+
+/// Where the key of a table stands among its columns.
+pub(super) fn places(table: &Table, columns: &[Column]) -> Result<Vec<usize>, Error> {
+    let place = |key: &&str| columns.iter().position(|column| column.name == *key);
+    let places = table.key.iter().map(place).collect::<Option<Vec<_>>>();
+    places.ok_or_else(|| Error::new(Code::Corrupt, format!("the table `{}` lacks a column of its key", table.name)))
+}
