@@ -143,7 +143,7 @@ fn judge(core: &RunCore, polled: Result<Poll<Result<Output, BoxError>>, String>,
     };
     let result = match (result, on_panic) {
         (Ok(Ok(Output::Encoded(output))), _) => Ok(output),
-        (Ok(Ok(Output::Refused(why))), _) => return Some(Ended::Held(core.state().halted().cloned().unwrap_or(why))),
+        (Ok(Ok(Output::Refused(why))), _) => return Some(Ended::Held(core.state().returned().unwrap_or(why))),
         (Ok(Err(error)), _) => Err(error),
         (Err(said), OnPanic::Fail) => Err(Error::new(Code::Panicked, format!("the workflow panicked: {said}"))),
         (Err(said), OnPanic::Hold) => {

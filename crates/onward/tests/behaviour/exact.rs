@@ -98,6 +98,7 @@ async fn what_would_not_come_back_equal_is_refused_where_it_is_encoded_and_not_t
 #[onward::workflow]
 async fn divides(ctx: &Ctx, by: f64) -> Result<f64> {
     ctx.step("first", async || Ok(ctx.state::<Log>().ran("first"))).await?;
+    let _hook = ctx.hook::<u8>().token("divisor").await?;
     let by = if ctx.state::<Log>().count("mended") > 0 { 4.0 } else { by };
     Ok(1.0 / by)
 }
@@ -109,6 +110,7 @@ async fn a_workflow_whose_output_would_not_come_back_equal_is_held_and_goes_on_o
     assert_eq!(house.done(run.result()).await.unwrap_err().code(), "encode");
     let record = run.describe().await.unwrap();
     assert!(record.status == Status::Paused && record.reason.contains("no number for inf"), "{}", record.reason);
+    house.onward.resume_hook("divisor", &4).await.expect("it has returned, but not ended: its hook is open");
     house.log.ran("mended");
     run.resume().await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), 0.25);
