@@ -46,9 +46,12 @@ pub use crate::client::send::{Message, SendMessage};
 pub use crate::client::start::Start;
 pub use crate::client::stream::{ReadChunks, ReadStream};
 pub use crate::context::Ctx;
+pub use crate::executor::Trouble;
 pub use crate::metrics::{Metrics, QueueMetrics};
 pub use crate::onward::{Builder, Onward};
 pub use crate::workflow::{BoxFuture, Data, OnPanic, Registry, Workflow, Workflows};
+#[doc(hidden)]
+pub use onward_store::Skew;
 pub use onward_store::{
     Clock, Codec, Encoded, ExecutorRow, FromSqlValue, Health, Histogram, JournalCounts, Many, Payload, SqlParams,
     SqlRow, SqlTx, SqlValue,

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use onward_store::{Buckets, Histogram, JournalCounts};
 use onward_types::{QueueInfo, Timestamp};
 
+use crate::executor::Trouble;
+
 /// What an executor has done, and how it stands. Made by [`Onward::metrics`](crate::Onward::metrics).
 ///
 /// Counters begin at zero with the process, and go on when the executor comes back under a new id. Times are in seconds,
@@ -56,6 +58,8 @@ pub struct Metrics {
     /// How each queue stands, by name: those that somebody made, whoever serves them. Every executor of a database says the same of
     /// them, so take the greatest, and not the sum. They are counted each ten seconds, or less often where that takes long.
     pub queues: Vec<QueueMetrics>,
+    /// What the executor cannot do at the moment, the oldest first.
+    pub trouble: Vec<Trouble>,
 }
 
 /// How a queue stood a moment ago.
@@ -176,6 +180,7 @@ impl Counters {
             leases_lost: self.leases_lost.read(),
             rejoins: self.rejoins.read(),
             queues: Vec::new(),
+            trouble: Vec::new(),
         }
     }
 }
@@ -202,7 +207,26 @@ impl Metrics {
         self.write_queues(&mut text);
         text.counter("onward_leases_lost_total", "How often this executor was declared dead.", self.leases_lost);
         text.counter("onward_rejoins_total", "How often it came back after that.", self.rejoins);
+        self.write_trouble(&mut text);
         text.0
+    }
+
+    fn write_trouble(&self, text: &mut Text) {
+        let name = "onward_trouble_since_seconds";
+        text.family(
+            name,
+            "gauge",
+            "Since when a background task cannot do its work, as a Unix time. No sample: all is well.",
+        );
+        let mut tasks: Vec<&str> = Vec::new();
+        for trouble in &self.trouble {
+            // The oldest of each task comes first.
+            if !tasks.contains(&trouble.task.as_str()) {
+                tasks.push(&trouble.task);
+                let since = trouble.since.as_millisecond() as f64 / 1000.0;
+                text.sample(name, &[("task", &trouble.task)], since);
+            }
+        }
     }
 
     fn write_journal(&self, text: &mut Text) {

@@ -10,7 +10,7 @@ use onward_types::{Error, Result, Retention};
 
 use crate::client::Client;
 use crate::client::mask::Mask;
-use crate::executor::{Executor, Options};
+use crate::executor::{Executor, Options, Trouble};
 use crate::metrics::Metrics;
 use crate::run::core::Stop;
 use crate::states::States;
@@ -144,10 +144,22 @@ impl Onward {
         self.running.executor.seat().journal.health()
     }
 
-    /// What the executor cannot do at the moment, and why.
+    /// What the executor cannot do at the moment, by task, the oldest first; empty while all is well. What is said stays until
+    /// that very work has been done, so it is fit for a health check.
+    ///
+    /// ```
+    /// # use onward_engine::{Onward, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// let onward = Onward::open("sqlite::memory:").launch().await?;
+    /// for trouble in onward.trouble() {
+    ///     eprintln!("{trouble}"); // journal: the database takes no commits: … (since …)
+    /// }
+    /// # onward.shutdown(std::time::Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
-    pub fn trouble(&self) -> Option<String> {
-        self.running.executor.trouble()
+    pub fn trouble(&self) -> Vec<Trouble> {
+        self.running.executor.troubles()
     }
 }
 
@@ -203,8 +215,8 @@ impl Builder {
         self
     }
 
-    /// How long an executor may say nothing before others take over its runs. The default is 5 s. It has to be the same for
-    /// all executors of a database.
+    /// How long this executor may say nothing before others take over its runs. The default is 5 s. It stands beside the executor
+    /// in the database, so that others go by it, whatever their own leases are.
     pub fn lease(mut self, lease: Duration) -> Builder {
         self.options.lease = lease.max(Duration::from_millis(100));
         self
@@ -266,7 +278,7 @@ impl Builder {
         if let Some(codec) = self.codec {
             store = store.with_codec(codec);
         }
-        let seat = store.join(registry.keys(), None).await?;
+        let seat = store.join(registry.keys(), self.options.lease, None).await?;
         let mut client = Client::on(store.clone());
         client.mask = self.mask;
         let executor = Executor::new(store, registry, self.states, self.options, seat, client.hub.clone());

@@ -9,30 +9,171 @@ use onward_types::{Timestamp, from_micros, micros};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+/// A clock that is ahead of the truth by less than this stays so: two readings may lie as far apart when a thread has to wait
+/// between them.
+const TOLERANCE: i64 = 50_000;
+
+/// A server that was not heard for so long is asked what time it is.
+const STALE: i64 = 60_000_000;
+
 /// Tells the time and waits for it. Clones share one time.
+///
+/// It never goes back and never stops. A clock that turns out to be ahead, because the machine's was and was set right, goes at half
+/// pace until it is right again. On PostgreSQL the truth is the server's time, so that all executors of a database have one.
 #[derive(Clone, Debug)]
 pub struct Clock(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// By how much this machine's clock was ahead of its uptime at the most, in microseconds. Time goes at the pace of
-    /// uptime: a clock that is set back neither turns it back nor stops it.
-    ahead: AtomicI64,
     uuids: Mutex<uuid::timestamp::context::ContextV7>,
     kind: Kind,
 }
 
 #[derive(Debug)]
 enum Kind {
-    System,
+    System(System),
     Virtual { now: AtomicI64, ids: AtomicU64, sleepers: Mutex<BTreeMap<(i64, u64), oneshot::Sender<()>>> },
 }
 
+/// Time in microseconds. It goes at the pace of uptime, which nobody sets; what may change is by how much it is ahead of that.
+#[derive(Debug)]
+struct System {
+    /// By how much the time that was told last is ahead of uptime.
+    ahead: AtomicI64,
+    /// By how much the server's time is, once it is known.
+    fleet: AtomicI64,
+    /// When the server was heard last, in uptime.
+    heard: AtomicI64,
+    /// The latest time that was told.
+    latest: AtomicI64,
+    /// Since when, in uptime, the time goes at half pace, if it does: moved on with each step back.
+    slewing: Mutex<Option<i64>>,
+    machine: Machine,
+}
+
+/// What a machine says of time, in microseconds.
+#[derive(Clone, Debug)]
+enum Machine {
+    /// This one.
+    This,
+    /// One whose clocks a test sets.
+    Told(Skew),
+}
+
+/// By how much the realtime clock of a process is wrong, for tests of what happens then. Clones share it.
+#[doc(hidden)]
+#[derive(Clone, Debug, Default)]
+pub struct Skew {
+    micros: Arc<AtomicI64>,
+    /// Where it is given, uptime too is what the test says.
+    uptime: Option<Arc<AtomicI64>>,
+}
+
+impl Skew {
+    /// Put the clock wrong by so many microseconds.
+    pub fn set(&self, micros: i64) {
+        self.micros.store(micros, Ordering::SeqCst);
+    }
+}
+
+impl Machine {
+    fn realtime(&self) -> i64 {
+        match self {
+            Machine::This => micros(Timestamp::now()),
+            Machine::Told(Skew { micros: skew, uptime: None }) => {
+                micros(Timestamp::now()) + skew.load(Ordering::SeqCst)
+            }
+            Machine::Told(Skew { micros: skew, uptime: Some(up) }) => {
+                up.load(Ordering::SeqCst) + skew.load(Ordering::SeqCst)
+            }
+        }
+    }
+
+    fn uptime(&self) -> i64 {
+        match self {
+            Machine::Told(Skew { uptime: Some(up), .. }) => up.load(Ordering::SeqCst),
+            _ => i64::try_from(uptime().as_micros()).unwrap_or(i64::MAX),
+        }
+    }
+}
+
+impl System {
+    fn new(machine: Machine) -> System {
+        System {
+            ahead: AtomicI64::new(i64::MIN / 2),
+            fleet: AtomicI64::new(UNKNOWN),
+            heard: AtomicI64::new(i64::MIN / 2),
+            latest: AtomicI64::new(i64::MIN),
+            slewing: Mutex::default(),
+            machine,
+        }
+    }
+
+    fn now(&self) -> i64 {
+        // In this order: a thread that has to wait in between finds the clock less ahead, which the tolerance forgives. In the
+        // other, each such wait would set this process before all others.
+        let truth = self.fleet.load(Ordering::SeqCst);
+        let time = if truth == UNKNOWN { self.machine.realtime() } else { 0 };
+        let up = self.machine.uptime();
+        let truth = if truth == UNKNOWN { time.saturating_sub(up) } else { truth };
+        let ahead = self.ahead.load(Ordering::SeqCst);
+        let ahead = if truth > ahead {
+            self.ahead.fetch_max(truth, Ordering::SeqCst).max(truth)
+        } else if ahead - truth > TOLERANCE {
+            self.slew(up, truth)
+        } else {
+            ahead
+        };
+        let now = up.saturating_add(ahead);
+        self.latest.fetch_max(now, Ordering::SeqCst).max(now)
+    }
+
+    /// Go back towards the truth by half of the time that has passed. Says by how much the clock is ahead now.
+    fn slew(&self, up: i64, truth: i64) -> i64 {
+        let ahead = self.ahead.load(Ordering::SeqCst);
+        // Whoever does it at the moment does it for all.
+        let Ok(mut since) = self.slewing.try_lock() else { return ahead };
+        let by = Duration::from_micros((ahead - truth).unsigned_abs());
+        let Some(before) = since.replace(up) else {
+            tracing::warn!(?by, "the clock was ahead of the truth: it goes at half pace until it is right");
+            return ahead;
+        };
+        let less = (ahead - (up - before).max(0) / 2).max(truth);
+        self.ahead.store(less, Ordering::SeqCst);
+        if less - truth <= TOLERANCE {
+            *since = None;
+            tracing::info!("the clock is right again");
+        }
+        less
+    }
+
+    /// The server said that it is `at`, between these two moments of uptime. What is known already stays where that agrees with it,
+    /// so that answers which take their time do not make the clock sway.
+    fn learn(&self, at: i64, before: i64, after: i64) {
+        let (least, most) = (at.saturating_sub(after), at.saturating_sub(before));
+        let known = self.fleet.load(Ordering::SeqCst);
+        // The answer takes about as long as the question did.
+        let fleet = if known == UNKNOWN { least.midpoint(most) } else { known.clamp(least, most.max(least)) };
+        self.fleet.store(fleet, Ordering::SeqCst);
+        self.heard.store(after, Ordering::SeqCst);
+    }
+}
+
+/// The server's time is not known yet.
+const UNKNOWN: i64 = i64::MIN;
+
 impl Clock {
-    /// The time of this machine.
+    /// The time of this machine, or, once it is known, that of the database server.
     #[must_use]
     pub fn system() -> Clock {
-        Clock::of(Kind::System)
+        Clock::of(Kind::System(System::new(Machine::This)))
+    }
+
+    /// The time of a machine whose realtime clock is wrong. For tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn skewed(skew: &Skew) -> Clock {
+        Clock::of(Kind::System(System::new(Machine::Told(skew.clone()))))
     }
 
     /// A time that stands still until [`advance`](Clock::advance) moves it.
@@ -44,22 +185,14 @@ impl Clock {
 
     fn of(kind: Kind) -> Clock {
         let uuids = Mutex::new(uuid::timestamp::context::ContextV7::new());
-        Clock(Arc::new(Inner { ahead: AtomicI64::new(i64::MIN), uuids, kind }))
+        Clock(Arc::new(Inner { uuids, kind }))
     }
 
     /// The time. It never goes back and never stands still, even if the machine's clock is set back.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         from_micros(match &self.0.kind {
-            Kind::System => {
-                // In this order: a thread that has to wait in between finds the clock less ahead, and the most is what counts.
-                // In the other, each such wait would set this process before all others for good.
-                let time = micros(Timestamp::now());
-                let up = i64::try_from(uptime().as_micros()).unwrap_or(i64::MAX);
-                let ahead = time.saturating_sub(up);
-                let most = self.0.ahead.fetch_max(ahead, Ordering::SeqCst).max(ahead);
-                up.saturating_add(most)
-            }
+            Kind::System(system) => system.now(),
             Kind::Virtual { now, .. } => now.load(Ordering::SeqCst),
         })
     }
@@ -69,8 +202,25 @@ impl Clock {
     #[must_use]
     pub fn uptime(&self) -> Duration {
         match &self.0.kind {
-            Kind::System => uptime(),
+            Kind::System(system) => Duration::from_micros(system.machine.uptime().unsigned_abs()),
             Kind::Virtual { now, .. } => Duration::from_micros(now.load(Ordering::SeqCst).unsigned_abs()),
+        }
+    }
+
+    /// Whether the server should be asked for the time: it was not for a while, in which two clocks may have drifted apart. Says so
+    /// once, and again when it was not asked after all.
+    pub(crate) fn is_stale(&self) -> bool {
+        let Kind::System(system) = &self.0.kind else { return false };
+        let up = system.machine.uptime();
+        let before = system.heard.load(Ordering::SeqCst);
+        up - before > STALE && system.heard.compare_exchange(before, up, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+
+    /// The database server said that it is `at`: it was asked at `before` and its answer was here at `after`, both in uptime.
+    pub(crate) fn learn(&self, at: Timestamp, before: Duration, after: Duration) {
+        if let Kind::System(system) = &self.0.kind {
+            let in_micros = |up: Duration| i64::try_from(up.as_micros()).unwrap_or(i64::MAX);
+            system.learn(micros(at), in_micros(before), in_micros(after));
         }
     }
 
@@ -94,7 +244,7 @@ impl Clock {
     /// Wait until `at`.
     pub async fn sleep_until(&self, at: Timestamp) {
         match &self.0.kind {
-            Kind::System => {
+            Kind::System(_) => {
                 // A long wait is cut into hours, so that a clock that is set forward is noticed within one.
                 loop {
                     let left = at.duration_since(self.now());
@@ -124,7 +274,7 @@ impl Clock {
     /// Wait for `duration`.
     pub async fn sleep(&self, duration: Duration) {
         match &self.0.kind {
-            Kind::System => tokio::time::sleep(duration).await,
+            Kind::System(_) => tokio::time::sleep(duration).await,
             Kind::Virtual { .. } => self.sleep_until(add(self.now(), duration)).await,
         }
     }
@@ -202,6 +352,127 @@ mod tests {
         assert!(!sleeper.is_finished());
         clock.advance(Duration::from_secs(1));
         sleeper.await.unwrap();
+    }
+
+    /// A machine whose uptime and realtime clock the test sets, both in seconds.
+    struct Laptop {
+        skew: Skew,
+        clock: Clock,
+    }
+
+    const SECOND: i64 = 1_000_000;
+
+    impl Laptop {
+        fn new() -> Laptop {
+            let skew = Skew { micros: Arc::default(), uptime: Some(Arc::new(AtomicI64::new(1_000 * SECOND))) };
+            Laptop { clock: Clock::skewed(&skew), skew }
+        }
+
+        /// So many seconds pass.
+        fn pass(&self, seconds: i64) {
+            let up = self.skew.uptime.as_ref().expect("the test sets it");
+            up.fetch_add(seconds * SECOND, Ordering::SeqCst);
+        }
+
+        /// By how much the clock is ahead of uptime, in seconds.
+        fn ahead(&self) -> f64 {
+            let up = i64::try_from(self.clock.uptime().as_micros()).unwrap();
+            (micros(self.clock.now()) - up) as f64 / SECOND as f64
+        }
+
+        /// The server, whose clock is ahead of our uptime by so many seconds, answers after so many microseconds.
+        fn hears(&self, server: i64, answer: u64) {
+            let up = self.clock.uptime();
+            let half = Duration::from_micros(answer / 2);
+            let at = from_micros(i64::try_from(up.as_micros()).unwrap() + server * SECOND);
+            self.clock.learn(at, up.saturating_sub(half), up + half);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_comes_back_to_the_truth_and_never_goes_back() {
+        let machine = Laptop::new();
+        machine.skew.set(7_200 * SECOND);
+        assert_eq!(machine.ahead(), 7_200.0);
+        machine.skew.set(0);
+        let mut before = machine.clock.now();
+        for _ in 0..=14_400 {
+            machine.pass(1);
+            let now = machine.clock.now();
+            assert!(now > before, "it goes on");
+            before = now;
+        }
+        assert!(machine.ahead() < 0.06, "at half pace two hours are made up for in four: {}", machine.ahead());
+        // From here on it goes at its own pace.
+        let ahead = machine.ahead();
+        machine.pass(1_000);
+        assert_eq!(machine.ahead(), ahead);
+    }
+
+    #[test]
+    fn a_clock_that_was_behind_is_set_right_at_once() {
+        let machine = Laptop::new();
+        assert_eq!(machine.ahead(), 0.0);
+        machine.skew.set(3_600 * SECOND);
+        assert_eq!(machine.ahead(), 3_600.0);
+    }
+
+    #[test]
+    fn what_time_it_is_says_the_server_once_it_was_heard() {
+        let (fast, slow) = (Laptop::new(), Laptop::new());
+        fast.skew.set(86_400 * SECOND);
+        slow.skew.set(-86_400 * SECOND);
+        fast.hears(50, 2_000);
+        slow.hears(50, 2_000);
+        assert_eq!((fast.ahead(), slow.ahead()), (50.0, 50.0), "neither was asked before");
+        slow.skew.set(7 * SECOND);
+        slow.pass(60);
+        assert_eq!(slow.ahead(), 50.0, "the machine's own clock counts no more");
+    }
+
+    #[test]
+    fn an_answer_that_took_its_time_moves_the_clock_no_further_than_it_proves() {
+        let machine = Laptop::new();
+        machine.hears(50, 2_000);
+        // Asked ten seconds ago: the truth may be five seconds off either way, and what is known lies within.
+        machine.hears(53, 10 * 1_000_000);
+        assert_eq!(machine.ahead(), 50.0);
+        // This one proves that the server's clock is at least a second further.
+        machine.hears(52, 2 * 1_000_000);
+        assert_eq!(machine.ahead(), 51.0);
+    }
+
+    #[test]
+    fn a_server_that_was_not_heard_for_a_minute_is_asked_once() {
+        let machine = Laptop::new();
+        machine.hears(50, 2_000);
+        machine.pass(60);
+        assert!(!machine.clock.is_stale());
+        machine.pass(1);
+        assert!(machine.clock.is_stale());
+        assert!(!machine.clock.is_stale(), "somebody asks already");
+        assert!(!Clock::virtual_at(Timestamp::UNIX_EPOCH).is_stale());
+    }
+
+    #[test]
+    fn a_time_that_was_told_is_never_told_again_by_threads_that_read_it_at_once() {
+        let skew = Skew::default();
+        let clock = Clock::skewed(&skew);
+        skew.set(60 * SECOND);
+        let _ = clock.now();
+        skew.set(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let mut before = clock.now();
+                    for _ in 0..50_000 {
+                        let now = clock.now();
+                        assert!(now >= before);
+                        before = now;
+                    }
+                });
+            }
+        });
     }
 
     #[test]

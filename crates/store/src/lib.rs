@@ -23,6 +23,8 @@ pub use change::{
     AttemptChange, Change, Checkpoint, Created, Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun, NewWait,
     PAYLOAD_MAX, Queued, WaitKind, check_payload, check_size,
 };
+#[doc(hidden)]
+pub use clock::Skew;
 pub use clock::{Clock, add};
 pub use codec::{Codec, Encoded, Payload};
 pub use driver::sqlite::Synchronous;
@@ -31,7 +33,7 @@ pub use journal::{Entry, Health, Journal, JournalCounts, Origin, is_stranger};
 pub use ops::action::{Acted, Action, Fork, Many};
 pub use ops::archive::Archive;
 pub use ops::claim::{Claim, History, Recorded, SUSPECT_AFTER, Tried, Waiting};
-pub use ops::executors::{ExecutorRow, NewExecutor};
+pub use ops::executors::{Beat, ExecutorRow, NewExecutor};
 pub use ops::gather::{Gather, Push};
 pub use ops::hooks::{HookPayload, NewHook, Resumed};
 pub use ops::messages::{Message, NewMessage, Sent, UNCONSUMED_MAX};
@@ -40,7 +42,7 @@ pub use ops::queues::{Lines, QueueChange, Set};
 pub use ops::recover::Recovered;
 pub use ops::runs::Outcome;
 pub use ops::schedules::{Firing, NewSchedule};
-pub use ops::steer::Steered;
+pub use ops::steer::{Overdue, Steered};
 pub use ops::streams::Chunks;
 pub use signal::Signal;
 pub use store::{Move, MovedTable, Seat, Store};

@@ -107,6 +107,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0015_moves.sql"),
         postgres: include_str!("../migrations/postgres/0015_moves.sql"),
     },
+    Migration {
+        version: 16,
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0016_leases.sql"),
+        postgres: include_str!("../migrations/postgres/0016_leases.sql"),
+    },
 ];
 
 /// The table that says which schema a database has. Made before anything else, by whoever comes first.

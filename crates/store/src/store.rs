@@ -18,7 +18,7 @@ use crate::fault::{Cure, Fault};
 use crate::journal::Journal;
 use crate::migrate::Tables;
 use crate::ops::claim::{Claim, History, Waiting};
-use crate::ops::executors::{ExecutorRow, NewExecutor};
+use crate::ops::executors::{Beat, ExecutorRow, NewExecutor};
 use crate::ops::recover::Recovered;
 use crate::ops::runs::Outcome;
 use crate::ops::{claim, executors, list, moves, recover, runs, steer, transactions};
@@ -217,11 +217,11 @@ impl Store {
 
     // Executors.
 
-    /// Take a seat among the executors of this database, under a new id.
+    /// Take a seat among the executors of this database, under a new id. An executor that says nothing for its lease is declared dead.
     ///
     /// # Errors
     /// On SQLite [`Code::Busy`](onward_types::Code::Busy) while another process has the only seat.
-    pub async fn join(&self, workflows: Vec<String>, before: Option<&Seat>) -> Result<Seat, Error> {
+    pub async fn join(&self, workflows: Vec<String>, lease: Duration, before: Option<&Seat>) -> Result<Seat, Error> {
         let lock = match (&self.db, before) {
             (_, Some(seat)) => seat.lock().clone(),
             (Db::Sqlite(sqlite), None) => sqlite.lock_executor()?.map(Arc::new),
@@ -229,7 +229,7 @@ impl Store {
             (Db::Postgres(_), None) => None,
         };
         let executor = ExecutorId::new(self.clock.uuid().simple().to_string());
-        let new = NewExecutor { id: executor.clone(), workflows };
+        let new = NewExecutor { id: executor.clone(), workflows, lease };
         let now = self.clock.now();
         let alone = !self.is_shared();
         self.write(move |tx| {
@@ -263,6 +263,23 @@ impl Store {
             Box::pin(async move { executors::beat(tx, &executor).await })
         });
         Ok(beat.await?)
+    }
+
+    /// The signs of life of all executors, by the session for heartbeats; the clock learns what time it is on the server. Nothing on
+    /// SQLite, where there is one executor, and its clock.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn look_around(&self) -> Result<Vec<Beat>, Error> {
+        if !self.is_shared() {
+            return Ok(Vec::new());
+        }
+        let before = self.clock.uptime();
+        let (beats, at) = self.try_beat(|tx| Box::pin(executors::beats(tx))).await?;
+        if let Some(at) = at {
+            self.clock.learn(at, before, self.clock.uptime());
+        }
+        Ok(beats)
     }
 
     /// Every executor that has not left.
@@ -304,11 +321,36 @@ impl Store {
     /// Where the database cannot be reached.
     pub async fn release_orphans(&self) -> Result<Recovered, Error> {
         let now = self.clock.now();
-        let recovered = self.write(move |tx| Box::pin(recover::release_orphans(tx, now))).await?;
+        let (mut recovered, cancelled) = self.write(move |tx| Box::pin(recover::release_orphans(tx, now))).await?;
+        if recovered.total() == 0 && cancelled {
+            recovered = self.let_go_of_cancelled().await?;
+        }
         if recovered.total() > 0 {
             self.tell(Signal::Look);
         }
         Ok(recovered)
+    }
+
+    /// Let go of the cancelled runs of dead executors. One that has a child which somebody holds keeps no other.
+    async fn let_go_of_cancelled(&self) -> Result<Recovered, Error> {
+        let now = self.clock.now();
+        let mut all = Recovered::default();
+        let mut after = RunKey(uuid::Uuid::nil());
+        loop {
+            let keys = self.read(move |tx| Box::pin(recover::cancelled_orphans(tx, after))).await?;
+            let Some(last) = keys.last() else { return Ok(all) };
+            after = *last;
+            let let_go = |keys: Vec<RunKey>| -> BoxFuture<'_, Result<u64, Fault>> {
+                Box::pin(self.try_write(move |tx| {
+                    let keys = keys.clone();
+                    Box::pin(async move { recover::let_go_of_cancelled(tx, &keys, now).await })
+                }))
+            };
+            let (done, faults) = steering::one_for_all(keys, let_go).await;
+            all.let_go += usize::try_from(done.into_iter().sum::<u64>()).unwrap_or(usize::MAX);
+            all.left += faults.len();
+            all.why = faults.last().map(|fault| fault.error.message().to_owned()).or(all.why);
+        }
     }
 
     /// Forget dead executors that have no runs any more.

@@ -13,10 +13,12 @@ mod behaviour {
     mod hooks;
     mod journal;
     mod load;
+    mod locked;
     mod messages;
     mod ownership;
     mod plans;
     mod poison;
+    mod recovery;
     mod schedules;
     mod schema;
     mod signals;

@@ -19,7 +19,7 @@ impl Chance {
         self.0.poll_immediate(cx, 0, |drive| {
             let clock = drive.core.clock();
             let text = match drive.kind {
-                StepKind::Now => serde_json::to_string(&clock.now()),
+                StepKind::Now => serde_json::to_string(&drive.core.time()),
                 StepKind::Random => serde_json::to_string(&crate::random()),
                 _ => serde_json::to_string(&clock.uuid()),
             };

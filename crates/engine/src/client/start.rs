@@ -27,6 +27,9 @@ use crate::workflow::{BoxFuture, by_version};
 /// How often a run may be recovered without having made progress, unless its starter says otherwise.
 pub(crate) const RECOVERIES_MAX: u32 = 100;
 
+/// How long a start waits for a database that takes no commits.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A run about to be started. Made by [`Client::start`]; awaits to its handle.
 #[must_use = "a run is started when this is awaited"]
 pub struct Start<'a, T> {
@@ -299,14 +302,17 @@ async fn start_here(executor: &Arc<Executor>, plan: &mut Checked) -> Result<Opti
         }
         let seat = executor.seat();
         if !seat.journal.has_capacity() {
-            Box::pin(seat.journal.capacity()).await;
+            let room = tokio::time::timeout(PATIENCE, seat.journal.capacity());
+            Box::pin(room).await.map_err(|_| too_late(executor, "was not started"))?;
         }
         let run = Box::new(plan.run_on(executor.store.clock(), Some(&seat.executor)));
         // A seat may be lost before it hears that the run was created: then whoever tries again finds that it was.
         plan.id.get_or_insert_with(|| run.id.clone());
         let (tell, told) = oneshot::channel();
         let core = RunCore::fresh(&run, executor.home(&seat), Some(tell));
-        executor.residents.insert(core.clone());
+        if !executor.residents.insert(core.clone()) {
+            continue;
+        }
         core.state().push(Change::Create(run));
         core.flush();
         match told.await {
@@ -321,6 +327,10 @@ async fn start_here(executor: &Arc<Executor>, plan: &mut Checked) -> Result<Opti
                 // The seat was lost before the run was created; the next one is being taken.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
+            Err(_) if core.is_unborn() => {
+                let what = format!("{:?} may still start: start it again under this id to wait for it", core.id);
+                return Err(too_late(executor, &what));
+            }
             Err(_) => {
                 let said = |error: &Error| format!("run {:?} could not be created: {}", core.id, error.message());
                 return Err(match core.stopping() {
@@ -330,6 +340,15 @@ async fn start_here(executor: &Arc<Executor>, plan: &mut Checked) -> Result<Opti
             }
         }
     }
+}
+
+/// The database has taken no commits for as long as anybody waits.
+fn too_late(executor: &Executor, what: &str) -> Error {
+    let said = executor.journal_trouble().map_or_else(|| "it is slow".to_owned(), |trouble| trouble.to_string());
+    Error::new(
+        Code::Busy,
+        format!("the database has taken no commit for {} s: run {what} ({said})", PATIENCE.as_secs()),
+    )
 }
 
 /// A plan in which nothing can be wrong any more.

@@ -74,3 +74,63 @@ impl Gate {
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+    use std::task::Wake;
+
+    use onward_types::Timestamp;
+
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(5);
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    fn gate(guarded: bool) -> (Gate, Clock) {
+        let clock = Clock::virtual_at(Timestamp::UNIX_EPOCH);
+        (Gate::new(clock.clone(), LEASE, guarded), clock)
+    }
+
+    #[test]
+    fn an_executor_whose_lease_is_over_starts_nothing_until_it_has_beaten() {
+        let (gate, clock) = gate(true);
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(woken.clone());
+        clock.advance(LEASE - Duration::from_millis(1));
+        assert!(gate.is_open(&waker));
+        clock.advance(Duration::from_millis(1));
+        assert!(!gate.is_open(&waker), "somebody else may have its runs");
+        assert!(!woken.0.load(Ordering::SeqCst));
+        gate.extend(clock.uptime());
+        assert!(woken.0.load(Ordering::SeqCst) && gate.is_open(&waker));
+    }
+
+    #[test]
+    fn a_lease_counts_from_when_the_beat_was_sent() {
+        let (gate, clock) = gate(true);
+        let sent = clock.uptime();
+        // The answer comes late.
+        clock.advance(LEASE);
+        gate.extend(sent);
+        assert!(!gate.is_open(Waker::noop()));
+    }
+
+    #[test]
+    fn a_sqlite_file_has_one_executor_and_its_gate_stays_open() {
+        let (gate, clock) = gate(false);
+        clock.advance(LEASE * 100);
+        assert!(gate.is_open(Waker::noop()));
+        gate.shut();
+        assert!(!gate.is_open(Waker::noop()), "it shuts down");
+    }
+}

@@ -5,14 +5,17 @@ pub(crate) mod hub;
 pub(crate) mod post;
 mod residents;
 mod runs;
+mod silent;
+mod trouble;
 mod unstranded;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use onward_store::{JournalCounts, Seat, Store};
+use onward_store::{Health, JournalCounts, Seat, Store};
 use onward_types::{QueueInfo, Retention};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
@@ -21,6 +24,9 @@ pub(crate) use gate::Gate;
 pub(crate) use hub::Hub;
 pub(crate) use post::Post;
 pub(crate) use residents::{Expected, Residents};
+use silent::Silent;
+pub use trouble::Trouble;
+use trouble::Troubles;
 
 use crate::metrics::{Counters, Metrics, QueueMetrics};
 use crate::states::States;
@@ -71,6 +77,10 @@ pub(crate) struct Executor {
     pub(crate) deadline_set: Notify,
     /// Rung when more runs are in memory than there should be.
     pub(crate) crowded: Notify,
+    /// Executors that have been silent for their leases.
+    pub(crate) silent: Silent,
+    /// Rung when an executor was declared dead, so that its runs are orphans.
+    pub(crate) declared_dead: Notify,
     /// Replays under way: each holds a history in memory.
     pub(crate) replays: Arc<Semaphore>,
     pub(crate) draining: AtomicBool,
@@ -80,10 +90,13 @@ pub(crate) struct Executor {
     seat: RwLock<Arc<Seat>>,
     handle: Handle,
     workflows: Arc<Vec<String>>,
-    trouble: Mutex<Option<String>>,
+    troubles: Troubles,
     /// How the queues stood when somebody last looked.
     depths: Mutex<Vec<QueueInfo>>,
 }
+
+/// A commit that is not answered after this long is worth a word.
+const UNANSWERED: Duration = Duration::from_secs(3);
 
 /// So many histories are loaded and replayed at once.
 pub(crate) const REPLAYS_MAX: usize = 64;
@@ -114,6 +127,8 @@ impl Executor {
             queue_now: Notify::new(),
             deadline_set: Notify::new(),
             crowded: Notify::new(),
+            silent: Silent::default(),
+            declared_dead: Notify::new(),
             replays: Arc::new(Semaphore::new(REPLAYS_MAX)),
             draining: AtomicBool::new(false),
             counters: Counters::default(),
@@ -121,7 +136,7 @@ impl Executor {
             seat: RwLock::new(Arc::new(seat)),
             handle: Handle::current(),
             workflows,
-            trouble: Mutex::default(),
+            troubles: Troubles::default(),
             depths: Mutex::default(),
         })
     }
@@ -147,6 +162,7 @@ impl Executor {
             (seat.executor.to_string(), journal)
         };
         let mut metrics = self.counters.read(executor, journal, self.residents.len());
+        metrics.trouble = self.troubles();
         let now = self.store.clock().now();
         metrics.queues = self.lock_depths().iter().map(|queue| QueueMetrics::of(queue, now)).collect();
         metrics
@@ -199,22 +215,41 @@ impl Executor {
         drop(self.handle.spawn(task));
     }
 
-    /// What a background task could not do, until it can again.
-    pub(crate) fn note_trouble(&self, trouble: Option<String>) {
-        let mut noted = self.lock_trouble();
-        if let Some(trouble) = &trouble
-            && noted.is_none()
-        {
-            tracing::warn!(%trouble, "the executor cannot reach its database; trying on");
-        }
-        *noted = trouble;
+    /// A task could not do this duty of it.
+    pub(crate) fn trouble(&self, task: &'static str, duty: impl Into<Cow<'static, str>>, message: String) {
+        self.troubles.note(task, duty.into(), self.store.clock().now(), message);
     }
 
-    pub(crate) fn trouble(&self) -> Option<String> {
-        self.lock_trouble().clone()
+    /// A task has done this duty of it, or has it no more.
+    pub(crate) fn no_trouble(&self, task: &'static str, duty: impl Into<Cow<'static, str>>) {
+        self.troubles.clear(task, duty.into());
     }
 
-    fn lock_trouble(&self) -> MutexGuard<'_, Option<String>> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A task has only these of its duties left.
+    pub(crate) fn keep_trouble(&self, task: &'static str, has: impl Fn(&str) -> bool) {
+        self.troubles.keep(task, has);
+    }
+
+    /// What it cannot do at the moment, the oldest first.
+    pub(crate) fn troubles(&self) -> Vec<Trouble> {
+        let mut all = self.troubles.all();
+        all.extend(self.journal_trouble());
+        all.sort_by_key(|trouble| trouble.since);
+        all
+    }
+
+    /// Why nothing that runs do becomes durable, if it does not.
+    pub(crate) fn journal_trouble(&self) -> Option<Trouble> {
+        let Health { failing, unanswered } = self.seat().journal.health();
+        let (since, message) = match failing {
+            Some((since, said)) => (since, format!("the database takes no commits: {said}")),
+            None if unanswered > UNANSWERED => {
+                let now = self.store.clock().now();
+                let since = now.checked_sub(unanswered).unwrap_or(now);
+                (since, format!("the database has not answered a commit for {} s", unanswered.as_secs()))
+            }
+            None => return None,
+        };
+        Some(Trouble { task: "journal".to_owned(), since, message })
     }
 }

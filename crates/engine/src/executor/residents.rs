@@ -1,6 +1,6 @@
 //! The runs that are in memory.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,20 +13,40 @@ use crate::run::core::RunCore;
 /// So many locks share the map, because the journal and every run use it.
 const SHARDS: usize = 16;
 
-/// A suspect that has not killed the process within this time makes way for the next one, for there may be thousands, and
-/// some have steps that take minutes.
+/// A wave of suspects that has not killed the process within this time makes way for the next one, for there may be thousands,
+/// and some have steps that take minutes.
 const SUSPECT_FOR: Duration = Duration::from_secs(5);
+/// So many suspects come at once, however many waves have gone well.
+const WAVE_MAX: u32 = 1_024;
 
 pub(crate) struct Residents {
     shards: [Mutex<HashMap<RunKey, Arc<RunCore>>>; SHARDS],
     count: AtomicUsize,
-    /// Runs that may be what killed the process before, and since when, in uptime, they are here.
-    suspects: Mutex<HashMap<RunKey, Duration>>,
-    /// Runs that will be here soon: claimed and being loaded, or children whose creation is on its way.
-    coming: Mutex<HashSet<RunKey>>,
-    /// Held from before a claim until what was claimed is known to come.
-    claiming: tokio::sync::RwLock<()>,
+    suspects: Mutex<Suspects>,
+    /// Runs that will be here soon, and how often each is expected: claimed and being loaded, or children whose creation is on
+    /// its way. A run that is parked and claimed while an earlier load of it has not ended is expected twice.
+    coming: Mutex<HashMap<RunKey, usize>>,
+    claims: Mutex<Claims>,
+    claim_ended: Notify,
     left: Notify,
+}
+
+/// Runs that may be what killed the process before. They come in waves, and each wave that goes well lets twice as many come
+/// next: one at a time, ten thousand innocent ones would take half a day.
+struct Suspects {
+    /// Those of the wave under way, and since when, in uptime.
+    here: HashMap<RunKey, Duration>,
+    /// How many come with a wave.
+    wave: u32,
+    /// Whether a wave of that size has come.
+    came: bool,
+}
+
+/// Claims by number, in the order in which they began.
+#[derive(Default)]
+struct Claims {
+    begun: u64,
+    under_way: BTreeSet<u64>,
 }
 
 impl Default for Residents {
@@ -34,22 +54,35 @@ impl Default for Residents {
         Residents {
             shards: std::array::from_fn(|_| Mutex::default()),
             count: AtomicUsize::new(0),
-            suspects: Mutex::default(),
+            suspects: Mutex::new(Suspects { here: HashMap::new(), wave: 1, came: false }),
             coming: Mutex::default(),
-            claiming: tokio::sync::RwLock::default(),
+            claims: Mutex::default(),
+            claim_ended: Notify::new(),
             left: Notify::new(),
         }
     }
 }
 
 impl Residents {
-    pub(crate) fn insert(&self, core: Arc<RunCore>) {
+    /// Bring a run into memory. False: another life of it is here and has not left, so this one must not begin.
+    #[must_use]
+    pub(crate) fn insert(&self, core: Arc<RunCore>) -> bool {
+        let mut shard = self.shard(core.key);
+        match shard.get(&core.key) {
+            Some(there) if !there.has_left() => return false,
+            Some(_) => {}
+            None => drop(self.count.fetch_add(1, Ordering::SeqCst)),
+        }
         if core.suspect {
-            lock(&self.suspects).insert(core.key, core.clock().uptime());
+            lock(&self.suspects).note([core.key], core.clock().uptime());
         }
-        if self.shard(core.key).insert(core.key, core).is_none() {
-            self.count.fetch_add(1, Ordering::SeqCst);
-        }
+        shard.insert(core.key, core);
+        true
+    }
+
+    /// Whether a life of this run is in memory that has not left.
+    pub(crate) fn has(&self, key: RunKey) -> bool {
+        self.get(key).is_some_and(|there| !there.has_left())
     }
 
     /// Take a run out, if it is this very one.
@@ -68,25 +101,43 @@ impl Residents {
         self.shard(key).get(&key).cloned()
     }
 
-    /// Held by whoever claims, until what it claimed is [expected](Self::expect).
-    pub(crate) async fn claiming(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
-        self.claiming.read().await
+    /// A claim begins. It ends with what is returned, which is kept until what was claimed is [expected](Self::expect).
+    pub(crate) fn claiming(&self) -> Claiming<'_> {
+        let mut claims = lock(&self.claims);
+        claims.begun += 1;
+        let number = claims.begun;
+        claims.under_way.insert(number);
+        Claiming { residents: self, number }
     }
 
-    /// While this is held nobody claims, so whatever is ours by the tables and [absent](Self::is_absent) is lost.
-    pub(crate) async fn nobody_claims(&self) -> tokio::sync::RwLockWriteGuard<'_, ()> {
-        self.claiming.write().await
+    /// Wait until every claim that is under way now has ended, and what it brings is known to come. No claim waits for this.
+    /// False: it takes too long.
+    pub(crate) async fn claims_ended(&self, within: Duration) -> bool {
+        let latest = lock(&self.claims).begun;
+        let ended = async {
+            loop {
+                let ended = self.claim_ended.notified();
+                if lock(&self.claims).under_way.first().is_none_or(|first| *first > latest) {
+                    return;
+                }
+                ended.await;
+            }
+        };
+        tokio::time::timeout(within, ended).await.is_ok()
     }
 
     /// These runs will be here soon, unless what is returned is dropped.
     pub(crate) fn expect(self: &Arc<Self>, keys: &[RunKey]) -> Expected {
-        lock(&self.coming).extend(keys);
+        let mut coming = lock(&self.coming);
+        for key in keys {
+            *coming.entry(*key).or_default() += 1;
+        }
         Expected { residents: self.clone(), keys: keys.to_vec() }
     }
 
-    /// Whether nobody here has this run, and nobody is about to.
+    /// Whether this run is not in memory, and nothing is about to bring it there.
     pub(crate) fn is_absent(&self, key: RunKey) -> bool {
-        !lock(&self.coming).contains(&key) && self.get(key).is_none()
+        !lock(&self.coming).contains_key(&key) && self.get(key).is_none()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -95,14 +146,17 @@ impl Residents {
 
     /// A run is suspected no more. Says whether it was.
     pub(crate) fn clear(&self, core: &RunCore) -> bool {
-        core.suspect && lock(&self.suspects).remove(&core.key).is_some()
+        core.suspect && lock(&self.suspects).here.remove(&core.key).is_some()
     }
 
-    /// Whether a run is here that may be what killed the process before.
-    pub(crate) fn has_suspect(&self, uptime: Duration) -> bool {
-        let mut suspects = lock(&self.suspects);
-        suspects.retain(|_, since| uptime.saturating_sub(*since) < SUSPECT_FOR);
-        !suspects.is_empty()
+    /// How many runs may come now that may be what killed the process before: none while a wave of them is under way.
+    pub(crate) fn suspects_wanted(&self, uptime: Duration) -> u32 {
+        lock(&self.suspects).wanted(uptime)
+    }
+
+    /// These suspects were claimed.
+    pub(crate) fn suspects_come(&self, keys: &[RunKey], uptime: Duration) {
+        lock(&self.suspects).note(keys.iter().copied(), uptime);
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<RunCore>> {
@@ -126,6 +180,39 @@ impl Residents {
     }
 }
 
+impl Suspects {
+    fn wanted(&mut self, uptime: Duration) -> u32 {
+        self.here.retain(|_, since| uptime.saturating_sub(*since) < SUSPECT_FOR);
+        if !self.here.is_empty() {
+            return 0;
+        }
+        if std::mem::take(&mut self.came) {
+            self.wave = (self.wave * 2).min(WAVE_MAX);
+        }
+        self.wave
+    }
+
+    fn note(&mut self, keys: impl IntoIterator<Item = RunKey>, uptime: Duration) {
+        for key in keys {
+            self.came = true;
+            self.here.entry(key).or_insert(uptime);
+        }
+    }
+}
+
+/// A claim that is under way, until this is dropped.
+pub(crate) struct Claiming<'a> {
+    residents: &'a Residents,
+    number: u64,
+}
+
+impl Drop for Claiming<'_> {
+    fn drop(&mut self) {
+        lock(&self.residents.claims).under_way.remove(&self.number);
+        self.residents.claim_ended.notify_waiters();
+    }
+}
+
 /// Runs that will soon be in memory, until this is dropped.
 pub(crate) struct Expected {
     residents: Arc<Residents>,
@@ -136,11 +223,82 @@ impl Drop for Expected {
     fn drop(&mut self) {
         let mut coming = lock(&self.residents.coming);
         for key in &self.keys {
-            coming.remove(key);
+            if let Some(count) = coming.get_mut(key) {
+                *count -= 1;
+                if *count == 0 {
+                    coming.remove(key);
+                }
+            }
         }
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::context::Ctx;
+
+    #[test]
+    fn a_run_that_is_expected_twice_is_expected_until_both_have_ended() {
+        let residents = Arc::new(Residents::default());
+        let key = Ctx::detached().core.key;
+        let claimed_first = residents.expect(&[key]);
+        let claimed_again = residents.expect(&[key]);
+        drop(claimed_first);
+        assert!(!residents.is_absent(key), "the second claim still brings it");
+        drop(claimed_again);
+        assert!(residents.is_absent(key));
+    }
+
+    #[test]
+    fn a_run_that_has_not_left_is_replaced_by_nothing() {
+        let residents = Residents::default();
+        let first = Ctx::detached().core;
+        assert!(residents.insert(first.clone()));
+        assert!(!residents.insert(first.clone()), "a second life of a run that is here");
+        assert_eq!(residents.len(), 1);
+        residents.remove(&first);
+        assert!(residents.insert(first));
+    }
+
+    #[test]
+    fn suspects_come_in_waves_that_double_while_nothing_crashes() {
+        let mut suspects = Suspects { here: HashMap::new(), wave: 1, came: false };
+        let mut uptime = Duration::from_secs(100);
+        let mut waves = Vec::new();
+        for _ in 0..12 {
+            let wanted = suspects.wanted(uptime);
+            waves.push(wanted);
+            suspects.note((0..wanted).map(|_| RunKey(uuid::Uuid::now_v7())), uptime);
+            assert_eq!(suspects.wanted(uptime), 0, "a wave is under way");
+            uptime += SUSPECT_FOR;
+        }
+        assert_eq!(waves, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 1024]);
+        suspects.wanted(uptime);
+        assert_eq!(suspects.wanted(uptime), 1024, "only a wave that came lets the next one grow");
+    }
+
+    #[tokio::test]
+    async fn who_compares_waits_for_the_claims_under_way_and_no_claim_waits_for_it() {
+        let residents = Residents::default();
+        let blocked = residents.claiming();
+        let mut compares = Box::pin(residents.claims_ended(Duration::from_secs(60)));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert_eq!(compares.poll_unpin(&mut cx), Poll::Pending);
+        // It begins at once, and it is not waited for.
+        let later = residents.claiming();
+        drop(blocked);
+        assert!(compares.await);
+        assert!(!residents.claims_ended(Duration::ZERO).await, "the later one is under way still");
+        drop(later);
+        assert!(residents.claims_ended(Duration::ZERO).await);
+    }
 }

@@ -42,16 +42,20 @@ impl Executor {
     pub(crate) fn adopt(self: &Arc<Self>, child: Arc<RunCore>) {
         onward_store::crash::point("run.created");
         self.counters.runs_started.one();
-        self.residents.insert(child.clone());
-        self.execute(child);
+        if self.residents.insert(child.clone()) {
+            self.execute(child);
+        }
     }
 
     /// A run that was claimed, with what it recorded.
     pub(crate) fn replay(self: &Arc<Self>, seat: &Seat, history: History, place: OwnedSemaphorePermit) {
         let counted = if history.owners > 1 { &self.counters.replays } else { &self.counters.runs_started };
-        counted.one();
         let core = RunCore::claimed(history, self.home(seat), place);
-        self.residents.insert(core.clone());
+        if !self.residents.insert(core.clone()) {
+            // Two lives of one run would run its bodies side by side.
+            return tracing::debug!(run = %core.id, "the run is in memory already");
+        }
+        counted.one();
         self.hub.look_again(core.key);
         self.execute(core);
     }
@@ -59,15 +63,19 @@ impl Executor {
     /// A run that was claimed and cannot be understood: it alone is held.
     pub(crate) fn hold_unreadable(self: &Arc<Self>, seat: &Seat, key: RunKey, error: &Error) {
         let core = RunCore::unreadable(key, self.home(seat));
-        self.residents.insert(core.clone());
-        core.leave(held(error));
+        if self.residents.insert(core.clone()) {
+            core.leave(held(error));
+        }
     }
 
     /// A run that this executor has without knowing it, and that somebody else steered.
-    pub(crate) async fn let_go_of_unknown(self: &Arc<Self>, seat: &Seat, key: RunKey) {
+    /// Nobody waits for it: a child of it may be locked by somebody who takes his time.
+    pub(crate) fn let_go_of_unknown(self: &Arc<Self>, seat: &Seat, key: RunKey) {
         let core = RunCore::unreadable(key, self.home(seat));
-        self.residents.insert(core.clone());
-        self.let_go(&core).await;
+        if self.residents.insert(core.clone()) {
+            let executor = self.clone();
+            self.spawn(async move { executor.let_go(&core).await });
+        }
     }
 
     fn execute(self: &Arc<Self>, core: Arc<RunCore>) {
@@ -142,12 +150,15 @@ impl Executor {
         // What was on its way is either committed or refused after this, so no child can appear behind the cancel.
         journal.flush().await;
         while let Err(error) = self.store.cancel_children(core.key).await {
-            self.note_trouble(Some(error.message().to_owned()));
+            let message = format!("cancelling the children of {}: {}", core.id, error.message());
+            self.trouble("runs", core.id.as_str().to_owned(), message);
             if journal.is_closed() {
+                self.no_trouble("runs", core.id.as_str().to_owned());
                 return self.forget(core);
             }
             self.store.clock().sleep(std::time::Duration::from_millis(200)).await;
         }
+        self.no_trouble("runs", core.id.as_str().to_owned());
         core.state().discard_changes();
         core.leave(LeaveHow::LetGo);
     }
@@ -228,6 +239,9 @@ impl Executor {
             if core.is_leaving() {
                 self.forget(&core);
             }
+        } else if core.has_let_go() {
+            // What let go of it found that it is not ours.
+            self.forget(&core);
         } else if core.is_leaving() {
             // It was driven to its end already, and somebody steered it meanwhile.
             let executor = self.clone();

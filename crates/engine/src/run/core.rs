@@ -1,6 +1,6 @@
 //! A run as its calls, the journal and the executor share it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use futures_util::task::AtomicWaker;
 use onward_store::{
     Change, Clock, Created, Entry, History, Journal, Leave, LeaveHow, Message, NewRun, Origin, Outcome,
 };
-use onward_types::{Error, Json, RunId, RunKey, Status, Timestamp};
+use onward_types::{Error, Json, RunId, RunKey, Status, StepKind, Timestamp, from_micros, micros};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::end::{End, EndSlot};
@@ -50,9 +50,13 @@ pub(crate) struct RunCore {
     held_back: AtomicBool,
     /// How it is about to leave: its last change is on its way.
     leaving: Mutex<Option<LeaveHow>>,
+    /// The latest time that the workflow was given, in microseconds.
+    latest: AtomicI64,
+    /// Whether its last change is durable: its row may be another executor's by now.
+    gone: AtomicBool,
     /// Whether the executor is about to let go of it.
     letting_go: AtomicBool,
-    starter: Mutex<Option<oneshot::Sender<Created>>>,
+    starter: Mutex<Starter>,
     /// Children whose creation is on its way.
     newborn: Mutex<Vec<Newborn>>,
     inputs: Mutex<Option<Json>>,
@@ -72,6 +76,26 @@ struct Newborn {
     position: u32,
     /// Nobody takes it for a lost one while the answer is under way.
     _expected: Expected,
+}
+
+/// Who is told what comes of the creation of a run.
+enum Starter {
+    /// It is created.
+    Nobody,
+    /// This one.
+    Waits(oneshot::Sender<Created>),
+    /// It took too long for whoever started it. The run is created all the same.
+    WentAway,
+}
+
+impl Starter {
+    fn take(&mut self) -> Option<Option<oneshot::Sender<Created>>> {
+        match std::mem::replace(self, Starter::Nobody) {
+            Starter::Nobody => None,
+            Starter::Waits(starter) => Some(Some(starter)),
+            Starter::WentAway => Some(None),
+        }
+    }
 }
 
 /// A replay under way: since when, and its place among those that may be.
@@ -143,6 +167,7 @@ impl RunCore {
 
     /// A run that was claimed. It keeps its place among the replays until it has been replayed.
     pub(crate) fn claimed(mut history: History, home: Home, place: OwnedSemaphorePermit) -> Arc<RunCore> {
+        let latest = latest_time(&history);
         let state = State::replaying(&mut history);
         let coming = Coming {
             key: history.key,
@@ -159,6 +184,7 @@ impl RunCore {
             slot: history.slot,
         };
         let core = RunCore::new(coming, state, home, None);
+        core.latest.store(latest, Ordering::SeqCst);
         *lock(&core.replaying) = Some(Replaying { since: Instant::now(), _place: place });
         core
     }
@@ -217,8 +243,10 @@ impl RunCore {
             durable: AtomicU64::new(0),
             held_back: AtomicBool::new(false),
             leaving: Mutex::default(),
+            latest: AtomicI64::new(i64::MIN),
+            gone: AtomicBool::new(false),
             letting_go: AtomicBool::new(false),
-            starter: Mutex::new(starter),
+            starter: Mutex::new(starter.map_or(Starter::Nobody, Starter::Waits)),
             newborn: Mutex::default(),
             inputs: Mutex::new(Some(coming.input)),
             asked: Mutex::default(),
@@ -242,6 +270,12 @@ impl RunCore {
             Home::Executor { executor, .. } => executor.store.clock(),
             Home::Detached { clock, .. } => clock,
         }
+    }
+
+    /// The time, for the workflow: never before one that it was given already, whatever the clocks of its owners say.
+    pub(crate) fn time(&self) -> Timestamp {
+        let now = micros(self.clock().now());
+        from_micros(self.latest.fetch_max(now, Ordering::SeqCst).max(now))
     }
 
     pub(crate) fn states(&self) -> &States {
@@ -403,8 +437,28 @@ impl RunCore {
         lock(&self.leaving).is_some()
     }
 
+    /// Whether this life of the run is over, or will be as soon as what is on its way is known to be durable: one that was claimed
+    /// meanwhile takes its place.
+    pub(crate) fn has_left(&self) -> bool {
+        let is_fenced = matches!(&self.home, Home::Executor { journal, .. } if journal.is_closed());
+        is_fenced || self.is_leaving() || self.gone.load(Ordering::SeqCst)
+    }
+
+    /// Whether its last change says that somebody else's steering took it.
+    pub(crate) fn has_let_go(&self) -> bool {
+        matches!(*lock(&self.leaving), Some(LeaveHow::LetGo))
+    }
+
     pub(crate) fn is_being_held(&self) -> bool {
         matches!(*lock(&self.leaving), Some(LeaveHow::Held { .. }))
+    }
+
+    /// How it leaves, once that is durable.
+    fn take_leave(&self) -> Option<LeaveHow> {
+        let mut leaving = lock(&self.leaving);
+        // Before `leaving` is empty: at every moment one of the two says that it has left.
+        self.gone.store(leaving.is_some(), Ordering::SeqCst);
+        leaving.take()
     }
 
     /// Begin to let go of the run, once: the journal may refuse several of its entries.
@@ -414,7 +468,15 @@ impl RunCore {
 
     /// Whether it is not known yet what came of its creation.
     pub(crate) fn is_unborn(&self) -> bool {
-        lock(&self.starter).is_some()
+        !matches!(*lock(&self.starter), Starter::Nobody)
+    }
+
+    /// Whoever started it waits no longer for its creation, which goes on.
+    pub(crate) fn send_starter_away(&self) {
+        let mut starter = lock(&self.starter);
+        if matches!(*starter, Starter::Waits(_)) {
+            *starter = Starter::WentAway;
+        }
     }
 
     /// Give up a run whose creation was not accepted. False: it exists.
@@ -444,7 +506,7 @@ impl Origin for RunCore {
         self.durable.fetch_max(upto, Ordering::SeqCst);
         let (past, left, progressed, said) = {
             let mut state = self.state();
-            let left = if upto >= state.made() { lock(&self.leaving).take() } else { None };
+            let left = if upto >= state.made() { self.take_leave() } else { None };
             (state.past_barrier(upto), left, state.has_progressed(upto), state.take_untold(upto))
         };
         if said && let Some(executor) = self.executor() {
@@ -488,10 +550,13 @@ impl Origin for RunCore {
     fn created(&self, run: RunKey, created: Created) {
         let Some(executor) = self.executor() else { return };
         if run == self.key {
-            if let Some(starter) = lock(&self.starter).take() {
+            let starter = lock(&self.starter).take();
+            if let Some(starter) = starter {
                 executor.born(self, &created);
-                // Whoever started it may have gone away; the run is there.
-                starter.send(created).ok();
+                if let Some(starter) = starter {
+                    // Whoever started it may have gone away; the run is there.
+                    starter.send(created).ok();
+                }
             }
             return;
         }
@@ -521,6 +586,13 @@ impl Origin for RunCore {
             asked.send(created).ok();
         }
     }
+}
+
+/// The latest time that a run recorded, in microseconds.
+fn latest_time(history: &History) -> i64 {
+    let of_time = history.checkpoints.iter().filter(|it| it.kind == StepKind::Now);
+    let times = of_time.filter_map(|it| it.result.as_ref().ok()?.decode::<Timestamp>().ok());
+    times.map(micros).max().unwrap_or(i64::MIN)
 }
 
 /// How a run that left stands, for those who wait for it here.

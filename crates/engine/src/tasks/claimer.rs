@@ -1,6 +1,7 @@
 //! Takes waiting runs: those that were started elsewhere, whose timers are due, or whose executor died.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use onward_store::{Claim, SUSPECT_AFTER, Seat, Signal};
 use onward_types::{Error, RunKey, Timestamp};
@@ -12,6 +13,13 @@ use crate::executor::{Executor, Expected, REPLAYS_MAX};
 /// So many runs are taken at once.
 pub(crate) const CLAIM_MAX: usize = 500;
 
+/// So often runs are loaded together before they are loaded in halves.
+const TRIES_TOGETHER: u32 = 3;
+/// A run that no database can be blamed for is held after so many tries alone.
+const TRIES_ALONE: u32 = 5;
+/// The longest pause before a run that cannot be loaded is tried again.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
 pub(crate) async fn run(executor: Arc<Executor>) {
     let mut signals = executor.store.signals();
     let mut told = false;
@@ -21,19 +29,19 @@ pub(crate) async fn run(executor: Arc<Executor>) {
         if told {
             claim_all(&executor).await;
         }
-        let waiting = note(&executor, executor.store.waiting(executor.workflows()).await);
+        let waiting = note(&executor, "claimer", "look", executor.store.waiting(executor.workflows()).await);
         if waiting.is_some_and(|waiting| waiting.is_ready) {
             claim_all(&executor).await;
         }
         if waiting.is_some_and(|waiting| waiting.is_suspect) {
-            note(&executor, claim_suspect(&executor).await);
+            note(&executor, "claimer", "claim suspects", claim_suspects(&executor).await);
         }
         told = wait(&executor, waiting.and_then(|waiting| waiting.next), &mut signals).await;
     }
 }
 
 async fn claim_all(executor: &Arc<Executor>) {
-    while note(executor, claim(executor).await) == Some(true) {}
+    while note(executor, "claimer", "claim", claim(executor).await) == Some(true) {}
 }
 
 /// Wait until something may be claimed: a signal, a timer, or a second. Says whether somebody said that runs are ready.
@@ -81,13 +89,19 @@ async fn claim(executor: &Arc<Executor>) -> Result<bool, Error> {
     Ok(full)
 }
 
-/// A run that may have killed its process is recovered alone, so that it takes no innocent with it; the next one once this one
-/// has shown that it does not.
-async fn claim_suspect(executor: &Arc<Executor>) -> Result<(), Error> {
+/// Runs that may have killed their process are recovered apart from the others, so that they take no innocent with them: a wave
+/// of them, and the next one once this one has shown that it does not.
+async fn claim_suspects(executor: &Arc<Executor>) -> Result<(), Error> {
     let seat = executor.seat();
-    if has_room(executor, &seat) && !executor.residents.has_suspect(executor.store.clock().uptime()) {
-        let suspect = take(executor, &seat, 1, true).await?;
-        load(executor, &seat, suspect).await;
+    if !has_room(executor, &seat) {
+        return Ok(());
+    }
+    let uptime = executor.store.clock().uptime();
+    let wanted = executor.residents.suspects_wanted(uptime) as usize;
+    if wanted > 0 {
+        let suspects = take(executor, &seat, wanted.min(CLAIM_MAX), true).await?;
+        executor.residents.suspects_come(&suspects.keys, uptime);
+        load(executor, &seat, suspects).await;
     }
     Ok(())
 }
@@ -116,14 +130,14 @@ async fn take(executor: &Executor, seat: &Seat, limit: usize, suspects: bool) ->
         limit: u32::try_from(limit).unwrap_or(u32::MAX),
         suspects,
     };
-    let _claiming = executor.residents.claiming().await;
+    let _claiming = executor.residents.claiming();
     let claimed = executor.store.claim(claim).await?;
     executor.counters.claims.many(claimed.len());
     Ok(Taken::new(executor, claimed))
 }
 
 /// Load runs that are ours and execute them, some at a time: each history is memory until it was replayed.
-pub(super) async fn load(executor: &Arc<Executor>, seat: &Seat, taken: Taken) {
+pub(super) async fn load(executor: &Arc<Executor>, seat: &Arc<Seat>, taken: Taken) {
     let Taken { mut keys, _expected } = taken;
     while !keys.is_empty() && !seat.journal.is_closed() {
         let some = keys.split_off(keys.len().saturating_sub(REPLAYS_MAX));
@@ -131,43 +145,74 @@ pub(super) async fn load(executor: &Arc<Executor>, seat: &Seat, taken: Taken) {
     }
 }
 
-/// Load these runs. Where that fails again and again there are too many, or one of them cannot be loaded: then in halves.
-async fn load_some(executor: &Arc<Executor>, seat: &Seat, some: Vec<RunKey>) {
+/// Load these runs. Where that fails again and again there are too many, or one of them cannot be loaded: then in halves, until
+/// that one is alone and is tried apart from all others.
+async fn load_some(executor: &Arc<Executor>, seat: &Arc<Seat>, some: Vec<RunKey>) {
     let mut parts = vec![some];
-    while let Some(mut part) = parts.pop() {
-        let places = u32::try_from(part.len()).unwrap_or(u32::MAX);
-        let Ok(mut places) = executor.replays.clone().acquire_many_owned(places).await else { return };
+    while let Some(part) = parts.pop() {
         let mut failures = 0;
-        let loaded = loop {
-            match executor.store.load(part.clone()).await {
-                Ok(loaded) => break loaded,
-                // They are claimed: only the fence can take them away again.
-                Err(_) if seat.journal.is_closed() => return,
-                Err(error) => {
-                    failures += 1;
-                    executor.note_trouble(Some(error.message().to_owned()));
-                    if failures > 2 && part.len() > 1 {
-                        parts.push(part.split_off(part.len() / 2));
-                        parts.push(std::mem::take(&mut part));
-                        break Vec::new();
-                    }
-                    if failures > 5 && !error.is_busy() {
-                        break part.iter().map(|key| (*key, Err(error.clone()))).collect();
-                    }
-                    executor.store.clock().sleep(SWEEP).await;
-                }
+        while let Err(error) = load_once(executor, seat, &part).await {
+            // They are claimed: only the fence can take them away again.
+            if seat.journal.is_closed() {
+                return;
             }
-        };
-        for (key, history) in loaded {
-            match history {
-                Ok(history) => {
-                    let Some(place) = places.split(1) else { unreachable!("one place was taken for each run") };
-                    executor.replay(seat, history, place);
+            failures += 1;
+            executor.trouble("claimer", "load", error.message().to_owned());
+            if failures >= TRIES_TOGETHER {
+                match part[..] {
+                    [alone] => load_apart(executor, seat, alone),
+                    _ => parts.extend(part.rchunks(part.len().div_ceil(2)).map(<[RunKey]>::to_vec)),
                 }
-                Err(error) => executor.hold_unreadable(seat, key, &error),
+                break;
             }
+            executor.store.clock().sleep(SWEEP).await;
         }
     }
+    executor.no_trouble("claimer", "load");
+}
+
+/// Load a run that cannot be loaded with others, for as long as it takes. It does not stay in the way of those that can.
+fn load_apart(executor: &Arc<Executor>, seat: &Arc<Seat>, key: RunKey) {
+    let (of, seat) = (executor.clone(), seat.clone());
+    let expected = executor.residents.expect(&[key]);
+    executor.spawn(async move {
+        let (executor, duty) = (of, format!("load run {key}"));
+        let mut pause = SWEEP;
+        let mut tries = 0;
+        while let Err(error) = load_once(&executor, &seat, &[key]).await {
+            tries += 1;
+            if seat.journal.is_closed() {
+                break;
+            }
+            if tries > TRIES_ALONE && !error.is_busy() {
+                executor.hold_unreadable(&seat, key, &error);
+                break;
+            }
+            executor.trouble("claimer", duty.clone(), format!("run {key} cannot be loaded: {}", error.message()));
+            executor.store.clock().sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+        executor.no_trouble("claimer", duty);
+        drop(expected);
+    });
+}
+
+/// Load these runs once and execute them, but for those that are in memory already and those that are not ours any more.
+async fn load_once(executor: &Arc<Executor>, seat: &Arc<Seat>, keys: &[RunKey]) -> Result<(), Error> {
+    let wanted: Vec<RunKey> = keys.iter().copied().filter(|key| !executor.residents.has(*key)).collect();
+    let places = u32::try_from(wanted.len()).unwrap_or(u32::MAX);
+    let Ok(mut places) = executor.replays.clone().acquire_many_owned(places).await else { return Ok(()) };
+    for (key, history) in executor.store.load(wanted).await? {
+        match history {
+            Ok(history) if history.owner.as_ref() != Some(&seat.executor) => {}
+            Ok(history) => {
+                let Some(place) = places.split(1) else { unreachable!("one place was taken for each run") };
+                executor.replay(seat, history, place);
+            }
+            Err(error) => executor.hold_unreadable(seat, key, &error),
+        }
+    }
+    Ok(())
 }
 
 const _: () = assert!(SUSPECT_AFTER > 1, "the first crash suspects nobody");

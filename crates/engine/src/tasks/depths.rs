@@ -16,7 +16,7 @@ pub(crate) async fn run(executor: Arc<Executor>) {
     let clock = executor.store.clock().clone();
     loop {
         let began = Instant::now();
-        let counted = note(&executor, executor.store.queues().await);
+        let counted = note(&executor, "depths", "count", executor.store.queues().await);
         // What was counted long ago is no answer while the database is away.
         let rest = if counted.is_some() { (began.elapsed() * REST).min(REST_MAX) } else { EVERY };
         executor.note_depths(counted.unwrap_or_default());

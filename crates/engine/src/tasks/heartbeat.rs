@@ -1,4 +1,4 @@
-//! Says that this executor lives, and takes a new seat when it was declared dead.
+//! Takes a new seat when this executor was declared dead. That it lives is said by the [pulse](super::pulse).
 //!
 //! A database that is away is no reason to drop anything: bodies that run go on, nothing new begins, and when the
 //! database is back the fence says whether the runs are still ours.
@@ -6,48 +6,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::pulse::Pulse;
 use crate::executor::Executor;
 use crate::run::core::Stop;
 use crate::run::end::End;
 
-/// So long is waited for runs to be dropped before the executor joins anew.
+/// So long is waited for runs to be dropped before the executor joins again.
 const DROP_WITHIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(executor: Arc<Executor>) {
+    let mut pulse = Pulse::start(&executor);
     loop {
         let seat = executor.seat();
-        let fenced = tokio::select! {
-            () = seat.journal.fenced() => true,
-            fenced = beat(&executor) => fenced,
-        };
-        if fenced && !executor.is_draining() {
-            executor.counters.leases_lost.one();
-            rejoin(&executor).await;
-        } else if fenced {
+        tokio::select! {
+            () = seat.journal.fenced() => {}
+            // An executor without a pulse is taken for dead, and must not be told that all is well.
+            () = pulse.ended() => return,
+        }
+        if executor.is_draining() {
             return std::future::pending().await;
         }
-    }
-}
-
-/// Beat five times a lease. Returns once the executor is known to be dead.
-async fn beat(executor: &Executor) -> bool {
-    let clock = executor.store.clock();
-    let seat = executor.seat();
-    if !executor.store.is_shared() {
-        // Nobody else can have the file while this process does.
-        return std::future::pending().await;
-    }
-    loop {
-        let sent = clock.uptime();
-        match executor.store.beat(&seat.executor).await {
-            Ok(true) => {
-                executor.gate.extend(sent);
-                executor.note_trouble(None);
-            }
-            Ok(false) => return true,
-            Err(error) => executor.note_trouble(Some(error.message().to_owned())),
-        }
-        clock.sleep(executor.options.lease / 5).await;
+        executor.counters.leases_lost.one();
+        rejoin(&executor).await;
     }
 }
 
@@ -55,7 +35,7 @@ async fn beat(executor: &Executor) -> bool {
 async fn rejoin(executor: &Arc<Executor>) {
     let old = executor.seat();
     old.journal.close();
-    tracing::warn!(executor = %old.executor, "this executor was declared dead: dropping its runs and joining anew");
+    tracing::warn!(executor = %old.executor, "this executor was declared dead: dropping its runs and joining again");
     for core in executor.residents.all() {
         core.stop(Stop::Fenced);
         // Whoever waits for it here looks elsewhere from now on.
@@ -72,18 +52,18 @@ async fn rejoin(executor: &Arc<Executor>) {
     loop {
         let keys = executor.workflows().to_vec();
         let sent = executor.store.clock().uptime();
-        match executor.store.join(keys, Some(&old)).await {
+        match executor.store.join(keys, executor.options.lease, Some(&old)).await {
             Ok(seat) => {
                 tracing::info!(executor = %seat.executor, "joined again");
                 executor.take_seat(seat);
                 executor.counters.rejoins.one();
                 executor.gate.extend(sent);
-                executor.note_trouble(None);
+                executor.no_trouble("heartbeat", "join");
                 executor.ring_claimers();
                 return;
             }
             Err(error) => {
-                executor.note_trouble(Some(error.message().to_owned()));
+                executor.trouble("heartbeat", "join", error.message().to_owned());
                 executor.store.clock().sleep(Duration::from_millis(500)).await;
             }
         }

@@ -7,12 +7,18 @@ mod depths;
 mod heartbeat;
 mod parker;
 mod postman;
+mod pulse;
 mod queues;
 mod recoverer;
 mod retention;
 mod scheduler;
+mod silence;
+mod stalls;
 mod steerer;
+mod waker;
+mod watcher;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +52,10 @@ impl Tasks {
         spawn("depths", Box::pin(depths::run(executor.clone())));
         spawn("steerer", Box::pin(steerer::run(executor.clone())));
         spawn("canceller", Box::pin(canceller::run(executor.clone())));
+        spawn("watcher", Box::pin(watcher::run(executor.clone())));
         spawn("recoverer", Box::pin(recoverer::run(executor.clone())));
+        spawn("waker", Box::pin(waker::run(executor.clone())));
+        spawn("stalls", Box::pin(stalls::run(executor.clone())));
         spawn("retention", Box::pin(retention::run(executor.clone())));
         spawn("scheduler", Box::pin(scheduler::run(executor.clone())));
         spawn("parker", Box::pin(parker::run(executor.clone())));
@@ -76,7 +85,7 @@ async fn watch(executor: Arc<Executor>, mut tasks: JoinSet<&'static str>) {
     };
     tracing::error!(executor = %executor.seat().executor, %report, "the executor stops");
     executor.gate.shut();
-    executor.note_trouble(Some(format!("the executor stopped: {report}")));
+    executor.trouble("executor", "run", format!("the executor stopped: {report}"));
     // Without a beat the lease runs out, and others take the runs over.
     drop(tasks);
 }
@@ -110,15 +119,20 @@ impl Ear {
     }
 }
 
-/// Note what went wrong, or that nothing does any more.
-fn note<T>(executor: &Executor, done: Result<T, Error>) -> Option<T> {
+/// Note that a task could not do a duty of its, or that it has done it.
+fn note<T>(
+    executor: &Executor,
+    task: &'static str,
+    duty: impl Into<Cow<'static, str>>,
+    done: Result<T, Error>,
+) -> Option<T> {
     match done {
         Ok(value) => {
-            executor.note_trouble(None);
+            executor.no_trouble(task, duty);
             Some(value)
         }
         Err(error) => {
-            executor.note_trouble(Some(error.message().to_owned()));
+            executor.trouble(task, duty, error.message().to_owned());
             None
         }
     }

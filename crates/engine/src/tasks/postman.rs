@@ -48,7 +48,7 @@ async fn bring(executor: &Executor, some: Vec<Asked>) {
     // What is durable now is seen by the read that follows.
     let durable: Vec<u64> = some.iter().map(|asked| asked.core.durable()).collect();
     let keys: Vec<RunKey> = some.iter().map(|asked| asked.core.key).collect();
-    let Some(found) = note(executor, executor.store.unconsumed(keys).await) else {
+    let Some(found) = note(executor, "postman", "read", executor.store.unconsumed(keys).await) else {
         executor.post.put_back(some);
         return executor.store.clock().sleep(SWEEP).await;
     };

@@ -72,13 +72,15 @@ impl Queues {
         if executor.is_draining() || executor.workflows().is_empty() {
             return None;
         }
-        let mut lines = note(executor, executor.store.lines(executor.workflows()).await)?;
+        let mut lines = note(executor, "queues", "look", executor.store.lines(executor.workflows()).await)?;
         if lines.due.is_some_and(|due| due <= executor.store.clock().now()) {
-            while note(executor, executor.store.line_up().await) == Some(true) {}
-            lines = note(executor, executor.store.lines(executor.workflows()).await)?;
+            while note(executor, "queues", "line up", executor.store.line_up().await) == Some(true) {}
+            lines = note(executor, "queues", "look", executor.store.lines(executor.workflows()).await)?;
         }
         let now = executor.store.clock().now();
         self.next.retain(|_, next| *next > now);
+        // What failed in a queue in which nothing waits any more needs no mending.
+        executor.keep_trouble("queue", |queue| lines.queues.iter().any(|(waits, _)| waits == queue));
         for (queue, limited) in lines.queues {
             self.note_limited(&queue, limited);
             self.have_served(queue, true);
@@ -110,7 +112,8 @@ impl Queues {
         self.executor.spawn(async move {
             // All of it goes along, and not only the fields that are named here.
             let mut turn = turn;
-            turn.came_of = note(&executor, serve(&executor, &turn.queue, limited, waits).await).unwrap_or_default();
+            let served = serve(&executor, &turn.queue, limited, waits).await;
+            turn.came_of = note(&executor, "queue", turn.queue.clone(), served).unwrap_or_default();
         });
     }
 
@@ -170,10 +173,10 @@ async fn serve(executor: &Arc<Executor>, queue: &str, limited: bool, waits: bool
             executor: seat.executor.clone(),
             workflows: executor.workflows(),
             limit: u32::try_from(free.min(CLAIM_MAX)).unwrap_or(u32::MAX),
-            suspects: !executor.residents.has_suspect(executor.store.clock().uptime()),
+            suspects: executor.residents.suspects_wanted(executor.store.clock().uptime()),
             limited,
         };
-        let claiming = executor.residents.claiming().await;
+        let claiming = executor.residents.claiming();
         let QueueClaimed { keys, more, next, limited } = executor.store.claim_queue(wanted).await?;
         let taken = Taken::new(executor, keys);
         drop(claiming);

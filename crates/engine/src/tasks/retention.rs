@@ -16,7 +16,9 @@ pub(crate) async fn run(executor: Arc<Executor>) {
     let clock = executor.store.clock().clone();
     clock.sleep(Duration::from_millis(crate::random() % 60_000)).await;
     loop {
-        if let Some(deleted) = note(&executor, sweep(&executor).await).filter(|deleted| *deleted > 0) {
+        if let Some(deleted) =
+            note(&executor, "retention", "delete", sweep(&executor).await).filter(|deleted| *deleted > 0)
+        {
             tracing::info!(runs = deleted, "deleted runs that are kept no longer");
         }
         clock.sleep(EVERY).await;

@@ -13,9 +13,12 @@ use crate::executor::Executor;
 pub(crate) async fn run(executor: Arc<Executor>) {
     let clock = executor.store.clock().clone();
     loop {
-        let next =
-            if executor.is_draining() { None } else { note(&executor, executor.store.next_tick().await).flatten() };
-        if next.is_some_and(|tick| tick <= clock.now()) && note(&executor, fire_due(&executor).await) == Some(true) {
+        let next = if executor.is_draining() {
+            None
+        } else {
+            note(&executor, "scheduler", "look", executor.store.next_tick().await).flatten()
+        };
+        if next.is_some_and(|tick| tick <= clock.now()) && fire_due(&executor).await {
             continue;
         }
         // Others may define schedules at any time.
@@ -24,23 +27,27 @@ pub(crate) async fn run(executor: Arc<Executor>) {
     }
 }
 
-/// Deal with every tick that is due. Says whether there was a schedule that could be moved on.
-async fn fire_due(executor: &Executor) -> Result<bool, Error> {
+/// Deal with every tick that is due. Says whether there was a schedule that could be moved on. One that cannot, because somebody
+/// has locked it or since it cannot be understood, keeps no other from its ticks.
+async fn fire_due(executor: &Executor) -> bool {
+    let Some(due) = note(executor, "scheduler", "read", executor.store.due_schedules().await) else { return false };
+    executor.keep_trouble("schedule", |id| due.iter().any(|schedule| schedule.id == id));
     let mut moved = false;
-    let due = executor.store.due_schedules().await?;
     // One that is done beyond now was moved on by a clock that is ahead of this one.
     let now = executor.store.clock().now();
     for schedule in due.into_iter().filter(|schedule| schedule.done_until < now) {
-        match firing(executor, &schedule) {
-            Ok(firing) => {
-                executor.store.fire(firing).await?;
-                moved = true;
-            }
-            // Another version may have defined it; the others go on.
-            Err(error) => tracing::warn!(schedule = %schedule.id, %error, "the schedule cannot be understood"),
-        }
+        let fired = match firing(executor, &schedule) {
+            Ok(firing) => executor.store.fire(firing).await.map(drop),
+            // Another version may have defined it.
+            Err(error) => Err(error),
+        };
+        let fired = fired.map_err(|error| {
+            let message = format!("schedule `{}` cannot start its runs: {}", schedule.id, error.message());
+            Error::new(error.kind(), message)
+        });
+        moved |= note(executor, "schedule", schedule.id, fired).is_some();
     }
-    Ok(moved)
+    moved
 }
 
 /// What the ticks of a schedule up to now start.

@@ -22,6 +22,6 @@ async fn starts_fail_and_the_trouble_is_named_once_the_file_is_gone() {
         let refused = house.onward.start::<quick>(n).await.unwrap_err();
         assert!(refused.message().contains("was deleted, moved or replaced while it was open"), "{refused}");
     }
-    let is_named = async || house.onward.trouble().is_some_and(|trouble| trouble.contains("nothing more is written"));
+    let is_named = async || house.onward.trouble().iter().any(|it| it.message.contains("nothing more is written"));
     house.until("the trouble is named", is_named).await;
 }

@@ -16,6 +16,7 @@ mod executors;
 mod forking;
 mod hooks;
 mod house;
+mod leases;
 mod life_cycle;
 mod listing;
 mod lost_file;

@@ -202,7 +202,7 @@ async fn what_a_workflow_leaves_behind_may_panic_too_and_strands_no_run_and_no_s
     }
     let fine = house.onward.start::<steps>(0).queue("narrow").await.unwrap();
     house.done(fine.result()).await.unwrap();
-    assert_eq!((house.onward.trouble(), house.onward.resident_runs()), (None, 0));
+    assert_eq!((house.onward.trouble(), house.onward.resident_runs()), (Vec::new(), 0));
 }
 
 #[onward::workflow]
@@ -337,7 +337,7 @@ async fn a_codec_that_panics_over_one_value_holds_the_run_that_has_it_and_no_oth
     let bad = house.onward.handle::<repeats>("bad");
     let record = bad.describe().await.unwrap();
     assert!(record.status == Status::Paused && record.reason.contains("cannot read that"), "{}", record.reason);
-    assert_eq!(house.onward.trouble(), None);
+    assert_eq!(house.onward.trouble(), Vec::new());
 
     house.lose_executor_for(|b| b.codec(Nervous("never", "never"))).await;
     let bad = house.onward.handle::<repeats>("bad");

@@ -95,3 +95,49 @@ async fn a_sleep_is_as_long_as_it_says_and_not_rounded(db: TestDatabase) {
     let (before, after) = run.result().await.unwrap();
     assert!(after.duration_since(before).as_millis() >= 1_500, "{before} {after}");
 }
+
+#[onward::workflow]
+async fn asks_twice(ctx: &Ctx) -> Result<(Timestamp, Timestamp)> {
+    let before = ctx.now().await?;
+    ctx.recv::<()>("go").await?;
+    Ok((before, ctx.now().await?))
+}
+
+#[on_every_database]
+async fn the_time_never_goes_back_in_a_run_whose_next_owner_has_a_slower_clock(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<asks_twice>()).await;
+    house.pass(hours(2)).await;
+    let run = house.onward.start::<asks_twice>(()).id("r").await.unwrap();
+    house.until("it asked once", async || !run.steps().await.unwrap().is_empty()).await;
+    drop(run);
+    // The next one lives two hours ago.
+    house.clock = onward::Clock::virtual_at("2026-01-01T00:00:00Z".parse().unwrap());
+    house.lose_executor().await;
+    let run = house.onward.handle::<asks_twice>("r");
+    run.send("go", &()).await.unwrap();
+    let (before, after) = house.done(run.result()).await.unwrap();
+    assert!(after >= before, "{before} came before {after}");
+}
+
+#[on_every_database(only = "postgres", because = "a SQLite file is used by one machine, which has one clock")]
+async fn executors_whose_clocks_differ_by_days_agree_on_the_time(db: TestDatabase) {
+    #[onward::workflow]
+    async fn asks(ctx: &Ctx) -> Result<Timestamp> {
+        Ok(ctx.now().await?)
+    }
+    let mut told = Vec::new();
+    for days_ahead in [-2, 0, 2] {
+        let skew = onward::Skew::default();
+        skew.set(days_ahead * 86_400_000_000);
+        let onward =
+            Onward::open(&db.url).clock(onward::Clock::skewed(&skew)).workflow::<asks>().launch().await.unwrap();
+        told.push(onward.start::<asks>(()).await.unwrap().result().await.unwrap());
+        // And one that is set while it runs.
+        skew.set(5 * 86_400_000_000);
+        told.push(onward.start::<asks>(()).await.unwrap().result().await.unwrap());
+        onward.shutdown(secs(1)).await.unwrap();
+    }
+    assert!(told.is_sorted(), "{told:?}");
+    let all = told[5].duration_since(told[0]).as_secs();
+    assert!(all < 60, "they agree but for the time that the test took: {told:?}");
+}

@@ -1,5 +1,6 @@
 -- What an executor needs to know of the runs that it takes.
-select r.run_key, r.id, r.workflow, r.version, r.owners, r.recoveries, r.recovered_seq, r.deadline, r.parent_key, r.identity,
+select r.run_key, r.executor, r.id, r.workflow, r.version, r.owners, r.recoveries, r.recovered_seq, r.deadline, r.parent_key,
+    r.identity,
     (
         select name
         from queues q

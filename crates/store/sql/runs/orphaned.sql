@@ -1,5 +1,6 @@
 -- Runs whose executor is dead or gone, and how they fared: the highest completion they recorded, whether they wait, and
--- whether a step was announced that never ended. The few executors come first, so that only their runs are looked at.
+-- whether a step was announced that never ended. The few executors come first, so that only their runs are looked at. Those that were
+-- cancelled come last: their children are cancelled once more, which may have to wait for somebody's lock.
 with gone as materialized (
     select distinct executor
     from runs
@@ -23,6 +24,6 @@ select r.run_key, r.id, r.status, r.revoked, r.recoveries, r.recoveries_max, r.r
     ) as announced
 from runs r
 where r.executor is not null and r.executor in (select executor from gone)
-order by r.run_key
+order by (r.revoked and r.status = 'cancelled'), r.run_key
 limit $1
 for no key update of r skip locked

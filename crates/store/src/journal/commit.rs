@@ -162,12 +162,14 @@ async fn commit_all<W: Writer>(
         let began = Instant::now();
         let Batch { number, changes, ref owned, .. } = pending.batch;
         let span = tracing::debug_span!("onward.commit", batch = number, changes, runs = owned.len());
+        shared.note_under_way(Some(began));
         let alone = owned.len() == 1;
         let mut committed = commit(writer, shared, clock, &pending.batch, LOST_MAX).instrument(span.clone()).await;
         let mut pending = pending;
         if alone && matches!(&committed, Err(fault) if fault.cure == Cure::Reopen) {
             (pending, committed) = commit_suspect(writer, shared, clock, pending.entries).instrument(span).await;
         }
+        shared.note_under_way(None);
         match committed {
             Ok(committed) => {
                 shared.number.store(pending.batch.number, Ordering::SeqCst);

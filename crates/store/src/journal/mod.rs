@@ -78,6 +78,8 @@ pub(crate) struct Shared {
     number: AtomicU64,
     closed: AtomicBool,
     closing: Notify,
+    /// Since when the commit under way has been, tries that failed included.
+    under_way: Mutex<Option<Instant>>,
     health: Mutex<Health>,
     counts: Counts,
 }
@@ -107,6 +109,8 @@ impl Drop for Bell {
 pub struct Health {
     /// Since when the database takes no commits, and what it said last.
     pub failing: Option<(Timestamp, String)>,
+    /// How long the commit under way has been without an answer; nothing between two of them.
+    pub unanswered: Duration,
 }
 
 struct Counts {
@@ -180,6 +184,7 @@ impl Journal {
             number: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             closing: Notify::new(),
+            under_way: Mutex::default(),
             health: Mutex::default(),
             counts: Counts::default(),
         };
@@ -276,7 +281,8 @@ impl Journal {
     /// How it is doing.
     #[must_use]
     pub fn health(&self) -> Health {
-        lock(&self.0.health).clone()
+        let unanswered = lock(&self.0.under_way).map(|since| since.elapsed()).unwrap_or_default();
+        Health { unanswered, ..lock(&self.0.health).clone() }
     }
 
     /// What it has done so far.
@@ -373,6 +379,10 @@ impl Shared {
         let mut health = lock(&self.health);
         let since = health.failing.as_ref().map_or(at, |(since, _)| *since);
         health.failing = Some((since, error.message().to_owned()));
+    }
+
+    fn note_under_way(&self, since: Option<Instant>) {
+        *lock(&self.under_way) = since;
     }
 
     /// A batch stands. It was taken up at `began`; its oldest change was handed over at `since`.

@@ -26,6 +26,8 @@ pub struct History {
     pub version: String,
     /// Its input.
     pub input: Json,
+    /// The executor that has it.
+    pub owner: Option<ExecutorId>,
     /// How many executors have had it, this one included.
     pub owners: u32,
     /// How often it was recovered without progress.
@@ -181,6 +183,7 @@ fn run(row: &Row, key: RunKey) -> Result<History, Fault> {
         workflow: row.text("workflow")?,
         version: row.text("version")?,
         input: Json::from(row.text("input")?),
+        owner: row.opt_text("executor")?.map(ExecutorId::new),
         owners: row.count("owners")?,
         recoveries: row.count("recoveries")?,
         recovered: row.opt_int("recovered_seq")?.is_some(),

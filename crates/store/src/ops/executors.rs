@@ -1,5 +1,7 @@
 //! Executors: join, beat, be declared dead, leave.
 
+use std::time::Duration;
+
 use onward_types::{ExecutorId, Json, RunKey, Timestamp, from_micros};
 
 use crate::driver::{Tx, params, sql};
@@ -23,6 +25,21 @@ pub struct ExecutorRow {
     pub workflows: Vec<String>,
     /// Since when it lives.
     pub started_at: Timestamp,
+    /// How long it may say nothing before it is declared dead; not known of one that an older version runs.
+    pub lease: Option<Duration>,
+}
+
+/// The sign of life of an executor.
+#[derive(Clone, Debug)]
+pub struct Beat {
+    /// Of which executor.
+    pub executor: ExecutorId,
+    /// How often it has said that it lives.
+    pub beat: i64,
+    /// Whether it was declared dead.
+    pub dead: bool,
+    /// How long it may say nothing before it is declared dead, if that is known.
+    pub lease: Option<Duration>,
 }
 
 /// An executor that joins.
@@ -32,12 +49,15 @@ pub struct NewExecutor {
     pub id: ExecutorId,
     /// The workflows it knows, each as `name@version`.
     pub workflows: Vec<String>,
+    /// How long it may say nothing before it is declared dead.
+    pub lease: Duration,
 }
 
 pub(crate) async fn join(tx: &mut Tx, new: &NewExecutor, now: Timestamp) -> Result<(), Fault> {
     let workflows = Json::encode(&new.workflows)?;
     let (id, host, pid) = (new.id.as_str(), crate::host(), std::process::id());
-    tx.execute(sql!("executors/join"), &params![id, host, pid, workflows.as_str(), now]).await?;
+    let lease = i64::try_from(new.lease.as_micros()).unwrap_or(i64::MAX);
+    tx.execute(sql!("executors/join"), &params![id, host, pid, workflows.as_str(), now, lease]).await?;
     tx.execute(sql!("executors/add_fence", split), &params![id]).await?;
     Ok(())
 }
@@ -61,9 +81,25 @@ pub(crate) async fn list(tx: &mut Tx) -> Result<Vec<ExecutorRow>, Fault> {
             host: row.text("host")?,
             pid: row.count("pid")?,
             started_at: from_micros(row.int("started_at")?),
+            lease: lease(row)?,
         })
     };
     rows.iter().map(executor).collect()
+}
+
+fn lease(row: &crate::driver::Row) -> Result<Option<Duration>, Fault> {
+    Ok(row.opt_int("lease")?.map(|micros| Duration::from_micros(micros.unsigned_abs())))
+}
+
+/// The signs of life of all executors, and what time it is on the server.
+pub(crate) async fn beats(tx: &mut Tx) -> Result<(Vec<Beat>, Option<Timestamp>), Fault> {
+    let rows = tx.query(sql!("executors/beats"), &[]).await?;
+    let at = rows.first().map(|row| row.int("at")).transpose()?.map(from_micros);
+    let beat = |row: &crate::driver::Row| {
+        let executor = ExecutorId::new(row.text("executor")?);
+        Ok(Beat { executor, beat: row.int("beat")?, dead: row.flag("dead")?, lease: lease(row)? })
+    };
+    Ok((rows.iter().map(beat).collect::<Result<_, Fault>>()?, at))
 }
 
 /// The workflows that some live executor knows, each as `name@version`.
@@ -74,7 +110,7 @@ pub(crate) async fn known_workflows(tx: &mut Tx) -> Result<Vec<String>, Fault> {
 /// Declare an executor dead unless it lives. From the commit on no batch of it can stand.
 pub(crate) async fn declare_dead(tx: &mut Tx, executor: &ExecutorId, beat: i64) -> Result<bool, Fault> {
     let declared = tx.execute(sql!("executors/declare_dead"), &params![executor.as_str(), beat]).await?;
-    tx.execute(sql!("executors/kill_fences"), &[]).await?;
+    tx.execute(sql!("executors/kill_fence"), &params![executor.as_str()]).await?;
     Ok(declared == 1)
 }
 

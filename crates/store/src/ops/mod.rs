@@ -28,6 +28,11 @@ use onward_types::{Json, RunId, RunKey, Wait, WaitFor, from_micros};
 use crate::driver::{Param, Row, Tx, params, sql};
 use crate::fault::Fault;
 
+/// From here on this transaction waits for nobody's lock: who sweeps steps over what others hold, and comes back to it.
+pub(crate) async fn impatient(tx: &mut Tx) -> Result<(), Fault> {
+    tx.query(sql!("sessions/impatient", split), &[]).await.map(drop)
+}
+
 /// What these runs wait for, by run.
 pub(crate) async fn waits(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<(RunKey, Wait)>, Fault> {
     let rows = tx.query(sql!("waits/of_runs"), &params![keys]).await?;

@@ -28,8 +28,8 @@ pub struct QueueClaim {
     pub workflows: Arc<Vec<String>>,
     /// How many runs at the most.
     pub limit: u32,
-    /// Whether a run may be among them that may have killed its process.
-    pub suspects: bool,
+    /// How many runs may be among them that may have killed their process.
+    pub suspects: u32,
     /// Whether the queue was last seen with limits.
     pub limited: bool,
 }
@@ -176,9 +176,10 @@ impl Choice<'_> {
         let asked = params![self.claim.queue.as_str(), &*self.claim.workflows, self.now, most];
         let mut suspects = self.claim.suspects;
         for row in tx.query(sql!("queues/woken"), &asked).await? {
-            // A run that may have killed its process is recovered alone.
-            if row.count("recoveries")? >= SUSPECT_AFTER && !std::mem::replace(&mut suspects, false) {
-                break;
+            // Runs that may have killed their process are recovered apart from the others.
+            if row.count("recoveries")? >= SUSPECT_AFTER {
+                let Some(left) = suspects.checked_sub(1) else { break };
+                suspects = left;
             }
             self.chosen.push((row.key("run_key")?, None));
             room.here = room.here.map(|it| it.saturating_sub(1));

@@ -20,6 +20,11 @@ pub struct Recovered {
     pub given_up: usize,
     /// Runs that had been taken from their dead owner.
     pub let_go: usize,
+    /// Cancelled runs that could not be let go of: a child that is to be cancelled with them is locked. They are tried again with
+    /// the next sweep.
+    pub left: usize,
+    /// Why, for the last of them.
+    pub why: Option<String>,
 }
 
 impl Recovered {
@@ -59,17 +64,16 @@ struct Orphan {
     recoveries_max: u32,
 }
 
-/// Release up to [`CHUNK`] runs whose executor is dead or gone.
-pub(crate) async fn release_orphans(tx: &mut Tx, now: Timestamp) -> Result<Recovered, Fault> {
-    let orphans = orphans(tx).await?;
+/// Release up to [`CHUNK`] runs whose executor is dead or gone, but for those that were cancelled. Says whether there are such.
+pub(crate) async fn release_orphans(tx: &mut Tx, now: Timestamp) -> Result<(Recovered, bool), Fault> {
+    let is_cancelled = |it: &Orphan| it.revoked && it.status == Status::Cancelled;
+    let (cancelled, orphans): (Vec<Orphan>, Vec<Orphan>) = orphans(tx).await?.into_iter().partition(is_cancelled);
     if orphans.is_empty() {
-        return Ok(Recovered::default());
+        return Ok((Recovered::default(), !cancelled.is_empty()));
     }
     let keys =
         |of: &dyn Fn(&Orphan) -> bool| -> Vec<RunKey> { orphans.iter().filter(|it| of(it)).map(|it| it.key).collect() };
     let exceeded = |it: &Orphan| it.fared == Fared::Stuck && it.recoveries >= it.recoveries_max;
-    let cancelled = keys(&|it| it.revoked && it.status == Status::Cancelled);
-    steer::cancel_children(tx, &cancelled, now).await?;
     let let_go = keys(&|it| it.revoked);
     tx.execute(sql!("runs/let_go_of_dead"), &params![&let_go, now]).await?;
     for fared in [Fared::Progress, Fared::Stuck, Fared::Idle] {
@@ -84,7 +88,24 @@ pub(crate) async fn release_orphans(tx: &mut Tx, now: Timestamp) -> Result<Recov
     }
     tx.notify(&Signal::Ready);
     let released = orphans.len() - let_go.len() - given_up.len();
-    Ok(Recovered { released, given_up: given_up.len(), let_go: let_go.len() })
+    let (given_up, let_go) = (given_up.len(), let_go.len());
+    Ok((Recovered { released, given_up, let_go, ..Recovered::default() }, !cancelled.is_empty()))
+}
+
+/// Up to [`CHUNK`] runs after this one that were cancelled and whose executor is dead or gone.
+pub(crate) async fn cancelled_orphans(tx: &mut Tx, after: RunKey) -> Result<Vec<RunKey>, Fault> {
+    let rows = tx.query(sql!("runs/cancelled_orphans"), &params![after, CHUNK]).await?;
+    rows.iter().map(|row| row.key("run_key")).collect()
+}
+
+/// Let go of cancelled runs for their dead executors, and cancel their children once more: what one of them started in its last
+/// batch was not there yet when it was cancelled. Waits for nobody's lock.
+pub(crate) async fn let_go_of_cancelled(tx: &mut Tx, keys: &[RunKey], now: Timestamp) -> Result<u64, Fault> {
+    super::impatient(tx).await?;
+    steer::cancel_children(tx, keys, now).await?;
+    let let_go = tx.execute(sql!("runs/let_go_of_dead"), &params![keys, now]).await?;
+    tx.notify(&Signal::Ready);
+    Ok(let_go)
 }
 
 async fn orphans(tx: &mut Tx) -> Result<Vec<Orphan>, Fault> {
@@ -116,7 +137,7 @@ async fn give_up(tx: &mut Tx, orphan: &Orphan, now: Timestamp) -> Result<(), Fau
     let said = format!("crashed its executor {times} times without progress; `resume` tries again");
     tx.execute(sql!("runs/give_up"), &params![&[orphan.key][..], now, said]).await?;
     if let Some(parent) = orphan.parent {
-        tx.execute(sql!("runs/wake_all"), &params![&[parent][..], now]).await?;
+        tx.execute(sql!("runs/wake_free"), &params![&[parent][..], now]).await?;
     }
     tx.notify(&Signal::Finished(vec![orphan.key]));
     Ok(())

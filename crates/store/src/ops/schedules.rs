@@ -100,6 +100,7 @@ pub(crate) async fn next(tx: &mut Tx) -> Result<Option<Timestamp>, Fault> {
 /// Deal with ticks, unless somebody else did. Says how many runs were started.
 pub(crate) async fn fire(tx: &mut Tx, firing: &Firing, now: Timestamp) -> Result<usize, Fault> {
     let Firing { schedule, was, until, last_tick, next_tick, overlap, runs: new } = firing;
+    super::impatient(tx).await?;
     let moved = params![schedule.as_str(), *was, *until, *last_tick, *next_tick, now];
     let Some(row) = tx.first(sql!("schedules/advance"), &moved).await? else { return Ok(0) };
     let mut last = row.opt_key("last_run")?;

@@ -17,6 +17,18 @@ pub struct Steered {
     pub owned: Vec<RunKey>,
 }
 
+/// What became of the runs whose deadlines have passed.
+#[derive(Clone, Debug, Default)]
+pub struct Overdue {
+    /// What was cancelled.
+    pub cancelled: Steered,
+    /// How many runs could not be cancelled: their rows, or those of their children, are locked. They are tried again with the
+    /// next sweep.
+    pub left: usize,
+    /// Why, for the last of them.
+    pub why: Option<Error>,
+}
+
 /// Cancel a run and all that it started. A run that has ended stays as it is.
 pub(crate) async fn cancel(tx: &mut Tx, run: &Target, said: &str, now: Timestamp) -> Result<Acted, Fault> {
     if matches!(run.status, Status::Succeeded | Status::Failed | Status::Cancelled) {
@@ -148,10 +160,22 @@ pub(crate) async fn woken(tx: &mut Tx, executor: &str) -> Result<Vec<(RunKey, u3
     rows.iter().map(|row| Ok((row.key("run_key")?, row.count("position")?))).collect()
 }
 
-/// Cancel runs whose deadline has passed.
-pub(crate) async fn cancel_overdue(tx: &mut Tx, now: Timestamp, limit: u32) -> Result<Steered, Fault> {
+/// Runs whose deadline has passed, after this one and its deadline, and the last of them.
+pub(crate) async fn overdue(
+    tx: &mut Tx,
+    now: Timestamp,
+    after: (Timestamp, RunKey),
+    limit: u32,
+) -> Result<Vec<(Timestamp, RunKey)>, Fault> {
+    let rows = tx.query(sql!("runs/overdue"), &params![now, after.0, after.1, limit]).await?;
+    rows.iter().map(|row| Ok((onward_types::from_micros(row.int("deadline")?), row.key("run_key")?))).collect()
+}
+
+/// Cancel these runs, as far as their deadlines have passed. Waits for nobody's lock.
+pub(crate) async fn cancel_overdue(tx: &mut Tx, keys: &[RunKey], now: Timestamp) -> Result<Steered, Fault> {
+    super::impatient(tx).await?;
     let mut all = Steered::default();
-    for row in tx.query(sql!("runs/overdue"), &params![now, limit]).await? {
+    for row in tx.query(sql!("runs/still_overdue"), &params![now, keys]).await? {
         let deadline = onward_types::from_micros(row.int("deadline")?);
         let said = format!("cancelled: its deadline {deadline} has passed");
         let Steered { runs, owned } = cancel_tree(tx, vec![row.key("run_key")?], &said, now).await?;

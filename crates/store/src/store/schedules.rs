@@ -61,15 +61,16 @@ impl Store {
         self.read(|tx| Box::pin(schedules::next(tx))).await
     }
 
-    /// Deal with ticks, unless somebody else did. Says how many runs were started.
+    /// Deal with ticks, unless somebody else did. Says how many runs were started. It is tried once, and waits for nobody's lock:
+    /// who sweeps comes back to it.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// Where the database cannot be reached, or somebody holds the schedule.
     pub async fn fire(&self, mut firing: Firing) -> Result<usize, Error> {
         firing.runs.iter_mut().try_for_each(|run| self.sealer.seal_run(run))?;
         let (firing, now) = (Arc::new(firing), self.clock().now());
         let started = self
-            .write(move |tx| {
+            .try_write(move |tx| {
                 let firing = firing.clone();
                 Box::pin(async move { schedules::fire(tx, &firing, now).await })
             })

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use onward_types::{Error, ExecutorId, Filter, RunId, RunKey, Timestamp};
 
 use super::Store;
+use crate::fault::Fault;
 use crate::ops::action::{self, Acted, Action, Call, Many};
-use crate::ops::steer::Steered;
+use crate::ops::steer::{Overdue, Steered};
 use crate::ops::{runs, steer};
 use crate::signal::Signal;
+
+/// How many runs are cancelled in one transaction, as long as nobody is in the way.
+const OVERDUE: u32 = 20;
 
 impl Store {
     /// Do this to a run.
@@ -120,15 +125,34 @@ impl Store {
         Ok(steered)
     }
 
-    /// Cancel runs whose deadline has passed.
+    /// Cancel runs whose deadline has passed. One that is locked by somebody, or has a child that is, keeps no other alive.
     ///
     /// # Errors
     /// Where the database cannot be reached.
-    pub async fn cancel_overdue(&self) -> Result<Steered, Error> {
+    pub async fn cancel_overdue(&self) -> Result<Overdue, Error> {
         let now = self.clock.now();
-        let steered = self.write(move |tx| Box::pin(steer::cancel_overdue(tx, now, 20))).await?;
-        self.tell_steered(&steered);
-        Ok(steered)
+        let mut all = Overdue::default();
+        let mut after = (Timestamp::MIN, RunKey(uuid::Uuid::nil()));
+        loop {
+            let some = self.read(move |tx| Box::pin(steer::overdue(tx, now, after, OVERDUE))).await?;
+            let Some(last) = some.last() else { return Ok(all) };
+            after = *last;
+            let keys: Vec<RunKey> = some.into_iter().map(|(_, key)| key).collect();
+            let cancel = |keys: Vec<RunKey>| -> BoxFuture<'_, Result<Steered, Fault>> {
+                Box::pin(self.try_write(move |tx| {
+                    let keys = keys.clone();
+                    Box::pin(async move { steer::cancel_overdue(tx, &keys, now).await })
+                }))
+            };
+            let (cancelled, faults) = one_for_all(keys, cancel).await;
+            for cancelled in cancelled {
+                self.tell_steered(&cancelled);
+                all.cancelled.runs.extend(cancelled.runs);
+                all.cancelled.owned.extend(cancelled.owned);
+            }
+            all.left += faults.len();
+            all.why = faults.into_iter().last().map(|fault| fault.error).or(all.why);
+        }
     }
 
     /// When the next deadline strikes.
@@ -159,4 +183,25 @@ impl Store {
             self.tell(signal);
         }
     }
+}
+
+/// Do something for many runs in one transaction; where that fails, for each in one of its own, so that one that somebody holds
+/// stops no other. Gives what was done, and what stopped those that it stopped.
+pub(super) async fn one_for_all<'a, T>(
+    keys: Vec<RunKey>,
+    work: impl Fn(Vec<RunKey>) -> BoxFuture<'a, Result<T, Fault>>,
+) -> (Vec<T>, Vec<Fault>) {
+    match work(keys.clone()).await {
+        Ok(done) => return (vec![done], Vec::new()),
+        Err(fault) if keys.len() < 2 => return (Vec::new(), vec![fault]),
+        Err(_) => {}
+    }
+    let (mut all, mut faults) = (Vec::new(), Vec::new());
+    for key in keys {
+        match work(vec![key]).await {
+            Ok(done) => all.push(done),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    (all, faults)
 }

@@ -87,7 +87,7 @@ async fn a_run_begins_at_once_where_its_queue_holds_nobody_back(db: TestDatabase
     assert_eq!(came_of(&executor, &executor.begin_in("mail", "somebody waits")).await, waiting());
     let workflows = Arc::new(vec![SHIP_1.to_owned()]);
     let (queue, seat) = ("mail".to_owned(), executor.seat.executor.clone());
-    let claim = QueueClaim { queue, executor: seat, workflows, limit: 9, suspects: false, limited: false };
+    let claim = QueueClaim { queue, executor: seat, workflows, limit: 9, suspects: 0, limited: false };
     assert_eq!(store.claim_queue(claim).await.unwrap().keys.len(), 2);
     let run = executor.begin_in("mail", "nobody waits");
     assert_eq!(came_of(&executor, &run).await, (Created::New, Status::Running, true));

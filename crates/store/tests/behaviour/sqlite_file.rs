@@ -32,7 +32,7 @@ async fn a_file_has_one_executor_however_it_is_named() {
         }
         for name in [file.display().to_string(), format!("file:{}", file.display()), symbolic.display().to_string()] {
             let other = open_url(&format!("sqlite:{name}")).await.unwrap();
-            let refused = other.join(vec![SHIP_1.to_owned()], None).await.err();
+            let refused = other.join(vec![SHIP_1.to_owned()], LEASE, None).await.err();
             assert_eq!(
                 refused.map(|it| it.code().to_owned()).as_deref(),
                 Some("busy"),
@@ -117,7 +117,7 @@ async fn a_file_that_is_lost_while_it_is_open_acknowledges_nothing_more() {
         assert!(why.contains("was deleted, moved or replaced while it was open"), "{what}: {why}");
         let said = [
             executor.store.create(new_run(&executor.store, "order-2")).await.err(),
-            executor.store.join(vec![], Some(&executor.seat)).await.err(),
+            executor.store.join(vec![], LEASE, Some(&executor.seat)).await.err(),
             executor.store.lost(),
         ];
         for said in said {

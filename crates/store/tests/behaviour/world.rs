@@ -16,6 +16,9 @@ pub(crate) const WORKFLOW: &str = "ship";
 /// As executors name it.
 pub(crate) const SHIP_1: &str = "ship@1";
 
+/// The lease of every executor here. Nothing declares one dead by it but the test itself.
+pub(crate) const LEASE: Duration = Duration::from_secs(5);
+
 /// So long may nothing happen before a test is taken to hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -43,7 +46,7 @@ pub(crate) struct Executor {
 impl Executor {
     /// One more of this database.
     pub(crate) async fn join(store: &Store) -> Executor {
-        let seat = store.join(vec![SHIP_1.to_owned()], None).await.unwrap();
+        let seat = store.join(vec![SHIP_1.to_owned()], LEASE, None).await.unwrap();
         Executor { store: store.clone(), seat }
     }
 

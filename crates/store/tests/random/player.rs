@@ -162,7 +162,7 @@ impl Player {
             executor: self.executor.seat.executor.clone(),
             workflows: Arc::new(vec![SHIP_1.to_owned()]),
             limit: 1 + dice.below(4),
-            suspects: dice.below(4) == 0,
+            suspects: u32::from(dice.below(4) == 0),
             limited: dice.below(2) == 0,
         };
         let mut keys = self.store.claim_queue(wanted).await.unwrap().keys;
@@ -364,7 +364,7 @@ impl Player {
             }
         }
         self.owned.clear();
-        let seat = self.store.join(vec![SHIP_1.to_owned()], Some(&self.executor.seat)).await.unwrap();
+        let seat = self.store.join(vec![SHIP_1.to_owned()], LEASE, Some(&self.executor.seat)).await.unwrap();
         self.executor = Executor { store: self.store.clone(), seat };
         self.store.forget_dead().await.unwrap();
         told + &format!("; {} executors", self.store.executors().await.unwrap().len())
@@ -378,7 +378,7 @@ impl Player {
         let overdue = self.store.cancel_overdue().await;
         let next = self.store.waiting(Arc::new(vec![SHIP_1.to_owned()])).await.unwrap().next;
         let deadline = self.store.next_deadline().await.unwrap();
-        let overdue = self.names.steered(&overdue);
+        let overdue = self.names.steered(&overdue.map(|overdue| overdue.cancelled));
         format!("woken {woken}, overdue {overdue}; next ready {next:?}, next deadline {deadline:?}")
     }
 

@@ -82,6 +82,7 @@ impl Postgres {
             }
             Tables::TakeAsTheyAre => migrate::check(&session, &server.place()).await?,
         }
+        learn_time(&session, clock).await?;
         drop(session);
         let listeners = Listeners::default();
         let notifier = Notifier::new(signals.clone());
@@ -100,6 +101,11 @@ impl Postgres {
 
     /// Run `work` in a write transaction.
     pub(crate) async fn write<T>(&self, work: impl Transact<T>) -> Result<T, Fault> {
+        // Executors ask each second anyway. A client does now and then, so that what it enqueues is dated by the fleet's time.
+        if self.0.clock.is_stale() {
+            let client = self.0.pool.get().await.map_err(fault::of_pool)?;
+            learn_time(&client, &self.0.clock).await?;
+        }
         self.transaction(&self.0.pool, WRITE, work).await
     }
 
@@ -170,4 +176,16 @@ impl Postgres {
 struct Told {
     listeners: Listeners,
     notifier: Notifier,
+}
+
+/// Ask what time it is. What a client enqueues before its executors beat is dated by the server, too.
+async fn learn_time(session: &tokio_postgres::Client, clock: &Clock) -> Result<(), Fault> {
+    const TIME: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/sessions/time.sql"));
+    let time = session.prepare(TIME).await.map_err(fault::fault)?;
+    let before = clock.uptime();
+    let said = session.query_one(&time, &[]).await.map_err(fault::fault)?;
+    if let Some(at) = row::int(&said, "at")? {
+        clock.learn(onward_types::from_micros(at), before, clock.uptime());
+    }
+    Ok(())
 }

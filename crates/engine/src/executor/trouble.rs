@@ -1,0 +1,95 @@
+//! What an executor cannot do at the moment, by task: that one of them succeeds says nothing about the others.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use onward_types::Timestamp;
+
+/// Something that a background task of an executor cannot do at the moment. Made by [`Onward::trouble`](crate::Onward::trouble).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Trouble {
+    /// Which task: `journal`, `heartbeat`, `claimer` and so on. `executor` means that all of it has stopped.
+    pub task: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// What went wrong the last time.
+    pub message: String,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} (since {})", self.task, self.message, self.since)
+    }
+}
+
+/// What a task was doing: its name, and which of its duties, for one that fails is not mended by another that goes well.
+type Doing = (&'static str, Cow<'static, str>);
+
+/// All that is wrong with one executor.
+#[derive(Default)]
+pub(crate) struct Troubles(Mutex<BTreeMap<Doing, Trouble>>);
+
+impl Troubles {
+    /// A task could not do one of its duties.
+    pub(crate) fn note(&self, task: &'static str, what: Cow<'static, str>, now: Timestamp, message: String) {
+        let mut all = self.lock();
+        if let Some(noted) = all.get_mut(&(task, what.clone())) {
+            noted.message = message;
+            return;
+        }
+        tracing::warn!(task, doing = %what, %message, "a background task fails; it tries on");
+        all.insert((task, what), Trouble { task: task.to_owned(), since: now, message });
+    }
+
+    /// A task has done one of its duties, or has it no more.
+    pub(crate) fn clear(&self, task: &'static str, what: Cow<'static, str>) {
+        let mut all = self.lock();
+        // Nearly always empty, and then nothing is looked up.
+        if !all.is_empty()
+            && let Some(over) = all.remove(&(task, what))
+        {
+            tracing::info!(task, since = %over.since, message = %over.message, "a background task works again");
+        }
+    }
+
+    /// A task has only these of its duties left.
+    pub(crate) fn keep(&self, task: &'static str, has: impl Fn(&str) -> bool) {
+        self.lock().retain(|(of, what), _| *of != task || has(what));
+    }
+
+    /// What is wrong now, the oldest first.
+    pub(crate) fn all(&self) -> Vec<Trouble> {
+        let mut all: Vec<Trouble> = self.lock().values().cloned().collect();
+        all.sort_by_key(|trouble| trouble.since);
+        all
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Doing, Trouble>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_task_that_succeeds_says_nothing_about_another_that_fails() {
+        let troubles = Troubles::default();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        troubles.note("scheduler", "fire".into(), at(1), "a row is locked".to_owned());
+        troubles.note("claimer", "claim".into(), at(2), "the disk is full".to_owned());
+        troubles.clear("claimer", "look".into());
+        troubles.clear("postman", "read".into());
+        assert_eq!(troubles.all().len(), 2);
+        troubles.note("scheduler", "fire".into(), at(9), "a row is locked still".to_owned());
+        troubles.clear("claimer", "claim".into());
+        let left = troubles.all();
+        assert_eq!(left.len(), 1);
+        assert_eq!((left[0].task.as_str(), left[0].since), ("scheduler", at(1)), "since the first failure");
+        assert_eq!(left[0].message, "a row is locked still");
+    }
+}

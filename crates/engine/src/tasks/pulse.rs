@@ -1,0 +1,158 @@
+//! The pulse, on PostgreSQL: says that this executor lives, and looks which others do.
+//!
+//! It has a thread, a small runtime and a session of its own. Steps that compute may keep every thread of the program for as long
+//! as they like: the lease does not depend on them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use onward_store::Seat;
+use tokio::sync::oneshot;
+
+use super::SWEEP;
+use super::silence::Silence;
+use crate::executor::Executor;
+
+/// An executor that cannot commit for this many leases, while its beats go through, falls silent, so that others take its runs.
+const STALLED: u32 = 3;
+
+/// A running pulse. It stops when this is dropped.
+pub(super) struct Pulse {
+    _stop: oneshot::Sender<()>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Pulse {
+    /// Start the thread. A SQLite file has one executor, which nobody watches: there it only waits.
+    pub(super) fn start(executor: &Arc<Executor>) -> Pulse {
+        let (_stop, stopped) = oneshot::channel();
+        let (alive, ended) = oneshot::channel();
+        let of = executor.clone();
+        if executor.store.is_shared() {
+            let thread = std::thread::Builder::new().name("onward-pulse".to_owned());
+            // Where there is no thread, `alive` is dropped, which says that the pulse has ended.
+            let started = thread.spawn(move || run(of, stopped, alive));
+            started.map_or_else(|error| tracing::error!(%error, "no thread for the pulse of the executor"), drop);
+        } else {
+            executor.spawn(async move {
+                stopped.await.ok();
+                drop(alive);
+            });
+        }
+        Pulse { _stop, ended }
+    }
+
+    /// Wait until it has ended, which it does not by itself.
+    pub(super) async fn ended(&mut self) {
+        (&mut self.ended).await.ok();
+    }
+}
+
+/// Beat until it is stopped. `alive` is dropped with this thread, however it ends.
+fn run(executor: Arc<Executor>, stopped: oneshot::Receiver<()>, alive: oneshot::Sender<()>) {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(async move {
+            tokio::select! {
+                _ = stopped => {}
+                () = Beats::new(executor).go_on() => {}
+            }
+        }),
+        Err(error) => tracing::error!(%error, "no runtime for the pulse of the executor"),
+    }
+    drop(alive);
+}
+
+struct Beats {
+    executor: Arc<Executor>,
+    lease: Duration,
+    silence: Silence,
+    /// When the last beat was sent that was acknowledged, in uptime.
+    last: Option<Duration>,
+    /// Since when beats go through and commits do not, in uptime.
+    stalled: Option<Duration>,
+}
+
+impl Beats {
+    fn new(executor: Arc<Executor>) -> Beats {
+        let lease = executor.options.lease;
+        Beats { executor, lease, silence: Silence::default(), last: None, stalled: None }
+    }
+
+    /// Beat at least five times a lease.
+    async fn go_on(mut self) {
+        let clock = self.executor.store.clock().clone();
+        loop {
+            let seat = self.executor.seat();
+            // A seat that is lost is given up by the heartbeat, which takes the next one.
+            if !seat.journal.is_closed() {
+                self.beat(&seat).await;
+            }
+            self.look(&seat).await;
+            clock.sleep((self.lease / 5).min(SWEEP)).await;
+        }
+    }
+
+    async fn beat(&mut self, seat: &Seat) {
+        let executor = self.executor.clone();
+        let sent = executor.store.clock().uptime();
+        if self.is_stalled(seat, sent) {
+            let message = "nothing can be committed while the database takes beats: \
+                           this executor has fallen silent, so that others take its runs over";
+            return executor.trouble("heartbeat", "beat", message.to_owned());
+        }
+        match executor.store.beat(&seat.executor).await {
+            Ok(true) => {
+                executor.gate.extend(sent);
+                executor.no_trouble("heartbeat", "beat");
+                let gap = self.last.replace(sent).map_or(Duration::ZERO, |last| sent.saturating_sub(last));
+                if gap > self.lease / 2 {
+                    tracing::warn!(?gap, lease = ?self.lease, "this executor could not say for more than half its lease that it lives");
+                }
+                if is_failing(seat, self.lease) {
+                    self.stalled.get_or_insert(sent);
+                }
+            }
+            Ok(false) => seat.journal.close(),
+            Err(error) => {
+                // The database takes nothing at all: no other executor is better off.
+                self.stalled = None;
+                executor.trouble("heartbeat", "beat", error.message().to_owned());
+            }
+        }
+    }
+
+    /// Whether it has been unable to commit for so long that somebody else should have its runs.
+    fn is_stalled(&mut self, seat: &Seat, now: Duration) -> bool {
+        if !is_failing(seat, self.lease) {
+            self.stalled = None;
+        }
+        self.stalled.is_some_and(|since| now.saturating_sub(since) >= self.lease * STALLED)
+    }
+
+    /// Look which executors live, and what time it is on the server.
+    async fn look(&mut self, seat: &Seat) {
+        let executor = &self.executor;
+        match executor.store.look_around().await {
+            Ok(beats) => {
+                let silent = self.silence.look(&beats, executor.store.clock().uptime(), &seat.executor, self.lease);
+                executor.keep_trouble("watcher", |duty| silent.iter().any(|(id, _)| duty.ends_with(id.as_str())));
+                if !silent.is_empty() {
+                    executor.silent.note(silent);
+                }
+                // One that has fallen silent hears of its death in no other way.
+                if !beats.iter().any(|row| row.executor == seat.executor && !row.dead) {
+                    seat.journal.close();
+                }
+            }
+            Err(error) => {
+                self.silence.forget();
+                executor.trouble("watcher", "look", error.message().to_owned());
+            }
+        }
+    }
+}
+
+fn is_failing(seat: &Seat, lease: Duration) -> bool {
+    let health = seat.journal.health();
+    health.failing.is_some() || health.unanswered > lease
+}

@@ -1,0 +1,20 @@
+//! Sends away who waits for the start of a run while the database takes no commits. The run starts all the same, once it does.
+
+use std::sync::Arc;
+
+use super::SWEEP;
+use crate::client::start::PATIENCE;
+use crate::executor::Executor;
+
+pub(crate) async fn run(executor: Arc<Executor>) {
+    loop {
+        executor.store.clock().sleep(SWEEP).await;
+        let now = executor.store.clock().now();
+        let is_long = |since| now.duration_since(since).unsigned_abs() >= PATIENCE;
+        if executor.journal_trouble().is_some_and(|trouble| is_long(trouble.since)) {
+            for core in executor.residents.all() {
+                core.send_starter_away();
+            }
+        }
+    }
+}

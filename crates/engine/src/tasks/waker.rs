@@ -1,0 +1,15 @@
+//! Wakes parked runs whose wake-up was missed: what makes sure what the signals make fast.
+
+use std::sync::Arc;
+
+use super::{SWEEP, note};
+use crate::executor::Executor;
+
+pub(crate) async fn run(executor: Arc<Executor>) {
+    loop {
+        if note(&executor, "waker", "wake", executor.store.sweep_missed().await).is_some_and(|woken| woken > 0) {
+            executor.tell_ready();
+        }
+        executor.store.clock().sleep(SWEEP).await;
+    }
+}

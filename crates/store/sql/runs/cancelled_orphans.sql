@@ -1,0 +1,16 @@
+-- Runs after $1 that were cancelled while an executor had them that is dead or gone by now.
+with gone as materialized (
+    select distinct executor
+    from runs
+    where executor is not null
+    except
+    select executor
+    from executors
+    where not dead
+)
+select run_key
+from runs
+where executor is not null and executor in (select executor from gone) and revoked = true and status = 'cancelled'
+    and run_key > $1
+order by run_key
+limit $2

@@ -1,0 +1,78 @@
+//! Who is declared dead, and how recoveries are counted.
+
+use onward_store::{LeaveHow, WaitKind};
+use onward_testkit::{TestDatabase, on_every_database};
+
+use super::world::*;
+
+#[on_every_database]
+async fn an_executor_that_has_beaten_since_it_was_looked_at_is_not_declared_dead(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let id = &executor.seat.executor;
+    let seen = store.executors().await.unwrap()[0].beat;
+    assert!(store.beat(id).await.unwrap());
+    assert!(!store.declare_dead(id, seen).await.unwrap(), "a beat came in between");
+    executor.start("order-1").await;
+    assert!(store.declare_dead(id, seen + 1).await.unwrap());
+}
+
+#[on_every_database]
+async fn the_lease_of_an_executor_is_known_to_all_others(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    assert_eq!(store.executors().await.unwrap()[0].lease, Some(LEASE));
+    let around = store.look_around().await.unwrap();
+    let leases: Vec<_> = around.iter().map(|it| (it.executor.clone(), it.lease)).collect();
+    // A SQLite file has one executor, which looks at nobody.
+    let expected = if db.is_postgres() { vec![(executor.seat.executor.clone(), Some(LEASE))] } else { Vec::new() };
+    assert_eq!(leases, expected);
+}
+
+/// The executor that has the run dies, and the next one claims it.
+async fn crashes(executor: Executor) -> Executor {
+    executor.is_declared_dead().await;
+    while executor.store.release_orphans().await.unwrap().total() > 0 {}
+    // A SQLite file has one executor: the next one takes over its lock.
+    let Executor { store, seat } = executor;
+    let seat = store.join(vec![SHIP_1.to_owned()], LEASE, Some(&seat)).await.unwrap();
+    let next = Executor { store, seat };
+    assert_eq!(next.claim().await.len(), 1, "it is no suspect yet");
+    next
+}
+
+#[on_every_database]
+async fn recoveries_are_counted_only_while_a_run_makes_no_progress(db: TestDatabase) {
+    let store = open(&db).await;
+    let mut executor = Executor::join(&store).await;
+    let id = executor.start("order-1").await.id.clone();
+    let key = store.find(&id).await.unwrap().key;
+    for stuck in 1..=2 {
+        executor.owns(key, "order-1").writes(vec![attempt(1, stuck, None)]).await;
+        executor = crashes(executor).await;
+        assert_eq!(record(&store, &id).await.recoveries, stuck);
+    }
+    executor.owns(key, "order-1").writes(vec![step(1, "paid")]).await;
+    executor = crashes(executor).await;
+    assert_eq!(record(&store, &id).await.recoveries, 1, "it made progress");
+    executor.owns(key, "order-1").writes(vec![attempt(2, 1, None)]).await;
+    crashes(executor).await;
+    assert_eq!(record(&store, &id).await.recoveries, 2);
+}
+
+#[on_every_database]
+async fn a_crash_says_nothing_about_a_run_that_only_waits(db: TestDatabase) {
+    let store = open(&db).await;
+    let mut executor = Executor::join(&store).await;
+    let id = executor.start("order-1").await.id.clone();
+    let key = store.find(&id).await.unwrap().key;
+    executor.owns(key, "order-1").writes(vec![step(1, "paid")]).await;
+    executor = crashes(executor).await;
+    let due_at = onward_store::add(store.clock().now(), std::time::Duration::from_secs(86_400));
+    executor.owns(key, "order-1").writes(vec![wait(2, WaitKind::Timer(due_at))]).await;
+    for _ in 0..2 {
+        executor = crashes(executor).await;
+        assert_eq!(record(&store, &id).await.recoveries, 1, "only what was recovered with the step");
+    }
+    executor.owns(key, "order-1").write(vec![leave(&store, None, LeaveHow::Released)]);
+}
