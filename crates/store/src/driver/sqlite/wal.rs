@@ -15,10 +15,13 @@ use super::writer::Mailbox;
 use super::{LOOK, Place};
 use crate::fault::{Cure, Fault};
 
-/// So many changes are worth a checkpoint of the WAL, and so many pages (4 MiB); fewer are checkpointed after
-/// [`CHECKPOINT_AFTER`].
+/// So many changes are worth a checkpoint of the WAL, and so much of it, between 4 and 32 MiB, as is a small part of what is free on
+/// the volume: a page that is written again and again is moved once. Less is moved after [`CHECKPOINT_AFTER`].
 const CHECKPOINT_CHANGES: u64 = 20_000;
 const CHECKPOINT_PAGES: i64 = 1_024;
+const CHECKPOINT_PAGES_MAX: i64 = 8_192;
+const PART_OF_FREE: i64 = 16;
+const PAGE: i64 = 4_096;
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(5);
 /// With this many pages in the WAL (64 MiB) the writer itself waits for a checkpoint, so that the file cannot grow for ever.
 const PAGES_MAX: i64 = 16_384;
@@ -96,7 +99,7 @@ fn tell(place: &Place, done: Result<Wal, Fault>) {
 
 fn held_up(wal: Wal, path: Option<&Path>) -> String {
     let whom = path.and_then(readers).unwrap_or_else(|| "a reader that does not end".to_owned());
-    let left = (wal.pages - wal.moved).max(0) * 4 / 1024;
+    let left = (wal.pages - wal.moved).max(0) * PAGE / 1_048_576;
     format!(
         "{left} MiB of the WAL cannot be moved into the SQLite file, for {whom} still reads from it: end that, or the WAL grows"
     )
@@ -148,6 +151,13 @@ pub(super) fn keep(place: &Place, mailbox: &Weak<Mailbox>) {
     }
 }
 
+/// How many pages are worth a checkpoint. Where that cannot be known, few are.
+fn worth_moving(path: Option<&Path>) -> i64 {
+    let found = path.and_then(Path::parent).and_then(|folder| rustix::fs::statvfs(folder).ok());
+    let free = found.and_then(|found| i64::try_from(found.f_bavail.saturating_mul(found.f_frsize)).ok());
+    (free.unwrap_or(0) / PART_OF_FREE / PAGE).clamp(CHECKPOINT_PAGES, CHECKPOINT_PAGES_MAX)
+}
+
 struct Keeper<'p> {
     place: &'p Place,
     connection: Option<Connection>,
@@ -169,7 +179,7 @@ impl Keeper<'_> {
         let Some(connection) = &self.connection else { return Ok(()) };
         if written < CHECKPOINT_CHANGES && self.last.elapsed() < CHECKPOINT_AFTER {
             let wal = checkpoint(connection, "noop")?;
-            if wal.pages - wal.moved < CHECKPOINT_PAGES {
+            if wal.pages - wal.moved < worth_moving(self.place.path.as_deref()) {
                 return Ok(());
             }
         }
