@@ -16,7 +16,8 @@ use crate::store::{Db, Store};
 use crate::tables::Table;
 use crate::url::DatabaseUrl;
 
-/// How long an executor of PostgreSQL is watched for a sign of life, which it gives five times a lease of 5 s.
+/// How long an executor of PostgreSQL is watched for a sign of life, which it gives five times a lease: longer, if that is longer
+/// than 5 s.
 const WATCHED: Duration = Duration::from_secs(6);
 
 /// One of the two.
@@ -52,7 +53,8 @@ impl End {
         if before.iter().all(|row| row.dead) {
             return Ok(());
         }
-        self.store.clock().sleep(WATCHED).await;
+        let leases = before.iter().filter(|row| !row.dead).filter_map(|row| row.lease);
+        self.store.clock().sleep(leases.fold(WATCHED, |watched, lease| watched.max(lease + lease / 5))).await;
         for row in self.store.executors().await?.into_iter().filter(|row| !row.dead) {
             let is_silent = before.iter().any(|it| it.id == row.id && it.beat == row.beat);
             if !is_silent || !self.store.declare_dead(&row.id, row.beat).await? {
