@@ -11,6 +11,9 @@ use onward_testkit::TestDatabase;
 /// Something that has not come by then hangs. The watchdog of a test strikes a little later, and says less.
 const GIVE_UP: Duration = Duration::from_secs(90);
 
+/// A wake-up that has not come by then is lost.
+const LOST: Duration = Duration::from_secs(45);
+
 /// A database, a time, and how the executor is opened on them.
 pub(crate) struct House {
     pub(crate) db: TestDatabase,
@@ -105,6 +108,19 @@ impl House {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         panic!("it never came to be that {what}: {:#?}", self.reasons().await);
+    }
+
+    /// Wait until something is so while the clock stands still: no sweep comes by, so a wake-up that is lost stays lost.
+    pub(crate) async fn becomes<F: Future<Output = bool>>(&self, what: &str, is_so: impl Fn() -> F) {
+        let began = std::time::Instant::now();
+        while !is_so().await {
+            assert!(
+                began.elapsed() < LOST,
+                "nobody was woken, or it never came to be that {what}: {:#?}",
+                self.reasons().await
+            );
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// What each run waits for: what a test that fails has to say.

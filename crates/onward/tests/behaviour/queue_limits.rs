@@ -157,16 +157,16 @@ async fn a_full_partition_says_so_and_lets_others_through(db: TestDatabase) {
     let (house, gauge) = watched(db).await;
     house.onward.queue("q").partition_concurrency(1).await.unwrap();
     let start = |name: &str, key: &str| {
-        let job = Job { partition: Some(key.to_owned()), ..Job::new(name, 900_000) };
+        let job = Job { partition: Some(key.to_owned()), ..Job::new(name, 5_000) };
         house.onward.start::<work>(job).queue("q").partition(key)
     };
     let a = start("a", "acme").await.unwrap();
-    house.until("it runs", async || gauge.most("q/acme") == 1).await;
+    house.becomes("it runs", async || gauge.most("q/acme") == 1).await;
     let b = start("b", "acme").await.unwrap();
     let c = start("c", "bolt").await.unwrap();
-    let alone = house.onward.start::<work>(Job::new("alone", 1)).queue("q").await.unwrap();
-    house.until("another partition runs", async || gauge.most("q/bolt") == 1).await;
-    ended(&house, &alone).await;
+    let alone = house.onward.start::<work>(Job::new("alone", 0)).queue("q").await.unwrap();
+    house.becomes("another partition runs", async || gauge.most("q/bolt") == 1).await;
+    house.becomes("what has no partition ended", async || alone.status().await.unwrap().is_terminal()).await;
     assert_eq!(b.describe().await.unwrap().reason, "queued: key `acme` 1 of 1");
     for run in [a, b, c] {
         ended(&house, &run).await;

@@ -54,9 +54,9 @@ async fn a_paused_run_gives_its_slot_back_at_once(db: TestDatabase) {
 async fn forks_and_restarts_wait_in_the_queue_of_their_run(db: TestDatabase) {
     let (house, gauge) = watched(db).await;
     house.onward.queue("q").concurrency(1).await.unwrap();
-    let start = house.onward.start::<work>(Job::new("first", 900_000)).queue("q").partition("k").priority(3);
+    let start = house.onward.start::<work>(Job::new("first", 5_000)).queue("q").partition("k").priority(3);
     let first = start.dedup("d").await.unwrap();
-    house.until("it runs", async || gauge.now("q") == 1).await;
+    house.becomes("it runs", async || gauge.now("q") == 1).await;
     let again = first.restart().id("again").await.unwrap();
     let fork = first.fork(0).id("fork").await.unwrap();
     let record = fork.describe().await.unwrap();

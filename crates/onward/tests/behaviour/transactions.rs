@@ -7,6 +7,7 @@ use onward::{Builder, Filter, SqlTx, StepKind, Transaction};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde::{Deserialize, Serialize};
 
+use crate::foreign::Foreign;
 use crate::house::{House, Log};
 
 /// The user's own table, made and read by the user's own SQL.
@@ -280,6 +281,41 @@ async fn a_transaction_that_loses_a_race_is_rolled_back(db: TestDatabase) {
     house.until("the body has written", async || house.log.count("never") == 1).await;
     assert_eq!(house.done(run.result()).await.unwrap(), "late");
     assert_eq!(paid(&house).await, [0_i64; 0]);
+}
+
+#[onward::workflow]
+async fn pays_in_time(ctx: &Ctx) -> Result<u32> {
+    let pays = ctx.transaction("pay", async |tx| {
+        insert(&tx, 3).await?;
+        ctx.state::<Log>().ran("wrote");
+        while ctx.state::<Log>().count("may commit") == 0 {
+            tokio::time::sleep(millis(1)).await;
+        }
+        Ok(ctx.attempt())
+    });
+    Ok(pays.attempts(2).timeout(millis(500)).await?)
+}
+
+#[on_every_database(only = "postgres", because = "on SQLite nobody can stop a commit whose transaction has the file")]
+async fn a_transaction_that_commits_is_not_given_up_when_its_time_is_over(db: TestDatabase) {
+    let house = open(db, |b| b.workflow::<pays_in_time>()).await;
+    let run = house.onward.start::<pays_in_time>(()).id("r").await.unwrap();
+    house.becomes("the body has written", async || house.log.count("wrote") == 1).await;
+    let lock = Foreign::begins(&house.db).await;
+    lock.does("select id from runs where id = 'r' for no key update").await;
+    house.log.ran("may commit");
+    let watch = Foreign::begins(&house.db).await;
+    let waiting =
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    house.becomes("the commit waits for the row", async || watch.number(waiting).await == 1).await;
+    house.pass(millis(600)).await;
+    // Whatever the end of its time would do is done by now.
+    for _ in 0..100 {
+        watch.number(waiting).await;
+    }
+    lock.gives_up().await;
+    assert_eq!(house.done(run.result()).await.unwrap(), 1, "the first attempt stands");
+    assert_eq!((paid(&house).await, house.log.count("wrote")), (vec![3], 1));
 }
 
 #[on_every_database(only = "postgres", because = "on SQLite it waits for up to a second: the file has one writer")]
