@@ -37,6 +37,7 @@ pub use crate::client::batch::{Batch, Push};
 pub use crate::client::debounce::{Debounce, DebouncedStart};
 pub use crate::client::enqueue::EnqueueOptions;
 pub use crate::client::event::GetEvent;
+pub use crate::client::export::Export;
 pub use crate::client::fork::Fork;
 pub use crate::client::handle::WorkflowHandle;
 pub use crate::client::hook::ResumeHook;
@@ -59,7 +60,7 @@ pub use onward_store::{
 pub use onward_types::{
     Attempt, BoxError, Chunk, ChunkBody, Code, Error, ErrorData, EventRecord, ExecutorId, Filter, HookRecord,
     HookState, Identity, Json, Mover, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt, RunId, RunKey, RunRecord,
-    Status, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Timestamp, Wait, WaitFor, Window,
+    Status, Steered, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Timestamp, Wait, WaitFor, Window,
 };
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};
 

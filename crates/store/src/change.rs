@@ -88,6 +88,9 @@ pub struct NewRun {
     pub attributes: Option<Json>,
     /// Its place in a queue, if it waits in one.
     pub queued: Option<Queued>,
+    /// Whether its parent goes on without waiting for the answer, because no run can have the id. Should one have it all the same,
+    /// what the parent made in the same batch is left out: it says of a run that there is one, and there is none.
+    pub must_be_new: bool,
 }
 
 impl NewRun {

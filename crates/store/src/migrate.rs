@@ -113,6 +113,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0016_leases.sql"),
         postgres: include_str!("../migrations/postgres/0016_leases.sql"),
     },
+    Migration {
+        version: 17,
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0017_families.sql"),
+        postgres: include_str!("../migrations/postgres/0017_families.sql"),
+    },
 ];
 
 /// The table that says which schema a database has. Made before anything else, by whoever comes first.

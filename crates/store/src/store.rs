@@ -20,7 +20,7 @@ use crate::migrate::Tables;
 use crate::ops::claim::{Claim, History, Waiting};
 use crate::ops::executors::{Beat, ExecutorRow, NewExecutor};
 use crate::ops::recover::Recovered;
-use crate::ops::runs::Outcome;
+use crate::ops::runs::{Ends, Outcome, Stray};
 use crate::ops::{claim, executors, list, moves, recover, runs, steer, transactions};
 use crate::signal::Signal;
 use crate::transaction::{OpenTransaction, Owner, Session};
@@ -593,16 +593,24 @@ impl Store {
         Ok(outcome.map(|outcome| self.sealer.open_outcome(outcome)))
     }
 
-    /// Which of these runs have ended or are paused.
+    /// Which of these runs have ended or are paused, and which are gone.
     ///
     /// # Errors
     /// Where the database cannot be reached.
-    pub async fn ended(&self, keys: Vec<RunKey>) -> Result<Vec<RunKey>, Error> {
+    pub async fn ended(&self, keys: Vec<RunKey>) -> Result<Ends, Error> {
         self.read(move |tx| {
             let keys = keys.clone();
             Box::pin(async move { runs::ended(tx, &keys).await })
         })
         .await
+    }
+
+    /// The children of a run of which it recorded nothing: they were created when it was lost.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn stray_children(&self, parent: RunKey) -> Result<Vec<Stray>, Error> {
+        self.read(move |tx| Box::pin(runs::stray_children(tx, parent))).await
     }
 
     // Transactions of users.

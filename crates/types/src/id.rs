@@ -30,11 +30,20 @@ impl RunId {
         RunId(key.0.hyphenated().to_string().into())
     }
 
-    /// The id of the child that `parent` starts at `position`, the same on every replay. An id near the limit is
-    /// shortened to a hash, so that depth never makes a name too long.
+    /// The id of the child that `parent` starts at `position`, the same on every replay: `order-17-3-4f1c9a7be02d`. The end of
+    /// it is taken from the parent's key, so that nobody who names runs meets it by chance, nor does the next run that has the
+    /// id of this parent. The child of a run that nobody named does without: its parent's id is the key. An id near the limit is
+    /// shortened to the key, so that depth never makes a name too long.
     #[must_use]
     pub fn of_child(parent: &RunId, key: RunKey, position: u32) -> RunId {
-        let id = format!("{parent}-{position}");
+        let is_key = Uuid::try_parse(parent.as_str()).is_ok_and(|it| it == key.0);
+        let id = if is_key {
+            format!("{parent}-{position}")
+        } else {
+            // The random end of the key.
+            let end = key.0.as_u128() & 0xffff_ffff_ffff;
+            format!("{parent}-{position}-{end:012x}")
+        };
         if id.len() <= crate::NAME_MAX {
             RunId(id.into())
         } else {
@@ -128,5 +137,22 @@ impl fmt::Display for ExecutorId {
 impl fmt::Debug for ExecutorId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_a_child_is_its_parents_and_its_position_and_nobody_elses() {
+        let key = |low: u128| RunKey(Uuid::from_u128((0x0192_0000_0000_7000_8000 << 48) | low));
+        let named = RunId::recorded("order-17".into());
+        assert_eq!(RunId::of_child(&named, key(0x4f), 3).as_str(), "order-17-3-00000000004f");
+        assert_ne!(RunId::of_child(&named, key(1), 3), RunId::of_child(&named, key(2), 3), "another run of that id");
+        let unnamed = RunId::of_key(key(1));
+        assert_eq!(RunId::of_child(&unnamed, key(1), 3).as_str(), format!("{unnamed}-3"));
+        let long = RunId::recorded("d".repeat(500));
+        assert_eq!(RunId::of_child(&long, key(1), 3).as_str(), format!("{}-3", key(1).0.simple()));
     }
 }

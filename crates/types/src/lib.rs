@@ -17,6 +17,7 @@ mod record;
 mod retention;
 mod schedule;
 mod status;
+mod steered;
 mod time;
 mod topic;
 mod trace;
@@ -38,6 +39,7 @@ pub use record::{
 pub use retention::Retention;
 pub use schedule::{CatchUp, Overlap, ScheduleRecord, Tick};
 pub use status::{MOVES, Move, Mover, Status};
+pub use steered::Steered;
 pub use time::{Timestamp, from_micros, micros};
 pub use topic::{check_topic, hook_of, hook_topic};
 pub use trace::check_traceparent;

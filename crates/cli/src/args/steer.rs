@@ -114,9 +114,17 @@ pub(crate) struct Export {
     /// The file [default: what is printed]
     #[arg(long, value_name = "FILE")]
     pub(crate) to: Option<PathBuf>,
+
+    /// Leave out the runs that it started
+    #[arg(long, conflicts_with = "all_children")]
+    pub(crate) alone: bool,
+
+    /// Take all runs that it started, also those that have ended
+    #[arg(long)]
+    pub(crate) all_children: bool,
 }
 
-/// Create the run that a file has. One that had not ended is paused until it is resumed
+/// Create the runs that a file has; what had not ended is paused until it is resumed
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct Import {

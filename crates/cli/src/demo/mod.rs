@@ -159,7 +159,7 @@ async fn leave_nothing_running(db: &str, id: &str) {
         // It had not come so far as to start it.
         Err(error) if error.is_unknown_run() => {}
         Err(error) => eprintln!("onward: run {id} of the demo could not be cancelled: {error}"),
-        Ok(()) => {}
+        Ok(_) => {}
     }
 }
 

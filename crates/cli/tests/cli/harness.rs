@@ -95,8 +95,8 @@ pub(crate) async fn wait(ctx: &Ctx) -> Result<()> {
 
 #[onward::workflow]
 pub(crate) async fn family(ctx: &Ctx) -> Result<String> {
-    let first = ctx.run::<greet>("first".to_owned()).await?;
-    let second = ctx.run::<greet>("second".to_owned()).await?;
+    let first = ctx.run::<greet>("first".to_owned()).id("family-0").await?;
+    let second = ctx.run::<greet>("second".to_owned()).id("family-1").await?;
     Ok(format!("{first} and {second}"))
 }
 

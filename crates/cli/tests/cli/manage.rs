@@ -158,7 +158,13 @@ async fn a_run_is_written_to_a_file_and_comes_back_from_it(db: TestDatabase) -> 
     let said = runs(&db, &["export", "waiting", "--to", file]).await;
     assert_eq!(said.code, 0);
     let said = runs(&db, &["import", file, "--new-id", "later", "--json"]).await;
-    assert_eq!(said.json()["status"], "paused");
+    assert_eq!(said.json()[0]["status"], "paused");
+    let family = runs(&db, &["export", "family", "--all-children", "--to", file]).await;
+    assert_eq!(family.code, 0);
+    let said = runs(&db, &["import", file, "--new-id", "kin"]).await;
+    let came = "kin is imported, and succeeded\nkin-0 is imported, and succeeded\nkin-1 is imported, and succeeded\n";
+    assert_eq!((said.code, said.out.as_str()), (0, came));
+    assert_eq!(runs(&db, &["export", "family", "--alone"]).await.out.matches("onward_run").count(), 1);
     std::fs::write(&path, "nonsense")?;
     assert_eq!(runs(&db, &["import", file]).await.code, 2);
     assert_eq!(runs(&db, &["export", "nobody"]).await.code, 3);

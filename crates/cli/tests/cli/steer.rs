@@ -11,10 +11,15 @@ async fn a_cancelled_run_can_be_resumed(db: TestDatabase) -> Result<()> {
     let said = runs(&db, &["cancel", "waiting"]).await;
     assert_eq!((said.code, said.out.as_str()), (0, "waiting is cancelled\n"));
     assert_eq!(onward.handle_named("waiting").status().await?, Status::Cancelled);
+    let said = runs(&db, &["cancel", "waiting"]).await;
+    assert_eq!((said.code, said.out.as_str()), (0, "waiting was cancelled already\n"));
+    assert_eq!(runs(&db, &["cancel", "waiting", "--json"]).await.json()[0]["changed"], false);
 
     let said = runs(&db, &["resume", "waiting"]).await;
     assert_eq!(said.code, 0, "{said:?}");
     assert!(!onward.handle_named("waiting").status().await?.is_terminal());
+    let said = runs(&db, &["resume", "waiting"]).await;
+    assert_eq!(said.out, "waiting goes on already\n");
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! `ctx.run` and `ctx.start`: children with ids of their own, tied to their parent.
 //!
 //! The creation of a child is a change of its parent: it travels in the same commit as the checkpoint before it, and the
-//! child is executed only after that commit. Its id is the parent's and the position, so a replay finds the same child.
+//! child is executed only after that commit. A replay finds the same child, by its wait or by where it was started.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use onward_store::{Change, Created, NewRun, WaitKind, add};
+use onward_store::{Change, Created, NewRun, Stray, WaitKind, add};
 use onward_types::{Code, Error, Identity, Json, RunId, RunKey, Status, StepKind, WaitFor};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -24,6 +24,9 @@ use crate::executor::hub::result_of;
 use crate::run::core::{Home, RunCore};
 use crate::run::state::{Idle, Outcome};
 use crate::workflow::{BoxFuture, Workflow};
+
+/// How long is waited before a database that is away is asked again.
+const DATABASE_AWAY: Duration = Duration::from_millis(500);
 
 /// A child that is started and awaited. Made by [`Ctx::run`].
 ///
@@ -125,6 +128,7 @@ impl Plan {
             identity: core.traceparent.clone().map(|it| Identity { traceparent: Some(it), ..Identity::default() }),
             attributes: None,
             queued,
+            must_be_new: false,
         })
     }
 }
@@ -150,30 +154,54 @@ fn check_registered(drive: &Drive, plan: &Plan) -> bool {
     known
 }
 
-/// The creation of a child whose id somebody chose: it may be taken, so the answer is awaited.
+/// The creation of a child. Where there may be one already the answer is awaited.
 enum Creation {
     New,
+    /// In a later life of the run the child may be there, while what knew of it was lost.
+    Looking(BoxFuture<'static, Option<Stray>>),
     Asked(oneshot::Receiver<Created>, Box<NewRun>),
 }
 
 impl Creation {
     fn poll(&mut self, cx: &mut Context<'_>, drive: &Drive, plan: &Plan) -> Poll<Result<(RunId, RunKey), Error>> {
-        if let Creation::New = self {
-            let run = match plan.run(drive) {
-                Ok(run) => run,
-                Err(error) => return Poll::Ready(Err(error)),
-            };
-            // In the life in which a run was created nobody can have created its child before. In a later one the child may
-            // be there, under a key of its own, while the checkpoint that knew of it was lost.
-            if plan.id.is_none() && !drive.core.was_claimed && run.queued.is_none() {
-                let child = (run.id.clone(), run.key);
-                create(drive, run);
-                return Poll::Ready(Ok(child));
-            }
-            let asked = drive.core.ask_created(run.key);
-            *self = Creation::Asked(asked, Box::new(run.clone()));
-            create(drive, run);
+        let core = &drive.core;
+        if let Creation::New = self
+            && plan.id.is_none()
+            && core.was_claimed
+        {
+            *self = Creation::Looking(stray(core, drive.position));
         }
+        if let Creation::Looking(looking) = self {
+            let found = std::task::ready!(looking.as_mut().poll(cx));
+            if let Some(stray) = found {
+                return take_up(drive, plan, stray);
+            }
+            return self.ask(cx, drive, plan);
+        }
+        if let Creation::New = self {
+            return self.ask(cx, drive, plan);
+        }
+        self.answer(cx, drive, plan)
+    }
+
+    fn ask(&mut self, cx: &mut Context<'_>, drive: &Drive, plan: &Plan) -> Poll<Result<(RunId, RunKey), Error>> {
+        let run = match plan.run(drive) {
+            Ok(run) => run,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
+        // In the life in which a run was created nobody can have created its child before.
+        if plan.id.is_none() && !drive.core.was_claimed && run.queued.is_none() {
+            let child = (run.id.clone(), run.key);
+            create(drive, NewRun { must_be_new: true, ..run });
+            return Poll::Ready(Ok(child));
+        }
+        let asked = drive.core.ask_created(run.key);
+        *self = Creation::Asked(asked, Box::new(run.clone()));
+        create(drive, run);
+        self.answer(cx, drive, plan)
+    }
+
+    fn answer(&mut self, cx: &mut Context<'_>, drive: &Drive, plan: &Plan) -> Poll<Result<(RunId, RunKey), Error>> {
         let Creation::Asked(asked, run) = self else { return Poll::Pending };
         match Pin::new(asked).poll(cx) {
             Poll::Ready(Ok(Created::New | Created::Waiting(_))) => Poll::Ready(Ok((run.id.clone(), run.key))),
@@ -198,6 +226,43 @@ impl Creation {
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
         }
     }
+}
+
+/// The child that an earlier life of the run created at this position, of which it could record nothing. Found by where it was
+/// started and not by its id, for what made that may have been another version of Onward.
+fn stray(core: &Arc<RunCore>, position: u32) -> BoxFuture<'static, Option<Stray>> {
+    let Some(executor) = core.executor().cloned() else { return Box::pin(std::future::ready(None)) };
+    let core = Arc::downgrade(core);
+    Box::pin(async move {
+        loop {
+            let Some(core) = core.upgrade() else { return std::future::pending().await };
+            if let Some(strays) = core.strays.get() {
+                return strays.iter().find(|stray| stray.position == position).cloned();
+            }
+            // Read once. What this life creates meanwhile stands at other positions.
+            let found = executor.store.stray_children(core.key).await;
+            match found {
+                Ok(found) => drop(core.strays.set(found.into())),
+                // The database is away; whether there is a child is not known yet.
+                Err(_) => executor.store.clock().sleep(DATABASE_AWAY).await,
+            }
+        }
+    })
+}
+
+/// Take a child that was created before for the one that is to be created.
+fn take_up(drive: &Drive, plan: &Plan, stray: Stray) -> Poll<Result<(RunId, RunKey), Error>> {
+    let Stray { key, id, workflow, position } = stray;
+    if workflow == plan.workflow {
+        return Poll::Ready(Ok((id, key)));
+    }
+    let message = format!(
+        "at position {position} the run started child `{id}` of workflow `{workflow}`, the code now starts one of `{}`. Bring \
+         the old call back, or delete that child once it has ended; then resume the run",
+        plan.workflow
+    );
+    drive.core.state().halt(Error::new(Code::Diverged, message));
+    Poll::Pending
 }
 
 struct ChildCall {
@@ -258,6 +323,8 @@ fn wait_for(drive: &Drive, key: RunKey) -> BoxFuture<'static, Outcome> {
     let Some(executor) = drive.core.executor().cloned() else { return Box::pin(std::future::pending()) };
     let made = drive.core.state().made();
     let core = Arc::downgrade(&drive.core);
+    let call = Waiting { name: drive.name.clone(), position: drive.position };
+    let mut key = key;
     Box::pin(async move {
         // Until its creation is committed nobody knows the child.
         let durable = std::future::poll_fn(|cx| match core.upgrade() {
@@ -266,22 +333,75 @@ fn wait_for(drive: &Drive, key: RunKey) -> BoxFuture<'static, Outcome> {
         });
         durable.await;
         loop {
-            match executor.hub.wait(key, Some(&executor.residents), false).await {
+            let held = match executor.hub.wait(key, Some(&executor.residents), false).await {
                 // Recorded, it would be the child's result for ever.
                 Ok(outcome) if outcome.unreadable.is_some() => {
-                    if let (Some(core), Some(why)) = (core.upgrade(), outcome.unreadable.clone()) {
-                        core.state().halt(why);
-                        core.task.wake();
-                    }
-                    return std::future::pending().await;
+                    outcome.unreadable.clone().unwrap_or_else(|| missing(&call, key))
                 }
-                Ok(outcome) => return result_of(&outcome),
-                Err(error) if error.is_unknown_run() => return Err(error),
+                Ok(outcome) => match &outcome.cancelled_with {
+                    Some(root) => cancelled_with(&call, root),
+                    None => return result_of(&outcome),
+                },
+                Err(error) if error.is_unknown_run() => match executor.store.arrived_as(key).await {
+                    Ok(None) => missing(&call, key),
+                    Ok(Some(here)) => {
+                        let Some(core) = core.upgrade() else { return std::future::pending().await };
+                        wait_for_another(&core, &call, here);
+                        key = here;
+                        continue;
+                    }
+                    Err(_) => {
+                        executor.store.clock().sleep(DATABASE_AWAY).await;
+                        continue;
+                    }
+                },
                 // The database is away; that is no result of the child.
-                Err(_) => executor.store.clock().sleep(Duration::from_millis(500)).await,
+                Err(_) => {
+                    executor.store.clock().sleep(DATABASE_AWAY).await;
+                    continue;
+                }
+            };
+            if let Some(core) = core.upgrade() {
+                core.state().halt(held);
+                core.task.wake();
             }
+            return std::future::pending().await;
         }
     })
+}
+
+/// The run that is waited for came here as a file, under another key: the wait is for that one.
+fn wait_for_another(core: &RunCore, Waiting { name, position }: &Waiting, here: RunKey) {
+    let now = core.clock().now();
+    let mut state = core.state();
+    state.close_wait(*position);
+    state.open_wait(*position, name, WaitKind::Child(here), now);
+    drop(state);
+    core.task.wake();
+}
+
+/// Which call waits for which child, as an error names it.
+struct Waiting {
+    name: Arc<str>,
+    position: u32,
+}
+
+/// A child that is not there says nothing: it was not imported with its parent, or somebody deleted its rows.
+fn missing(Waiting { name, position }: &Waiting, key: RunKey) -> Error {
+    let message = format!(
+        "child `{name}` (key {key}), for which position {position} waits, is not in this database. Import its file and resume \
+         this run; or fork this run from where it started the child, which starts another one"
+    );
+    Error::new(Code::Held, message)
+}
+
+/// A child that was cancelled with another run did not end: it goes on when that run does.
+fn cancelled_with(Waiting { name, position }: &Waiting, root: &RunId) -> Error {
+    let message = format!(
+        "child `{name}`, for which position {position} waits, was cancelled with run `{root}`, which is no result of its own. \
+         Resume that run or the child, then this run"
+    );
+    Error::new(Code::Held, message)
 }
 
 struct StartCall {

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::Client;
 use super::event::GetEvent;
+use super::export::Export;
 use super::send::SendMessage;
 use super::stream::ReadStream;
 use crate::Data;
@@ -131,14 +132,25 @@ impl<T: Data> WorkflowHandle<T> {
     }
 
     /// The run as a file that [`Client::import`] takes: what it recorded, said and heard, as of one moment. It may be under
-    /// way. Its children are runs of their own, and not in it.
+    /// way. With it go the runs that it started, and those below them, that have not ended or whose result may still be asked
+    /// for, and the runs for which one of them waits.
     ///
-    /// The file is lines of JSON, and holds what the run holds: inputs, results and messages as they are.
+    /// ```no_run
+    /// # use onward_engine::{Client, Result};
+    /// # async fn demo(client: Client) -> Result<()> {
+    /// let order = client.handle_named("order-17");
+    /// let file = order.export().await?;
+    /// let all = order.export().all().await?;
+    /// let one = order.export().alone().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The file is lines of JSON, and holds what the runs hold: inputs, results and messages as they are.
     ///
     /// # Errors
     /// `unknown_run` if there is no such run.
-    pub async fn export(&self) -> Result<String, Error> {
-        self.client.store.export(&self.id).await
+    pub fn export(&self) -> Export<'_> {
+        Export::new(&self.client, &self.id)
     }
 
     /// The runs that it started, in the order in which it did.

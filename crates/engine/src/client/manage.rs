@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use onward_store::{Action, Many};
-use onward_types::{Error, Filter, Retention};
+use onward_types::{Code, Error, Filter, Retention, Steered};
 use serde::Serialize;
 
 use super::Client;
@@ -14,30 +14,44 @@ const CANCELLED: &str = "cancelled";
 
 impl<T> WorkflowHandle<T> {
     /// Cancel the run and everything that it started. A step that is under way ends at its next await point. A run that
-    /// has ended stays as it is.
+    /// has ended stays as it is, and what is returned says how it had ended.
+    ///
+    /// ```no_run
+    /// # use onward_engine::{Client, Result, Status};
+    /// # async fn demo(client: Client) -> Result<()> {
+    /// let cancelled = client.handle_named("order-17").cancel().await?;
+    /// match (cancelled.changed(), cancelled.found) {
+    ///     (true, _) => println!("cancelled, with {} runs that it had started", cancelled.runs - 1),
+    ///     (false, Status::Succeeded) => println!("too late: it has succeeded"),
+    ///     (false, _) => println!("it had ended already"),
+    /// }
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// `unknown_run` if there is no such run.
-    pub async fn cancel(&self) -> Result<(), Error> {
-        self.steer(Action::Cancel(CANCELLED.to_owned())).await.map(drop)
+    pub async fn cancel(&self) -> Result<Steered, Error> {
+        self.steered(Action::Cancel(CANCELLED.to_owned())).await
     }
 
     /// Hold the run until it is resumed. It leaves its executor: a step that is under way is dropped at its next await
-    /// point, and its body runs again after the resume. Its children go on. One that is paused stays so.
+    /// point, and its body runs again after the resume. Its children go on. One that is paused stays so. Times go on: a sleep
+    /// ends when it would have, and a deadline strikes.
     ///
     /// # Errors
     /// `unknown_run` if there is no such run, `illegal_move` if it has ended.
-    pub async fn pause(&self) -> Result<(), Error> {
-        self.steer(Action::Pause).await.map(drop)
+    pub async fn pause(&self) -> Result<Steered, Error> {
+        self.steered(Action::Pause).await
     }
 
     /// Let a run that was paused, cancelled, held or given up go on from its last checkpoint. One that is under way goes on
-    /// anyway. A run that had a delay when it was paused starts at once; one that was imported with a delay keeps it.
+    /// anyway. What was cancelled with it, or was imported with it, goes on with it, at all depths; what somebody had cancelled or
+    /// paused by itself stays so. A run that was to start later still does.
     ///
     /// # Errors
     /// `unknown_run` if there is no such run, `illegal_move` if it has succeeded or failed.
-    pub async fn resume(&self) -> Result<(), Error> {
-        self.steer(Action::Resume).await.map(drop)
+    pub async fn resume(&self) -> Result<Steered, Error> {
+        self.steered(Action::Resume).await
     }
 
     /// End every sleep of the run now, and say how many there were. A sleep that is ended does not sleep again after a
@@ -89,8 +103,8 @@ impl<T> WorkflowHandle<T> {
     /// # Errors
     /// `unknown_run` if there is no such run; `illegal_move` if it or one of its children has not ended, or if a run that
     /// has not ended may still ask for its result; `busy` if its executor does not let go of it.
-    pub async fn delete(&self) -> Result<(), Error> {
-        self.steer(Action::Delete { children: false }).await.map(drop)
+    pub async fn delete(&self) -> Result<Steered, Error> {
+        self.steered(Action::Delete { children: false }).await
     }
 
     /// Delete the run and all that it started, and say how many runs that were.
@@ -129,6 +143,13 @@ impl<T> WorkflowHandle<T> {
     /// As [`fork`](WorkflowHandle::fork).
     pub fn restart(&self) -> Fork<'_, T> {
         Fork::new(self, 0)
+    }
+
+    async fn steered(&self, what: Action) -> Result<Steered, Error> {
+        let acted = self.steer(what).await?;
+        let found =
+            acted.found.ok_or_else(|| Error::new(Code::Corrupt, "a run that was steered was found in no state"))?;
+        Ok(Steered::new(found, acted.count))
     }
 
     async fn steer(&self, what: Action) -> Result<onward_store::Acted, Error> {

@@ -4,6 +4,7 @@ pub(crate) mod batch;
 pub(crate) mod debounce;
 pub(crate) mod enqueue;
 pub(crate) mod event;
+pub(crate) mod export;
 pub(crate) mod fork;
 pub(crate) mod handle;
 pub(crate) mod hook;
@@ -238,9 +239,13 @@ impl Client {
         ReadStream::new(self, RunId::recorded(run.into()), key.into())
     }
 
-    /// Create the run that a file has, which [`WorkflowHandle::export`] made, here or in another database. A run that had not
-    /// ended is paused until it is resumed; its sleeps keep their time, and it has no deadline any more. It has no parent. It has
-    /// the tokens of its hooks, but for those that a run that goes on has here.
+    /// Create the runs that a file has, which [`WorkflowHandle::export`] made, here or in another database, all in one
+    /// transaction; gives the first of them, which was exported. Runs that had not ended are paused until that one is resumed:
+    /// its family goes on with it, but for what somebody had paused before. Sleeps keep their time, and so does a deadline that is
+    /// still to come. Hooks have their tokens, but for those that a run that goes on has here.
+    ///
+    /// Parents and children find each other by what they were where they were exported, in one file or in several, whichever
+    /// comes first. A run whose child is not here is held when it is resumed, and says so.
     ///
     /// A run of a queue has its queue, with its partition, priority and dedup: resumed, it waits there, at the end of the line,
     /// and if nobody made the queue here its reason says so. One that was not to start yet does not start sooner.
@@ -255,15 +260,23 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// `invalid` where the file cannot be understood; `conflict` if there is a run of its id, or an open one of its dedup in its
-    /// queue. That one stays as it is, and nothing is created.
+    /// `invalid` where the file cannot be understood; `conflict` if there is a run of one of its ids, or an open one of its dedup
+    /// in its queue. That one stays as it is, and nothing is created.
     pub async fn import(&self, file: &str) -> Result<WorkflowHandle<serde_json::Value>, Error> {
-        let archive = Archive::parse(file)?;
-        let id = archive.id.clone();
-        self.import_archive(archive, id).await
+        self.first(self.import_all(file).await?)
     }
 
-    /// Create the run that a file has under another id: as [`import`](Client::import).
+    /// As [`import`](Client::import), and gives every run that was created, in the order of the file.
+    ///
+    /// # Errors
+    /// As [`import`](Client::import).
+    pub async fn import_all(&self, file: &str) -> Result<Vec<WorkflowHandle<serde_json::Value>>, Error> {
+        let ids = self.store.import(Archive::parse(file)?, None).await?;
+        Ok(ids.into_iter().map(|id| self.handle_of(id.as_str())).collect())
+    }
+
+    /// Create the run that a file has under another id: as [`import`](Client::import). The runs that come with it have ids that
+    /// begin with that one: `copy-3-4f1c9a7be02d` where it was `order-17-3-4f1c9a7be02d`, `copy-parcel` where it was `parcel`.
     ///
     /// # Errors
     /// As [`import`](Client::import).
@@ -272,12 +285,24 @@ impl Client {
         file: &str,
         id: impl Into<String>,
     ) -> Result<WorkflowHandle<serde_json::Value>, Error> {
-        self.import_archive(Archive::parse(file)?, RunId::new(id.into())?).await
+        self.first(self.import_all_as(file, id).await?)
     }
 
-    async fn import_archive(&self, archive: Archive, id: RunId) -> Result<WorkflowHandle<serde_json::Value>, Error> {
-        self.store.import(archive, id.clone()).await?;
-        Ok(self.handle_of(id.as_str()))
+    /// As [`import_as`](Client::import_as), and gives every run that was created, in the order of the file.
+    ///
+    /// # Errors
+    /// As [`import`](Client::import).
+    pub async fn import_all_as(
+        &self,
+        file: &str,
+        id: impl Into<String>,
+    ) -> Result<Vec<WorkflowHandle<serde_json::Value>>, Error> {
+        let ids = self.store.import(Archive::parse(file)?, Some(RunId::new(id.into())?)).await?;
+        Ok(ids.into_iter().map(|id| self.handle_of(id.as_str())).collect())
+    }
+
+    fn first(&self, runs: Vec<WorkflowHandle<serde_json::Value>>) -> Result<WorkflowHandle<serde_json::Value>, Error> {
+        runs.into_iter().next().ok_or_else(|| Error::new(onward_types::Code::Corrupt, "a file of no run was imported"))
     }
 
     /// A page of runs, newest first unless the filter says otherwise.

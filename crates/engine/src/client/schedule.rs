@@ -351,6 +351,7 @@ pub(crate) fn run_of(
         identity: None,
         attributes: schedule.attributes.clone(),
         queued,
+        must_be_new: false,
     })
 }
 

@@ -454,6 +454,7 @@ impl Checked {
             identity: self.identity.clone(),
             attributes: self.attributes.clone(),
             queued: self.line.queued(),
+            must_be_new: false,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use onward_store::{Outcome, Signal, Store};
+use onward_store::{Ends, Outcome, Signal, Store};
 use onward_types::{Code, Error, Json, RunId, RunKey, Status};
 use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::JoinSet;
@@ -157,7 +157,7 @@ impl Hub {
         }
     }
 
-    /// Somebody waits again from the start: the run came into this process's memory.
+    /// Whoever waits begins again: the run came into this process's memory, or is gone.
     pub(crate) fn look_again(&self, key: RunKey) {
         if self.count.load(Ordering::SeqCst) > 0 {
             self.lock().remove(&key);
@@ -227,11 +227,15 @@ impl Hub {
     }
 
     async fn look(&self, keys: &[RunKey]) -> Result<(), Error> {
-        for key in self.store.ended(keys.to_vec()).await? {
-            if let Some(outcome) = self.store.outcome(key).await? {
-                self.publish(key, &Arc::new(outcome));
+        let Ends { ended, gone } = self.store.ended(keys.to_vec()).await?;
+        for key in ended {
+            match self.store.outcome(key).await? {
+                Some(outcome) => self.publish(key, &Arc::new(outcome)),
+                None => self.look_again(key),
             }
         }
+        // Whoever waits for one that was deleted finds that it is not there.
+        gone.into_iter().for_each(|key| self.look_again(key));
         Ok(())
     }
 

@@ -197,7 +197,14 @@ impl Executor {
             LeaveHow::Held { said, error } => {
                 tracing::warn!(run = %core.id, reason = %said, "the run is held");
                 let status = onward_types::Status::Paused;
-                let outcome = Outcome { status, said: Some(said), output: None, error: Some(error), unreadable: None };
+                let outcome = Outcome {
+                    status,
+                    said: Some(said),
+                    output: None,
+                    error: Some(error),
+                    unreadable: None,
+                    cancelled_with: None,
+                };
                 self.hub.publish(core.key, &Arc::new(outcome));
             }
             LeaveHow::Finished(_) | LeaveHow::Released => {}

@@ -1,13 +1,13 @@
 //! A run as its calls, the journal and the executor share it.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
 use onward_store::{
-    Change, Clock, Created, Entry, History, Journal, Leave, LeaveHow, Message, NewRun, Origin, Outcome,
+    Change, Clock, Created, Entry, History, Journal, Leave, LeaveHow, Message, NewRun, Origin, Outcome, Stray,
 };
 use onward_types::{Error, Json, RunId, RunKey, Status, StepKind, Timestamp, from_micros, micros};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -59,6 +59,8 @@ pub(crate) struct RunCore {
     starter: Mutex<Starter>,
     /// Children whose creation is on its way.
     newborn: Mutex<Vec<Newborn>>,
+    /// Children that an earlier life of the run created and of which it recorded nothing, once they were looked for.
+    pub(crate) strays: OnceLock<Box<[Stray]>>,
     inputs: Mutex<Option<Json>>,
     asked: Mutex<Vec<(RunKey, oneshot::Sender<Created>)>>,
     /// What calls that were dropped are still doing to the database.
@@ -248,6 +250,7 @@ impl RunCore {
             letting_go: AtomicBool::new(false),
             starter: Mutex::new(starter.map_or(Starter::Nobody, Starter::Waits)),
             newborn: Mutex::default(),
+            strays: OnceLock::new(),
             inputs: Mutex::new(Some(coming.input)),
             asked: Mutex::default(),
             left_behind: Mutex::default(),
@@ -597,8 +600,9 @@ fn latest_time(history: &History) -> i64 {
 
 /// How a run that left stands, for those who wait for it here.
 pub(crate) fn end_of(how: &LeaveHow) -> End {
-    let ended =
-        |status, output, error| End::Ended(Arc::new(Outcome { status, said: None, output, error, unreadable: None }));
+    let ended = |status, output, error| {
+        End::Ended(Arc::new(Outcome { status, said: None, output, error, unreadable: None, cancelled_with: None }))
+    };
     match how {
         LeaveHow::Finished(Ok(output)) => ended(Status::Succeeded, Some(output.clone()), None),
         LeaveHow::Finished(Err(error)) => ended(Status::Failed, None, Some(error.clone())),

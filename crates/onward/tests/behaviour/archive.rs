@@ -81,6 +81,12 @@ async fn a_run_goes_on_in_another_database_as_if_it_had_begun_there(db: TestData
     assert_eq!(house.done(run.result()).await.unwrap(), "2800 3000 one two", "the run that was exported goes on");
 }
 
+/// What a file says of a run, but for the key that the run has where it is.
+fn but_for_its_key(file: &str) -> String {
+    let at = file.find(",\"key\":").unwrap();
+    format!("{}{}", &file[..at], &file[at + ",\"key\":\"00000000-0000-0000-0000-000000000000\"".len()..])
+}
+
 #[on_every_database]
 async fn what_was_deleted_comes_back_from_its_file(db: TestDatabase) {
     let (house, run) = house_with_a_run(db).await;
@@ -96,7 +102,7 @@ async fn what_was_deleted_comes_back_from_its_file(db: TestDatabase) {
         house.onward.import(&file).await.unwrap();
         let copy = house.onward.import_as(&file, format!("{id} copy")).await.unwrap();
         assert_eq!(copy.describe().await.unwrap().status, run.describe().await.unwrap().status);
-        assert_eq!(run.export().await.unwrap(), file);
+        assert_eq!(but_for_its_key(&run.export().await.unwrap()), but_for_its_key(&file));
     }
     assert_eq!(run.result().await.unwrap(), "2800 3000 one two");
     assert_eq!(house.onward.handle::<fails>("failed").result().await.unwrap_err().message(), error.message());

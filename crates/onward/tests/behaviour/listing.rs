@@ -16,7 +16,7 @@ async fn quick(_: &Ctx, n: u32) -> Result<u32> {
 
 #[onward::workflow]
 async fn slow(ctx: &Ctx) -> Result<()> {
-    ctx.start::<quick>(1).await?;
+    ctx.start::<quick>(1).id(format!("{}-0", ctx.run_id())).await?;
     Ok(ctx.sleep(days(30)).await?)
 }
 

@@ -86,7 +86,7 @@ async fn what_is_parked_waits_or_is_delayed_can_be_paused(db: TestDatabase) {
     client.handle_named("parked").resume().await.unwrap();
     assert_eq!(house.done(house.onward.handle::<sleeper>("parked").result()).await.unwrap(), 7);
     client.handle_named("delayed").resume().await.unwrap();
-    house.until("it begins at once", async || house.log.count("one") == 2).await;
+    house.until("its time is over: it begins", async || house.log.count("one") == 2).await;
 }
 
 #[on_every_database]

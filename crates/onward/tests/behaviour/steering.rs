@@ -82,7 +82,8 @@ async fn what_has_ended_can_be_cancelled_without_effect_and_not_be_resumed(db: T
     house.until("it sleeps", async || run.steps().await.unwrap().len() == 2).await;
     house.pass(days(31)).await;
     house.done(run.result()).await.unwrap();
-    run.cancel().await.unwrap();
+    let late = run.cancel().await.unwrap();
+    assert_eq!((late.changed(), late.found), (false, Status::Succeeded));
     assert_eq!(run.status().await.unwrap(), Status::Succeeded);
     assert_eq!(run.resume().await.unwrap_err().code(), "illegal_move");
     let nobody = house.onward.handle::<sleeper>("nobody");
@@ -222,7 +223,7 @@ async fn what_has_not_begun_or_is_parked_is_cancelled_at_once_and_goes_on_when_i
     house.pass(secs(5)).await;
     assert_eq!(house.log.count("one"), 1, "what is cancelled does not begin");
     client.handle_named("delayed").resume().await.unwrap();
-    house.until("it begins at once", async || house.log.count("one") == 2).await;
+    house.until("its time is over: it begins", async || house.log.count("one") == 2).await;
     client.handle_named("parked").resume().await.unwrap();
     assert_eq!(house.done(house.onward.handle::<sleeper>("parked").result()).await.unwrap(), 2);
     assert_eq!(house.log.count("one"), 2, "what was recorded is not done again");

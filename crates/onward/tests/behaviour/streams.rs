@@ -210,7 +210,9 @@ async fn a_reader_of_a_stream_that_nobody_wrote_to_waits_for_its_first_chunk_and
     }
     assert_eq!(run.streams().await.unwrap()[0].tail, 1);
     // A run that is cancelled says no more.
-    let (end, ()) = tokio::join!(house.done(late.next()), async { run.cancel().await.unwrap() });
+    let (end, ()) = tokio::join!(house.done(late.next()), async {
+        run.cancel().await.unwrap();
+    });
     assert!(end.is_none());
     assert_eq!(all(run.stream::<String>("late").from(-1)).await, ["second"], "what was said stays");
 }

@@ -1,10 +1,12 @@
--- A run, to be written to a file: all of its own, and nothing of who has it. One that was not to start yet says when.
+-- A run, to be written to a file: all of its own, and nothing of who has it. One that was not to start yet says when. The keys tell
+-- in another file, or in another database, which run it was, and which one started it.
 select r.id, r.workflow, r.version, r.status, r.said, r.owners, r.recoveries_max, r.created_at, r.updated_at, r.started_at,
     r.finished_at, r.timeout, r.deadline, r.input_hash, r.identity, r.attributes,
     r.queue, nullif(r.priority, 0) as priority, r.partition_key, r.dedup,
-    case when r.status in ('delayed', 'paused') then r.ready_at end as ready_at,
+    coalesce(r.held_until, case when r.status in ('delayed', 'paused') then r.ready_at end) as ready_at,
     coalesce(r.input, (select body from payloads where run_key = r.run_key and kind = 'input')) as input,
     coalesce(r.output, (select body from payloads where run_key = r.run_key and kind = 'output')) as output,
-    coalesce(r.error, (select body from payloads where run_key = r.run_key and kind = 'error')) as error
+    coalesce(r.error, (select body from payloads where run_key = r.run_key and kind = 'error')) as error,
+    r.run_key as key, r.parent_key as parent, r.parent_position, r.steered_with, r.steered_from
 from runs r
 where r.run_key = $1

@@ -1,5 +1,5 @@
 -- The children of these runs: who would be deleted with them, and how each stands.
-select run_key, id, status, executor, revoked, queue
+select run_key, id, status, executor, revoked, queue, steered_with, steered_from
 from runs
 where parent_key = any($1)
 order by run_key

@@ -1,12 +1,12 @@
--- Parked runs whose child has ended, that have a message or an event that they wait for, or whose sleep somebody ended, and that
+-- Parked runs whose child has ended or is not there, that have a message or an event that they wait for, or whose sleep somebody ended, and that
 -- nobody woke. SQLite keeps the order of a `cross join`: messages that nobody took are fewer than waits.
 select run_key
 from runs
 where executor is null and status = 'running' and (ready_at is null or ready_at > $1) and run_key in (
     select waits.run_key
     from waits
-    join runs as child on child.run_key = waits.child_key
-    where waits.child_key is not null and child.finished_at is not null
+    left join runs as child on child.run_key = waits.child_key
+    where waits.child_key is not null and (child.run_key is null or child.finished_at is not null)
     union all
     select run_key
     from waits

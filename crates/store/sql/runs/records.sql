@@ -1,5 +1,6 @@
 -- All that is known of these runs; inputs where $2 asks for them, outputs where $3 does.
-select r.run_key, r.id, r.workflow, r.version, r.status, r.said, r.executor, r.revoked, r.ready_at, r.owners,
+select r.run_key, r.id, r.workflow, r.version, r.status, r.said, r.executor, r.revoked,
+    coalesce(r.ready_at, case when r.status = 'paused' then r.held_until end) as ready_at, r.owners,
     r.recoveries, r.recoveries_max, r.parent_key, r.parent_position, r.created_at, r.updated_at, r.started_at,
     r.finished_at, r.timeout, r.deadline, r.identity, r.attributes, r.fork_position,
     r.queue, r.priority, r.partition_key, r.dedup,

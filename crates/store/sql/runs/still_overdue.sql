@@ -1,5 +1,10 @@
--- Those of the runs in $2 whose deadline has passed and that nobody has cancelled or ended since.
-select run_key, deadline
+-- Those of the runs in $2 whose deadline has passed and that nobody has cancelled or ended since. Of a child that was being created
+-- while its parent was cancelled, `with_key` says with which run that was.
+select run_key, deadline, (
+        select coalesce(parent.steered_with, parent.run_key)
+        from runs as parent
+        where parent.run_key = runs.parent_key and parent.status = 'cancelled' and parent.deadline <= runs.deadline
+    ) as with_key
 from runs
 where run_key = any($2) and deadline is not null and finished_at is null and deadline <= $1
     and status in ('delayed', 'enqueued', 'running', 'paused')

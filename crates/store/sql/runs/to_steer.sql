@@ -1,5 +1,5 @@
 -- A run that somebody is about to steer, locked until that is done.
-select run_key, id, status, executor, revoked, queue
+select run_key, id, status, executor, revoked, queue, steered_with, steered_from
 from runs
 where id = $1
 for no key update

@@ -1,5 +1,5 @@
 -- One of many runs that somebody is about to steer, locked until that is done.
-select run_key, id, status, executor, revoked, queue
+select run_key, id, status, executor, revoked, queue, steered_with, steered_from
 from runs
 where run_key = $1
 for no key update

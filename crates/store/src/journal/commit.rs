@@ -68,6 +68,24 @@ pub(crate) struct Committed {
     pub(crate) waiting: HashSet<RunKey>,
 }
 
+impl Committed {
+    /// Runs whose child could not be created, because its id is taken: what else they made was left out.
+    fn conflicting(&self, batch: &Batch) -> HashMap<RunKey, Error> {
+        if self.existing.is_empty() {
+            return HashMap::new();
+        }
+        let conflict = |create: &super::fold::Create| {
+            let existing = self.existing.get(&create.run.key).filter(|_| create.run.must_be_new)?;
+            let parent = create.run.parent.unwrap_or((create.by, 0));
+            let error = is_stranger(existing, parent).unwrap_or_else(|| {
+                Error::new(onward_types::Code::Conflict, format!("there is a run {:?} already", existing.id))
+            });
+            Some((create.by, error))
+        };
+        batch.creates.iter().filter_map(conflict).collect()
+    }
+}
+
 /// Entries on their way, with the batch they make.
 pub(crate) struct Pending {
     entries: Vec<Entry>,
@@ -175,6 +193,11 @@ async fn commit_all<W: Writer>(
                 shared.number.store(pending.batch.number, Ordering::SeqCst);
                 shared.note_commit(pending.batch.changes, began, since);
                 crate::crash::point("batch.committed");
+                let conflicting = committed.conflicting(&pending.batch);
+                for entry in pending.entries.iter().filter(|_| !conflicting.is_empty()) {
+                    // What the run made after this must not stand without it.
+                    conflicting.get(&entry.run).into_iter().for_each(|error| shared.reject(entry, error));
+                }
                 if writer.settle(Settlement::new(shared, pending, committed)) {
                     writer.pause(PAUSE).await;
                 }
@@ -333,6 +356,7 @@ impl Shared {
     /// trying again at once would only spin.
     fn settle(&self, pending: Pending, committed: &Committed) -> bool {
         let Committed { refused, late, busy, woke, existing, waiting } = committed;
+        let conflicting = committed.conflicting(&pending.batch);
         let mut again = Vec::new();
         let all = pending.entries.len();
         for mut entry in pending.entries {
@@ -342,6 +366,8 @@ impl Shared {
             }
             for change in &entry.changes {
                 match change {
+                    // Its parent is told below why it cannot go on.
+                    Change::Create(run) if run.must_be_new && existing.contains_key(&run.key) => {}
                     Change::Create(run) => {
                         let waits = run.executor.is_none() || waiting.contains(&run.key);
                         let created = match (existing.get(&run.key), &run.queued) {
@@ -354,6 +380,10 @@ impl Shared {
                     Change::Checkpoint(it) if it.kind == StepKind::Step => crate::crash::point("step.recorded"),
                     _ => {}
                 }
+            }
+            if let Some(error) = conflicting.get(&entry.run) {
+                entry.origin.rejected(error);
+                continue;
             }
             if woke.contains(&entry.run) {
                 entry.origin.woke();

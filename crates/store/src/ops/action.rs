@@ -59,6 +59,8 @@ pub struct Fork {
 pub struct Acted {
     /// How many runs it changed or created, or, of sleeps, how many it ended.
     pub count: u64,
+    /// In which state the run was found.
+    pub found: Option<Status>,
     /// The run that was created.
     pub created: Option<RunId>,
     pub(crate) ended: Vec<RunKey>,
@@ -88,6 +90,10 @@ pub(crate) struct Target {
     pub(crate) executor: Option<ExecutorId>,
     /// Whether it waits, or has waited, in a queue.
     pub(crate) in_queue: bool,
+    /// The run with which it was cancelled, or came here paused.
+    pub(crate) steered_with: Option<RunKey>,
+    /// Whether it was paused when it was cancelled with that run.
+    pub(crate) was_paused: bool,
 }
 
 impl Target {
@@ -98,6 +104,8 @@ impl Target {
             status: row.text("status")?.parse()?,
             executor: row.opt_text("executor")?.map(ExecutorId::new),
             in_queue: row.opt_text("queue")?.is_some(),
+            steered_with: row.opt_key("steered_with")?,
+            was_paused: row.opt_text("steered_from")?.is_some_and(|from| from == Status::Paused.as_str()),
         })
     }
 
@@ -146,7 +154,7 @@ pub(crate) async fn one(tx: &mut Tx, id: &RunId, action: &Action, call: Call) ->
     }
     let row = tx.first(sql!("runs/to_steer"), &params![id.as_str()]).await?;
     let target = Target::read(&row.ok_or_else(|| steer::unknown(id))?)?;
-    let acted = act(tx, &target, action, call).await?;
+    let acted = Acted { found: Some(target.status), ..act(tx, &target, action, call).await? };
     acted.notify(tx);
     Ok(acted)
 }

@@ -1,17 +1,21 @@
-//! A run as a file: what it recorded, said and heard, a line of JSON for each row. The first line is the run itself.
+//! Runs as a file: what each recorded, said and heard, a line of JSON for each row. The first line of a run is the run itself.
+//!
+//! Keys are never used again, so an imported run has a new one. The one that it had is written in the file and kept beside the
+//! run: by it parents and children find each other, whether they come in one file or in several, and in whatever order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 
-use onward_types::{Code, Error, RunId, RunKey, Status, Timestamp};
+use onward_types::{Code, Error, RunId, RunKey, Status, StepKind, Timestamp, micros};
 use serde_json::value::RawValue;
 
 use crate::change::INLINE_MAX;
+use crate::clock::Clock;
 use crate::driver::{Param, Row, Sql, Tx, params, sql};
 use crate::fault::Fault;
 
-/// The form of the file. A number that is not known is refused.
-const FORM: i64 = 1;
+/// The form of the file. A number that is not known is refused; one of form 1 has a run without the keys of its family.
+const FORM: i64 = 2;
 
 /// What a column holds, and how it is written. JSON is written as it is, bytes as hexadecimal digits.
 #[derive(Clone, Copy, PartialEq)]
@@ -65,6 +69,11 @@ const RUN: &[Column] = &[
     optional("partition_key", Kind::Text),
     optional("dedup", Kind::Text),
     optional("ready_at", Kind::Int),
+    optional("key", Kind::Key),
+    optional("parent", Kind::Key),
+    optional("parent_position", Kind::Int),
+    optional("steered_with", Kind::Key),
+    optional("steered_from", Kind::Text),
 ];
 
 const POSITION: Column = column("position", Kind::Int);
@@ -175,19 +184,67 @@ fn tables() -> [Table; 8] {
     ]
 }
 
-/// A run as a file; none if it is gone. All of it is read at one moment.
-pub(crate) async fn export(tx: &mut Tx, run: RunKey) -> Result<Option<String>, Fault> {
-    let Some(row) = tx.first(sql!("archive/read_run"), &params![run]).await? else { return Ok(None) };
-    let mut file = format!(r#"{{"onward_run":{FORM}"#);
-    write_line(&mut file, &row, RUN)?;
-    for table in tables() {
-        for row in tx.query(table.read, &params![run]).await? {
-            file.push_str(r#"{"row":"#);
-            file.push_str(&quoted(table.row));
-            write_line(&mut file, &row, table.columns)?;
+/// Which of the runs that a run started go into its file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Family {
+    /// None of them.
+    Alone,
+    /// Those that have not ended, and those whose result may still be asked for, at all depths.
+    #[default]
+    Open,
+    /// All of them.
+    All,
+}
+
+/// A run and its family as a file; none if it is gone. All of it is read at one moment.
+pub(crate) async fn export(tx: &mut Tx, run: RunKey, family: Family) -> Result<Option<String>, Fault> {
+    let mut file = String::new();
+    for member in members(tx, run, family).await? {
+        let Some(row) = tx.first(sql!("archive/read_run"), &params![member]).await? else { return Ok(None) };
+        write!(file, r#"{{"onward_run":{FORM}"#).expect("a text takes what is written");
+        if member != run {
+            write!(file, r#","exported_with":{}"#, quoted(&run.to_string())).expect("a text takes what is written");
+        }
+        write_line(&mut file, &row, RUN)?;
+        for table in tables() {
+            for row in tx.query(table.read, &params![member]).await? {
+                file.push_str(r#"{"row":"#);
+                file.push_str(&quoted(table.row));
+                write_line(&mut file, &row, table.columns)?;
+            }
         }
     }
     Ok(Some(file))
+}
+
+/// A run, and those of its family that go with it, parents before their children.
+async fn members(tx: &mut Tx, run: RunKey, family: Family) -> Result<Vec<RunKey>, Fault> {
+    let mut members = vec![run];
+    if family == Family::Alone {
+        return Ok(members);
+    }
+    let mut seen = HashSet::from([run]);
+    let mut level = vec![run];
+    while !level.is_empty() {
+        let mut next = Vec::new();
+        for row in tx.query(sql!("archive/children"), &params![&level]).await? {
+            let (child, needed) = (row.key("run_key")?, row.flag("needed")?);
+            if seen.insert(child) {
+                // What has ended stays here, and what it started may go on.
+                next.push(child);
+                members.extend((needed || family == Family::All).then_some(child));
+            }
+        }
+        for row in tx.query(sql!("archive/awaited"), &params![&level]).await? {
+            let awaited = row.key("run_key")?;
+            if seen.insert(awaited) {
+                next.push(awaited);
+                members.push(awaited);
+            }
+        }
+        level = next;
+    }
+    Ok(members)
 }
 
 fn write_line(file: &mut String, row: &Row, columns: &[Column]) -> Result<(), Fault> {
@@ -229,58 +286,98 @@ fn hex(bytes: &[u8]) -> String {
 /// A file that was understood.
 #[derive(Debug)]
 pub struct Archive {
-    /// The id that the run has in the file.
+    /// The id that the first run has in the file.
     pub id: RunId,
+    pub(crate) runs: Vec<RunFile>,
+}
+
+/// One run of a file.
+#[derive(Debug)]
+pub(crate) struct RunFile {
+    id: RunId,
     status: Status,
     run: Vec<Param>,
     rows: Vec<(usize, Vec<Param>)>,
+    /// The run whose file it is a part of.
+    exported_with: Option<RunKey>,
 }
 
 impl Archive {
-    /// When the run was created.
-    #[must_use]
-    pub fn created_at(&self) -> Timestamp {
-        match self.run[CREATED_AT] {
-            Param::Int(micros) => Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH),
-            _ => Timestamp::UNIX_EPOCH,
-        }
-    }
-
     /// Understand a file.
     ///
     /// # Errors
     /// [`Code::Invalid`] with the line that cannot be understood.
     pub fn parse(file: &str) -> Result<Archive, Error> {
-        let mut lines = file.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
         let refuse =
             |line: usize, why: String| Error::new(Code::Invalid, format!("the file of a run, line {line}: {why}"));
-        let (first, at) = lines.next().ok_or_else(|| refuse(1, "there is none".to_owned()))?;
-        let fields = fields(first).map_err(|why| refuse(at, why))?;
-        match fields.get("onward_run").and_then(|form| form.get().parse::<i64>().ok()) {
-            Some(FORM) => {}
-            Some(form) => return Err(refuse(at, format!("it has form {form}, and this Onward knows {FORM}"))),
-            None => return Err(refuse(at, "this is not the file of a run".to_owned())),
+        let tables = tables();
+        let mut runs: Vec<RunFile> = Vec::new();
+        for (line, at) in file.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()) {
+            let fields = fields(line).map_err(|why| refuse(at, why))?;
+            match (fields.get("onward_run"), runs.last_mut()) {
+                (Some(form), _) => runs.push(RunFile::parse(form.get(), &fields).map_err(|why| refuse(at, why))?),
+                (None, Some(run)) => run.rows.push(row_of(&fields, &tables).map_err(|why| refuse(at, why))?),
+                (None, None) => return Err(refuse(at, "this is not the file of a run".to_owned())),
+            }
         }
-        let run = read_line(&fields, RUN).map_err(|why| refuse(at, why))?;
+        let id = runs.first().map(|run| run.id.clone()).ok_or_else(|| refuse(1, "there is none".to_owned()))?;
+        Ok(Archive { id, runs })
+    }
+
+    /// The ids that the runs have here: those of the file, or, where the first one is given another, names made of that.
+    pub(crate) fn ids(&self, first: Option<&RunId>) -> Vec<RunId> {
+        let renamed = |run: &RunFile, to: &RunId| match run.id.as_str().strip_prefix(self.id.as_str()) {
+            Some(rest) if rest.is_empty() || rest.starts_with('-') => format!("{to}{rest}"),
+            _ => format!("{to}-{}", run.id),
+        };
+        let id = |run: &RunFile| match first {
+            // One that became too long is called by its key.
+            Some(to) => RunId::new(renamed(run, to)).unwrap_or_else(|_| RunId::of_key(run.fresh_key(Timestamp::MAX))),
+            None => run.id.clone(),
+        };
+        self.runs.iter().map(id).collect()
+    }
+}
+
+impl RunFile {
+    fn parse(form: &str, fields: &Fields) -> Result<RunFile, String> {
+        match form.parse::<i64>() {
+            Ok(1..=FORM) => {}
+            _ => return Err(format!("it has form {form}, and this Onward knows up to {FORM}")),
+        }
+        let run = read_line(fields, RUN)?;
         let text = |at: usize| match &run[at] {
             Param::Text(text) => text.as_str(),
             _ => "",
         };
-        let id = RunId::new(text(0))?;
-        let status: Status = text(3).parse().map_err(|error: Error| refuse(at, error.message().to_owned()))?;
-        onward_types::check_name("workflow's name", text(1))?;
-        onward_types::check_name("workflow's version", text(2))?;
+        let said = |error: Error| error.message().to_owned();
+        let id = RunId::new(text(ID)).map_err(said)?;
+        let status: Status = text(STATUS).parse().map_err(said)?;
+        onward_types::check_name("workflow's name", text(1)).map_err(said)?;
+        onward_types::check_name("workflow's version", text(2)).map_err(said)?;
         if status.is_terminal() != matches!(run[FINISHED_AT], Param::Int(_)) {
-            return Err(refuse(at, format!("a run that is {status} cannot have this `finished_at`")));
+            return Err(format!("a run that is {status} cannot have this `finished_at`"));
         }
-        check_line(&run).map_err(|why| refuse(at, why))?;
-        let tables = tables();
-        let mut rows = Vec::new();
-        for (line, at) in lines {
-            let row = fields_of(line, &tables).map_err(|why| refuse(at, why))?;
-            rows.push(row);
-        }
-        Ok(Archive { id, status, run, rows })
+        check_line(&run)?;
+        Ok(RunFile { id, status, run, rows: Vec::new(), exported_with: value(fields, "exported_with")? })
+    }
+
+    fn key(&self, column: usize) -> Option<RunKey> {
+        if let Param::Key(key) = self.run[column] { Some(key) } else { None }
+    }
+
+    /// A key for it here. Lists go by the key, so it says when the run was made, and not when it came here; and those that were
+    /// made in one moment keep their order.
+    pub(crate) fn fresh_key(&self, now: Timestamp) -> RunKey {
+        let created_at = match self.run[CREATED_AT] {
+            Param::Int(micros) => Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH),
+            _ => Timestamp::UNIX_EPOCH,
+        };
+        let fresh = RunKey(Clock::uuid_of(created_at.min(now)));
+        let Some(old) = self.key(KEY).filter(|old| old.as_bytes()[..6] <= fresh.as_bytes()[..6]) else { return fresh };
+        let mut bytes = *old.as_bytes();
+        bytes[10..].copy_from_slice(&fresh.as_bytes()[10..]);
+        RunKey(uuid::Uuid::from_bytes(bytes))
     }
 }
 
@@ -296,7 +393,10 @@ const QUEUE: usize = 19;
 const PRIORITY: usize = 20;
 const PARTITION_KEY: usize = 21;
 const DEDUP: usize = 22;
-const READY_AT: usize = 23;
+const KEY: usize = 24;
+const PARENT: usize = 25;
+const PARENT_POSITION: usize = 26;
+const STEERED_WITH: usize = 27;
 
 /// Whether a run can wait in a queue as the file says.
 fn check_line(run: &[Param]) -> Result<(), String> {
@@ -326,11 +426,10 @@ fn fields(line: &str) -> Result<Fields, String> {
 }
 
 /// Which table a line belongs to, and what it has there.
-fn fields_of(line: &str, tables: &[Table]) -> Result<(usize, Vec<Param>), String> {
-    let fields = fields(line)?;
-    let row: String = value(&fields, "row")?.ok_or("it has no `row`")?;
+fn row_of(fields: &Fields, tables: &[Table]) -> Result<(usize, Vec<Param>), String> {
+    let row: String = value(fields, "row")?.ok_or("it has no `row`")?;
     let at = tables.iter().position(|table| table.row == row).ok_or_else(|| format!("`{row}` is no row of a run"))?;
-    Ok((at, read_line(&fields, tables[at].columns)?))
+    Ok((at, read_line(fields, tables[at].columns)?))
 }
 
 fn read_line(fields: &Fields, columns: &[Column]) -> Result<Vec<Param>, String> {
@@ -366,22 +465,60 @@ fn value<T: serde::de::DeserializeOwned>(fields: &Fields, name: &str) -> Result<
     serde_json::from_str(raw.get()).map_err(|error| format!("`{name}` cannot be understood: {error}"))
 }
 
-/// Create the run that a file has, under another key and, if it is given, another id. One that has not ended is paused.
-pub(crate) async fn import(tx: &mut Tx, archive: &Archive, id: &RunId, key: RunKey) -> Result<(), Fault> {
-    let mut run = archive.run.clone();
+/// Create the runs that a file has, under these ids and keys. Those that have not ended are paused. All or none.
+pub(crate) async fn import(
+    tx: &mut Tx,
+    archive: &Archive,
+    ids: &[RunId],
+    keys: &[RunKey],
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let known: HashMap<RunKey, RunKey> =
+        archive.runs.iter().zip(keys).filter_map(|(run, new)| Some((run.key(KEY)?, *new))).collect();
+    for ((run, id), key) in archive.runs.iter().zip(ids).zip(keys) {
+        if !insert(tx, run, id, *key, &known, now).await? {
+            // It was created before, and only the answer to the commit was lost: then all of them were.
+            return Ok(());
+        }
+    }
+    for (run, key) in archive.runs.iter().zip(keys) {
+        insert_rows(tx, run, *key, &known).await?;
+    }
+    for (run, key) in archive.runs.iter().zip(keys) {
+        if let Some(old) = run.key(KEY) {
+            is_expected(tx, run, old, *key).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Create one run. False: it is there already.
+async fn insert(
+    tx: &mut Tx,
+    file: &RunFile,
+    id: &RunId,
+    key: RunKey,
+    known: &HashMap<RunKey, RunKey>,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let mut run = file.run.clone();
     run[ID] = Param::from(id.as_str());
-    if !archive.status.is_terminal() {
-        if archive.status != Status::Paused {
+    let mut with = file.key(STEERED_WITH).map(|with| known.get(&with).copied().unwrap_or(with));
+    if !file.status.is_terminal() {
+        if file.status != Status::Paused {
             run[SAID] = Param::from("imported; `resume` lets it go on");
             run[ERROR] = Param::Null;
+            // One that somebody had paused stays so when the run goes on with which it came.
+            with = file.exported_with.and_then(|root| known.get(&root).copied());
         }
         run[STATUS] = Param::from(Status::Paused.as_str());
-        // It may be long past where the file was kept for a while.
-        run[DEADLINE] = Param::Null;
+        // One that has passed, for the file may have been kept for a while, would end it at once.
+        if matches!(run[DEADLINE], Param::Int(deadline) if deadline <= micros(now)) {
+            run[DEADLINE] = Param::Null;
+        }
     }
-    if !matches!(archive.status, Status::Delayed | Status::Paused) {
-        run[READY_AT] = Param::Null;
-    }
+    run[STEERED_WITH] = Param::from(with);
+    run[PARENT] = Param::from(parent_of(tx, file, known).await?);
     let mut beside = Vec::new();
     for (at, kind) in (INPUT..).zip(["input", "output", "error"]) {
         if matches!(&run[at], Param::Text(text) if text.len() > INLINE_MAX) {
@@ -391,22 +528,109 @@ pub(crate) async fn import(tx: &mut Tx, archive: &Archive, id: &RunId, key: RunK
     run.insert(0, Param::Key(key));
     if tx.execute(sql!("archive/write_run"), &run).await? == 0 {
         let found = super::runs::find(tx, id).await?;
-        // It was created before, and only the answer to the commit was lost.
         if found.as_ref().is_some_and(|found| found.key == key) {
-            return Ok(());
+            return Ok(false);
         }
         return Err(in_the_way(tx, &run, id, found.is_some()).await?);
     }
     for (kind, body) in beside {
         tx.execute(sql!("runs/put_payload"), &[Param::Key(key), Param::from(kind), body]).await?;
     }
+    Ok(true)
+}
+
+/// The run here that started it. One that is not here may come later, and is known by the key that it had.
+async fn parent_of(tx: &mut Tx, file: &RunFile, known: &HashMap<RunKey, RunKey>) -> Result<Option<RunKey>, Fault> {
+    let Some(old) = file.key(PARENT) else { return Ok(None) };
+    if let Some(new) = known.get(&old) {
+        return Ok(Some(*new));
+    }
+    let position = file.run[PARENT_POSITION].clone();
+    if let Some(row) = tx.first(sql!("archive/find_parent"), &[Param::Key(old), position]).await? {
+        return Ok(Some(row.key("run_key")?));
+    }
+    // Where the run itself is here, it has the child that this one is a copy of.
+    let is_here = tx.first(sql!("runs/outcome"), &params![old]).await?.is_some();
+    Ok((!is_here).then_some(old))
+}
+
+/// Create what a run has, with the runs that it knows by their keys here.
+async fn insert_rows(tx: &mut Tx, file: &RunFile, key: RunKey, known: &HashMap<RunKey, RunKey>) -> Result<(), Fault> {
+    // Before what it waits for is looked for: its children may have come before it.
+    if let Some(old) = file.key(KEY) {
+        tx.execute(sql!("archive/adopt"), &params![key, old]).await?;
+        tx.execute(sql!("archive/comes_back_with"), &params![key, old]).await?;
+    }
     let tables = tables();
-    for (table, row) in &archive.rows {
+    for (table, row) in &file.rows {
         let mut row = row.clone();
+        for (value, column) in row.iter_mut().zip(tables[*table].columns) {
+            if let (Param::Key(old), "child_key") = (&*value, column.name) {
+                *value = Param::Key(here(tx, key, *old, known).await?);
+            }
+        }
+        if tables[*table].row == "checkpoint"
+            && let (Param::Text(kind), Param::Text(output)) = (&row[CHECKPOINT_KIND], &row[CHECKPOINT_OUTPUT])
+            && kind == StepKind::Start.as_str()
+            && let Some(mut child) = Started::read(output)
+        {
+            child.key = here(tx, key, child.key, known).await?;
+            row[CHECKPOINT_OUTPUT] = Param::Text(child.written());
+        }
         row.insert(0, Param::Key(key));
         tx.execute(tables[*table].write, &row).await?;
     }
     Ok(())
+}
+
+const CHECKPOINT_KIND: usize = 2;
+const CHECKPOINT_OUTPUT: usize = 4;
+
+/// The key here of a run that a run knows. One that is not here keeps its own, until it comes.
+async fn here(tx: &mut Tx, parent: RunKey, old: RunKey, known: &HashMap<RunKey, RunKey>) -> Result<RunKey, Fault> {
+    if let Some(new) = known.get(&old) {
+        return Ok(*new);
+    }
+    let found = tx.first(sql!("archive/find_child"), &params![parent, old]).await?;
+    found.map_or(Ok(old), |row| row.key("run_key"))
+}
+
+/// Runs that came before, and know this one by the key that it had, know it by its new one from now on.
+async fn is_expected(tx: &mut Tx, file: &RunFile, old: RunKey, new: RunKey) -> Result<(), Fault> {
+    tx.execute(sql!("archive/arrived"), &params![new, old]).await?;
+    let Some(row) = tx.first(sql!("runs/parent"), &params![new]).await? else { return Ok(()) };
+    let parent = row.key("parent_key")?;
+    let at = [Param::Key(parent), file.run[PARENT_POSITION].clone()];
+    let Some(row) = tx.first(sql!("archive/started"), &at).await? else { return Ok(()) };
+    if let Some(mut child) = Started::read(&row.text("output")?).filter(|child| child.key == old) {
+        child.key = new;
+        let [parent, position] = at;
+        tx.execute(sql!("archive/starts"), &[parent, position, Param::Text(child.written())]).await?;
+    }
+    Ok(())
+}
+
+/// What the start of a child records: never encoded by a codec.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Started {
+    id: RunId,
+    key: RunKey,
+}
+
+impl Started {
+    fn read(output: &str) -> Option<Started> {
+        serde_json::from_str(output).ok()
+    }
+
+    fn written(&self) -> String {
+        serde_json::json!({"id": self.id, "key": self.key}).to_string()
+    }
+}
+
+/// The run that had this key where it was exported, if it came here.
+pub(crate) async fn arrived_as(tx: &mut Tx, old: RunKey) -> Result<Option<RunKey>, Fault> {
+    let row = tx.first(sql!("archive/last_arrived"), &params![old]).await?;
+    row.map(|row| row.key("run_key")).transpose()
 }
 
 /// Why a run could not be created.
@@ -438,8 +662,12 @@ mod tests {
         assert_eq!([at("id"), at("status"), at("said")], [Some(ID), Some(STATUS), Some(SAID)]);
         assert_eq!([at("finished_at"), at("deadline")], [Some(FINISHED_AT), Some(DEADLINE)]);
         assert_eq!([at("input"), at("output"), at("error")], [Some(INPUT), Some(INPUT + 1), Some(ERROR)]);
-        assert_eq!([at("queue"), at("priority"), at("ready_at")], [Some(QUEUE), Some(PRIORITY), Some(READY_AT)]);
+        assert_eq!([at("queue"), at("priority")], [Some(QUEUE), Some(PRIORITY)]);
         assert_eq!([at("partition_key"), at("dedup")], [Some(PARTITION_KEY), Some(DEDUP)]);
+        assert_eq!([at("key"), at("parent")], [Some(KEY), Some(PARENT)]);
+        assert_eq!([at("parent_position"), at("steered_with")], [Some(PARENT_POSITION), Some(STEERED_WITH)]);
+        let at = |name: &str| CHECKPOINT.iter().position(|column| column.name == name);
+        assert_eq!([at("kind"), at("output")], [Some(CHECKPOINT_KIND), Some(CHECKPOINT_OUTPUT)]);
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub(crate) async fn delete(tx: &mut Tx, run: &Target, children: bool) -> Result<
         return Err(Error::new(Code::IllegalMove, message).into());
     }
     let count = delete_all(tx, &keys).await?;
-    Ok(Acted { count, ..Acted::default() })
+    // Whoever waits for one of them is told that it is gone.
+    Ok(Acted { count, ended: keys, ..Acted::default() })
 }
 
 /// All that a run started, and all that those started. Each of them must have ended.

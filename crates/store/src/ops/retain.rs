@@ -99,4 +99,33 @@ mod tests {
             assert!(plan.len() == 1 && plan[0].contains("runs_finished"), "{}: {plan:?}", sql.name);
         }
     }
+
+    #[test]
+    fn a_run_that_was_resumed_or_claimed_since_it_was_found_is_kept() {
+        let mut connection = rusqlite::Connection::open_in_memory().unwrap();
+        rusqlite::vtab::array::load_module(&connection).unwrap();
+        crate::migrate::sqlite(&mut connection, Fault::corrupt).unwrap();
+        let run = "insert into runs (run_key, id, workflow, version, status, recoveries_max, created_at, updated_at, input_hash,
+            finished_at, executor) values (?1, ?2, 'w', '1', ?3, 1, 0, 0, 0, ?4, ?5)";
+        let states = [
+            ("ended", "cancelled", Some(1), None),
+            ("resumed", "enqueued", None, None),
+            ("claimed", "running", None, Some("a")),
+            ("ended again", "cancelled", Some(9), None),
+            ("not released", "cancelled", Some(1), Some("a")),
+        ];
+        let mut keys = Vec::new();
+        for (n, (id, status, finished_at, executor)) in states.into_iter().enumerate() {
+            let key = vec![u8::try_from(n).unwrap(); 16];
+            connection.execute(run, rusqlite::params![key, id, status, finished_at, executor]).unwrap();
+            keys.push(rusqlite::types::Value::from(key));
+        }
+        let mut statement = connection.prepare(sql!("runs/to_expire").sqlite()).unwrap();
+        let found = statement.query_map((std::rc::Rc::new(keys), 5), |row| row.get::<_, Vec<u8>>("run_key")).unwrap();
+        assert_eq!(
+            found.map(Result::unwrap).collect::<Vec<_>>(),
+            [vec![0; 16]],
+            "of five only the one that ended by then"
+        );
+    }
 }

@@ -189,6 +189,17 @@ pub struct Outcome {
     pub error: Option<Json>,
     /// Why output or error cannot be read.
     pub unreadable: Option<Error>,
+    /// The run with which it was cancelled. That is no result of its own: it comes back with that run.
+    pub cancelled_with: Option<RunId>,
+}
+
+/// Of some runs, those that somebody who waits for their end should look at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ends {
+    /// Those that have ended or are paused.
+    pub ended: Vec<RunKey>,
+    /// Those that are not there any more.
+    pub gone: Vec<RunKey>,
 }
 
 /// How a run stands; none if there is no such run.
@@ -200,13 +211,48 @@ pub(crate) async fn outcome(tx: &mut Tx, key: RunKey) -> Result<Option<Outcome>,
         output: row.opt_text("output")?.map(Json::from),
         error: row.opt_text("error")?.map(Json::from),
         unreadable: None,
+        cancelled_with: row.opt_text("cancelled_with")?.map(RunId::recorded),
     }))
 }
 
 /// Which of these runs somebody who waits for their end should look at.
-pub(crate) async fn ended(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<RunKey>, Fault> {
+pub(crate) async fn ended(tx: &mut Tx, keys: &[RunKey]) -> Result<Ends, Fault> {
     let rows = tx.query(sql!("runs/ended"), &params![keys]).await?;
-    rows.iter().map(|row| row.key("run_key")).collect()
+    let ended = rows.iter().map(|row| row.key("run_key")).collect::<Result<_, _>>()?;
+    let there = tx.first(sql!("runs/there"), &params![keys]).await?.map_or(Ok(0), |row| row.count("n"))?;
+    if there as usize >= keys.len() {
+        return Ok(Ends { ended, gone: Vec::new() });
+    }
+    let rows = tx.query(sql!("runs/created"), &params![keys]).await?;
+    let there: HashSet<RunKey> = rows.iter().map(|row| row.key("run_key")).collect::<Result<_, _>>()?;
+    Ok(Ends { ended, gone: keys.iter().copied().filter(|key| !there.contains(key)).collect() })
+}
+
+/// A child of which its parent recorded nothing.
+#[derive(Clone, Debug)]
+pub struct Stray {
+    /// Its key.
+    pub key: RunKey,
+    /// Its id.
+    pub id: RunId,
+    /// Its workflow.
+    pub workflow: String,
+    /// Where in its parent's order it was started.
+    pub position: u32,
+}
+
+/// The children of a run of which it recorded nothing.
+pub(crate) async fn stray_children(tx: &mut Tx, parent: RunKey) -> Result<Vec<Stray>, Fault> {
+    let rows = tx.query(sql!("runs/stray_children"), &params![parent]).await?;
+    let stray = |row: &Row| {
+        Ok(Stray {
+            key: row.key("run_key")?,
+            id: RunId::recorded(row.text("id")?),
+            workflow: row.text("workflow")?,
+            position: row.count("parent_position")?,
+        })
+    };
+    rows.iter().map(stray).collect()
 }
 
 /// All that is known of one run.

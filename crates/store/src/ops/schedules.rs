@@ -114,7 +114,7 @@ pub(crate) async fn fire(tx: &mut Tx, firing: &Firing, now: Timestamp) -> Result
             if *overlap == Overlap::Skip {
                 continue;
             }
-            steer::cancel_tree(tx, vec![last], "cancelled: the next tick of its schedule was due", now).await?;
+            steer::cancel_tree(tx, last, "cancelled: the next tick of its schedule was due", now).await?;
         }
         match runs::create(tx, run).await? {
             Created::New | Created::Waiting(_) => {

@@ -8,10 +8,10 @@ use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
 
-/// What a steering call did.
+/// What was cancelled in one transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Steered {
-    /// Runs whose state changed, with all their descendants.
+pub struct Cancelled {
+    /// Runs that were cancelled, with all their descendants.
     pub runs: Vec<RunKey>,
     /// Those among them that an executor has.
     pub owned: Vec<RunKey>,
@@ -21,7 +21,7 @@ pub struct Steered {
 #[derive(Clone, Debug, Default)]
 pub struct Overdue {
     /// What was cancelled.
-    pub cancelled: Steered,
+    pub cancelled: Cancelled,
     /// How many runs could not be cancelled: their rows, or those of their children, are locked. They are tried again with the
     /// next sweep.
     pub left: usize,
@@ -34,49 +34,94 @@ pub(crate) async fn cancel(tx: &mut Tx, run: &Target, said: &str, now: Timestamp
     if matches!(run.status, Status::Succeeded | Status::Failed | Status::Cancelled) {
         return Ok(Acted::default());
     }
-    let Steered { runs, owned } = cancel_tree(tx, vec![run.key], said, now).await?;
+    let Cancelled { runs, owned } = cancel_tree(tx, run.key, said, now).await?;
     // The tree tells other processes itself; these are for our own.
-    Ok(Acted { count: 1, ended: runs, revoked: owned, is_ready: true, ..Acted::default() })
+    Ok(Acted { count: runs.len() as u64, ended: runs, revoked: owned, is_ready: true, ..Acted::default() })
 }
 
-/// Cancel what a cancelled run started, once more: a child whose creation was in flight was not seen the first time.
-pub(crate) async fn cancel_children(tx: &mut Tx, of: &[RunKey], now: Timestamp) -> Result<Steered, Fault> {
-    let children = children(tx, of).await?;
-    cancel_tree(tx, children, PARENT_CANCELLED, now).await
+/// Cancel what these cancelled runs started, once more: a child whose creation was in flight was not seen the first time.
+pub(crate) async fn cancel_children(tx: &mut Tx, of: &[RunKey], now: Timestamp) -> Result<Cancelled, Fault> {
+    let mut cascade = Cascade::default();
+    for row in tx.query(sql!("runs/cancelled"), &params![of]).await? {
+        let run = row.key("run_key")?;
+        let children = children(tx, &[run]).await?;
+        cascade.cancel_with(tx, row.opt_key("steered_with")?.unwrap_or(run), children, now).await?;
+    }
+    cascade.tell(tx, now).await
+}
+
+/// Cancel a run, then its children, and so on.
+pub(crate) async fn cancel_tree(tx: &mut Tx, root: RunKey, said: &str, now: Timestamp) -> Result<Cancelled, Fault> {
+    let mut cascade = Cascade::default();
+    cascade.cancel(tx, root, said, now).await?;
+    cascade.tell(tx, now).await
 }
 
 const PARENT_CANCELLED: &str = "cancelled with its parent";
 
-/// Cancel these runs, then their children, and so on.
-pub(crate) async fn cancel_tree(tx: &mut Tx, roots: Vec<RunKey>, said: &str, now: Timestamp) -> Result<Steered, Fault> {
-    let mut steered = Steered::default();
-    let mut parents = Vec::new();
-    let mut level = roots;
-    let mut said = said;
-    while !level.is_empty() {
-        let rows = tx.query(sql!("runs/cancel"), &params![&level, said, now]).await?;
-        for row in rows {
+/// A cancel on its way through a family.
+#[derive(Default)]
+struct Cascade {
+    cancelled: Cancelled,
+    parents: Vec<RunKey>,
+}
+
+impl Cascade {
+    async fn cancel(&mut self, tx: &mut Tx, root: RunKey, said: &str, now: Timestamp) -> Result<(), Fault> {
+        self.cancel_level(tx, &[root], said, None, now).await?;
+        let children = children(tx, &[root]).await?;
+        self.cancel_with(tx, root, children, now).await
+    }
+
+    /// Cancel runs because another one was, with all that they started. They come back with that one.
+    async fn cancel_with(
+        &mut self,
+        tx: &mut Tx,
+        with: RunKey,
+        mut level: Vec<RunKey>,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        while !level.is_empty() {
+            self.cancel_level(tx, &level, PARENT_CANCELLED, Some(with), now).await?;
+            level = children(tx, &level).await?;
+        }
+        Ok(())
+    }
+
+    async fn cancel_level(
+        &mut self,
+        tx: &mut Tx,
+        level: &[RunKey],
+        said: &str,
+        with: Option<RunKey>,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        for row in tx.query(sql!("runs/cancel"), &params![level, said, now, with, with.is_some()]).await? {
             let key = row.key("run_key")?;
-            steered.runs.push(key);
-            parents.extend(row.opt_key("parent_key")?);
+            self.cancelled.runs.push(key);
+            self.parents.extend(row.opt_key("parent_key")?);
             if row.opt_text("executor")?.is_some() {
-                steered.owned.push(key);
+                self.cancelled.owned.push(key);
             }
         }
-        level = children(tx, &level).await?;
-        said = PARENT_CANCELLED;
+        Ok(())
     }
-    if !parents.is_empty() {
-        tx.execute(sql!("runs/wake_all"), &params![&parents, now]).await?;
-        tx.notify(&Signal::Ready);
+
+    /// Wake who waits for one of them, and tell other processes.
+    async fn tell(self, tx: &mut Tx, now: Timestamp) -> Result<Cancelled, Fault> {
+        let Cascade { cancelled, parents } = self;
+        if !parents.is_empty() {
+            tx.execute(sql!("runs/wake_all"), &params![&parents, now]).await?;
+            tx.notify(&Signal::Ready);
+        }
+        if !cancelled.owned.is_empty() {
+            tx.notify(&Signal::Revoked(cancelled.owned.clone()));
+        }
+        if !cancelled.runs.is_empty() {
+            tx.notify(&Signal::Finished(cancelled.runs.clone()));
+        }
+        Ok(cancelled)
     }
-    if !steered.owned.is_empty() {
-        tx.notify(&Signal::Revoked(steered.owned.clone()));
-    }
-    if !steered.runs.is_empty() {
-        tx.notify(&Signal::Finished(steered.runs.clone()));
-    }
-    Ok(steered)
 }
 
 async fn children(tx: &mut Tx, of: &[RunKey]) -> Result<Vec<RunKey>, Fault> {
@@ -84,7 +129,7 @@ async fn children(tx: &mut Tx, of: &[RunKey]) -> Result<Vec<RunKey>, Fault> {
     rows.iter().map(|row| row.key("run_key")).collect()
 }
 
-/// Let a paused, cancelled or given-up run go on from its last checkpoint.
+/// Let a paused, cancelled or given-up run go on from its last checkpoint, with all that was cancelled, or came here, with it.
 pub(crate) async fn resume(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<Acted, Fault> {
     match run.status {
         Status::Paused | Status::Cancelled | Status::RetriesExceeded => {}
@@ -96,11 +141,55 @@ pub(crate) async fn resume(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<
             return Err(Error::new(Code::IllegalMove, message).into());
         }
     }
+    go_on(tx, run, now).await?;
+    let mut resumed = vec![run.key];
+    if let Some(with) = run.steered_with {
+        // It comes back alone of a larger family: so do those below it.
+        let mut level = vec![run.key];
+        while !level.is_empty() {
+            let rows = tx.query(sql!("runs/children_taken_with"), &params![&level]).await?;
+            level = Vec::new();
+            for row in &rows {
+                let child = Target::read(row)?;
+                level.push(child.key);
+                if child.steered_with == Some(with) && matches!(child.status, Status::Cancelled | Status::Paused) {
+                    come_back(tx, &child, now).await?;
+                    resumed.push(child.key);
+                }
+            }
+        }
+    }
+    let mut level = resumed.clone();
+    while !level.is_empty() {
+        let rows = tx.query(sql!("runs/taken_with"), &params![&level]).await?;
+        level = Vec::new();
+        for row in &rows {
+            let other = Target::read(row)?;
+            come_back(tx, &other, now).await?;
+            level.push(other.key);
+        }
+        resumed.extend(&level);
+    }
+    Ok(Acted { count: resumed.len() as u64, is_ready: true, ..Acted::default() })
+}
+
+/// A run that was taken off its way with another one comes back as it was.
+async fn come_back(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<(), Fault> {
+    if run.was_paused {
+        tx.execute(sql!("runs/pause_again"), &params![run.key, now, STILL_PAUSED]).await?;
+        return Ok(());
+    }
+    go_on(tx, run, now).await
+}
+
+const STILL_PAUSED: &str = "paused before it was cancelled with its parent; `resume` lets it go on";
+
+async fn go_on(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<(), Fault> {
     // One of a queue lines up again, behind those that have waited meanwhile.
     let seq = if run.in_queue { Some(queues::next_seq(tx).await?) } else { None };
     tx.execute(sql!("runs/resume"), &params![run.key, now, seq]).await?;
     tx.execute(sql!("runs/drop_payload"), &params![run.key, "error"]).await?;
-    Ok(Acted { is_ready: true, ..Acted::one(run.key, None) })
+    Ok(())
 }
 
 /// Hold a run that has not ended. One that is paused stays as it is.
@@ -172,17 +261,19 @@ pub(crate) async fn overdue(
 }
 
 /// Cancel these runs, as far as their deadlines have passed. Waits for nobody's lock.
-pub(crate) async fn cancel_overdue(tx: &mut Tx, keys: &[RunKey], now: Timestamp) -> Result<Steered, Fault> {
+pub(crate) async fn cancel_overdue(tx: &mut Tx, keys: &[RunKey], now: Timestamp) -> Result<Cancelled, Fault> {
     super::impatient(tx).await?;
-    let mut all = Steered::default();
+    let mut cascade = Cascade::default();
     for row in tx.query(sql!("runs/still_overdue"), &params![now, keys]).await? {
+        let run = row.key("run_key")?;
+        if let Some(with) = row.opt_key("with_key")? {
+            cascade.cancel_with(tx, with, vec![run], now).await?;
+            continue;
+        }
         let deadline = onward_types::from_micros(row.int("deadline")?);
-        let said = format!("cancelled: its deadline {deadline} has passed");
-        let Steered { runs, owned } = cancel_tree(tx, vec![row.key("run_key")?], &said, now).await?;
-        all.runs.extend(runs);
-        all.owned.extend(owned);
+        cascade.cancel(tx, run, &format!("cancelled: its deadline {deadline} has passed"), now).await?;
     }
-    Ok(all)
+    cascade.tell(tx, now).await
 }
 
 /// When the next deadline strikes.

@@ -8,8 +8,8 @@ use onward_types::{Error, ExecutorId, Filter, RunId, RunKey, Timestamp};
 use super::Store;
 use crate::fault::Fault;
 use crate::ops::action::{self, Acted, Action, Call, Many};
-use crate::ops::steer::{Overdue, Steered};
-use crate::ops::{runs, steer};
+use crate::ops::steer;
+use crate::ops::steer::{Cancelled, Overdue};
 use crate::signal::Signal;
 
 /// How many runs are cancelled in one transaction, as long as nobody is in the way.
@@ -39,9 +39,9 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
-    pub async fn cancel(&self, id: &RunId, said: &str) -> Result<Steered, Error> {
+    pub async fn cancel(&self, id: &RunId, said: &str) -> Result<Cancelled, Error> {
         let Acted { ended, revoked, .. } = self.steer(id, Action::Cancel(said.to_owned())).await?;
-        Ok(Steered { runs: ended, owned: revoked })
+        Ok(Cancelled { runs: ended, owned: revoked })
     }
 
     /// Let a paused, cancelled or given-up run go on from its last checkpoint. Says whether it was one.
@@ -103,26 +103,16 @@ impl Store {
         .await
     }
 
-    /// Cancel the children of cancelled runs once more.
+    /// Cancel the children of a run once more, if it is cancelled.
     ///
     /// # Errors
     /// Where the database cannot be reached.
-    pub async fn cancel_children(&self, of: RunKey) -> Result<Steered, Error> {
+    pub async fn cancel_children(&self, of: RunKey) -> Result<Cancelled, Error> {
         let now = self.clock.now();
-        let steered = self
-            .write(move |tx| {
-                Box::pin(async move {
-                    match runs::outcome(tx, of).await? {
-                        Some(run) if run.status == onward_types::Status::Cancelled => {
-                            steer::cancel_children(tx, &[of], now).await
-                        }
-                        _ => Ok(Steered::default()),
-                    }
-                })
-            })
-            .await?;
-        self.tell_steered(&steered);
-        Ok(steered)
+        let cancelled =
+            self.write(move |tx| Box::pin(async move { steer::cancel_children(tx, &[of], now).await })).await?;
+        self.tell_cancelled(&cancelled);
+        Ok(cancelled)
     }
 
     /// Cancel runs whose deadline has passed. One that is locked by somebody, or has a child that is, keeps no other alive.
@@ -138,7 +128,7 @@ impl Store {
             let Some(last) = some.last() else { return Ok(all) };
             after = *last;
             let keys: Vec<RunKey> = some.into_iter().map(|(_, key)| key).collect();
-            let cancel = |keys: Vec<RunKey>| -> BoxFuture<'_, Result<Steered, Fault>> {
+            let cancel = |keys: Vec<RunKey>| -> BoxFuture<'_, Result<Cancelled, Fault>> {
                 Box::pin(self.try_write(move |tx| {
                     let keys = keys.clone();
                     Box::pin(async move { steer::cancel_overdue(tx, &keys, now).await })
@@ -146,7 +136,7 @@ impl Store {
             };
             let (cancelled, faults) = one_for_all(keys, cancel).await;
             for cancelled in cancelled {
-                self.tell_steered(&cancelled);
+                self.tell_cancelled(&cancelled);
                 all.cancelled.runs.extend(cancelled.runs);
                 all.cancelled.owned.extend(cancelled.owned);
             }
@@ -163,12 +153,12 @@ impl Store {
         self.read(|tx| Box::pin(steer::next_deadline(tx))).await
     }
 
-    fn tell_steered(&self, steered: &Steered) {
-        if !steered.owned.is_empty() {
-            self.tell(Signal::Revoked(steered.owned.clone()));
+    fn tell_cancelled(&self, cancelled: &Cancelled) {
+        if !cancelled.owned.is_empty() {
+            self.tell(Signal::Revoked(cancelled.owned.clone()));
         }
-        if !steered.runs.is_empty() {
-            self.tell(Signal::Finished(steered.runs.clone()));
+        if !cancelled.runs.is_empty() {
+            self.tell(Signal::Finished(cancelled.runs.clone()));
             // Parents among them may have been woken.
             self.tell(Signal::Ready);
         }

@@ -1,6 +1,8 @@
 //! A run has one owner at the most, and changes hands only when its owner lets go or is dead.
 
-use onward_store::{Change, LeaveHow, NewRun, Steered};
+use std::sync::Arc;
+
+use onward_store::{Cancelled, Change, LeaveHow, NewRun, QueueChange, QueueClaim};
 use onward_testkit::{TestDatabase, on_every_database};
 use onward_types::Status;
 
@@ -14,7 +16,7 @@ async fn an_owner_writes_nothing_for_a_run_that_was_cancelled(db: TestDatabase) 
     let (run, other) = (executor.start("order-1").await, executor.start("order-2").await);
     run.writes(vec![step(1, "paid")]).await;
     let steered = store.cancel(&run.id, "enough").await.unwrap();
-    assert_eq!(steered, Steered { runs: vec![run.key], owned: vec![run.key] });
+    assert_eq!(steered, Cancelled { runs: vec![run.key], owned: vec![run.key] });
     assert_eq!(store.revoked(&executor.seat.executor).await.unwrap(), [run.key]);
     let before = rows(&db).await;
     let child = NewRun { parent: Some((run.key, 3)), ..new_run(&store, "child") };
@@ -40,6 +42,29 @@ async fn nobody_gets_a_run_before_its_owner_has_let_go(db: TestDatabase) {
     assert_eq!(executor.claim().await, [run.key]);
     let record = record(&store, &run.id).await;
     assert_eq!((record.status, record.owners, record.executor.is_some()), (Status::Running, 2, true));
+}
+
+#[on_every_database]
+async fn no_queue_gives_a_run_before_its_owner_has_let_go(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    store.set_queue("mail", QueueChange::default()).await.unwrap();
+    let run = executor.begin_in("mail", "order-1");
+    run.are_committed(1).await;
+    store.cancel(&run.id, "enough").await.unwrap();
+    store.resume(&run.id).await.unwrap();
+    let workflows = Arc::new(vec![SHIP_1.to_owned()]);
+    let asked = QueueClaim {
+        queue: "mail".to_owned(),
+        executor: executor.seat.executor.clone(),
+        workflows,
+        limit: 10,
+        suspects: 1,
+        limited: false,
+    };
+    assert!(store.claim_queue(asked.clone()).await.unwrap().keys.is_empty());
+    executor.owns(run.key, "order-1").writes(vec![leave(&store, None, LeaveHow::LetGo)]).await;
+    assert_eq!(store.claim_queue(asked).await.unwrap().keys, [run.key]);
 }
 
 /// Taken while a batch is under way: what was written of it stands, as if the batch had come first; the run is not lost.

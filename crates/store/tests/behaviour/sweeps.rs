@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onward_store::{Archive, Change, LeaveHow, WaitKind};
+use onward_store::{Archive, Change, Family, LeaveHow, WaitKind};
 use onward_testkit::{TestDatabase, on_every_database};
 use onward_types::{Retention, Timestamp};
 
@@ -29,10 +29,10 @@ async fn who_waits_for_an_event_is_woken_by_a_run_that_is_imported_with_it(db: T
     let maker = executor.start("maker").await;
     let size = Change::SetEvent { position: 1, key: "size".into(), value: json("17"), at: Timestamp::UNIX_EPOCH };
     maker.writes(vec![size, finish(&store, "made")]).await;
-    let file = store.export(&maker.id).await.unwrap();
+    let file = store.export(&maker.id, Family::Alone).await.unwrap();
     let watcher = watcher(&executor, "watcher").await;
     assert!(executor.claim().await.is_empty());
-    store.import(Archive::parse(&file).unwrap(), run_id("builder")).await.unwrap();
+    store.import(Archive::parse(&file).unwrap(), Some(run_id("builder"))).await.unwrap();
     // No sweep was needed.
     assert_eq!(executor.claim().await, [watcher.key]);
 }

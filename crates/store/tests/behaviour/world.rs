@@ -241,6 +241,7 @@ pub(crate) fn new_run(store: &Store, id: &str) -> NewRun {
         identity: None,
         attributes: None,
         queued: None,
+        must_be_new: false,
     }
 }
 

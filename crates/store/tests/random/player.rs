@@ -419,7 +419,7 @@ impl Player {
         let outcome = self.store.outcome(run.key).await.unwrap().unwrap();
         let ended = self.store.ended(vec![run.key]).await.unwrap();
         let (steps_of, children) = (self.store.steps(id).await.unwrap(), self.store.children(id).await.unwrap());
-        let outcome = (outcome.status, outcome.said, outcome.output.as_ref().map(Json::len), ended.len());
+        let outcome = (outcome.status, outcome.said, outcome.output.as_ref().map(Json::len), ended.ended.len());
         let events: Vec<_> =
             self.store.events(run.key).await.unwrap().into_iter().map(|it| (it.key, it.value)).collect();
         format!("{}; {outcome:?}, children {children:?}, {events:?}{}", self.names.record(&run), steps(&steps_of))

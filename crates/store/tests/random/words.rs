@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use onward_store::{Existing, History, Recovered, Steered};
+use onward_store::{Cancelled, Existing, History, Recovered};
 use onward_types::{Error, RunId, RunKey, RunRecord, StepRecord};
 
 /// The ids of runs, by their keys.
@@ -28,9 +28,9 @@ impl Names {
         names.join(" ")
     }
 
-    pub(super) fn steered(&self, steered: &Result<Steered, Error>) -> String {
+    pub(super) fn steered(&self, steered: &Result<Cancelled, Error>) -> String {
         match steered {
-            Ok(Steered { runs, owned }) => format!("[{}], owned [{}]", self.of_all(runs), self.of_all(owned)),
+            Ok(Cancelled { runs, owned }) => format!("[{}], owned [{}]", self.of_all(runs), self.of_all(owned)),
             Err(error) => failed(error),
         }
     }

@@ -1,4 +1,4 @@
-//! `onward runs export` and `onward runs import`: a run as a file.
+//! `onward runs export` and `onward runs import`: a run and its family as a file.
 
 use std::io::Read;
 use std::path::Path;
@@ -9,8 +9,14 @@ use crate::args::{Export, Import};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
-pub(super) async fn export(client: &Client, Export { id, to }: Export) -> Result<Exit, Failure> {
-    let file = client.handle_named(id).export().await?;
+pub(super) async fn export(client: &Client, Export { id, to, alone, all_children }: Export) -> Result<Exit, Failure> {
+    let run = client.handle_named(id);
+    let export = match (alone, all_children) {
+        (true, _) => run.export().alone(),
+        (false, true) => run.export().all(),
+        (false, false) => run.export(),
+    };
+    let file = export.await?;
     match to {
         Some(to) => {
             std::fs::write(&to, file).map_err(Failure::io(format!("write {}", to.display())))?;
@@ -23,13 +29,18 @@ pub(super) async fn export(client: &Client, Export { id, to }: Export) -> Result
 pub(super) async fn import(client: &Client, Import { from, new_id }: Import, json: bool) -> Result<Exit, Failure> {
     let file = read(&from).map_err(Failure::io(format!("read {}", from.display())))?;
     let imported = match new_id {
-        Some(id) => client.import_as(&file, id).await?,
-        None => client.import(&file).await?,
+        Some(id) => client.import_all_as(&file, id).await?,
+        None => client.import_all(&file).await?,
     };
-    let run = imported.describe().await?;
+    let mut runs = Vec::new();
+    for run in &imported {
+        runs.push(run.describe().await?);
+    }
     if json {
-        output::json(&run)?;
-    } else {
+        output::json(&runs)?;
+        return Ok(Exit::Done);
+    }
+    for run in runs {
         output::say(format!("{} is imported, and {}", run.id, run.status))?;
     }
     Ok(Exit::Done)

@@ -10,18 +10,17 @@ pub(super) async fn cancel(client: &Client, many: Many, json: bool) -> Result<Ex
     match steer::meant(many)? {
         Meant::Filter(filter) => steer::all(client.cancel_all(*filter).await?, json, "cancelled"),
         Meant::Ids(ids) => {
-            let cancel = async |run: &super::Handle| run.cancel().await.map(|()| Done::default());
-            steer::each(client, ids, json, cancel, |_, after| told(after).to_owned()).await
+            let cancel = async |run: &super::Handle| run.cancel().await.map(Done::from);
+            steer::each(client, ids, json, cancel, |done, _| told(done)).await
         }
     }
 }
 
-fn told(after: Option<Status>) -> &'static str {
-    match after {
-        Some(Status::Cancelled) => "is cancelled",
-        Some(Status::Succeeded) => "has succeeded already: there is nothing to cancel",
-        Some(Status::Failed) => "has failed already: there is nothing to cancel",
-        // Somebody resumed it before we looked.
-        _ => "was cancelled, and goes on again",
+fn told(done: &Done) -> String {
+    match done.found {
+        _ if !done.is_unchanged() => format!("is cancelled{}", done.and_others("that it started")),
+        Some(Status::Succeeded) => "has succeeded already: there is nothing to cancel".to_owned(),
+        Some(Status::Failed) => "has failed already: there is nothing to cancel".to_owned(),
+        _ => "was cancelled already".to_owned(),
     }
 }

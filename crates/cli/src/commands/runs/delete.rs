@@ -15,8 +15,7 @@ pub(super) async fn delete(
         Meant::Filter(filter) => steer::all(client.delete_all(*filter).await?, json, "deleted"),
         Meant::Ids(ids) => {
             let delete = async |run: &super::Handle| {
-                let deleted =
-                    if with_children { run.delete_with_children().await? } else { run.delete().await.map(|()| 1)? };
+                let deleted = if with_children { run.delete_with_children().await? } else { run.delete().await?.runs };
                 Ok(Done { deleted: Some(deleted), ..Done::default() })
             };
             steer::each(client, ids, json, delete, |done, _| told(done)).await

@@ -10,9 +10,16 @@ pub(super) async fn pause(client: &Client, many: Many, json: bool) -> Result<Exi
     match steer::meant(many)? {
         Meant::Filter(filter) => steer::all(client.pause_all(*filter).await?, json, "paused"),
         Meant::Ids(ids) => {
-            let pause = async |run: &super::Handle| run.pause().await.map(|()| Done::default());
-            let told = |after| if after == Some(Status::Paused) { "is paused" } else { "was paused, and moved on" };
-            steer::each(client, ids, json, pause, |_, after| told(after).to_owned()).await
+            let pause = async |run: &super::Handle| run.pause().await.map(Done::from);
+            steer::each(client, ids, json, pause, |done, after| told(done, after).to_owned()).await
         }
+    }
+}
+
+fn told(done: &Done, after: Option<Status>) -> &'static str {
+    match after {
+        Some(Status::Paused) if done.is_unchanged() => "is paused already",
+        Some(Status::Paused) => "is paused",
+        _ => "was paused, and moved on",
     }
 }

@@ -10,13 +10,21 @@ pub(super) async fn resume(client: &Client, many: Many, json: bool) -> Result<Ex
     match steer::meant(many)? {
         Meant::Filter(filter) => steer::all(client.resume_all(*filter).await?, json, "resumed"),
         Meant::Ids(ids) => {
-            let resume = async |run: &super::Handle| run.resume().await.map(|()| Done::default());
-            steer::each(client, ids, json, resume, |_, after| after.map_or("is gone", told).to_owned()).await
+            let resume = async |run: &super::Handle| run.resume().await.map(Done::from);
+            steer::each(client, ids, json, resume, |done, after| told(done, after)).await
         }
     }
 }
 
-fn told(after: Status) -> &'static str {
+fn told(done: &Done, after: Option<Status>) -> String {
+    match after {
+        _ if done.is_unchanged() => "goes on already".to_owned(),
+        Some(after) => format!("{}{}", now(after), done.and_others("that had been taken off their way with it")),
+        None => "is gone".to_owned(),
+    }
+}
+
+fn now(after: Status) -> &'static str {
     match after {
         Status::Delayed => "starts when its time has come",
         Status::Enqueued => "goes on as soon as an executor takes it",

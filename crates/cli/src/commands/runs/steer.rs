@@ -24,6 +24,15 @@ struct Steered {
 /// What was done beside moving the run.
 #[derive(Default, Serialize)]
 pub(super) struct Done {
+    /// Whether anything changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) changed: Option<bool>,
+    /// In which state the run was found.
+    #[serde(skip)]
+    pub(super) found: Option<Status>,
+    /// How many runs changed with it.
+    #[serde(skip)]
+    pub(super) others: u64,
     /// How many sleeps were ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) sleeps: Option<u64>,
@@ -33,6 +42,29 @@ pub(super) struct Done {
     /// How many runs are gone, this one among them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) deleted: Option<u64>,
+}
+
+impl From<onward::Steered> for Done {
+    fn from(steered: onward::Steered) -> Done {
+        let others = steered.runs.saturating_sub(1);
+        Done { changed: Some(steered.changed()), found: Some(steered.found), others, ..Done::default() }
+    }
+}
+
+impl Done {
+    /// Whether it is known that nothing changed.
+    pub(super) fn is_unchanged(&self) -> bool {
+        self.changed == Some(false)
+    }
+
+    /// The runs that changed with it, as a sentence goes on.
+    pub(super) fn and_others(&self, which: &str) -> String {
+        match self.others {
+            0 => String::new(),
+            1 => format!(", and 1 run {which}"),
+            others => format!(", and {others} runs {which}"),
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Told;
 use super::columns::{
     attempts, checkpoints, chunks, close_hooks, close_waits, consume, creates, creates_queued, event_history, events,
-    fence, leaves, open_waits, payloads, refusable, wake_watchers, wakes,
+    fence, leaves, must_be_new, open_waits, payloads, refusable, wake_watchers, wakes,
 };
 use super::connect::Session;
 use super::pipeline::{Answers, Args, Pipeline};
@@ -43,6 +43,7 @@ statements!(
     refused,
     creates,
     creates_queued,
+    conflicts,
     existing,
     checkpoints,
     attempts,
@@ -94,7 +95,7 @@ pub(super) async fn write(
     }
     tell(told, batch, &committed, woke);
     if answers.rows("batch/creates").len() + queued.len() < batch.creates.len() {
-        committed.existing = conflicts(session, statements, batch, &committed).await?;
+        committed.existing = existing_runs(session, statements, batch, &committed).await?;
     }
     Ok(committed)
 }
@@ -107,6 +108,7 @@ fn add_rows<'a>(pipeline: &mut Pipeline<'a>, statements: &'a Statements, batch: 
     };
     add("batch/creates", &statements.creates, creates(batch));
     add("batch/creates_queued", &statements.creates_queued, creates_queued(batch));
+    add("batch/conflicts", &statements.conflicts, must_be_new(batch));
     add("batch/checkpoints", &statements.checkpoints, checkpoints(batch));
     add("batch/attempts", &statements.attempts, attempts(batch));
     add("batch/consume", &statements.consume, consume(batch));
@@ -136,7 +138,7 @@ pub(super) async fn look(
     // The batch stands; whoever is taken by now was taken after it, or has nothing in it.
     let mut committed = Committed { late: refused, busy, waiting: batch.for_queues(), ..Committed::default() };
     tell(told, batch, &committed, true);
-    committed.existing = conflicts(session, statements, batch, &committed).await?;
+    committed.existing = existing_runs(session, statements, batch, &committed).await?;
     Ok(committed)
 }
 
@@ -146,7 +148,7 @@ fn refused(answers: &Answers) -> Result<HashSet<RunKey>, Fault> {
 }
 
 /// The runs that had the ids of runs to be created. Read after the commit: nearly always there are none.
-async fn conflicts(
+async fn existing_runs(
     session: &Session,
     statements: &Statements,
     batch: &Batch,

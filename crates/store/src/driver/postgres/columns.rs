@@ -51,6 +51,13 @@ pub(super) fn creates_queued(batch: &Batch) -> Option<Args<'_>> {
     Some(args)
 }
 
+/// The runs whose makers go on without waiting for the answer.
+pub(super) fn must_be_new(batch: &Batch) -> Option<Args<'_>> {
+    let rows = || batch.creates.iter().filter(|it| it.run.must_be_new);
+    rows().next()?;
+    Some(vec![column(rows(), |it| it.by.0), column(rows(), |it| it.run.key.0)])
+}
+
 fn new_runs(batch: &Batch, queued: bool) -> Option<Args<'_>> {
     let rows = || batch.creates.iter().filter(move |it| it.run.queued.is_some() == queued);
     rows().next()?;

@@ -78,17 +78,21 @@ fn lets_go(leave: &Leave) -> bool {
 
 fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &mut Committed) -> rusqlite::Result<()> {
     // Nearly always empty, and then the copy costs nothing.
-    let refused = committed.refused.clone();
+    let mut refused = committed.refused.clone();
+    let mut conflicting = Vec::new();
     for create in batch.creates.iter().filter(|create| !refused.contains(&create.by)) {
         let waits = has_to_wait(tx, &create.run)?;
         if insert_run(tx, &create.run, waits)? == 0
             && let Some(existing) = existing_run(tx, &create.run.id)?
         {
             committed.existing.insert(create.run.key, existing);
+            conflicting.extend(create.run.must_be_new.then_some(create.by));
         } else if waits {
             committed.waiting.insert(create.run.key);
         }
     }
+    // Its parent went on as if there were a child: what else it made is left out.
+    refused.extend(conflicting);
     let mut checkpoint = tx.prepare_cached(sql!("checkpoints/insert").sqlite())?;
     for (run, it) in batch.checkpoints.iter().filter(|(run, _)| !refused.contains(run)) {
         let (output, error) = split(&it.result);

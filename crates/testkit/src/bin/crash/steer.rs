@@ -39,7 +39,7 @@ async fn cancel(suite: &Arc<Suite>, id: &str, random: &mut Random) {
         pause_ours(random, 0, 200).await;
         suite.book.steer(id, Steering::Unclear);
         match run.resume().await {
-            Ok(()) => {
+            Ok(_) => {
                 suite.book.steer(id, Steering::Resumed);
                 suite.watched(id);
             }
@@ -60,7 +60,7 @@ async fn hold(suite: &Suite, id: &str, random: &mut Random) {
     pause_ours(random, 0, 300).await;
     loop {
         match run.resume().await {
-            Ok(()) => break,
+            Ok(_) => break,
             // It had ended before.
             Err(error) if error.code() == "illegal_move" => break,
             Err(_) => pause_ours(random, 20, 50).await,

@@ -1,0 +1,15 @@
+-- The children of these runs, and whether each has to travel with its family: it has not ended, it comes back with another run, or
+-- its parent has not recorded how it ended and may still ask.
+select child.run_key, (
+        child.finished_at is null or child.steered_with is not null
+        or (parent.status not in ('succeeded', 'failed') and not exists (
+            select 1
+            from checkpoints
+            where checkpoints.run_key = child.parent_key and checkpoints.position = child.parent_position
+                and checkpoints.kind = 'child'
+        ))
+    ) as needed
+from runs as child
+join runs as parent on parent.run_key = child.parent_key
+where child.parent_key = any($1)
+order by child.run_key

@@ -1,0 +1,12 @@
+-- The children of a run of which it recorded nothing: they were created when it was lost.
+select run_key, id, workflow, parent_position
+from runs
+where parent_key = $1 and not exists (
+    select 1
+    from checkpoints
+    where checkpoints.run_key = $1 and checkpoints.position = runs.parent_position
+) and not exists (
+    select 1
+    from waits
+    where waits.run_key = $1 and waits.position = runs.parent_position
+)

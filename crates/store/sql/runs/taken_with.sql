@@ -1,0 +1,6 @@
+-- Runs that were cancelled, or came here paused, with one of these runs: they go on with it.
+select run_key, id, status, executor, revoked, queue, steered_with, steered_from
+from runs
+where steered_with = any($1) and status in ('cancelled', 'paused')
+order by run_key
+for no key update
