@@ -376,7 +376,8 @@ impl RunFile {
         let fresh = RunKey(Clock::uuid_of(created_at.min(now)));
         let Some(old) = self.key(KEY).filter(|old| old.as_bytes()[..6] <= fresh.as_bytes()[..6]) else { return fresh };
         let mut bytes = *old.as_bytes();
-        bytes[10..].copy_from_slice(&fresh.as_bytes()[10..]);
+        // What stands before the last four bytes counts those of one moment.
+        bytes[12..].copy_from_slice(&fresh.as_bytes()[12..]);
         RunKey(uuid::Uuid::from_bytes(bytes))
     }
 }
