@@ -39,10 +39,6 @@ impl Foreign {
         }
     }
 
-    pub(crate) async fn commits(self) {
-        self.does("commit").await;
-    }
-
     pub(crate) async fn gives_up(self) {
         self.does("rollback").await;
     }
