@@ -39,6 +39,21 @@ async fn each_filter_filters(db: TestDatabase) -> Result<()> {
 }
 
 #[on_every_database]
+async fn a_window_begins_with_its_first_moment_and_ends_before_its_last(db: TestDatabase) -> Result<()> {
+    // All that happened did so at noon; one run has not ended.
+    let _onward = some_runs(&db).await?;
+    let (noon, later) = ("2026-01-02T12:00:00Z", "2026-01-02T12:00:00.000001Z");
+    for (what, all) in [("created", 6), ("started", 6), ("finished", 5)] {
+        let [from, until] = ["from", "until"].map(|end| format!("--{what}-{end}"));
+        for (end, at, expected) in [(&from, noon, all), (&from, later, 0), (&until, noon, 0), (&until, later, all)] {
+            let said = runs(&db, &["list", "--json", end, at]).await;
+            assert_eq!(ids(&said).len(), expected, "{end} {at}");
+        }
+    }
+    Ok(())
+}
+
+#[on_every_database]
 async fn pages_follow_each_other_to_the_end(db: TestDatabase) -> Result<()> {
     let _onward = some_runs(&db).await?;
     let mut found = Vec::new();

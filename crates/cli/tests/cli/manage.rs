@@ -36,6 +36,10 @@ async fn runs_are_forked_and_restarted(db: TestDatabase) -> Result<()> {
     // What this process creates is ready by its own clock, which the executor's stands still before.
     assert_eq!(onward.handle_named("other").describe().await?.input.as_str(), "\"ann\"");
     assert_eq!(onward.handle_named("again").steps().await?.len(), 1);
+    runs(&db, &["fork", "greeting", "--from", "0", "--new-id", "newer", "--new-version", "2"]).await;
+    assert_eq!(onward.handle_named("newer").describe().await?.version, "2");
+    runs(&db, &["cancel", "newer"]).await;
+    assert_eq!(runs(&db, &["delete", "newer"]).await.code, 0);
     let said = runs(&db, &["fork", "waiting", "--from", "0", "--new-id", "greeting"]).await;
     assert!(said.code == 1 && said.err.contains("taken"), "{said:?}");
 

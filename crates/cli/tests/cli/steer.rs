@@ -35,6 +35,14 @@ async fn several_runs_are_steered_even_if_one_of_them_refuses(db: TestDatabase) 
 }
 
 #[on_every_database]
+async fn of_several_refusals_the_first_gives_the_exit_code(db: TestDatabase) -> Result<()> {
+    let _onward = some_runs(&db).await?;
+    assert_eq!(runs(&db, &["pause", "nobody", "greeting"]).await.code, 3);
+    assert_eq!(runs(&db, &["pause", "greeting", "nobody"]).await.code, 1);
+    Ok(())
+}
+
+#[on_every_database]
 async fn what_has_succeeded_cannot_be_resumed(db: TestDatabase) -> Result<()> {
     let _onward = some_runs(&db).await?;
     let said = runs(&db, &["resume", "greeting", "--json"]).await;

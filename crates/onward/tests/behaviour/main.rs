@@ -2,6 +2,7 @@
 
 mod ahead;
 mod archive;
+mod barrier;
 mod batches;
 mod cascades;
 mod changed_types;
@@ -21,10 +22,12 @@ mod foreign;
 mod forking;
 mod hooks;
 mod house;
+mod kept;
 mod kept_times;
 mod leases;
 mod life_cycle;
 mod listing;
+mod long_texts;
 mod lost_file;
 mod managing;
 mod mask;
@@ -46,6 +49,7 @@ mod steering;
 mod steps;
 mod streams;
 mod time;
+mod timers;
 mod transactions;
 mod versions;
 mod wake_ups;

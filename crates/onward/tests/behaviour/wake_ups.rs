@@ -1,6 +1,8 @@
 //! What others do is noticed at once. The clock stands still in the end of each of these tests, so the sweep of each second
 //! does not come by and repairs nothing: a wake-up that is lost shows.
 
+use std::time::Instant;
+
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};
 
@@ -232,6 +234,50 @@ async fn a_queue_that_is_resumed_or_may_run_more_does(db: TestDatabase) {
     house.becomes("one runs", async || gauge.now("q") == 1).await;
     house.onward.queue("q").concurrency(2).await.unwrap();
     house.becomes("two run", async || gauge.now("q") == 2).await;
+}
+
+#[onward::workflow]
+async fn loads(ctx: &Ctx, rows: Vec<u32>) -> Result<usize> {
+    ctx.now().await?;
+    Ok(rows.len())
+}
+
+#[on_every_database]
+async fn a_batch_that_is_full_begins(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<loads>()).await;
+    let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
+    let push = async |row| client.batch::<loads>("acme").max(2).within(mins(10)).push(row).await.unwrap();
+    push(1).await;
+    succeeds(&house, &push(2).await).await;
+}
+
+/// By the real clock, for this is about time: a reader that looked once a second would be late four times in five.
+#[on_every_database]
+async fn who_waits_for_an_event_hears_of_it_long_before_it_would_look_again(db: TestDatabase) {
+    let onward = Onward::open(&db.url).workflow::<repeats>().launch().await.unwrap();
+    let run = onward.start::<repeats>(()).await.unwrap();
+    let mut prompt = 0;
+    for n in 0..10_u32 {
+        let (handle, key) = (run.clone(), n.to_string());
+        let waiting = tokio::spawn(async move { (handle.event::<u32>(key).await.unwrap(), Instant::now()) });
+        // Until it waits.
+        tokio::time::sleep(millis(50)).await;
+        let sent = Instant::now();
+        run.send("word", &n).await.unwrap();
+        let (heard, at) = waiting.await.unwrap();
+        assert_eq!(heard, Some(n));
+        prompt += u32::from(at.duration_since(sent) < millis(300));
+    }
+    assert!(prompt >= 6, "only {prompt} of 10 within 300 ms");
+}
+
+#[onward::workflow]
+async fn repeats(ctx: &Ctx) -> Result<()> {
+    for _ in 0..10 {
+        let word: u32 = ctx.recv("word").await?;
+        ctx.set_event(&word.to_string(), &word).await?;
+    }
+    Ok(())
 }
 
 #[on_every_database]
