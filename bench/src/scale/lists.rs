@@ -16,7 +16,7 @@ pub(super) async fn measure(server: &Server, runs: u32) -> Result<Vec<Finding>> 
     let fresh = server.fresh().await?;
     let since = history::fill(&fresh, runs).await?;
     let client = Client::connect(&fresh.url).await?;
-    let some = client.list(Filter { limit: 1, ..Filter::default() }).await?.items;
+    let some = client.list(Filter { limit: Some(1), ..Filter::default() }).await?.items;
     let id = some.first().ok_or("the list is empty")?.id.clone();
     let mut findings = Vec::new();
     for (name, filter) in filters(&id, since, runs)? {
@@ -24,7 +24,7 @@ pub(super) async fn measure(server: &Server, runs: u32) -> Result<Vec<Finding>> 
             let mut times = Vec::new();
             for _ in 0..READS {
                 let began = Instant::now();
-                client.list(Filter { oldest_first, limit: 50, ..filter.clone() }).await?;
+                client.list(Filter { oldest_first, limit: Some(50), ..filter.clone() }).await?;
                 times.push(millis(began.elapsed()));
             }
             let order = if oldest_first { "oldest" } else { "newest" };

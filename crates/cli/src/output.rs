@@ -113,3 +113,11 @@ mod tests {
         assert_eq!(excerpt(&"ä".repeat(100)).chars().count(), 60);
     }
 }
+
+/// A workflow and its version, which is open as long as no executor has fixed it.
+pub(crate) fn workflow(name: &str, version: Option<&str>) -> String {
+    match version {
+        Some(version) => format!("{name} version {version}"),
+        None => format!("{name}, the newest version"),
+    }
+}

@@ -1,11 +1,10 @@
 //! Workflows as the engine knows them: a name, a version, and a function from JSON to JSON.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 
-use onward_types::{BoxError, Code, Error, Json, Result};
+use onward_types::{BoxError, Code, Error, Json, Result, by_version};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -161,25 +160,6 @@ impl Registry {
     }
 }
 
-/// The order of versions: numbers in them by their values, so that `10` and `1.10` are newer than `9` and `1.9`.
-pub(crate) fn by_version(one: &str, other: &str) -> Ordering {
-    parts(one).cmp(parts(other)).then_with(|| one.cmp(other))
-}
-
-/// Numbers, with their zeroes left out, by length and then as text; and what stands between them.
-fn parts(version: &str) -> impl Iterator<Item = (usize, &str)> {
-    let kind = |text: &str| text.starts_with(|first: char| first.is_ascii_digit());
-    let mut rest = version;
-    std::iter::from_fn(move || {
-        let is_number = kind(rest);
-        let end = rest.find(|it: char| it.is_ascii_digit() != is_number).unwrap_or(rest.len());
-        let (part, after) = rest.split_at(end);
-        rest = after;
-        let number = part.trim_start_matches('0');
-        (!part.is_empty()).then_some(if is_number { (number.len(), number) } else { (usize::MAX, part) })
-    })
-}
-
 /// Names never hold an `@`, so that name and version can stand in one text.
 fn key(name: &str, version: &str) -> String {
     format!("{name}@{version}")
@@ -215,16 +195,4 @@ fn erased<W: Workflow>(ctx: Ctx, input: &Json) -> Result<Running, Error> {
             Err(refused) => Output::Refused(refused),
         })
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_in_versions_count_as_numbers() {
-        let mut versions = ["10", "9", "1.10", "1.9", "2", "1.9-rc2", "1.9-rc10", "", "a", "007", "1"];
-        versions.sort_by(|one, other| by_version(one, other));
-        assert_eq!(versions, ["", "1", "1.9", "1.9-rc2", "1.9-rc10", "1.10", "2", "007", "9", "10", "a"]);
-    }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use onward_types::{ChunkBody, Error, ExecutorId, Identity, Json, RunId, RunKey, Status, StepKind, Timestamp};
 
+use crate::ops::known::OPEN;
+
 /// Payloads up to this size stand in the run's row; longer ones beside it.
 pub const INLINE_MAX: usize = 1024;
 
@@ -59,8 +61,10 @@ pub struct NewRun {
     pub id: RunId,
     /// The workflow.
     pub workflow: String,
-    /// Its version.
+    /// Its version; empty where it is open, which means that the executor that claims the run decides.
     pub version: String,
+    /// Whether `version` is only what the executor has that makes the run: where the run has to wait, its version is open.
+    pub is_open: bool,
     /// The executor that has it from the first moment; none if any may claim it. Where it is for a queue too, the queue decides:
     /// it lets the run begin at once, or the run waits in it and is nobody's.
     pub executor: Option<ExecutorId>,
@@ -94,6 +98,11 @@ pub struct NewRun {
 }
 
 impl NewRun {
+    /// Its version if it begins at once, or has to wait.
+    pub(crate) fn version_if(&self, begins: bool) -> &str {
+        if self.is_open && !begins { OPEN } else { &self.version }
+    }
+
     /// When it is cancelled if it begins at once. What is for a queue has its timeout counted from then.
     #[must_use]
     pub fn deadline_at_start(&self) -> Option<Timestamp> {

@@ -119,6 +119,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0017_families.sql"),
         postgres: include_str!("../migrations/postgres/0017_families.sql"),
     },
+    Migration {
+        version: 18,
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0018_claims.sql"),
+        postgres: include_str!("../migrations/postgres/0018_claims.sql"),
+    },
 ];
 
 /// The table that says which schema a database has. Made before anything else, by whoever comes first.

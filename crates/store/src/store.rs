@@ -19,6 +19,7 @@ use crate::journal::Journal;
 use crate::migrate::Tables;
 use crate::ops::claim::{Claim, History, Waiting};
 use crate::ops::executors::{Beat, ExecutorRow, NewExecutor};
+use crate::ops::known::Known;
 use crate::ops::recover::Recovered;
 use crate::ops::runs::{Ends, Outcome, Stray};
 use crate::ops::{claim, executors, list, moves, recover, runs, steer, transactions};
@@ -468,7 +469,7 @@ impl Store {
     ///
     /// # Errors
     /// Where the database cannot be reached.
-    pub async fn waiting(&self, workflows: Arc<Vec<String>>) -> Result<Waiting, Error> {
+    pub async fn waiting(&self, workflows: Arc<Known>) -> Result<Waiting, Error> {
         let now = self.clock.now();
         self.read(move |tx| {
             let workflows = workflows.clone();

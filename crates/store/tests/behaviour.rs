@@ -18,6 +18,7 @@ mod behaviour {
     mod ownership;
     mod plans;
     mod poison;
+    mod rates;
     mod recovery;
     mod schedules;
     mod schema;

@@ -39,6 +39,7 @@ codes! {
     UnknownQueue "unknown_queue" "There is no queue of that name.",
     UnknownSchedule "unknown_schedule" "No schedule has that id.",
     Conflict "conflict" "The id is taken by another workflow or another input.",
+    Deduplicated "deduplicated" "An open run of the queue has the dedup; the data of the error names it.",
     NotRegistered "not_registered" "This executor was not given that workflow.",
     IllegalMove "illegal_move" "A run in that state cannot do that.",
     Closed "closed" "What was written to is closed.",

@@ -116,6 +116,14 @@ impl Error {
         error
     }
 
+    /// The same error, with facts that [`downcast`](Error::downcast) gives back.
+    #[must_use]
+    pub fn with_data<E: Serialize>(mut self, data: &E) -> Error {
+        let path = Some(std::any::type_name::<E>().to_owned());
+        self.0.data = Json::encode(data).ok().map(|value| ErrorData { tag: tag_of::<E>(), path, value });
+        self
+    }
+
     /// What kind of error it is. One of the texts of [`Code`], or one that a newer version of Onward has added since.
     #[must_use]
     pub fn code(&self) -> &str {
@@ -163,6 +171,12 @@ impl Error {
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         self.0.code == Code::Conflict
+    }
+
+    /// Whether an open run of the queue has the dedup. Which one: `error.downcast::<Deduplicated>()`.
+    #[must_use]
+    pub fn is_deduplicated(&self) -> bool {
+        self.0.code == Code::Deduplicated
     }
 
     /// Whether no run has the id.

@@ -5,6 +5,7 @@
 
 mod checked;
 mod code;
+mod dedup;
 mod error;
 mod guarded;
 mod hook;
@@ -22,8 +23,10 @@ mod time;
 mod topic;
 mod trace;
 mod tree;
+mod version;
 
 pub use code::Code;
+pub use dedup::Deduplicated;
 pub use error::{BoxError, Error, ErrorData, Reader, Result, ResultExt};
 pub use guarded::guarded;
 pub use hook::{HookRecord, HookState};
@@ -44,3 +47,4 @@ pub use time::{Timestamp, from_micros, micros};
 pub use topic::{check_topic, hook_of, hook_topic};
 pub use trace::check_traceparent;
 pub use tree::Tree;
+pub use version::by_version;

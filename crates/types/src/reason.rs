@@ -9,8 +9,8 @@ pub struct Facts<'a> {
     pub status: Status,
     /// The workflow's name.
     pub workflow: &'a str,
-    /// The workflow's version.
-    pub version: &'a str,
+    /// The workflow's version, unless it is open.
+    pub version: Option<&'a str>,
     /// The executor that has the run.
     pub executor: Option<&'a ExecutorId>,
     /// Whether the run was steered by somebody else and its executor has not let go yet.
@@ -25,7 +25,7 @@ pub struct Facts<'a> {
     pub said: Option<&'a str>,
     /// Its error, as recorded.
     pub error: Option<&'a Json>,
-    /// Whether a live executor knows this version of the workflow.
+    /// Whether a live executor knows this version of the workflow, or, where it is open, any.
     pub known: bool,
     /// How often it was recovered without progress.
     pub recoveries: u32,
@@ -60,16 +60,15 @@ fn state(facts: &Facts<'_>) -> String {
 
 fn waiting_for_an_executor(facts: &Facts<'_>) -> String {
     let due = facts.ready_at.is_some_and(|at| at <= facts.now);
-    let Facts { workflow, version, .. } = facts;
     if facts.status == Status::Enqueued && facts.ready_at.is_none() {
         return match facts.held {
             Some(held) => format!("queued: {held}"),
-            None if !facts.known => format!("no executor has workflow `{workflow}` version {version}"),
+            None if !facts.known => unknown(facts),
             None => "queued: waits for a free executor".to_owned(),
         };
     }
     match (facts.status, facts.ready_at) {
-        _ if due && !facts.known => format!("no executor has workflow `{workflow}` version {version}"),
+        _ if due && !facts.known => unknown(facts),
         _ if due => "waits for a free executor".to_owned(),
         (Status::Delayed, Some(at)) => format!("starts at {at}"),
         _ => waiting(facts).unwrap_or_else(|| match facts.ready_at {
@@ -77,6 +76,11 @@ fn waiting_for_an_executor(facts: &Facts<'_>) -> String {
             None => "waits to be woken".to_owned(),
         }),
     }
+}
+
+fn unknown(facts: &Facts<'_>) -> String {
+    let of = facts.version.map_or_else(String::new, |version| format!(" version {version}"));
+    format!("no executor has workflow `{}`{of}", facts.workflow)
 }
 
 /// What the run waits for: a child, then a message or an event, then the earliest timer.
@@ -130,7 +134,7 @@ mod tests {
         Facts {
             status: Status::Enqueued,
             workflow: "ship",
-            version: "3",
+            version: Some("3"),
             executor: None,
             revoked: false,
             ready_at: Some(Timestamp::UNIX_EPOCH),
@@ -148,6 +152,8 @@ mod tests {
     fn a_workflow_that_nobody_has_is_named() {
         let reason = reason(&Facts { known: false, ..facts() });
         assert_eq!(reason, "no executor has workflow `ship` version 3");
+        let open = super::reason(&Facts { known: false, version: None, ..facts() });
+        assert_eq!(open, "no executor has workflow `ship`");
     }
 
     #[test]

@@ -57,8 +57,10 @@ pub struct RunRecord {
     pub key: RunKey,
     /// The workflow.
     pub workflow: String,
-    /// The version of the workflow that the run was started with.
-    pub version: String,
+    /// The version of the workflow; none as long as it is open. A run that was started by the name of its workflow alone gets
+    /// the newest version of the executor that claims it, and keeps that.
+    #[serde(default)]
+    pub version: Option<String>,
     /// The state.
     pub status: Status,
     /// Why it is in that state, in a sentence made from facts.
@@ -264,15 +266,15 @@ pub struct StepRecord {
 pub struct StepFilter {
     /// From which position on. The next page begins after the last position of this one.
     pub from: u32,
-    /// How many at the most; 0 means all.
-    pub limit: u32,
+    /// How many at the most; none means all.
+    pub limit: Option<u32>,
     /// Whether outputs are read. The default is that they are.
     pub with_output: bool,
 }
 
 impl Default for StepFilter {
     fn default() -> StepFilter {
-        StepFilter { from: 0, limit: 0, with_output: true }
+        StepFilter { from: 0, limit: None, with_output: true }
     }
 }
 
@@ -458,7 +460,7 @@ pub struct Filter {
     pub statuses: Vec<Status>,
     /// Only runs of one of these workflows.
     pub workflows: Vec<String>,
-    /// Only runs of one of these versions.
+    /// Only runs of one of these versions. An empty one means runs whose version is open.
     pub versions: Vec<String>,
     /// Only runs that work on behalf of this user.
     pub user: Option<String>,
@@ -484,12 +486,16 @@ pub struct Filter {
     pub finished: Window,
     /// Only runs of this queue.
     pub queue: Option<String>,
-    /// Only runs of some queue.
+    /// Only runs that are in a queue: they wait for their time or their turn there, run, or are paused, and have not ended.
     pub queued: bool,
     /// Oldest first instead of newest first, by the time of creation.
     pub oldest_first: bool,
-    /// How many at the most, up to 10,000; 0 means 100.
-    pub limit: u32,
+    /// How many at the most. In a list up to 10,000, and 100 where nothing is said. Where something is done to all these runs,
+    /// no more than that are changed, and all where nothing is said.
+    pub limit: Option<u32>,
+    /// Whether a filter that filters nothing means all runs there are, where something is done to them: without it such a
+    /// filter is taken for a mistake, and refused. Lists do not ask.
+    pub all: bool,
     /// Go on after this run: the `next` of the page before.
     pub after: Option<RunKey>,
     /// Whether inputs are read. The default is that they are.
@@ -499,6 +505,25 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Every run there is, where something is to be done to all of them.
+    #[must_use]
+    pub fn all() -> Filter {
+        Filter { all: true, ..Filter::default() }
+    }
+
+    /// Whether it means every run there is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Filter { ids, id_prefix, statuses, workflows, versions, user, executor, parent, has_parent, .. } = self;
+        let Filter { forked_from, is_fork, was_forked_from, attributes, created, started, finished, .. } = self;
+        let lists = [ids.is_empty(), statuses.is_empty(), workflows.is_empty(), versions.is_empty()];
+        let texts = [id_prefix.as_deref().is_none_or(str::is_empty), user.is_none(), self.queue.is_none()];
+        let runs = [executor.is_none(), parent.is_none(), forked_from.is_none(), attributes.is_none()];
+        let answers = [has_parent, is_fork, was_forked_from].iter().all(|asked| asked.is_none());
+        let times = [created, started, finished].iter().all(|window| **window == Window::default());
+        [&lists[..], &texts, &runs].concat().into_iter().all(|empty| empty) && answers && times && !self.queued
+    }
+
     /// The same, and only runs whose attributes hold each of these: a map or a struct of texts, numbers, booleans and
     /// nulls.
     ///
@@ -531,7 +556,8 @@ impl Default for Filter {
             queue: None,
             queued: false,
             oldest_first: false,
-            limit: 0,
+            limit: None,
+            all: false,
             after: None,
             with_input: true,
             with_output: true,

@@ -88,8 +88,9 @@ pub struct ScheduleRecord {
     pub id: String,
     /// What it runs.
     pub workflow: String,
-    /// In which version.
-    pub version: String,
+    /// In which version; none where it is open: each run gets the newest version of the executor that claims it.
+    #[serde(default)]
+    pub version: Option<String>,
     /// When: five fields, or six that begin with seconds.
     pub cron: String,
     /// By the clocks of which place.

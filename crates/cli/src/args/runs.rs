@@ -51,6 +51,9 @@ pub(crate) enum Verb {
     /// Let runs that were paused, cancelled, held or given up go on from their last checkpoint
     #[command(after_help = exit::CODES)]
     Resume(Box<Many>),
+    /// Start runs at once that wait in a queue or for their time
+    #[command(after_help = exit::CODES)]
+    StartNow(Box<Many>),
     /// End the sleeps of runs now
     #[command(after_help = exit::CODES)]
     WakeUp(Box<WakeUp>),
@@ -149,7 +152,7 @@ pub(crate) struct Which {
     #[arg(long, value_name = "NAME")]
     pub(crate) queue: Option<String>,
 
-    /// Only runs of some queue
+    /// Only runs that are in a queue: they wait or run there, or are paused, and have not ended
     #[arg(long)]
     pub(crate) queued: bool,
 
@@ -193,8 +196,8 @@ pub(crate) struct Steps {
     pub(crate) from: u32,
 
     /// How many at the most [default: all]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    pub(crate) limit: u32,
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u32>,
 
     /// Leave outputs out
     #[arg(long)]

@@ -63,6 +63,10 @@ pub(crate) struct Fork {
     #[arg(long, value_name = "VERSION", requires = "ids", conflicts_with = "all")]
     pub(crate) new_version: Option<String>,
 
+    /// Let the newest version execute it that the executor has which takes it
+    #[arg(long, requires = "ids", conflicts_with_all = ["all", "new_version"])]
+    pub(crate) newest_version: bool,
+
     /// Give it this input
     #[arg(long, value_name = "JSON", value_parser = json, requires = "ids", conflicts_with = "all")]
     pub(crate) input: Option<Json>,

@@ -80,7 +80,7 @@ fn show(schedule: &ScheduleRecord, json: bool) -> Result<(), Failure> {
     }
     let mut facts = vec![
         ("id", schedule.id.clone()),
-        ("workflow", format!("{} version {}", schedule.workflow, schedule.version)),
+        ("workflow", output::workflow(&schedule.workflow, schedule.version.as_deref())),
         ("cron", schedule.cron.clone()),
         ("zone", schedule.zone.clone()),
         ("catch-up", schedule.catch_up.to_string()),

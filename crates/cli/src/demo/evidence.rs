@@ -60,7 +60,7 @@ impl Witness {
 async fn children(client: &Client, root: &str, statuses: &[Status]) -> Result<Vec<RunRecord>, Error> {
     let parent = Some(onward::RunId::new(root)?);
     let mut filter =
-        Filter { parent, statuses: statuses.to_vec(), limit: 1_000, oldest_first: true, ..Filter::default() };
+        Filter { parent, statuses: statuses.to_vec(), limit: Some(1_000), oldest_first: true, ..Filter::default() };
     let mut runs = Vec::new();
     loop {
         let page = client.list(filter.clone()).await?;

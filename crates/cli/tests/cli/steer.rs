@@ -50,3 +50,17 @@ async fn what_has_succeeded_cannot_be_resumed(db: TestDatabase) -> Result<()> {
     assert_eq!(said.json()[0]["error"]["code"], "illegal_move");
     Ok(())
 }
+
+#[on_every_database]
+async fn a_run_that_waits_is_started_past_its_queue(db: TestDatabase) -> Result<()> {
+    let onward = some_runs(&db).await?;
+    onward.queue("q").concurrency(1).await?;
+    onward.queue("q").pause().await?;
+    let run = onward.start_named("greet", "now").queue("q").id("queued").await?;
+    let said = runs(&db, &["start-now", "queued", "nobody"]).await;
+    assert_eq!((said.code, said.out.as_str()), (3, "queued starts as soon as an executor takes it\n"), "{said:?}");
+    assert_eq!(run.result().await?, "hello, now");
+    let said = runs(&db, &["start-now", "queued"]).await;
+    assert!(said.code == 1 && said.err.contains("it has ended"), "{said:?}");
+    Ok(())
+}

@@ -113,6 +113,7 @@ impl Plan {
             id,
             workflow: self.workflow.to_owned(),
             version: self.version.to_owned(),
+            is_open: false,
             executor: (!waits).then(|| journal.executor().clone()),
             status: if waits { Status::Enqueued } else { Status::Running },
             ready_at: None,

@@ -156,7 +156,8 @@ impl<'a, T: Data> IntoFuture for Push<'a, T> {
         Box::pin(async move {
             let Push { start, batch, max, within, key } = self;
             check(&batch, max, within, key.as_deref())?;
-            let (client, plan) = start.delay(within).into_plan()?;
+            let (client, mut plan) = start.into_plan()?;
+            plan.gathers_for("a batch", "the time within which its items come", within)?;
             let id = push(client, plan, Pushed { batch, max, key }).await?;
             Ok(WorkflowHandle { client: client.clone(), id, started: None, output: PhantomData })
         })

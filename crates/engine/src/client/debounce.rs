@@ -26,12 +26,13 @@ pub struct Debounce<'a, W> {
 pub struct DebouncedStart<'a, T> {
     start: Start<'a, T>,
     key: String,
+    period: Duration,
     timeout: Option<Duration>,
 }
 
 impl<'a, T: Data> Start<'a, T> {
     /// Do not start the run before no other start of its workflow has come under this key for `period`; then there is one run,
-    /// with the input of the last of them. What else is said of a run is taken from the first of them.
+    /// with the input of the last of them and its version. What else is said of a run is taken from the first of them.
     ///
     /// ```
     /// # use onward_engine::{Client, EnqueueOptions, Result};
@@ -46,7 +47,7 @@ impl<'a, T: Data> Start<'a, T> {
     /// # Ok(()) }
     /// ```
     pub fn debounce(self, key: impl Into<String>, period: Duration) -> DebouncedStart<'a, T> {
-        DebouncedStart { start: self.delay(period), key: key.into(), timeout: None }
+        DebouncedStart { start: self, key: key.into(), period, timeout: None }
     }
 }
 
@@ -69,7 +70,8 @@ impl<'a, T: Data> IntoFuture for DebouncedStart<'a, T> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             check_name("debounce key", &self.key)?;
-            let (client, plan) = self.start.into_plan()?;
+            let (client, mut plan) = self.start.into_plan()?;
+            plan.gathers_for("debounced", "its period", self.period)?;
             debounce(client, plan, self.key, self.timeout).await
         })
     }

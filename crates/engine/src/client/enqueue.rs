@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use onward_store::{Existing, Queued};
-use onward_types::{Code, Error, RunId, check_name};
+use onward_store::{Existing, Queued, Store};
+use onward_types::{Code, Deduplicated, Error, RunId, RunRecord, check_name};
 use serde::Serialize;
 
 use super::Client;
@@ -60,10 +60,11 @@ impl Line {
     }
 
     /// A run of the queue has the same dedup: it is taken for the one that was to be enqueued, or it is in its way.
-    pub(crate) fn duplicate(&self, workflow: &str, holder: &Existing) -> Result<RunId, Error> {
+    pub(crate) async fn duplicate(&self, store: &Store, workflow: &str, holder: &Existing) -> Result<RunId, Error> {
         let (queue, dedup) = self.names();
         if !self.or_existing {
-            return Err(self.taken(holder, "Wait for it, or take it with `.dedup_or_existing(…)`"));
+            let instead = "Wait for it, cancel it, or enqueue with `dedup_or_existing`, which gives that run";
+            return Err(self.taken(store, holder, instead).await);
         }
         if holder.workflow != workflow {
             let message = format!(
@@ -76,11 +77,14 @@ impl Line {
     }
 
     /// That a run of the queue has the same dedup.
-    pub(crate) fn taken(&self, holder: &Existing, instead: &str) -> Error {
+    pub(crate) async fn taken(&self, store: &Store, holder: &Existing, instead: &str) -> Error {
         let (queue, dedup) = self.names();
-        let message =
-            format!("queue `{queue}` has an open run with dedup `{dedup}` already: run {:?}. {instead}", holder.id);
-        Error::new(Code::Conflict, message)
+        let (queue, dedup, run) = (queue.to_owned(), dedup.to_owned(), holder.id.clone());
+        match store.describe(&run).await {
+            Ok(RunRecord { status, reason, .. }) => Deduplicated { queue, dedup, run, status, reason }.refused(instead),
+            // It was there, and has been deleted since.
+            Err(error) => error,
+        }
     }
 
     fn names(&self) -> (&str, &str) {
@@ -91,7 +95,7 @@ impl Line {
     pub(crate) fn check_gathering(&self) -> Result<(), Error> {
         if self.or_existing {
             let message =
-                "a run that is there already does not get this input: say `.dedup(…)`, and a conflict tells you of it";
+                "a run that is there already does not get this input: say `.dedup(…)`, and an error tells you of it";
             return Err(Error::new(Code::Invalid, message));
         }
         Ok(())
@@ -117,8 +121,8 @@ impl<T> Start<'_, T> {
         self.with(|plan| plan.line.partition = Some(key.into()))
     }
 
-    /// Let no two open runs of the queue have the same dedup. While there is one, this one is refused with a conflict that
-    /// names it. Once it has ended or was cancelled, the next may come.
+    /// Let no two open runs of the queue have the same dedup. While there is one, this one is refused with the code
+    /// `deduplicated`, and the error names it: see [`Deduplicated`]. Once it has ended or was cancelled, the next may come.
     pub fn dedup(self, dedup: impl Into<String>) -> Self {
         self.with(|plan| plan.line.dedup = Some(dedup.into()))
     }
@@ -141,7 +145,7 @@ pub struct EnqueueOptions {
     pub queue: String,
     /// The run's id; without one it is a UUIDv7.
     pub id: Option<String>,
-    /// The workflow's version; without one the newest that an executor has.
+    /// The workflow's version; without one it is open until an executor claims the run, and then the newest of that executor.
     pub version: Option<String>,
     /// Cancel the run, with all it started, if it has not ended this long after its start. The time in the queue does not
     /// count.
@@ -180,7 +184,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// `invalid` for a name or a priority that is none, `conflict` for an id or a dedup that is taken.
+    /// `invalid` for a name or a priority that cannot be accepted, `conflict` for an id that is taken by another run, `deduplicated`
+    /// for a dedup that an open run has.
     pub fn enqueue(&self, options: EnqueueOptions, input: impl Serialize) -> Start<'_, serde_json::Value> {
         let EnqueueOptions { workflow, queue, id, version, timeout, delay, dedup, priority, .. } = options;
         let start = self.start_named(&workflow, input);

@@ -96,9 +96,7 @@ impl<T: Data> WorkflowHandle<T> {
     /// # Errors
     /// `unknown_run` if there is no such run.
     pub async fn describe(&self) -> Result<RunRecord, Error> {
-        let mut run = self.client.store.describe(&self.id).await?;
-        self.client.mask.hide_in_run(&mut run);
-        Ok(run)
+        Ok(self.client.shown(self.client.store.describe(&self.id).await?))
     }
 
     /// Every durable call of the run, in the order of positions: what is recorded, what was tried, what it waits for.
@@ -106,9 +104,7 @@ impl<T: Data> WorkflowHandle<T> {
     /// # Errors
     /// `unknown_run` if there is no such run.
     pub async fn steps(&self) -> Result<Vec<StepRecord>, Error> {
-        let mut steps = self.client.store.steps(&self.id).await?;
-        steps.iter_mut().for_each(|step| self.client.mask.hide_in_step(step));
-        Ok(steps)
+        Ok(self.client.shown(self.client.store.steps(&self.id).await?))
     }
 
     /// Some durable calls of the run, in the order of positions: of a run with very many, or where the outputs are large.
@@ -117,7 +113,7 @@ impl<T: Data> WorkflowHandle<T> {
     /// # use onward_engine::{Onward, Result, StepFilter};
     /// # #[tokio::main] async fn main() -> Result<()> {
     /// # let onward = Onward::open("sqlite::memory:").launch().await?;
-    /// let page = StepFilter { from: 1_000, limit: 100, with_output: false };
+    /// let page = StepFilter { from: 1_000, limit: Some(100), with_output: false };
     /// let steps = onward.handle_named("order-17").list_steps(page).await;
     /// # assert!(steps.is_err_and(|error| error.is_unknown_run()), "nobody has started it");
     /// # Ok(()) }
@@ -126,9 +122,7 @@ impl<T: Data> WorkflowHandle<T> {
     /// # Errors
     /// `unknown_run` if there is no such run.
     pub async fn list_steps(&self, filter: StepFilter) -> Result<Vec<StepRecord>, Error> {
-        let mut steps = self.client.store.list_steps(&self.id, filter).await?;
-        steps.iter_mut().for_each(|step| self.client.mask.hide_in_step(step));
-        Ok(steps)
+        Ok(self.client.shown(self.client.store.list_steps(&self.id, filter).await?))
     }
 
     /// The run as a file that [`Client::import`] takes: what it recorded, said and heard, as of one moment. It may be under
@@ -181,9 +175,7 @@ impl<T: Data> WorkflowHandle<T> {
     /// `unknown_run` if there is no such run.
     pub async fn events(&self) -> Result<Vec<EventRecord>, Error> {
         let run = self.client.store.find(&self.id).await?;
-        let mut events = self.client.store.events(run.key).await?;
-        events.iter_mut().for_each(|event| self.client.mask.hide_in_event(event));
-        Ok(events)
+        Ok(self.client.shown(self.client.store.events(run.key).await?))
     }
 
     /// The hooks that the run opened, in order: their tokens, since when, and whether anybody reaches the run by them.
@@ -202,7 +194,7 @@ impl<T: Data> WorkflowHandle<T> {
     /// # Errors
     /// `unknown_run` if there is no such run.
     pub async fn hooks(&self) -> Result<Vec<HookRecord>, Error> {
-        self.client.store.hooks(&self.id).await
+        Ok(self.client.shown(self.client.store.hooks(&self.id).await?))
     }
 
     /// Read a stream of the run: as [`Client::read_stream`].
@@ -216,7 +208,7 @@ impl<T: Data> WorkflowHandle<T> {
     /// `unknown_run` if there is no such run.
     pub async fn streams(&self) -> Result<Vec<StreamInfo>, Error> {
         let run = self.client.store.find(&self.id).await?;
-        self.client.store.streams(run.key).await
+        Ok(self.client.shown(self.client.store.streams(run.key).await?))
     }
 }
 

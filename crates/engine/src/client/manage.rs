@@ -54,6 +54,15 @@ impl<T> WorkflowHandle<T> {
         self.steered(Action::Resume).await
     }
 
+    /// Start a run at once that waits in a queue or for its time: past all that waits before it, past every limit of the queue
+    /// and past its pause. It leaves its queue, and has no partition, priority and dedup any more. One that has begun goes on.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run, `illegal_move` if it is paused or has ended.
+    pub async fn start_now(&self) -> Result<Steered, Error> {
+        self.steered(Action::StartNow).await
+    }
+
     /// End every sleep of the run now, and say how many there were. A sleep that is ended does not sleep again after a
     /// crash, and is not counted again. What waits for a message or a child, or for the next attempt of a step, is no sleep.
     ///
@@ -158,8 +167,9 @@ impl<T> WorkflowHandle<T> {
 }
 
 /// Each of these goes through the runs that a filter means in chunks of 500, each chunk a transaction of its own, and says
-/// how many runs were meant, changed, and refused because of their state. A `limit` in the filter bounds them. Runs that
-/// are created meanwhile are left alone, and what was done before an error stays done.
+/// how many runs were meant, changed, and refused because of their state. A `limit` in the filter bounds them. A filter that
+/// filters nothing is refused with `invalid`, unless it says that all runs are meant: [`Filter::all`]. Runs that are created
+/// meanwhile are left alone, and what was done before an error stays done.
 ///
 /// ```
 /// # use onward_engine::{Filter, Onward, Result, Status};
@@ -193,6 +203,14 @@ impl Client {
     /// Where the database cannot be reached.
     pub async fn resume_all(&self, filter: Filter) -> Result<Many, Error> {
         self.store.steer_all(filter, Action::Resume).await
+    }
+
+    /// [`start_now`](WorkflowHandle::start_now) all these runs.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn start_now_all(&self, filter: Filter) -> Result<Many, Error> {
+        self.store.steer_all(filter, Action::StartNow).await
     }
 
     /// [`wake_up`](WorkflowHandle::wake_up) all these runs.

@@ -1,8 +1,8 @@
-//! Hiding named fields in what listings show.
+//! Hiding named fields. What is hidden in which record stands in `shown.rs`.
 
 use std::sync::Arc;
 
-use onward_types::{Error, EventRecord, Json, RunRecord, ScheduleRecord, StepRecord, Tree};
+use onward_types::{Error, Json, Tree};
 
 /// What stands in the place of a hidden value.
 const HIDDEN: &str = "***";
@@ -17,28 +17,8 @@ impl Mask {
         Arc::make_mut(&mut self.0).extend(paths);
     }
 
-    pub(crate) fn hide_in_run(&self, run: &mut RunRecord) {
-        self.hide(&mut run.input);
-        run.output.iter_mut().chain(&mut run.attributes).for_each(|json| self.hide(json));
-        self.hide_in_error(&mut run.error);
-    }
-
-    pub(crate) fn hide_in_step(&self, step: &mut StepRecord) {
-        step.output.iter_mut().for_each(|json| self.hide(json));
-        self.hide_in_error(&mut step.error);
-        step.attempts.iter_mut().for_each(|attempt| self.hide_in_error(&mut attempt.error));
-    }
-
-    pub(crate) fn hide_in_schedule(&self, schedule: &mut ScheduleRecord) {
-        schedule.attributes.iter_mut().for_each(|json| self.hide(json));
-    }
-
-    pub(crate) fn hide_in_event(&self, event: &mut EventRecord) {
-        self.hide(&mut event.value);
-    }
-
     /// The data of a typed error is a payload; its code and message are for people.
-    fn hide_in_error(&self, error: &mut Option<Json>) {
+    pub(super) fn hide_in_error(&self, error: &mut Option<Json>) {
         if let Some(json) = error
             && let Ok(hidden) = Error::map_data(json, |data| Ok(self.hidden(data)))
         {
@@ -46,7 +26,7 @@ impl Mask {
         }
     }
 
-    fn hide(&self, json: &mut Json) {
+    pub(super) fn hide(&self, json: &mut Json) {
         *json = self.hidden(json);
     }
 

@@ -13,6 +13,7 @@ pub(crate) mod mask;
 pub(crate) mod queue;
 pub(crate) mod schedule;
 pub(crate) mod send;
+mod shown;
 pub(crate) mod start;
 pub(crate) mod stream;
 
@@ -111,13 +112,14 @@ impl Client {
         Client { mask: self.mask, ..Client::on(self.store.with_codec(Arc::new(codec))) }
     }
 
-    /// The same client, but fields of these names are shown as `"***"` by [`describe`](WorkflowHandle::describe),
-    /// [`steps`](WorkflowHandle::steps) and [`list`](Client::list): in inputs, outputs, attributes, and the data of typed
-    /// errors. `password` hides every field of that name, however deep it lies; `card.number` every `number` that lies right in
+    /// The same client, but fields of these names are shown as `"***"` in every record that it gives: of runs, steps and their
+    /// attempts, events, [`chunks`](ReadStream::chunks) of streams, and schedules, in inputs, outputs, values, attributes, and the
+    /// data of typed errors. `password` hides every field of that name, however deep it lies; `card.number` every `number` that lies right in
     /// a `card`. Lists between them do not count. Whatever the field holds is hidden with it.
     ///
-    /// Workflows see everything, and so do [`result`](WorkflowHandle::result) and the tables. The messages of errors are shown as
-    /// they are.
+    /// Workflows see everything, and so does whoever waits for a value: [`result`](WorkflowHandle::result),
+    /// [`event`](WorkflowHandle::event) and the values of a [`stream`](WorkflowHandle::stream) are whole. So are the tables, and
+    /// [`export`](WorkflowHandle::export). The messages of errors are shown as they are.
     #[must_use]
     pub fn mask<F: AsRef<str>>(mut self, fields: impl IntoIterator<Item = F>) -> Client {
         self.mask.add(fields);
@@ -310,9 +312,7 @@ impl Client {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn list(&self, filter: Filter) -> Result<Page<RunRecord>, Error> {
-        let mut page = self.store.list(filter).await?;
-        page.items.iter_mut().for_each(|run| self.mask.hide_in_run(run));
-        Ok(page)
+        Ok(self.shown(self.store.list(filter).await?))
     }
 
     /// Every executor that has not left.

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use onward_store::{QueueChange, Set, Store};
-use onward_types::{Code, Error, Filter, Page, QueueInfo, Rate, RunRecord, Status, check_name};
+use onward_types::{Code, Error, QueueInfo, Rate, check_name};
 
 use super::Client;
 use crate::workflow::BoxFuture;
@@ -51,18 +51,6 @@ impl Client {
     /// Where the database cannot be reached.
     pub async fn queues(&self) -> Result<Vec<QueueInfo>, Error> {
         self.store.queues().await
-    }
-
-    /// A page of the runs that are in queues: delayed, waiting or running, unless the filter names other states.
-    ///
-    /// # Errors
-    /// Where the database cannot be reached.
-    pub async fn list_queued(&self, mut filter: Filter) -> Result<Page<RunRecord>, Error> {
-        filter.queued = true;
-        if filter.statuses.is_empty() {
-            filter.statuses = vec![Status::Delayed, Status::Enqueued, Status::Running];
-        }
-        self.store.list(filter).await
     }
 }
 

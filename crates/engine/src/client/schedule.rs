@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::Client;
 use super::enqueue::Line;
 use super::handle::WorkflowHandle;
-use super::start::{RECOVERIES_MAX, input_hash, newest_anywhere, newest_version};
+use super::start::{RECOVERIES_MAX, input_hash, newest_here};
 use crate::cron::Cron;
 use crate::workflow::{BoxFuture, Workflow};
 
@@ -60,7 +60,8 @@ impl Client {
     }
 
     /// Run a workflow that is known by its name alone again and again: as [`schedule`](Client::schedule). Its input is a
-    /// [`Tick`]; whether the workflow takes one shows when it runs.
+    /// [`Tick`]; whether the workflow takes one shows when it runs. Each run gets the newest version of the executor that claims
+    /// it.
     pub fn schedule_named(&self, workflow: impl Into<String>, cron: impl Into<String>) -> Schedule<'_> {
         Schedule::new(self, workflow, None, cron.into())
     }
@@ -72,7 +73,7 @@ impl Client {
     pub async fn schedules(&self) -> Result<Vec<ScheduleRecord>, Error> {
         let now = self.store.clock().now();
         let schedules = self.store.schedules().await?;
-        Ok(schedules.into_iter().map(|schedule| self.shown(schedule, now)).collect())
+        Ok(self.shown(schedules.into_iter().map(|schedule| with_ticks(schedule, now)).collect::<Vec<_>>()))
     }
 
     /// A handle to a schedule. Whether there is such a one shows when it is asked.
@@ -80,14 +81,13 @@ impl Client {
     pub fn schedule_handle(&self, id: impl Into<String>) -> ScheduleHandle {
         ScheduleHandle { client: self.clone(), id: id.into() }
     }
+}
 
-    /// One that a newer Onward defined, and that this one cannot understand, is shown without its next ticks.
-    fn shown(&self, mut schedule: ScheduleRecord, now: Timestamp) -> ScheduleRecord {
-        let cron = Cron::new(&schedule.cron, &schedule.zone).ok();
-        schedule.upcoming = cron.iter().flat_map(|cron| cron.upcoming(now)).take(UPCOMING).collect();
-        self.mask.hide_in_schedule(&mut schedule);
-        schedule
-    }
+/// A schedule with its next ticks. One that a newer Onward defined, and that this one cannot understand, has none.
+fn with_ticks(mut schedule: ScheduleRecord, now: Timestamp) -> ScheduleRecord {
+    let cron = Cron::new(&schedule.cron, &schedule.zone).ok();
+    schedule.upcoming = cron.iter().flat_map(|cron| cron.upcoming(now)).take(UPCOMING).collect();
+    schedule
 }
 
 /// A schedule about to be defined. Made by [`Client::schedule`]; awaits to its handle.
@@ -176,13 +176,14 @@ impl<'a> Schedule<'a> {
         let Schedule { client, workflow, version, cron, zone, id, catch_up, overlap, line, timeout, attributes } = self;
         crate::workflow::check_name("workflow's name", &workflow)?;
         line.check()?;
-        let version = match version {
-            Some(version) => version,
+        match (&version, &client.executor) {
+            (Some(version), _) => crate::workflow::check_name("workflow's version", version)?,
             // Whoever serves the queue has to have the workflow; who defines the schedule has not.
-            None if line.queue.is_some() => newest_anywhere(client, &workflow).await?,
-            None => newest_version(client, &workflow).await?,
-        };
-        crate::workflow::check_name("workflow's version", &version)?;
+            (None, Some(executor)) if line.queue.is_none() && newest_here(client, &workflow).is_none() => {
+                return Err(executor.not_registered(&workflow, "1"));
+            }
+            (None, _) => {}
+        }
         let id = id.unwrap_or_else(|| workflow.clone());
         check_id(&id)?;
         let since = client.store.clock().now();
@@ -190,7 +191,7 @@ impl<'a> Schedule<'a> {
         let new = onward_store::NewSchedule {
             id: id.clone(),
             workflow,
-            version,
+            version: version.unwrap_or_default(),
             cron,
             zone,
             catch_up,
@@ -235,7 +236,7 @@ impl ScheduleHandle {
     /// `unknown_schedule` if there is no such schedule.
     pub async fn describe(&self) -> Result<ScheduleRecord, Error> {
         let now = self.client.store.clock().now();
-        Ok(self.client.shown(self.client.store.schedule(&self.id).await?, now))
+        Ok(self.client.shown(with_ticks(self.client.store.schedule(&self.id).await?, now)))
     }
 
     /// Let its ticks start nothing, until it is resumed. Runs that were started go on.
@@ -336,7 +337,8 @@ pub(crate) fn run_of(
         key: RunKey(store.clock().uuid()),
         id: RunId::new(format!("{}@{due}", schedule.id))?,
         workflow: schedule.workflow.clone(),
-        version: schedule.version.clone(),
+        version: schedule.version.clone().unwrap_or_default(),
+        is_open: schedule.version.is_none(),
         executor: None,
         status: Status::Enqueued,
         // Whoever waits in a queue is found there.

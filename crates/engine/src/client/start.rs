@@ -1,6 +1,5 @@
 //! Starting a run.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -22,7 +21,7 @@ use crate::executor::Executor;
 use crate::run::core::{RunCore, Stop};
 use crate::run::end::EndSlot;
 use crate::tasks::claimer::CLAIM_MAX;
-use crate::workflow::{BoxFuture, by_version};
+use crate::workflow::BoxFuture;
 
 /// How often a run may be recovered without having made progress, unless its starter says otherwise.
 pub(crate) const RECOVERIES_MAX: u32 = 100;
@@ -93,8 +92,8 @@ impl<'a, T> Start<'a, T> {
         self.with(|plan| plan.id = Some(id.into()))
     }
 
-    /// The version of the workflow. Without one: the version of the type, or, by name alone, the newest that an executor
-    /// has, where `10` is newer than `9`.
+    /// The version of the workflow. Without one it is that of the type. By name alone it is open: the run gets the newest
+    /// version of the executor that takes it, where `10` is newer than `9`, and keeps that.
     pub fn version(self, version: impl Into<String>) -> Self {
         self.with(|plan| plan.version = Some(version.into()))
     }
@@ -193,7 +192,7 @@ fn started(client: &Client, plan: Plan) -> BoxFuture<'_, Result<Started, Error>>
 
 /// What only some starts need is boxed by itself: thousands may be under way, and each keeps what it has here in memory.
 async fn start(client: &Client, plan: Plan) -> Result<Started, Error> {
-    let mut plan = plan.checked(client).await?;
+    let mut plan = plan.checked(client)?;
     if let Some(executor) = client.executor.as_ref().filter(|executor| plan.is_for(executor))
         && let Some(started) = start_here(executor, &mut plan).await?
     {
@@ -202,14 +201,15 @@ async fn start(client: &Client, plan: Plan) -> Result<Started, Error> {
     let run = plan.run_on(client.store.clock(), None);
     let id = run.id.clone();
     let created = Box::pin(client.store.create(run)).await?;
-    Ok((came_of(&plan, &id, &created)?, None))
+    Ok((came_of(&client.store, &plan, &id, &created).await?, None))
 }
 
 /// The run that this start gave.
-fn came_of(plan: &Checked, id: &RunId, created: &Created) -> Result<RunId, Error> {
+async fn came_of(store: &Store, plan: &Checked, id: &RunId, created: &Created) -> Result<RunId, Error> {
     match created {
         Created::New | Created::Waiting(_) => Ok(id.clone()),
-        Created::Duplicate(holder) => plan.line.duplicate(&plan.workflow, holder),
+        // Boxed, because it is rare, and each start keeps in memory what it may need.
+        Created::Duplicate(holder) => Box::pin(plan.line.duplicate(store, &plan.workflow, holder)).await,
         Created::Existing(existing) => {
             same_run(&plan.workflow, plan.input_hash, existing).map(|()| existing.id.clone())
         }
@@ -221,22 +221,18 @@ pub(super) async fn start_all<T>(
     client: &Client,
     plans: Vec<Plan>,
 ) -> Result<Vec<Result<WorkflowHandle<T>, Error>>, Error> {
-    let mut newest: HashMap<String, String> = HashMap::new();
     let mut checked = Vec::with_capacity(plans.len());
-    for mut plan in plans {
-        if plan.version.is_none() {
-            plan.version = newest.get(&plan.workflow).cloned();
-        }
-        let plan = plan.checked(client).await?;
-        newest.entry(plan.workflow.clone()).or_insert_with(|| plan.version.clone());
+    for plan in plans {
+        let plan = plan.checked(client)?;
         checked.push((plan.run_on(client.store.clock(), None), plan));
     }
     let created = client.store.create_many(checked.iter().map(|(run, _)| run.clone()).collect()).await?;
-    let handle = |((run, plan), created): (&(NewRun, Checked), &Created)| {
-        let id = came_of(plan, &run.id, created)?;
-        Ok(WorkflowHandle { client: client.clone(), id, started: None, output: PhantomData })
-    };
-    Ok(checked.iter().zip(&created).map(handle).collect())
+    let mut handles = Vec::with_capacity(created.len());
+    for ((run, plan), created) in checked.iter().zip(&created) {
+        let id = came_of(&client.store, plan, &run.id, created).await;
+        handles.push(id.map(|id| WorkflowHandle { client: client.clone(), id, started: None, output: PhantomData }));
+    }
+    Ok(handles)
 }
 
 /// Give the input of a plan to the run of its workflow that gathers for the key.
@@ -247,12 +243,12 @@ pub(super) async fn debounce<T>(
     timeout: Option<Duration>,
 ) -> Result<WorkflowHandle<T>, Error> {
     plan.line.check_gathering()?;
-    let plan = plan.checked(client).await?;
+    let plan = plan.checked(client)?;
     let mut run = plan.run_on(client.store.clock(), None);
     let until = timeout.map(|timeout| add(run.created_at, timeout));
     run.ready_at = run.ready_at.into_iter().chain(until).min();
     let created = client.store.debounce(run.clone(), Gather { key, until }).await?;
-    let id = gathered_by(&plan.line, run, created)?;
+    let id = gathered_by(client, &plan.line, run, created).await?;
     Ok(WorkflowHandle { client: client.clone(), id, started: None, output: PhantomData })
 }
 
@@ -269,23 +265,25 @@ pub(super) struct Pushed {
 pub(super) fn push(client: &Client, plan: Plan, pushed: Pushed) -> BoxFuture<'_, Result<RunId, Error>> {
     Box::pin(async move {
         plan.line.check_gathering()?;
-        let plan = plan.checked(client).await?;
+        let plan = plan.checked(client)?;
         plan.input.check_item()?;
         let clock = client.store.clock();
         let run = plan.run_on(clock, None);
         let Pushed { batch: key, max, key: id } = pushed;
         let id = id.unwrap_or_else(|| clock.uuid().to_string());
         let created = client.store.push(run.clone(), Push { key, id, item: run.input.clone(), max }).await?;
-        gathered_by(&plan.line, run, created)
+        gathered_by(client, &plan.line, run, created).await
     })
 }
 
 /// The run that has an input: another input than its first is what it is for.
-fn gathered_by(line: &Line, new: NewRun, created: Created) -> Result<RunId, Error> {
+async fn gathered_by(client: &Client, line: &Line, new: NewRun, created: Created) -> Result<RunId, Error> {
     match created {
         Created::New | Created::Waiting(_) => Ok(new.id),
         Created::Existing(existing) => Ok(existing.id),
-        Created::Duplicate(holder) => Err(line.taken(&holder, "It does not get this input: wait until it has ended")),
+        Created::Duplicate(holder) => Err(line
+            .taken(&client.store, &holder, "It does not get this input: wait until it has ended, or cancel it")
+            .await),
     }
 }
 
@@ -317,7 +315,7 @@ async fn start_here(executor: &Arc<Executor>, plan: &mut Checked) -> Result<Opti
         core.flush();
         match told.await {
             Ok(created) => {
-                let id = came_of(plan, &core.id, &created)?;
+                let id = came_of(&executor.store, plan, &core.id, &created).await?;
                 return Ok(Some((id, (created == Created::New).then(|| core.end.clone()))));
             }
             Err(_) if seat.journal.is_closed() => {
@@ -355,6 +353,8 @@ fn too_late(executor: &Executor, what: &str) -> Error {
 struct Checked {
     workflow: String,
     version: String,
+    /// Whether the version is only what this executor has, and open where the run has to wait.
+    is_open: bool,
     input: Json,
     input_hash: i64,
     id: Option<RunId>,
@@ -368,24 +368,38 @@ struct Checked {
 }
 
 impl Plan {
-    /// The version that is asked for, or the newest.
-    async fn version(&self, client: &Client) -> Result<String, Error> {
-        match &self.version {
-            Some(version) => Ok(version.clone()),
-            // Whoever serves the queue has to have the workflow; who enqueues has not.
-            None if self.line.queue.is_some() => Box::pin(newest_anywhere(client, &self.workflow)).await,
-            None => newest_version(client, &self.workflow).await,
+    /// The run is to start when no more inputs have come for so long. Another time for that is refused, not overwritten.
+    pub(super) fn gathers_for(&mut self, how: &str, by: &str, time: Duration) -> Result<(), Error> {
+        if self.delay.replace(time).is_some() {
+            let message = format!("when a run starts that is {how} is said by {by}: leave the delay out");
+            return Err(Error::new(Code::Invalid, message));
+        }
+        Ok(())
+    }
+
+    /// The version that was given; else it is open, and this is what the executor here would make of it. Empty: nothing.
+    fn version(&self, client: &Client) -> Result<(String, bool), Error> {
+        if let Some(version) = &self.version {
+            crate::workflow::check_name("workflow's version", version)?;
+            return Ok((version.clone(), false));
+        }
+        let newest = newest_here(client, &self.workflow);
+        // Whoever serves the queue has to have the workflow; who enqueues has not.
+        match &client.executor {
+            Some(executor) if newest.is_none() && self.line.queue.is_none() => {
+                Err(executor.not_registered(&self.workflow, "1"))
+            }
+            _ => Ok((newest.unwrap_or_default(), true)),
         }
     }
 
-    async fn checked(self, client: &Client) -> Result<Checked, Error> {
+    fn checked(self, client: &Client) -> Result<Checked, Error> {
         crate::workflow::check_name("workflow's name", &self.workflow)?;
-        let version = self.version(client).await?;
+        let (version, is_open) = self.version(client)?;
         let input = self.input?;
         if let Some(user) = self.identity.as_ref().and_then(|identity| identity.user.as_deref()) {
             onward_types::check_name("user", user)?;
         }
-        crate::workflow::check_name("workflow's version", &version)?;
         if let Some(traceparent) = self.identity.as_ref().and_then(|identity| identity.traceparent.as_deref()) {
             onward_types::check_traceparent(traceparent)?;
         }
@@ -399,6 +413,7 @@ impl Plan {
             input_hash: input_hash(&client.store, &self.workflow, &input),
             workflow: self.workflow,
             version,
+            is_open,
             input,
             id: self.id.map(RunId::new).transpose()?,
             timeout: self.timeout,
@@ -441,6 +456,7 @@ impl Checked {
             id: self.id.clone().unwrap_or_else(|| RunId::of_key(key)),
             workflow: self.workflow.clone(),
             version: self.version.clone(),
+            is_open: self.is_open,
             executor: executor.cloned(),
             status,
             ready_at,
@@ -459,28 +475,9 @@ impl Checked {
     }
 }
 
-/// The newest version of a workflow that this executor has, or, where there is none, any other.
-pub(crate) async fn newest_version(client: &Client, name: &str) -> Result<String, Error> {
-    match &client.executor {
-        None => Box::pin(newest_anywhere(client, name)).await,
-        Some(executor) => {
-            let version = executor.registry.versions(name).pop();
-            version.ok_or_else(|| executor.not_registered(name, "1"))
-        }
-    }
-}
-
-/// The newest version of a workflow that some live executor has, else `1`.
-pub(crate) async fn newest_anywhere(client: &Client, name: &str) -> Result<String, Error> {
-    if let Some(version) = client.executor.as_ref().and_then(|executor| executor.registry.versions(name).pop()) {
-        return Ok(version);
-    }
-    let prefix = format!("{name}@");
-    let executors = client.store.executors().await?;
-    let versions = executors.iter().filter(|executor| !executor.dead).flat_map(|executor| &executor.workflows);
-    let of_it = versions.filter_map(|known| known.strip_prefix(&prefix));
-    let newest = of_it.max_by(|one, other| by_version(one, other));
-    Ok(newest.unwrap_or("1").to_owned())
+/// The newest version of a workflow that the executor of this process has.
+pub(super) fn newest_here(client: &Client, name: &str) -> Option<String> {
+    client.executor.as_ref().and_then(|executor| executor.registry.versions(name).pop())
 }
 
 /// A run of that id was there already: it is the same one only with the same workflow and input.

@@ -45,6 +45,8 @@ struct Reader {
     /// Where to begin; negative: so many chunks before the end.
     from: i64,
     committed: bool,
+    /// Whether chunks are given, which are records, and no values.
+    records: bool,
     open: Option<Open>,
     over: bool,
 }
@@ -61,7 +63,7 @@ struct Open {
 impl<T: Data> ReadStream<T> {
     pub(crate) fn new(client: &Client, run: RunId, stream: String) -> ReadStream<T> {
         let client = client.clone();
-        let reader = Reader { client, run, stream, from: 0, committed: false, open: None, over: false };
+        let reader = Reader { client, run, stream, from: 0, committed: false, records: false, open: None, over: false };
         let chunks = ReadChunks { reader: Some(Box::new(reader)), reading: None, next_index: 0 };
         ReadStream { chunks, value: PhantomData }
     }
@@ -81,7 +83,8 @@ impl<T: Data> ReadStream<T> {
     }
 
     /// The chunks themselves: with their indices, and bytes as bytes.
-    pub fn chunks(self) -> ReadChunks {
+    pub fn chunks(mut self) -> ReadChunks {
+        self.chunks.begin(|reader| reader.records = true);
         self.chunks
     }
 
@@ -159,7 +162,8 @@ impl Reader {
         let next = self.advance().await;
         // After an error the same reader may be asked again: it goes on where it was.
         self.over = matches!(next, Ok(None));
-        next.transpose()
+        let shown = |chunk: Chunk| if self.records { self.client.shown(chunk) } else { chunk };
+        next.map(|chunk| chunk.map(shown)).transpose()
     }
 
     async fn advance(&mut self) -> Result<Option<Chunk>, Error> {

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use onward_store::{Health, JournalCounts, Seat, Store};
+use onward_store::{Health, JournalCounts, Known, Seat, Store};
 use onward_types::{QueueInfo, Retention};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
@@ -89,7 +89,7 @@ pub(crate) struct Executor {
     before: Mutex<JournalCounts>,
     seat: RwLock<Arc<Seat>>,
     handle: Handle,
-    workflows: Arc<Vec<String>>,
+    workflows: Arc<Known>,
     troubles: Troubles,
     /// How the queues stood when somebody last looked.
     depths: Mutex<Vec<QueueInfo>>,
@@ -110,7 +110,7 @@ impl Executor {
         seat: Seat,
         hub: Arc<Hub>,
     ) -> Arc<Executor> {
-        let workflows = Arc::new(registry.keys());
+        let workflows = Arc::new(Known::new(registry.keys()));
         let gate = Gate::new(store.clock().clone(), options.lease, store.is_shared());
         Arc::new(Executor {
             store,
@@ -181,8 +181,8 @@ impl Executor {
         self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The workflows it knows, each as `name@version`.
-    pub(crate) fn workflows(&self) -> Arc<Vec<String>> {
+    /// The workflows it knows.
+    pub(crate) fn workflows(&self) -> Arc<Known> {
         self.workflows.clone()
     }
 

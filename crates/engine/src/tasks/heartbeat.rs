@@ -50,7 +50,7 @@ async fn rejoin(executor: &Arc<Executor>) {
         );
     }
     loop {
-        let keys = executor.workflows().to_vec();
+        let keys = executor.registry.keys();
         let sent = executor.store.clock().uptime();
         match executor.store.join(keys, executor.options.lease, Some(&old)).await {
             Ok(seat) => {

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use onward_store::{QueueClaim, QueueClaimed, Signal};
 use onward_types::{Error, Timestamp};
@@ -12,11 +13,15 @@ use super::claimer::{self, CLAIM_MAX, Taken};
 use super::{SWEEP, note};
 use crate::executor::Executor;
 
+/// How often starts are forgotten that no rate looks at any more.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+
 pub(crate) async fn run(executor: Arc<Executor>) {
     let (say, said) = mpsc::unbounded_channel();
     let signals = executor.store.signals();
-    let mut queues =
-        Queues { executor, signals, limited: HashSet::new(), serving: HashMap::new(), next: HashMap::new(), say, said };
+    let swept = executor.store.clock().now();
+    let (limited, serving, next) = Default::default();
+    let mut queues = Queues { executor, signals, limited, serving, next, swept, say, said };
     loop {
         let due = queues.look().await;
         queues.wait(due).await;
@@ -32,6 +37,8 @@ struct Queues {
     serving: HashMap<String, bool>,
     /// When the rate of a queue lets the next run start.
     next: HashMap<String, Timestamp>,
+    /// When starts were last forgotten that no rate looks at.
+    swept: Timestamp,
     say: mpsc::UnboundedSender<Served>,
     said: mpsc::UnboundedReceiver<Served>,
 }
@@ -78,6 +85,10 @@ impl Queues {
             lines = note(executor, "queues", "look", executor.store.lines(executor.workflows()).await)?;
         }
         let now = executor.store.clock().now();
+        if now >= onward_store::add(self.swept, FORGET_EVERY) {
+            self.swept = now;
+            note(executor, "queues", "forget starts", executor.store.sweep_starts().await);
+        }
         self.next.retain(|_, next| *next > now);
         // What failed in a queue in which nothing waits any more needs no mending.
         executor.keep_trouble("queue", |queue| lines.queues.iter().any(|(waits, _)| waits == queue));

@@ -204,7 +204,7 @@ async fn a_run_whose_dedup_is_taken_is_not_imported_until_it_is_free(db: TestDat
     house.onward.import_as(&file, "copy").await.unwrap();
     // Now it is that one which has the dedup, paused as it is.
     let second = house.onward.start::<says>("two".into()).queue("mail").dedup("letter").await.unwrap_err();
-    assert!(second.is_conflict() && second.message().contains("copy"), "{second}");
+    assert!(second.is_deduplicated() && second.message().contains("copy"), "{second}");
 }
 
 #[on_every_database]
@@ -293,6 +293,6 @@ async fn an_imported_run_is_listed_by_when_it_was_created_and_not_by_when_it_cam
     let started =
         Filter { started: Window::until(later), ids: vec![RunId::new("second").unwrap()], ..Filter::default() };
     assert_eq!(listed(started).await, ["second"]);
-    let newest = listed(Filter { limit: 1, ..Filter::default() }).await;
+    let newest = listed(Filter { limit: Some(1), ..Filter::default() }).await;
     assert_eq!(newest, [second.id()]);
 }

@@ -35,7 +35,7 @@ async fn push(house: &House, max: u32, row: impl Into<String>) -> WorkflowHandle
 
 /// What every run has, the oldest first.
 async fn loaded(house: &House) -> Vec<Vec<String>> {
-    let all = Filter { oldest_first: true, with_input: true, limit: 1_000, ..Filter::default() };
+    let all = Filter { oldest_first: true, with_input: true, limit: Some(1_000), ..Filter::default() };
     let runs = house.onward.list(all).await.unwrap().items;
     runs.iter().map(|run| run.input.decode().unwrap()).collect()
 }
@@ -89,7 +89,7 @@ async fn many_who_push_at_the_same_time_lose_and_repeat_nothing(db: TestDatabase
     }
     house.pass(mins(11)).await;
     let all_ended = async || {
-        let runs = house.onward.list(Filter { limit: 1_000, ..Filter::default() }).await.unwrap().items;
+        let runs = house.onward.list(Filter { limit: Some(1_000), ..Filter::default() }).await.unwrap().items;
         runs.iter().all(|run| run.status == Status::Succeeded)
     };
     house.until("all have run", all_ended).await;
@@ -290,7 +290,7 @@ async fn an_item_is_never_taken_for_one_of_another_run(db: TestDatabase) {
     let start = |row: &str| house.onward.start_named("load", row).queue("q");
     let other = house.onward.start_named("load", ["other"]).queue("q").dedup("d").await.unwrap();
     let refused = start("one").dedup("d").batch("acme").await.unwrap_err();
-    assert!(refused.is_conflict() && refused.message().contains(other.id()), "{refused}");
+    assert!(refused.is_deduplicated() && refused.message().contains(other.id()), "{refused}");
     let refused = start("one").dedup_or_existing("d").batch("acme").await.unwrap_err();
     assert!(refused.code() == "invalid" && refused.message().contains("`.dedup(…)`"), "{refused}");
     let refused = start("one").dedup_or_existing("d").debounce("acme", mins(1)).await.unwrap_err();

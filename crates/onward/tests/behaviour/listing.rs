@@ -152,7 +152,7 @@ async fn pages_follow_each_other_without_gaps_in_both_directions(db: TestDatabas
         let mut after = None;
         loop {
             let filter =
-                Filter { limit: 10, after, oldest_first, workflows: vec!["quick".into()], ..Filter::default() };
+                Filter { limit: Some(10), after, oldest_first, workflows: vec!["quick".into()], ..Filter::default() };
             let page = house.onward.list(filter).await.unwrap();
             seen.extend(page.items.into_iter().map(|run| run.id.to_string()));
             match page.next {
@@ -207,8 +207,8 @@ async fn steps_are_listed_in_pages_with_outputs_or_without(db: TestDatabase) {
     let house = House::open(db, |b| b.workflows::<(quick, many_steps)>()).await;
     let run = house.onward.start::<many_steps>(()).await.unwrap();
     house.until("it sleeps", async || run.steps().await.unwrap().len() == 8).await;
-    let page = async |from, limit, with_output| {
-        let steps = run.list_steps(StepFilter { from, limit, with_output }).await.unwrap();
+    let page = async |from, limit: u32, with_output| {
+        let steps = run.list_steps(StepFilter { from, limit: Some(limit), with_output }).await.unwrap();
         steps.into_iter().map(|step| (step.position, step.output.map(|json| json.to_string()))).collect::<Vec<_>>()
     };
     assert_eq!(page(1, 2, true).await, [(1, Some("1".to_owned())), (2, Some("2".to_owned()))]);

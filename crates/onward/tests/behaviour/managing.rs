@@ -153,7 +153,7 @@ async fn the_delay_of_all_that_start_later_is_changed(db: TestDatabase) {
     for id in ["a", "b"] {
         house.onward.start::<sleeper>(()).id(id).delay(days(300)).await.unwrap();
     }
-    let many = house.onward.set_delay_all(Filter::default(), secs(10)).await.unwrap();
+    let many = house.onward.set_delay_all(Filter::all(), secs(10)).await.unwrap();
     assert_eq!((many.matched, many.changed, many.refused), (3, 2, 1));
     house.until("both have begun", async || house.log.count("one") == 3).await;
     assert!(!under_way.status().await.unwrap().is_terminal());
@@ -242,12 +242,17 @@ async fn many_runs_are_steered_by_a_filter_in_chunks(db: TestDatabase) {
         started.unwrap();
     }
     let one = asleep(&house, "other").await;
+    for nothing in [Filter::default(), Filter { limit: Some(3), oldest_first: true, ..Filter::default() }] {
+        let refused = house.onward.cancel_all(nothing).await.unwrap_err();
+        assert!(refused.code() == "invalid" && refused.message().contains("every run"), "{refused}");
+    }
+    assert_eq!(one.status().await.unwrap(), Status::Running);
     let all = Filter { id_prefix: Some("m-".into()), oldest_first: true, ..Filter::default() };
-    let some = Filter { limit: 3, ..all.clone() };
+    let some = Filter { limit: Some(3), ..all.clone() };
     assert_eq!(house.onward.cancel_all(some).await.unwrap().changed, 3);
     let paused = house.onward.pause_all(all.clone()).await.unwrap();
     assert_eq!((paused.matched, paused.changed, paused.refused), (520, 517, 3));
-    let forked = house.onward.fork_all(Filter { limit: 0, ..all.clone() }, 0).await.unwrap();
+    let forked = house.onward.fork_all(Filter { limit: None, ..all.clone() }, 0).await.unwrap();
     assert_eq!((forked.matched, forked.changed), (520, 520), "forks are not forked again");
     house.onward.cancel_all(Filter { workflows: vec!["sleeper".into()], ..Filter::default() }).await.unwrap();
     let gone = house.done(house.onward.delete_all(all.clone())).await.unwrap();

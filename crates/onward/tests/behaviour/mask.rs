@@ -1,8 +1,11 @@
-//! Masking: named fields are hidden in what listings show, and nowhere else.
+//! Masking: named fields are hidden in every record that a client shows, and nowhere else.
+
+use std::fmt;
 
 use onward::prelude::*;
-use onward::{Filter, Json};
+use onward::{Filter, Json, StepFilter};
 use onward_testkit::{TestDatabase, on_every_database};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::house::House;
@@ -31,4 +34,85 @@ async fn named_fields_are_hidden_in_listings_and_seen_by_workflows(db: TestDatab
     }
     let step = run.steps().await.unwrap().remove(0);
     assert_eq!(value(&step.output.unwrap()), json!({"password": "***", "ok": true}));
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Refused {
+    password: String,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("refused")
+    }
+}
+
+impl std::error::Error for Refused {}
+
+#[onward::step(attempts = 2, backoff = "1ms..1ms")]
+async fn tries(_ctx: &Ctx, input: Value) -> Result<Value, Refused> {
+    Err(Refused { password: input["password"].as_str().unwrap_or_default().to_owned() })
+}
+
+/// Says its secret in every way in which a run can say something.
+#[onward::workflow]
+async fn tells(ctx: &Ctx, input: Value) -> Result<Value> {
+    ctx.step("gives", async || Ok(input.clone())).await?;
+    ctx.set_event("says", &input).await?;
+    ctx.stream("speaks").append(&input).await?;
+    tries(ctx, input.clone()).await?;
+    Ok(input)
+}
+
+#[on_every_database]
+async fn no_record_that_a_client_gives_shows_what_is_masked(db: TestDatabase) {
+    const SECRET: &str = "s3cret";
+    let house = House::open(db, |b| b.workflow::<tells>()).await;
+    let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap().mask(["password"]);
+    client.queue("q").await.unwrap();
+    let secret = json!({"password": SECRET, "user": "ada"});
+    let started = client.start_named("tells", &secret).queue("q").attributes(&secret).id("r").await.unwrap();
+    assert_eq!(house.done(started.result()).await.unwrap_err().downcast::<Refused>().unwrap().password, SECRET);
+    client.queue("q").pause().await.unwrap();
+    client.start_named("tells", &secret).queue("q").id("waits").await.unwrap();
+    let schedule = client.schedule_named("tells", "@daily").queue("q").attributes(&secret).id("s").await.unwrap();
+
+    let run = client.handle_named("r");
+    let mut chunks = Vec::new();
+    let mut stream = run.stream::<Json>("speaks").chunks();
+    while let Some(chunk) = stream.next().await {
+        chunks.push(chunk.unwrap());
+    }
+    let page = StepFilter { from: 1, ..StepFilter::default() };
+    let shown = [
+        ("describe", format!("{:?}", run.describe().await.unwrap())),
+        ("list", format!("{:?}", client.list(Filter::default()).await.unwrap())),
+        ("list of what is queued", {
+            format!("{:?}", client.list(Filter { queued: true, ..Filter::default() }).await.unwrap())
+        }),
+        ("steps", format!("{:?}", run.steps().await.unwrap())),
+        ("list_steps", format!("{:?}", run.list_steps(page).await.unwrap())),
+        ("events", format!("{:?}", run.events().await.unwrap())),
+        ("chunks", format!("{chunks:?}")),
+        ("streams", format!("{:?}", run.streams().await.unwrap())),
+        ("hooks", format!("{:?}", run.hooks().await.unwrap())),
+        ("schedules", format!("{:?}", client.schedules().await.unwrap())),
+        ("schedule", format!("{:?}", schedule.describe().await.unwrap())),
+        ("queues", format!("{:?}", client.queues().await.unwrap())),
+    ];
+    for (call, text) in &shown {
+        assert!(!text.contains(SECRET), "{call} shows it: {text}");
+    }
+    for call in ["describe", "list", "steps", "events", "chunks", "schedules", "schedule"] {
+        let text = &shown.iter().find(|(shown, _)| *shown == call).unwrap().1;
+        assert!(text.contains("***"), "{call} shows nothing at all: {text}");
+    }
+    let record = run.describe().await.unwrap();
+    assert!(record.error.unwrap().as_str().contains(r#""password":"***""#), "the error of the run");
+    let attempts = run.steps().await.unwrap().into_iter().flat_map(|step| step.attempts);
+    let errors: Vec<String> = attempts.filter_map(|attempt| attempt.error).map(|error| error.to_string()).collect();
+    assert!(!errors.is_empty() && errors.iter().all(|error| error.contains(r#""password":"***""#)), "{errors:?}");
+    // Whoever waits for a value gets it whole.
+    assert_eq!(run.event::<Value>("says").await.unwrap().unwrap(), secret);
+    assert_eq!(run.stream::<Value>("speaks").next().await.unwrap().unwrap(), secret);
 }

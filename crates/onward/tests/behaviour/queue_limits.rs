@@ -58,8 +58,8 @@ async fn no_limit_is_exceeded_by_eight_executors_and_none_leaks(db: TestDatabase
         let ran = async || (0..100).filter(|n| house.log.count(&n.to_string()) > 0).count() >= most;
         house.until("some more ran", ran).await;
         // A run is stopped and taken up again, while an executor dies. None that has a child: that one stays cancelled.
-        let running = Filter { statuses: vec![Status::Running], ..Filter::default() };
-        let running = client.list_queued(running).await.unwrap().items;
+        let running = Filter { statuses: vec![Status::Running], queued: true, ..Filter::default() };
+        let running = client.list(running).await.unwrap().items;
         if let Some(run) = running.iter().find(|run| is_alone(run)) {
             let run = client.handle::<work>(run.id.as_str());
             run.cancel().await.unwrap();
@@ -79,7 +79,8 @@ async fn no_limit_is_exceeded_by_eight_executors_and_none_leaks(db: TestDatabase
     for n in 0..100 {
         ended(&house, &client.handle::<work>(format!("r{n}"))).await;
     }
-    let runs = client.list(Filter { queue: Some("q".into()), limit: 1_000, ..Filter::default() }).await.unwrap().items;
+    let runs =
+        client.list(Filter { queue: Some("q".into()), limit: Some(1_000), ..Filter::default() }).await.unwrap().items;
     assert_eq!(runs.len(), 115, "every run, and a child of every seventh");
     assert!(gauge.most("q") <= 5, "{} of 5 ran at once", gauge.most("q"));
     for place in gauge.places("q/").into_iter().chain(gauge.places("q@")) {
@@ -118,7 +119,7 @@ async fn no_more_start_in_any_period_than_the_rate_allows(db: TestDatabase) {
     for n in 0..17 {
         ended(&house, &house.onward.handle::<work>(format!("r{n}"))).await;
     }
-    let runs = house.onward.list(Filter { limit: 100, ..Filter::default() }).await.unwrap().items;
+    let runs = house.onward.list(Filter { limit: Some(100), ..Filter::default() }).await.unwrap().items;
     assert!(!exceeds(&runs, 5, secs(10)));
     let started = |n: usize| runs.iter().find(|run| run.id.as_str() == format!("r{n}")).unwrap().started_at.unwrap();
     let took = started(16).duration_since(started(0)).unsigned_abs();
@@ -220,11 +221,11 @@ async fn two_open_runs_of_a_queue_never_have_the_same_dedup(db: TestDatabase) {
     let start = |name: &str| house.onward.start::<work>(Job::new(name, 900_000)).queue("q");
     let first = start("first").id("first").dedup("d").await.unwrap();
     let refused = start("second").dedup("d").await.unwrap_err();
-    assert!(refused.is_conflict() && refused.message().contains("`first`"), "{refused}");
+    assert!(refused.is_deduplicated() && refused.message().contains("`first`"), "{refused}");
     assert_eq!(start("second").dedup_or_existing("d").await.unwrap().id(), "first");
     assert_eq!(start("first").id("first").dedup("d").await.unwrap().id(), "first", "the same run again is no conflict");
     house.until("it runs", async || gauge.most("q") == 1).await;
-    assert!(start("second").dedup("d").await.unwrap_err().is_conflict(), "while it runs, too");
+    assert!(start("second").dedup("d").await.unwrap_err().is_deduplicated(), "while it runs, too");
     start("elsewhere").queue("p").dedup("d").await.unwrap();
     first.cancel().await.unwrap();
     let third = start("third").id("third").dedup("d").await.unwrap();

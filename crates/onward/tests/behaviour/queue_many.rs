@@ -36,7 +36,7 @@ async fn more_runs_than_fit_into_one_transaction_are_all_enqueued_and_twice_is_o
         let runs = house.onward.enqueue_all(many()).await.unwrap();
         assert!(runs.len() == 1_100 && runs.iter().all(Result::is_ok));
     }
-    let all = Filter { queue: Some("q".into()), limit: 10_000, with_input: true, ..Filter::default() };
+    let all = Filter { queue: Some("q".into()), limit: Some(10_000), with_input: true, ..Filter::default() };
     let all = house.onward.list(all).await.unwrap().items;
     assert_eq!(all.len(), 1_100);
     assert!(all.iter().all(|run| run.input.as_str().contains(&long)));
@@ -53,7 +53,7 @@ async fn a_conflict_among_many_is_in_nobodys_way_and_what_is_wrong_lets_none_in(
     let took: Vec<bool> = runs.iter().map(Result::is_ok).collect();
     assert_eq!(took, [true, true, false, true]);
     let refused = runs[2].as_ref().unwrap_err();
-    assert!(refused.is_conflict() && refused.message().contains("`b`"), "{refused}");
+    assert!(refused.is_deduplicated() && refused.message().contains("`b`"), "{refused}");
     let wrong = EnqueueOptions { priority: Some(0), ..options("f") };
     assert_eq!(
         house.onward.enqueue_all([(options("e"), job("e")), (wrong, job("f"))]).await.unwrap_err().code(),

@@ -103,5 +103,22 @@ async fn many_runs_of_a_queue_are_steered_by_a_filter(db: TestDatabase) {
     first.delete().await.unwrap();
     let all = Filter { queue: Some("q".into()), finished: Window::default(), ..Filter::default() };
     assert_eq!(house.onward.delete_all(all).await.unwrap().changed, 20);
-    assert!(house.onward.list_queued(Filter::default()).await.unwrap().items.is_empty());
+    let queued = Filter { queued: true, ..Filter::default() };
+    assert!(house.onward.list(queued).await.unwrap().items.is_empty());
+}
+
+#[on_every_database]
+async fn a_run_that_is_cancelled_while_it_waits_leaves_its_queue(db: TestDatabase) {
+    let (house, gauge, first) = full(db).await;
+    let start = |name: &str| house.onward.start::<work>(Job::new(name, 5)).queue("q").dedup("d");
+    let waits = start("waits").await.unwrap();
+    assert_eq!(house.onward.queue("q").info().await.unwrap().waiting, 1);
+    waits.cancel().await.unwrap();
+    assert_eq!(house.onward.queue("q").info().await.unwrap().waiting, 0);
+    let next = start("next").await.unwrap();
+    for run in [&first, &next] {
+        ended(&house, run).await;
+    }
+    assert_eq!(gauge.order(), ["first", "next"], "it never ran");
+    assert_eq!(waits.result().await.unwrap_err().code(), "cancelled");
 }

@@ -37,8 +37,8 @@ async fn every_option_of_enqueue_is_in_the_record(db: TestDatabase) {
     let run = client.enqueue(options, ("ada", 17)).await.unwrap();
     let record = run.describe().await.unwrap();
     assert_eq!(
-        (record.id, record.workflow.as_str(), record.version.as_str()),
-        (RunId::new("g-1").unwrap(), "greet", "2")
+        (record.id, record.workflow.as_str(), record.version.as_deref()),
+        (RunId::new("g-1").unwrap(), "greet", Some("2"))
     );
     assert_eq!((record.queue.as_deref(), record.priority), (Some("q"), 7));
     assert_eq!((record.partition.as_deref(), record.dedup.as_deref()), (Some("acme"), Some("only one")));
@@ -85,15 +85,97 @@ async fn a_run_object_tells_what_get_run_tells(db: TestDatabase) {
 
 #[test]
 fn states_have_the_names_of_the_published_pages() {
-    let dbos = ["ENQUEUED", "PENDING", "SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "DELAYED"];
-    let vercel = ["pending", "running", "completed", "failed", "cancelled"];
-    for name in dbos {
-        assert!(Status::ALL.iter().any(|status| status.dbos() == name), "{name}");
+    let names = [
+        (Status::Delayed, "DELAYED", "pending"),
+        (Status::Enqueued, "ENQUEUED", "pending"),
+        (Status::Running, "PENDING", "running"),
+        (Status::Paused, "PENDING", "running"),
+        (Status::Succeeded, "SUCCESS", "completed"),
+        (Status::Failed, "ERROR", "failed"),
+        (Status::Cancelled, "CANCELLED", "cancelled"),
+        (Status::RetriesExceeded, "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "failed"),
+    ];
+    assert_eq!(names.map(|(status, ..)| status), Status::ALL);
+    for (status, dbos, vercel) in names {
+        assert_eq!((status.dbos(), status.vercel()), (dbos, vercel), "{status}");
     }
-    for name in vercel {
-        assert!(Status::ALL.iter().any(|status| status.vercel() == name), "{name}");
+}
+
+#[on_every_database]
+async fn a_run_without_a_workflow_or_a_queue_is_refused(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<greet>()).await;
+    let named = |workflow: &str, queue: &str| EnqueueOptions {
+        workflow: workflow.into(),
+        queue: queue.into(),
+        ..EnqueueOptions::default()
+    };
+    for (options, what) in [
+        (EnqueueOptions::default(), "the workflow's name is empty"),
+        (named("", "q"), "the workflow's name is empty"),
+        (named("greet", ""), "the queue's name is empty"),
+    ] {
+        let one = house.onward.enqueue(options.clone(), ("ada", 1)).await.unwrap_err();
+        let debounced = house.onward.enqueue(options.clone(), ("ada", 1)).debounce("k", secs(1)).await.unwrap_err();
+        let pushed = house.onward.enqueue(options.clone(), ("ada", 1)).batch("k").await.unwrap_err();
+        let many = house.onward.enqueue_all([(options, ("ada", 1))]).await.unwrap_err();
+        for refused in [one, debounced, pushed, many] {
+            assert!(refused.code() == "invalid" && refused.message().contains(what), "{refused}");
+        }
     }
-    assert!(Status::ALL.iter().all(|status| dbos.contains(&status.dbos()) && vercel.contains(&status.vercel())));
+    assert_eq!(house.onward.start_named("", ()).await.unwrap_err().code(), "invalid");
+    assert_eq!(house.onward.schedule_named("", "@daily").await.unwrap_err().code(), "invalid");
+}
+
+#[on_every_database]
+async fn what_is_not_said_of_a_run_has_its_default(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<greet>()).await;
+    let options = EnqueueOptions { workflow: "greet".into(), queue: "q".into(), ..EnqueueOptions::default() };
+    let run = house.onward.enqueue(options, ("ada", 1)).await.unwrap();
+    let shape: Vec<usize> = run.id().split('-').map(str::len).collect();
+    assert!(shape == [8, 4, 4, 4, 12] && run.id().chars().all(|c| c == '-' || c.is_ascii_hexdigit()), "{}", run.id());
+    assert_eq!(&run.id()[14..15], "7", "a UUID of version 7 sorts by its time");
+    let record = run.describe().await.unwrap();
+    assert_eq!((record.recoveries_max, record.priority), (100, 0));
+    assert_eq!((record.timeout, record.deadline, record.partition, record.dedup), (None, None, None, None));
+}
+
+/// A value that no JSON can hold.
+struct Unspeakable;
+
+impl serde::Serialize for Unspeakable {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("it cannot be said"))
+    }
+}
+
+#[on_every_database]
+async fn what_cannot_be_encoded_is_neither_sent_nor_enqueued(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<greet>()).await;
+    house.onward.start::<greet>(("ada".into(), 17)).id("g").await.unwrap();
+    let sent = house.onward.send("g", "news", &Unspeakable).await.unwrap_err();
+    let options = EnqueueOptions { workflow: "greet".into(), queue: "q".into(), ..EnqueueOptions::default() };
+    let enqueued = house.onward.enqueue(options, Unspeakable).await.unwrap_err();
+    for refused in [sent, enqueued] {
+        assert!(refused.code() == "encode" && refused.message().contains("it cannot be said"), "{refused}");
+    }
+}
+
+#[on_every_database]
+async fn an_event_is_waited_for_sixty_seconds(db: TestDatabase) {
+    let house = House::open(db, |b| b).await;
+    let began = house.clock.now();
+    let waited = || house.clock.now().duration_since(began).unsigned_abs();
+    let waits = house.onward.get_event::<u32>("nobody", "k");
+    tokio::pin!(waits);
+    let none = loop {
+        tokio::select! {
+            biased;
+            none = &mut waits => break none.unwrap(),
+            () = tokio::time::sleep(millis(2)) => house.clock.advance(secs(1)),
+        }
+    };
+    assert_eq!(none, None);
+    assert!((secs(60)..secs(90)).contains(&waited()), "it waited {:?}", waited());
 }
 
 #[onward::workflow]

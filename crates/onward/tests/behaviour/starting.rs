@@ -109,7 +109,7 @@ async fn all_that_was_given_at_the_start_is_in_the_record(db: TestDatabase) {
         .unwrap();
     let record = run.describe().await.unwrap();
     assert_eq!(record.id.as_str(), "all");
-    assert_eq!((record.workflow.as_str(), record.version.as_str()), ("sleeper", "1"));
+    assert_eq!((record.workflow.as_str(), record.version.as_deref()), ("sleeper", Some("1")));
     assert_eq!(record.status, Status::Running);
     assert_eq!(record.timeout, Some(days(60)));
     assert_eq!(record.deadline, Some("2026-03-01T00:00:00Z".parse().unwrap()));

@@ -103,7 +103,7 @@ async fn a_cancelled_parent_leaves_no_child_behind(db: TestDatabase) {
         run.as_ref().unwrap().cancel().await.unwrap();
     }
     let open = async || {
-        let all = house.onward.list(onward::Filter { limit: 1_000, ..Default::default() }).await.unwrap().items;
+        let all = house.onward.list(onward::Filter { limit: Some(1_000), ..Default::default() }).await.unwrap().items;
         all.iter().all(|run| run.status == Status::Cancelled && run.executor.is_none())
     };
     house.until("every run of the families is cancelled and let go of", open).await;

@@ -14,4 +14,4 @@ update runs
 set status = 'running', executor = $1, owners = owners + 1, ready_at = null, said = null, updated_at = $2,
     started_at = coalesce(started_at, $2), deadline = coalesce(deadline, $2 + timeout)
 where run_key in (select run_key from chosen)
-returning run_key
+returning run_key, case when version = '' then workflow end as open

@@ -1,6 +1,7 @@
 -- A run that gathers has another input, and starts at another time. It has $6 items if it gathers all inputs, and where $7 is
--- true it takes no more.
+-- true it takes no more. Where $8 is given, the input is for that version of its workflow.
 update runs
 set input = $2, input_hash = $3, ready_at = $4, updated_at = $5, gathered = $6,
+    version = coalesce($8, version),
     gather = case when $7 then null else gather end
 where run_key = $1 and status = 'delayed'

@@ -1,5 +1,5 @@
 -- The run of a workflow that has not begun and still gathers for a key, locked: nobody starts it meanwhile.
-select run_key, id, workflow, input_hash, parent_key, parent_position, ready_at, gather_until, gathered
+select run_key, id, workflow, version, input_hash, parent_key, parent_position, ready_at, gather_until, gathered
 from runs
 where workflow = $1 and gather = $2 and status = 'delayed'
 for no key update

@@ -35,7 +35,7 @@ where r.run_key is not null
     and ($19 is null or r.finished_at >= $19)
     and ($20 is null or r.finished_at < $20)
     and ($21 is null or r.queue = $21)
-    and ($22 is null or r.queue is not null)
+    and ($22 is null or (r.queue is not null and r.status in ('delayed', 'enqueued', 'running', 'paused')))
     and ($23 is null or (r.parent_key is not null) = $23)
     and ($24 is null or r.forked_from is not null)
     and ($25 is null or r.forked_from is null)

@@ -22,6 +22,8 @@ pub enum Action {
     Pause,
     /// Let it go on after it was paused, held, cancelled or given up.
     Resume,
+    /// Let it begin at once, past its queue and its delay.
+    StartNow,
     /// End its sleeps: those at these positions, or all.
     WakeUp(Option<Vec<u32>>),
     /// Let it start this long from now, if it starts later.
@@ -46,7 +48,7 @@ pub struct Fork {
     pub position: u32,
     /// The id of the new run; without one it is a UUIDv7.
     pub id: Option<RunId>,
-    /// Another version of the workflow.
+    /// Another version of the workflow; empty: let whoever claims the run decide.
     pub version: Option<String>,
     /// Another input, and the hash of its canonical form.
     pub input: Option<(Json, i64)>,
@@ -173,6 +175,7 @@ async fn act(tx: &mut Tx, target: &Target, action: &Action, call: Call) -> Resul
         Action::Cancel(said) => steer::cancel(tx, target, said, now).await,
         Action::Pause => steer::pause(tx, target, now).await,
         Action::Resume => steer::resume(tx, target, now).await,
+        Action::StartNow => steer::start_now(tx, target, now).await,
         Action::WakeUp(positions) => steer::wake_up(tx, target, positions.as_deref(), now).await,
         Action::SetDelay(delay) => steer::set_ready_at(tx, target, add(now, *delay), now).await,
         Action::SetAttributes(new) => attributes::set(tx, target, new).await,

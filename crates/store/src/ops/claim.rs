@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use onward_types::{ExecutorId, Json, RunId, RunKey, StepKind, StreamInfo, Timestamp, Wait, from_micros};
 
+use super::known::Known;
 use super::messages::{self, Message};
 use super::streams;
 use crate::driver::{Row, Tx, params, sql};
@@ -85,8 +86,8 @@ pub struct Recorded {
 pub struct Claim {
     /// For whom.
     pub executor: ExecutorId,
-    /// The workflows it knows, each as `name@version`.
-    pub workflows: Arc<Vec<String>>,
+    /// The workflows it knows.
+    pub workflows: Arc<Known>,
     /// How many runs at the most.
     pub limit: u32,
     /// Take suspects only, instead of all but them.
@@ -104,21 +105,36 @@ pub struct Waiting {
     pub next: Option<Timestamp>,
 }
 
-/// Take waiting runs.
+/// Take waiting runs: the longest ready first, of whatever workflow.
 pub(crate) async fn claim(tx: &mut Tx, claim: &Claim, now: Timestamp) -> Result<Vec<RunKey>, Fault> {
     let (from, to) = if claim.suspects { (SUSPECT_AFTER, u32::MAX) } else { (0, SUSPECT_AFTER - 1) };
-    let executor = claim.executor.as_str();
-    let rows = tx.query(sql!("runs/claim"), &params![executor, now, claim.limit, &*claim.workflows, from, to]).await?;
+    let known = claim.workflows.claimable().iter();
+    let asked = known.map(|known| params![known.as_str(), now, claim.limit, from, to].into()).collect::<Vec<_>>();
+    let mut ready: Vec<(i64, RunKey)> = Vec::new();
+    for row in tx.query_each(sql!("runs/claimable"), &asked).await?.iter().flatten() {
+        ready.push((row.int("ready_at")?, row.key("run_key")?));
+    }
+    ready.sort_unstable();
+    ready.truncate(claim.limit as usize);
+    if ready.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys: Vec<RunKey> = ready.into_iter().map(|(_, key)| key).collect();
+    let rows = tx.query(sql!("runs/claim"), &params![claim.executor.as_str(), now, &keys]).await?;
+    claim.workflows.fix_versions(tx, &rows).await?;
     rows.iter().map(|row| row.key("run_key")).collect()
 }
 
 /// What of these workflows waits to be claimed.
-pub(crate) async fn waiting(tx: &mut Tx, workflows: &Vec<String>, now: Timestamp) -> Result<Waiting, Fault> {
-    let row = tx.first(sql!("runs/waiting"), &params![now, workflows, SUSPECT_AFTER - 1]).await?;
+pub(crate) async fn waiting(tx: &mut Tx, workflows: &Known, now: Timestamp) -> Result<Waiting, Fault> {
+    let row = tx.first(sql!("runs/waiting", split), &params![now, workflows.claimable()]).await?;
     let row = row.ok_or_else(|| Fault::corrupt("what waits is told in no row"))?;
     let next = row.opt_int("next")?.map(from_micros);
     Ok(Waiting { is_ready: row.flag("is_ready")?, is_suspect: row.flag("is_suspect")?, next })
 }
+
+/// An index has the suspects, and names the number as the statements do.
+const _: () = assert!(SUSPECT_AFTER - 1 == 2, "`runs/waiting` and the index `runs_suspects` say 2");
 
 /// Load these runs. One that cannot be understood comes back as the fault it is, and harms no other.
 pub(crate) async fn load(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<(RunKey, Result<History, Fault>)>, Fault> {
@@ -197,4 +213,37 @@ fn run(row: &Row, key: RunKey) -> Result<History, Fault> {
         messages: Vec::new(),
         streams: Vec::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_and_is_not_known_is_not_looked_at() {
+        let mut connection = rusqlite::Connection::open_in_memory().unwrap();
+        rusqlite::vtab::array::load_module(&connection).unwrap();
+        crate::migrate::sqlite(&mut connection, Fault::corrupt).unwrap();
+        let cases = [
+            (sql!("runs/claimable"), vec!["runs_claimable (<expr>=? AND ready_at>? AND ready_at<?)"]),
+            (
+                sql!("runs/waiting", split),
+                vec![
+                    "runs_claimable (<expr>=? AND ready_at>? AND ready_at<?)",
+                    "runs_claimable (<expr>=? AND ready_at>?)",
+                    "runs_suspects (ready_at>",
+                ],
+            ),
+        ];
+        for (sql, searches) in cases {
+            let mut statement = connection.prepare(&format!("explain query plan {}", sql.sqlite())).unwrap();
+            let given = vec![rusqlite::types::Null; statement.parameter_count()];
+            let plan = statement.query_map(rusqlite::params_from_iter(given), |row| row.get::<_, String>("detail"));
+            let plan: Vec<String> = plan.unwrap().map(Result::unwrap).collect();
+            for search in searches {
+                assert!(plan.iter().any(|line| line.contains(search)), "{}: {search}: {plan:#?}", sql.name);
+            }
+            assert!(plan.iter().all(|line| !line.contains("SCAN runs") && !line.contains("TEMP B-TREE")), "{plan:#?}");
+        }
+    }
 }

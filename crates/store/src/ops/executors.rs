@@ -107,6 +107,15 @@ pub(crate) async fn known_workflows(tx: &mut Tx) -> Result<Vec<String>, Fault> {
     Ok(list(tx).await?.into_iter().filter(|it| !it.dead).flat_map(|it| it.workflows).collect())
 }
 
+/// Whether one of these workflows is this one, in any version where that is open.
+pub(crate) fn is_known(known: &[String], workflow: &str, version: Option<&str>) -> bool {
+    known.iter().any(|known| match (known.split_once('@'), version) {
+        (Some((name, its)), Some(version)) => name == workflow && its == version,
+        (Some((name, _)), None) => name == workflow,
+        (None, _) => false,
+    })
+}
+
 /// Declare an executor dead unless it lives. From the commit on no batch of it can stand.
 pub(crate) async fn declare_dead(tx: &mut Tx, executor: &ExecutorId, beat: i64) -> Result<bool, Fault> {
     let declared = tx.execute(sql!("executors/declare_dead"), &params![executor.as_str(), beat]).await?;

@@ -3,7 +3,8 @@
 
 use onward_types::{Code, Error, Json, RunKey, Timestamp, from_micros};
 
-use super::{queues, runs};
+use super::known::OPEN;
+use super::{executors, queues, runs};
 use crate::change::{Created, Existing, INLINE_MAX, NewRun};
 use crate::codec::{Payload, Sealer};
 use crate::driver::{Row, Tx, params, sql};
@@ -55,7 +56,9 @@ pub(crate) async fn debounce(tx: &mut Tx, run: &NewRun, gather: &Gather, now: Ti
     };
     let until = row.opt_int("gather_until")?.map(from_micros);
     let at = run.ready_at.into_iter().chain(until).min();
-    let taken = Taken { input: &run.input, hash: run.input_hash, at, items: None, full: false };
+    // It has not begun, and what it was made for is gone: the version that it has to be of comes with its input.
+    let version = Some(run.version_if(false));
+    let taken = Taken { input: &run.input, hash: run.input_hash, at, items: None, full: false, version };
     take(tx, row.key("run_key")?, &taken, now).await?;
     runs::existing(&row).map(Created::Existing)
 }
@@ -76,6 +79,10 @@ pub(crate) async fn push(
         return same_item(&before, run, push);
     }
     let appended = match &found {
+        Some(row) if !somebody_may_run(tx, row, run).await? => {
+            tx.execute(sql!("runs/stop_gathering"), &params![row.key("run_key")?, now]).await?;
+            None
+        }
         Some(row) => append(tx, row, run, push, sealer, now).await?,
         None => None,
     };
@@ -94,6 +101,16 @@ pub(crate) async fn push(
         return Err(Fault::try_again(format!("push `{}` was made by somebody else just now", push.id)));
     }
     Ok(created)
+}
+
+/// Whether the run that gathers is one that an executor may run which is there, or no worse off than a new one would be. After a
+/// deploy nobody may have the version that its items are for, and what is pushed now would wait with them for ever.
+async fn somebody_may_run(tx: &mut Tx, gathers: &Row, new: &NewRun) -> Result<bool, Fault> {
+    let version = gathers.text("version")?;
+    if version == OPEN || version == new.version_if(false) {
+        return Ok(true);
+    }
+    Ok(executors::is_known(&executors::known_workflows(tx).await?, &new.workflow, Some(&version)))
 }
 
 /// A new batch, with its first item.
@@ -140,6 +157,7 @@ async fn append(
         at: if full { Some(now) } else { row.opt_int("ready_at")?.map(from_micros) },
         items: Some(items),
         full,
+        version: None,
     };
     take(tx, key, &taken, now).await?;
     if full {
@@ -211,12 +229,14 @@ struct Taken<'a> {
     at: Option<Timestamp>,
     items: Option<u32>,
     full: bool,
+    /// Which version the input is for, if it replaces the one before.
+    version: Option<&'a str>,
 }
 
 async fn take(tx: &mut Tx, key: RunKey, taken: &Taken<'_>, now: Timestamp) -> Result<(), Fault> {
-    let Taken { input, hash, at, items, full } = *taken;
+    let Taken { input, hash, at, items, full, version } = *taken;
     let inline = Some(input.as_str()).filter(|text| text.len() <= INLINE_MAX);
-    tx.execute(sql!("runs/gather"), &params![key, inline, hash, at, now, items, full]).await?;
+    tx.execute(sql!("runs/gather"), &params![key, inline, hash, at, now, items, full, version]).await?;
     match inline {
         Some(_) => tx.execute(sql!("runs/drop_payload"), &params![key, "input"]).await?,
         None => tx.execute(sql!("runs/put_payload"), &params![key, "input", input.as_str()]).await?,

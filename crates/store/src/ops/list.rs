@@ -12,6 +12,9 @@ use crate::fault::Fault;
 const LIMIT: u32 = 100;
 const LIMIT_MAX: u32 = 10_000;
 
+/// How a run stands that is in its queue.
+const IN_QUEUE: &[Status] = &[Status::Delayed, Status::Enqueued, Status::Running, Status::Paused];
+
 /// The key of a run says when it was made, to the millisecond. A clock that counts ahead of itself stays within this.
 const KEY_SLACK: i64 = 60_000;
 /// Who creates a run and who executes it have clocks of their own, which may differ by a day. Where no run is known that started
@@ -23,7 +26,7 @@ const FEW: u32 = 10_000;
 
 /// A page of runs.
 pub(crate) async fn list(tx: &mut Tx, filter: &Filter, now: Timestamp) -> Result<Page<RunRecord>, Fault> {
-    let limit = if filter.limit == 0 { LIMIT } else { filter.limit.min(LIMIT_MAX) };
+    let limit = filter.limit.unwrap_or(LIMIT).min(LIMIT_MAX);
     // One more than the page has says whether there is another page.
     let mut keys = pick(tx, filter, limit + 1).await?;
     let more = keys.len() > limit as usize;
@@ -78,9 +81,11 @@ fn parameters(filter: &Filter, limit: u32, started: Started) -> Result<Vec<Param
     let after = after.into_iter().chain(from.map(|at| key_at(at, -KEY_SLACK))).max();
     let prefix = filter.id_prefix.as_deref().filter(|prefix| !prefix.is_empty());
     let ids: Vec<String> = filter.ids.iter().map(ToString::to_string).collect();
-    let statuses: Vec<String> = filter.statuses.iter().map(ToString::to_string).collect();
+    // Of the runs of a queue those that have not ended are few, and by their states they have an index.
+    let wanted = if filter.queued && filter.statuses.is_empty() { IN_QUEUE } else { &filter.statuses };
+    let statuses: Vec<String> = wanted.iter().map(ToString::to_string).collect();
     let succeeded = Status::Succeeded.as_str();
-    let is_indexed = !filter.statuses.is_empty() && !filter.statuses.contains(&Status::Succeeded);
+    let is_indexed = !wanted.is_empty() && !wanted.contains(&Status::Succeeded);
     // Where nobody speaks of versions all runs are of the first, so only others are indexed.
     let is_versioned = !filter.versions.is_empty() && filter.versions.iter().all(|version| version != "1");
     if let Some(attributes) = &filter.attributes {
@@ -222,6 +227,7 @@ mod tests {
             ("runs_version", Filter { versions: vec!["2".into()], ..f() }),
             ("runs_attributes", f().with_attributes(serde_json::json!({"a": 1})).unwrap()),
             ("runs_queue", Filter { queue: Some("q".into()), ..f() }),
+            ("runs_status", Filter { queued: true, ..f() }),
             ("runs_finished", Filter { finished: window, ..f() }),
             ("PRIMARY KEY", Filter { created: window, ..f() }),
             ("runs_started", Filter { started: Window { until: Some(Timestamp::MAX), ..window }, ..f() }),

@@ -6,16 +6,21 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use onward_types::{ExecutorId, QueueLimits, Rate, RunKey, Timestamp, from_micros};
+use onward_types::{ExecutorId, QueueLimits, RunKey, Timestamp};
 
 use super::claim::SUSPECT_AFTER;
-use super::queues::{self, QueueRow, count, since};
-use crate::clock::{Clock, add};
+use super::known::Known;
+use super::queues::{self, QueueRow, count};
+use super::starts::{self, Counting};
+use crate::clock::Clock;
 use crate::driver::{Param, Row, Tx, params, sql};
 use crate::fault::Fault;
 
 /// So many partitions are looked at together.
 const PARTITIONS: usize = 256;
+
+/// Under which key those without a partition have their turn. No partition has it.
+const ALONE: &str = "";
 
 /// What is asked of a queue.
 #[derive(Clone, Debug)]
@@ -24,8 +29,8 @@ pub struct QueueClaim {
     pub queue: String,
     /// For whom.
     pub executor: ExecutorId,
-    /// The workflows it knows, each as `name@version`.
-    pub workflows: Arc<Vec<String>>,
+    /// The workflows it knows.
+    pub workflows: Arc<Known>,
     /// How many runs at the most.
     pub limit: u32,
     /// How many runs may be among them that may have killed their process.
@@ -58,7 +63,10 @@ pub(crate) async fn claim(tx: &mut Tx, claim: &QueueClaim, clock: &Clock) -> Res
         (false, _) => take(tx, claim, now).await.map(Some),
         (true, false) => Ok(None),
         (true, true) => {
-            let choice = Choice { claim, limits: &queue.limits, clock, now, chosen: Vec::new() };
+            let counting =
+                if queue.limits.has_rate() { Some(starts::begin(tx, &claim.queue, now).await?) } else { None };
+            let now = counting.map_or(now, |counting| counting.now);
+            let choice = Choice { claim, limits: &queue.limits, clock, now, counting, chosen: Vec::new() };
             choice.make(tx, &queue).await.map(Some)
         }
     }
@@ -67,7 +75,9 @@ pub(crate) async fn claim(tx: &mut Tx, claim: &QueueClaim, clock: &Clock) -> Res
 /// Nothing to be counted.
 async fn take(tx: &mut Tx, claim: &QueueClaim, now: Timestamp) -> Result<QueueClaimed, Fault> {
     let (executor, queue) = (claim.executor.as_str(), claim.queue.as_str());
-    let rows = tx.query(sql!("queues/take"), &params![executor, now, queue, claim.limit, &*claim.workflows]).await?;
+    let rows =
+        tx.query(sql!("queues/take"), &params![executor, now, queue, claim.limit, claim.workflows.claimable()]).await?;
+    claim.workflows.fix_versions(tx, &rows).await?;
     let keys: Vec<RunKey> = rows.iter().map(|row| row.key("run_key")).collect::<Result<_, _>>()?;
     let more = keys.len() == claim.limit as usize;
     Ok(QueueClaimed { keys, more, ..QueueClaimed::default() })
@@ -79,6 +89,8 @@ struct Choice<'a> {
     limits: &'a QueueLimits,
     clock: &'a Clock,
     now: Timestamp,
+    /// Where starts are counted.
+    counting: Option<Counting>,
     chosen: Vec<(RunKey, Option<String>)>,
 }
 
@@ -148,16 +160,8 @@ impl Choice<'_> {
                 room.queue =
                     Some(most.saturating_sub(count(tx.first(sql!("queues/taken"), &params![name, most]).await?)?));
             }
-            if self.limits.has_rate() {
-                // The clocks of two executors differ: a start is never noted before one that was noted already.
-                let last = tx.first(sql!("queues/last_start"), &params![name]).await?;
-                let last = last.map(|row| row.opt_int("at")).transpose()?.flatten().map(from_micros);
-                self.now = last.map_or(self.now, |last| last.max(self.now));
-            }
             if let Some(rate) = self.limits.rate {
-                let since = since(self.now, rate);
-                let started = tx.first(sql!("queues/started"), &params![name, since]).await?;
-                (room.rate, next) = started.as_ref().map_or(Ok((None, None)), |row| rate_room(row, rate))?;
+                (room.rate, next) = starts::room(tx, name, rate, self.now).await?;
             }
             if room.rate != Some(0) {
                 next = next.into_iter().chain(self.fresh(tx, queue, &mut room).await?).min();
@@ -173,7 +177,7 @@ impl Choice<'_> {
     /// Runs that have their slot already and were woken: an executor may have so many of them only.
     async fn woken(&mut self, tx: &mut Tx, room: &mut Room) -> Result<(), Fault> {
         let most = room.least();
-        let asked = params![self.claim.queue.as_str(), &*self.claim.workflows, self.now, most];
+        let asked = params![self.claim.queue.as_str(), self.claim.workflows.claimable(), self.now, most];
         let mut suspects = self.claim.suspects;
         for row in tx.query(sql!("queues/woken"), &asked).await? {
             // Runs that may have killed their process are recovered apart from the others.
@@ -197,7 +201,7 @@ impl Choice<'_> {
         if self.limits.has_partitions() {
             self.in_turn(tx, queue, room, &mut partitions).await?;
         } else {
-            let asked = params![self.claim.queue.as_str(), &*self.claim.workflows, self.so_many(room)];
+            let asked = params![self.claim.queue.as_str(), self.claim.workflows.claimable(), self.so_many(room)];
             for row in self.heads(tx, room, sql!("queues/heads"), vec![asked.into()]).await?.into_iter().flatten() {
                 self.choose(&row, room)?;
             }
@@ -212,7 +216,7 @@ impl Choice<'_> {
         room: &mut Room,
         partitions: &mut HashMap<String, PartitionRoom>,
     ) -> Result<(), Fault> {
-        let asked = params![self.claim.queue.as_str(), &*self.claim.workflows, 1_000_u32];
+        let asked = params![self.claim.queue.as_str(), self.claim.workflows.claimable(), 1_000_u32];
         let mut lenders = HashSet::new();
         for row in tx.query(sql!("queues/lent", split), &asked).await? {
             let parent = row.key("parent_key")?;
@@ -242,7 +246,8 @@ impl Choice<'_> {
         Ok(())
     }
 
-    /// Partition after partition, beginning after the one that was served last; and those without a partition.
+    /// Partition after partition, beginning after the one that was served last. The runs without a partition are one more, under the
+    /// empty key, which is before all others.
     async fn in_turn(
         &mut self,
         tx: &mut Tx,
@@ -252,25 +257,24 @@ impl Choice<'_> {
     ) -> Result<(), Fault> {
         let name = self.claim.queue.as_str();
         let mut served = None;
-        let asked = params![name, &*self.claim.workflows, self.so_many(room)];
-        for row in self.heads(tx, room, sql!("queues/heads_alone"), vec![asked.into()]).await?.into_iter().flatten() {
-            self.choose(&row, room)?;
-        }
         // From the one after the last to the end, and then from the beginning to the last.
-        let upto = Some(queue.served.as_str()).filter(|served| !served.is_empty());
-        let laps = [(queue.served.clone(), None), (String::new(), upto)];
-        for (mut after, upto) in laps.into_iter().take(1 + usize::from(upto.is_some())) {
+        let laps = [(queue.served.clone(), None), (ALONE.to_owned(), Some(queue.served.as_str()))];
+        for (mut after, upto) in laps {
+            let mut first = upto.map(|_| ALONE.to_owned());
             while room.least() > 0 {
                 let asked = params![name, after.as_str(), i64::try_from(PARTITIONS).unwrap_or(i64::MAX)];
                 let rows = tx.query(sql!("queues/partitions"), &asked).await?;
                 let mut keys: Vec<String> =
                     rows.iter().map(|row| row.text("partition_key")).collect::<Result<_, _>>()?;
-                let Some(last) = keys.last() else { break };
-                after.clone_from(last);
-                keys.retain(|key| upto.is_none_or(|upto| key.as_str() <= upto));
                 let is_page = keys.len() == PARTITIONS;
+                after = keys.last().cloned().unwrap_or_default();
+                keys.retain(|key| upto.is_none_or(|upto| key.as_str() <= upto));
+                let is_all = !is_page || keys.len() < PARTITIONS;
+                if let Some(first) = first.take() {
+                    keys.insert(0, first);
+                }
                 served = self.serve(tx, &keys, room, rooms).await?.or(served);
-                if !is_page {
+                if is_all {
                     break;
                 }
             }
@@ -297,12 +301,18 @@ impl Choice<'_> {
         let share = room.least().div_ceil(count);
         let of_partition = |key: &&String| -> Vec<Param> {
             let most = rooms.get(*key).map_or(0, PartitionRoom::least).min(share);
-            params![self.claim.queue.as_str(), &*self.claim.workflows, most, key.as_str()].into()
+            params![self.claim.queue.as_str(), self.claim.workflows.claimable(), most, key.as_str()].into()
         };
-        let asked = open.iter().map(of_partition).collect();
-        let heads = self.heads(tx, room, sql!("queues/heads_of_partition"), asked).await?;
+        let (alone, keyed): (Vec<_>, Vec<_>) = open.into_iter().partition(|key| key.as_str() == ALONE);
+        let mut heads = Vec::with_capacity(alone.len() + keyed.len());
+        if !alone.is_empty() {
+            let asked = params![self.claim.queue.as_str(), self.claim.workflows.claimable(), share];
+            heads.extend(self.heads(tx, room, sql!("queues/heads_alone"), vec![asked.into()]).await?);
+        }
+        let asked = keyed.iter().map(of_partition).collect();
+        heads.extend(self.heads(tx, room, sql!("queues/heads_of_partition"), asked).await?);
         let mut served = None;
-        for (key, rows) in open.into_iter().zip(heads) {
+        for (key, rows) in alone.into_iter().chain(keyed).zip(heads) {
             for row in rows {
                 if self.choose(&row, room)? {
                     served = Some(key.clone());
@@ -326,20 +336,22 @@ impl Choice<'_> {
         for key in keys {
             rooms.insert(key.clone(), PartitionRoom { slots: None, rate: None, next: None });
         }
+        // The limits of partitions are none of those that have no key.
+        let keys: Vec<&String> = keys.iter().filter(|key| key.as_str() != ALONE).collect();
         if let Some(most) = self.limits.partition_concurrency {
             let asked: Vec<Vec<Param>> = keys.iter().map(|key| params![name, most, key.as_str()].into()).collect();
             for (key, rows) in keys.iter().zip(tx.query_each(sql!("queues/taken_of_partition"), &asked).await?) {
                 let taken = count(rows.into_iter().next())?;
-                rooms.entry(key.clone()).and_modify(|room| room.slots = Some(most.saturating_sub(taken)));
+                rooms.entry((*key).clone()).and_modify(|room| room.slots = Some(most.saturating_sub(taken)));
             }
         }
         if let Some(rate) = self.limits.partition_rate {
-            let since = since(self.now, rate);
+            let since = starts::since(self.now, rate);
             let asked: Vec<Vec<Param>> = keys.iter().map(|key| params![name, since, key.as_str()].into()).collect();
             for (key, rows) in keys.iter().zip(tx.query_each(sql!("queues/started_of_partition"), &asked).await?) {
                 let Some(row) = rows.first() else { continue };
-                let (started, next) = rate_room(row, rate)?;
-                rooms.entry(key.clone()).and_modify(|room| (room.rate, room.next) = (started, next));
+                let (started, next) = starts::room_of(row, rate)?;
+                rooms.entry((*key).clone()).and_modify(|room| (room.rate, room.next) = (started, next));
             }
         }
         Ok(())
@@ -382,30 +394,20 @@ impl Choice<'_> {
         let keys: Vec<RunKey> = self.chosen.iter().map(|(key, _)| *key).collect();
         let asked = params![self.claim.executor.as_str(), at, &keys];
         let rows = tx.query(sql!("queues/start"), &asked).await?;
+        self.claim.workflows.fix_versions(tx, &rows).await?;
         let started: HashSet<RunKey> = rows.iter().map(|row| row.key("run_key")).collect::<Result<_, _>>()?;
         let name = self.claim.queue.as_str();
-        if let Some(longest) = self.limits.longest_period() {
+        if let Some(counting) = self.counting {
             let mut starts: HashMap<&str, u32> = HashMap::new();
             for (_, partition) in self.chosen[woken..].iter().filter(|(key, _)| started.contains(key)) {
-                *starts.entry(partition.as_deref().unwrap_or("")).or_default() += 1;
+                // Whose rate nobody counts needs no row of its own.
+                let partition = partition.as_deref().filter(|_| self.limits.partition_rate.is_some());
+                *starts.entry(partition.unwrap_or(ALONE)).or_default() += 1;
             }
-            let starts: Vec<Vec<Param>> =
-                starts.into_iter().map(|(partition, n)| params![name, at, partition, n].into()).collect();
-            tx.query_each(sql!("queues/note_start"), &starts).await?;
-            let over = self.now.checked_sub(longest).unwrap_or(Timestamp::UNIX_EPOCH);
-            tx.execute(sql!("queues/trim_starts"), &params![name, over]).await?;
+            starts::note(tx, name, self.limits, counting, at, starts).await?;
         }
         Ok(keys.into_iter().filter(|key| started.contains(key)).collect())
     }
-}
-
-/// How many more a rate lets start, and when one more than none.
-fn rate_room(row: &Row, rate: Rate) -> Result<(Option<u32>, Option<Timestamp>), Fault> {
-    let started = u32::try_from(row.int("n")?).unwrap_or(u32::MAX);
-    let room = rate.count.saturating_sub(started);
-    let first = row.opt_int("first")?.map(from_micros);
-    let next = first.filter(|_| room == 0).map(|first| add(first, rate.period));
-    Ok((Some(room), next))
 }
 
 #[cfg(test)]

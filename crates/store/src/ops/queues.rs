@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use onward_types::{Code, Error, Held, QueueInfo, QueueLimits, Rate, RunKey, Timestamp, from_micros};
 
-use crate::clock::add;
+use super::known::Known;
+use super::starts::{self, since};
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
@@ -89,16 +90,16 @@ pub(crate) async fn next_seq(tx: &mut Tx) -> Result<i64, Fault> {
 /// From which queues something may be taken, and whether each has limits; of all of them, or of one.
 pub(crate) async fn waiting(
     tx: &mut Tx,
-    workflows: &Vec<String>,
+    workflows: &Known,
     now: Timestamp,
     only: Option<&str>,
 ) -> Result<Vec<(String, bool)>, Fault> {
-    let rows = tx.query(sql!("queues/waiting"), &params![workflows, now, only]).await?;
+    let rows = tx.query(sql!("queues/waiting"), &params![workflows.claimable(), now, only]).await?;
     rows.iter().map(|row| queue(row).map(|queue| (queue.name, queue.limits.any()))).collect()
 }
 
 /// From which queues something may be taken, and when the next delayed run enters its queue.
-pub(crate) async fn lines(tx: &mut Tx, workflows: &Vec<String>, now: Timestamp) -> Result<Lines, Fault> {
+pub(crate) async fn lines(tx: &mut Tx, workflows: &Known, now: Timestamp) -> Result<Lines, Fault> {
     let queues = waiting(tx, workflows, now, None).await?;
     let due = tx.first(sql!("queues/next_due"), &[]).await?;
     let due = due.map(|row| row.opt_int("ready_at")).transpose()?.flatten().map(from_micros);
@@ -133,7 +134,9 @@ pub(crate) async fn set(tx: &mut Tx, name: &str, change: &QueueChange, now: Time
     ];
     tx.execute(sql!("queues/set"), &set).await?;
     tx.notify(&Signal::Ready);
-    info(tx, name).await
+    let info = info(tx, name).await?;
+    starts::limits_changed(tx, name, &info.limits, now).await?;
+    Ok(info)
 }
 
 /// Pause a queue, or let it go on.
@@ -234,15 +237,14 @@ async fn what_holds(tx: &mut Tx, name: &str, key: Option<&str>, now: Timestamp) 
             return Ok(Some(Held::Partition { key: key.to_owned(), running, most }));
         }
     }
-    if let Some(rate) = limits.rate {
-        let row = tx.first(sql!("queues/started"), &params![name, since(now, rate)]).await?;
-        if let Some(next) = next_start(row, rate)? {
-            return Ok(Some(Held::Rate { key: None, next }));
-        }
+    if let Some(rate) = limits.rate
+        && let (_, Some(next)) = starts::room(tx, name, rate, now).await?
+    {
+        return Ok(Some(Held::Rate { key: None, next }));
     }
     if let (Some(rate), Some(key)) = (limits.partition_rate, key) {
         let row = tx.first(sql!("queues/started_of_partition"), &params![name, since(now, rate), key]).await?;
-        if let Some(next) = next_start(row, rate)? {
+        if let Some((_, Some(next))) = row.map(|row| starts::room_of(&row, rate)).transpose()? {
             return Ok(Some(Held::Rate { key: Some(key.to_owned()), next }));
         }
     }
@@ -253,16 +255,6 @@ async fn what_holds(tx: &mut Tx, name: &str, key: Option<&str>, now: Timestamp) 
         }
     }
     Ok(None)
-}
-
-pub(crate) fn since(now: Timestamp, rate: Rate) -> Timestamp {
-    now.checked_sub(rate.period).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-fn next_start(row: Option<Row>, rate: Rate) -> Result<Option<Timestamp>, Fault> {
-    let Some(row) = row else { return Ok(None) };
-    let full = row.int("n")? >= i64::from(rate.count);
-    Ok(row.opt_int("first")?.filter(|_| full).map(|first| add(from_micros(first), rate.period)))
 }
 
 pub(crate) fn count(row: Option<Row>) -> Result<u32, Fault> {

@@ -9,6 +9,7 @@ use onward_types::{
 };
 
 use super::gather::Gathering;
+use super::known::OPEN;
 use super::queues;
 use crate::change::{Created, Existing, INLINE_MAX, NewRun, Queued};
 use crate::driver::{Param, Row, Tx, params, sql};
@@ -122,7 +123,7 @@ fn row_of(run: &NewRun, seq: Option<i64>, gathering: Gathering<'_>) -> Vec<Param
         run.key,
         run.id.as_str(),
         run.workflow.as_str(),
-        run.version.as_str(),
+        run.version_if(run.executor.is_some()),
         run.status.as_str(),
         run.executor.as_ref().map(ExecutorId::as_str),
         run.ready_at,
@@ -309,7 +310,8 @@ fn record(row: &Row, around: &Around<'_>) -> Result<RunRecord, Fault> {
     let time = |column: &str| Ok::<_, Fault>(row.opt_int(column)?.map(from_micros));
     let json = |column: &str| Ok::<_, Fault>(row.opt_text(column)?.map(Json::from));
     let id = RunId::recorded(row.text("id")?);
-    let (workflow, version) = (row.text("workflow")?, row.text("version")?);
+    let workflow = row.text("workflow")?;
+    let version = Some(row.text("version")?).filter(|version| version != OPEN);
     let status: Status = row.text("status")?.parse()?;
     let executor = row.opt_text("executor")?.map(ExecutorId::new);
     let error = json("error")?;
@@ -317,7 +319,7 @@ fn record(row: &Row, around: &Around<'_>) -> Result<RunRecord, Fault> {
     let reason = reason(&Facts {
         status,
         workflow: &workflow,
-        version: &version,
+        version: version.as_deref(),
         executor: executor.as_ref(),
         revoked: row.flag("revoked")?,
         ready_at: time("ready_at")?,
@@ -325,7 +327,7 @@ fn record(row: &Row, around: &Around<'_>) -> Result<RunRecord, Fault> {
         held: around.held,
         said: said.as_deref(),
         error: error.as_ref(),
-        known: around.known.contains(&format!("{workflow}@{version}")),
+        known: super::executors::is_known(around.known, &workflow, version.as_deref()),
         recoveries: row.count("recoveries")?,
         now: around.now,
     });
@@ -377,7 +379,7 @@ pub(crate) fn identity(row: &Row) -> Result<Identity, Fault> {
 /// Every durable call of a run: what is recorded, what was tried, what it waits for; none if there is no such run.
 pub(crate) async fn steps(tx: &mut Tx, id: &RunId, filter: StepFilter) -> Result<Option<Vec<StepRecord>>, Fault> {
     let Some(run) = find(tx, id).await? else { return Ok(None) };
-    let limit = if filter.limit == 0 { i64::MAX } else { i64::from(filter.limit) };
+    let limit = filter.limit.map_or(i64::MAX, i64::from);
     let page = params![run.key, filter.from, limit, filter.with_output];
     let mut steps = Vec::new();
     for row in tx.query(sql!("checkpoints/of_run"), &page).await? {

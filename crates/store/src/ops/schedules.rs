@@ -9,10 +9,12 @@ use onward_types::{
     CatchUp, Code, Error, Json, Overlap, RunId, RunKey, ScheduleRecord, Status, Timestamp, from_micros,
 };
 
-use super::{runs, steer};
+use super::known::OPEN;
+use super::{executors, runs, steer};
 use crate::change::{Created, NewRun, Queued};
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
+use crate::signal::Signal;
 
 /// A schedule to be created, or to be defined anew.
 #[derive(Clone, Debug)]
@@ -21,7 +23,7 @@ pub struct NewSchedule {
     pub id: String,
     /// What it runs.
     pub workflow: String,
-    /// In which version.
+    /// In which version; empty where that is open.
     pub version: String,
     /// When.
     pub cron: String,
@@ -112,6 +114,7 @@ pub(crate) async fn fire(tx: &mut Tx, firing: &Firing, now: Timestamp) -> Result
             && is_open(tx, last).await?
         {
             if *overlap == Overlap::Skip {
+                free_the_way(tx, last, run, now).await?;
                 continue;
             }
             steer::cancel_tree(tx, last, "cancelled: the next tick of its schedule was due", now).await?;
@@ -128,6 +131,19 @@ pub(crate) async fn fire(tx: &mut Tx, firing: &Firing, now: Timestamp) -> Result
         tx.execute(sql!("schedules/set_last_run"), &params![schedule.as_str(), last]).await?;
     }
     Ok(started)
+}
+
+/// The last run keeps others out until it has ended. If it has not begun, and no executor has its version any more, it never would:
+/// then it goes on in the version that the schedule has now. Its input is a tick, whatever the version.
+async fn free_the_way(tx: &mut Tx, last: RunKey, next: &NewRun, now: Timestamp) -> Result<(), Fault> {
+    let Some(waits) = tx.first(sql!("schedules/unbegun"), &params![last]).await? else { return Ok(()) };
+    let (workflow, version) = (waits.text("workflow")?, waits.text("version")?);
+    let is_same = workflow == next.workflow && version != OPEN && version != next.version_if(false);
+    if is_same && !executors::is_known(&executors::known_workflows(tx).await?, &workflow, Some(&version)) {
+        tx.execute(sql!("schedules/move_version"), &params![last, next.version_if(false), now]).await?;
+        tx.notify(&Signal::Ready);
+    }
+    Ok(())
 }
 
 async fn is_open(tx: &mut Tx, run: RunKey) -> Result<bool, Fault> {
@@ -164,7 +180,7 @@ fn record(row: &Row) -> Result<ScheduleRecord, Fault> {
     Ok(ScheduleRecord {
         id: row.text("id")?,
         workflow: row.text("workflow")?,
-        version: row.text("version")?,
+        version: Some(row.text("version")?).filter(|version| version != OPEN),
         cron: row.text("cron")?,
         zone: row.text("zone")?,
         catch_up: row.text("catch_up")?.parse()?,

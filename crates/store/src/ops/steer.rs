@@ -192,6 +192,19 @@ async fn go_on(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Let a run begin at once that waits in a queue or for its time. It leaves its queue: what has no place there takes none.
+pub(crate) async fn start_now(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<Acted, Fault> {
+    match run.status {
+        Status::Delayed | Status::Enqueued => {}
+        // It has begun already.
+        Status::Running => return Ok(Acted::default()),
+        Status::Paused => return Err(run.cannot("started now", "resume it, and start it then")),
+        _ => return Err(run.cannot("started now", "it has ended")),
+    }
+    tx.execute(sql!("runs/start_now"), &params![run.key, now]).await?;
+    Ok(Acted { is_ready: true, ..Acted::one(run.key, None) })
+}
+
 /// Hold a run that has not ended. One that is paused stays as it is.
 pub(crate) async fn pause(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<Acted, Fault> {
     match run.status {

@@ -7,9 +7,10 @@ use onward_types::{Error, QueueInfo};
 use super::Store;
 use crate::change::{Created, NewRun};
 use crate::ops::gather::{self, Gather, Push};
+use crate::ops::known::Known;
 use crate::ops::queue_claim::{self, QueueClaim, QueueClaimed};
 use crate::ops::queues::{self, Lines, QueueChange};
-use crate::ops::runs;
+use crate::ops::{runs, starts};
 use crate::signal::Signal;
 
 /// So many runs are created in one transaction.
@@ -20,7 +21,7 @@ impl Store {
     ///
     /// # Errors
     /// Where the database cannot be reached.
-    pub async fn lines(&self, workflows: Arc<Vec<String>>) -> Result<Lines, Error> {
+    pub async fn lines(&self, workflows: Arc<Known>) -> Result<Lines, Error> {
         let now = self.clock.now();
         self.read(move |tx| {
             let workflows = workflows.clone();
@@ -33,7 +34,7 @@ impl Store {
     ///
     /// # Errors
     /// Where the database cannot be reached.
-    pub async fn has_waiting(&self, queue: &str, workflows: Arc<Vec<String>>) -> Result<bool, Error> {
+    pub async fn has_waiting(&self, queue: &str, workflows: Arc<Known>) -> Result<bool, Error> {
         let (queue, now) = (Arc::<str>::from(queue), self.clock.now());
         let waiting = self.read(move |tx| {
             let (queue, workflows) = (queue.clone(), workflows.clone());
@@ -147,6 +148,15 @@ impl Store {
             .await?;
         self.tell(Signal::Ready);
         Ok(set)
+    }
+
+    /// Forget starts that no rate of a queue looks at any more. Says how many rows that were.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn sweep_starts(&self) -> Result<u64, Error> {
+        let now = self.clock.now();
+        self.write(move |tx| Box::pin(starts::sweep(tx, now))).await
     }
 
     /// Pause a queue, or let it go on.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use onward_types::{Error, ExecutorId, Filter, RunId, RunKey, Timestamp};
+use onward_types::{Code, Error, ExecutorId, Filter, RunId, RunKey, Timestamp};
 
 use super::Store;
 use crate::fault::Fault;
@@ -57,11 +57,16 @@ impl Store {
     /// meanwhile are left alone; what was done before an error stays done.
     ///
     /// # Errors
-    /// Where the database cannot be reached. A run whose state does not allow it is counted, and is no error.
+    /// [`Code::Invalid`](onward_types::Code::Invalid) for a filter that filters nothing and does not say that all runs are meant; or
+    /// where the database cannot be reached. A run whose state does not allow it is counted, and is no error.
     pub async fn steer_all(&self, mut filter: Filter, mut what: Action) -> Result<Many, Error> {
         self.sealer.seal_action(&mut what)?;
         let (call, what) = (self.call(), Arc::new(what));
-        let mut left = if filter.limit == 0 { u64::MAX } else { u64::from(filter.limit) };
+        if filter.is_empty() && !filter.all {
+            let message = "this filter means every run there is: say which runs are meant, or that all are";
+            return Err(Error::new(Code::Invalid, message));
+        }
+        let mut left = filter.limit.map_or(u64::MAX, u64::from);
         let mut all = Many::default();
         let asked = filter.clone();
         let newest = self.read(move |tx| {

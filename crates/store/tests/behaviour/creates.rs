@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use onward_store::{Change, Created, NewRun, QueueChange, QueueClaim, is_stranger};
+use onward_store::{Change, Created, Known, NewRun, QueueChange, QueueClaim, is_stranger};
 use onward_testkit::{TestDatabase, on_every_database};
 use onward_types::Status;
 
@@ -85,7 +85,7 @@ async fn a_run_begins_at_once_where_its_queue_holds_nobody_back(db: TestDatabase
     assert_eq!(came_of(&executor, &executor.begin_in("mail", "no queue yet")).await, waiting());
     store.set_queue("mail", QueueChange::default()).await.unwrap();
     assert_eq!(came_of(&executor, &executor.begin_in("mail", "somebody waits")).await, waiting());
-    let workflows = Arc::new(vec![SHIP_1.to_owned()]);
+    let workflows = Arc::new(Known::new([SHIP_1]));
     let (queue, seat) = ("mail".to_owned(), executor.seat.executor.clone());
     let claim = QueueClaim { queue, executor: seat, workflows, limit: 9, suspects: 0, limited: false };
     assert_eq!(store.claim_queue(claim).await.unwrap().keys.len(), 2);

@@ -53,7 +53,7 @@ async fn no_queue_gives_a_run_before_its_owner_has_let_go(db: TestDatabase) {
     run.are_committed(1).await;
     store.cancel(&run.id, "enough").await.unwrap();
     store.resume(&run.id).await.unwrap();
-    let workflows = Arc::new(vec![SHIP_1.to_owned()]);
+    let workflows = Arc::new(onward_store::Known::new([SHIP_1]));
     let asked = QueueClaim {
         queue: "mail".to_owned(),
         executor: executor.seat.executor.clone(),

@@ -47,3 +47,35 @@ fn scans(plan: &[String]) -> impl Iterator<Item = &str> {
         .filter(move |(at, line)| line.contains("Scan") && grows(line) && !plan.iter().skip(at + 1).take(1).any(by_key))
         .map(|(_, line)| line.trim())
 }
+
+/// So many runs wait whose workflow nobody here has.
+const STRANGERS: u32 = 20_000;
+
+#[tokio::test]
+async fn a_claim_looks_up_what_its_executor_knows_and_not_what_it_does_not() {
+    let db = TestDatabase::postgres();
+    open(&db).await;
+    let session = session(&db.url).await;
+    let waiting = "insert into runs (run_key, id, workflow, version, status, ready_at, recoveries_max, created_at, \
+        updated_at, input_hash) select gen_random_uuid(), 'r' || n, 'stranger', '1', 'enqueued', n, 1, 0, 0, 0 \
+        from generate_series(1, $1) as n";
+    session.execute(&waiting.replace("$1", &STRANGERS.to_string()), &[]).await.unwrap();
+    session.batch_execute("analyze runs").await.unwrap();
+    for (name, values) in [
+        ("runs/claimable.sql", "'ship@1', 9223372036854775807, 500, 0, 2"),
+        ("runs/waiting.postgres.sql", "9223372036854775807, '{ship@1,ship@}'"),
+    ] {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("sql").join(name)).unwrap();
+        for mode in ["force_generic_plan", "force_custom_plan"] {
+            session.batch_execute(&format!("set plan_cache_mode = {mode}")).await.unwrap();
+            session.batch_execute(&format!("prepare statement as {text}")).await.unwrap();
+            let asked = format!("explain (analyze, timing off, summary off) execute statement({values})");
+            let plan = session.query(&asked, &[]).await.unwrap();
+            let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+            let of_runs = || plan.iter().filter(|line| line.contains(" on runs"));
+            let by_index = |line: &String| line.contains("runs_claimable") || line.contains("runs_suspects");
+            assert!(of_runs().count() > 0 && of_runs().all(by_index), "{name}: {plan:#?}");
+            session.batch_execute("deallocate statement").await.unwrap();
+        }
+    }
+}

@@ -110,7 +110,7 @@ async fn a_run_is_claimed_when_its_timer_is_due(db: TestDatabase) {
     let due = Timestamp::from_second(60).unwrap();
     run.writes(vec![wait(1, WaitKind::Timer(due)), leave(&store, None, LeaveHow::Parked { ready_at: Some(due) })])
         .await;
-    assert_eq!(store.waiting(std::sync::Arc::new(vec![SHIP_1.to_owned()])).await.unwrap().next, Some(due));
+    assert_eq!(store.waiting(std::sync::Arc::new(onward_store::Known::new([SHIP_1]))).await.unwrap().next, Some(due));
     assert!(executor.claim().await.is_empty());
     clock.advance(std::time::Duration::from_secs(60));
     assert_eq!(executor.claim().await, [run.key]);

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use onward_store::{
-    AttemptChange, Change, Checkpoint, Claim, Clock, Created, DatabaseUrl, Entry, History, Journal, Leave, LeaveHow,
-    NewRun, NewWait, Origin, Queued, Seat, Store, WaitKind,
+    AttemptChange, Change, Checkpoint, Claim, Clock, Created, DatabaseUrl, Entry, History, Journal, Known, Leave,
+    LeaveHow, NewRun, NewWait, Origin, Queued, Seat, Store, WaitKind,
 };
 use onward_testkit::TestDatabase;
 use onward_types::{Error, Json, RunId, RunKey, RunRecord, Status, StepKind, Timestamp};
@@ -79,7 +79,7 @@ impl Executor {
 
     /// Claim whatever is ready.
     pub(crate) async fn claim(&self) -> Vec<RunKey> {
-        let workflows = Arc::new(vec![SHIP_1.to_owned()]);
+        let workflows = Arc::new(Known::new([SHIP_1]));
         let wanted = Claim { executor: self.seat.executor.clone(), workflows, limit: 100, suspects: false };
         self.store.claim(wanted).await.unwrap()
     }
@@ -228,6 +228,7 @@ pub(crate) fn new_run(store: &Store, id: &str) -> NewRun {
         id: run_id(id),
         workflow: WORKFLOW.to_owned(),
         version: "1".to_owned(),
+        is_open: false,
         executor: None,
         status: Status::Enqueued,
         ready_at: Some(now),

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onward_store::{Change, Claim, Clock, Created, LeaveHow, NewRun, QueueChange, QueueClaim, Queued, Store, WaitKind};
+use onward_store::{
+    Change, Claim, Clock, Created, Known, LeaveHow, NewRun, QueueChange, QueueClaim, Queued, Store, WaitKind,
+};
 use onward_testkit::TestDatabase;
 use onward_types::{Filter, Json, RunId, RunKey, Status, Timestamp};
 
@@ -160,7 +162,7 @@ impl Player {
         let wanted = QueueClaim {
             queue: QUEUE.to_owned(),
             executor: self.executor.seat.executor.clone(),
-            workflows: Arc::new(vec![SHIP_1.to_owned()]),
+            workflows: Arc::new(Known::new([SHIP_1])),
             limit: 1 + dice.below(4),
             suspects: u32::from(dice.below(4) == 0),
             limited: dice.below(2) == 0,
@@ -320,7 +322,7 @@ impl Player {
     async fn claims(&mut self, dice: &mut Dice) -> String {
         let wanted = Claim {
             executor: self.executor.seat.executor.clone(),
-            workflows: Arc::new(vec![SHIP_1.to_owned()]),
+            workflows: Arc::new(Known::new([SHIP_1])),
             limit: 1 + dice.below(4),
             suspects: dice.below(4) == 0,
         };
@@ -376,7 +378,7 @@ impl Player {
         }
         let woken = self.store.wake_missed().await.unwrap();
         let overdue = self.store.cancel_overdue().await;
-        let next = self.store.waiting(Arc::new(vec![SHIP_1.to_owned()])).await.unwrap().next;
+        let next = self.store.waiting(Arc::new(Known::new([SHIP_1]))).await.unwrap().next;
         let deadline = self.store.next_deadline().await.unwrap();
         let overdue = self.names.steered(&overdue.map(|overdue| overdue.cancelled));
         format!("woken {woken}, overdue {overdue}; next ready {next:?}, next deadline {deadline:?}")
@@ -388,7 +390,7 @@ impl Player {
         let id_prefix = (dice.below(3) == 0).then(|| format!("run-{}", dice.below(3)));
         let oldest_first = dice.below(2) == 0;
         let mut filter =
-            Filter { statuses, parent, id_prefix, oldest_first, limit: 1 + dice.below(5), ..Filter::default() };
+            Filter { statuses, parent, id_prefix, oldest_first, limit: Some(1 + dice.below(5)), ..Filter::default() };
         let mut told = format!("{filter:?}");
         for _ in 0..3 {
             let page = self.store.list(filter.clone()).await.unwrap();

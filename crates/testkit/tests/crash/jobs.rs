@@ -178,7 +178,7 @@ impl Given {
 }
 
 async fn all_runs(client: &Client) -> BTreeMap<String, RunRecord> {
-    let mut filter = Filter { limit: 10_000, with_input: false, ..Filter::default() };
+    let mut filter = Filter { limit: Some(10_000), with_input: false, ..Filter::default() };
     let mut all = BTreeMap::new();
     loop {
         let page = client.list(filter.clone()).await.unwrap();

@@ -15,8 +15,10 @@ pub(super) async fn event(handle: &Handle, event: Event, json: bool) -> Result<E
     // An event of a run that is not there would be waited for.
     handle.describe().await?;
     let wait = event.wait.unwrap_or(Duration::ZERO);
-    let value = handle.event::<Json>(&key).timeout(wait).await?;
-    let Some(value) = value else {
+    let is_set = handle.event::<Json>(&key).timeout(wait).await?.is_some();
+    // What is shown is the record: the value itself is not masked.
+    let shown = handle.events().await?.into_iter().find(|event| is_set && event.key == key);
+    let Some(EventRecord { value, .. }) = shown else {
         return Err(Failure::new(Exit::Failed, format!("run {} has not set the event `{key}`", handle.id())));
     };
     output::json(&value)?;

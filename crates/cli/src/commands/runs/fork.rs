@@ -7,7 +7,7 @@ use crate::args::Fork;
 use crate::exit::{Exit, Failure};
 
 pub(super) async fn fork(client: &Client, fork: Fork, json: bool) -> Result<Exit, Failure> {
-    let Fork { runs, from, new_id, new_version, input } = fork;
+    let Fork { runs, from, new_id, new_version, newest_version, input } = fork;
     let ids = match steer::meant(runs)? {
         Meant::Filter(filter) => return steer::all(client.fork_all(*filter, from).await?, json, "forked"),
         Meant::Ids(ids) => ids,
@@ -22,6 +22,9 @@ pub(super) async fn fork(client: &Client, fork: Fork, json: bool) -> Result<Exit
         }
         if let Some(version) = &new_version {
             plan = plan.version(version);
+        }
+        if newest_version {
+            plan = plan.newest_version();
         }
         if let Some(input) = &input {
             plan = plan.input(input);

@@ -23,7 +23,7 @@ pub(super) async fn list(client: &Client, list: List, json: bool) -> Result<Exit
 fn filter(list: List) -> Result<Filter, Failure> {
     let mut filter = super::filter::filter(list.which)?;
     filter.ids = list.ids.into_iter().map(RunId::new).collect::<Result<_, _>>()?;
-    filter.limit = list.limit;
+    filter.limit = Some(list.limit);
     filter.after = list.after;
     filter.oldest_first = list.oldest_first;
     filter.with_input = list.with_payloads;

@@ -14,6 +14,7 @@ mod restart;
 mod resume;
 mod send;
 mod show;
+mod start_now;
 mod steer;
 mod steps;
 mod stream;
@@ -38,6 +39,7 @@ pub(crate) async fn run(Runs { common, mask, verb }: Runs) -> Result<Exit, Failu
         Verb::Cancel(many) => cancel::cancel(&client, *many, common.json).await,
         Verb::Pause(many) => pause::pause(&client, *many, common.json).await,
         Verb::Resume(many) => resume::resume(&client, *many, common.json).await,
+        Verb::StartNow(many) => start_now::start_now(&client, *many, common.json).await,
         Verb::WakeUp(wake_up) => wake_up::wake_up(&client, *wake_up, common.json).await,
         Verb::Restart(many) => restart::restart(&client, *many, common.json).await,
         Verb::SetDelay(delay) => delay::set_delay(&client, *delay, common.json).await,

@@ -31,7 +31,7 @@ pub(super) async fn show(client: &Client, id: &str, json: bool) -> Result<Exit, 
     }
     output::say(facts(&run))?;
     if !children.is_empty() {
-        let filter = Filter { parent: Some(run.id), limit: CHILDREN, oldest_first: true, ..Filter::default() };
+        let filter = Filter { parent: Some(run.id), limit: Some(CHILDREN), oldest_first: true, ..Filter::default() };
         let first = client.list(filter).await?.items;
         output::say(format!("\n{} children\n\n{}", children.len(), list::rows(&first)))?;
         if first.len() < children.len() {
@@ -58,7 +58,7 @@ fn facts(run: &RunRecord) -> String {
     let mut facts = vec![
         ("id", run.id.to_string()),
         ("key", run.key.to_string()),
-        ("workflow", format!("{} version {}", run.workflow, run.version)),
+        ("workflow", output::workflow(&run.workflow, run.version.as_deref())),
         ("status", run.status.to_string()),
         ("reason", output::cell(&run.reason)),
     ];

@@ -86,7 +86,7 @@ pub(super) fn meant(many: Many) -> Result<Meant, Failure> {
     match (ids.is_empty(), has_filter || all) {
         (false, false) => Ok(Meant::Ids(ids)),
         (false, true) => Err(Failure::new(Exit::Usage, "give ids or filters, not both")),
-        (true, true) => Ok(Meant::Filter(Box::new(super::filter::filter(which)?))),
+        (true, true) => Ok(Meant::Filter(Box::new(Filter { all, ..super::filter::filter(which)? }))),
         (true, false) => {
             Err(Failure::new(Exit::Usage, "which runs? Give their ids, or filters as `--status failed`, or `--all`"))
         }

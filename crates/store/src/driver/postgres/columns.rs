@@ -46,6 +46,7 @@ pub(super) fn creates_queued(batch: &Batch) -> Option<Args<'_>> {
     args.push(column(queued(), |(_, it)| it.queue.as_str()));
     args.push(column(queued(), |(_, it)| i64::from(it.priority)));
     args.push(column(queued(), |(_, it)| it.partition.as_deref()));
+    args.push(column(queued(), |(run, _)| run.is_open));
     let asked = queued().filter(|(run, _)| run.executor.is_some()).map(|(_, it)| it.queue.as_str());
     args.push(Box::new(asked.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()));
     Some(args)

@@ -213,7 +213,7 @@ fn insert_run(tx: &Transaction<'_>, run: &NewRun, waits: bool) -> rusqlite::Resu
         run.key.as_bytes(),
         run.id.as_str(),
         run.workflow,
-        run.version,
+        run.version_if(begins),
         status.as_str(),
         executor.map(|executor| executor.as_str()),
         run.ready_at.map(micros),

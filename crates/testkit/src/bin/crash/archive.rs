@@ -30,7 +30,7 @@ const ITS_OWN: [&str; 10] = [
 pub(crate) async fn verify(client: &Client, stage: &Stage, mut random: Random) -> Result<Part> {
     let mut part = Part::default();
     let copy = Client::connect(&format!("sqlite:{}", stage.folder.join("copy.db").display())).await?;
-    let all = client.list(Filter { limit: 1_000, ..Filter::default() }).await?.items;
+    let all = client.list(Filter { limit: Some(1_000), ..Filter::default() }).await?.items;
     let ended: Vec<_> = all.into_iter().filter(|run| run.status.is_terminal()).collect();
     let (mut exported, mut back) = (0, 0);
     while exported < EXPORTED

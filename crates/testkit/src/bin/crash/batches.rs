@@ -41,7 +41,7 @@ impl Batches {
         let mut part = Part::default();
         let mut expected = std::mem::take(&mut *self.0.lock().expect("nobody panics with it"));
         let (items, mut runs) = (expected.len(), 0);
-        let mut filter = Filter { workflows: vec!["load".to_owned()], limit: 500, ..Filter::default() };
+        let mut filter = Filter { workflows: vec!["load".to_owned()], limit: Some(500), ..Filter::default() };
         loop {
             let page = client.list(filter.clone()).await?;
             for run in page.items {

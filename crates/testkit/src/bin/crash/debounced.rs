@@ -125,7 +125,7 @@ fn has_timeout(number: u64) -> bool {
 }
 
 async fn runs(client: &Client, number: u64) -> Result<Vec<RunRecord>> {
-    let mut filter = Filter { limit: 500, ..Filter::default() }.with_attributes(json!({ATTRIBUTE: number}))?;
+    let mut filter = Filter { limit: Some(500), ..Filter::default() }.with_attributes(json!({ATTRIBUTE: number}))?;
     let mut runs = Vec::new();
     loop {
         let page = client.list(filter.clone()).await?;

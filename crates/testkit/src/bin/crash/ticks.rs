@@ -31,7 +31,7 @@ pub(crate) async fn verify(client: &Client) -> Result<Part> {
     let last = record.last_tick.map_or(first - 1, Timestamp::as_second);
     let mut due: BTreeSet<i64> = (first..=last).collect();
     let mut part = Part::default();
-    let mut filter = Filter { id_prefix: Some(format!("{SCHEDULE}@")), limit: 500, ..Filter::default() };
+    let mut filter = Filter { id_prefix: Some(format!("{SCHEDULE}@")), limit: Some(500), ..Filter::default() };
     loop {
         let page = client.list(filter.clone()).await?;
         for run in page.items {

@@ -110,7 +110,7 @@ pub(crate) async fn verify(
     let frozen = fleet.history().frozen.clone();
     let mut after = None;
     loop {
-        let page = client.list(Filter { limit: 500, after, ..Filter::default() }).await?;
+        let page = client.list(Filter { limit: Some(500), after, ..Filter::default() }).await?;
         for run in &page.items {
             let steps = client.handle_named(run.id.as_str()).steps().await?;
             let lines = by_run.remove(run.id.as_str()).unwrap_or_default();

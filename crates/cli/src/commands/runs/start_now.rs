@@ -1,0 +1,21 @@
+//! `onward runs start-now`: start runs that wait in a queue, or for their time, at once.
+
+use onward::Client;
+
+use super::steer::{self, Done, Meant};
+use crate::args::Many;
+use crate::exit::{Exit, Failure};
+
+pub(super) async fn start_now(client: &Client, many: Many, json: bool) -> Result<Exit, Failure> {
+    match steer::meant(many)? {
+        Meant::Filter(filter) => steer::all(client.start_now_all(*filter).await?, json, "started"),
+        Meant::Ids(ids) => {
+            let start = async |run: &super::Handle| run.start_now().await.map(Done::from);
+            steer::each(client, ids, json, start, |done, _| told(done).to_owned()).await
+        }
+    }
+}
+
+fn told(done: &Done) -> &'static str {
+    if done.is_unchanged() { "has begun already" } else { "starts as soon as an executor takes it" }
+}

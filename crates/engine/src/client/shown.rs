@@ -1,0 +1,82 @@
+//! The door through which every record leaves a client: what its mask names is hidden here, and nowhere else.
+//!
+//! A call that shows a record ends in [`Client::shown`]. What gives a value that somebody waits for, typed, is no record:
+//! `result`, `event` and the values of a stream are whole.
+
+use onward_types::{
+    Chunk, ChunkBody, EventRecord, HookRecord, Page, RunRecord, ScheduleRecord, StepRecord, StreamInfo,
+};
+
+use super::Client;
+use super::mask::Mask;
+
+/// What a client shows of what the tables hold.
+pub(crate) trait Shown {
+    fn hide(&mut self, mask: &Mask);
+}
+
+impl Client {
+    /// What was read, as it may be seen.
+    pub(crate) fn shown<T: Shown>(&self, mut records: T) -> T {
+        records.hide(&self.mask);
+        records
+    }
+}
+
+impl Shown for RunRecord {
+    fn hide(&mut self, mask: &Mask) {
+        mask.hide(&mut self.input);
+        self.output.iter_mut().chain(&mut self.attributes).for_each(|json| mask.hide(json));
+        mask.hide_in_error(&mut self.error);
+    }
+}
+
+impl Shown for StepRecord {
+    fn hide(&mut self, mask: &Mask) {
+        self.output.iter_mut().for_each(|json| mask.hide(json));
+        mask.hide_in_error(&mut self.error);
+        self.attempts.iter_mut().for_each(|attempt| mask.hide_in_error(&mut attempt.error));
+    }
+}
+
+impl Shown for ScheduleRecord {
+    fn hide(&mut self, mask: &Mask) {
+        self.attributes.iter_mut().for_each(|json| mask.hide(json));
+    }
+}
+
+impl Shown for EventRecord {
+    fn hide(&mut self, mask: &Mask) {
+        mask.hide(&mut self.value);
+    }
+}
+
+impl Shown for Chunk {
+    fn hide(&mut self, mask: &Mask) {
+        if let ChunkBody::Json(json) = &mut self.body {
+            mask.hide(json);
+        }
+    }
+}
+
+/// Names and times alone.
+impl Shown for HookRecord {
+    fn hide(&mut self, _: &Mask) {}
+}
+
+/// Names and numbers alone.
+impl Shown for StreamInfo {
+    fn hide(&mut self, _: &Mask) {}
+}
+
+impl<T: Shown> Shown for Vec<T> {
+    fn hide(&mut self, mask: &Mask) {
+        self.iter_mut().for_each(|record| record.hide(mask));
+    }
+}
+
+impl<T: Shown> Shown for Page<T> {
+    fn hide(&mut self, mask: &Mask) {
+        self.items.hide(mask);
+    }
+}
