@@ -58,8 +58,9 @@ pub use onward_store::{
 };
 pub use onward_types::{
     Attempt, BoxError, Chunk, ChunkBody, Code, Error, ErrorData, EventRecord, ExecutorId, Filter, HookRecord,
-    HookState, Identity, Json, Mover, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt, RunId, RunKey, RunRecord,
-    Status, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Timestamp, Wait, WaitFor, Window,
+    HookState, Identity, Json, MessageRecord, Mover, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt, RunId,
+    RunKey, RunRecord, Status, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Timestamp, Wait, WaitFor,
+    Window,
 };
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};
 

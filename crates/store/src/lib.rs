@@ -36,7 +36,7 @@ pub use ops::claim::{Claim, History, Recorded, SUSPECT_AFTER, Tried, Waiting};
 pub use ops::executors::{Beat, ExecutorRow, NewExecutor};
 pub use ops::gather::{Gather, Push};
 pub use ops::hooks::{HookPayload, NewHook, Resumed};
-pub use ops::messages::{Message, NewMessage, Sent, UNCONSUMED_MAX};
+pub use ops::messages::{Message, NewMessage, Sent, UNCONSUMED_MAX, Wanted};
 pub use ops::queue_claim::{QueueClaim, QueueClaimed};
 pub use ops::queues::{Lines, QueueChange, Set};
 pub use ops::recover::Recovered;

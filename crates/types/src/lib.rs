@@ -6,10 +6,12 @@
 mod checked;
 mod code;
 mod error;
+mod form;
 mod guarded;
 mod hook;
 mod id;
 mod json;
+mod message;
 mod name;
 mod queue;
 mod reason;
@@ -24,10 +26,12 @@ mod tree;
 
 pub use code::Code;
 pub use error::{BoxError, Error, ErrorData, Reader, Result, ResultExt};
+pub use form::{Form, Variant, excerpt};
 pub use guarded::guarded;
 pub use hook::{HookRecord, HookState};
 pub use id::{ExecutorId, RunId, RunKey};
 pub use json::Json;
+pub use message::{MessageRecord, Refused};
 pub use name::{NAME_MAX, check_name};
 pub use queue::{Held, QueueInfo, QueueLimits, Rate};
 pub use reason::{Facts, reason};

@@ -5,6 +5,7 @@ mod harness;
 mod help;
 mod list;
 mod manage;
+mod messages;
 mod moving;
 mod queues;
 mod readme;

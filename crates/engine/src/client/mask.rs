@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use onward_types::{Error, EventRecord, Json, RunRecord, ScheduleRecord, StepRecord, Tree};
+use onward_types::{Error, EventRecord, Json, MessageRecord, RunRecord, ScheduleRecord, StepRecord, Tree};
 
 /// What stands in the place of a hidden value.
 const HIDDEN: &str = "***";
@@ -31,6 +31,10 @@ impl Mask {
 
     pub(crate) fn hide_in_schedule(&self, schedule: &mut ScheduleRecord) {
         schedule.attributes.iter_mut().for_each(|json| self.hide(json));
+    }
+
+    pub(crate) fn hide_in_message(&self, message: &mut MessageRecord) {
+        self.hide(&mut message.body);
     }
 
     pub(crate) fn hide_in_event(&self, event: &mut EventRecord) {

@@ -11,6 +11,7 @@ mod fork;
 pub(crate) mod gather;
 pub(crate) mod hooks;
 pub(crate) mod list;
+pub(crate) mod mailbox;
 pub(crate) mod messages;
 pub(crate) mod moves;
 pub(crate) mod queue_claim;
