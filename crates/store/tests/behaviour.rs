@@ -19,6 +19,7 @@ mod behaviour {
     mod plans;
     mod poison;
     mod recovery;
+    mod refused;
     mod schedules;
     mod schema;
     mod signals;

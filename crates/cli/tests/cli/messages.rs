@@ -38,8 +38,7 @@ async fn what_was_refused_is_shown_and_can_be_replaced_or_deleted(db: TestDataba
     let reason = runs(&db, &["show", "d"]).await;
     assert!(reason.out.contains("2 messages were refused, the last one because it is not a `bool`"), "{reason:?}");
     let said = runs(&db, &["send", "d", "go", "maybe"]).await;
-    let sentence =
-        "onward: run `d` waits on topic `go` for `true` or `false`: got \"maybe\". Nothing was sent\n";
+    let sentence = "onward: run `d` waits on topic `go` for `true` or `false`: got \"maybe\". Nothing was sent\n";
     assert_eq!((said.code, said.err.as_str()), (2, sentence));
 
     let all: Vec<MessageRecord> = serde_json::from_value(runs(&db, &["messages", "d", "--json"]).await.json())?;

@@ -1,6 +1,6 @@
 //! The messages of a run that no call has taken, as people look at them: listed, deleted, replaced.
 
-use onward_types::{Code, Error, Json, MessageRecord, Refused, RunId, RunKey, Timestamp, from_micros};
+use onward_types::{Code, Error, Json, MessageRecord, Refused, RunId, RunKey, Timestamp, from_micros, hook_of};
 
 use super::messages::{self, NewMessage, Sent, Target};
 use super::steer;
@@ -29,7 +29,8 @@ fn record(row: &Row) -> Result<MessageRecord, Fault> {
 
 /// The key as the sender gave it; none where it gave none and one was made.
 fn given_key(topic: &str, key: &str) -> Option<String> {
-    let key = key.strip_prefix(topic).and_then(|key| key.strip_prefix('/')).unwrap_or(key);
+    let of_hook = hook_of(topic).and_then(|_| key.strip_prefix(topic)?.strip_prefix('/'));
+    let key = of_hook.unwrap_or(key);
     (!key.starts_with("onward:")).then(|| key.to_owned())
 }
 

@@ -61,15 +61,16 @@ async fn an_executor_that_comes_up_wakes_whom_a_message_was_refused_for(db: Test
         run.writes(vec![waits_for(topic, None), refuse(seq, "why"), park(&executor)]).await;
         parked.push(run.key);
     }
-    let look = async |workflow: &str, after| {
-        store.look_at_refused(vec![workflow.to_owned()].into(), after, 2).await.unwrap()
-    };
+    let look =
+        async |workflow: &str, after| store.look_at_refused(vec![workflow.to_owned()].into(), after, 2).await.unwrap();
     assert_eq!(look("bill@1", None).await, None);
     assert!(executor.claim().await.is_empty(), "it does not know their workflow");
     let last = look(SHIP_1, None).await;
     assert_eq!(last, Some(parked[1]));
     assert_eq!(look(SHIP_1, last).await, None);
-    assert_eq!(executor.claim().await, parked[..3]);
+    let mut claimed = executor.claim().await;
+    claimed.sort_unstable();
+    assert_eq!(claimed, parked[..3]);
 }
 
 #[on_every_database]
@@ -144,17 +145,17 @@ async fn what_fits_is_known_while_the_executor_is_up_that_said_so(db: TestDataba
     sql(&db, "delete from messages").await;
 
     executor.is_declared_dead().await;
+    executor.seat.give_up();
     store.send(vec![to(&run, "n", json("text"))]).await.unwrap();
     store.resume_hook(payload()).await.unwrap();
 
-    // Whoever has the run now says anew what it takes, and the wait keeps its time.
+    // Whoever has the run now says what it takes.
     let second = Executor::join(&store).await;
     assert_eq!(second.claim().await, [run.key]);
     sql(&db, "delete from messages").await;
     second.owns(run.key, "r").writes(vec![waits_for("n", Some(Form::Bool))]).await;
     let refused = store.send(vec![to(&run, "n", json(&1))]).await.unwrap_err();
     assert!(refused.message().contains("for `true` or `false`: got 1"), "{refused}");
-    assert_eq!(number(&db, "select count(*) from waits where since = 0").await, 1);
 }
 
 #[on_every_database]

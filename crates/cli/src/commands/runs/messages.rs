@@ -19,7 +19,8 @@ pub(super) async fn messages(client: &Client, messages: Messages, json: bool) ->
         return done(&id, json, &format!("message {seq} of run {id} is deleted"));
     }
     if let Some([seq, message]) = replace.as_deref() {
-        let seq: i64 = seq.parse().map_err(|_| Failure::new(Exit::Usage, format!("`{seq}` is no number of a message")))?;
+        let seq: i64 =
+            seq.parse().map_err(|_| Failure::new(Exit::Usage, format!("`{seq}` is no number of a message")))?;
         let new = run.replace_message(seq, &talk::value(message)?).await?;
         return done(&id, json, &format!("message {seq} of run {id} is replaced, by message {new}"));
     }
@@ -27,7 +28,11 @@ pub(super) async fn messages(client: &Client, messages: Messages, json: bool) ->
 }
 
 fn done(id: &str, json: bool, said: &str) -> Result<Exit, Failure> {
-    if json { output::json(&Delivered { run: id })? } else { output::say(said)? }
+    if json {
+        output::json(&Delivered { run: id })?
+    } else {
+        output::say(said)?
+    }
     Ok(Exit::Done)
 }
 
