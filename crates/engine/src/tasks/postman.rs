@@ -43,7 +43,12 @@ pub(crate) async fn run(executor: Arc<Executor>) {
 async fn look_at_refused(executor: &Executor) {
     let mut after = None;
     loop {
-        match note(executor, "postman", "look at refused", executor.store.look_at_refused(executor.workflows(), after, WOKEN).await) {
+        match note(
+            executor,
+            "postman",
+            "look at refused",
+            executor.store.look_at_refused(executor.workflows(), after, WOKEN).await,
+        ) {
             Some(None) => return,
             Some(last) => after = last,
             None => executor.store.clock().sleep(SWEEP).await,
