@@ -3,13 +3,11 @@
 
 use std::any::{TypeId, type_name};
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use onward_types::{Form, Json};
+use onward_types::{Form, Json, guarded};
 
 use super::core::RunCore;
-use super::drive::panic_message;
 use super::state::Candidate;
 use crate::Data;
 
@@ -35,8 +33,8 @@ impl RunCore {
 
 fn judge(candidate: &Candidate) -> Result<(), String> {
     let body = candidate.message.body.as_ref().map_err(|unreadable| sentence(unreadable.message()))?;
-    let judged = catch_unwind(AssertUnwindSafe(|| (candidate.fits)(body)));
-    let verdict = judged.unwrap_or_else(|panic| Err(format!("reading it panicked: {}", panic_message(&*panic))));
+    let judged = guarded(|| (candidate.fits)(body));
+    let verdict = judged.unwrap_or_else(|panic| Err(format!("reading it panicked: {panic}")));
     verdict.map_err(|why| sentence(&why))
 }
 

@@ -5,12 +5,12 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, VariantAccess, Visitor};
 
 use super::{Form, Variant};
+use crate::guarded;
 
 /// A type that asks for itself again and again has no end.
 const DEPTH_MAX: u8 = 32;
@@ -44,7 +44,7 @@ enum Given {
 
 fn probe<T: DeserializeOwned>(noted: &Noted, variant: Option<&str>) -> Given {
     let probe = Probe { noted, variant, depth: 0 };
-    match catch_unwind(AssertUnwindSafe(|| T::deserialize(probe).is_err())) {
+    match guarded(|| T::deserialize(probe).is_err()) {
         Ok(true) => Given::Nothing,
         Ok(false) | Err(_) => Given::Something,
     }
