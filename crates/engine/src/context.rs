@@ -271,6 +271,9 @@ impl Ctx {
     /// Take the next message that was sent to this run on a topic, or wait for one. Messages of a topic come in the order in
     /// which they were sent, each to one call. A call that loses a race has taken nothing.
     ///
+    /// The call takes the oldest message that can be decoded into a `T`. One that cannot is refused: it is kept with the reason, and
+    /// the run waits on. A later call with another type may take it, and so may other code of the same call.
+    ///
     /// ```
     /// # use onward_engine::{Ctx, Result};
     /// # use std::time::Duration;
@@ -286,7 +289,7 @@ impl Ctx {
     }
 
     /// Send a message to another run, exactly once. A run that is not there is an error of kind `unknown_run`, which is
-    /// recorded; one that has ended keeps the message, and nobody takes it.
+    /// recorded; one that has ended keeps the message, and nobody takes it. One that waits for something else keeps it as refused.
     pub fn send(&self, run: &str, topic: impl AsRef<str>, message: &(impl Serialize + ?Sized)) -> Call<'_> {
         Call::send(SendCall::new(self, run, topic.as_ref(), message))
     }

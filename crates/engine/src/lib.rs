@@ -59,9 +59,9 @@ pub use onward_store::{
 };
 pub use onward_types::{
     Attempt, BoxError, Chunk, ChunkBody, Code, Deduplicated, Error, ErrorData, EventRecord, ExecutorId, Filter,
-    HookRecord, HookState, Identity, Json, Mover, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt, RunId, RunKey,
-    RunRecord, Status, Steered, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Timestamp, Wait, WaitFor,
-    Window,
+    HookRecord, HookState, Identity, Json, MessageRecord, Mover, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt,
+    RunId, RunKey, RunRecord, Status, Steered, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Timestamp,
+    Wait, WaitFor, Window,
 };
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};
 

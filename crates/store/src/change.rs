@@ -33,6 +33,15 @@ pub enum Change {
         /// The call.
         position: u32,
     },
+    /// A message fits none of the calls that wait for one: it is set aside, until somebody takes it back or other code takes it.
+    Refuse {
+        /// The message.
+        seq: i64,
+        /// Why, in a sentence.
+        said: String,
+        /// When.
+        at: Timestamp,
+    },
     /// An event has a new value. Travels with the checkpoint of the call.
     SetEvent {
         /// The call.
@@ -216,6 +225,8 @@ pub enum WaitKind {
         topic: Arc<str>,
         /// Until when, if not for ever.
         due_at: Option<Timestamp>,
+        /// What its call takes, where that is known: a [`Form`](onward_types::Form) as JSON.
+        form: Option<Arc<str>>,
     },
     /// An event of a run, this one or another, which need not be there yet.
     Event {
@@ -260,6 +271,11 @@ impl WaitKind {
             WaitKind::Message { topic: of, .. } | WaitKind::Event { key: of, .. } => Some(of),
             WaitKind::Timer(_) | WaitKind::Retry(_) | WaitKind::Child(_) => None,
         }
+    }
+
+    /// What the call takes.
+    pub(crate) fn form(&self) -> Option<&str> {
+        if let WaitKind::Message { form, .. } = self { form.as_deref() } else { None }
     }
 
     /// The run that has to set the event.
@@ -334,6 +350,7 @@ impl Change {
             Change::Leave(Leave { how: LeaveHow::Held { error, .. }, .. }) => error.len(),
             Change::SetEvent { key, value, .. } => key.len() + value.len(),
             Change::Append(chunk) => chunk.stream.len() + chunk.body.len(),
+            Change::Refuse { said, .. } => said.len(),
             Change::OpenWait(_)
             | Change::CloseWait(_)
             | Change::CloseHook(_)

@@ -205,6 +205,7 @@ impl Sealer {
             | Change::CloseWait(_)
             | Change::CloseHook(_)
             | Change::Consume { .. }
+            | Change::Refuse { .. }
             | Change::Leave(_) => {}
         }
         Ok(())

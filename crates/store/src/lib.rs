@@ -37,7 +37,7 @@ pub use ops::executors::{Beat, ExecutorRow, NewExecutor};
 pub use ops::gather::{Gather, Push};
 pub use ops::hooks::{HookPayload, NewHook, Resumed};
 pub use ops::known::Known;
-pub use ops::messages::{Message, NewMessage, Sent, UNCONSUMED_MAX};
+pub use ops::messages::{Message, NewMessage, Sent, UNCONSUMED_MAX, Wanted};
 pub use ops::queue_claim::{QueueClaim, QueueClaimed};
 pub use ops::queues::{Lines, QueueChange, Set};
 pub use ops::recover::Recovered;

@@ -125,6 +125,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0018_claims.sql"),
         postgres: include_str!("../migrations/postgres/0018_claims.sql"),
     },
+    Migration {
+        version: 19,
+        // An older binary takes what was refused, as it always did, and looks at a parked run that has such a message each second.
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0019_refused.sql"),
+        postgres: include_str!("../migrations/postgres/0019_refused.sql"),
+    },
 ];
 
 /// The table that says which schema a database has. Made before anything else, by whoever comes first.

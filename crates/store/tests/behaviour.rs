@@ -20,6 +20,7 @@ mod behaviour {
     mod poison;
     mod rates;
     mod recovery;
+    mod refused;
     mod schedules;
     mod schema;
     mod signals;

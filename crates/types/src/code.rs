@@ -45,6 +45,7 @@ codes! {
     Closed "closed" "What was written to is closed.",
     UnknownHook "unknown_hook" "No hook has that token.",
     Gone "gone" "The run that would take it has ended.",
+    UnknownMessage "unknown_message" "The run has no such message.",
     Nested "nested" "A durable call was made inside a step.",
     OutsideRun "outside_run" "A durable call was polled outside the task of its run.",
     MissingState "missing_state" "The workflow asked for state that was not given.",

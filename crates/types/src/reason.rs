@@ -1,6 +1,6 @@
 //! Why a run is in its state: one sentence, made from facts alone.
 
-use crate::{ExecutorId, Held, Json, Status, Timestamp, Wait, WaitFor, hook_of};
+use crate::{ExecutorId, Held, Json, Refused, Status, Timestamp, Wait, WaitFor, hook_of};
 
 /// The facts that a reason is made from.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct Facts<'a> {
     pub ready_at: Option<Timestamp>,
     /// What it waits for.
     pub waits: &'a [Wait],
+    /// Messages that were refused on topics that it waits for.
+    pub refused: &'a [Refused],
     /// What keeps it in its queue.
     pub held: Option<&'a Held>,
     /// What was said when it was paused, cancelled or given up.
@@ -98,9 +100,10 @@ fn waiting(facts: &Facts<'_>) -> Option<String> {
         facts.waits.iter().find_map(|wait| match &wait.wait_for {
             WaitFor::Message { topic, due_at } => {
                 let until = due_at.map_or_else(String::new, |at| format!(" until {at}"));
+                let refused = refused(facts.refused, topic);
                 Some(match hook_of(topic) {
-                    Some(token) => format!("waits for a payload to the hook `{token}`{until}{more}"),
-                    None => format!("waits for a message on topic `{topic}`{until}{more}"),
+                    Some(token) => format!("waits for a payload to the hook `{token}`{until}{more}{refused}"),
+                    None => format!("waits for a message on topic `{topic}`{until}{more}{refused}"),
                 })
             }
             WaitFor::Event { run, key, due_at } => {
@@ -117,6 +120,18 @@ fn waiting(facts: &Facts<'_>) -> Option<String> {
         });
         timers.min().map(|(at, what)| format!("waits for {what} until {at}{more}"))
     })
+}
+
+/// What was sent, and was not what the run waits for.
+fn refused(refused: &[Refused], topic: &str) -> String {
+    let Some(Refused { count, why, .. }) = refused.iter().find(|refused| refused.topic == topic) else {
+        return String::new();
+    };
+    let what = if hook_of(topic).is_some() { "payload" } else { "message" };
+    match count {
+        1 => format!("; 1 {what} was refused: {why}"),
+        n => format!("; {n} {what}s were refused, the last one because {why}"),
+    }
 }
 
 fn message(error: &Json) -> String {
@@ -139,6 +154,7 @@ mod tests {
             revoked: false,
             ready_at: Some(Timestamp::UNIX_EPOCH),
             waits: &[],
+            refused: &[],
             held: None,
             said: None,
             error: None,
@@ -171,6 +187,21 @@ mod tests {
         let waits = [Wait { position: 1, wait_for, since: Timestamp::UNIX_EPOCH }];
         let reason = reason(&Facts { status: Status::Running, ready_at: due_at, waits: &waits, ..facts() });
         assert_eq!(reason, "waits for a message on topic `approval` until 1970-01-01T00:01:00Z");
+    }
+
+    #[test]
+    fn a_message_that_was_refused_is_shown_with_the_wait_that_it_does_not_end() {
+        let wait_for = WaitFor::Message { topic: "approval".to_owned(), due_at: None };
+        let waits = [Wait { position: 1, wait_for, since: Timestamp::UNIX_EPOCH }];
+        let of = |topic: &str, count| Refused { topic: topic.to_owned(), count, why: "it is not a `bool`".to_owned() };
+        let said = |refused: &[Refused]| {
+            reason(&Facts { status: Status::Running, ready_at: None, waits: &waits, refused, ..facts() })
+        };
+        let waits = "waits for a message on topic `approval`";
+        assert_eq!(said(&[of("news", 1)]), waits);
+        assert_eq!(said(&[of("approval", 1)]), format!("{waits}; 1 message was refused: it is not a `bool`"));
+        let two = format!("{waits}; 2 messages were refused, the last one because it is not a `bool`");
+        assert_eq!(said(&[of("approval", 2)]), two);
     }
 
     #[test]

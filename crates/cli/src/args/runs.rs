@@ -5,7 +5,7 @@ use onward::{Json, RunKey, Status, Timestamp};
 
 use super::Common;
 use super::steer::{Attributes, Delay, Delete, Export, Fork, Import, Many, WakeUp};
-use super::talk::{Event, Send, Stream};
+use super::talk::{Event, Messages, Send, Stream};
 use super::values::{attribute, run_key};
 use crate::exit;
 
@@ -67,6 +67,7 @@ pub(crate) enum Verb {
     Export(Export),
     Import(Import),
     Send(Send),
+    Messages(Messages),
     Event(Event),
     Stream(Stream),
 }

@@ -10,7 +10,8 @@ use crate::exit;
 
 /// Send a message to a run
 ///
-/// It is kept if the run is there, and taken by the next call of `ctx.recv` with its topic.
+/// It is kept if the run is there, and taken by the next call that waits for its topic. If the run waits for something of another
+/// form, nothing is sent.
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct Send {
@@ -29,6 +30,25 @@ pub(crate) struct Send {
     /// The same key again, to the same run, is the same message
     #[arg(long, value_name = "TEXT")]
     pub(crate) key: Option<String>,
+}
+
+/// Show the messages of a run that no call has taken: those that wait, and those that were refused, with the reason
+///
+/// A message that does not fit what the run waits for is refused and kept. It can be replaced by one that fits, or deleted.
+#[derive(Debug, Arguments)]
+#[command(after_help = exit::CODES)]
+pub(crate) struct Messages {
+    /// The id of the run
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+
+    /// Delete this message
+    #[arg(long, value_name = "SEQ", conflicts_with = "replace")]
+    pub(crate) delete: Option<i64>,
+
+    /// Put another message in the place of this one, with its topic and key; JSON, or else a text; - reads it from standard input
+    #[arg(long, num_args = 2, value_names = ["SEQ", "MESSAGE"], allow_hyphen_values = true)]
+    pub(crate) replace: Option<Vec<String>>,
 }
 
 /// Show the events of a run, or the latest value of one

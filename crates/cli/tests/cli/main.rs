@@ -6,6 +6,7 @@ mod help;
 mod list;
 mod manage;
 mod mask;
+mod messages;
 mod moving;
 mod queues;
 mod readme;

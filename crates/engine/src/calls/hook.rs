@@ -18,6 +18,7 @@ use super::recv::Recv;
 use crate::Data;
 use crate::context::Ctx;
 use crate::run::core::RunCore;
+use crate::run::judge::form_of;
 use crate::run::state::Outcome;
 use crate::workflow::BoxFuture;
 
@@ -90,7 +91,7 @@ impl<'a, T: Data> Future for Hook<'a, T> {
             Ok(token) if drive.core.is_detached() => {
                 Poll::Ready(Json::encode(&Opened { token: token.clone(), position: drive.position }))
             }
-            Ok(token) => effect.poll(cx, drive, |core| open(core, drive.position, token.clone())),
+            Ok(token) => effect.poll(cx, drive, |core| open::<T>(core, drive.position, token.clone())),
         });
         let opened = ready!(drive.resolve(ready!(polled)));
         self.stage = Stage::Gone;
@@ -120,9 +121,10 @@ impl<'a, T: Data> super::select::DurableCall for Hook<'a, T> {
     type Output = OpenHook<'a, T>;
 }
 
-fn open(core: &RunCore, position: u32, token: String) -> BoxFuture<'static, Outcome> {
+fn open<T: Data>(core: &RunCore, position: u32, token: String) -> BoxFuture<'static, Outcome> {
     let Some(executor) = core.executor().cloned() else { return Box::pin(std::future::pending()) };
-    let new = NewHook { run: core.key, position, token };
+    let form = form_of::<T>().map(|form| form.to_string());
+    let new = NewHook { run: core.key, position, token, form, executor: executor.seat().executor.clone() };
     Box::pin(async move {
         let store = &executor.store;
         let token = until_answered(store.clock(), || store.open_hook(new.clone())).await?;

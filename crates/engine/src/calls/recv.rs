@@ -19,7 +19,8 @@ use super::{Drive, Lent, durable_call};
 use crate::Data;
 use crate::context::Ctx;
 use crate::run::core::RunCore;
-use crate::run::state::{Idle, Outcome};
+use crate::run::judge::form_of;
+use crate::run::state::{Idle, Outcome, Takes};
 use crate::workflow::BoxFuture;
 
 /// A call that takes a message. Made by [`Ctx::recv`].
@@ -41,12 +42,12 @@ impl<T> Unpin for RecvTimeout<'_, T> {}
 
 impl<'a, T: Data> Recv<'a, T> {
     pub(crate) fn new(ctx: &'a Ctx, topic: &str) -> Recv<'a, T> {
-        Recv { call: RecvCall::new(ctx, topic, topic, check_topic(topic).err()), output: PhantomData }
+        Recv { call: RecvCall::new::<T>(ctx, topic, topic, check_topic(topic).err()), output: PhantomData }
     }
 
     /// Take what comes to a topic that is ours, under a name for people.
     pub(crate) fn on(ctx: &'a Ctx, topic: &str, name: &str) -> Recv<'a, T> {
-        Recv { call: RecvCall::new(ctx, topic, name, None), output: PhantomData }
+        Recv { call: RecvCall::new::<T>(ctx, topic, name, None), output: PhantomData }
     }
 
     /// Give up after this long, counted from when the call is first awaited, and give `None`. A message that is there by then
@@ -94,7 +95,12 @@ impl<T: Data> super::select::DurableCall for RecvTimeout<'_, T> {
 struct RecvCall {
     drive: Drive,
     topic: Arc<str>,
+    takes: Takes,
+    /// What that looks like, once it has to wait.
+    form: fn() -> Option<Arc<str>>,
     refused: Option<Error>,
+    /// Its wait was opened in an earlier life of the run, whose code may have taken something else.
+    is_taken_up: bool,
     limit: Option<Duration>,
     due_at: Option<Timestamp>,
     stage: Stage,
@@ -112,13 +118,22 @@ enum Stage {
 }
 
 impl RecvCall {
-    fn new(ctx: &Ctx, topic: &str, name: &str, refused: Option<Error>) -> RecvCall {
-        let drive = Drive::new(ctx, StepKind::Recv, name);
-        RecvCall { drive, topic: topic.into(), refused, limit: None, due_at: None, stage: Stage::New }
+    fn new<T: Data>(ctx: &Ctx, topic: &str, name: &str, refused: Option<Error>) -> RecvCall {
+        RecvCall {
+            drive: Drive::new(ctx, StepKind::Recv, name),
+            topic: topic.into(),
+            takes: Takes::new::<T>(),
+            form: form_of::<T>,
+            refused,
+            is_taken_up: false,
+            limit: None,
+            due_at: None,
+            stage: Stage::New,
+        }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let RecvCall { drive, topic, refused, limit, due_at, stage } = self;
+        let RecvCall { drive, topic, takes, form, refused, is_taken_up, limit, due_at, stage } = self;
         drive.poll(cx, |drive, cx| {
             if let Some(refused) = refused {
                 return Poll::Ready(Err(refused.clone()));
@@ -129,7 +144,8 @@ impl RecvCall {
                     None => Error::new(Code::Invalid, "nobody can send to a detached context: open a store in memory"),
                 }));
             }
-            let mut waiting = Waiting { drive, topic, limit: *limit, due_at, stage };
+            let (takes, form, limit) = (*takes, *form, *limit);
+            let mut waiting = Waiting { drive, topic, takes, form, is_taken_up, limit, due_at, stage };
             loop {
                 match waiting.advance(cx) {
                     Poll::Pending => return Poll::Pending,
@@ -145,6 +161,9 @@ impl RecvCall {
 struct Waiting<'w> {
     drive: &'w Drive,
     topic: &'w Arc<str>,
+    takes: Takes,
+    form: fn() -> Option<Arc<str>>,
+    is_taken_up: &'w mut bool,
     limit: Option<Duration>,
     due_at: &'w mut Option<Timestamp>,
     stage: &'w mut Stage,
@@ -163,6 +182,7 @@ impl Waiting<'_> {
         let next = match self.stage {
             Stage::New => Stage::Look(ask(core)),
             Stage::Look(told) => match Pin::new(told).poll(cx) {
+                Poll::Ready(Ok(())) if core.state().has_more(self.topic) => Stage::Look(ask(core)),
                 Poll::Ready(Ok(())) => self.sleep(),
                 // The executor is going down.
                 Poll::Ready(Err(_)) | Poll::Pending => return Poll::Pending,
@@ -176,6 +196,7 @@ impl Waiting<'_> {
                 Poll::Pending => return Poll::Pending,
             },
             Stage::LastLook(told) => match Pin::new(told).poll(cx) {
+                Poll::Ready(Ok(())) if core.state().has_more(self.topic) => Stage::LastLook(ask(core)),
                 Poll::Ready(Ok(())) => Stage::TimedOut,
                 Poll::Ready(Err(_)) | Poll::Pending => return Poll::Pending,
             },
@@ -193,19 +214,22 @@ impl Waiting<'_> {
         let now = core.clock().now();
         let mut state = core.state();
         *self.due_at = match state.take_wait(self.drive.position) {
-            Some(WaitFor::Message { due_at, .. }) => due_at,
+            Some(WaitFor::Message { due_at, .. }) => {
+                *self.is_taken_up = true;
+                due_at
+            }
             _ => self.limit.map(|limit| add(now, limit)),
         };
-        state.receive(self.drive.position, self.topic);
+        state.receive(self.drive.position, self.topic, self.takes);
     }
 
     /// Nothing is there: from now on the run may be parked.
-    fn sleep(&self) -> Stage {
+    fn sleep(&mut self) -> Stage {
         let core = &self.drive.core;
         let due_at = *self.due_at;
-        let wait = WaitKind::Message { topic: self.topic.clone(), due_at };
+        let wait = WaitKind::Message { topic: self.topic.clone(), due_at, form: (self.form)() };
         let mut state = core.state();
-        if !state.has_wait(self.drive.position) {
+        if !state.has_wait(self.drive.position) || std::mem::take(self.is_taken_up) {
             state.open_wait(self.drive.position, &self.drive.name, wait, core.clock().now());
         }
         state.set_idle(self.drive.position, Idle::Until(due_at));

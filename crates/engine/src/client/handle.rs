@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onward_store::Outcome;
-use onward_types::{Error, EventRecord, HookRecord, RunId, RunRecord, Status, StepFilter, StepRecord, StreamInfo};
+use onward_types::{
+    Error, EventRecord, HookRecord, MessageRecord, RunId, RunRecord, Status, StepFilter, StepRecord, StreamInfo,
+};
 use serde::Serialize;
 
 use super::Client;
@@ -18,6 +20,9 @@ use crate::context::timed_out;
 use crate::executor::hub::result_of;
 use crate::run::end::{End, EndSlot};
 use crate::workflow::BoxFuture;
+
+/// So many messages are listed at once.
+const MESSAGES_MAX: u32 = 1_000;
 
 /// A run, from outside. `T` is its output. Clones hold the same run.
 pub struct WorkflowHandle<T> {
@@ -162,6 +167,58 @@ impl<T: Data> WorkflowHandle<T> {
     /// `unknown_run` if there is no such run.
     pub fn send(&self, topic: impl Into<String>, message: &(impl Serialize + ?Sized)) -> SendMessage<'_> {
         self.client.send(self.id.as_str(), topic, message)
+    }
+
+    /// The messages that were sent to the run and that no call has taken, in their order: those that wait, and those that were
+    /// refused, with the reason. The first 1,000 of them; [`list_messages`](WorkflowHandle::list_messages) gives the others.
+    ///
+    /// ```no_run
+    /// # use onward_engine::{Client, Result};
+    /// # async fn demo(client: Client) -> Result<()> {
+    /// let run = client.handle_named("order-17");
+    /// for message in run.messages().await? {
+    ///     if let Some(why) = &message.refused {
+    ///         println!("{} on topic {}: {why}", message.body, message.topic);
+    ///         run.replace_message(message.seq, "Ship").await?;
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run.
+    pub async fn messages(&self) -> Result<Vec<MessageRecord>, Error> {
+        self.list_messages(0, MESSAGES_MAX).await
+    }
+
+    /// Up to `limit` of the [`messages`](WorkflowHandle::messages), after the [`place`](MessageRecord::place) of one: page by page,
+    /// where a run has very many.
+    ///
+    /// # Errors
+    /// `unknown_run` if there is no such run.
+    pub async fn list_messages(&self, after: i64, limit: u32) -> Result<Vec<MessageRecord>, Error> {
+        Ok(self.client.shown(self.client.store.messages(&self.id, after, limit).await?))
+    }
+
+    /// Delete a message that no call has taken: one that was refused at any time, another one while no executor has the run. Its
+    /// key can be used again.
+    ///
+    /// # Errors
+    /// `unknown_message` if it is not there, `conflict` if it was taken, or an executor may be taking it at this moment: pause the
+    /// run, then try again.
+    pub async fn delete_message(&self, seq: i64) -> Result<(), Error> {
+        self.client.store.delete_message(&self.id, seq).await
+    }
+
+    /// Put another message in the place of one that no call has taken, with the same topic and key; gives its number. The run goes
+    /// on if that is what it waits for.
+    ///
+    /// # Errors
+    /// As [`delete_message`](WorkflowHandle::delete_message); `invalid` if it does not fit what the run waits for, as far as that is
+    /// known, and then the old one stays.
+    pub async fn replace_message(&self, seq: i64, message: &(impl Serialize + ?Sized)) -> Result<i64, Error> {
+        let body = crate::encode("message", message);
+        self.client.store.replace_message(&self.id, seq, body?).await
     }
 
     /// The latest value of an event of the run: as [`Client::get_event`].

@@ -172,7 +172,9 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run; `invalid` where the topic or the key cannot be accepted.
+    /// `unknown_run` if there is no such run; `invalid` where the topic or the key cannot be accepted, or where the message is not
+    /// what the run waits for, as far as that is known. Then nothing was sent, and the key is free. A message of which only the run
+    /// can say that it does not fit is kept as refused: see [`WorkflowHandle::messages`].
     pub fn send(
         &self,
         run: impl Into<String>,
@@ -203,7 +205,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// `unknown_hook` if no hook has the token: it was never opened, or was closed; `gone` if the run that had it has ended.
+    /// `unknown_hook` if no hook has the token: it was never opened, or was closed; `gone` if the run that had it has ended;
+    /// `invalid` if the payload is not what the hook takes, as far as that is known: then nothing was sent, and the hook stays open.
     pub fn resume_hook(&self, token: impl Into<String>, payload: &(impl Serialize + ?Sized)) -> ResumeHook<'_> {
         ResumeHook::new(&self.store, token.into(), crate::encode("payload", payload))
     }

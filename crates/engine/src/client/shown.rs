@@ -4,7 +4,7 @@
 //! `result`, `event` and the values of a stream are whole.
 
 use onward_types::{
-    Chunk, ChunkBody, EventRecord, HookRecord, Page, RunRecord, ScheduleRecord, StepRecord, StreamInfo,
+    Chunk, ChunkBody, EventRecord, HookRecord, MessageRecord, Page, RunRecord, ScheduleRecord, StepRecord, StreamInfo,
 };
 
 use super::Client;
@@ -48,6 +48,12 @@ impl Shown for ScheduleRecord {
 impl Shown for EventRecord {
     fn hide(&mut self, mask: &Mask) {
         mask.hide(&mut self.value);
+    }
+}
+
+impl Shown for MessageRecord {
+    fn hide(&mut self, mask: &Mask) {
+        mask.hide(&mut self.body);
     }
 }
 

@@ -382,9 +382,9 @@ impl RunCore {
         self.durable.load(Ordering::SeqCst)
     }
 
-    /// Messages were read for the run, when so many of its changes were durable.
-    pub(crate) fn receive(&self, messages: Vec<Message>, durable: u64) {
-        self.state().put_messages(messages, durable);
+    /// Messages of these topics were read for the run, each after a number, when so many of its changes were durable.
+    pub(crate) fn receive(&self, read: &[(Arc<str>, i64)], messages: Vec<Message>, durable: u64) {
+        self.state().put_messages(read, messages, durable);
         self.task.wake();
     }
 

@@ -73,6 +73,7 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPa
                 }
                 return Poll::Pending;
             }
+            core.judge_messages();
             if may_go_on(core, &mut room, cx) && core.state().deliver(core.clock().now()) {
                 core.note_busy();
                 continue;

@@ -1,56 +1,206 @@
-//! What was sent to a run and is in memory, until one of its calls takes it.
+//! What was sent to a run and is in memory, until one of its calls takes it or all of them refuse it.
 
+use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use onward_store::Message;
+use onward_store::{Message, UNCONSUMED_MAX};
 use onward_types::{Error, Json};
 
 #[derive(Default)]
 pub(crate) struct Inbox {
-    /// Not taken, by topic, the oldest first.
-    waiting: HashMap<Arc<str>, BTreeMap<i64, Result<Json, Error>>>,
+    topics: HashMap<Arc<str>, Topic>,
     /// Taken, each with the number of the change that says so: until that is durable, a read still finds the message.
     taken: BTreeMap<i64, u64>,
+}
+
+#[derive(Default)]
+struct Topic {
+    /// Not taken, each at its place.
+    waiting: BTreeMap<i64, Waiting>,
+    /// The number of the last message that was read.
+    seen: i64,
+    /// The last read found as much as a read gives.
+    has_more: bool,
+    /// What was refused has to be read once more, for a call that may take it. Until then nothing is taken.
+    is_stale: bool,
+    /// The types that some message was refused for.
+    refused_for: Vec<TypeId>,
+}
+
+struct Waiting {
+    seq: i64,
+    body: Result<Json, Error>,
+    /// Why it was refused before.
+    refused: Option<String>,
+    /// Whether it is of a type, as far as somebody has looked, or why not.
+    verdicts: Vec<(TypeId, Result<(), String>)>,
+}
+
+impl Waiting {
+    fn verdict(&self, of: TypeId) -> Option<&Result<(), String>> {
+        self.verdicts.iter().find(|(judged, _)| *judged == of).map(|(_, verdict)| verdict)
+    }
+}
+
+/// A message of which it has to be found out whether it is of a type.
+#[derive(Debug)]
+pub(crate) struct Unjudged {
+    place: i64,
+    seq: i64,
+    pub(crate) body: Result<Json, Error>,
+}
+
+/// A message that fits no call, and why.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Misfit {
+    pub(crate) seq: i64,
+    pub(crate) why: String,
+    /// It was refused before, for the very same reason.
+    pub(crate) is_known: bool,
+}
+
+/// What there is for a call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum There {
+    Nothing,
+    /// The message at this place, if it is of the right type.
+    Unjudged(i64),
+    /// The message at this place.
+    Fits(i64),
 }
 
 impl Inbox {
     pub(crate) fn of(messages: Vec<Message>) -> Inbox {
         let mut inbox = Inbox::default();
-        inbox.put(messages, 0);
+        inbox.put(messages);
+        // A whole page may not be all there is.
+        for topic in inbox.topics.values_mut() {
+            topic.has_more = topic.waiting.len() >= UNCONSUMED_MAX as usize;
+        }
         inbox
     }
 
-    /// Put in what a read found that began when the first `durable` changes of the run were durable. Reads of one run do not
-    /// overlap, so whatever was durable then is found by no later read either.
-    pub(crate) fn put(&mut self, messages: Vec<Message>, durable: u64) {
-        for Message { seq, topic, body } in messages {
-            if !self.taken.contains_key(&seq) {
-                self.waiting.entry(topic).or_default().insert(seq, body);
+    /// Put in what a read of these topics, each after a number, found that began when the first `durable` changes of the run were
+    /// durable. Reads of one run do not overlap, so whatever was durable then is found by no later read either.
+    pub(crate) fn read(&mut self, read: &[(Arc<str>, i64)], mut messages: Vec<Message>, durable: u64) {
+        for (topic, after) in read {
+            let found = messages.iter().filter(|message| message.topic == *topic).count();
+            let Some(of_topic) = self.topics.get_mut(topic) else { continue };
+            if of_topic.is_stale && *after > 0 {
+                // It began before what was refused was to be read again.
+                messages.retain(|message| message.topic != *topic);
+                continue;
             }
+            of_topic.is_stale = false;
+            of_topic.has_more = found >= UNCONSUMED_MAX as usize;
         }
+        self.put(messages);
         self.taken.retain(|_, said_by| *said_by > durable);
     }
 
-    /// How many messages of a topic are there.
-    pub(crate) fn count(&self, topic: &str) -> usize {
-        self.waiting.get(topic).map_or(0, BTreeMap::len)
+    fn put(&mut self, messages: Vec<Message>) {
+        for Message { seq, place, topic, body, refused } in messages {
+            let of_topic = self.topics.entry(topic).or_default();
+            of_topic.seen = of_topic.seen.max(seq);
+            if !self.taken.contains_key(&seq) {
+                of_topic.waiting.insert(place, Waiting { seq, body, refused, verdicts: Vec::new() });
+            }
+        }
     }
 
-    /// Take the oldest message of a topic; `said_by` is the number of the change that will say so. One that cannot be decoded
-    /// stays where it is.
-    pub(crate) fn take(&mut self, topic: &str, said_by: u64) -> Result<Option<(i64, Json)>, Error> {
-        let Some(of_topic) = self.waiting.get_mut(topic) else { return Ok(None) };
-        let Some(oldest) = of_topic.first_entry() else { return Ok(None) };
-        if let Err(error) = oldest.get() {
-            return Err(error.clone());
+    /// A call begins to take messages of a type. What was refused for other types may be of this one.
+    pub(crate) fn begin(&mut self, topic: &Arc<str>, of: TypeId) {
+        if let Some(topic) = self.topics.get_mut(topic)
+            && !topic.refused_for.is_empty()
+            && !topic.refused_for.contains(&of)
+        {
+            topic.refused_for.clear();
+            topic.is_stale = true;
+            topic.seen = 0;
         }
-        let (seq, body) = oldest.remove_entry();
-        if of_topic.is_empty() {
-            self.waiting.remove(topic);
+    }
+
+    /// The number of the last message of a topic that was read.
+    pub(crate) fn seen(&self, topic: &str) -> i64 {
+        self.topics.get(topic).map_or(0, |topic| topic.seen)
+    }
+
+    /// Whether there is more of a topic than was read.
+    pub(crate) fn has_more(&self, topic: &str) -> bool {
+        self.topics.get(topic).is_some_and(|topic| topic.has_more)
+    }
+
+    /// What there is for calls that take messages of a topic, each of a type: each gets the oldest that is of its type and not of
+    /// those before it. Only up to the first of which nobody knows whether it is.
+    pub(crate) fn assign(&self, topic: &str, types: &[TypeId]) -> Vec<There> {
+        let Some(topic) = self.topics.get(topic).filter(|topic| !topic.is_stale) else {
+            return vec![There::Nothing; types.len()];
+        };
+        let mut assigned: Vec<There> = Vec::new();
+        for of in types {
+            let free = topic.waiting.iter().filter(|(place, _)| !assigned.contains(&There::Fits(**place)));
+            let mut there = There::Nothing;
+            for (place, waiting) in free {
+                match waiting.verdict(*of) {
+                    Some(Ok(())) => there = There::Fits(*place),
+                    Some(Err(_)) => continue,
+                    None => there = There::Unjudged(*place),
+                }
+                break;
+            }
+            let is_open = matches!(there, There::Unjudged(_));
+            assigned.push(there);
+            if is_open {
+                break;
+            }
         }
-        self.taken.insert(seq, said_by);
-        body.map(|body| Some((seq, body)))
+        assigned
+    }
+
+    /// The message at a place, to be judged.
+    pub(crate) fn to_judge(&self, topic: &str, place: i64) -> Option<Unjudged> {
+        let Waiting { seq, body, .. } = self.topics.get(topic)?.waiting.get(&place)?;
+        Some(Unjudged { place, seq: *seq, body: body.clone() })
+    }
+
+    /// Note whether a message is of a type.
+    pub(crate) fn judged(&mut self, topic: &str, message: &Unjudged, of: TypeId, verdict: Result<(), String>) {
+        let Some(topic) = self.topics.get_mut(topic) else { return };
+        if let Some(waiting) = topic.waiting.get_mut(&message.place).filter(|there| there.seq == message.seq) {
+            waiting.verdicts.push((of, verdict));
+        }
+    }
+
+    /// Take out what is of none of these types.
+    pub(crate) fn misfits(&mut self, topic: &str, types: &[TypeId]) -> Vec<Misfit> {
+        let Some(topic) = self.topics.get_mut(topic).filter(|topic| !topic.is_stale) else { return Vec::new() };
+        let mut misfits = Vec::new();
+        topic.waiting.retain(|_, waiting| {
+            let fits = |of: &TypeId| waiting.verdict(*of).is_none_or(Result::is_ok);
+            if types.is_empty() || types.iter().any(fits) {
+                return true;
+            }
+            let verdicts = types.iter().filter_map(|of| waiting.verdict(*of)?.as_ref().err());
+            let mut whys: Vec<&str> = verdicts.map(String::as_str).collect();
+            whys.dedup();
+            let why = whys.join("; ");
+            let is_known = waiting.refused.as_ref() == Some(&why);
+            misfits.push(Misfit { seq: waiting.seq, why, is_known });
+            false
+        });
+        if !misfits.is_empty() {
+            let new: Vec<TypeId> = types.iter().filter(|of| !topic.refused_for.contains(of)).copied().collect();
+            topic.refused_for.extend(new);
+        }
+        misfits
+    }
+
+    /// Take the message at a place; `said_by` is the number of the change that will say so.
+    pub(crate) fn take(&mut self, topic: &str, place: i64, said_by: u64) -> Option<(i64, Json)> {
+        let waiting = self.topics.get_mut(topic)?.waiting.remove(&place)?;
+        self.taken.insert(waiting.seq, said_by);
+        waiting.body.ok().map(|body| (waiting.seq, body))
     }
 }
 
@@ -59,24 +209,62 @@ mod tests {
     use super::*;
 
     fn message(seq: i64) -> Message {
-        Message { seq, topic: "orders".into(), body: Ok(Json::null()) }
+        Message { seq, place: seq, topic: "orders".into(), body: Ok(Json::null()), refused: None }
     }
+
+    fn is(of: TypeId, fits: bool, inbox: &mut Inbox, place: i64) {
+        let message = inbox.to_judge("orders", place).unwrap();
+        inbox.judged("orders", &message, of, if fits { Ok(()) } else { Err("no".to_owned()) });
+    }
+
+    const NUMBER: TypeId = TypeId::of::<u32>();
+    const TEXT: TypeId = TypeId::of::<String>();
 
     #[test]
     fn a_message_that_was_taken_is_not_found_again_before_that_is_durable() {
         let mut inbox = Inbox::of(vec![message(2), message(1)]);
-        assert_eq!(inbox.take("orders", 7).unwrap().map(|(seq, _)| seq), Some(1));
-        inbox.put(vec![message(1), message(2)], 6);
-        assert_eq!(inbox.count("orders"), 1);
+        assert_eq!(inbox.take("orders", 1, 7).map(|(seq, _)| seq), Some(1));
+        let orders = [(Arc::from("orders"), 0)];
+        inbox.read(&orders, vec![message(1), message(2)], 6);
+        assert_eq!(inbox.topics["orders"].waiting.len(), 1);
         // The read after this one began when the taking was durable, so it cannot find the message any more.
-        inbox.put(vec![message(2)], 7);
+        inbox.read(&orders, vec![message(2)], 7);
         assert!(inbox.taken.is_empty());
     }
+
     #[test]
-    fn a_message_that_cannot_be_decoded_is_never_taken() {
-        let unreadable = Message { body: Err(Error::new(onward_types::Code::Decode, "no key")), ..message(1) };
-        let mut inbox = Inbox::of(vec![unreadable, message(2)]);
-        assert!(inbox.take("orders", 7).is_err() && inbox.take("orders", 7).is_err());
-        assert_eq!((inbox.count("orders"), inbox.taken.len()), (2, 0));
+    fn each_call_gets_the_oldest_message_of_its_type() {
+        let mut inbox = Inbox::of(vec![message(1), message(2)]);
+        assert_eq!(inbox.assign("orders", &[NUMBER, TEXT]), [There::Unjudged(1)]);
+        is(NUMBER, false, &mut inbox, 1);
+        is(NUMBER, true, &mut inbox, 2);
+        is(TEXT, true, &mut inbox, 1);
+        assert_eq!(inbox.assign("orders", &[NUMBER, TEXT]), [There::Fits(2), There::Fits(1)]);
+        is(TEXT, true, &mut inbox, 2);
+        assert_eq!(inbox.assign("orders", &[NUMBER, TEXT, TEXT]), [There::Fits(2), There::Fits(1), There::Nothing]);
+        assert!(inbox.misfits("orders", &[NUMBER, TEXT]).is_empty());
+    }
+
+    #[test]
+    fn what_fits_no_call_is_taken_out_and_read_again_for_a_call_of_another_type() {
+        let mut inbox = Inbox::of(vec![message(1), message(2)]);
+        is(NUMBER, false, &mut inbox, 1);
+        let misfits = inbox.misfits("orders", &[NUMBER]);
+        assert_eq!(misfits, [Misfit { seq: 1, why: "no".to_owned(), is_known: false }]);
+        assert_eq!(inbox.assign("orders", &[NUMBER]), [There::Unjudged(2)], "what comes after it is not kept waiting");
+
+        let orders: Arc<str> = "orders".into();
+        inbox.begin(&orders, NUMBER);
+        assert_eq!(inbox.seen("orders"), 2, "the same type would refuse it again");
+        inbox.begin(&orders, TEXT);
+        assert_eq!(inbox.seen("orders"), 0);
+        assert_eq!(inbox.assign("orders", &[TEXT]), [There::Nothing], "the older one comes first");
+        inbox.read(&[(orders.clone(), 2)], vec![message(3)], 0);
+        assert_eq!(inbox.assign("orders", &[TEXT]), [There::Nothing], "that read had begun before");
+        let again = Message { refused: Some("no".to_owned()), ..message(1) };
+        inbox.read(&[(orders, 0)], vec![again, message(2)], 0);
+        assert_eq!(inbox.assign("orders", &[TEXT]), [There::Unjudged(1)]);
+        is(TEXT, false, &mut inbox, 1);
+        assert!(inbox.misfits("orders", &[TEXT])[0].is_known);
     }
 }

@@ -4,5 +4,6 @@ pub(crate) mod core;
 pub(crate) mod drive;
 pub(crate) mod end;
 pub(crate) mod inbox;
+pub(crate) mod judge;
 pub(crate) mod state;
 pub(crate) mod tails;

@@ -22,6 +22,8 @@ use super::inbox::Inbox;
 use super::tails::{Said, Tails};
 use ahead::{Immediate, Large};
 use attempts::Noted;
+use messages::Receiver;
+pub(crate) use messages::{Candidate, Takes};
 pub(crate) use turn::Granted;
 use turn::Turn;
 
@@ -48,8 +50,8 @@ pub(crate) struct State {
     patches_recorded: u32,
     /// Boxed, for a node of the tree has room for eleven, and most runs make one call at a time.
     calls: BTreeMap<u32, Box<Call>>,
-    /// Calls that take messages, each with its topic.
-    receivers: BTreeMap<u32, Arc<str>>,
+    /// Calls that take messages, each with its topic and what it takes.
+    receivers: BTreeMap<u32, Receiver>,
     inbox: Inbox,
     tails: Tails,
     /// Which changes said something to the world that nobody was told of: the first and the last of them.

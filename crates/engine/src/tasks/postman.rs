@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use onward_store::{Message, Signal};
+use onward_store::{Message, Signal, Wanted};
 use onward_types::RunKey;
 
 use super::{Ear, SWEEP, note};
@@ -12,10 +12,13 @@ use crate::executor::Executor;
 use crate::executor::post::Asked;
 use crate::run::core::RunCore;
 
+/// So many runs are woken at once that refused messages.
+const WOKEN: u32 = 500;
 /// Messages of so many runs are read at once.
 const CHUNK: usize = 500;
 
 pub(crate) async fn run(executor: Arc<Executor>) {
+    look_at_refused(&executor).await;
     let mut ear = Ear::new(&executor);
     loop {
         tokio::select! {
@@ -36,6 +39,23 @@ pub(crate) async fn run(executor: Arc<Executor>) {
     }
 }
 
+/// This executor may have other code than the one before: what that refused is looked at again.
+async fn look_at_refused(executor: &Executor) {
+    let mut after = None;
+    loop {
+        match note(
+            executor,
+            "postman",
+            "look at refused",
+            executor.store.look_at_refused(executor.workflows(), after, WOKEN).await,
+        ) {
+            Some(None) => return,
+            Some(last) => after = last,
+            None => executor.store.clock().sleep(SWEEP).await,
+        }
+    }
+}
+
 fn remind(executor: &Executor, cores: impl Iterator<Item = Arc<RunCore>>) {
     for core in cores {
         if core.state().waits_for_messages() {
@@ -47,8 +67,11 @@ fn remind(executor: &Executor, cores: impl Iterator<Item = Arc<RunCore>>) {
 async fn bring(executor: &Executor, some: Vec<Asked>) {
     // What is durable now is seen by the read that follows.
     let durable: Vec<u64> = some.iter().map(|asked| asked.core.durable()).collect();
-    let keys: Vec<RunKey> = some.iter().map(|asked| asked.core.key).collect();
-    let Some(found) = note(executor, "postman", "read", executor.store.unconsumed(keys).await) else {
+    let wanted: Vec<Vec<Wanted>> =
+        some.iter().map(|Asked { core, .. }| core.state().wanted_messages(core.key)).collect();
+    let all: Vec<Wanted> = wanted.iter().flatten().cloned().collect();
+    let read = if all.is_empty() { Ok(Vec::new()) } else { executor.store.unconsumed(all).await };
+    let Some(found) = note(executor, "postman", "read", read) else {
         executor.post.put_back(some);
         return executor.store.clock().sleep(SWEEP).await;
     };
@@ -56,9 +79,10 @@ async fn bring(executor: &Executor, some: Vec<Asked>) {
     for (key, message) in found {
         messages.entry(key).or_default().push(message);
     }
-    for (asked, durable) in some.into_iter().zip(durable) {
+    for ((asked, durable), wanted) in some.into_iter().zip(durable).zip(wanted) {
         let of_run = messages.remove(&asked.core.key).unwrap_or_default();
-        asked.core.receive(of_run, durable);
+        let read: Vec<_> = wanted.into_iter().map(|Wanted { topic, after, .. }| (topic, after)).collect();
+        asked.core.receive(&read, of_run, durable);
         asked.done();
     }
 }

@@ -1,5 +1,5 @@
 -- The messages of a run, to be written to a file.
-select topic, body, key, sent_at, consumed_by
+select topic, body, key, sent_at, consumed_by, refused, refused_at
 from messages
 where run_key = $1
-order by seq
+order by coalesce(place, seq)

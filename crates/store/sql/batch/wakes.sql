@@ -17,6 +17,7 @@ with wanted as materialized (
                 select 1
                 from messages
                 where messages.run_key = waits.run_key and messages.topic = waits.topic and messages.consumed_by is null
+                    and messages.refused is null
                 offset 0
             ))
             or (waits.kind = 'event' and exists (

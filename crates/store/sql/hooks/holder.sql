@@ -1,4 +1,5 @@
--- Who has a token.
-select run_key, position
+-- Who has a token, and what its call takes: known while the executor is up that wrote it down.
+select hooks.run_key, hooks.position, case when executors.executor is not null then hooks.form end as form
 from hooks
-where token = $1
+left join executors on executors.executor = hooks.form_by and executors.dead = false
+where hooks.token = $1

@@ -15,8 +15,8 @@ where executor is null and status = 'running' and (ready_at is null or ready_at 
     select waits.run_key
     from messages
     cross join waits
-    where messages.consumed_by is null and waits.run_key = messages.run_key and waits.topic = messages.topic
-        and waits.kind = 'message'
+    where messages.consumed_by is null and messages.refused is null and waits.run_key = messages.run_key
+        and waits.topic = messages.topic and waits.kind = 'message'
     union all
     select waits.run_key
     from waits

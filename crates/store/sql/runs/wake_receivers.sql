@@ -1,4 +1,5 @@
--- Wake parked runs that wait for a message which is there. Run after the messages were written, under a lock on the runs.
+-- Wake parked runs that wait for a message which is there and was not refused. Run after the messages were written, under a lock on
+-- the runs.
 update runs
 set ready_at = $2
 where run_key = any($1) and executor is null and status = 'running' and (ready_at is null or ready_at > $2) and exists (
@@ -6,4 +7,5 @@ where run_key = any($1) and executor is null and status = 'running' and (ready_a
     from waits
     join messages on messages.run_key = waits.run_key and messages.topic = waits.topic
     where waits.run_key = runs.run_key and waits.kind = 'message' and messages.consumed_by is null
+        and messages.refused is null
 )

@@ -27,6 +27,8 @@ pub(crate) struct Batch {
     pub(crate) attempts: Vec<(RunKey, AttemptChange)>,
     /// Messages that were taken: which, and by the call at which position.
     pub(crate) consumed: Vec<(RunKey, i64, u32)>,
+    /// Why messages fit no call.
+    pub(crate) refusals: Vec<(RunKey, Refusal)>,
     /// The last value of each event.
     pub(crate) events: Vec<(RunKey, Event)>,
     /// Every value that events had; of those that one step set, the last.
@@ -50,6 +52,14 @@ impl Batch {
         let decided = |run: &NewRun| run.executor.is_some() && run.queued.is_some();
         self.creates.iter().filter(|create| decided(&create.run)).map(|create| create.run.key).collect()
     }
+}
+
+/// A message that is set aside.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) seq: i64,
+    pub(crate) said: String,
+    pub(crate) at: Timestamp,
 }
 
 /// A value that an event had.
@@ -86,10 +96,11 @@ pub(crate) fn fold(executor: &ExecutorId, number: u64, entries: &[super::Entry])
             folding.add(entry.run, change);
         }
     }
-    let Folding { mut batch, events, opened, updates, .. } = folding;
+    let Folding { mut batch, events, refusals, opened, updates, .. } = folding;
     batch.executor = Some(executor.clone());
     batch.number = number;
     batch.events = events.into_iter().map(|((run, _), event)| (run, event)).collect();
+    batch.refusals = refusals.into_iter().map(|((run, _), refusal)| (run, refusal)).collect();
     batch.opened = opened.into_iter().map(|((run, _), wait)| (run, wait)).collect();
     batch.updates = updates.into_iter().map(|(run, leave)| Update { run, leave }).collect();
     batch
@@ -103,6 +114,7 @@ struct Folding {
     /// Where in the batch the value stands that a call gave to an event.
     history: HashMap<(RunKey, u32, Arc<str>), usize>,
     events: BTreeMap<(RunKey, Arc<str>), Event>,
+    refusals: BTreeMap<(RunKey, i64), Refusal>,
     opened: BTreeMap<(RunKey, u32), NewWait>,
     updates: BTreeMap<RunKey, Leave>,
 }
@@ -124,6 +136,9 @@ impl Folding {
                 self.batch.closed.push((run, *position));
             }
             Change::Consume { seq, position } => self.batch.consumed.push((run, *seq, *position)),
+            Change::Refuse { seq, said, at } => {
+                self.refusals.insert((run, *seq), Refusal { seq: *seq, said: said.clone(), at: *at });
+            }
             Change::SetEvent { position, key, value, at } => {
                 let event = Event { position: *position, key: key.clone(), value: value.clone(), at: *at };
                 self.events.insert((run, key.clone()), event.clone());

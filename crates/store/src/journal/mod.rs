@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 pub use commit::is_stranger;
 pub(crate) use commit::{Committed, Settlement, Writer, drain};
 use fold::fold;
-pub(crate) use fold::{Batch, Event, Update};
+pub(crate) use fold::{Batch, Event, Refusal, Update};
 use queue::{Queue, Taken};
 
 use crate::change::{Change, Created};

@@ -175,7 +175,7 @@ fn may_be_parted(first: &Change, second: &Change) -> bool {
     appended_by_body || position(first) != position(second)
 }
 
-/// The call that makes a change; none for the leave, which is of no call.
+/// The call that makes a change; none for a refusal and the leave, which are of no call.
 fn position(change: &Change) -> Option<u32> {
     match change {
         Change::Create(run) => run.parent.map(|(_, position)| position),
@@ -185,7 +185,7 @@ fn position(change: &Change) -> Option<u32> {
         Change::CloseWait(position) | Change::CloseHook(position) => Some(*position),
         Change::Consume { position, .. } | Change::SetEvent { position, .. } => Some(*position),
         Change::Append(chunk) => Some(chunk.position),
-        Change::Leave(_) => None,
+        Change::Refuse { .. } | Change::Leave(_) => None,
     }
 }
 

@@ -116,6 +116,8 @@ const MESSAGE: &[Column] = &[
     optional("key", Kind::Text),
     column("sent_at", Kind::Int),
     optional("consumed_by", Kind::Int),
+    optional("refused", Kind::Text),
+    optional("refused_at", Kind::Int),
 ];
 
 const EVENT: &[Column] = &[column("key", Kind::Text), column("value", Kind::Json), column("updated_at", Kind::Int)];

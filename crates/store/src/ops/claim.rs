@@ -49,7 +49,7 @@ pub struct History {
     pub waits: Vec<Wait>,
     /// What was noted of the attempts at each position.
     pub attempts: HashMap<u32, Tried>,
-    /// What was sent to it and not consumed yet, the oldest of each topic.
+    /// What was sent to it and not consumed yet, the oldest of each topic that it waits for.
     pub messages: Vec<Message>,
     /// How far its streams are.
     pub streams: Vec<StreamInfo>,
@@ -145,7 +145,7 @@ pub(crate) async fn load(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<(RunKey, Re
         let since = row.opt_int("since")?.map(from_micros);
         Ok((row.count("position")?, Tried { last: row.count("attempt")?, failed: row.count("failed")?, since }))
     })?;
-    let mut messages = by_run(&messages::rows(tx, keys).await?, messages::message)?;
+    let mut messages = by_run(&messages::awaited(tx, keys).await?, messages::message)?;
     let mut tails = by_run(&streams::tails(tx, keys).await?, streams::tail)?;
     let rows = tx.query(sql!("runs/load"), &params![keys]).await?;
     let mut histories = Vec::new();

@@ -1,6 +1,8 @@
 //! Hooks: tokens by which the world outside reaches a call of a run.
 
-use onward_types::{Code, Error, HookState, Json, RunId, RunKey, Status, Timestamp, from_micros, hook_topic};
+use onward_types::{
+    Code, Error, ExecutorId, Form, HookState, Json, RunId, RunKey, Status, Timestamp, from_micros, hook_topic,
+};
 
 use super::messages::{self, NewMessage, Sent, Target};
 use crate::driver::{Row, Tx, params, sql};
@@ -15,6 +17,10 @@ pub struct NewHook {
     pub position: u32,
     /// Under which token.
     pub token: String,
+    /// What it takes, where that is known: a [`Form`] as JSON.
+    pub form: Option<String>,
+    /// The executor that opens it.
+    pub executor: ExecutorId,
 }
 
 /// Something to be sent to a hook.
@@ -39,14 +45,15 @@ pub struct Resumed {
 
 /// Open a hook; gives its token, which is the one it got before a crash if there was one.
 pub(crate) async fn open(tx: &mut Tx, new: &NewHook, now: Timestamp) -> Result<String, Fault> {
-    let NewHook { run, position, token } = new;
+    let NewHook { run, position, token, form, executor } = new;
+    let (form, form_by) = (form.as_deref(), form.as_ref().map(|_| executor.as_str()));
     if let Some(row) = tx.first(sql!("hooks/of_call"), &params![*run, *position]).await? {
         return row.text("token");
     }
-    if tx.execute(sql!("hooks/insert"), &params![token.as_str(), *run, *position, now]).await? == 1 {
+    if tx.execute(sql!("hooks/insert"), &params![token.as_str(), *run, *position, now, form, form_by]).await? == 1 {
         return Ok(token.clone());
     }
-    let holder = holder(tx, token).await?.ok_or_else(just_now)?;
+    let (holder, _) = holder(tx, token).await?.ok_or_else(just_now)?;
     if holder == (*run, *position) {
         // Opened just now, by an earlier life of the run whose answer came late.
         return Ok(token.clone());
@@ -58,7 +65,7 @@ pub(crate) async fn open(tx: &mut Tx, new: &NewHook, now: Timestamp) -> Result<S
         }
         // Its run has ended, or was deleted.
         _ => {
-            let taken = params![token.as_str(), *run, *position, now, holder.0, holder.1];
+            let taken = params![token.as_str(), *run, *position, now, form, form_by, holder.0, holder.1];
             match tx.execute(sql!("hooks/take_over"), &taken).await? {
                 1 => Ok(token.clone()),
                 _ => Err(just_now()),
@@ -67,14 +74,14 @@ pub(crate) async fn open(tx: &mut Tx, new: &NewHook, now: Timestamp) -> Result<S
     }
 }
 
-/// Send something to the hook that has a token.
-pub(crate) async fn resume(tx: &mut Tx, payload: &HookPayload, now: Timestamp) -> Result<Resumed, Fault> {
+/// Send something to the hook that has a token. `plain` is what it says before that was encoded.
+pub(crate) async fn resume(tx: &mut Tx, payload: &HookPayload, plain: &Json, now: Timestamp) -> Result<Resumed, Fault> {
     let HookPayload { token, body, key } = payload;
     let unknown = || {
         let message = format!("no hook has the token `{token}`: it was never opened, or was closed");
         Fault::from(Error::new(Code::UnknownHook, message))
     };
-    let (run, position) = holder(tx, token).await?.ok_or_else(unknown)?;
+    let ((run, position), form) = holder(tx, token).await?.ok_or_else(unknown)?;
     let (id, target) = target(tx, run).await?.ok_or_else(unknown)?;
     if target.status.is_terminal() {
         let message = format!(
@@ -87,6 +94,14 @@ pub(crate) async fn resume(tx: &mut Tx, payload: &HookPayload, now: Timestamp) -
     // Keys are those of a run: this one must not meet that of a message, or of another hook.
     let key = key.as_ref().map(|key| format!("{topic}/{key}"));
     let message = NewMessage { run: id.clone(), topic, body: body.clone(), key };
+    match form {
+        // All its payloads are of one type.
+        Some(form) if !form.accepts(plain) => {
+            messages::misfit(tx, (run, &id), &message, plain, &form.to_string()).await?;
+        }
+        Some(_) => {}
+        None => messages::check(tx, (run, &id), &message, plain, 0).await?,
+    }
     messages::insert(tx, &[(run, &message)], now).await?;
     Ok(Resumed { run: id, sent: messages::told(tx, &[target], now).await? })
 }
@@ -120,9 +135,11 @@ fn stored(row: &Row) -> Result<StoredHook, Fault> {
     })
 }
 
-async fn holder(tx: &mut Tx, token: &str) -> Result<Option<(RunKey, u32)>, Fault> {
-    let row = tx.first(sql!("hooks/holder"), &params![token]).await?;
-    row.map(|row| Ok((row.key("run_key")?, row.count("position")?))).transpose()
+/// The call that has a token, and what it takes, if that is known.
+async fn holder(tx: &mut Tx, token: &str) -> Result<Option<((RunKey, u32), Option<Form>)>, Fault> {
+    let Some(row) = tx.first(sql!("hooks/holder"), &params![token]).await? else { return Ok(None) };
+    let form = row.opt_text("form")?.map(|form| Form::from_json(&form));
+    Ok(Some(((row.key("run_key")?, row.count("position")?), form)))
 }
 
 async fn target(tx: &mut Tx, run: RunKey) -> Result<Option<(RunId, Target)>, Fault> {

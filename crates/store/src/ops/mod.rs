@@ -12,6 +12,7 @@ pub(crate) mod gather;
 pub(crate) mod hooks;
 pub(crate) mod known;
 pub(crate) mod list;
+pub(crate) mod mailbox;
 pub(crate) mod messages;
 pub(crate) mod moves;
 pub(crate) mod queue_claim;

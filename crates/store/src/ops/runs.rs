@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use onward_types::{
-    Attempt, Error, ExecutorId, Facts, Held, Identity, Json, RunId, RunKey, RunRecord, Status, StepFilter, StepKind,
-    StepRecord, StepState, Timestamp, Wait, WaitFor, from_micros, reason,
+    Attempt, Error, ExecutorId, Facts, Held, Identity, Json, Refused, RunId, RunKey, RunRecord, Status, StepFilter,
+    StepKind, StepRecord, StepState, Timestamp, Wait, WaitFor, from_micros, reason,
 };
 
 use super::gather::Gathering;
@@ -262,6 +262,24 @@ pub(crate) async fn describe(tx: &mut Tx, id: &RunId, now: Timestamp) -> Result<
     Ok(records(tx, &[run.key], Loaded { input: true, output: true }, now).await?.pop())
 }
 
+/// Wake parked runs that refused messages which they wait for, so that other code looks at those.
+pub(crate) async fn look_again(
+    tx: &mut Tx,
+    workflows: &Vec<String>,
+    after: Option<RunKey>,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Vec<RunKey>, Fault> {
+    let after = after.unwrap_or(RunKey(uuid::Uuid::nil()));
+    let rows = tx.query(sql!("runs/look_again"), &params![now, workflows, after, limit]).await?;
+    let mut woken = rows.iter().map(|row| row.key("run_key")).collect::<Result<Vec<_>, _>>()?;
+    woken.sort_unstable();
+    if !woken.is_empty() {
+        tx.notify(&Signal::Ready);
+    }
+    Ok(woken)
+}
+
 /// The children of a run, in the order of their creation.
 pub(crate) async fn children(tx: &mut Tx, id: &RunId) -> Result<Vec<RunId>, Fault> {
     let rows = tx.query(sql!("runs/children"), &params![id.as_str()]).await?;
@@ -287,13 +305,20 @@ pub(crate) async fn records(
     for (key, wait) in super::waits(tx, keys).await? {
         waits.entry(key).or_default().push(wait);
     }
+    let mut refused: HashMap<RunKey, Vec<Refused>> = HashMap::new();
+    if waits.values().flatten().any(|wait| matches!(wait.wait_for, WaitFor::Message { .. })) {
+        for (key, of_topic) in super::mailbox::refused(tx, keys).await? {
+            refused.entry(key).or_default().push(of_topic);
+        }
+    }
     let known = super::executors::known_workflows(tx).await?;
     let held = queues::held(tx, &rows, now).await?;
     let mut records = HashMap::new();
     for row in &rows {
         let key = row.key("run_key")?;
         let waits = waits.get(&key).map(Vec::as_slice).unwrap_or_default();
-        records.insert(key, record(row, &Around { waits, held: held.get(&key), known: &known, now })?);
+        let refused = refused.get(&key).map(Vec::as_slice).unwrap_or_default();
+        records.insert(key, record(row, &Around { waits, refused, held: held.get(&key), known: &known, now })?);
     }
     Ok(keys.iter().filter_map(|key| records.remove(key)).collect())
 }
@@ -301,6 +326,7 @@ pub(crate) async fn records(
 /// What is known of a run beside its row.
 struct Around<'a> {
     waits: &'a [Wait],
+    refused: &'a [Refused],
     held: Option<&'a Held>,
     known: &'a [String],
     now: Timestamp,
@@ -324,6 +350,7 @@ fn record(row: &Row, around: &Around<'_>) -> Result<RunRecord, Fault> {
         revoked: row.flag("revoked")?,
         ready_at: time("ready_at")?,
         waits: around.waits,
+        refused: around.refused,
         held: around.held,
         said: said.as_deref(),
         error: error.as_ref(),

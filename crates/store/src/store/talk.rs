@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use onward_types::{Error, EventRecord, HookRecord, Json, RunId, RunKey, StreamInfo};
+use onward_types::{Error, EventRecord, HookRecord, Json, MessageRecord, RunId, RunKey, StreamInfo};
 
 use super::Store;
 use crate::codec::Payload;
 use crate::ops::hooks::{self, HookPayload, NewHook, Resumed, StoredHook};
-use crate::ops::messages::{self, Message, NewMessage, Sent};
+use crate::ops::messages::{self, Message, NewMessage, Outgoing, Sent, Wanted};
 use crate::ops::streams::Chunks;
-use crate::ops::{events, steer, streams};
+use crate::ops::{events, mailbox, runs, steer, streams};
 use crate::signal::Signal;
 
 /// What a call records that opens a hook.
@@ -19,23 +19,38 @@ struct Opened {
 }
 
 impl Store {
-    /// Send messages, all or none.
+    /// Send messages, all or none, if they fit what their runs wait for, as far as that is known.
+    ///
+    /// # Errors
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if one of the runs is not there,
+    /// [`Code::Invalid`](onward_types::Code::Invalid) if one of the messages does not fit.
+    pub async fn send(&self, messages: Vec<NewMessage>) -> Result<Sent, Error> {
+        let outgoing = messages.into_iter().map(|message| Outgoing { plain: Some(message.body.clone()), message });
+        self.send_all(outgoing.collect()).await
+    }
+
+    /// Send messages, all or none, whatever their runs wait for: what does not fit is refused by its run and kept.
     ///
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if one of the runs is not there.
-    pub async fn send(&self, mut messages: Vec<NewMessage>) -> Result<Sent, Error> {
-        if messages.is_empty() {
+    pub async fn send_unchecked(&self, messages: Vec<NewMessage>) -> Result<Sent, Error> {
+        let outgoing = messages.into_iter().map(|message| Outgoing { plain: None, message });
+        self.send_all(outgoing.collect()).await
+    }
+
+    async fn send_all(&self, mut outgoing: Vec<Outgoing>) -> Result<Sent, Error> {
+        if outgoing.is_empty() {
             return Ok(Sent::default());
         }
-        for message in &mut messages {
+        for Outgoing { message, .. } in &mut outgoing {
             message.body = self.sealer.seal(&message.body, Payload::Message)?;
             message.key.get_or_insert_with(|| self.key_of_this_call());
         }
-        let (messages, now) = (Arc::new(messages), self.clock.now());
+        let (outgoing, now) = (Arc::new(outgoing), self.clock.now());
         let sent = self
             .write(move |tx| {
-                let messages = messages.clone();
-                Box::pin(async move { messages::send(tx, &messages, now).await })
+                let outgoing = outgoing.clone();
+                Box::pin(async move { messages::send(tx, &outgoing, now).await })
             })
             .await?;
         self.tell_sent(&sent);
@@ -56,19 +71,88 @@ impl Store {
         }
     }
 
-    /// What was sent to these runs and not consumed yet, the oldest of each topic first.
+    /// What was sent to runs on these topics and not consumed yet, after the last that was read of each; of each the first
+    /// [`UNCONSUMED_MAX`](crate::UNCONSUMED_MAX). What was refused is among it.
     ///
     /// # Errors
     /// Where the database cannot be reached.
-    pub async fn unconsumed(&self, keys: Vec<RunKey>) -> Result<Vec<(RunKey, Message)>, Error> {
-        let keys = Arc::new(keys);
+    pub async fn unconsumed(&self, wanted: Vec<Wanted>) -> Result<Vec<(RunKey, Message)>, Error> {
+        let wanted = Arc::new(wanted);
         let found = self.read(move |tx| {
-            let keys = keys.clone();
-            Box::pin(async move { messages::unconsumed(tx, &keys).await })
+            let wanted = wanted.clone();
+            Box::pin(async move { messages::unconsumed(tx, &wanted).await })
         });
         let mut found = found.await?;
         found.iter_mut().for_each(|(_, message)| self.sealer.open_message(message));
         Ok(found)
+    }
+
+    /// Up to `limit` messages of a run that no call has taken, in their order, after a place.
+    ///
+    /// # Errors
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
+    pub async fn messages(&self, id: &RunId, after: i64, limit: u32) -> Result<Vec<MessageRecord>, Error> {
+        let run = self.find(id).await?.key;
+        let mut found = self.read(move |tx| Box::pin(mailbox::of_run(tx, run, after, limit))).await?;
+        found.iter_mut().for_each(|message| self.sealer.show(&mut message.body, Payload::Message));
+        Ok(found)
+    }
+
+    /// Delete a message that no call has taken; while an executor has the run, only one that was refused.
+    ///
+    /// # Errors
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) and [`Code::UnknownMessage`](onward_types::Code::UnknownMessage) if
+    /// there is none, [`Code::Conflict`](onward_types::Code::Conflict) if it was taken, or may be taken at this moment.
+    pub async fn delete_message(&self, id: &RunId, seq: i64) -> Result<(), Error> {
+        let id = id.clone();
+        self.write(move |tx| {
+            let id = id.clone();
+            Box::pin(async move { mailbox::delete(tx, &id, seq).await })
+        })
+        .await
+    }
+
+    /// Put another message in the place of one that no call has taken, with its key; gives its number.
+    ///
+    /// # Errors
+    /// As [`delete_message`](Store::delete_message), and as [`send`](Store::send) if it does not fit.
+    pub async fn replace_message(&self, id: &RunId, seq: i64, plain: Json) -> Result<i64, Error> {
+        let body = self.sealer.seal(&plain, Payload::Message)?;
+        let (given, now) = (Arc::new((id.clone(), body, plain)), self.clock.now());
+        let (seq, sent) = self
+            .write(move |tx| {
+                let given = given.clone();
+                Box::pin(async move {
+                    let (id, body, plain) = &*given;
+                    mailbox::replace(tx, id, seq, body, plain, now).await
+                })
+            })
+            .await?;
+        self.tell_sent(&sent);
+        Ok(seq)
+    }
+
+    /// Wake up to `limit` parked runs of these workflows, after the run `after`, that wait for messages and refused some: who executes
+    /// them now may have other code. Gives the last of them, if there may be more.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn look_at_refused(
+        &self,
+        workflows: Arc<Vec<String>>,
+        after: Option<RunKey>,
+        limit: u32,
+    ) -> Result<Option<RunKey>, Error> {
+        let now = self.clock.now();
+        let woken = self.write(move |tx| {
+            let workflows = workflows.clone();
+            Box::pin(async move { runs::look_again(tx, &workflows, after, limit, now).await })
+        });
+        let woken = woken.await?;
+        if !woken.is_empty() {
+            self.tell(Signal::Ready);
+        }
+        Ok(woken.last().copied().filter(|_| woken.len() >= limit as usize))
     }
 
     /// Open a hook; gives its token, which is the one it got before a crash if there was one.
@@ -88,15 +172,17 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::UnknownHook`](onward_types::Code::UnknownHook) if nobody has the token, [`Code::Gone`](onward_types::Code::Gone)
-    /// if the run that has it has ended.
+    /// if the run that has it has ended, [`Code::Invalid`](onward_types::Code::Invalid) if it does not fit what the hook takes, as
+    /// far as that is known.
     pub async fn resume_hook(&self, mut payload: HookPayload) -> Result<Resumed, Error> {
-        payload.body = self.sealer.seal(&payload.body, Payload::Message)?;
+        let plain = payload.body.clone();
+        payload.body = self.sealer.seal(&plain, Payload::Message)?;
         payload.key.get_or_insert_with(|| self.key_of_this_call());
-        let (payload, now) = (Arc::new(payload), self.clock.now());
+        let (given, now) = (Arc::new((payload, plain)), self.clock.now());
         let resumed = self
             .write(move |tx| {
-                let payload = payload.clone();
-                Box::pin(async move { hooks::resume(tx, &payload, now).await })
+                let given = given.clone();
+                Box::pin(async move { hooks::resume(tx, &given.0, &given.1, now).await })
             })
             .await?;
         self.tell_sent(&resumed.sent);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use onward_store::{Change, Clock, LeaveHow, NewMessage, Store, WaitKind};
+use onward_store::{Change, Clock, LeaveHow, NewMessage, Store, WaitKind, Wanted};
 use onward_testkit::{TestDatabase, on_every_database};
 use onward_types::RunKey;
 
@@ -14,10 +14,15 @@ fn news(key: Option<&str>) -> NewMessage {
     NewMessage { run: run_id("receiver"), topic: "news".to_owned(), body: json("hot"), key: key.map(str::to_owned) }
 }
 
+/// All the news of a run.
+fn news_of(run: RunKey) -> Wanted {
+    Wanted { run, topic: "news".into(), after: 0 }
+}
+
 /// A run that waits for news at position 1.
 async fn receiver(executor: &Executor) -> Run {
     let run = executor.start("receiver").await;
-    run.writes(vec![wait(1, WaitKind::Message { topic: "news".into(), due_at: None })]).await;
+    run.writes(vec![wait(1, WaitKind::Message { topic: "news".into(), due_at: None, form: None })]).await;
     run
 }
 
@@ -121,7 +126,7 @@ async fn messages_of_one_list_keep_their_order_and_their_text(db: TestDatabase) 
     let bodies = ["a \"quoted\" one", "nul \0 and emoji 🦀", "", "\\u0000"];
     let list = bodies.iter().map(|body| NewMessage { body: json(body), ..news(None) });
     store.send(list.collect()).await.unwrap();
-    let found = store.unconsumed(vec![run.key]).await.unwrap();
+    let found = store.unconsumed(vec![news_of(run.key)]).await.unwrap();
     let found: Vec<String> =
         found.iter().map(|(_, message)| message.body.as_ref().unwrap().decode().unwrap()).collect();
     assert_eq!(found, bodies);
@@ -145,7 +150,7 @@ async fn a_message_that_is_taken_twice_fails_its_run_and_no_other(db: TestDataba
     let executor = Executor::join(&store).await;
     let run = receiver(&executor).await;
     store.send(vec![news(None)]).await.unwrap();
-    let seq = store.unconsumed(vec![run.key]).await.unwrap()[0].1.seq;
+    let seq = store.unconsumed(vec![news_of(run.key)]).await.unwrap()[0].1.seq;
     run.writes(vec![Change::Consume { seq, position: 1 }, step(1, "taken")]).await;
     let other = executor.start("other").await;
     let lock = Foreign::stalls(&db).await;
@@ -172,7 +177,7 @@ async fn of_many_sends_with_one_key_one_is_kept(db: TestDatabase) {
     for sent in sends.collect::<Vec<_>>() {
         sent.await.unwrap().unwrap();
     }
-    assert_eq!(store.unconsumed(vec![run.key]).await.unwrap().len(), 1);
+    assert_eq!(store.unconsumed(vec![news_of(run.key)]).await.unwrap().len(), 1);
 }
 
 mod a_message_whose_answer_was_lost_is_sent_once {
@@ -188,6 +193,6 @@ mod a_message_whose_answer_was_lost_is_sent_once {
         proxy.plan(&[Mishap::AnswerLost]);
         sender.send(vec![news(None)]).await.unwrap();
         proxy.all_has_happened().await;
-        assert_eq!(executor.store.unconsumed(vec![run.key]).await.unwrap().len(), 1);
+        assert_eq!(executor.store.unconsumed(vec![news_of(run.key)]).await.unwrap().len(), 1);
     }
 }

@@ -10,6 +10,7 @@ mod outage;
 mod parked;
 mod points;
 mod poison;
+mod refused;
 mod restart;
 mod suite;
 mod takeover;

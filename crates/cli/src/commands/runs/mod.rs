@@ -9,6 +9,7 @@ mod event;
 mod filter;
 mod fork;
 mod list;
+mod messages;
 mod pause;
 mod restart;
 mod resume;
@@ -49,6 +50,7 @@ pub(crate) async fn run(Runs { common, mask, verb }: Runs) -> Result<Exit, Failu
         Verb::Export(export) => archive::export(&client, export).await,
         Verb::Import(import) => archive::import(&client, import, common.json).await,
         Verb::Send(message) => send::send(&client, message, common.json).await,
+        Verb::Messages(messages) => messages::messages(&client, messages, common.json).await,
         Verb::Event(event) => event::event(&client.handle_named(&event.id), event, common.json).await,
         Verb::Stream(stream) => stream::stream(&client.handle_named(&stream.id), stream, common.json).await,
     }

@@ -11,7 +11,7 @@ pub(super) async fn resume(client: &Client, many: Many, json: bool) -> Result<Ex
         Meant::Filter(filter) => steer::all(client.resume_all(*filter).await?, json, "resumed"),
         Meant::Ids(ids) => {
             let resume = async |run: &super::Handle| run.resume().await.map(Done::from);
-            steer::each(client, ids, json, resume, |done, after| told(done, after)).await
+            steer::each(client, ids, json, resume, told).await
         }
     }
 }

@@ -1,30 +1,66 @@
-//! Messages: which call takes which, in the order of their arrival.
+//! Messages: which call takes which, in the order of their arrival, and what is done with those that fit none.
 
+use std::any::TypeId;
 use std::sync::Arc;
 
-use onward_store::{Change, Message};
-use onward_types::Timestamp;
+use onward_store::{Change, Message, Wanted};
+use onward_types::{Json, RunKey, Timestamp};
 
 use super::State;
+use crate::Data;
+use crate::run::inbox::{There, Unjudged};
+use crate::run::judge::fits;
+
+/// A call that takes messages.
+#[derive(Clone)]
+pub(super) struct Receiver {
+    topic: Arc<str>,
+    takes: Takes,
+}
+
+/// What a call takes.
+#[derive(Clone, Copy)]
+pub(crate) struct Takes {
+    /// Values of this type.
+    of: TypeId,
+    /// Whether a message can be decoded into one. It runs the code of users.
+    fits: fn(&Json) -> Result<(), String>,
+}
+
+impl Takes {
+    /// What can be decoded into a `T`.
+    pub(crate) fn new<T: Data>() -> Takes {
+        Takes { of: TypeId::of::<T>(), fits: fits::<T> }
+    }
+}
+
+/// A message, and the call that may take it.
+pub(crate) struct Candidate {
+    topic: Arc<str>,
+    pub(crate) message: Unjudged,
+    of: TypeId,
+    pub(crate) fits: fn(&Json) -> Result<(), String>,
+}
 
 impl State {
-    /// The call that comes first takes the oldest message of its topic.
+    /// The call that comes first takes the oldest message of its topic that fits it.
     pub(super) fn deliver_message(&mut self, now: Timestamp) -> bool {
-        let first = self.receivers.iter().find(|(_, topic)| self.inbox.count(topic) > 0);
-        let Some((position, topic)) = first.map(|(position, topic)| (*position, topic.clone())) else { return false };
+        let found = self.topics_of_receivers().into_iter().find_map(|topic| {
+            let positions = self.receivers_of(&topic);
+            let there = self.inbox.assign(&topic, &positions.iter().map(|(_, takes)| takes.of).collect::<Vec<_>>());
+            let fits = positions.iter().zip(there).find_map(|((position, _), there)| match there {
+                There::Fits(place) => Some((*position, place)),
+                There::Unjudged(_) | There::Nothing => None,
+            });
+            fits.map(|(position, place)| (position, topic, place))
+        });
+        let Some((position, topic, place)) = found else { return false };
         self.receivers.remove(&position);
         let Some(call) = self.calls.get_mut(&position) else { return true };
         let (kind, name, started_at, has_wait) = (call.kind, call.name.clone(), call.started_at, call.has_wait);
         let waker = call.waker.clone();
         let said_by = self.made + 1 + u64::from(has_wait);
-        let (seq, body) = match self.inbox.take(&topic, said_by) {
-            Ok(Some(message)) => message,
-            Ok(None) => return true,
-            Err(why) => {
-                self.halt(why);
-                return false;
-            }
-        };
+        let Some((seq, body)) = self.inbox.take(&topic, place, said_by) else { return true };
         if has_wait {
             self.push(Change::CloseWait(position));
         }
@@ -36,24 +72,92 @@ impl State {
         self.immediate = super::Immediate::default();
         waker.wake();
         // Whoever counted on this message has to look for another one.
-        for (other, _) in self.receivers.iter().filter(|(_, of)| **of == topic) {
-            if let Some(call) = self.calls.get(other) {
-                call.waker.wake_by_ref();
-            }
-        }
+        self.wake_receivers(&topic);
         true
     }
 
-    /// The call at this position takes the next message of a topic.
-    pub(crate) fn receive(&mut self, position: u32, topic: &Arc<str>) {
-        self.receivers.insert(position, topic.clone());
+    /// The topics of calls that take messages, in the order of the calls.
+    fn topics_of_receivers(&self) -> Vec<Arc<str>> {
+        let mut topics: Vec<Arc<str>> = Vec::new();
+        for Receiver { topic, .. } in self.receivers.values() {
+            if !topics.contains(topic) {
+                topics.push(topic.clone());
+            }
+        }
+        topics
     }
 
-    /// Whether there is a message for this call, and one for each call before it that takes messages of its topic.
+    /// The calls that take messages of a topic, in their order.
+    fn receivers_of(&self, topic: &str) -> Vec<(u32, Takes)> {
+        let of_topic = self.receivers.iter().filter(|(_, receiver)| &*receiver.topic == topic);
+        of_topic.map(|(position, receiver)| (*position, receiver.takes)).collect()
+    }
+
+    fn wake_receivers(&self, topic: &str) {
+        for (position, _) in self.receivers_of(topic) {
+            if let Some(call) = self.calls.get(&position) {
+                call.waker.wake_by_ref();
+            }
+        }
+    }
+
+    /// The call at this position takes the next message of a topic that fits it.
+    pub(crate) fn receive(&mut self, position: u32, topic: &Arc<str>, takes: Takes) {
+        self.inbox.begin(topic, takes.of);
+        self.receivers.insert(position, Receiver { topic: topic.clone(), takes });
+    }
+
+    /// Whether there is a message for this call, or one that may be.
     pub(crate) fn is_message_there(&self, position: u32) -> bool {
-        let Some(topic) = self.receivers.get(&position) else { return false };
-        let before = self.receivers.range(..position).filter(|(_, of)| *of == topic).count();
-        self.inbox.count(topic) > before
+        let Some(Receiver { topic, .. }) = self.receivers.get(&position) else { return false };
+        let receivers = self.receivers_of(topic);
+        let there = self.inbox.assign(topic, &receivers.iter().map(|(_, takes)| takes.of).collect::<Vec<_>>());
+        let of_call = receivers.iter().position(|(other, _)| *other == position).and_then(|at| there.get(at));
+        // Nobody knows what is left for it while that of a call before it is not known.
+        of_call.is_none_or(|there| *there != There::Nothing)
+    }
+
+    /// Whether there may be more of a topic than was read.
+    pub(crate) fn has_more(&self, topic: &str) -> bool {
+        self.inbox.has_more(topic)
+    }
+
+    /// A message of which it has to be found out whether it fits a call, if there is one.
+    pub(crate) fn candidate(&self) -> Option<Candidate> {
+        if self.receivers.is_empty() {
+            return None;
+        }
+        self.topics_of_receivers().into_iter().find_map(|topic| {
+            let receivers = self.receivers_of(&topic);
+            let there = self.inbox.assign(&topic, &receivers.iter().map(|(_, takes)| takes.of).collect::<Vec<_>>());
+            let (takes, place) = receivers.iter().zip(there).find_map(|((_, takes), there)| match there {
+                There::Unjudged(place) => Some((*takes, place)),
+                There::Fits(_) | There::Nothing => None,
+            })?;
+            let message = self.inbox.to_judge(&topic, place)?;
+            Some(Candidate { topic, message, of: takes.of, fits: takes.fits })
+        })
+    }
+
+    /// Whether a message fits was found out.
+    pub(crate) fn judged(&mut self, candidate: &Candidate, verdict: Result<(), String>) {
+        self.inbox.judged(&candidate.topic, &candidate.message, candidate.of, verdict);
+    }
+
+    /// Set aside what fits no call that waits.
+    pub(crate) fn refuse_misfits(&mut self, now: Timestamp) {
+        for topic in self.topics_of_receivers() {
+            let types: Vec<TypeId> = self.receivers_of(&topic).iter().map(|(_, takes)| takes.of).collect();
+            let misfits = self.inbox.misfits(&topic, &types);
+            let any = !misfits.is_empty();
+            for misfit in misfits.into_iter().filter(|misfit| !misfit.is_known) {
+                self.push(Change::Refuse { seq: misfit.seq, said: misfit.why, at: now });
+            }
+            if any {
+                // They counted on it.
+                self.wake_receivers(&topic);
+            }
+        }
     }
 
     /// Whether some call waits for a message that is not there.
@@ -61,8 +165,14 @@ impl State {
         !self.receivers.is_empty()
     }
 
-    /// Put in what a read found that began when so many changes were durable.
-    pub(crate) fn put_messages(&mut self, messages: Vec<Message>, durable: u64) {
-        self.inbox.put(messages, durable);
+    /// What has to be read for the calls of the run `run`.
+    pub(crate) fn wanted_messages(&self, run: RunKey) -> Vec<Wanted> {
+        let topics = self.topics_of_receivers().into_iter();
+        topics.map(|topic| Wanted { run, after: self.inbox.seen(&topic), topic }).collect()
+    }
+
+    /// Put in what a read of these topics, each after a number, found that began when so many changes were durable.
+    pub(crate) fn put_messages(&mut self, read: &[(Arc<str>, i64)], messages: Vec<Message>, durable: u64) {
+        self.inbox.read(read, messages, durable);
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Told;
 use super::columns::{
     attempts, checkpoints, chunks, close_hooks, close_waits, consume, creates, creates_queued, event_history, events,
-    fence, leaves, must_be_new, open_waits, payloads, refusable, wake_watchers, wakes,
+    fence, leaves, must_be_new, open_waits, payloads, refusable, refuse, wake_watchers, wakes,
 };
 use super::connect::Session;
 use super::pipeline::{Answers, Args, Pipeline};
@@ -48,6 +48,7 @@ statements!(
     checkpoints,
     attempts,
     consume,
+    refuse,
     events,
     event_history,
     chunks,
@@ -112,6 +113,7 @@ fn add_rows<'a>(pipeline: &mut Pipeline<'a>, statements: &'a Statements, batch: 
     add("batch/checkpoints", &statements.checkpoints, checkpoints(batch));
     add("batch/attempts", &statements.attempts, attempts(batch));
     add("batch/consume", &statements.consume, consume(batch));
+    add("batch/refuse", &statements.refuse, refuse(batch));
     add("batch/events", &statements.events, events(batch));
     add("batch/event_history", &statements.event_history, event_history(batch));
     add("batch/chunks", &statements.chunks, chunks(batch));

@@ -121,6 +121,16 @@ pub(super) fn consume(batch: &Batch) -> Option<Args<'_>> {
     ])
 }
 
+pub(super) fn refuse(batch: &Batch) -> Option<Args<'_>> {
+    let rows = some(&batch.refusals)?;
+    Some(vec![
+        column(rows, |(run, _)| run.0),
+        column(rows, |(_, it)| it.seq),
+        column(rows, |(_, it)| it.said.as_str()),
+        column(rows, |(_, it)| micros(it.at)),
+    ])
+}
+
 pub(super) fn events(batch: &Batch) -> Option<Args<'_>> {
     let rows = some(&batch.events)?;
     Some(vec![
@@ -169,6 +179,8 @@ pub(super) fn open_waits(batch: &Batch) -> Option<Args<'_>> {
         column(rows, |(_, it)| it.wait.topic()),
         column(rows, |(_, it)| it.wait.target()),
         column(rows, |(_, it)| micros(it.since)),
+        column(rows, |(_, it)| it.wait.form()),
+        Box::new(executor(batch)),
     ])
 }
 

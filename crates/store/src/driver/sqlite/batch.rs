@@ -9,7 +9,7 @@ use super::connection::fault;
 use crate::change::{Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun};
 use crate::driver::sql;
 use crate::fault::Fault;
-use crate::journal::{Batch, Committed, Event, Update};
+use crate::journal::{Batch, Committed, Event, Refusal, Update};
 
 /// Write the batch and commit it.
 pub(super) fn write(connection: &mut Connection, batch: &Batch) -> Result<Committed, Fault> {
@@ -129,7 +129,10 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
         let child = it.wait.child();
         let child = child.as_ref().map(RunKey::as_bytes);
         let (topic, target) = (it.wait.topic(), it.wait.target());
-        open.execute(params![run.as_bytes(), it.position, kind, &*it.name, due_at, child, topic, target, since])?;
+        let form = it.wait.form();
+        let form_by = form.map(|_| executor);
+        let (key, name) = (run.as_bytes(), &*it.name);
+        open.execute(params![key, it.position, kind, name, due_at, child, topic, target, since, form, form_by])?;
     }
     for update in batch.updates.iter().filter(|it| !refused.contains(&it.run)) {
         if write_leave(tx, executor, update)? != 1 {
@@ -156,6 +159,10 @@ fn write_talk(tx: &Transaction<'_>, batch: &Batch, refused: &HashSet<RunKey>) ->
         if taken != 1 {
             return Err(rusqlite::Error::StatementChangedRows(taken));
         }
+    }
+    let mut refuse = tx.prepare_cached(sql!("messages/refuse").sqlite())?;
+    for (run, Refusal { seq, said, at }) in batch.refusals.iter().filter(|(run, _)| !refused.contains(run)) {
+        refuse.execute(params![run.as_bytes(), seq, said, micros(*at)])?;
     }
     let mut set = tx.prepare_cached(sql!("events/set").sqlite())?;
     for (run, Event { key, value, at, .. }) in batch.events.iter().filter(|(run, _)| !refused.contains(run)) {

@@ -48,6 +48,8 @@ impl Report {
             ),
         );
         line("steps", format!("{} recorded, {} bodies begun", findings.steps, findings.bodies));
+        let [sent, taken, refused] = findings.messages;
+        line("messages", format!("{sent} sent, {taken} taken, {refused} refused"));
         line("steered", format!("{:?}; {} waited in queues and were left alone", book.notes(), findings.queued));
         line("beside", findings.beside.join("; "));
         line("kills", format!("{kills}: {deaths:?}"));

@@ -59,6 +59,8 @@ pub(crate) struct Findings {
     pub(crate) interrupted: usize,
     /// Runs that waited in queues and were left alone.
     pub(crate) queued: usize,
+    /// Messages that were sent, and how many of them were taken and how many refused.
+    pub(crate) messages: [u64; 3],
     /// What was done beside the runs of `program`.
     pub(crate) beside: Vec<String>,
     /// Bodies that began on a machine that had just been thawed.
@@ -100,6 +102,11 @@ pub(crate) async fn verify(
     if (rows, written) != (stand, stand) {
         let wrote = format!("{stand} transactions stand; there are {rows} rows of {written} of them");
         findings.violations.push(wrote);
+    }
+    for (count, which) in
+        findings.messages.iter_mut().zip(["", "where consumed_by is not null", "where refused is not null"])
+    {
+        *count = raw.count(&format!("select count(*) from messages {which}")).await?;
     }
     let lines = bodies::read(&stage.bodies())?;
     findings.bodies = lines.iter().filter(|line| line.gave.is_none()).count();

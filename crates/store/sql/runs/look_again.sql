@@ -1,0 +1,20 @@
+-- Wake parked runs of the workflows in $2, after the run $3, for which messages were refused that they wait for: who executes them now
+-- may have other code.
+update runs
+set ready_at = $1
+where run_key in (
+    select r.run_key
+    from runs r
+    where r.executor is null and r.status = 'running' and (r.ready_at is null or r.ready_at > $1) and r.run_key > $3
+        and (r.workflow || '@' || r.version) = any($2)
+        and r.run_key in (
+            select m.run_key
+            from messages m
+            join waits w on w.run_key = m.run_key and w.kind = 'message' and w.topic = m.topic
+            where m.refused is not null and m.consumed_by is null
+        )
+    order by r.run_key
+    limit $4
+    for no key update of r skip locked
+)
+returning run_key
