@@ -38,6 +38,7 @@ mod starting;
 mod steering;
 mod steps;
 mod streams;
+mod texts;
 mod time;
 mod transactions;
 mod versions;
