@@ -125,7 +125,12 @@ async fn a_text_that_nothing_can_have_finds_nothing(db: TestDatabase) {
         let hook = client.resume_hook(text, &()).await.unwrap_err();
         assert!(matches!(hook.code(), "unknown_hook" | "invalid"), "{text:.20?}: {hook}");
         let event = client.get_event::<u32>("r", text).timeout(std::time::Duration::ZERO).await;
-        assert!(event.is_ok_and(|event| event.is_none()), "the event {text:.20?}");
+        let is_name = !text.contains(char::is_control) && text.len() <= 512;
+        match event {
+            Ok(None) if is_name => {}
+            Err(refused) if !is_name && refused.code() == "invalid" => {}
+            other => panic!("the event {text:.20?}: {other:?}"),
+        }
         let schedule: ScheduleHandle = client.schedule_handle(text);
         assert_eq!(schedule.describe().await.unwrap_err().code(), "unknown_schedule", "{text:.20?}");
     }

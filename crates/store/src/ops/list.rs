@@ -60,7 +60,7 @@ fn possible(filter: &Filter) -> Option<Cow<'_, Filter>> {
         filter.queue.as_deref(),
     ];
     let is_text = |text: &str| !text.contains('\0');
-    if !alone.into_iter().flatten().all(is_text) {
+    if !alone.into_iter().flatten().all(is_text) || filter.attributes.as_ref().is_some_and(|it| !are_texts(it)) {
         return None;
     }
     let ids = |filter: &Filter| filter.ids.iter().filter(|id| is_text(id.as_str())).cloned().collect::<Vec<_>>();
@@ -78,6 +78,15 @@ fn possible(filter: &Filter) -> Option<Cow<'_, Filter>> {
         return Some(Cow::Borrowed(filter));
     }
     Some(Cow::Owned(Filter { ids, workflows, versions, ..filter.clone() }))
+}
+
+/// Whether attributes have only texts that attributes can have.
+fn are_texts(attributes: &Json) -> bool {
+    let is_text = |(name, value): (&String, &serde_json::Value)| {
+        !name.contains('\0') && value.as_str().is_none_or(|text| !text.contains('\0'))
+    };
+    let map = attributes.decode::<serde_json::Map<String, serde_json::Value>>();
+    map.map_or(true, |map| map.iter().all(is_text))
 }
 
 /// How to look for what started within a time.

@@ -106,8 +106,10 @@ impl Store {
     /// The run that has an id, if there is one, and the latest value of an event of it, if it was ever set.
     ///
     /// # Errors
-    /// Where the database cannot be reached; [`Code::Decode`](onward_types::Code::Decode) where the value cannot be decoded.
+    /// [`Code::Invalid`](onward_types::Code::Invalid) for a key that no event can have,
+    /// [`Code::Decode`](onward_types::Code::Decode) where the value cannot be decoded, and where the database cannot be reached.
     pub async fn event_of(&self, run: &RunId, key: &str) -> Result<Option<(RunKey, Option<Json>)>, Error> {
+        onward_types::check_name("key of an event", key)?;
         let asked = Arc::new((run.clone(), key.to_owned()));
         let found = self.read(move |tx| {
             let asked = asked.clone();
@@ -150,9 +152,11 @@ impl Store {
     /// Up to `limit` chunks of a stream from an index on.
     ///
     /// # Errors
+    /// [`Code::Invalid`](onward_types::Code::Invalid) for a key that no stream can have,
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if the run is gone, [`Code::Decode`](onward_types::Code::Decode)
     /// where the first of them cannot be decoded.
     pub async fn chunks(&self, run: RunKey, stream: &str, from: i64, limit: u32) -> Result<Chunks, Error> {
+        onward_types::check_name("key of a stream", stream)?;
         let stream = Arc::<str>::from(stream);
         let found = self.read(move |tx| {
             let stream = stream.clone();
