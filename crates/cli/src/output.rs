@@ -97,6 +97,14 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// A workflow and its version, which is open as long as no executor has fixed it.
+pub(crate) fn workflow(name: &str, version: Option<&str>) -> String {
+    match version {
+        Some(version) => format!("{name} version {version}"),
+        None => format!("{name}, the newest version"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,13 +119,5 @@ mod tests {
     fn a_cell_is_one_line_that_no_terminal_obeys() {
         assert_eq!(cell("a\nb\u{1b}[31mc"), "a b [31mc");
         assert_eq!(excerpt(&"ä".repeat(100)).chars().count(), 60);
-    }
-}
-
-/// A workflow and its version, which is open as long as no executor has fixed it.
-pub(crate) fn workflow(name: &str, version: Option<&str>) -> String {
-    match version {
-        Some(version) => format!("{name} version {version}"),
-        None => format!("{name}, the newest version"),
     }
 }

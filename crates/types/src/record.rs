@@ -48,6 +48,26 @@ pub struct Identity {
     pub traceparent: Option<String>,
 }
 
+impl Identity {
+    /// Accept the identity if every database can hold and show each of its names.
+    ///
+    /// # Errors
+    /// [`Code::Invalid`], naming the part that is empty, too long or has control characters.
+    pub fn check(&self) -> Result<(), Error> {
+        let alone = [
+            ("user", &self.user),
+            ("role", &self.role),
+            ("name of the class", &self.class_name),
+            ("name of the configuration", &self.config_name),
+        ];
+        let roles = self.roles.iter().map(|role| ("role", role));
+        for (what, name) in alone.iter().filter_map(|(what, name)| Some((*what, name.as_ref()?))).chain(roles) {
+            crate::check_name(what, name)?;
+        }
+        self.traceparent.as_deref().map_or(Ok(()), crate::check_traceparent)
+    }
+}
+
 /// All that is known of a run, as of one read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunRecord {

@@ -397,12 +397,7 @@ impl Plan {
         crate::workflow::check_name("workflow's name", &self.workflow)?;
         let (version, is_open) = self.version(client)?;
         let input = self.input?;
-        if let Some(user) = self.identity.as_ref().and_then(|identity| identity.user.as_deref()) {
-            onward_types::check_name("user", user)?;
-        }
-        if let Some(traceparent) = self.identity.as_ref().and_then(|identity| identity.traceparent.as_deref()) {
-            onward_types::check_traceparent(traceparent)?;
-        }
+        self.identity.as_ref().map_or(Ok(()), Identity::check)?;
         self.line.check()?;
         if let Some(executor) = client.executor.as_ref().filter(|_| self.line.queue.is_none())
             && executor.registry.get(&self.workflow, &version).is_none()

@@ -54,6 +54,7 @@ mod starting;
 mod steering;
 mod steps;
 mod streams;
+mod texts;
 mod time;
 mod timers;
 mod transactions;

@@ -275,7 +275,7 @@ async fn who_waits_for_an_event_hears_of_it_long_before_it_would_look_again(db: 
 async fn repeats(ctx: &Ctx) -> Result<()> {
     for _ in 0..10 {
         let word: u32 = ctx.recv("word").await?;
-        ctx.set_event(&word.to_string(), &word).await?;
+        ctx.set_event(word.to_string(), &word).await?;
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Lists of runs: which runs a filter means, page by page.
 
+use std::borrow::Cow;
+
 use onward_types::{
     Code, Error, ExecutorId, Filter, Json, Page, RunId, RunKey, RunRecord, Status, Timestamp, Tree, Window,
 };
@@ -38,6 +40,8 @@ pub(crate) async fn list(tx: &mut Tx, filter: &Filter, now: Timestamp) -> Result
 
 /// The keys of the first runs that a filter means, in its order.
 pub(crate) async fn pick(tx: &mut Tx, filter: &Filter, limit: u32) -> Result<Vec<RunKey>, Fault> {
+    let Some(filter) = possible(filter) else { return Ok(Vec::new()) };
+    let filter = &*filter;
     let sql = match filter.oldest_first {
         true => sql!("runs/pick", split, then "runs/pick_oldest"),
         false => sql!("runs/pick", split, then "runs/pick_newest"),
@@ -45,6 +49,47 @@ pub(crate) async fn pick(tx: &mut Tx, filter: &Filter, limit: u32) -> Result<Vec
     let started = how_started(tx, filter.started).await?;
     let rows = tx.search(sql, &parameters(filter, limit, started)?).await?;
     rows.iter().map(|row| row.key("run_key")).collect()
+}
+
+/// The filter without texts that no run can have, which PostgreSQL cannot even compare; none if no run is left that it could
+/// mean.
+fn possible(filter: &Filter) -> Option<Cow<'_, Filter>> {
+    let alone = [
+        filter.id_prefix.as_deref(),
+        filter.user.as_deref(),
+        filter.executor.as_ref().map(ExecutorId::as_str),
+        filter.parent.as_ref().map(RunId::as_str),
+        filter.forked_from.as_ref().map(RunId::as_str),
+        filter.queue.as_deref(),
+    ];
+    let is_text = |text: &str| !text.contains('\0');
+    if !alone.into_iter().flatten().all(is_text) || filter.attributes.as_ref().is_some_and(|it| !are_texts(it)) {
+        return None;
+    }
+    let ids = |filter: &Filter| filter.ids.iter().filter(|id| is_text(id.as_str())).cloned().collect::<Vec<_>>();
+    let names = |names: &[String]| names.iter().filter(|name| is_text(name)).cloned().collect::<Vec<_>>();
+    let (ids, workflows, versions) = (ids(filter), names(&filter.workflows), names(&filter.versions));
+    let counts = [
+        (ids.len(), filter.ids.len()),
+        (workflows.len(), filter.workflows.len()),
+        (versions.len(), filter.versions.len()),
+    ];
+    if counts.iter().any(|(left, given)| *left == 0 && *given > 0) {
+        return None;
+    }
+    if counts.iter().all(|(left, given)| left == given) {
+        return Some(Cow::Borrowed(filter));
+    }
+    Some(Cow::Owned(Filter { ids, workflows, versions, ..filter.clone() }))
+}
+
+/// Whether attributes have only texts that attributes can have.
+fn are_texts(attributes: &Json) -> bool {
+    let is_text = |(name, value): (&String, &serde_json::Value)| {
+        !name.contains('\0') && value.as_str().is_none_or(|text| !text.contains('\0'))
+    };
+    let map = attributes.decode::<serde_json::Map<String, serde_json::Value>>();
+    map.map_or(true, |map| map.iter().all(is_text))
 }
 
 /// How to look for what started within a time.

@@ -7,6 +7,7 @@ use onward_types::{Error, EventRecord, HookRecord, Json, MessageRecord, RunId, R
 use super::Store;
 use crate::codec::Payload;
 use crate::ops::hooks::{self, HookPayload, NewHook, Resumed, StoredHook};
+use crate::ops::known::Known;
 use crate::ops::messages::{self, Message, NewMessage, Outgoing, Sent, Wanted};
 use crate::ops::streams::Chunks;
 use crate::ops::{events, mailbox, runs, steer, streams};
@@ -139,14 +140,14 @@ impl Store {
     /// Where the database cannot be reached.
     pub async fn look_at_refused(
         &self,
-        workflows: Arc<Vec<String>>,
+        known: Arc<Known>,
         after: Option<RunKey>,
         limit: u32,
     ) -> Result<Option<RunKey>, Error> {
         let now = self.clock.now();
         let woken = self.write(move |tx| {
-            let workflows = workflows.clone();
-            Box::pin(async move { runs::look_again(tx, &workflows, after, limit, now).await })
+            let known = known.clone();
+            Box::pin(async move { runs::look_again(tx, known.claimable(), after, limit, now).await })
         });
         let woken = woken.await?;
         if !woken.is_empty() {
@@ -192,8 +193,10 @@ impl Store {
     /// The run that has an id, if there is one, and the latest value of an event of it, if it was ever set.
     ///
     /// # Errors
-    /// Where the database cannot be reached; [`Code::Decode`](onward_types::Code::Decode) where the value cannot be decoded.
+    /// [`Code::Invalid`](onward_types::Code::Invalid) for a key that no event can have,
+    /// [`Code::Decode`](onward_types::Code::Decode) where the value cannot be decoded, and where the database cannot be reached.
     pub async fn event_of(&self, run: &RunId, key: &str) -> Result<Option<(RunKey, Option<Json>)>, Error> {
+        onward_types::check_name("key of an event", key)?;
         let asked = Arc::new((run.clone(), key.to_owned()));
         let found = self.read(move |tx| {
             let asked = asked.clone();
@@ -236,9 +239,11 @@ impl Store {
     /// Up to `limit` chunks of a stream from an index on.
     ///
     /// # Errors
+    /// [`Code::Invalid`](onward_types::Code::Invalid) for a key that no stream can have,
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if the run is gone, [`Code::Decode`](onward_types::Code::Decode)
     /// where the first of them cannot be decoded.
     pub async fn chunks(&self, run: RunKey, stream: &str, from: i64, limit: u32) -> Result<Chunks, Error> {
+        onward_types::check_name("key of a stream", stream)?;
         let stream = Arc::<str>::from(stream);
         let found = self.read(move |tx| {
             let stream = stream.clone();

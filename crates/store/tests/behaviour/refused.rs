@@ -61,8 +61,9 @@ async fn an_executor_that_comes_up_wakes_whom_a_message_was_refused_for(db: Test
         run.writes(vec![waits_for(topic, None), refuse(seq, "why"), park(&executor)]).await;
         parked.push(run.key);
     }
-    let look =
-        async |workflow: &str, after| store.look_at_refused(vec![workflow.to_owned()].into(), after, 2).await.unwrap();
+    let look = async |workflow: &str, after| {
+        store.look_at_refused(std::sync::Arc::new(onward_store::Known::new([workflow])), after, 2).await.unwrap()
+    };
     assert_eq!(look("bill@1", None).await, None);
     assert!(executor.claim().await.is_empty(), "it does not know their workflow");
     let last = look(SHIP_1, None).await;

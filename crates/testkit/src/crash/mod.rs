@@ -5,6 +5,7 @@
 //! one that performs a job of the benchmark.
 
 pub mod bodies;
+mod deploys;
 pub mod jobs;
 mod kinds;
 mod model;
@@ -13,6 +14,7 @@ mod process;
 mod raw;
 mod run;
 
+pub use deploys::{Build, DECISION, Decision, deployed, deployed_result};
 pub use kinds::{BRIEF_KEPT, Brief, brief, kept, load, tick};
 pub use model::{expected, failures};
 pub use onward_store::crash::POINTS;

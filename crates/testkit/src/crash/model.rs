@@ -15,9 +15,11 @@ fn walk(program: &Program, so_far: u64) -> u64 {
 
 fn step(so_far: u64, op: &Op) -> u64 {
     match op {
-        Op::Step { salt, .. } | Op::Transaction { salt, .. } | Op::Flaky { salt, .. } | Op::Ask { salt } => {
-            mix(so_far, *salt)
-        }
+        Op::Step { salt, .. }
+        | Op::Compute { salt, .. }
+        | Op::Transaction { salt, .. }
+        | Op::Flaky { salt, .. }
+        | Op::Ask { salt } => mix(so_far, *salt),
         Op::Race { salt, winner: Winner::Step } => mix(so_far, *salt),
         Op::Refused { salt, .. } => mix(so_far, Oops::of(*salt).code),
         Op::Sleep { .. } => mix(so_far, 1),

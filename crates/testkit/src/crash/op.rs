@@ -18,6 +18,13 @@ pub enum Op {
         /// How long its body takes.
         millis: u64,
     },
+    /// A step whose body keeps its thread for so long.
+    Compute {
+        /// Its own value.
+        salt: u64,
+        /// For how long.
+        millis: u64,
+    },
     /// A step that writes a row of the user's own, in one commit with its record: see [`LEDGER`](super::LEDGER).
     Transaction {
         /// Its own value.

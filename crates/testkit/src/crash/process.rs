@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
+use super::deploys::Build;
 use super::jobs::Job;
 use super::op::Program;
 
@@ -32,6 +33,8 @@ pub struct WorkerOptions {
     pub park_after: Option<Duration>,
     /// How often it deletes runs of `brief` that have ended; none for never.
     pub forget_every: Option<Duration>,
+    /// What is wrong with its code.
+    pub build: Build,
     /// `point:nth`: where the process kills itself.
     pub crash: Option<String>,
     /// `point:nth`: where the process freezes itself.
@@ -89,6 +92,7 @@ impl WorkerOptions {
             lease: None,
             park_after: None,
             forget_every: None,
+            build: Build::Good,
             crash: None,
             freeze: None,
             errors: None,
@@ -110,6 +114,7 @@ impl WorkerOptions {
         millis("--lease", self.lease);
         millis("--park-after", self.park_after);
         millis("--forget-every", self.forget_every);
+        command.args(["--build", self.build.as_str()]);
         if let Some(desk) = &self.desk {
             command.arg("--desk").arg(desk);
         }

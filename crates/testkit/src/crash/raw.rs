@@ -1,6 +1,7 @@
 //! The tables, without the crate that owns them: to see what no API shows, and to break what no API can.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio_postgres::NoTls;
@@ -31,6 +32,21 @@ impl Raw {
         }
     }
 
+    /// Hold what a statement locks for so long, in a transaction that changes nothing.
+    ///
+    /// # Errors
+    /// As [`texts`](Raw::texts).
+    pub async fn hold(&self, statement: &str, duration: Duration) -> Result<()> {
+        match self.file() {
+            Some(file) => {
+                let file = file.to_owned();
+                let held = tokio::task::spawn_blocking(move || hold_sqlite(&file, duration)).await;
+                held.map_err(|error| self.failed(statement, error))?.map_err(|error| self.failed(statement, error))
+            }
+            None => self.hold_postgres(statement, duration).await.map_err(|error| self.failed(statement, error)),
+        }
+    }
+
     /// What a statement counts.
     ///
     /// # Errors
@@ -57,14 +73,37 @@ impl Raw {
         Ok(messages?.iter().filter_map(text).collect())
     }
 
+    async fn hold_postgres(&self, statement: &str, duration: Duration) -> Result<(), tokio_postgres::Error> {
+        let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await?;
+        let connection = tokio::spawn(connection);
+        let held = async {
+            client.batch_execute("begin").await?;
+            client.simple_query(statement).await?;
+            tokio::time::sleep(duration).await;
+            client.batch_execute("rollback").await
+        };
+        let held = held.await;
+        connection.abort();
+        held
+    }
+
     fn failed(&self, statement: &str, error: impl std::fmt::Display) -> Error {
         Error::new(format!("`{statement}` on {}: {error}", self.url))
     }
 }
 
+/// The one lock that there is: nobody else writes as long as it is held.
+fn hold_sqlite(file: &Path, duration: Duration) -> rusqlite::Result<()> {
+    let connection = Connection::open(file)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.execute_batch("begin immediate")?;
+    std::thread::sleep(duration);
+    connection.execute_batch("rollback")
+}
+
 fn texts_of_sqlite(file: &Path, statement: &str) -> rusqlite::Result<Vec<String>> {
     let connection = Connection::open(file)?;
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.busy_timeout(Duration::from_secs(5))?;
     let mut statement = connection.prepare(statement)?;
     let text = |row: &rusqlite::Row<'_>| {
         Ok(match row.get_ref(0)? {

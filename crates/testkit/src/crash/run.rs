@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
 use super::bodies::{self, Gave, Line, Log};
+use super::deploys::Build;
 use super::op::{Chance, Op, Program, Winner};
 use super::{SAID, mix};
 
@@ -22,6 +23,8 @@ pub struct World {
     pub log: Arc<Log>,
     /// The socket of the desk.
     pub desk: Option<PathBuf>,
+    /// What is wrong with the code of this worker.
+    pub build: Build,
 }
 
 /// The typed error of [`Op::Refused`].
@@ -66,6 +69,7 @@ pub(super) fn walk<'a>(ctx: &'a Ctx, program: &'a Program, so_far: u64) -> BoxFu
 async fn act(ctx: &Ctx, op: &Op, so_far: u64) -> Result<u64> {
     Ok(match op {
         Op::Step { salt, millis } => value(ctx, "step", mix(so_far, *salt), *millis).await?,
+        Op::Compute { salt, millis } => compute(ctx, mix(so_far, *salt), *millis).await?,
         Op::Transaction { salt, fails } => transaction(ctx, mix(so_far, *salt), *fails).await?,
         Op::Flaky { salt, fails, backoff } => {
             let value = mix(so_far, *salt);
@@ -170,6 +174,17 @@ pub(super) fn value<'a>(ctx: &'a Ctx, name: &'static str, value: u64, millis: u6
         ended(ctx, name, Gave::Value(value))?;
         Ok(value)
     })
+}
+
+/// A step whose body keeps its thread, as a long computation does.
+async fn compute(ctx: &Ctx, value: u64, millis: u64) -> Result<u64> {
+    let step = ctx.step("compute", move || async move {
+        begun(ctx, "compute")?;
+        std::thread::sleep(Duration::from_millis(millis));
+        ended(ctx, "compute", Gave::Value(value))?;
+        Ok(value)
+    });
+    Ok(step.await?)
 }
 
 /// The topic of a letter that says this.

@@ -14,11 +14,21 @@ use crate::stage::{Kind, Stage};
 /// A worker that was told to die at a point, and has not come by it, is needed for something else after this long.
 const POINT_PATIENCE: Duration = Duration::from_secs(3);
 
+/// What somebody else locks for a while. On SQLite it is the whole file.
+const LOCKED: [&str; 5] = [
+    "select run_key from runs where finished_at is null order by run_key limit 20 for update",
+    "select run_key from runs where parent_key is not null order by run_key desc limit 50 for update",
+    "select run_key from runs order by run_key desc limit 10 for update",
+    "select name from queues order by name limit 3 for update",
+    "select id from schedules for update",
+];
+
 /// How often each kind was thrown.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Thrown {
     pub(crate) freezes: u32,
     pub(crate) outages: u32,
+    pub(crate) locks: u32,
 }
 
 /// Throw faults until the time is over. Every point is visited in turn; the rest is chance.
@@ -26,6 +36,7 @@ pub(crate) async fn throw(stage: &Stage, fleet: &Arc<Fleet>, random: &mut Random
     let mut thrown = Thrown::default();
     let mut points = POINTS.iter().cycle();
     let mut freezing: Option<tokio::task::JoinHandle<()>> = None;
+    let mut locking: Option<tokio::task::JoinHandle<()>> = None;
     while Instant::now() < until {
         pause(random, 50, 400).await;
         let place = random.between(0, fleet.size() as u64) as usize;
@@ -40,6 +51,13 @@ pub(crate) async fn throw(stage: &Stage, fleet: &Arc<Fleet>, random: &mut Random
                 thrown.freezes += 1;
                 freezing = Some(tokio::spawn(freeze(fleet.clone(), place, random.between(200, 3_500))));
             }
+            (_, 67..77) if locking.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) => {
+                thrown.locks += 1;
+                let (raw, what) = (stage.raw(), random.pick(&LOCKED).copied().unwrap_or_default());
+                let duration = Duration::from_millis(random.between(100, 2_500));
+                // Where the server is away there is nothing to lock.
+                locking = Some(tokio::spawn(async move { drop(raw.hold(what, duration).await) }));
+            }
             (Kind::Postgres, 62..67) => {
                 thrown.outages += 1;
                 let away = Duration::from_millis(random.between(50, 2_500));
@@ -50,8 +68,8 @@ pub(crate) async fn throw(stage: &Stage, fleet: &Arc<Fleet>, random: &mut Random
             _ => fleet.order(place, Order::Kill),
         }
     }
-    if let Some(freezing) = freezing {
-        freezing.await?;
+    for thrown in [freezing, locking].into_iter().flatten() {
+        thrown.await?;
     }
     Ok(thrown)
 }

@@ -1,19 +1,23 @@
 //! The executors: each place has a worker process, and a new one as soon as that has died.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use onward::Result;
 use onward_testkit::crash::bodies::now;
-use onward_testkit::crash::{Death, Program, Said, Worker, WorkerOptions};
+use onward_testkit::crash::{Build, Death, Program, Said, Worker, WorkerOptions, mix};
 use tokio::sync::{mpsc, watch};
 
 use crate::book::Book;
+use crate::random::Random;
 
 /// All places.
 pub(crate) struct Fleet {
     places: Vec<mpsc::UnboundedSender<Order>>,
     ready: Vec<watch::Receiver<Lives>>,
+    /// Whether workers that start from now on have good code.
+    mended: Arc<AtomicBool>,
     pub(crate) history: Arc<Mutex<History>>,
 }
 
@@ -57,17 +61,21 @@ pub(crate) struct Heard(pub(crate) Said);
 
 impl Fleet {
     pub(crate) fn launch(
+        seed: u64,
         places: usize,
         options: &WorkerOptions,
         book: &Arc<Book>,
         heard: &mpsc::UnboundedSender<Heard>,
     ) -> Fleet {
         let history = Arc::new(Mutex::new(History::default()));
-        let launch = |_| {
+        let mended = Arc::new(AtomicBool::new(false));
+        let launch = |place: usize| {
             let (give, orders) = mpsc::unbounded_channel();
             let (lives, ready) = watch::channel(Lives::default());
             let place = Place {
-                options: options.clone(),
+                options: of_place(options, place),
+                random: Random::new(mix(seed, place as u64 + 300)),
+                mended: mended.clone(),
                 book: book.clone(),
                 heard: heard.clone(),
                 orders,
@@ -78,7 +86,12 @@ impl Fleet {
             (give, ready)
         };
         let (places, ready) = (0..places).map(launch).unzip();
-        Fleet { places, ready, history }
+        Fleet { places, ready, mended, history }
+    }
+
+    /// From the next deploy on all code is good.
+    pub(crate) fn mend(&self) {
+        self.mended.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn size(&self) -> usize {
@@ -107,8 +120,16 @@ impl Fleet {
     }
 }
 
+/// Executors of one fleet need not have the same lease.
+fn of_place(options: &WorkerOptions, place: usize) -> WorkerOptions {
+    let lease = options.lease.map(|lease| if place.is_multiple_of(2) { lease } else { lease * 3 });
+    WorkerOptions { lease, ..options.clone() }
+}
+
 struct Place {
     options: WorkerOptions,
+    random: Random,
+    mended: Arc<AtomicBool>,
     book: Arc<Book>,
     heard: mpsc::UnboundedSender<Heard>,
     orders: mpsc::UnboundedReceiver<Order>,
@@ -129,6 +150,7 @@ impl Place {
         let mut armed = None;
         loop {
             self.options.crash = armed.take();
+            self.options.build = self.next_build();
             let mut worker = match self.options.spawn() {
                 Ok(worker) => worker,
                 Err(error) => return self.book.fault(format!("no worker can be started: {error}")),
@@ -137,6 +159,16 @@ impl Place {
             let Some(death) = self.live(&mut worker, &mut doom).await else { return };
             self.bury(worker.pid(), death, &doom);
             armed = doom.next;
+        }
+    }
+
+    /// Some deploys are bad.
+    fn next_build(&mut self) -> Build {
+        match self.random.between(0, 100) {
+            _ if self.mended.load(Ordering::SeqCst) => Build::Good,
+            0..12 => Build::OtherTypes,
+            12..24 => Build::Panics,
+            _ => Build::Good,
         }
     }
 

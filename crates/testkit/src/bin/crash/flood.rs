@@ -48,7 +48,8 @@ pub(crate) async fn flood(mut arguments: Arguments) -> Result<ExitCode> {
         ..WorkerOptions::new(std::env::current_exe()?, &stage.url, &stage.bodies())
     };
     let (say, mut heard) = mpsc::unbounded_channel();
-    let fleet = Fleet::launch(stage.executors(), &options, &book, &say);
+    let fleet = Fleet::launch(seed, stage.executors(), &options, &book, &say);
+    fleet.mend();
     tokio::spawn(async move { while heard.recv().await.is_some() {} });
     fleet.up().await?;
     let client = Client::connect(&stage.url).await?;

@@ -24,7 +24,8 @@ fn op(random: &mut Random, depth: u32) -> Op {
 
 fn simple(random: &mut Random, salt: u64, depth: u32) -> Op {
     match random.between(0, 100) {
-        0..16 => Op::Step { salt, millis: body_millis(random) },
+        0..15 => Op::Step { salt, millis: body_millis(random) },
+        15..16 => Op::Compute { salt, millis: compute_millis(random, depth) },
         16..18 if depth == 0 => Op::Letter { salt },
         16..18 => Op::Silence { millis: sleep_millis(random, depth) },
         18..21 => Op::Say { salt },
@@ -68,6 +69,11 @@ fn body_millis(random: &mut Random) -> u64 {
         60..95 => random.between(1, 30),
         _ => random.between(110, 300),
     }
+}
+
+/// Mostly some milliseconds; a few keep their thread longer than a lease. Those are not repeated.
+fn compute_millis(random: &mut Random, depth: u32) -> u64 {
+    if depth > 0 || random.percent(70) { random.between(10, 60) } else { random.between(900, 1_800) }
 }
 
 /// Mostly a moment; some are long enough to be a wait that survives the process. Those are not repeated.

@@ -6,6 +6,7 @@ mod batches;
 mod book;
 mod briefs;
 mod debounced;
+mod deploys;
 mod faults;
 mod fleet;
 mod flood;

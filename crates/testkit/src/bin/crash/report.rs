@@ -48,12 +48,15 @@ impl Report {
             ),
         );
         line("steps", format!("{} recorded, {} bodies begun", findings.steps, findings.bodies));
-        let [sent, taken, refused] = findings.messages;
-        line("messages", format!("{sent} sent, {taken} taken, {refused} refused"));
         line("steered", format!("{:?}; {} waited in queues and were left alone", book.notes(), findings.queued));
+        let talk: Vec<String> = findings.talk.iter().map(|(what, count)| format!("{count} {what}")).collect();
+        line("talk", talk.join(", "));
         line("beside", findings.beside.join("; "));
         line("kills", format!("{kills}: {deaths:?}"));
-        line("freezes", format!("{}, outages {}", thrown.freezes, thrown.outages));
+        line(
+            "freezes",
+            format!("{}, outages {}, locks held by others {}", thrown.freezes, thrown.outages, thrown.locks),
+        );
         line(
             "recoveries",
             format!(

@@ -16,6 +16,7 @@ use crate::batches::{self, Batches};
 use crate::book::Book;
 use crate::briefs::Briefs;
 use crate::debounced::{self, Debounced};
+use crate::deploys::Deploys;
 use crate::fleet::{Fleet, Heard, Order};
 use crate::queues::{Queue, Ticket, queues};
 use crate::random::Random;
@@ -53,6 +54,7 @@ pub(crate) struct Suite {
     debounced: Debounced,
     batches: Batches,
     briefs: Arc<Briefs>,
+    deploys: Arc<Deploys>,
 }
 
 pub(crate) async fn supervise(mut arguments: Arguments) -> Result<ExitCode> {
@@ -72,7 +74,7 @@ pub(crate) async fn supervise(mut arguments: Arguments) -> Result<ExitCode> {
         ..WorkerOptions::new(std::env::current_exe()?, &stage.url, &stage.bodies())
     };
     let (say, heard) = mpsc::unbounded_channel();
-    let fleet = Arc::new(Fleet::launch(stage.executors(), &options, &book, &say));
+    let fleet = Arc::new(Fleet::launch(seed, stage.executors(), &options, &book, &say));
     fleet.up().await?;
     let client = Client::connect(&stage.url).await?;
     let queues = queues(5);
@@ -91,6 +93,7 @@ pub(crate) async fn supervise(mut arguments: Arguments) -> Result<ExitCode> {
         debounced: Debounced::default(),
         batches: Batches::default(),
         briefs: Arc::default(),
+        deploys: Arc::default(),
     });
     ticks::define(&suite.client).await?;
     let began = Instant::now();
@@ -110,6 +113,7 @@ pub(crate) async fn supervise(mut arguments: Arguments) -> Result<ExitCode> {
     findings.add(suite.debounced.verify(&suite.client).await?);
     findings.add(suite.batches.verify(&suite.client).await?);
     findings.add(suite.briefs.verify(&suite.client, &stage).await?);
+    findings.add(suite.deploys.verify(&suite.client).await?);
     findings.add(archive::verify(&suite.client, &stage, Random::new(mix(seed, 4))).await?);
     findings.violations.extend(verify::left_behind(&stage.raw()).await?);
     let report = Report { seed, kind, disturbed, drained, thrown, findings };
@@ -144,6 +148,9 @@ async fn disturb(
     let random = Random::new(mix(suite.seed, 6));
     let (client, book) = (suite.client.clone(), suite.book.clone());
     tasks.spawn(heard_of(suite.clone(), suite.briefs.clone().start(client, book, random, until)));
+    let random = Random::new(mix(suite.seed, 7));
+    tasks.spawn(heard_of(suite.clone(), suite.deploys.clone().start(suite.client.clone(), random, until)));
+    tasks.spawn(heard_of(suite.clone(), suite.deploys.clone().keep_resuming(suite.client.clone(), until)));
     let mut random = Random::new(mix(suite.seed, 2));
     let thrown = faults::throw(stage, &suite.fleet, &mut random, until).await?;
     while let Some(ended) = tasks.join_next().await {
@@ -161,12 +168,16 @@ async fn heard_of(suite: Arc<Suite>, work: impl Future<Output = Result<()>>) {
 
 /// Wait until no run is under way and none is owned; says which are left.
 async fn drain(suite: &Suite, stage: &Stage) -> Vec<String> {
+    suite.fleet.mend();
     for place in 0..suite.fleet.size() {
         suite.fleet.order(place, Order::Thaw);
         // Some still have a point to die at.
         suite.fleet.order(place, Order::Kill);
     }
     let until = Instant::now() + DRAIN;
+    if let Err(error) = suite.deploys.finish(&suite.client, until).await {
+        suite.book.fault(format!("what bad deploys held could not be resumed: {error}"));
+    }
     let stopped = tokio::time::timeout(DRAIN, ticks::stop(&suite.client)).await;
     if let Err(error) = stopped.map_err(BoxError::from).flatten() {
         suite.book.fault(format!("the ticks that were due were not dealt with: {error}"));

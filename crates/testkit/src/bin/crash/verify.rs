@@ -30,6 +30,16 @@ const LEFT_BEHIND: [(&str, &str); 4] = [
     ),
 ];
 
+/// What runs said and were sent. Runs that are not kept took theirs with them.
+const TALK: [(&str, &str); 6] = [
+    ("messages", "select count(*) from messages"),
+    ("of them taken", "select count(*) from messages where consumed_by is not null"),
+    ("refused", "select count(*) from messages where refused is not null"),
+    ("events", "select count(*) from events"),
+    ("chunks", "select count(*) from streams"),
+    ("hooks", "select count(*) from hooks"),
+];
+
 /// Tables whose rows belong to runs.
 const OF_RUNS: [&str; 10] = [
     "payloads",
@@ -59,8 +69,8 @@ pub(crate) struct Findings {
     pub(crate) interrupted: usize,
     /// Runs that waited in queues and were left alone.
     pub(crate) queued: usize,
-    /// Messages that were sent, and how many of them were taken and how many refused.
-    pub(crate) messages: [u64; 3],
+    /// How many rows some tables have.
+    pub(crate) talk: Vec<(&'static str, u64)>,
     /// What was done beside the runs of `program`.
     pub(crate) beside: Vec<String>,
     /// Bodies that began on a machine that had just been thawed.
@@ -103,10 +113,8 @@ pub(crate) async fn verify(
         let wrote = format!("{stand} transactions stand; there are {rows} rows of {written} of them");
         findings.violations.push(wrote);
     }
-    for (count, which) in
-        findings.messages.iter_mut().zip(["", "where consumed_by is not null", "where refused is not null"])
-    {
-        *count = raw.count(&format!("select count(*) from messages {which}")).await?;
+    for (what, statement) in TALK {
+        findings.talk.push((what, raw.count(statement).await?));
     }
     let lines = bodies::read(&stage.bodies())?;
     findings.bodies = lines.iter().filter(|line| line.gave.is_none()).count();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use onward::{Onward, Result};
 use onward_testkit::crash::bodies::Log;
-use onward_testkit::crash::{Program, Said, World, brief, kept, load, program, tick};
+use onward_testkit::crash::{Program, Said, World, brief, deployed, kept, load, program, tick};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 
 use crate::arguments::Arguments;
@@ -21,15 +21,17 @@ pub(crate) async fn work(mut arguments: Arguments) -> Result<()> {
     let lease = arguments.optional("--lease")?.map(Duration::from_millis);
     let park_after = arguments.optional("--park-after")?.map(Duration::from_millis);
     let forget_every = arguments.optional("--forget-every")?.map(Duration::from_millis);
+    let build = arguments.optional("--build")?.unwrap_or_default();
     arguments.finished()?;
-    let build = || {
-        let world = World { log: log.clone(), desk: desk.clone() };
-        let mut builder = Onward::open(database.clone()).workflows::<(program, tick, load, brief)>().state(world);
+    let open = || {
+        let world = World { log: log.clone(), desk: desk.clone(), build };
+        let mut builder =
+            Onward::open(database.clone()).workflows::<(program, tick, load, brief, deployed)>().state(world);
         builder = if let Some(lease) = lease { builder.lease(lease) } else { builder };
         if let Some(idle) = park_after { builder.park_after(idle) } else { builder }
     };
     let onward = loop {
-        match build().launch().await {
+        match open().launch().await {
             Ok(onward) => break onward,
             // The server may be down just now, as it may be when a machine boots.
             Err(error) if error.code() == "database" => tokio::time::sleep(Duration::from_millis(100)).await,
