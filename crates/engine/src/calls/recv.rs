@@ -108,6 +108,8 @@ struct RecvCall {
 
 enum Stage {
     New,
+    /// It takes messages, and its time runs.
+    Begun,
     /// The database is being read for the first time.
     Look(oneshot::Receiver<()>),
     /// Nothing was there.
@@ -175,12 +177,13 @@ impl Waiting<'_> {
         let core = &self.drive.core;
         if let Stage::New = self.stage {
             self.begin();
+            *self.stage = Stage::Begun;
         }
         if core.state().is_message_there(self.drive.position) {
             return Poll::Pending;
         }
         let next = match self.stage {
-            Stage::New => Stage::Look(ask(core)),
+            Stage::New | Stage::Begun => Stage::Look(ask(core)),
             Stage::Look(told) => match Pin::new(told).poll(cx) {
                 Poll::Ready(Ok(())) if core.state().has_more(self.topic) => Stage::Look(ask(core)),
                 Poll::Ready(Ok(())) => self.sleep(),

@@ -151,6 +151,30 @@ async fn a_call_whose_only_message_does_not_fit_times_out_as_if_nobody_had_sent(
     assert_eq!(run.messages().await.unwrap().len(), 400);
 }
 
+#[onward::workflow]
+async fn waits_an_hour(ctx: &Ctx) -> Result<Option<u32>> {
+    Ok(ctx.recv("n").timeout(hours(1)).await?)
+}
+
+#[on_every_database]
+async fn a_timeout_is_not_put_off_by_what_does_not_fit(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<waits_an_hour>()).await;
+    let run = house.onward.start::<waits_an_hour>(()).id("r").delay(mins(1)).await.unwrap();
+    run.send("n", "text").await.unwrap();
+    house.pass(mins(1)).await;
+    refused(&house, &run).await;
+    house.pass(mins(50)).await;
+    // Whoever has the run next looks at the message again, in the middle of the wait.
+    house.lose_executor().await;
+    let run = house.onward.handle::<waits_an_hour>("r");
+    house.until("another executor looks at it", async || run.describe().await.unwrap().owners > 1).await;
+    house.pass(mins(11)).await;
+    assert_eq!(house.done(run.result()).await.unwrap(), None);
+    let record = run.describe().await.unwrap();
+    let took = record.finished_at.unwrap().duration_since(record.started_at.unwrap()).as_secs();
+    assert!((3_600..3_600 + 1_200).contains(&took), "it took {took} s: the time began anew");
+}
+
 #[on_every_database]
 async fn a_message_behind_many_that_do_not_fit_is_found(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<waits_a_minute>()).await;
