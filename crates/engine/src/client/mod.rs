@@ -113,9 +113,9 @@ impl Client {
     }
 
     /// The same client, but fields of these names are shown as `"***"` in every record that it gives: of runs, steps and their
-    /// attempts, events, [`chunks`](ReadStream::chunks) of streams, and schedules, in inputs, outputs, values, attributes, and the
-    /// data of typed errors. `password` hides every field of that name, however deep it lies; `card.number` every `number` that lies right in
-    /// a `card`. Lists between them do not count. Whatever the field holds is hidden with it.
+    /// attempts, messages, events, [`chunks`](ReadStream::chunks) of streams, and schedules, in inputs, outputs, values, attributes,
+    /// and the data of typed errors. `password` hides every field of that name, however deep it lies; `card.number` every `number`
+    /// that lies right in a `card`. Lists between them do not count. Whatever the field holds is hidden with it.
     ///
     /// Workflows see everything, and so does whoever waits for a value: [`result`](WorkflowHandle::result),
     /// [`event`](WorkflowHandle::event) and the values of a [`stream`](WorkflowHandle::stream) are whole. So are the tables, and

@@ -204,9 +204,14 @@ async fn of_a_file_that_meets_a_taken_id_nothing_is_created(db: TestDatabase) {
 }
 
 /// A file of the first form: a run without the keys of its family.
-const FIRST_FORM: &str = r#"{"onward_run":1,"id":"old","workflow":"leaf","version":"1","status":"running","owners":1,"recoveries_max":100,"created_at":1767225600000000,"updated_at":1767225600000000,"started_at":1767225600000000,"input_hash":1,"input":null}
-{"row":"checkpoint","position":0,"seq":1,"kind":"step","name":"begin","output":1,"started_at":1767225600000000,"finished_at":1767225600000000}
-"#;
+const FIRST_FORM: &str = concat!(
+    r#"{"onward_run":1,"id":"old","workflow":"leaf","version":"1","status":"running","owners":1,"recoveries_max":100,"#,
+    r#""created_at":1767225600000000,"updated_at":1767225600000000,"started_at":1767225600000000,"input_hash":1,"input":null}"#,
+    "\n",
+    r#"{"row":"checkpoint","position":0,"seq":1,"kind":"step","name":"begin","output":1,"started_at":1767225600000000,"#,
+    r#""finished_at":1767225600000000}"#,
+    "\n",
+);
 
 #[on_every_database]
 async fn a_file_of_the_first_form_is_still_imported(db: TestDatabase) {

@@ -127,7 +127,8 @@ fn can_be_written(name: &str, path: &Path) -> Result<(), Fault> {
 }
 
 /// The tables of a file that somebody made.
-const TABLES: &str = "select name from sqlite_schema where type in ('table', 'view') and name not like 'sqlite!_%' escape '!' order by name";
+const TABLES: &str = "select name from sqlite_schema \
+     where type in ('table', 'view') and name not like 'sqlite!_%' escape '!' order by name";
 
 fn is_ours(connection: &Connection, place: &Place) -> Result<(), Fault> {
     let name = &place.name;
