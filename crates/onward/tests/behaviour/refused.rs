@@ -243,6 +243,9 @@ async fn what_was_refused_can_be_deleted_or_replaced_in_its_place(db: TestDataba
     house.pass(mins(1)).await;
     let both = async || run.messages().await.unwrap().iter().filter(|it| it.refused.is_some()).count() == 2;
     house.until("both are refused", both).await;
+    // What it waits for is recorded with the wait, which is opened when nothing is left to look at.
+    let waits = async || run.describe().await.unwrap().reason.starts_with("waits for a message");
+    house.until("it waits for another one", waits).await;
     let messages = run.messages().await.unwrap();
     let error = run.replace_message(messages[1].seq, "three").await.unwrap_err();
     assert!(error.message().contains("for a number: got \"three\""), "{error}");

@@ -84,6 +84,7 @@ pub(crate) async fn list(tx: &mut Tx) -> Result<Vec<ScheduleRecord>, Fault> {
 }
 
 pub(crate) async fn get(tx: &mut Tx, id: &str) -> Result<ScheduleRecord, Fault> {
+    check_possible(id)?;
     let row = tx.first(sql!("schedules/get"), &params![id]).await?;
     row.as_ref().map(record).transpose()?.ok_or_else(|| unknown(id))
 }
@@ -160,17 +161,20 @@ pub(crate) async fn start(tx: &mut Tx, new: &[NewRun]) -> Result<usize, Fault> {
 }
 
 pub(crate) async fn pause(tx: &mut Tx, id: &str, now: Timestamp) -> Result<(), Fault> {
+    check_possible(id)?;
     let changed = tx.execute(sql!("schedules/pause"), &params![id, now]).await?;
     if changed == 0 { Err(unknown(id)) } else { Ok(()) }
 }
 
 /// One that is not paused stays as it is.
 pub(crate) async fn resume(tx: &mut Tx, id: &str, since: Timestamp, next: Option<Timestamp>) -> Result<(), Fault> {
+    check_possible(id)?;
     tx.execute(sql!("schedules/resume"), &params![id, since, next]).await?;
     Ok(())
 }
 
 pub(crate) async fn delete(tx: &mut Tx, id: &str) -> Result<(), Fault> {
+    check_possible(id)?;
     let deleted = tx.execute(sql!("schedules/delete"), &params![id]).await?;
     if deleted == 0 { Err(unknown(id)) } else { Ok(()) }
 }
@@ -197,6 +201,11 @@ fn record(row: &Row) -> Result<ScheduleRecord, Fault> {
         timeout: row.opt_int("timeout")?.map(|micros| Duration::from_micros(micros.unsigned_abs())),
         attributes: row.opt_text("attributes")?.map(Json::from),
     })
+}
+
+/// No schedule has an id with a NUL, and PostgreSQL cannot even look for one.
+fn check_possible(id: &str) -> Result<(), Fault> {
+    if id.contains('\0') { Err(unknown(id)) } else { Ok(()) }
 }
 
 fn unknown(id: &str) -> Fault {
