@@ -30,6 +30,9 @@ async fn no_verb_shows_what_is_masked(db: TestDatabase) -> Result<()> {
         &["watch", "r"],
     ] {
         for form in [&[][..], &["--json"]] {
+            if verb.contains(&"--raw") && !form.is_empty() {
+                continue;
+            }
             let arguments = [&["runs"], verb, form].concat();
             let mut shown = command(&arguments);
             let shown = shown.env("ONWARD_DB", &db.url).env("ONWARD_MASK", "password").output().await?;

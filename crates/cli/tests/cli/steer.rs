@@ -3,7 +3,7 @@
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};
 
-use crate::harness::{runs, some_runs};
+use crate::harness::{greet, runs, some_runs};
 
 #[on_every_database]
 async fn a_cancelled_run_can_be_resumed(db: TestDatabase) -> Result<()> {
@@ -53,7 +53,8 @@ async fn what_has_succeeded_cannot_be_resumed(db: TestDatabase) -> Result<()> {
 
 #[on_every_database]
 async fn a_run_that_waits_is_started_past_its_queue(db: TestDatabase) -> Result<()> {
-    let onward = some_runs(&db).await?;
+    // By the clock of the command, which says from when on the run may be claimed.
+    let onward = Onward::open(&db.url).workflow::<greet>().launch().await?;
     onward.queue("q").concurrency(1).await?;
     onward.queue("q").pause().await?;
     let run = onward.start_named("greet", "now").queue("q").id("queued").await?;
