@@ -99,7 +99,11 @@ async fn claim_suspects(executor: &Arc<Executor>) -> Result<(), Error> {
     let uptime = executor.store.clock().uptime();
     let wanted = executor.residents.suspects_wanted(uptime) as usize;
     if wanted > 0 {
-        let suspects = take(executor, &seat, wanted.min(CLAIM_MAX), true).await?;
+        let mut suspects = take(executor, &seat, wanted.min(CLAIM_MAX), true).await?;
+        if suspects.len() == 0 && wanted > 1 {
+            // Those that are left would be given up at the next crash, and come one by one.
+            suspects = take(executor, &seat, 1, true).await?;
+        }
         executor.residents.suspects_come(&suspects.keys, uptime);
         load(executor, &seat, suspects).await;
     }

@@ -16,6 +16,9 @@ use crate::stage::Stage;
 /// soon after the thaw, a body that begins is one of those.
 const THAWING: i64 = 250_000;
 
+/// Executors go by the server's clock and the log of bodies by this machine's: an estimate lies between them.
+const CLOCKS: i64 = 100_000;
+
 /// What a table may not hold once everything is over.
 const LEFT_BEHIND: [(&str, &str); 4] = [
     ("runs that did not end", "select count(*) from runs where finished_at is null"),
@@ -275,7 +278,7 @@ impl Look<'_> {
         let Some(completed_at) = step.completed_at.filter(|_| step.state != StepState::Running) else { return };
         let completed_at = completed_at.as_microsecond();
         self.findings.interrupted += begun.len().saturating_sub(step.attempts.len().max(1));
-        for late in begun.iter().filter(|line| line.at > completed_at) {
+        for late in begun.iter().filter(|line| line.at > completed_at + CLOCKS) {
             self.late(late, &format!("the body of step {} began after its result was recorded", step.position));
         }
         if let Some(output) = step.output.as_ref().and_then(|output| output.decode::<u64>().ok())
@@ -300,7 +303,7 @@ impl Look<'_> {
     fn after_the_end(&mut self) {
         let Some(finished_at) = self.run.finished_at.filter(|_| self.run.status != Status::Cancelled) else { return };
         let lines = self.lines;
-        for late in lines.iter().filter(|line| line.gave.is_none() && line.at > finished_at.as_microsecond()) {
+        for late in lines.iter().filter(|line| line.gave.is_none() && line.at > finished_at.as_microsecond() + CLOCKS) {
             self.late(late, "a body began after the run had ended");
         }
     }
