@@ -45,7 +45,8 @@ impl Stage {
         };
         let url = match &server {
             Some(server) => server.url("postgres"),
-            None => format!("sqlite:{}", folder.join("runs.db").display()),
+            // The user's own table is there first.
+            None => format!("sqlite:{}?tables=add", folder.join("runs.db").display()),
         };
         Ok(Stage { kind, folder, url, server })
     }
