@@ -111,7 +111,7 @@ impl Drive {
         }
     }
 
-    /// Poll a call that needs no work: what it gives, or says in so many bytes, is made and recorded on the spot.
+    /// Poll a call that needs no work: what it gives, or says with that number of bytes, is made and recorded on the spot.
     pub(crate) fn poll_immediate(
         &mut self,
         cx: &mut Context<'_>,

@@ -21,7 +21,7 @@ use crate::executor::hub::result_of;
 use crate::run::end::{End, EndSlot};
 use crate::workflow::BoxFuture;
 
-/// So many messages are listed at once.
+/// How many messages are listed at once.
 const MESSAGES_MAX: u32 = 1_000;
 
 /// A run, from outside. `T` is its output. Clones hold the same run.

@@ -117,7 +117,7 @@ impl Client {
     /// and the data of typed errors. `password` hides every field of that name, however deep it lies; `card.number` every `number`
     /// that lies right in a `card`. Lists between them do not count. Whatever the field holds is hidden with it.
     ///
-    /// Workflows see everything, and so does whoever waits for a value: [`result`](WorkflowHandle::result),
+    /// Workflows see everything, and so do calls that wait for a value: [`result`](WorkflowHandle::result),
     /// [`event`](WorkflowHandle::event) and the values of a [`stream`](WorkflowHandle::stream) are whole. So are the tables, and
     /// [`export`](WorkflowHandle::export). The messages of errors are shown as they are.
     #[must_use]

@@ -384,7 +384,7 @@ impl Plan {
             return Ok((version.clone(), false));
         }
         let newest = newest_here(client, &self.workflow);
-        // Whoever serves the queue has to have the workflow; who enqueues has not.
+        // The executor that serves the queue needs the workflow; the caller that enqueues does not.
         match &client.executor {
             Some(executor) if newest.is_none() && self.line.queue.is_none() => {
                 Err(executor.not_registered(&self.workflow, "1"))

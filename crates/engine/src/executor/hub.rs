@@ -157,7 +157,7 @@ impl Hub {
         }
     }
 
-    /// Whoever waits begins again: the run came into this process's memory, or is gone.
+    /// Waiters begin again: the run came into this process's memory, or is gone.
     pub(crate) fn look_again(&self, key: RunKey) {
         if self.count.load(Ordering::SeqCst) > 0 {
             self.lock().remove(&key);

@@ -8,7 +8,7 @@ use crate::commands::talk::{self, Delivered};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
-/// So many are read at once.
+/// How many are read at once.
 const PAGE: u32 = 1_000;
 
 pub(super) async fn messages(client: &Client, messages: Messages, json: bool) -> Result<Exit, Failure> {
