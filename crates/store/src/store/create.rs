@@ -1,8 +1,11 @@
 //! Creates that come at the same time share a transaction: a commit costs the same for one run as for hundreds.
 //!
-//! While one is under way the next ones gather, as changes do in the journal. Each is told what came of its own run.
+//! While one is under way the next ones gather, as changes do in the journal. Each is told what came of its own run. They are
+//! served by a task of the runtime of who came first. That may rest, so whoever is not told soon creates its run itself, and
+//! has those that come later served by its own.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use onward_types::Error;
 use tokio::sync::oneshot;
@@ -16,6 +19,10 @@ use crate::ops::runs;
 /// And so many bytes of their inputs, unless one run alone has more.
 const BYTES: usize = 4 * 1024 * 1024;
 
+/// Whoever is not told within this time serves itself. The database may just be slow; then the same run is created twice, and
+/// the second one finds the first.
+const SOON: Duration = Duration::from_secs(1);
+
 /// It looks so often at the most whether more came.
 const LOOKS: usize = 20;
 
@@ -28,6 +35,10 @@ struct Waiting {
     runs: Vec<(NewRun, Told)>,
     /// Whether a task is at work that takes what waits.
     is_served: bool,
+    /// Which task that is. One that was replaced takes nothing more.
+    server: u64,
+    /// How often something was taken.
+    taken: u64,
 }
 
 type Told = oneshot::Sender<Result<Created, Error>>;
@@ -40,20 +51,27 @@ impl Store {
     pub async fn create(&self, mut run: NewRun) -> Result<Created, Error> {
         self.sealer.seal_run(&mut run)?;
         let (tell, told) = oneshot::channel();
-        let serving = self.creates.wait(run.clone(), tell);
+        let (serving, taken) = self.creates.wait(run.clone(), tell);
+        self.serve(serving);
+        match tokio::time::timeout(SOON, told).await {
+            Ok(Ok(created)) => return created,
+            // Whoever served has ended with its runtime. If the run was created, its key says so.
+            Ok(Err(_)) => {}
+            // Its runtime rests, perhaps for ever.
+            Err(_) => self.serve(self.creates.replace_server(taken)),
+        }
+        Ok(self.create_together(&Arc::new(vec![run])).await?.remove(0))
+    }
+
+    fn serve(&self, serving: Option<Serving>) {
         if let Some(serving) = serving {
             let store = self.clone();
             tokio::spawn(async move { store.serve_creates(serving).await });
         }
-        match told.await {
-            Ok(created) => created,
-            // Whoever served has ended with its runtime. If the run was created, its key says so.
-            Err(_) => Ok(self.create_together(&Arc::new(vec![run])).await?.remove(0)),
-        }
     }
 
     async fn serve_creates(self, serving: Serving) {
-        while let Some((new, told)) = self.creates.take() {
+        while let Some((new, told)) = self.creates.take(serving.server) {
             let new = Arc::new(new);
             match self.create_together(&new).await {
                 Ok(created) => tell(told, created.into_iter().map(Ok)),
@@ -103,12 +121,29 @@ impl Creates {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wait for a transaction; whoever finds nobody who serves has to.
-    fn wait(&self, run: NewRun, tell: Told) -> Option<Serving> {
+    /// Wait for a transaction; whoever finds nobody who serves has to. Says how often something was taken before.
+    fn wait(&self, run: NewRun, tell: Told) -> (Option<Serving>, u64) {
         let mut waiting = self.lock();
         waiting.runs.push((run, tell));
         let is_served = std::mem::replace(&mut waiting.is_served, true);
-        (!is_served).then(|| Serving(Some(self.clone())))
+        ((!is_served).then(|| self.serving(&waiting)), waiting.taken)
+    }
+
+    /// Serve instead of a task that has taken nothing since. What it did take is created by those who wait for it.
+    fn replace_server(&self, taken: u64) -> Option<Serving> {
+        let mut waiting = self.lock();
+        // What nobody waits for any more was created by whoever waited.
+        waiting.runs.retain(|(_, tell)| !tell.is_closed());
+        if waiting.taken > taken + 1 {
+            return None;
+        }
+        waiting.server += 1;
+        waiting.is_served = true;
+        Some(self.serving(&waiting))
+    }
+
+    fn serving(&self, waiting: &Waiting) -> Serving {
+        Serving { creates: Some(self.clone()), server: waiting.server }
     }
 
     /// Whoever was told of a batch comes back with the next run one by one: let others run as long as more come, until half
@@ -126,8 +161,11 @@ impl Creates {
     }
 
     /// What goes into the next transaction. None: nothing waits, and nobody serves any more.
-    fn take(&self) -> Option<(Vec<NewRun>, Vec<Told>)> {
+    fn take(&self, server: u64) -> Option<(Vec<NewRun>, Vec<Told>)> {
         let mut waiting = self.lock();
+        if waiting.server != server {
+            return None;
+        }
         let mut bytes = 0;
         let fits = |(run, _): &&(NewRun, Told)| {
             bytes += run.input.len();
@@ -138,24 +176,31 @@ impl Creates {
             waiting.is_served = false;
             return None;
         }
+        waiting.taken += 1;
         Some(waiting.runs.drain(..count).unzip())
     }
 }
 
 /// The right to serve what waits, until nothing does. Dropped before, with its runtime or by a panic, it lets the next one serve,
 /// and whoever waits creates its run itself.
-struct Serving(Option<Creates>);
+struct Serving {
+    creates: Option<Creates>,
+    server: u64,
+}
 
 impl Serving {
     fn end(mut self) {
-        self.0 = None;
+        self.creates = None;
     }
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        if let Some(creates) = self.0.take() {
-            *creates.lock() = Waiting::default();
+        let Some(creates) = self.creates.take() else { return };
+        let mut waiting = creates.lock();
+        if waiting.server == self.server {
+            waiting.runs.clear();
+            waiting.is_served = false;
         }
     }
 }
