@@ -46,6 +46,11 @@ impl Fault {
         Fault::new(Cure::Rejoin, Code::Fenced, "this executor was declared dead and may write no more")
     }
 
+    /// Whether the database is there and has no time, or no room for one more session.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.error.kind() == Code::Busy
+    }
+
     /// Whether waiting a little and trying again may cure it.
     pub(crate) fn is_passing(&self) -> bool {
         matches!(self.cure, Cure::TryAgain | Cure::Reopen)

@@ -478,6 +478,28 @@ impl Store {
         .await
     }
 
+    /// The same as [`load`](Store::load) for the first of these runs, no more of them than have histories of so many bytes together;
+    /// one in any case. Gives the others back.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn load_within(
+        &self,
+        mut keys: Vec<RunKey>,
+        bytes: usize,
+    ) -> Result<(Vec<(RunKey, Result<History, Error>)>, Vec<RunKey>), Error> {
+        let asked = Arc::new(keys.clone());
+        let fit = self.read(move |tx| {
+            let keys = asked.clone();
+            Box::pin(async move { claim::how_many_fit(tx, &keys, bytes).await })
+        });
+        let left = match keys.len() {
+            0 | 1 => Vec::new(),
+            _ => keys.split_off(fit.await?),
+        };
+        Ok((self.load(keys).await?, left))
+    }
+
     /// What these runs recorded. A run that cannot be understood comes back as an error of its own.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ mod behaviour {
     mod schedules;
     mod schema;
     mod signals;
+    mod silence;
     mod sqlite_file;
     mod sqlite_volume;
     mod sweeps;

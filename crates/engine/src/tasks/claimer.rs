@@ -64,6 +64,9 @@ async fn wait(executor: &Executor, due: Option<Timestamp>, signals: &mut Receive
     }
 }
 
+/// No more bytes of histories than this are loaded at once, unless one run alone has more.
+const HISTORIES_BYTES: usize = 16 * 1024 * 1024;
+
 /// Whether runs may be taken now.
 fn has_room(executor: &Executor, seat: &Seat) -> bool {
     if executor.is_draining() || executor.workflows().is_empty() || seat.journal.is_closed() {
@@ -203,17 +206,21 @@ fn load_apart(executor: &Arc<Executor>, seat: &Arc<Seat>, key: RunKey) {
 
 /// Load these runs once and execute them, but for those that are in memory already and those that are not ours any more.
 async fn load_once(executor: &Arc<Executor>, seat: &Arc<Seat>, keys: &[RunKey]) -> Result<(), Error> {
-    let wanted: Vec<RunKey> = keys.iter().copied().filter(|key| !executor.residents.has(*key)).collect();
+    let mut wanted: Vec<RunKey> = keys.iter().copied().filter(|key| !executor.residents.has(*key)).collect();
     let places = u32::try_from(wanted.len()).unwrap_or(u32::MAX);
     let Ok(mut places) = executor.replays.clone().acquire_many_owned(places).await else { return Ok(()) };
-    for (key, history) in executor.store.load(wanted).await? {
-        match history {
-            Ok(history) if history.owner.as_ref() != Some(&seat.executor) => {}
-            Ok(history) => {
-                let Some(place) = places.split(1) else { unreachable!("one place was taken for each run") };
-                executor.replay(seat, history, place);
+    while !wanted.is_empty() {
+        let (loaded, left) = executor.store.load_within(wanted, HISTORIES_BYTES).await?;
+        wanted = left;
+        for (key, history) in loaded {
+            match history {
+                Ok(history) if history.owner.as_ref() != Some(&seat.executor) => {}
+                Ok(history) => {
+                    let Some(place) = places.split(1) else { unreachable!("one place was taken for each run") };
+                    executor.replay(seat, history, place);
+                }
+                Err(error) => executor.hold_unreadable(seat, key, &error),
             }
-            Err(error) => executor.hold_unreadable(seat, key, &error),
         }
     }
     Ok(())

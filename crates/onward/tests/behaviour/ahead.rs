@@ -135,3 +135,54 @@ impl Stall {
         }
     }
 }
+
+const LARGE: usize = 8 * 1024 * 1024;
+
+#[onward::workflow]
+async fn says_large_things(ctx: &Ctx, chunks: usize) -> Result<()> {
+    ctx.step("work", async || {
+        for _ in 0..chunks {
+            ctx.stream("much").append_bytes(vec![7; LARGE]).await?;
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+/// What the process takes now, or took at most, in KiB.
+fn memory(what: &str) -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(what)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// It writes more than a gigabyte, so it is run by hand:
+/// `cargo nextest run -p onward --test behaviour ahead::memory --run-ignored only`.
+async fn memory_stays_within_64_mebibytes(db: TestDatabase) {
+    let onward = Onward::open(db.url.clone()).workflow::<says_large_things>().launch().await.unwrap();
+    onward.start::<says_large_things>(1).await.unwrap().result().await.unwrap();
+    // From here on the most that it takes is counted anew.
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    let before = memory("VmRSS");
+    onward.start::<says_large_things>(160).await.unwrap().result().await.unwrap();
+    let grown = (memory("VmHWM") - before) / 1024;
+    eprintln!("{grown} MiB above {} MiB", before / 1024);
+    assert!(grown <= 64, "{grown} MiB");
+}
+
+mod memory {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    #[ignore = "writes more than a gigabyte"]
+    async fn of_a_run_that_says_a_gigabyte_on_sqlite() {
+        memory_stays_within_64_mebibytes(TestDatabase::sqlite()).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    #[ignore = "writes more than a gigabyte"]
+    async fn of_a_run_that_says_a_gigabyte_on_postgres() {
+        memory_stays_within_64_mebibytes(TestDatabase::postgres()).await;
+    }
+}

@@ -18,6 +18,7 @@ mod events;
 mod exact;
 mod executors;
 mod family_files;
+mod few_connections;
 mod foreign;
 mod forking;
 mod gathering_keys;

@@ -244,6 +244,28 @@ impl Tx {
         }
     }
 
+    /// The rows of each of these statements, asked all at once.
+    pub(crate) async fn query_all<const N: usize>(
+        &mut self,
+        asked: [(&'static Sql, &[Param]); N],
+    ) -> Result<[Vec<Row>; N], Fault> {
+        let mut all = [const { Vec::new() }; N];
+        match self {
+            Tx::Sqlite(tx) => {
+                for (rows, (sql, params)) in all.iter_mut().zip(asked) {
+                    *rows = tx.query(sql, params)?.into_iter().map(Row::Sqlite).collect();
+                }
+            }
+            #[cfg(feature = "postgres")]
+            Tx::Postgres(tx) => {
+                for (rows, answered) in all.iter_mut().zip(tx.query_all(&asked).await?) {
+                    *rows = answered.into_iter().map(Row::Postgres).collect();
+                }
+            }
+        }
+        Ok(all)
+    }
+
     /// Tell other processes, once this transaction is committed. SQLite has no way to; there they look.
     pub(crate) fn notify(&mut self, signal: &crate::signal::Signal) {
         match self {

@@ -249,7 +249,8 @@ async fn commit_suspect<W: Writer>(
             Err(fault) if fault.cure == Cure::Reopen => fault,
             done => return (pending, done),
         };
-        strikes += 1;
+        // A session that did not answer in time says that the database is slow.
+        strikes += u32::from(!fault.is_busy());
         if strikes >= STRIKES_MAX {
             return (pending, Err(gave_up(&fault)));
         }

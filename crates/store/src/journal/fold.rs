@@ -41,8 +41,9 @@ pub(crate) struct Batch {
     pub(crate) opened: Vec<(RunKey, NewWait)>,
     /// In the order of their keys, which is the order in which rows are locked.
     pub(crate) updates: Vec<Update>,
-    /// How many changes went in.
+    /// How many changes went in, and how many bytes they have.
     pub(crate) changes: usize,
+    pub(crate) bytes: usize,
 }
 
 impl Batch {
@@ -122,6 +123,7 @@ struct Folding {
 impl Folding {
     fn add(&mut self, run: RunKey, change: &Change) {
         self.batch.changes += 1;
+        self.batch.bytes += change.size();
         match change {
             Change::Create(new) => self.batch.creates.push(Create { by: run, run: new.clone() }),
             Change::Checkpoint(checkpoint) => self.batch.checkpoints.push((run, checkpoint.clone())),

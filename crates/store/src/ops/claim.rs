@@ -136,18 +136,44 @@ pub(crate) async fn waiting(tx: &mut Tx, workflows: &Known, now: Timestamp) -> R
 /// An index has the suspects, and names the number as the statements do.
 const _: () = assert!(SUSPECT_AFTER - 1 == 2, "`runs/waiting` and the index `runs_suspects` say 2");
 
+/// How many of these runs, from the first one on, have histories of no more than so many bytes together; one in any case.
+pub(crate) async fn how_many_fit(tx: &mut Tx, keys: &[RunKey], bytes: usize) -> Result<usize, Fault> {
+    if keys.len() < 2 {
+        return Ok(keys.len());
+    }
+    let rows = tx.query(sql!("runs/history_sizes"), &params![keys]).await?;
+    let size = |row: &Row| Ok((row.key("run_key")?, usize::try_from(row.int("bytes")?).unwrap_or(usize::MAX)));
+    let sizes: HashMap<RunKey, usize> = rows.iter().map(size).collect::<Result<_, Fault>>()?;
+    let mut sum = 0_usize;
+    let fits = |key: &&RunKey| {
+        sum = sum.saturating_add(sizes.get(*key).copied().unwrap_or(0));
+        sum <= bytes
+    };
+    Ok(keys.iter().take_while(fits).count().max(1))
+}
+
 /// Load these runs. One that cannot be understood comes back as the fault it is, and harms no other.
 pub(crate) async fn load(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<(RunKey, Result<History, Fault>)>, Fault> {
-    let mut checkpoints = by_run(&tx.query(sql!("checkpoints/of_runs"), &params![keys]).await?, recorded)?;
-    let mut waits = by_run(&tx.query(sql!("waits/of_runs"), &params![keys]).await?, super::wait)?;
-    let rows = tx.query(sql!("checkpoints/attempts_of_runs"), &params![keys]).await?;
-    let mut attempts = by_run(&rows, |row| {
+    let of_runs = params![keys];
+    let of_messages = params![keys, messages::UNCONSUMED_MAX];
+    let [checkpoints, waits, tried, messages, tails, rows] = tx
+        .query_all([
+            (sql!("checkpoints/of_runs"), &of_runs[..]),
+            (sql!("waits/of_runs"), &of_runs[..]),
+            (sql!("checkpoints/attempts_of_runs"), &of_runs[..]),
+            (sql!("messages/awaited"), &of_messages[..]),
+            (sql!("streams/tails"), &of_runs[..]),
+            (sql!("runs/load"), &of_runs[..]),
+        ])
+        .await?;
+    let mut checkpoints = by_run(&checkpoints, recorded)?;
+    let mut waits = by_run(&waits, super::wait)?;
+    let mut attempts = by_run(&tried, |row| {
         let since = row.opt_int("since")?.map(from_micros);
         Ok((row.count("position")?, Tried { last: row.count("attempt")?, failed: row.count("failed")?, since }))
     })?;
-    let mut messages = by_run(&messages::awaited(tx, keys).await?, messages::message)?;
-    let mut tails = by_run(&streams::tails(tx, keys).await?, streams::tail)?;
-    let rows = tx.query(sql!("runs/load"), &params![keys]).await?;
+    let mut messages = by_run(&messages, messages::message)?;
+    let mut tails = by_run(&tails, streams::tail)?;
     let mut histories = Vec::new();
     for row in rows {
         let key = row.key("run_key")?;

@@ -225,11 +225,6 @@ pub(crate) async fn unconsumed(tx: &mut Tx, wanted: &[Wanted]) -> Result<Vec<(Ru
     rows.iter().map(|row| Ok((row.key("run_key")?, message(row)?))).collect()
 }
 
-/// What was sent to these runs on topics that they wait for.
-pub(crate) async fn awaited(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<Row>, Fault> {
-    tx.query(sql!("messages/awaited"), &params![keys, UNCONSUMED_MAX]).await
-}
-
 pub(crate) fn message(row: &Row) -> Result<Message, Fault> {
     Ok(Message {
         seq: row.int("seq")?,

@@ -1,8 +1,11 @@
 //! Creates that come at the same time share a transaction: a commit costs the same for one run as for hundreds.
 //!
-//! While one is under way the next ones gather, as changes do in the journal. Each is told what came of its own run.
+//! While one is under way the next ones gather, as changes do in the journal. Each is told what came of its own run. They are
+//! served by a task of the runtime of who came first. That may rest, as one does that is only run while a thread waits for it; so
+//! whoever is not told soon has another task serve instead, which begins with what the first one had taken.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use onward_types::Error;
 use tokio::sync::oneshot;
@@ -16,6 +19,10 @@ use crate::ops::runs;
 /// And so many bytes of their inputs, unless one run alone has more.
 const BYTES: usize = 4 * 1024 * 1024;
 
+/// A task that serves is replaced when it has been at the same transaction for so long. The database may just be slow: then the
+/// same runs are created twice, the second time they are found, and the next replacement takes twice as long.
+const SOON: Duration = Duration::from_secs(1);
+
 /// It looks so often at the most whether more came.
 const LOOKS: usize = 20;
 
@@ -26,8 +33,29 @@ pub(super) struct Creates(Arc<Mutex<Waiting>>);
 #[derive(Default)]
 struct Waiting {
     runs: Vec<(NewRun, Told)>,
-    /// Whether a task is at work that takes what waits.
-    is_served: bool,
+    /// What is in a transaction now.
+    taken: Option<Taken>,
+    /// How many were taken.
+    batches: u64,
+    /// The task that takes what waits, if one is at work.
+    server: Option<Server>,
+    /// How many tasks have served.
+    servers: u64,
+}
+
+struct Server {
+    /// One that was replaced takes nothing more.
+    number: u64,
+    /// When it took what it is at.
+    since: Instant,
+    /// How long it may be at it.
+    patience: Duration,
+}
+
+struct Taken {
+    number: u64,
+    runs: Arc<Vec<NewRun>>,
+    told: Vec<Told>,
 }
 
 type Told = oneshot::Sender<Result<Created, Error>>;
@@ -39,36 +67,46 @@ impl Store {
     /// Where the database cannot be reached or refuses a value.
     pub async fn create(&self, mut run: NewRun) -> Result<Created, Error> {
         self.sealer.seal_run(&mut run)?;
-        let (tell, told) = oneshot::channel();
-        let serving = self.creates.wait(run.clone(), tell);
+        let (tell, mut told) = oneshot::channel();
+        self.serve(self.creates.wait(run.clone(), tell));
+        loop {
+            match tokio::time::timeout(SOON, &mut told).await {
+                Ok(Ok(created)) => return created,
+                // Whoever served has ended with its runtime. If the run was created, its key says so.
+                Ok(Err(_)) => return Ok(self.create_together(&Arc::new(vec![run])).await?.remove(0)),
+                Err(_) => self.serve(self.creates.replace_server()),
+            }
+        }
+    }
+
+    fn serve(&self, serving: Option<Serving>) {
         if let Some(serving) = serving {
             let store = self.clone();
             tokio::spawn(async move { store.serve_creates(serving).await });
         }
-        match told.await {
-            Ok(created) => created,
-            // Whoever served has ended with its runtime. If the run was created, its key says so.
-            Err(_) => Ok(self.create_together(&Arc::new(vec![run])).await?.remove(0)),
-        }
     }
 
     async fn serve_creates(self, serving: Serving) {
-        while let Some((new, told)) = self.creates.take() {
-            let new = Arc::new(new);
-            match self.create_together(&new).await {
-                Ok(created) => tell(told, created.into_iter().map(Ok)),
+        while let Some((number, new)) = self.creates.take(serving.server) {
+            let created: Vec<Result<Created, Error>> = match self.create_together(&new).await {
+                Ok(created) => created.into_iter().map(Ok).collect(),
                 // Where one of them is to blame, the others have nothing to do with it.
-                Err(fault) if new.len() > 1 && !fault.is_passing() => {
-                    for (run, told) in new.iter().zip(told) {
-                        let created = self.create_together(&Arc::new(vec![run.clone()])).await;
-                        tell([told], [created.map(|mut created| created.remove(0)).map_err(Error::from)]);
-                    }
-                }
-                Err(fault) => tell(told, new.iter().map(|_| Err(fault.error.clone()))),
-            }
+                Err(fault) if new.len() > 1 && !fault.is_passing() => self.create_each(&new).await,
+                Err(fault) => new.iter().map(|_| Err(fault.error.clone())).collect(),
+            };
+            self.creates.tell(number, created);
             self.creates.gather(new.len()).await;
         }
         serving.end();
+    }
+
+    async fn create_each(&self, new: &[NewRun]) -> Vec<Result<Created, Error>> {
+        let mut all = Vec::with_capacity(new.len());
+        for run in new {
+            let created = self.create_together(&Arc::new(vec![run.clone()])).await;
+            all.push(created.map(|mut created| created.remove(0)).map_err(Error::from));
+        }
+        all
     }
 
     /// In one transaction, all or nothing.
@@ -91,13 +129,6 @@ impl Store {
     }
 }
 
-/// Whoever asked may have gone away; the run is there.
-fn tell(told: impl IntoIterator<Item = Told>, created: impl IntoIterator<Item = Result<Created, Error>>) {
-    for (told, created) in told.into_iter().zip(created) {
-        told.send(created).ok();
-    }
-}
-
 impl Creates {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -107,8 +138,22 @@ impl Creates {
     fn wait(&self, run: NewRun, tell: Told) -> Option<Serving> {
         let mut waiting = self.lock();
         waiting.runs.push((run, tell));
-        let is_served = std::mem::replace(&mut waiting.is_served, true);
-        (!is_served).then(|| Serving(Some(self.clone())))
+        waiting.server.is_none().then(|| self.serving(&mut waiting, SOON))
+    }
+
+    /// Serve instead of a task that has been at the same work for too long.
+    fn replace_server(&self) -> Option<Serving> {
+        let mut waiting = self.lock();
+        let late = waiting.server.as_ref().filter(|server| server.since.elapsed() >= server.patience)?;
+        let patience = late.patience * 2;
+        Some(self.serving(&mut waiting, patience))
+    }
+
+    fn serving(&self, waiting: &mut Waiting, patience: Duration) -> Serving {
+        waiting.servers += 1;
+        let number = waiting.servers;
+        waiting.server = Some(Server { number, since: Instant::now(), patience });
+        Serving { creates: Some(self.clone()), server: number }
     }
 
     /// Whoever was told of a batch comes back with the next run one by one: let others run as long as more come, until half
@@ -125,37 +170,68 @@ impl Creates {
         }
     }
 
-    /// What goes into the next transaction. None: nothing waits, and nobody serves any more.
-    fn take(&self) -> Option<(Vec<NewRun>, Vec<Told>)> {
+    /// What goes into the next transaction, and its number: first what a task took that was replaced. None: nothing waits, or
+    /// another task serves now.
+    fn take(&self, server: u64) -> Option<(u64, Arc<Vec<NewRun>>)> {
         let mut waiting = self.lock();
+        let serving = waiting.server.as_mut().filter(|serving| serving.number == server)?;
+        serving.since = Instant::now();
+        if let Some(taken) = &waiting.taken {
+            return Some((taken.number, taken.runs.clone()));
+        }
+        if waiting.runs.is_empty() {
+            waiting.server = None;
+            return None;
+        }
         let mut bytes = 0;
         let fits = |(run, _): &&(NewRun, Told)| {
             bytes += run.input.len();
             bytes <= BYTES
         };
         let count = waiting.runs.iter().take(MANY).take_while(fits).count().max(1);
-        if waiting.runs.is_empty() {
-            waiting.is_served = false;
-            return None;
+        let (runs, told): (Vec<_>, Vec<_>) = waiting.runs.drain(..count).unzip();
+        let (runs, number) = (Arc::new(runs), waiting.batches);
+        waiting.batches += 1;
+        waiting.taken = Some(Taken { number, runs: runs.clone(), told });
+        Some((number, runs))
+    }
+
+    /// Tell what came of this transaction, unless another task that was at the same did. Whoever asked may have gone away; the
+    /// run is there.
+    fn tell(&self, number: u64, created: Vec<Result<Created, Error>>) {
+        let mut waiting = self.lock();
+        let Some(taken) = waiting.taken.take_if(|taken| taken.number == number) else { return };
+        if let Some(server) = &mut waiting.server {
+            (server.since, server.patience) = (Instant::now(), SOON);
         }
-        Some(waiting.runs.drain(..count).unzip())
+        drop(waiting);
+        for (told, created) in taken.told.into_iter().zip(created) {
+            told.send(created).ok();
+        }
     }
 }
 
 /// The right to serve what waits, until nothing does. Dropped before, with its runtime or by a panic, it lets the next one serve,
 /// and whoever waits creates its run itself.
-struct Serving(Option<Creates>);
+struct Serving {
+    creates: Option<Creates>,
+    server: u64,
+}
 
 impl Serving {
     fn end(mut self) {
-        self.0 = None;
+        self.creates = None;
     }
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        if let Some(creates) = self.0.take() {
-            *creates.lock() = Waiting::default();
+        let Some(creates) = self.creates.take() else { return };
+        let mut waiting = creates.lock();
+        if waiting.server.as_ref().is_some_and(|server| server.number == self.server) {
+            waiting.runs.clear();
+            waiting.taken = None;
+            waiting.server = None;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use onward_store::{Change, Created, Known, NewRun, QueueChange, QueueClaim, is_stranger};
+use onward_store::{Change, Created, Known, NewRun, QueueChange, QueueClaim, Store, is_stranger};
 use onward_testkit::{TestDatabase, on_every_database};
 use onward_types::Status;
 
@@ -150,4 +150,51 @@ mod a_run_for_a_queue_whose_answer_was_lost_is_taken_for_waiting_and_is_found_am
         proxy.all_has_happened().await;
         assert_eq!(store.owned(&executor.seat.executor).await.unwrap(), [run.key]);
     }
+}
+
+/// The task that serves those who create at once lives on the runtime of the first of them, which may have nothing more to do.
+#[on_every_database]
+async fn a_create_waits_for_no_runtime_that_rests(db: TestDatabase) {
+    let store = open(&db).await;
+    let resting = store.clone();
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    let rested = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(resting.create(new_run(&resting, "first"))).unwrap();
+        // It is there, and nobody drives it.
+        is_done.recv().ok();
+    });
+    while store.find(&run_id("first")).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    for n in 0..3 {
+        let created = store.create(new_run(&store, &format!("later-{n}")));
+        let created = tokio::time::timeout(PATIENCE, created).await.expect("it waits for ever").unwrap();
+        assert_eq!(created, Created::New);
+    }
+    done.send(()).unwrap();
+    rested.await.unwrap();
+}
+
+/// What came of a large batch is told by the runtime that opened the store, which may have nothing more to do.
+#[on_every_database(only = "sqlite", because = "on PostgreSQL the writer is a task of that runtime")]
+async fn a_large_batch_is_told_of_though_the_runtime_that_opened_the_store_rests(db: TestDatabase) {
+    let url = url(&db);
+    let (store, is_open) = tokio::sync::oneshot::channel();
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    let rested = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let opened = runtime.block_on(Store::open(&url, onward_store::Clock::system())).unwrap();
+        store.send(opened).ok().unwrap();
+        // It is there, and nobody drives it.
+        is_done.recv().ok();
+    });
+    let store = is_open.await.unwrap();
+    let executor = Executor::join(&store).await;
+    let run = executor.start("order-1").await;
+    run.writes((1..50).map(|position| step(position, "paid")).collect()).await;
+    run.writes(vec![finish(&store, "done")]).await;
+    drop((executor, store));
+    done.send(()).unwrap();
+    rested.await.unwrap();
 }

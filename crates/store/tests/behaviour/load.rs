@@ -84,3 +84,28 @@ async fn a_history_has_everything_that_replay_needs(db: TestDatabase) {
     assert_eq!(history.waits.len(), 1);
     assert!(!history.recovered);
 }
+
+#[on_every_database]
+async fn histories_are_loaded_by_their_bytes(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let mut keys = Vec::new();
+    for n in 0..6 {
+        let run = executor.start(&format!("order-{n}")).await;
+        run.writes(vec![step(1, &random_text(100_000)), step(2, "paid")]).await;
+        keys.push(run.key);
+    }
+    let mut left = keys.clone();
+    let mut loads = Vec::new();
+    while !left.is_empty() {
+        let (loaded, others) = store.load_within(left, 250_000).await.unwrap();
+        assert!(loaded.iter().all(|(_, history)| history.as_ref().unwrap().checkpoints.len() == 2));
+        loads.push(loaded.len());
+        left = others;
+    }
+    assert_eq!(loads, [2, 2, 2]);
+    // One that is larger than that alone is loaded alone.
+    let (loaded, others) = store.load_within(keys.clone(), 10).await.unwrap();
+    assert_eq!((loaded.len(), others), (1, keys[1..].to_vec()));
+    assert!(store.load_within(Vec::new(), 10).await.unwrap().0.is_empty());
+}

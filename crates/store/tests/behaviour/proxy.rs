@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 /// What happens to a batch on its way. Each befalls one batch, in order; further batches pass.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,6 +38,8 @@ struct Plan {
     mishaps: Mutex<VecDeque<Mishap>>,
     /// Who sends this loses the connection, each time.
     poison: Mutex<Option<&'static str>>,
+    /// Connections that are older than this are silent.
+    silent: watch::Sender<u64>,
     /// The names of the sessions that tell others anything.
     tell: Mutex<BTreeSet<String>>,
     /// Rung when a mishap has happened.
@@ -84,6 +86,7 @@ impl Proxy {
             sessions,
             mishaps: Mutex::default(),
             poison: Mutex::default(),
+            silent: watch::Sender::new(0),
             tell: Mutex::default(),
             happened: Notify::new(),
             delayed: held,
@@ -108,6 +111,11 @@ impl Proxy {
     /// From now on the connection is lost of whoever sends this text.
     pub(crate) fn closes_on(&self, text: &'static str) {
         *self.plan.poison.lock().unwrap() = Some(text);
+    }
+
+    /// Whatever is connected now stays so and is answered no more. New connections are.
+    pub(crate) fn falls_silent(&self) {
+        self.plan.silent.send_modify(|silent| *silent += 1);
     }
 
     /// The names of the sessions that tell others anything.
@@ -168,8 +176,16 @@ async fn pass(client: TcpStream, server: TcpStream, plan: &Plan) -> io::Result<(
     let name = startup_text.split('\0').skip_while(|text| *text != "application_name").nth(1).unwrap_or_default();
     to_server.write_all(&startup).await?;
     let mut answers = Answers::default();
+    let mut silent = plan.silent.subscribe();
+    silent.mark_unchanged();
     loop {
         tokio::select! {
+            changed = silent.changed() => {
+                changed.map_err(io::Error::other)?;
+                // What the client sends goes nowhere, until it gives up.
+                while frames.recv().await.is_some() {}
+                return Ok(());
+            }
             next = frames.recv() => {
                 let Some(sent) = next else { return Ok(()) };
                 if contains(&sent, b"pg_notify") || contains(&sent, b"notify ") {

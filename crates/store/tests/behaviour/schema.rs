@@ -114,3 +114,92 @@ mod two_schemas_of_one_database_share_nothing {
         assert_eq!(number(&db, "select count(*) from orders.runs").await, 1);
     }
 }
+
+mod a_schema_may_be_named_by_a_word_of_sql {
+    use super::*;
+
+    #[tokio::test]
+    async fn postgres() {
+        let db = TestDatabase::postgres();
+        let url = format!("{}{}schema=select", db.url, if db.url.contains('?') { '&' } else { '?' });
+        let store = Store::open(&url.parse().unwrap(), Clock::system()).await.unwrap();
+        store.create(new_run(&store, "order-1")).await.unwrap();
+        assert_eq!(number(&db, "select count(*) from \"select\".runs").await, 1);
+        Store::open(&url.parse().unwrap(), Clock::system()).await.unwrap();
+    }
+}
+
+/// A role of the server, for as long as the test takes.
+async fn role(db: &TestDatabase, options: &str) -> (String, String) {
+    let (server, name) = db.url.rsplit_once('/').unwrap();
+    let name = name.split('?').next().unwrap();
+    let role = format!("guest_{}", name.replace('-', "_"));
+    sql(db, &format!("drop role if exists {role}")).await;
+    sql(db, &format!("create role {role} login {options}")).await;
+    let (scheme, host) = server.split_once("://").unwrap();
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    (role.clone(), format!("{scheme}://{role}@{host}/{name}"))
+}
+
+async fn is_refused(db: &TestDatabase, url: &str) -> onward_types::Error {
+    let began = std::time::Instant::now();
+    let refused = Store::open(&url.parse().unwrap(), Clock::system()).await.err().unwrap();
+    // Nothing that it waits for can come, and a minute is how long it waits for locks.
+    assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(number(db, "select count(*) from pg_tables where tablename = 'schema_version'").await, 0);
+    refused
+}
+
+mod a_role_that_may_make_no_tables_is_told_what_to_do {
+    use super::*;
+
+    #[tokio::test]
+    async fn postgres() {
+        let db = TestDatabase::postgres();
+        let (role, url) = role(&db, "").await;
+        let refused = is_refused(&db, &url).await;
+        assert_eq!(refused.code(), "schema");
+        assert!(refused.message().contains(&format!("grant create on schema public to {role}")), "{refused}");
+        let refused = is_refused(&db, &format!("{url}?schema=billing")).await;
+        assert!(refused.message().contains("`billing` is not there, and cannot be made"), "{refused}");
+        sql(&db, &format!("grant create on schema public to {role}")).await;
+        Store::open(&url.parse().unwrap(), Clock::system()).await.unwrap();
+        // Whoever finds the tables needs no right to make them.
+        sql(&db, &format!("revoke create on schema public from {role}")).await;
+        Store::open(&url.parse().unwrap(), Clock::system()).await.unwrap();
+        sql(&db, &format!("drop owned by {role}; drop role {role}")).await;
+    }
+}
+
+mod a_server_that_takes_no_writes_is_named_so {
+    use super::*;
+
+    #[tokio::test]
+    async fn postgres() {
+        let db = TestDatabase::postgres();
+        let (role, url) = role(&db, "").await;
+        sql(&db, &format!("alter role {role} set default_transaction_read_only = on")).await;
+        let refused = is_refused(&db, &url).await;
+        assert!(refused.message().contains("takes no writes: it is a standby"), "{refused}");
+        sql(&db, &format!("drop role {role}")).await;
+    }
+}
+
+/// An index on millions of rows takes longer than any statement of a run.
+mod what_brings_the_schema_up_to_date_may_take_its_time {
+    use super::*;
+
+    const NOTE: &str = "create table seen (timeout text); \
+        create function note() returns event_trigger language plpgsql as \
+        $$ begin insert into public.seen values (current_setting('statement_timeout')); end $$; \
+        create event trigger notes on ddl_command_end execute function note()";
+
+    #[tokio::test]
+    async fn postgres() {
+        let db = TestDatabase::postgres();
+        sql(&db, NOTE).await;
+        open(&db).await;
+        assert_eq!(number(&db, "select count(*) from seen where timeout <> '0'").await, 0);
+        assert!(number(&db, "select count(*) from seen").await > 0);
+    }
+}

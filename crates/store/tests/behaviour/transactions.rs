@@ -125,3 +125,59 @@ mod who_looks_for_a_lost_answer_waits_for_the_session_before {
         assert_eq!(found, Some(1));
     }
 }
+
+mod a_division_by_zero_of_somebody_else_is_no_loss_of_the_run {
+    use super::*;
+    use crate::behaviour::lock::sql;
+
+    /// Deferred, so that it strikes in the commit, where the fence of the run has been passed.
+    const TRIGGER: &str = "create table paid (cents bigint); \
+        create function divide() returns trigger language plpgsql as \
+        $$ begin perform 1 / (new.cents - 7); return null; end $$; \
+        create constraint trigger divides after insert on paid deferrable initially deferred \
+        for each row execute function divide()";
+
+    #[tokio::test]
+    async fn postgres() {
+        let db = TestDatabase::postgres();
+        let store = open(&db).await;
+        sql(&db, TRIGGER).await;
+        let executor = Executor::join(&store).await;
+        let run = executor.start("order-1").await;
+        let failed = written(&store, &executor, &run, 1).await.commit(checkpoint(1)).await.err().unwrap();
+        assert!(matches!(failed, Failure::Failed(_)), "{failed:?}");
+        run.writes(vec![step(1, "its owner has it still")]).await;
+    }
+}
+
+mod what_a_transaction_sets_for_its_session_goes_with_it {
+    use super::*;
+
+    #[tokio::test]
+    async fn postgres() {
+        let db = TestDatabase::postgres();
+        let store = open(&db).await;
+        let executor = Executor::join(&store).await;
+        let run = executor.start("order-1").await;
+        let owner = Owner { executor: executor.seat.executor.clone(), run: run.key, owners: 1 };
+        let set = "select set_config('synchronous_commit', 'off', false), set_config('lock_timeout', '77s', false), \
+            pg_advisory_lock(7)::text";
+        let read = "select current_setting('synchronous_commit') as synchronous, current_setting('lock_timeout') as lock, \
+            (select count(*) from pg_locks where locktype = 'advisory' and objid = 7 and pid = pg_backend_pid()) as locks";
+        for (seq, commits) in [(1, true), (2, false), (3, true)] {
+            let open = store.begin(&owner, false).await.unwrap().expect("the run is had");
+            let found = open.handle().first(read, ()).await.unwrap().unwrap();
+            let found: (String, String, i64) =
+                (found.get("synchronous").unwrap(), found.get("lock").unwrap(), found.get("locks").unwrap());
+            assert_eq!(found, ("on".to_owned(), "5s".to_owned(), 0), "transaction {seq}");
+            open.handle().query(set, ()).await.unwrap();
+            let finished = open.finish().await.unwrap_or_else(|failure| panic!("{failure:?}"));
+            if commits {
+                let checkpoint = Checkpoint { position: u32::try_from(seq).unwrap(), ..checkpoint(seq) };
+                finished.commit(checkpoint).await.unwrap();
+            } else {
+                finished.roll_back();
+            }
+        }
+    }
+}

@@ -1,9 +1,11 @@
 //! A batch as arrays: one per column, in the order of each statement's parameters. None where a kind is empty.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::error::Error as StdError;
 
+use bytes::BytesMut;
 use onward_types::{ChunkBody, ExecutorId, Json, RunKey, micros};
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
 use super::pipeline::Args;
@@ -15,6 +17,33 @@ type Column<'a> = Box<dyn ToSql + Send + Sync + 'a>;
 
 fn column<'a, R, T: ToSql + Send + Sync + 'a>(rows: impl IntoIterator<Item = R>, of: impl Fn(R) -> T) -> Column<'a> {
     Box::new(rows.into_iter().map(of).collect::<Vec<T>>())
+}
+
+/// A column of values that may be long: a message that grows while it is written is copied again and again, and ends up with twice
+/// the room that it needs.
+#[derive(Debug)]
+struct Long<T>(Vec<T>);
+
+fn long_column<'a, R, T: ToSql + AsRef<[u8]> + Send + Sync + 'a>(
+    rows: impl IntoIterator<Item = R>,
+    of: impl Fn(R) -> Option<T>,
+) -> Column<'a> {
+    Box::new(Long(rows.into_iter().map(of).collect::<Vec<Option<T>>>()))
+}
+
+impl<T: ToSql + AsRef<[u8]>> ToSql for Long<Option<T>> {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        let bytes: usize = self.0.iter().flatten().map(|value| value.as_ref().len()).sum();
+        // Each has its length before it, and the array its size.
+        out.reserve(bytes + 4 * self.0.len() + 64);
+        self.0.to_sql(ty, out)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        <Vec<Option<T>> as ToSql>::accepts(ty)
+    }
+
+    to_sql_checked!();
 }
 
 fn executor(batch: &Batch) -> &str {
@@ -92,8 +121,8 @@ pub(super) fn checkpoints(batch: &Batch) -> Option<Args<'_>> {
         column(rows, |(_, it)| as_int(it.seq)),
         column(rows, |(_, it)| it.kind.as_str()),
         column(rows, |(_, it)| &*it.name),
-        column(rows, |(_, it)| it.result.as_ref().ok().map(Json::as_str)),
-        column(rows, |(_, it)| it.result.as_ref().err().map(Json::as_str)),
+        long_column(rows, |(_, it)| it.result.as_ref().ok().map(Json::as_str)),
+        long_column(rows, |(_, it)| it.result.as_ref().err().map(Json::as_str)),
         column(rows, |(_, it)| micros(it.started_at)),
         column(rows, |(_, it)| micros(it.finished_at)),
     ])
@@ -136,7 +165,7 @@ pub(super) fn events(batch: &Batch) -> Option<Args<'_>> {
     Some(vec![
         column(rows, |(run, _)| run.0),
         column(rows, |(_, it)| &*it.key),
-        column(rows, |(_, it)| it.value.as_str()),
+        long_column(rows, |(_, it)| Some(it.value.as_str())),
         column(rows, |(_, it)| micros(it.at)),
     ])
 }
@@ -147,7 +176,7 @@ pub(super) fn event_history(batch: &Batch) -> Option<Args<'_>> {
         column(rows, |(run, _)| run.0),
         column(rows, |(_, it)| i64::from(it.position)),
         column(rows, |(_, it)| &*it.key),
-        column(rows, |(_, it)| it.value.as_str()),
+        long_column(rows, |(_, it)| Some(it.value.as_str())),
         column(rows, |(_, it)| micros(it.at)),
     ])
 }
@@ -161,8 +190,8 @@ pub(super) fn chunks(batch: &Batch) -> Option<Args<'_>> {
         column(rows, |(_, it)| i64::from(it.position)),
         column(rows, |(_, it)| i64::from(it.attempt)),
         column(rows, |(_, it)| it.body.kind()),
-        column(rows, |(_, it)| if let ChunkBody::Json(json) = &it.body { Some(json.as_str()) } else { None }),
-        column(rows, |(_, it)| if let ChunkBody::Bytes(bytes) = &it.body { Some(&**bytes) } else { None }),
+        long_column(rows, |(_, it)| if let ChunkBody::Json(json) = &it.body { Some(json.as_str()) } else { None }),
+        long_column(rows, |(_, it)| if let ChunkBody::Bytes(bytes) = &it.body { Some(&**bytes) } else { None }),
         column(rows, |(_, it)| micros(it.at)),
     ])
 }
@@ -240,9 +269,10 @@ pub(super) fn payloads(batch: &Batch) -> Option<Args<'_>> {
     for (run, kind, body) in inputs.chain(outputs).chain(errors) {
         columns.0.push(run);
         columns.1.push(kind);
-        columns.2.push(body);
+        columns.2.push(Some(body));
     }
-    (!columns.0.is_empty()).then(|| vec![Box::new(columns.0) as Column<'_>, Box::new(columns.1), Box::new(columns.2)])
+    (!columns.0.is_empty())
+        .then(|| vec![Box::new(columns.0) as Column<'_>, Box::new(columns.1), Box::new(Long(columns.2))])
 }
 
 /// Parked runs to look at: the parents of runs that ended, and runs that were parked just now.

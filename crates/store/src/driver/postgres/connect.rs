@@ -3,7 +3,9 @@
 use std::ops::Deref;
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Metrics, Pool, RecyclingMethod, Runtime, Timeouts,
+};
 use onward_types::{Code, Error, ExecutorId};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
@@ -11,6 +13,8 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Socket};
 
 use super::fault::{fault, unreachable};
+use super::limit;
+use super::pool::Sessions;
 use super::schema::Schema;
 use super::tls::{self, Tls};
 use crate::fault::Fault;
@@ -19,8 +23,6 @@ use crate::fault::Fault;
 const CONNECT: Duration = Duration::from_secs(5);
 /// What was sent and not acknowledged for so long says that the peer is gone.
 const PEER_SILENT: Duration = Duration::from_secs(5);
-/// How long a call waits for its turn while all connections of the pool are busy.
-const TURN: Duration = Duration::from_secs(5);
 
 /// A server, and how to get in.
 #[derive(Clone)]
@@ -108,17 +110,23 @@ impl Server {
     }
 
     /// Sessions for many, made when they are needed.
-    pub(super) fn pool(&self, name: &str, size: usize, settings: &'static str) -> Result<Pool, Fault> {
+    pub(super) fn pool(&self, name: &str, size: usize, settings: &'static str) -> Result<Sessions, Fault> {
         let mut config = self.config.clone();
         config.application_name(name);
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(config, self.tls.clone(), recycling);
-        let set = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
+        let set = Hook::async_fn(move |client: &mut ClientWrapper, _| {
             Box::pin(async move { client.batch_execute(settings).await.map_err(HookError::Backend) })
         });
-        let timeouts = Timeouts { wait: Some(TURN), create: Some(2 * CONNECT), recycle: Some(CONNECT) };
-        let pool = Pool::builder(manager).max_size(size).timeouts(timeouts).runtime(Runtime::Tokio1).post_create(set);
-        pool.build().map_err(|error| Fault::from(Error::new(Code::Database, format!("no pool: {error}"))))
+        let look = Hook::async_fn(|client: &mut ClientWrapper, metrics: &Metrics| {
+            let was_idle = metrics.last_used() > limit::IDLE;
+            Box::pin(async move { if was_idle { is_there(client).await } else { Ok(()) } })
+        });
+        let timeouts = Timeouts { wait: None, create: Some(2 * CONNECT), recycle: Some(CONNECT) };
+        let pool = Pool::builder(manager).max_size(size).timeouts(timeouts).runtime(Runtime::Tokio1);
+        let pool = pool.post_create(set).pre_recycle(look).build();
+        let pool = pool.map_err(|error| Fault::from(Error::new(Code::Database, format!("no pool: {error}"))))?;
+        Ok(Sessions::new(pool, size))
     }
 
     /// Where it is, for messages: never with the password.
@@ -139,6 +147,14 @@ impl Server {
     }
 }
 
+/// Ask a session whether it is there: one that lost its server would take a call with it.
+async fn is_there(client: &ClientWrapper) -> Result<(), HookError> {
+    match tokio::time::timeout(limit::IS_THERE, client.simple_query("")).await {
+        Ok(answer) => answer.map(drop).map_err(HookError::Backend),
+        Err(_) => Err(HookError::message("the session does not answer")),
+    }
+}
+
 /// The settings that each kind of session begins with.
 macro_rules! settings {
     ($kind:literal) => {
@@ -151,6 +167,10 @@ macro_rules! settings {
 pub(super) const OF_WRITER: &str = settings!("writer");
 pub(super) const OF_POOL: &str = settings!("pool");
 pub(super) const OF_SIGNALS: &str = settings!("signals");
+pub(super) const OF_MIGRATION: &str = settings!("migration");
+/// What the session of a user's transaction is brought back to after it.
+pub(super) const RESET: &str =
+    concat!(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/sessions/reset.sql")), settings!("transaction"));
 pub(super) const OF_TRANSACTION: &str = settings!("transaction");
 
 /// What the session that writes for an executor is called. Whoever ends it knows it by this name.

@@ -5,7 +5,7 @@ use std::io;
 
 use deadpool_postgres::{HookError, PoolError};
 use onward_types::{Code, Error};
-use tokio_postgres::error::DbError;
+use tokio_postgres::error::{DbError, SqlState};
 
 use crate::fault::{Cure, Fault};
 
@@ -18,9 +18,16 @@ pub(super) fn fault(error: tokio_postgres::Error) -> Fault {
     Fault::new(cure, code, format!("PostgreSQL: {}", sentence(&error)))
 }
 
+/// The statements that divide by zero where the executor or the run is no longer ours.
+const FENCES: [&str; 2] = ["batch/fence", "transactions/own"];
+
 /// The same, naming the statement.
 pub(super) fn named(name: &str, error: tokio_postgres::Error) -> Fault {
+    let divided = error.code().is_some_and(|state| *state == SqlState::DIVISION_BY_ZERO);
     let Fault { cure, error } = fault(error);
+    if divided && FENCES.contains(&name) {
+        return Fault::new(Cure::Rejoin, Code::Fenced, error.message());
+    }
     Fault::new(cure, error.kind(), format!("{} (in {name})", error.message()))
 }
 
@@ -33,11 +40,28 @@ pub(super) fn of_pool(error: PoolError) -> Fault {
     }
 }
 
+/// What an operator is told who grants too few connections.
+pub(super) const FEW: &str = "PostgreSQL grants no more connections, so Onward works with fewer. An executor needs 3 and uses up to 23, a \
+     client 2 and up to 11: raise `max_connections` of the server, or the connection limit of the role or the database";
+
+/// Whether the server grants no more sessions.
+pub(super) fn is_full(error: &PoolError) -> bool {
+    let full = |error: &tokio_postgres::Error| error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS);
+    matches!(error, PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) if full(error))
+}
+
+/// The server grants not even one.
+pub(super) fn too_few(error: &PoolError) -> Fault {
+    let said = match error {
+        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => sentence(error),
+        other => other.to_string(),
+    };
+    Fault::try_again(format!("{FEW}. It said: {said}"))
+}
+
 /// What may be done after an error that the server told, by its class (the first two characters) or its whole code.
 fn by_sqlstate(state: &str) -> (Cure, Code) {
     match state {
-        // Only the fence divides by zero.
-        "22012" => (Cure::Rejoin, Code::Fenced),
         // A deadlock, a lock that was not obtained in time, a statement that was cancelled or took too long.
         "40P01" | "55P03" | "57014" => (Cure::TryAgain, Code::Busy),
         // The session ends, or it is one of a standby now: whether a commit in flight still counted is not known.
@@ -88,14 +112,30 @@ fn told(said: &DbError) -> String {
 
 /// No connection at all: says where was knocked, and what may help. Nothing was asked, so it may be tried again.
 pub(super) fn unreachable(place: &str, error: &tokio_postgres::Error) -> Fault {
+    let io: Option<&io::Error> = error.source().and_then(|source| source.downcast_ref());
+    if io.is_some_and(|io| io.kind() == io::ErrorKind::PermissionDenied) {
+        return read_only(place);
+    }
     let nobody = |io: &io::Error| io.kind() != io::ErrorKind::InvalidData;
     let remedy = match error.as_db_error().map(|said| said.code().code()) {
         Some("3D000") => ". Create the database, or correct the URL",
         Some("28P01") => ". Correct the user or the password in the URL",
-        None if error.source().and_then(|source| source.downcast_ref()).is_some_and(nobody) => ". Is it running there?",
+        Some("53300") => {
+            return Fault::try_again(format!("PostgreSQL at {place} cannot be used: {}. {FEW}", sentence(error)));
+        }
+        None if io.is_some_and(nobody) => ". Is it running there?",
         _ => "",
     };
     let message = format!("PostgreSQL at {place} cannot be used: {}{remedy}", sentence(error));
+    Fault { cure: Cure::TryAgain, error: Error::new(Code::Database, message) }
+}
+
+/// The driver asks each server whether it takes writes, and has no words of its own for one that does not.
+fn read_only(place: &str) -> Fault {
+    let message = format!(
+        "PostgreSQL at {place} takes no writes: it is a standby, or `default_transaction_read_only` is on. Name the primary in the \
+         URL (several servers as postgres://user@a,b/database), or let the role write"
+    );
     Fault { cure: Cure::TryAgain, error: Error::new(Code::Database, message) }
 }
 
@@ -106,7 +146,8 @@ mod tests {
     #[test]
     fn every_kind_of_error_has_its_cure() {
         for (state, cure) in [
-            ("22012", Cure::Rejoin),
+            // Whatever divides by zero but a fence, as a trigger of somebody else does.
+            ("22012", Cure::LeaveOut),
             ("22021", Cure::LeaveOut),
             ("23505", Cure::LeaveOut),
             ("54000", Cure::LeaveOut),

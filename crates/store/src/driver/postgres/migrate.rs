@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use onward_types::{Code, Error};
 use tokio_postgres::Row;
 
 use super::connect::Session;
@@ -13,6 +14,12 @@ use crate::migrate::{SCHEMA_READ, SCHEMA_TABLE, SchemaVersion, missing, usable};
 /// How long to wait for another process that migrates, or for whoever uses a table that is to be changed.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(100);
+/// Whoever waits says so this often.
+const SAY_EVERY: Duration = Duration::from_secs(10);
+
+/// Whether tables can be made, where and by whom.
+const MAY_CREATE: &str = "select current_user::text as role, current_schema()::text as schema, \
+     coalesce(has_schema_privilege(current_schema(), 'create'), false) as may";
 
 /// Whether there is the table that says which schema the database has. Other programs have one of that name, too.
 const HAS_SCHEMA: &str = "select count(*) = 2 as has_schema from pg_attribute \
@@ -22,24 +29,59 @@ const LOCK: &str = "set local lock_timeout = '2s'; select pg_advisory_xact_lock(
 const RECORD: &str = "insert into schema_version (version, compatible_from) values ($1, $2)";
 
 /// Apply what is missing. Waits in short bites, for whoever waits for a lock is waited for by all who come after him.
-pub(super) async fn migrate(session: &Session) -> Result<(), Fault> {
+pub(super) async fn migrate(session: &Session, place: &str) -> Result<(), Fault> {
     if !is_behind(session).await? {
         return Ok(());
     }
-    let began = Instant::now();
+    may_make_tables(session, place).await?;
+    let (began, mut said) = (Instant::now(), None::<Instant>);
     loop {
         let done = apply(session).await;
         if done.is_err() {
             session.batch_execute("rollback").await.map_err(fault)?;
         }
         match done {
-            Err(fault) if fault.cure == Cure::TryAgain && began.elapsed() < PATIENCE => {
-                tracing::info!(error = %fault.error, "waiting to bring the schema up to date");
+            Err(fault) if fault.cure == Cure::TryAgain && fault.error.is_busy() && began.elapsed() < PATIENCE => {
+                if said.is_none_or(|said| said.elapsed() > SAY_EVERY) {
+                    tracing::info!(error = %fault.error, "waiting to bring the schema up to date");
+                    said = Some(Instant::now());
+                }
                 tokio::time::sleep(PAUSE).await;
             }
-            done => return done,
+            done => return done.map_err(|fault| in_words(fault, place)),
         }
     }
+}
+
+/// Looked up before anything is written: since PostgreSQL 15 only the owner of a database makes tables in `public`.
+async fn may_make_tables(session: &Session, place: &str) -> Result<(), Fault> {
+    let found = session.query_one(MAY_CREATE, &[]).await.map_err(fault)?;
+    if row::flag(&found, "may")? == Some(true) {
+        return Ok(());
+    }
+    let role = row::text(&found, "role")?.unwrap_or_default();
+    let message = match row::text(&found, "schema")? {
+        Some(schema) => format!(
+            "PostgreSQL at {place} has no tables of this version of Onward, and the role `{role}` may not make them in the schema \
+             `{schema}`. Let it by `grant create on schema {schema} to {role}`, name a schema of its own by `?schema=`, or open \
+             the database once as a role that may"
+        ),
+        None => format!(
+            "PostgreSQL at {place} has no schema that the role `{role}` finds tables in: name one by `?schema=`, or set its \
+             `search_path`"
+        ),
+    };
+    Err(Error::new(Code::Schema, message).into())
+}
+
+/// What the server refuses is refused for good, however often it is tried.
+fn in_words(fault: Fault, place: &str) -> Fault {
+    if fault.error.is_busy() {
+        return fault;
+    }
+    let message =
+        format!("the tables of PostgreSQL at {place} cannot be brought up to date: {}", fault.error.message());
+    Fault::new(fault.cure, fault.error.kind(), message)
 }
 
 /// Looked up without any lock, so that a process that finds nothing to do waits for nobody, and needs no right to create.

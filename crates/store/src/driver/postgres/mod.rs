@@ -6,10 +6,12 @@ mod columns;
 mod connect;
 mod copy;
 mod fault;
+mod limit;
 mod listen;
 mod migrate;
 mod notify;
 mod pipeline;
+mod pool;
 pub(crate) mod row;
 mod schema;
 mod tls;
@@ -20,7 +22,6 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
 use onward_types::ExecutorId;
 use tokio::sync::broadcast;
 
@@ -33,9 +34,10 @@ use crate::journal::Journal;
 use crate::migrate::Tables;
 use crate::signal::Signal;
 use crate::store::Transact;
-use connect::{OF_POOL, OF_TRANSACTION, Server};
+use connect::{OF_MIGRATION, OF_POOL, OF_TRANSACTION, Server};
 use listen::{Listener, Listeners};
 use notify::Notifier;
+use pool::Sessions;
 
 /// Sessions for reads and for writes outside the journal, all short. Several processes share the 100 that a server grants
 /// by default.
@@ -54,10 +56,10 @@ pub(crate) struct Postgres(Arc<Inner>);
 struct Inner {
     server: Server,
     clock: Clock,
-    pool: Pool,
+    pool: Sessions,
     /// One session of its own for heartbeats: they must not wait for their turn behind what is slow.
-    beats: Pool,
-    transactions: Pool,
+    beats: Sessions,
+    transactions: Sessions,
     listeners: Listeners,
     notifier: Notifier,
     _listener: Listener,
@@ -72,13 +74,13 @@ impl Postgres {
         signals: &broadcast::Sender<Signal>,
     ) -> Result<Postgres, Fault> {
         let server = Server::parse(url)?;
-        let session = server.session("onward-migration", OF_POOL).await?;
+        let session = server.session("onward-migration", OF_MIGRATION).await?;
         match tables {
             Tables::BringUpToDate => {
                 if let Some(schema) = server.schema() {
                     schema.create(&session).await?;
                 }
-                migrate::migrate(&session).await?;
+                migrate::migrate(&session, &server.place()).await?;
             }
             Tables::TakeAsTheyAre => migrate::check(&session, &server.place()).await?,
         }
@@ -103,8 +105,8 @@ impl Postgres {
     pub(crate) async fn write<T>(&self, work: impl Transact<T>) -> Result<T, Fault> {
         // Executors ask each second anyway. A client does now and then, so that what it enqueues is dated by the fleet's time.
         if self.0.clock.is_stale() {
-            let client = self.0.pool.get().await.map_err(fault::of_pool)?;
-            learn_time(&client, &self.0.clock).await?;
+            let client = self.0.pool.get().await?;
+            limit::within(limit::STATEMENT, learn_time(&client, &self.0.clock)).await?;
         }
         self.transaction(&self.0.pool, WRITE, work).await
     }
@@ -122,7 +124,11 @@ impl Postgres {
 
     /// The way into the journal of an executor that has joined.
     pub(crate) async fn journal(&self, executor: ExecutorId) -> Result<Journal, Fault> {
-        let told = Told { listeners: self.0.listeners.clone(), notifier: self.0.notifier.clone() };
+        let told = Told {
+            listeners: self.0.listeners.clone(),
+            notifier: self.0.notifier.clone(),
+            others: self.0.pool.clone(),
+        };
         writer::journal(&self.0.server, told, executor, &self.0.clock).await
     }
 
@@ -141,8 +147,12 @@ impl Postgres {
         self.0.notifier.flush().await;
     }
 
-    async fn transaction<T>(&self, pool: &Pool, begin: &'static str, work: impl Transact<T>) -> Result<T, Fault> {
-        let client = pool.get().await.map_err(fault::of_pool)?;
+    async fn transaction<T>(&self, pool: &Sessions, begin: &'static str, work: impl Transact<T>) -> Result<T, Fault> {
+        let client = match pool.get().await {
+            // Where the server grants too few for a session of its own, it takes its turn among the others.
+            Err(fault) if fault.is_busy() && !Sessions::are_same(pool, &self.0.pool) => self.0.pool.get().await?,
+            got => got?,
+        };
         let mut tx = crate::driver::Tx::Postgres(Tx::new(client, begin));
         let done = work(&mut tx).await;
         let crate::driver::Tx::Postgres(mut tx) = tx else { unreachable!("it was made two lines above") };
@@ -171,11 +181,13 @@ impl Postgres {
     }
 }
 
-/// Who is told of batches.
+/// Who is told of batches, and who gives way to them.
 #[derive(Clone)]
 struct Told {
     listeners: Listeners,
     notifier: Notifier,
+    /// Who gives a session up where the server grants too few.
+    others: Sessions,
 }
 
 /// Ask what time it is. What a client enqueues before its executors beat is dated by the server, too.

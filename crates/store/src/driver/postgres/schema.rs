@@ -8,7 +8,7 @@ use super::connect::Session;
 use super::fault::fault;
 use crate::fault::Fault;
 
-/// A name that needs no quotes.
+/// A name of lower-case letters, digits and underscores. It stands in quotes, for it may be a word of SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Schema(String);
 
@@ -34,9 +34,13 @@ impl Schema {
         Err(Error::new(Code::Invalid, message).into())
     }
 
+    fn quoted(&self) -> String {
+        format!("\"{}\"", self.0)
+    }
+
     /// What a session is to be told when it begins, after what the URL says itself.
     pub(super) fn options(&self, before: Option<&str>) -> String {
-        let own = format!("-c search_path={}", self.0);
+        let own = format!("-c search_path={}", self.quoted());
         before.map_or(own.clone(), |before| format!("{before} {own}"))
     }
 
@@ -46,16 +50,25 @@ impl Schema {
         if self.is_there(session).await? {
             return Ok(());
         }
-        match session.batch_execute(&format!("create schema if not exists {}", self.0)).await {
-            Err(error) if !self.is_there(session).await? => Err(fault(error)),
+        match session.batch_execute(&format!("create schema if not exists {}", self.quoted())).await {
+            Err(error) if !self.is_there(session).await? => Err(refused(&self.0, error)),
             _ => Ok(()),
         }
     }
 
     async fn is_there(&self, session: &Session) -> Result<bool, Fault> {
-        let found = session.query_one("select to_regnamespace($1) is not null as found", &[&self.0]).await;
+        let found = session.query_one("select to_regnamespace($1) is not null as found", &[&self.quoted()]).await;
         Ok(super::row::flag(&found.map_err(fault)?, "found")? == Some(true))
     }
+}
+
+fn refused(schema: &str, error: tokio_postgres::Error) -> Fault {
+    let Fault { cure, error } = fault(error);
+    let message = format!(
+        "the schema `{schema}` is not there, and cannot be made: {}. Make it, or let the role make it by `grant create on database`",
+        error.message()
+    );
+    Fault::new(cure, error.kind(), message)
 }
 
 impl fmt::Display for Schema {

@@ -4,13 +4,14 @@ use std::error::Error as _;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use deadpool_postgres::Timeouts;
 use futures_util::StreamExt;
 use onward_types::{Code, Error, Json, micros};
 use tokio_postgres::types::{Format, IsNull, Kind, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Row};
 
-use super::fault::{fault, of_pool, sentence};
+use super::connect::RESET;
+use super::fault::{fault, sentence};
+use super::limit::{self, within};
 use super::pipeline::{Args, Pipeline};
 use super::{Postgres, Tx};
 use crate::change::Checkpoint;
@@ -35,12 +36,13 @@ impl Postgres {
     pub(crate) async fn begin(&self, owner: &Owner, serializable: bool) -> Result<Option<UserTransaction>, Fault> {
         // Whoever comes first is served first, however long it takes: a step has its own timeout.
         let pool = &self.0.transactions;
-        let client = pool.timeout_get(&Timeouts { wait: None, ..pool.timeouts() }).await.map_err(of_pool)?;
+        let client = pool.get_in_turn().await?;
         if client.statement_cache.size() > PREPARED_MAX {
             client.statement_cache.clear();
         }
         let begin = if serializable { "begin isolation level serializable" } else { "begin" };
         let mut tx = Tx::new(client, begin);
+        tx.reset_with(RESET);
         let owned = tx.query(sql!("transactions/begin"), &possession(owner)).await;
         match owned {
             Ok(rows) if rows.is_empty() => {
@@ -69,7 +71,8 @@ fn possession(owner: &Owner) -> [Param; 3] {
 impl UserTransaction {
     pub(crate) async fn run(&mut self, sql: &str, values: &[SqlValue]) -> Result<Answer, Failure> {
         let client = self.0.client.as_ref().ok_or_else(ended)?;
-        let ran = answer(client, sql, values).await;
+        let late = |_| Err(Failure::Lost(Error::new(Code::Database, "PostgreSQL does not answer the transaction")));
+        let ran = tokio::time::timeout(limit::OF_USERS, answer(client, sql, values)).await.unwrap_or_else(late);
         if ran.is_err() {
             // A plan that does not fit the tables any more would fail again and again.
             client.statement_cache.remove(sql, &[]);
@@ -103,7 +106,7 @@ impl UserTransaction {
             pipeline.settle().await;
             crate::crash::point("transaction.written");
         }
-        let done = pipeline.commit().await.map(drop).map_err(|fault| match fault.cure {
+        let done = within(limit::STATEMENT, pipeline.commit()).await.map(drop).map_err(|fault| match fault.cure {
             // The division by zero in `own`: the fence of a single run.
             Cure::Rejoin => Failure::Refused,
             Cure::Reopen => Failure::Unknown(fault.error),
@@ -111,7 +114,7 @@ impl UserTransaction {
             Cure::LeaveOut | Cure::None => Failure::Failed(fault.error),
         });
         if done.is_ok() {
-            tx.client.take();
+            tx.give_back();
         }
         done
     }

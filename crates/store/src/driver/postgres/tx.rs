@@ -1,6 +1,5 @@
 //! A transaction outside the journal, on a connection of the pool.
 
-use deadpool_postgres::Object;
 use futures_util::{
     FutureExt, StreamExt,
     future::{join, try_join_all},
@@ -9,25 +8,31 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
 use super::fault::{fault, named};
+use super::limit::{self, within};
+use super::pool::Lent;
 use crate::driver::{Param, Sql};
-use crate::fault::Fault;
+use crate::fault::{Cure, Fault};
 use crate::signal::Signal;
 
 /// Begins with its first statement, in the same round trip. Dropped before its end, it takes its connection with it.
 pub(crate) struct Tx {
     /// None once it has ended.
-    pub(super) client: Option<Object>,
+    pub(super) client: Option<Lent>,
     /// What it begins with; none once it has begun.
     begin: Option<&'static str>,
     /// Whether a statement failed: from then on PostgreSQL answers `commit` with a rollback and calls that a success.
     failed: bool,
+    /// Whether its session did not answer, or is gone.
+    lost: bool,
+    /// What brings the session back to what it was.
+    reset: Option<&'static str>,
     /// What other processes are told once it is committed.
     signals: Vec<Signal>,
 }
 
 impl Tx {
-    pub(super) fn new(client: Object, begin: &'static str) -> Tx {
-        Tx { client: Some(client), begin: Some(begin), failed: false, signals: Vec::new() }
+    pub(super) fn new(client: Lent, begin: &'static str) -> Tx {
+        Tx { client: Some(client), begin: Some(begin), failed: false, lost: false, reset: None, signals: Vec::new() }
     }
 
     pub(crate) async fn query(&mut self, sql: &'static Sql, params: &[Param]) -> Result<Vec<Row>, Fault> {
@@ -58,9 +63,28 @@ impl Tx {
             let each = try_join_all(each).await.map_err(|error| named(sql.name, error))?;
             Ok(each.into_iter().map(|(rows, _)| rows).collect())
         };
-        let asked: Result<_, Fault> = asked.await;
-        self.failed |= asked.is_err();
-        asked
+        let asked: Result<_, Fault> = within(limit::STATEMENT, asked).await;
+        self.note(asked)
+    }
+
+    /// Ask each of these statements, the first one together with the beginning of the transaction and the others in one pipeline.
+    pub(crate) async fn query_all(&mut self, asked: &[(&'static Sql, &[Param])]) -> Result<Vec<Vec<Row>>, Fault> {
+        let (mut all, mut asked) = (Vec::with_capacity(asked.len()), asked);
+        if self.begin.is_some()
+            && let [(sql, params), others @ ..] = asked
+        {
+            all.push(self.query(sql, params).await?);
+            asked = others;
+        }
+        let client = self.client.as_ref().expect("it is taken by what ends the transaction only");
+        let each = asked.iter().map(|(sql, params)| async move {
+            let statement = client.prepare_cached(sql.postgres()).await.map_err(|error| named(sql.name, error))?;
+            let rows = rows(client, &statement, params).await.map_err(|error| named(sql.name, error))?;
+            Ok(rows.0)
+        });
+        let each: Result<Vec<Vec<Row>>, Fault> = within(limit::STATEMENT, try_join_all(each)).await;
+        all.extend(self.note(each)?);
+        Ok(all)
     }
 
     /// Tell other processes, once this is committed.
@@ -73,7 +97,7 @@ impl Tx {
     }
 
     /// The session, in the transaction.
-    pub(super) async fn begun(&mut self) -> Result<&Object, Fault> {
+    pub(super) async fn begun(&mut self) -> Result<&Lent, Fault> {
         let client = self.client.as_ref().expect("it is taken by what ends the transaction only");
         if let Some(begin) = self.begin.take() {
             client.batch_execute(begin).await.map_err(fault)?;
@@ -82,8 +106,15 @@ impl Tx {
     }
 
     async fn ask(&mut self, sql: &'static Sql, params: &[Param]) -> Result<(Vec<Row>, u64), Fault> {
-        let asked = self.send(sql, params).await;
-        self.failed |= asked.is_err();
+        let asked = within(limit::STATEMENT, self.send(sql, params)).await;
+        self.note(asked)
+    }
+
+    fn note<T>(&mut self, asked: Result<T, Fault>) -> Result<T, Fault> {
+        if let Err(fault) = &asked {
+            self.failed = true;
+            self.lost |= fault.cure == Cure::Reopen;
+        }
         asked
     }
 
@@ -110,20 +141,33 @@ impl Tx {
         }
         let Some(client) = &self.client else { return Ok(()) };
         if self.begin.is_none() {
-            client.batch_execute("commit").await.map_err(fault)?;
+            within(limit::STATEMENT, async { client.batch_execute("commit").await.map_err(fault) }).await?;
         }
-        // Now its connection may go back to the pool.
-        self.client.take();
+        self.give_back();
         Ok(())
     }
 
     /// End it without waiting for the answer: it wrote nothing, or nothing of it shall stand. Whoever has the connection next
     /// sends after us.
     pub(super) fn roll_back(mut self) {
-        let Some(client) = self.client.take() else { return };
+        let Some(client) = &self.client else { return };
         let sent = self.begin.is_some() || !matches!(client.batch_execute("rollback").now_or_never(), Some(Err(_)));
-        if !sent {
-            drop(Object::take(client));
+        if sent && !self.lost {
+            self.give_back();
+        }
+    }
+
+    /// What it set goes with it, before whoever has the session next sends anything.
+    pub(super) fn reset_with(&mut self, reset: &'static str) {
+        self.reset = Some(reset);
+    }
+
+    /// It has ended: its connection may go back to the pool.
+    pub(super) fn give_back(&mut self) {
+        let Some(client) = self.client.take() else { return };
+        let reset = self.reset.and_then(|reset| client.batch_execute(reset).now_or_never());
+        if matches!(reset, Some(Err(_))) {
+            client.close();
         }
     }
 }
@@ -146,7 +190,7 @@ impl Drop for Tx {
     fn drop(&mut self) {
         if let Some(client) = self.client.take() {
             // Whoever worked in it was dropped in the middle: closing the connection is what ends the transaction.
-            drop(Object::take(client));
+            client.close();
         }
     }
 }

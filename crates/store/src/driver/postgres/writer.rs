@@ -9,10 +9,11 @@ use super::Told;
 use super::batch::{self, Statements};
 use super::connect::{OF_WRITER, Server, Session, writer_name};
 use super::fault::fault;
+use super::limit::{self, within};
 use super::pipeline::Pipeline;
 use super::row;
 use crate::clock::Clock;
-use crate::fault::Fault;
+use crate::fault::{Cure, Fault};
 use crate::journal::{Batch, Bell, CloseOnPanic, Committed, Journal, Shared, Writer, drain};
 
 pub(super) struct PostgresWriter {
@@ -21,6 +22,8 @@ pub(super) struct PostgresWriter {
     executor: ExecutorId,
     /// None after it was lost, until `look` has opened another.
     open: Option<Open>,
+    /// How many batches in a row took longer than they may.
+    passed: u32,
 }
 
 struct Open {
@@ -41,7 +44,7 @@ pub(super) async fn journal(
     executor: ExecutorId,
     clock: &Clock,
 ) -> Result<Journal, Fault> {
-    let mut writer = PostgresWriter { server: server.clone(), told, executor: executor.clone(), open: None };
+    let mut writer = PostgresWriter { server: server.clone(), told, executor: executor.clone(), open: None, passed: 0 };
     writer.reopen().await?;
     let bell = Arc::new(tokio::sync::Notify::new());
     let journal = Journal::new(executor, Bell::Notify(bell.clone()));
@@ -67,7 +70,12 @@ impl PostgresWriter {
     async fn reopen(&mut self) -> Result<(&Open, Fence), Fault> {
         // The session before ends first: what it still has to send shall not arrive.
         self.open = None;
-        let session = self.server.session(&writer_name(&self.executor), OF_WRITER).await?;
+        let session = self.server.session(&writer_name(&self.executor), OF_WRITER).await.inspect_err(|fault| {
+            if fault.is_busy() {
+                // Too few are granted, and without this one nothing is committed.
+                self.told.others.give_way();
+            }
+        })?;
         let statements = Statements::prepare(&session).await.map_err(fault)?;
         let mut pipeline = Pipeline::new(&session);
         pipeline.add("batch/take_fence", &statements.take_fence, vec![Box::new(self.executor.as_str())]);
@@ -87,16 +95,20 @@ impl Writer for PostgresWriter {
         let Some(Open { session, statements }) = &self.open else {
             return Err(Fault::reopen("the connection to PostgreSQL that writes is closed"));
         };
-        batch::write(session, statements, batch, &self.told).await
+        let limit = limit::of_batch(batch.bytes, self.passed);
+        let written = within(limit, batch::write(session, statements, batch, &self.told)).await;
+        let is_late = written.as_ref().is_err_and(|fault| fault.cure == Cure::Reopen && fault.is_busy());
+        self.passed = if is_late { self.passed + 1 } else { 0 };
+        written
     }
 
     async fn look(&mut self, batch: &Batch) -> Result<Option<Committed>, Fault> {
         let told = self.told.clone();
-        let (Open { session, statements }, fence) = self.reopen().await?;
+        let (Open { session, statements }, fence) = within(limit::TAKE_OVER, self.reopen()).await?;
         match u64::try_from(fence.batch) {
             Ok(stands) if stands == batch.number => {
                 let busy = fence.busy.into_iter().collect();
-                batch::look(session, statements, batch, busy, &told).await.map(Some)
+                within(limit::STATEMENT, batch::look(session, statements, batch, busy, &told)).await.map(Some)
             }
             Ok(stands) if stands + 1 == batch.number => Ok(None),
             _ => Err(Fault::fenced()),

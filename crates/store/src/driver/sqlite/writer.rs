@@ -187,6 +187,7 @@ impl WriterThread {
                 None => {}
             }
             self.look_for_others();
+            self.settler.settle_late();
             if drains {
                 mailbox.linger();
             }

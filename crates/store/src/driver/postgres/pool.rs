@@ -1,0 +1,127 @@
+//! Sessions for many, made when they are needed, and no more of them than the server grants.
+
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::{Object, Pool};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::fault::{is_full, of_pool, too_few};
+use crate::fault::Fault;
+
+/// How long a call waits for its turn while all sessions are in use.
+const TURN: Duration = Duration::from_secs(5);
+/// After the server granted no more sessions, more are asked for again so long after.
+const FULL_FOR: Duration = Duration::from_secs(30);
+
+/// Up to so many sessions. Clones share them.
+#[derive(Clone)]
+pub(super) struct Sessions(Arc<Inner>);
+
+struct Inner {
+    pool: Pool,
+    /// One for each session that may be in use.
+    turns: Arc<Semaphore>,
+    full: Mutex<Full>,
+}
+
+/// What the server did not grant.
+#[derive(Default)]
+struct Full {
+    missing: usize,
+    since: Option<Instant>,
+}
+
+/// A session, until it is given back.
+pub(super) struct Lent {
+    object: Object,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Sessions {
+    pub(super) fn new(pool: Pool, size: usize) -> Sessions {
+        Sessions(Arc::new(Inner { pool, turns: Arc::new(Semaphore::new(size)), full: Mutex::default() }))
+    }
+
+    /// A session, as soon as one is free.
+    pub(super) async fn get(&self) -> Result<Lent, Fault> {
+        let late = |_| Fault::try_again("all connections to PostgreSQL are busy");
+        tokio::time::timeout(TURN, self.get_in_turn()).await.map_err(late)?
+    }
+
+    /// The same, however long it takes until one is free.
+    pub(super) async fn get_in_turn(&self) -> Result<Lent, Fault> {
+        let Inner { pool, turns, .. } = &*self.0;
+        loop {
+            self.ask_for_more();
+            let turn = turns.clone().acquire_owned().await.map_err(|_| Fault::try_again("the pool is closed"))?;
+            match pool.get().await {
+                Ok(object) => return Ok(Lent { object, _turn: turn }),
+                Err(error) if is_full(&error) => {
+                    // Whoever waits then gets one that is there.
+                    if pool.status().size == 0 {
+                        return Err(too_few(&error));
+                    }
+                    self.do_with_less(turn);
+                }
+                Err(error) => return Err(of_pool(error)),
+            }
+        }
+    }
+
+    pub(super) fn are_same(one: &Sessions, other: &Sessions) -> bool {
+        Arc::ptr_eq(&one.0, &other.0)
+    }
+
+    /// Somebody who needs a session more could not have one: close one that is free, and do with less for a while.
+    pub(super) fn give_way(&self) {
+        if self.0.turns.available_permits() > 1
+            && let Ok(turn) = self.0.turns.clone().try_acquire_owned()
+        {
+            self.do_with_less(turn);
+        }
+        let mut left = self.0.pool.status().size;
+        drop(self.0.pool.retain(|_, _| {
+            left -= 1;
+            left > 0
+        }));
+    }
+
+    fn do_with_less(&self, turn: OwnedSemaphorePermit) {
+        let mut full = self.lock();
+        if full.since.is_none() {
+            tracing::warn!(connections = self.0.pool.status().size, "{}", super::fault::FEW);
+        }
+        full.missing += 1;
+        full.since = Some(Instant::now());
+        turn.forget();
+    }
+
+    fn ask_for_more(&self) {
+        let mut full = self.lock();
+        if full.since.is_some_and(|since| since.elapsed() > FULL_FOR) {
+            self.0.turns.add_permits(std::mem::take(&mut full.missing));
+            full.since = None;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Full> {
+        self.0.full.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lent {
+    /// Close the session: nobody else gets it.
+    pub(super) fn close(self) {
+        drop(Object::take(self.object));
+    }
+}
+
+impl Deref for Lent {
+    type Target = Object;
+
+    fn deref(&self) -> &Object {
+        &self.object
+    }
+}
