@@ -360,7 +360,7 @@ impl Ctx {
     }
 
     /// A stream of this run, by its key, to append to; in the body of a step too, but not in that of a transaction, which may be
-    /// rolled back. The usual key, where there is only one, is `default`.
+    /// rolled back. The usual key, where there is only one, is [`DEFAULT_STREAM`](crate::DEFAULT_STREAM).
     ///
     /// ```
     /// # use onward_engine::{Ctx, Result};

@@ -29,7 +29,7 @@ pub use crate::calls::hook::{Hook, OpenHook};
 pub use crate::calls::recv::{Recv, RecvTimeout};
 pub use crate::calls::select::{DurableCall, Either, Either3, Either4, Race, Select};
 pub use crate::calls::step::{Failure, Step};
-pub use crate::calls::stream::{Append, StreamWriter};
+pub use crate::calls::stream::{Append, DEFAULT_STREAM, StreamWriter};
 pub use crate::calls::transaction::Transaction;
 pub use crate::cancelled::Cancelled;
 pub use crate::client::Client;

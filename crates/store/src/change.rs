@@ -116,7 +116,8 @@ impl NewRun {
     #[must_use]
     pub fn deadline_at_start(&self) -> Option<Timestamp> {
         let timeout = self.timeout.filter(|_| self.queued.is_some());
-        self.deadline.or_else(|| timeout.map(|timeout| crate::clock::add(self.created_at, timeout)))
+        let own = timeout.map(|timeout| crate::clock::add(self.created_at, timeout));
+        own.into_iter().chain(self.deadline).min()
     }
 }
 

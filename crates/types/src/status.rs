@@ -136,6 +136,19 @@ impl Status {
         }
     }
 
+    /// The states that DBOS has this name for, as a filter by a published name wants them; none where DBOS has no such name.
+    ///
+    /// ```
+    /// use onward_types::Status;
+    ///
+    /// assert_eq!(Status::of_dbos("PENDING"), [Status::Running, Status::Paused]);
+    /// ```
+    #[must_use]
+    pub fn of_dbos(name: &str) -> Vec<Status> {
+        let known = if name == "RETRIES_EXCEEDED" { "MAX_RECOVERY_ATTEMPTS_EXCEEDED" } else { name };
+        Status::ALL.into_iter().filter(|status| status.dbos() == known).collect()
+    }
+
     /// The state as horsies names it. A run that its deadline ended is `EXPIRED` there.
     #[must_use]
     pub const fn horsies(self, by_deadline: bool) -> &'static str {

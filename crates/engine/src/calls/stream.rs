@@ -16,6 +16,16 @@ use super::said::Say;
 use crate::context::Ctx;
 use crate::run::tails::Said;
 
+/// The key of the stream of a run that has only one.
+///
+/// ```
+/// # use onward_engine::{Ctx, DEFAULT_STREAM, Result};
+/// async fn think(ctx: &Ctx) -> Result<()> {
+///     Ok(ctx.stream(DEFAULT_STREAM).append("token").await?)
+/// }
+/// ```
+pub const DEFAULT_STREAM: &str = "default";
+
 /// A stream of the run, to be appended to. Made by [`Ctx::stream`].
 pub struct StreamWriter<'a> {
     ctx: &'a Ctx,

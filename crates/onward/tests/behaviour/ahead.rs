@@ -109,13 +109,13 @@ async fn a_replay_says_much_in_the_same_order(db: TestDatabase) {
 }
 
 /// Somebody else keeps the journal from committing.
-enum Stall {
+pub(crate) enum Stall {
     Sqlite(rusqlite::Connection),
     Postgres(tokio_postgres::Client),
 }
 
 impl Stall {
-    async fn begin(db: &TestDatabase) -> Stall {
+    pub(crate) async fn begin(db: &TestDatabase) -> Stall {
         if let Some(path) = db.url.strip_prefix("sqlite:") {
             let connection = rusqlite::Connection::open(path).unwrap();
             connection.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
@@ -128,7 +128,7 @@ impl Stall {
         Stall::Postgres(client)
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         match self {
             Stall::Sqlite(connection) => connection.execute_batch("rollback").unwrap(),
             Stall::Postgres(client) => client.batch_execute("rollback").await.unwrap(),

@@ -195,6 +195,26 @@ async fn the_same_key_is_the_same_message(db: TestDatabase) {
 }
 
 #[on_every_database]
+async fn a_key_is_known_when_its_message_was_taken_and_its_executor_lost_whoever_sends_it_again(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<collects>()).await;
+    let run = house.onward.start::<collects>(3).id("r").await.unwrap();
+    run.send("news", &"once").key("k").await.unwrap();
+    let is_taken = async || run.steps().await.unwrap().iter().any(|step| step.completed_at.is_some());
+    house.until("it is taken", is_taken).await;
+    house.lose_executor().await;
+    let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
+    for topic in ["news", "other news"] {
+        client.send("r", topic, &"twice").key("k").await.unwrap();
+    }
+    for key in ["l", "m"] {
+        client.send("r", "news", &"new").key(key).await.unwrap();
+    }
+    let run = house.onward.handle::<collects>("r");
+    assert_eq!(house.done(run.result()).await.unwrap(), ["once", "new", "new"]);
+    assert_eq!(run.messages().await.unwrap().len(), 0, "of one key there is one message, whatever its topic");
+}
+
+#[on_every_database]
 async fn what_cannot_be_sent_is_refused(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<collects>()).await;
     assert!(house.onward.send("nobody", "news", &1).await.unwrap_err().is_unknown_run());

@@ -253,3 +253,36 @@ async fn a_timeout_counts_from_the_start_and_reaches_children(db: TestDatabase) 
     house.until("its child is cancelled", async || child.status().await.unwrap() == Status::Cancelled).await;
     assert_eq!(house.log.count("slow-child"), 1);
 }
+
+#[onward::workflow]
+async fn dawdles(ctx: &Ctx) -> Result<()> {
+    Ok(ctx.sleep(hours(5)).await?)
+}
+
+#[onward::workflow]
+async fn waits_in_line(ctx: &Ctx) -> Result<String> {
+    let below = ctx.run::<dawdles>(()).queue("q").timeout(mins(1)).await;
+    Ok(below.map_or_else(|error| error.code().to_owned(), |_| "done".to_owned()))
+}
+
+/// Its parent may take longer than the child, which is cancelled by whichever comes first.
+#[on_every_database]
+async fn a_child_in_a_queue_has_its_own_timeout_beside_the_deadline_of_its_parent(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(dawdles, waits_in_line)>()).await;
+    // In a queue without limits a child begins at once, and in one with limits it is claimed.
+    for limit in [None, Some(1)] {
+        let queue = house.onward.queue("q");
+        if let Some(limit) = limit {
+            queue.concurrency(limit).await.unwrap()
+        } else {
+            queue.await.unwrap()
+        };
+        let run = house.onward.start::<waits_in_line>(()).timeout(days(1)).await.unwrap();
+        house.until("its child's time is over", async || run.status().await.unwrap().is_terminal()).await;
+        assert_eq!(run.result().await.unwrap(), "cancelled", "{limit:?}");
+        let child = run.children().await.unwrap().remove(0).describe().await.unwrap();
+        let given = child.deadline.unwrap().duration_since(child.started_at.unwrap()).as_secs();
+        assert_eq!(given, 60, "{limit:?}");
+        assert!(child.deadline.unwrap() < run.describe().await.unwrap().deadline.unwrap());
+    }
+}

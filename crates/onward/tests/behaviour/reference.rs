@@ -98,7 +98,13 @@ fn states_have_the_names_of_the_published_pages() {
     assert_eq!(names.map(|(status, ..)| status), Status::ALL);
     for (status, dbos, vercel) in names {
         assert_eq!((status.dbos(), status.vercel()), (dbos, vercel), "{status}");
+        assert!(Status::of_dbos(dbos).contains(&status), "{status}");
+        assert!(Status::of_dbos(dbos).iter().all(|other| other.dbos() == dbos), "{status}");
     }
+    assert_eq!(Status::of_dbos("PENDING"), [Status::Running, Status::Paused]);
+    // The name that older clients of DBOS have.
+    assert_eq!(Status::of_dbos("RETRIES_EXCEEDED"), [Status::RetriesExceeded]);
+    assert_eq!(Status::of_dbos("pending"), []);
 }
 
 #[on_every_database]

@@ -54,6 +54,9 @@ async fn a_step_is_tried_as_often_as_it_says(db: TestDatabase) {
     let step = &run.steps().await.unwrap()[0];
     let failed = step.attempts.iter().filter(|attempt| attempt.error.is_some()).count();
     assert_eq!(failed, 3, "each failed attempt is shown: {step:?}");
+    let first = step.attempts.iter().map(|attempt| attempt.started_at).min();
+    assert_eq!(step.started_at, first, "it began with its first attempt");
+    assert!(step.attempts.iter().filter(|attempt| Some(attempt.started_at) == first).count() == 1, "{step:?}");
 }
 
 #[on_every_database]

@@ -41,6 +41,26 @@ async fn a_stream_is_read_while_it_grows_and_ends_with_its_run(db: TestDatabase)
     assert_eq!(house.done(all(rest)).await, [250]);
 }
 
+#[on_every_database]
+async fn a_stream_that_still_grows_is_read_from_its_end_too(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<counts>()).await;
+    let run = house.onward.start::<counts>(250).await.unwrap();
+    let is_said = async || run.streams().await.unwrap().first().is_some_and(|info| info.tail == 249);
+    house.until("all is said", is_said).await;
+    for (from, first) in [(-2, 248), (-250, 0), (-251, 0)] {
+        let mut stream = run.stream::<u32>("n").from(from);
+        for expected in first..250 {
+            assert_eq!(stream.next().await.unwrap().unwrap(), expected, "from {from}");
+        }
+        // It goes on with what comes.
+        assert_eq!(stream.next_index(), 250, "from {from}");
+    }
+    let mut stream = run.stream::<u32>("n").from(-1);
+    assert_eq!(stream.next().await.unwrap().unwrap(), 249);
+    run.wake_up().await.unwrap();
+    assert_eq!(house.done(stream.next()).await.unwrap().unwrap(), 250);
+}
+
 #[onward::workflow]
 async fn closes(ctx: &Ctx) -> Result<String> {
     let letters = ctx.stream("letters");

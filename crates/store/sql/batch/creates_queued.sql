@@ -12,7 +12,7 @@ select
     case when begins then executor end,
     ready_at, recoveries_max, parent_key, parent_position, created_at, created_at, case when begins then created_at end,
     case when begins then 1 else 0 end, timeout,
-    case when begins then coalesce(deadline, created_at + timeout) else deadline end,
+    case when begins then least(deadline, created_at + timeout) else deadline end,
     input_hash, identity, attributes, input, queue, priority, partition_key,
     case when begins then null else nextval('queue_seq') end
 from (

@@ -179,6 +179,11 @@ impl Program {
         self.0.iter().any(|op| is_such(op) || op.parts().into_iter().any(|part| part.any(is_such)))
     }
 
+    /// The same of the run and its children, and theirs.
+    pub fn any_of_family(&self, is_such: &dyn Fn(&Op) -> bool) -> bool {
+        self.any(&|op| is_such(op) || matches!(op, Op::Child { program, .. } if program.any_of_family(is_such)))
+    }
+
     /// The letters that the run waits for.
     #[must_use]
     pub fn letters(&self) -> Vec<u64> {

@@ -33,6 +33,9 @@ pub struct WorkerOptions {
     pub park_after: Option<Duration>,
     /// How often it deletes runs of `brief` that have ended; none for never.
     pub forget_every: Option<Duration>,
+    /// Whether the clock of its machine jumps now and then, by up to a day. The processes of a file have one clock, so that is for
+    /// PostgreSQL.
+    pub clock_jumps: bool,
     /// What is wrong with its code.
     pub build: Build,
     /// `point:nth`: where the process kills itself.
@@ -92,6 +95,7 @@ impl WorkerOptions {
             lease: None,
             park_after: None,
             forget_every: None,
+            clock_jumps: false,
             build: Build::Good,
             crash: None,
             freeze: None,
@@ -115,6 +119,9 @@ impl WorkerOptions {
         millis("--park-after", self.park_after);
         millis("--forget-every", self.forget_every);
         command.args(["--build", self.build.as_str()]);
+        if self.clock_jumps {
+            command.args(["--clock-jumps", "true"]);
+        }
         if let Some(desk) = &self.desk {
             command.arg("--desk").arg(desk);
         }

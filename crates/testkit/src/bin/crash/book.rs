@@ -9,6 +9,8 @@ pub(crate) struct Book {
     runs: Mutex<BTreeMap<String, Entry>>,
     faults: Mutex<Vec<String>>,
     notes: Mutex<BTreeMap<&'static str, u32>>,
+    /// When the copies of runs were made, by their ids.
+    copies: Mutex<BTreeMap<String, i64>>,
 }
 
 #[derive(Clone, Debug)]
@@ -77,6 +79,17 @@ impl Book {
 
     pub(crate) fn notes(&self) -> BTreeMap<&'static str, u32> {
         lock(&self.notes).clone()
+    }
+
+    /// This run, and all that have ids which begin with its own, came as a file at this time.
+    pub(crate) fn copy(&self, id: &str, at: i64) {
+        lock(&self.copies).insert(id.to_owned(), at);
+    }
+
+    /// When this run came as a file, if it did.
+    pub(crate) fn copied_at(&self, id: &str) -> Option<i64> {
+        let first = id.split_once('-').map_or(id, |(first, _)| first);
+        lock(&self.copies).get(first).copied()
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<Entry> {

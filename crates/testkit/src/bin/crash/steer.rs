@@ -114,6 +114,61 @@ pub(crate) async fn fork_runs(suite: Arc<Suite>, mut random: Random, until: Inst
     }
 }
 
+/// Copy families that are under way, as files. A copy goes on where its original was, and comes to the same.
+pub(crate) async fn copy_families(suite: Arc<Suite>, mut random: Random, until: Instant) {
+    let mut number = 0;
+    while Instant::now() < until {
+        pause_ours(&mut random, 100, 400).await;
+        let open = suite.book.open();
+        let Some(id) = random.pick(&open[open.len().saturating_sub(40)..]) else { continue };
+        let Some(entry) = suite.book.get(id) else { continue };
+        if generate::program(entry.seed).any_of_family(&|op| is_of_its_run_alone(op) || matches!(op, Op::Hook { .. })) {
+            continue;
+        }
+        // An answer that is lost is of no interest: the next file is as good.
+        let Ok(file) = suite.client.handle::<program>(id).export().await else { continue };
+        let was_steered = suite.book.get(id).is_some_and(|entry| entry.was_steered);
+        let copy = format!("c{number}");
+        number += 1;
+        suite.book.copy(&copy, now());
+        if import(&suite, &file, &copy, &mut random).await {
+            suite.book.note(if file.matches("onward_run").count() > 1 { "families copied" } else { "copied" });
+            suite.accept(&copy, entry.seed, entry.expected);
+            // What was cancelled when the file was made comes cancelled.
+            suite.book.steer(&copy, if was_steered { Steering::Unclear } else { Steering::Never });
+        }
+    }
+}
+
+/// Whether the copy is there and goes on.
+async fn import(suite: &Suite, file: &str, copy: &str, random: &mut Random) -> bool {
+    let run = suite.client.handle::<program>(copy);
+    loop {
+        match suite.client.import_as(file, copy).await {
+            Ok(_) => break,
+            Err(error) if matches!(error.code(), "database" | "busy") => pause_ours(random, 20, 50).await,
+            // It came, and the answer was lost; or another run has the dedup of its original.
+            Err(error) if error.code() == "conflict" => match run.status().await {
+                Ok(_) => break,
+                Err(error) if error.code() == "unknown_run" => return false,
+                Err(_) => pause_ours(random, 20, 50).await,
+            },
+            Err(error) => {
+                suite.book.fault(format!("the file of {copy} cannot be imported: {error}\n{file}"));
+                return false;
+            }
+        }
+    }
+    loop {
+        match run.resume().await {
+            Ok(_) => return true,
+            // Its original had ended.
+            Err(error) if error.code() == "illegal_move" => return true,
+            Err(_) => pause_ours(random, 20, 50).await,
+        }
+    }
+}
+
 /// What a fork would lack: messages are not taken over, and what a transaction wrote is there once.
 fn is_of_its_run_alone(op: &Op) -> bool {
     matches!(op, Op::Note { .. } | Op::Post { .. } | Op::Letter { .. } | Op::Transaction { .. })

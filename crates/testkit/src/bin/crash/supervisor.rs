@@ -67,6 +67,7 @@ pub(crate) async fn supervise(mut arguments: Arguments) -> Result<ExitCode> {
     stage.raw().texts(LEDGER).await?;
     let book = Arc::new(Book::default());
     let options = WorkerOptions {
+        clock_jumps: kind == Kind::Postgres,
         lease: Some(LEASE),
         park_after: Some(PARK_AFTER),
         forget_every: Some(FORGET_EVERY),
@@ -138,6 +139,7 @@ async fn disturb(
     }
     tasks.spawn(steer::steer_runs(suite.clone(), Random::new(mix(suite.seed, 1)), until));
     tasks.spawn(steer::fork_runs(suite.clone(), Random::new(mix(suite.seed, 3)), until));
+    tasks.spawn(steer::copy_families(suite.clone(), Random::new(mix(suite.seed, 8)), until));
     tasks.spawn(suite.clone().count_runs(stage.raw(), until));
     for number in 0..debounced::KEYS {
         tasks.spawn(suite.clone().debounce(number, until));

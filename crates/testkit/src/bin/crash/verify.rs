@@ -138,7 +138,8 @@ pub(crate) async fn verify(
             {
                 findings.violations.push(format!("run {} (program {}) {wrong}", run.id, entry.seed));
             }
-            Look { run, steps: &steps, lines: &lines, frozen: &frozen, findings: &mut findings }.at(book);
+            let copied_at = book.copied_at(run.id.as_str());
+            Look { run, steps: &steps, lines: &lines, copied_at, frozen: &frozen, findings: &mut findings }.at(book);
         }
         after = page.next;
         if after.is_none() {
@@ -214,6 +215,8 @@ struct Look<'a> {
     run: &'a RunRecord,
     steps: &'a [StepRecord],
     lines: &'a [Line],
+    /// What it had done before that was done by its original.
+    copied_at: Option<i64>,
     frozen: &'a [Frozen],
     findings: &'a mut Findings,
 }
@@ -267,8 +270,10 @@ impl Look<'_> {
     }
 
     fn step(&mut self, step: &StepRecord) {
+        let of_another = if self.run.forked_from.is_some() { Some(self.run.created_at.as_microsecond()) } else { None };
+        let of_another = of_another.max(self.copied_at);
         let is_taken_over =
-            self.run.forked_from.is_some() && step.completed_at.is_some_and(|at| at < self.run.created_at);
+            of_another.is_some_and(|until| step.completed_at.is_some_and(|at| at.as_microsecond() < until));
         if !has_body(step) || is_taken_over {
             return;
         }

@@ -4,15 +4,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onward::{Onward, Result};
+use onward::{Clock, Onward, Result, Skew};
 use onward_testkit::crash::bodies::Log;
 use onward_testkit::crash::{Program, Said, World, brief, deployed, kept, load, program, tick};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 
 use crate::arguments::Arguments;
+use crate::random::Random;
 
 /// How long bodies may go on after a shutdown was asked for.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// In microseconds.
+const DAY: u64 = 86_400_000_000;
 
 pub(crate) async fn work(mut arguments: Arguments) -> Result<()> {
     let database: String = arguments.required("--db")?;
@@ -22,11 +25,15 @@ pub(crate) async fn work(mut arguments: Arguments) -> Result<()> {
     let park_after = arguments.optional("--park-after")?.map(Duration::from_millis);
     let forget_every = arguments.optional("--forget-every")?.map(Duration::from_millis);
     let build = arguments.optional("--build")?.unwrap_or_default();
+    let clock_jumps = arguments.optional("--clock-jumps")?.unwrap_or(false);
     arguments.finished()?;
+    let clock = if clock_jumps { jumping() } else { Clock::system() };
     let open = || {
         let world = World { log: log.clone(), desk: desk.clone(), build };
-        let mut builder =
-            Onward::open(database.clone()).workflows::<(program, tick, load, brief, deployed)>().state(world);
+        let mut builder = Onward::open(database.clone())
+            .workflows::<(program, tick, load, brief, deployed)>()
+            .clock(clock.clone())
+            .state(world);
         builder = if let Some(lease) = lease { builder.lease(lease) } else { builder };
         if let Some(idle) = park_after { builder.park_after(idle) } else { builder }
     };
@@ -53,6 +60,21 @@ pub(crate) async fn work(mut arguments: Arguments) -> Result<()> {
         tokio::spawn(start_run(onward.clone(), id.to_owned(), serde_json::from_str(input)?));
     }
     Ok(())
+}
+
+/// The clock of a machine that somebody sets again and again, by up to a day. What time it is the server says.
+fn jumping() -> Clock {
+    let skew = Skew::default();
+    let clock = Clock::skewed(&skew);
+    let mut random = Random::new(u64::from(std::process::id()));
+    tokio::spawn(async move {
+        loop {
+            let micros = i64::try_from(random.between(0, 2 * DAY)).unwrap_or(0) - i64::try_from(DAY).unwrap_or(0);
+            skew.set(micros);
+            tokio::time::sleep(Duration::from_millis(random.between(50, 1_000))).await;
+        }
+    });
+    clock
 }
 
 /// Delete runs that are not kept, more often than an executor does by itself.
