@@ -265,8 +265,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// `invalid` where the file cannot be understood; `conflict` if there is a run of one of its ids, or an open one of its dedup
-    /// in its queue. That one stays as it is, and nothing is created.
+    /// `invalid` where the file cannot be understood; `conflict` if there is a run of one of its ids; `deduplicated` if its queue
+    /// has an open run of its dedup. That one stays as it is, and nothing is created.
     pub async fn import(&self, file: &str) -> Result<WorkflowHandle<serde_json::Value>, Error> {
         self.first(self.import_all(file).await?)
     }

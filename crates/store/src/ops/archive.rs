@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 
-use onward_types::{Code, Error, RunId, RunKey, Status, StepKind, Timestamp, micros};
+use onward_types::{Code, Deduplicated, Error, RunId, RunKey, RunRecord, Status, StepKind, Timestamp, micros};
 use serde_json::value::RawValue;
 
 use crate::change::INLINE_MAX;
@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::driver::{Param, Row, Sql, Tx, params, sql};
 use crate::fault::Fault;
 use crate::ops::known::OPEN;
+use crate::ops::runs::{self, Loaded};
 
 /// The form of the file. A number that is not known is refused; one of form 1 has a run without the keys of its family.
 const FORM: i64 = 2;
@@ -537,7 +538,7 @@ async fn insert(
         if found.as_ref().is_some_and(|found| found.key == key) {
             return Ok(false);
         }
-        return Err(in_the_way(tx, &run, id, found.is_some()).await?);
+        return Err(in_the_way(tx, &run, id, found.is_some(), now).await?);
     }
     for (kind, body) in beside {
         tx.execute(sql!("runs/put_payload"), &[Param::Key(key), Param::from(kind), body]).await?;
@@ -640,19 +641,22 @@ pub(crate) async fn arrived_as(tx: &mut Tx, old: RunKey) -> Result<Option<RunKey
 }
 
 /// Why a run could not be created.
-async fn in_the_way(tx: &mut Tx, run: &[Param], id: &RunId, id_is_taken: bool) -> Result<Fault, Fault> {
-    let conflict = |message: String| Ok(Error::new(Code::Conflict, message).into());
+async fn in_the_way(tx: &mut Tx, run: &[Param], id: &RunId, id_is_taken: bool, now: Timestamp) -> Result<Fault, Fault> {
     if id_is_taken {
-        return conflict(format!("there is a run {id:?} already: delete it, or import this one under another id"));
+        let message = format!("there is a run {id:?} already: delete it, or import this one under another id");
+        return Ok(Error::new(Code::Conflict, message).into());
     }
     // The key of the run stands before its columns.
     if let (Param::Text(queue), Param::Text(dedup)) = (&run[QUEUE + 1], &run[DEDUP + 1])
-        && let Some(holder) = super::runs::holder(tx, queue, dedup).await?
+        && let Some(holder) = runs::holder(tx, queue, dedup).await?
     {
-        return conflict(format!(
-            "queue `{queue}` has an open run with dedup `{dedup}` already: run {:?}. Import run {id:?} when that one has ended",
-            holder.id
-        ));
+        let loaded = Loaded { input: false, output: false };
+        if let Some(holder) = runs::records(tx, &[holder.key], loaded, now).await?.pop() {
+            let (queue, dedup) = (queue.clone(), dedup.clone());
+            let RunRecord { id: run, status, reason, .. } = holder;
+            let held = Deduplicated { queue, dedup, run, status, reason };
+            return Ok(held.refused(&format!("Import run {id:?} when that one has ended")).into());
+        }
     }
     // What was in the way has ended since.
     Err(Fault::try_again(format!("what stands in the way of run {id:?} has to be looked at again")))

@@ -147,12 +147,10 @@ async fn import(suite: &Suite, file: &str, copy: &str, random: &mut Random) -> b
         match suite.client.import_as(file, copy).await {
             Ok(_) => break,
             Err(error) if matches!(error.code(), "database" | "busy") => pause_ours(random, 20, 50).await,
-            // It came, and the answer was lost; or another run has the dedup of its original.
-            Err(error) if error.code() == "conflict" => match run.status().await {
-                Ok(_) => break,
-                Err(error) if error.code() == "unknown_run" => return false,
-                Err(_) => pause_ours(random, 20, 50).await,
-            },
+            // It came, and the answer was lost.
+            Err(error) if error.code() == "conflict" => break,
+            // Its original is open, and has it.
+            Err(error) if error.is_deduplicated() => return false,
             Err(error) => {
                 suite.book.fault(format!("the file of {copy} cannot be imported: {error}\n{file}"));
                 return false;
