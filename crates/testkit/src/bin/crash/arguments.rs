@@ -8,9 +8,10 @@ use onward::Result;
 pub(crate) const HELP: &str = "\
 crash [--seed N] [--seconds N] [--db sqlite|postgres] [--keep true]
     Execute random programs in real processes, kill, freeze and cut them off for so long, and see that every run ends as
-    it would have without. Beside them a schedule ticks, runs are enqueued many at once, inputs are debounced or batched, and
-    runs that have ended are deleted; in the end runs are exported and imported. The same seed makes the same programs and
-    the same faults. With --keep the database and the logs stay where they are, as they do when something was found.
+    it would have without. Beside them a schedule ticks, runs are enqueued many at once, inputs are debounced or batched,
+    families that are under way are copied as files, and runs that have ended are deleted; in the end runs are exported and
+    imported. On PostgreSQL the clock of each process is set wrong again and again. The same seed makes the same programs
+    and the same faults. With --keep the database and the logs stay where they are, as they do when something was found.
 
 crash flood [--seed N] [--runs N] [--queues N] [--kill-every SECONDS] [--db sqlite|postgres]
     Enqueue so many runs in so many queues with limits of every kind, kill one executor after the other, and see that
