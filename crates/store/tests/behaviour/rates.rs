@@ -7,7 +7,7 @@ use onward_store::{Clock, Known, LeaveHow, NewRun, QueueChange, QueueClaim, Queu
 use onward_testkit::{TestDatabase, on_every_database};
 use onward_types::{Rate, Timestamp};
 
-use super::lock::number;
+use super::lock::{number, sql};
 use super::world::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -147,6 +147,29 @@ async fn a_run_that_is_woken_waits_for_its_place_where_an_executor_may_have_so_m
     assert!(executor.claim().await.is_empty());
     assert_eq!(claim(&executor, 9, true).await.keys, [first]);
     assert!(executor.claim().await.is_empty() && claim(&executor, 9, true).await.keys.is_empty());
+}
+
+#[on_every_database]
+async fn of_runs_that_are_woken_no_more_suspects_come_than_were_asked_for(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    store.set_queue("q", QueueChange { per_executor: Some(Some(9)), ..QueueChange::default() }).await.unwrap();
+    for id in ["first", "second", "third"] {
+        enqueue(&store, id, 0, None).await;
+    }
+    let all = claim(&executor, 9, true).await.keys;
+    for (key, id) in all.iter().zip(["first", "second", "third"]) {
+        let parks = leave(&store, None, LeaveHow::Parked { ready_at: Some(store.clock().now()) });
+        executor.owns(*key, id).writes(vec![wait(1, WaitKind::Timer(Timestamp::UNIX_EPOCH)), parks]).await;
+    }
+    sql(&db, "update runs set recoveries = 3").await;
+    let woken = async |suspects: u32| {
+        let (queue, workflows) = ("q".to_owned(), Arc::new(Known::new([SHIP_1])));
+        let executor = executor.seat.executor.clone();
+        let claim = QueueClaim { queue, executor, workflows, limit: 9, suspects, limited: true };
+        store.claim_queue(claim).await.unwrap().keys.len()
+    };
+    assert_eq!([woken(0).await, woken(1).await, woken(9).await], [0, 1, 2]);
 }
 
 #[on_every_database]
