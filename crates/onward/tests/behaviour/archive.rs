@@ -296,3 +296,27 @@ async fn an_imported_run_is_listed_by_when_it_was_created_and_not_by_when_it_cam
     let newest = listed(Filter { limit: Some(1), ..Filter::default() }).await;
     assert_eq!(newest, [second.id()]);
 }
+
+#[on_every_database]
+async fn runs_that_were_made_in_one_moment_keep_their_order_whichever_comes_first(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<fails>()).await;
+    let listed = async || {
+        let page = house.onward.list(Filter::default()).await.unwrap();
+        page.items.into_iter().map(|run| run.id.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    let mut files = Vec::new();
+    for n in 0..5 {
+        let run = house.onward.start::<fails>(()).id(format!("r{n}")).delay(days(1)).await.unwrap();
+        files.push(run.export().await.unwrap());
+    }
+    let before = listed().await;
+    for id in &before {
+        house.onward.handle_named(id).cancel().await.unwrap();
+        house.onward.handle_named(id).delete().await.unwrap();
+    }
+    house.clock.advance(days(1));
+    for at in [3, 1, 4, 0, 2] {
+        house.onward.import(&files[at]).await.unwrap();
+    }
+    assert_eq!(listed().await, before);
+}

@@ -53,6 +53,10 @@ async fn what_was_cancelled_with_its_parent_comes_back_with_it_at_all_depths(db:
     for id in all {
         assert_eq!(status(&house, id).await, Status::Cancelled, "{id}");
     }
+    for id in &all[1..] {
+        let reason = house.onward.handle_named(*id).describe().await.unwrap().reason;
+        assert!(reason.starts_with("cancelled with its parent"), "{id}: {reason}");
+    }
     is_let_go(&house, &all).await;
     run.resume().await.unwrap();
     for id in all {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};
 
+use crate::foreign::Foreign;
 use crate::house::{House, Log};
 
 #[onward::workflow]
@@ -144,5 +145,27 @@ async fn what_was_opened_and_is_dropped_leaves_no_session_behind(db: TestDatabas
             assert!(began.elapsed() < Duration::from_secs(30), "{} sessions are left, {how}", sessions().await);
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+}
+
+#[onward::workflow]
+async fn listens(ctx: &Ctx) -> Result<u32> {
+    Ok(ctx.recv("n").await?)
+}
+
+/// Waves of suspects grow, and a run before its last chance comes with no other.
+#[on_every_database]
+async fn a_suspect_before_its_last_chance_has_its_turn_after_a_wave_that_went_well(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<listens>()).await;
+    let first = house.onward.start::<listens>(()).id("first").await.unwrap();
+    let last = house.onward.start::<listens>(()).id("last").await.unwrap();
+    house.until("both have left memory", async || house.onward.resident_runs() == 0).await;
+    let foreign = Foreign::begins(&house.db).await;
+    foreign.does("update runs set recoveries = 3 where id = 'first'").await;
+    foreign.does("update runs set recoveries = recoveries_max where id = 'last'").await;
+    foreign.does("commit").await;
+    for run in [&first, &last] {
+        run.send("n", &7).await.unwrap();
+        assert_eq!(house.done(run.result()).await.unwrap(), 7, "{}", run.id());
     }
 }

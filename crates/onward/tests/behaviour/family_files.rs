@@ -1,7 +1,7 @@
 //! A run and its family as files: they find each other again wherever they come, in one file or in several.
 
 use onward::prelude::*;
-use onward::{Clock, Filter};
+use onward::{ChildRun, Clock, Filter};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};
@@ -132,6 +132,9 @@ async fn a_copy_of_a_family_has_children_of_its_own_beside_the_first(db: TestDat
     let children: Vec<String> = copy.children().await.unwrap().iter().map(|child| child.id().to_owned()).collect();
     assert_eq!(children[0], apart.replacen("trunk", "copy", 1));
     assert_eq!(run.children().await.unwrap().len(), 2, "the first has only its own");
+    let lone = house.onward.handle_named(&apart).export().alone().await.unwrap();
+    house.onward.import_as(&lone, "lone").await.unwrap();
+    assert_eq!(run.children().await.unwrap().len(), 2, "a copy of its child is none of its own");
     copy.resume().await.unwrap();
     for leaf in ["copy-leaf", &children[0]] {
         word(&house.onward, leaf).await;
@@ -143,6 +146,83 @@ async fn a_copy_of_a_family_has_children_of_its_own_beside_the_first(db: TestDat
         word(&house.onward, leaf).await;
     }
     assert_eq!(house.done(run.result()).await.unwrap(), format!("leaf. {apart}"));
+}
+
+#[on_every_database]
+async fn a_parent_keeps_the_children_that_it_found_where_copies_of_them_come_later(db: TestDatabase) {
+    let (house, run, apart) = family(db).await;
+    let branch = run.children().await.unwrap()[1].id().to_owned();
+    let ids = ["trunk", &branch, "leaf", &apart];
+    let mut files = Vec::new();
+    for id in ids {
+        files.push(house.onward.handle_named(id).export().alone().await.unwrap());
+    }
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0]] {
+        let there = elsewhere(&house.clock, &house.log).await;
+        for at in order {
+            there.import(&files[at]).await.unwrap();
+        }
+        there.import_as(&files[1], "copied-branch").await.unwrap();
+        there.import_as(&files[3], "copied-leaf").await.unwrap();
+        assert_eq!(there.handle_named("trunk").children().await.unwrap().len(), 2, "{order:?}");
+        for id in ids.into_iter().chain(["copied-leaf"]) {
+            there.handle_named(id).resume().await.unwrap();
+        }
+        for leaf in ["copied-leaf", "leaf", &apart] {
+            word(&there, leaf).await;
+        }
+        let result = house.done(there.handle::<trunk>("trunk").result()).await;
+        assert_eq!(result.unwrap(), format!("leaf. {apart}"), "{order:?}");
+    }
+    assert_eq!(house.log.count("error"), 0);
+}
+
+#[on_every_database]
+async fn what_was_cancelled_with_a_run_comes_back_with_it_where_their_files_come_in_any_order(db: TestDatabase) {
+    let (house, run, apart) = family(db).await;
+    let branch = run.children().await.unwrap()[1].id().to_owned();
+    run.cancel().await.unwrap();
+    let mut files = Vec::new();
+    for id in ["trunk", &branch, "leaf", &apart] {
+        files.push(house.onward.handle_named(id).export().alone().await.unwrap());
+    }
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
+        let there = elsewhere(&house.clock, &house.log).await;
+        for at in order {
+            there.import(&files[at]).await.unwrap();
+        }
+        assert_eq!(there.handle_named("trunk").resume().await.unwrap().runs, 4, "{order:?}");
+    }
+}
+
+#[onward::workflow]
+async fn hears(ctx: &Ctx, of: ChildRun<String>) -> Result<String> {
+    Ok(of.result(ctx).await?)
+}
+
+#[onward::workflow]
+async fn shares(ctx: &Ctx) -> Result<String> {
+    let apart = ctx.start::<leaf>(()).id("shared").await?;
+    Ok(ctx.run::<hears>(apart).id("hears").await?)
+}
+
+#[on_every_database]
+async fn a_run_travels_with_the_one_that_it_waits_for_though_another_started_that(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(shares, hears, leaf)>()).await;
+    house.onward.start::<shares>(()).await.unwrap();
+    let waits = async || {
+        let hears = house.onward.handle_named("hears").steps().await.unwrap_or_default();
+        hears.len() == 1 && waiting(&house.onward).await == 1
+    };
+    house.until("it waits for the run that its parent started", waits).await;
+    let file = house.onward.handle_named("hears").export().await.unwrap();
+    let there = Onward::open("sqlite::memory:").clock(house.clock.clone()).state(house.log.clone());
+    let there = there.workflows::<(hears, leaf)>().launch().await.unwrap();
+    let came = there.import_all(&file).await.unwrap();
+    assert_eq!(came.iter().map(|run| run.id()).collect::<Vec<_>>(), ["hears", "shared"]);
+    assert_eq!(came[0].resume().await.unwrap().runs, 2);
+    word(&there, "shared").await;
+    assert_eq!(house.done(there.handle::<hears>("hears").result()).await.unwrap(), "shared");
 }
 
 #[on_every_database]
@@ -193,6 +273,21 @@ async fn what_has_ended_and_is_asked_for_by_nobody_travels_only_where_all_do(db:
 }
 
 #[on_every_database]
+async fn a_child_that_has_ended_travels_while_its_parent_has_not_asked_for_it(db: TestDatabase) {
+    let (house, run, apart) = family(db).await;
+    word(&house.onward, &apart).await;
+    let ended = async || house.onward.handle_named(&apart).status().await.unwrap() == Status::Succeeded;
+    house.until("the child apart has ended", ended).await;
+    let file = run.export().await.unwrap();
+    assert_eq!(file.matches("onward_run").count(), 4);
+    let there = elsewhere(&house.clock, &house.log).await;
+    let trunk = there.import(&file).await.unwrap();
+    trunk.resume().await.unwrap();
+    word(&there, "leaf").await;
+    assert_eq!(house.done(there.handle::<trunk>("trunk").result()).await.unwrap(), format!("leaf. {apart}"));
+}
+
+#[on_every_database]
 async fn of_a_file_that_meets_a_taken_id_nothing_is_created(db: TestDatabase) {
     let (house, run, _) = family(db).await;
     let file = run.export().await.unwrap();
@@ -216,7 +311,13 @@ const FIRST_FORM: &str = concat!(
 #[on_every_database]
 async fn a_file_of_the_first_form_is_still_imported(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<leaf>()).await;
+    house.clock.advance(days(1));
+    let newer = house.onward.start::<leaf>(()).delay(days(9)).await.unwrap();
+    house.clock.advance(days(1));
     let run = house.onward.import(FIRST_FORM).await.unwrap();
+    let all = house.onward.list(Filter::default()).await.unwrap().items;
+    let ids: Vec<&str> = all.iter().map(|run| run.id.as_str()).collect();
+    assert_eq!(ids, [newer.id(), "old"], "listed by when they were made");
     run.resume().await.unwrap();
     word(&house.onward, "old").await;
     assert_eq!(house.done(house.onward.handle::<leaf>("old").result()).await.unwrap(), "old");

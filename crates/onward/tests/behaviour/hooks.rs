@@ -241,6 +241,23 @@ async fn the_same_key_is_the_same_payload(db: TestDatabase) {
 }
 
 #[onward::workflow]
+async fn takes_from_three(ctx: &Ctx) -> Result<(u32, u32, u32)> {
+    let (one, two) = (ctx.hook::<u32>().token("one").await?, ctx.hook::<u32>().token("two").await?);
+    Ok((one.recv().await?, two.recv().await?, ctx.recv("topic").await?))
+}
+
+#[on_every_database]
+async fn one_key_is_another_one_at_each_hook_and_for_a_message(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<takes_from_three>()).await;
+    let run = house.onward.start::<takes_from_three>(()).id("r").await.unwrap();
+    house.until("both hooks are open", async || run.hooks().await.unwrap().len() == 2).await;
+    run.send("topic", &3).key("k").await.unwrap();
+    house.onward.resume_hook("two", &2).key("k").await.unwrap();
+    house.onward.resume_hook("one", &1).key("k").await.unwrap();
+    assert_eq!(house.done(run.result()).await.unwrap(), (1, 2, 3));
+}
+
+#[onward::workflow]
 async fn opens_what_cannot_be(ctx: &Ctx) -> Result<Vec<String>> {
     let mut codes = Vec::new();
     for token in [String::new(), "a\0b".into(), "x".repeat(513)] {

@@ -81,6 +81,18 @@ async fn a_paused_run_says_when_it_was_to_start_and_starts_at_once_where_that_is
 }
 
 #[on_every_database]
+async fn once_a_run_has_begun_it_does_not_wait_again_for_the_time_at_which_it_was_to_start(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<sleeps>()).await;
+    let run = house.onward.start::<sleeps>(()).delay(hours(24)).await.unwrap();
+    there_and_back(&run, "pause").await;
+    assert_eq!(run.status().await.unwrap(), Status::Delayed);
+    run.set_delay(secs(0)).await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 2).await;
+    there_and_back(&run, "pause").await;
+    assert_ne!(run.status().await.unwrap(), Status::Delayed);
+}
+
+#[on_every_database]
 async fn what_gathered_inputs_keeps_its_time_and_gathers_no_more(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<indexes>()).await;
     let debounce =

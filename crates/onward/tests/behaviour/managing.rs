@@ -196,6 +196,27 @@ async fn only_what_has_ended_and_what_nobody_asks_for_is_deleted(db: TestDatabas
 }
 
 #[onward::workflow]
+async fn leaves(ctx: &Ctx) -> Result<()> {
+    ctx.start::<sleeper>(()).id("kid").await?;
+    Ok(())
+}
+
+#[on_every_database]
+async fn a_run_is_not_deleted_before_what_it_started_has_ended(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(sleeper, leaves)>()).await;
+    let run = house.onward.start::<leaves>(()).await.unwrap();
+    house.done(run.result()).await.unwrap();
+    let kid = house.onward.handle::<sleeper>("kid");
+    for kept in [run.delete().await.map(|_| ()), run.delete_with_children().await.map(|_| ())] {
+        let kept = kept.unwrap_err();
+        assert!(kept.code() == "illegal_move" && kept.message().contains("`kid`"), "{kept}");
+    }
+    kid.cancel().await.unwrap();
+    house.done(run.delete()).await.unwrap();
+    assert_eq!(kid.status().await.unwrap(), Status::Cancelled, "it is there without its parent");
+}
+
+#[onward::workflow]
 async fn talker(ctx: &Ctx) -> Result<()> {
     ctx.set_event("stage", &1).await?;
     ctx.stream("words").append("hello").await?;

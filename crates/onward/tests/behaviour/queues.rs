@@ -118,6 +118,38 @@ async fn at_work(ctx: &Ctx, job: &Job) -> Result<()> {
     Ok(step.await?)
 }
 
+/// Starts one child after the other in its own queue, and waits for both.
+#[onward::workflow]
+async fn has_two(ctx: &Ctx) -> Result<()> {
+    ctx.recv::<u32>("go").await?;
+    let first = ctx.run::<work>(Job::new("five", 0)).queue("q").priority(5);
+    let second = ctx.run::<work>(Job::new("one", 0)).queue("q").priority(1);
+    let (first, second) = tokio::join!(first, second);
+    first?;
+    second?;
+    Ok(())
+}
+
+#[on_every_database]
+async fn a_slot_is_lent_to_the_child_with_the_lowest_priority_number(db: TestDatabase) {
+    let gauge = Gauge::default();
+    let seen = gauge.clone();
+    let house = House::open_with(db, move |b, clock| {
+        b.workflows::<(work, has_two)>().state(seen.clone()).state(Me("one".into())).state(clock)
+    });
+    let house = house.await;
+    house.onward.queue("q").concurrency(1).await.unwrap();
+    let parent = house.onward.start::<has_two>(()).queue("q").await.unwrap();
+    house.until("it has the slot", async || parent.status().await.unwrap() == Status::Running).await;
+    house.onward.queue("q").pause().await.unwrap();
+    parent.send("go", &1).await.unwrap();
+    let both = async || house.onward.queue("q").info().await.unwrap().waiting == 2;
+    house.until("both children wait", both).await;
+    house.onward.queue("q").resume().await.unwrap();
+    ended(&house, &parent).await;
+    assert_eq!(gauge.order(), ["one", "five"]);
+}
+
 /// Let the run succeed, in steps that are short beside every lease.
 pub(crate) async fn ended<T: Data>(house: &House, run: &WorkflowHandle<T>) {
     for _ in 0..20_000 {

@@ -118,6 +118,22 @@ async fn a_later_call_takes_what_an_earlier_one_refused(db: TestDatabase) {
 }
 
 #[on_every_database]
+async fn what_was_sent_is_not_refused_when_it_is_sent_again_to_a_call_that_it_does_not_fit(db: TestDatabase) {
+    use of_two_types::one_after_the_other;
+    let house = House::open(db, |b| b.workflow::<one_after_the_other>()).await;
+    let run = house.onward.start::<one_after_the_other>(()).id("r").await.unwrap();
+    waits(&house, &run).await;
+    run.send("n", &7).key("form-1").await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 2).await;
+    run.wake_up().await.unwrap();
+    waits(&house, &run).await;
+    assert_eq!(run.send("n", &7).await.unwrap_err().code(), "invalid", "it waits for a text now");
+    run.send("n", &7).key("form-1").await.unwrap();
+    run.send("n", "text").await.unwrap();
+    assert_eq!(house.done(run.result()).await.unwrap(), (7, "text".to_owned()));
+}
+
+#[on_every_database]
 async fn of_two_calls_that_wait_at_once_each_takes_what_fits_it(db: TestDatabase) {
     use of_two_types::at_once;
     let mut house = House::open(db, |b| b.workflow::<at_once>()).await;

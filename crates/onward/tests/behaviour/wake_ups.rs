@@ -195,6 +195,18 @@ async fn a_delay_that_is_ended_ends(db: TestDatabase) {
 }
 
 #[on_every_database]
+async fn what_is_to_start_later_starts_at_its_moment(db: TestDatabase) {
+    let house = open(db).await;
+    house.onward.queue("q").await.unwrap();
+    let alone = house.onward.start::<says>(()).delay(millis(300)).await.unwrap();
+    let queued = house.onward.start::<says>(()).queue("q").delay(millis(300)).await.unwrap();
+    // Before the next sweep.
+    house.clock.advance(millis(300));
+    succeeds(&house, &alone).await;
+    succeeds(&house, &queued).await;
+}
+
+#[on_every_database]
 async fn a_fork_and_a_restart_begin(db: TestDatabase) {
     let house = open(db).await;
     let run = house.onward.start::<says>(()).await.unwrap();
@@ -220,6 +232,27 @@ async fn a_slot_that_becomes_free_is_given_on(db: TestDatabase) {
     let next = start("next", 0).await;
     stays.cancel().await.unwrap();
     succeeds(&house, &next).await;
+}
+
+#[on_every_database]
+async fn a_parked_run_that_is_paused_gives_its_slot_on(db: TestDatabase) {
+    let house = open(db).await;
+    house.onward.queue("q").concurrency(1).await.unwrap();
+    let has_it = house.onward.start::<sleeps>(()).queue("q").await.unwrap();
+    is_asleep(&house, &has_it).await;
+    all_are_parked(&house).await;
+    let next = house.onward.start::<says>(()).queue("q").await.unwrap();
+    has_it.pause().await.unwrap();
+    succeeds(&house, &next).await;
+}
+
+#[on_every_database]
+async fn a_child_that_is_cancelled_wakes_its_parent(db: TestDatabase) {
+    let house = open(db).await;
+    let parent = house.onward.start::<has_a_child>(()).await.unwrap();
+    all_are_parked(&house).await;
+    house.onward.handle::<answers>("child").cancel().await.unwrap();
+    house.becomes("its parent has failed", async || parent.status().await.unwrap() == Status::Failed).await;
 }
 
 #[on_every_database]

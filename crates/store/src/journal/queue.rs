@@ -250,6 +250,24 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_takes_whole_entries_up_to_so_many_changes_and_bytes() {
+        let entries = |changes: Vec<Change>| {
+            let mut queue = Queue::default();
+            for number in 1..=6 {
+                let (run, upto) = (RunKey(Uuid::from_u128(number)), changes.len() as u64);
+                assert!(queue.push(Entry { run, origin: Arc::new(Nobody), changes: changes.clone(), upto }).is_ok());
+            }
+            let taken = std::iter::from_fn(|| queue.take());
+            taken.map(|taken| taken.entries.len()).collect::<Vec<_>>()
+        };
+        let few = u32::try_from(BATCH_CHANGES / 3).unwrap();
+        assert_eq!(entries((1..=few).map(checkpoint).collect()), [3, 3]);
+        assert_eq!(entries((1..=few + 1).map(checkpoint).collect()), [2, 2, 2]);
+        assert_eq!(entries(vec![chunk(1, 1, BATCH_BYTES / 4)]), [3, 3]);
+        assert_eq!(entries(vec![chunk(1, 1, BATCH_BYTES / 2)]), [1; 6]);
+    }
+
+    #[test]
     fn what_one_call_makes_is_not_parted() {
         let said = |position| [chunk(position, 0, BATCH_BYTES), checkpoint(position)];
         assert_eq!(batches([said(1), said(2), said(3)].concat()), [(2, 2), (2, 4), (2, 6)]);

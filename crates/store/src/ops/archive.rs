@@ -510,7 +510,10 @@ async fn insert(
 ) -> Result<bool, Fault> {
     let mut run = file.run.clone();
     run[ID] = Param::from(id.as_str());
-    let mut with = file.key(STEERED_WITH).map(|with| known.get(&with).copied().unwrap_or(with));
+    let mut with = match file.key(STEERED_WITH) {
+        Some(with) => Some(here(tx, key, with, known).await?),
+        None => None,
+    };
     if !file.status.is_terminal() {
         if file.status != Status::Paused {
             run[SAID] = Param::from("imported; `resume` lets it go on");
@@ -678,6 +681,23 @@ mod tests {
         assert_eq!([at("parent_position"), at("steered_with")], [Some(PARENT_POSITION), Some(STEERED_WITH)]);
         let at = |name: &str| CHECKPOINT.iter().position(|column| column.name == name);
         assert_eq!([at("kind"), at("output")], [Some(CHECKPOINT_KIND), Some(CHECKPOINT_OUTPUT)]);
+    }
+
+    #[test]
+    fn those_that_are_named_after_the_first_are_renamed_with_it() {
+        let run = |id: &str| {
+            format!(
+                r#"{{"onward_run":1,"id":"{id}","workflow":"w","version":"1","status":"paused","owners":1,"recoveries_max":1,"created_at":1,"updated_at":1,"input_hash":1,"input":null}}"#
+            )
+        };
+        let file = ["a", "a-1", "a-1-2", "apart", "b"].map(run).join("\n");
+        let ids = |first: Option<&str>| {
+            let first = first.map(|id| RunId::recorded(id.to_owned()));
+            let ids = Archive::parse(&file).unwrap().ids(first.as_ref());
+            ids.iter().map(|id| id.as_str().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(None), ["a", "a-1", "a-1-2", "apart", "b"]);
+        assert_eq!(ids(Some("c")), ["c", "c-1", "c-1-2", "c-apart", "c-b"]);
     }
 
     #[test]

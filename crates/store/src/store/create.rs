@@ -235,3 +235,82 @@ impl Drop for Serving {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use onward_types::{Json, RunId, RunKey, Status, Timestamp};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn run(number: u128, bytes: usize) -> NewRun {
+        NewRun {
+            key: RunKey(Uuid::from_u128(number)),
+            id: RunId::recorded(number.to_string()),
+            workflow: "ship".to_owned(),
+            version: "1".to_owned(),
+            is_open: false,
+            executor: None,
+            status: Status::Enqueued,
+            ready_at: None,
+            created_at: Timestamp::UNIX_EPOCH,
+            timeout: None,
+            deadline: None,
+            recoveries_max: 1,
+            parent: None,
+            input: Json::from("0".repeat(bytes)),
+            input_hash: 0,
+            identity: None,
+            attributes: None,
+            queued: None,
+            must_be_new: false,
+        }
+    }
+
+    fn waits(creates: &Creates, run: NewRun) -> (Option<Serving>, oneshot::Receiver<Result<Created, Error>>) {
+        let (tell, told) = oneshot::channel();
+        (creates.wait(run, tell), told)
+    }
+
+    #[test]
+    fn a_task_that_was_replaced_takes_nothing_more_and_answers_for_nothing_but_what_it_took() {
+        let creates = Creates::default();
+        let (slow, mut first) = waits(&creates, run(1, 1));
+        let slow = slow.expect("nobody serves yet");
+        let (number, taken) = creates.take(slow.server).unwrap();
+        assert!(creates.replace_server().is_none(), "it has just begun");
+        creates.lock().server.as_mut().unwrap().patience = Duration::ZERO;
+        let quick = creates.replace_server().expect("it has been at it for too long");
+        let (again, taken_again) = creates.take(quick.server).unwrap();
+        assert_eq!((again, taken_again[0].key), (number, taken[0].key), "it begins with what the first one took");
+        creates.tell(again, vec![Ok(Created::New)]);
+        assert_eq!(first.try_recv().unwrap().unwrap(), Created::New);
+
+        let (more, mut second) = waits(&creates, run(2, 1));
+        assert!(more.is_none(), "somebody serves");
+        let (next, _) = creates.take(quick.server).unwrap();
+        creates.tell(number, vec![Ok(Created::Waiting("late".to_owned()))]);
+        assert!(second.try_recv().is_err(), "it was told what came of another run");
+        assert!(creates.take(slow.server).is_none());
+        creates.tell(next, vec![Ok(Created::New)]);
+        assert_eq!(second.try_recv().unwrap().unwrap(), Created::New);
+        slow.end();
+        quick.end();
+    }
+
+    #[test]
+    fn what_is_created_together_has_no_more_than_some_bytes_unless_one_alone_has() {
+        let creates = Creates::default();
+        let mut all = Vec::new();
+        for (number, bytes) in [(1, BYTES / 2), (2, BYTES / 2), (3, BYTES / 2), (4, BYTES + 1), (5, 1)] {
+            all.push(waits(&creates, run(number, bytes)));
+        }
+        let server = all[0].0.as_ref().unwrap().server;
+        let mut counts = Vec::new();
+        while let Some((number, taken)) = creates.take(server) {
+            counts.push(taken.len());
+            creates.tell(number, Vec::new());
+        }
+        assert_eq!(counts, [2, 1, 1, 1]);
+    }
+}

@@ -6,7 +6,7 @@ use onward_store::{Change, Created, Known, NewRun, QueueChange, QueueClaim, Stor
 use onward_testkit::{TestDatabase, on_every_database};
 use onward_types::Status;
 
-use super::lock::Foreign;
+use super::lock::{Foreign, sql};
 use super::proxy::{Mishap, Proxy};
 use super::world::*;
 
@@ -174,6 +174,22 @@ async fn a_create_waits_for_no_runtime_that_rests(db: TestDatabase) {
     }
     done.send(()).unwrap();
     rested.await.unwrap();
+}
+
+/// What was made for it here is what the database cannot compute: no number has the absolute value of the least one.
+#[on_every_database]
+async fn a_run_that_no_database_takes_fails_alone_among_those_that_are_created_with_it(db: TestDatabase) {
+    let store = open(&db).await;
+    sql(&db, "create index odd on runs (abs(input_hash))").await;
+    let create = |id: &str, input_hash| store.create(NewRun { input_hash, ..new_run(&store, id) });
+    let (first, before, bad, after) =
+        tokio::join!(create("first", 7), create("before", 7), create("bad", i64::MIN), create("after", 7));
+    assert!(bad.is_err(), "{bad:?}");
+    for (id, created) in [("first", first), ("before", before), ("after", after)] {
+        assert_eq!(created.unwrap(), Created::New, "{id}");
+        assert_eq!(record(&store, &run_id(id)).await.status, Status::Enqueued);
+    }
+    assert!(store.find(&run_id("bad")).await.is_err());
 }
 
 /// What came of a large batch is told by the runtime that opened the store, which may have nothing more to do.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use onward_store::{Cancelled, Change, LeaveHow, NewRun, QueueChange, QueueClaim};
+use onward_store::{Cancelled, Change, Claim, LeaveHow, NewRun, QueueChange, QueueClaim};
 use onward_testkit::{TestDatabase, on_every_database};
-use onward_types::Status;
+use onward_types::{Status, Timestamp};
 
 use super::lock::{Foreign, number, rows};
 use super::world::*;
@@ -30,6 +30,17 @@ async fn an_owner_writes_nothing_for_a_run_that_was_cancelled(db: TestDatabase) 
 }
 
 #[on_every_database]
+async fn a_stream_of_a_cancelled_run_has_not_ended_before_its_owner_has_let_go(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let run = executor.start("order-1").await;
+    store.cancel(&run.id, "enough").await.unwrap();
+    assert!(!store.chunks(run.key, "s", 0, 10).await.unwrap().ended);
+    run.writes(vec![leave(&store, None, LeaveHow::LetGo)]).await;
+    assert!(store.chunks(run.key, "s", 0, 10).await.unwrap().ended);
+}
+
+#[on_every_database]
 async fn nobody_gets_a_run_before_its_owner_has_let_go(db: TestDatabase) {
     let store = open(&db).await;
     let executor = Executor::join(&store).await;
@@ -42,6 +53,27 @@ async fn nobody_gets_a_run_before_its_owner_has_let_go(db: TestDatabase) {
     assert_eq!(executor.claim().await, [run.key]);
     let record = record(&store, &run.id).await;
     assert_eq!((record.status, record.owners, record.executor.is_some()), (Status::Running, 2, true));
+}
+
+#[on_every_database]
+async fn a_claim_takes_the_longest_ready_of_all_workflows_and_no_more_than_it_asked_for(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let mut keys = Vec::new();
+    for (second, workflow) in ["ship", "bill", "bill", "ship", "ship", "bill"].into_iter().enumerate() {
+        let ready_at = Timestamp::from_second(i64::try_from(second).unwrap()).unwrap();
+        let run = new_run(&store, &format!("order-{second}"));
+        let run = NewRun { workflow: workflow.to_owned(), ready_at: Some(ready_at), ..run };
+        keys.push(run.key);
+        store.create(run).await.unwrap();
+    }
+    for some in keys.chunks(2) {
+        let workflows = Arc::new(onward_store::Known::new([SHIP_1, "bill@1"]));
+        let claim = Claim { executor: executor.seat.executor.clone(), workflows, limit: 2, suspects: false };
+        let mut claimed = store.claim(claim).await.unwrap();
+        claimed.sort();
+        assert_eq!(claimed, some);
+    }
 }
 
 #[on_every_database]

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use onward_store::{Clock, Known, NewRun, QueueChange, QueueClaim, QueueClaimed, Queued, Store};
+use onward_store::{Clock, Known, LeaveHow, NewRun, QueueChange, QueueClaim, QueueClaimed, Queued, Store, WaitKind};
 use onward_testkit::{TestDatabase, on_every_database};
 use onward_types::{Rate, Timestamp};
 
-use super::lock::number;
+use super::lock::{number, sql};
 use super::world::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -42,10 +42,10 @@ async fn what_is_counted_is_short_and_no_start_counts_for_less_than_its_period(d
         enqueue(&store, &format!("r{n}"), 0, Some(&format!("k{}", n % 7))).await;
     }
     let mut started: Vec<Timestamp> = Vec::new();
-    // A few in each tenth of a second: in a period many more times than there are buckets.
+    // One in each tenth of a second: in a period many more times than there are buckets. Then as many as there may be.
     while started.len() < 500 {
         let now = clock.now();
-        let claimed = claim(&executor, 1, true).await;
+        let claimed = claim(&executor, if started.len() < 200 { 1 } else { 50 }, true).await;
         started.extend(claimed.keys.iter().map(|_| now));
         clock.advance(Duration::from_millis(if claimed.keys.is_empty() { 500 } else { 100 }));
     }
@@ -130,6 +130,46 @@ async fn starts_that_no_rate_looks_at_are_forgotten(db: TestDatabase) {
     assert_eq!(store.sweep_starts().await.unwrap(), 0, "a queue of that name may come back");
     clock.advance(Duration::from_secs(25 * 3_600));
     assert_eq!((store.sweep_starts().await.unwrap(), rows().await), (1, 0));
+}
+
+#[on_every_database]
+async fn a_run_that_is_woken_waits_for_its_place_where_an_executor_may_have_so_many_only(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    store.set_queue("q", QueueChange { per_executor: Some(Some(1)), ..QueueChange::default() }).await.unwrap();
+    enqueue(&store, "first", 0, None).await;
+    enqueue(&store, "second", 0, None).await;
+    let first = claim(&executor, 9, true).await.keys.remove(0);
+    let ready_at = Some(store.clock().now());
+    let parks = leave(&store, None, LeaveHow::Parked { ready_at });
+    executor.owns(first, "first").writes(vec![wait(1, WaitKind::Timer(Timestamp::UNIX_EPOCH)), parks]).await;
+    // It is due, and has its place before the one that has not begun.
+    assert!(executor.claim().await.is_empty());
+    assert_eq!(claim(&executor, 9, true).await.keys, [first]);
+    assert!(executor.claim().await.is_empty() && claim(&executor, 9, true).await.keys.is_empty());
+}
+
+#[on_every_database]
+async fn of_runs_that_are_woken_no_more_suspects_come_than_were_asked_for(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    store.set_queue("q", QueueChange { per_executor: Some(Some(9)), ..QueueChange::default() }).await.unwrap();
+    for id in ["first", "second", "third"] {
+        enqueue(&store, id, 0, None).await;
+    }
+    let all = claim(&executor, 9, true).await.keys;
+    for (key, id) in all.iter().zip(["first", "second", "third"]) {
+        let parks = leave(&store, None, LeaveHow::Parked { ready_at: Some(store.clock().now()) });
+        executor.owns(*key, id).writes(vec![wait(1, WaitKind::Timer(Timestamp::UNIX_EPOCH)), parks]).await;
+    }
+    sql(&db, "update runs set recoveries = 3").await;
+    let woken = async |suspects: u32| {
+        let (queue, workflows) = ("q".to_owned(), Arc::new(Known::new([SHIP_1])));
+        let executor = executor.seat.executor.clone();
+        let claim = QueueClaim { queue, executor, workflows, limit: 9, suspects, limited: true };
+        store.claim_queue(claim).await.unwrap().keys.len()
+    };
+    assert_eq!([woken(0).await, woken(1).await, woken(9).await], [0, 1, 2]);
 }
 
 #[on_every_database]

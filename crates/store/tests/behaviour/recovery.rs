@@ -1,8 +1,11 @@
 //! Who is declared dead, and how recoveries are counted.
 
-use onward_store::{LeaveHow, WaitKind};
+use std::sync::Arc;
+
+use onward_store::{Claim, Known, LeaveHow, WaitKind};
 use onward_testkit::{TestDatabase, on_every_database};
 
+use super::lock::sql;
 use super::world::*;
 
 #[on_every_database]
@@ -75,4 +78,29 @@ async fn a_crash_says_nothing_about_a_run_that_only_waits(db: TestDatabase) {
         assert_eq!(record(&store, &id).await.recoveries, 1, "only what was recovered with the step");
     }
     executor.owns(key, "order-1").write(vec![leave(&store, None, LeaveHow::Released)]);
+}
+
+/// It could be another one of a wave that crashes.
+#[on_every_database]
+async fn a_suspect_that_would_be_given_up_at_the_next_crash_comes_only_where_one_is_asked_for(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let mut keys = Vec::new();
+    for (id, recoveries) in [("last chance", 10), ("three", 3), ("nine", 9), ("innocent", 2)] {
+        let run = new_run(&store, id);
+        keys.push(run.key);
+        assert_eq!(run.recoveries_max, 10);
+        store.create(run).await.unwrap();
+        sql(&db, &format!("update runs set recoveries = {recoveries} where id = '{id}'")).await;
+    }
+    let claim = async |limit: u32| {
+        let (executor, workflows) = (executor.seat.executor.clone(), Arc::new(Known::new([SHIP_1])));
+        let mut claimed = store.claim(Claim { executor, workflows, limit, suspects: true }).await.unwrap();
+        claimed.sort();
+        claimed
+    };
+    assert_eq!(executor.claim().await, keys[3..], "the one that is no suspect");
+    assert_eq!(claim(9).await, keys[1..3]);
+    assert!(claim(2).await.is_empty());
+    assert_eq!(claim(1).await, keys[..1]);
 }

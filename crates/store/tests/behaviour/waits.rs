@@ -79,6 +79,21 @@ async fn a_parent_that_is_parked_while_its_child_ends_is_woken(db: TestDatabase)
     }
 }
 
+#[on_every_database]
+async fn a_parked_parent_is_woken_when_its_child_is_given_up(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let (parent, child) = family(&executor).await;
+    parent.writes(vec![park(&executor)]).await;
+    sql(&db, "update runs set recoveries = recoveries_max, recovered_seq = 0 where id = 'child'").await;
+    executor.is_declared_dead().await;
+    assert_eq!(store.release_orphans().await.unwrap().given_up, 1);
+    assert_eq!(record(&store, &child.id).await.status, Status::RetriesExceeded);
+    let seat = store.join(vec![SHIP_1.to_owned()], LEASE, Some(&executor.seat)).await.unwrap();
+    let next = Executor { store, seat };
+    assert_eq!(next.claim().await, [parent.key], "without a sweep");
+}
+
 /// A wake-up can be missed: on PostgreSQL a batch steps over a row that somebody holds. The sweep finds the run.
 #[on_every_database]
 async fn a_wake_up_that_was_missed_is_made_up_for(db: TestDatabase) {
