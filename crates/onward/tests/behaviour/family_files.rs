@@ -178,6 +178,20 @@ async fn a_parent_keeps_the_children_that_it_found_where_copies_of_them_come_lat
 }
 
 #[on_every_database]
+async fn of_two_copies_of_a_child_that_came_before_its_parent_the_parent_has_one(db: TestDatabase) {
+    let (house, _, apart) = family(db).await;
+    let alone = async |id: &str| house.onward.handle_named(id).export().alone().await.unwrap();
+    let there = elsewhere(&house.clock, &house.log).await;
+    let file = alone(&apart).await;
+    for copy in ["one", "other"] {
+        there.import_as(&file, copy).await.unwrap();
+    }
+    there.import(&alone("trunk").await).await.unwrap();
+    let children = there.handle_named("trunk").children().await.unwrap();
+    assert_eq!(children.len(), 1);
+}
+
+#[on_every_database]
 async fn what_was_cancelled_with_a_run_comes_back_with_it_where_their_files_come_in_any_order(db: TestDatabase) {
     let (house, run, apart) = family(db).await;
     let branch = run.children().await.unwrap()[1].id().to_owned();

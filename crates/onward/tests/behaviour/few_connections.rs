@@ -47,3 +47,15 @@ async fn all_runs_are_done_where_three_connections_are_granted() {
     drop(onward);
     execute(&db, &format!("drop owned by {role}; drop role {role}")).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_granted_none_is_told_which_setting_to_raise() {
+    let db = TestDatabase::postgres();
+    let (url, role) = with_a_limit_of(&db, 0).await;
+    let error = Onward::open(url).workflow::<adds>().launch().await.expect_err("it has no connection");
+    assert!(
+        error.message().contains("An executor needs 3") && error.message().contains("`max_connections`"),
+        "{error}"
+    );
+    execute(&db, &format!("drop owned by {role}; drop role {role}")).await;
+}

@@ -128,6 +128,40 @@ async fn a_schedule_that_somebody_locks_keeps_no_other_from_its_ticks_and_is_nam
     house.until("it is over", async || house.onward.trouble().is_empty()).await;
 }
 
+#[on_every_database(only = "postgres", because = "no statement of SQLite fails for one row alone")]
+async fn a_run_that_cannot_be_loaded_keeps_no_other_waiting_and_is_named(db: TestDatabase) {
+    #[onward::workflow]
+    async fn sleeps(ctx: &Ctx) -> Result<()> {
+        Ok(ctx.sleep(hours(1)).await?)
+    }
+    let house = House::open(db.clone(), |b| b.workflows::<(waits, sleeps)>()).await;
+    let stuck = house.onward.start::<waits>(()).id("stuck").await.unwrap();
+    let other = house.onward.start::<sleeps>(()).id("other").await.unwrap();
+    let has_left = async |run: &WorkflowHandle<()>| run.describe().await.unwrap().executor.is_none();
+    house.until("both are parked", async || has_left(&stuck).await && has_left(&other).await).await;
+    // From now on nobody can read what the one was sent.
+    let hide = "do $$ declare columns text; begin \
+                select string_agg(case when column_name = 'body' then 'case when run_key = \
+                (select run_key from runs where id = ''stuck'') then (1 / (length(topic) - length(topic)))::text else body end \
+                as body' else column_name::text end, ', ' order by ordinal_position) into columns \
+                from information_schema.columns where table_name = 'messages' and table_schema = current_schema(); \
+                alter table messages rename to messages_there; \
+                execute 'create view messages as select ' || columns || ' from messages_there'; end $$";
+    let sent = "insert into messages_there (run_key, topic, body, sent_at) \
+                select run_key, 'go', 'null', 0 from runs where id = 'stuck'; \
+                update runs set ready_at = 0 where id = 'stuck'";
+    sql(&db.url, hide).await;
+    sql(&db.url, sent).await;
+    let named =
+        || house.onward.trouble().into_iter().any(|it| it.task == "claimer" && it.message.contains("cannot be loaded"));
+    house.until("what is wrong is said", async || named()).await;
+    house.pass(hours(1)).await;
+    house.until("the other goes on", async || other.status().await.is_ok_and(Status::is_terminal)).await;
+    sql(&db.url, "drop view messages; alter table messages_there rename to messages").await;
+    house.until("it is loaded", async || stuck.status().await.is_ok_and(Status::is_terminal)).await;
+    house.until("all is well again", async || house.onward.trouble().is_empty()).await;
+}
+
 #[on_every_database]
 async fn a_shutdown_waits_for_the_steps_that_run(db: TestDatabase) {
     #[onward::workflow]

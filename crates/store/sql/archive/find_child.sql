@@ -1,4 +1,4 @@
--- The run that had the key $2 where it was exported, or has it: that of the parent $1 before all, else the last one that came.
+-- The run that had the key $2 where it was exported, or has it: that of the parent $1 before all, else the one with the last key.
 select run_key
 from runs
 where origin_key = $2 or run_key = $2

@@ -40,3 +40,16 @@ fn silent(limit: Duration) -> Fault {
     let message = format!("PostgreSQL has not answered for {limit:?}; its session is replaced by another one");
     Fault::new(Cure::Reopen, Code::Busy, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_batch_has_more_time_and_a_slow_database_twice_as_much_each_time() {
+        let (small, large) = (of_batch(1_000, 0), of_batch(8 * 1024 * 1024, 0));
+        assert_eq!((small, large), (Duration::from_secs(10), Duration::from_secs(18)));
+        assert_eq!((of_batch(1_000, 1), of_batch(1_000, 2)), (2 * small, 4 * small));
+        assert_eq!(of_batch(1_000, 50), of_batch(1_000, 4), "up to a limit");
+    }
+}
