@@ -206,6 +206,9 @@ async fn note(ctx: &Ctx, salt: u64, count: u64, so_far: u64) -> Result<u64> {
     Ok(so_far)
 }
 
+/// While other bodies keep all threads, a transaction on SQLite may take longer than it may. It is tried again so often.
+const LATE_MAX: u32 = 9;
+
 /// A row for each that stands. What a failed or interrupted body wrote is not there.
 async fn transaction(ctx: &Ctx, value: u64, fails: u32) -> Result<u64> {
     let write = ctx.transaction(format!("flaky-{fails}"), move |tx| async move {
@@ -216,7 +219,7 @@ async fn transaction(ctx: &Ctx, value: u64, fails: u32) -> Result<u64> {
         ended(ctx, "transaction", if failed { Gave::Error } else { Gave::Value(value) })?;
         if failed { Err(Oops::of(value).into()) } else { Ok(value) }
     });
-    Ok(write.attempts(fails + 1).backoff(pause(2)).await?)
+    Ok(write.attempts(fails + 1 + LATE_MAX).backoff(pause(2)).await?)
 }
 
 async fn refused(ctx: &Ctx, salt: u64, attempts: u32, so_far: u64) -> Result<u64> {
