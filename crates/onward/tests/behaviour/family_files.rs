@@ -70,7 +70,7 @@ async fn a_family_that_travels_in_one_file_goes_on_where_it_comes(db: TestDataba
     word(&there, &apart).await;
     assert_eq!(house.done(trunk.result()).await.unwrap(), format!("leaf. {apart}"));
     assert_eq!((house.log.count("begin"), house.log.count("error")), (2, 0), "what was recorded is not done again");
-    assert_eq!(run.status().await.unwrap(), Status::Running, "those that were exported are as they were");
+    assert!(!run.status().await.unwrap().is_terminal(), "those that were exported are as they were");
 }
 
 #[on_every_database]
@@ -141,7 +141,7 @@ async fn a_copy_of_a_family_has_children_of_its_own_beside_the_first(db: TestDat
     }
     let result = house.done(house.onward.handle::<trunk>("copy").result()).await.unwrap();
     assert_eq!(result, format!("copy-leaf. {}", children[0]));
-    assert_eq!(run.status().await.unwrap(), Status::Running);
+    assert!(!run.status().await.unwrap().is_terminal());
     for leaf in ["leaf", &apart] {
         word(&house.onward, leaf).await;
     }

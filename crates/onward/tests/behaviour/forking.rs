@@ -43,7 +43,7 @@ async fn a_fork_takes_over_what_came_before_and_does_the_rest_anew(db: TestDatab
     house.until("it sleeps", async || run.steps().await.unwrap().len() == 4).await;
     let live = run.fork(2).id("live").await.unwrap();
     assert_eq!(woken(&house, &live).await, 14, "c ran again");
-    assert_eq!(run.status().await.unwrap(), Status::Running, "a run that is forked goes on");
+    assert!(!run.status().await.unwrap().is_terminal(), "a run that is forked goes on");
     house.lose_executor().await;
     let run = house.onward.handle::<steps>("first");
     assert_eq!(woken(&house, &run).await, 13);

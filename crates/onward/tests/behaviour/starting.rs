@@ -169,5 +169,5 @@ async fn a_result_that_takes_too_long_times_out_and_the_run_goes_on(db: TestData
     let run = house.onward.start::<sleeper>(()).await.unwrap();
     let error = house.done(run.result_within(mins(5))).await.unwrap_err();
     assert!(error.is_timeout(), "{error}");
-    assert_eq!(run.status().await.unwrap(), Status::Running);
+    assert!(!run.status().await.unwrap().is_terminal());
 }
