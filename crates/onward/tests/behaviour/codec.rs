@@ -323,7 +323,7 @@ async fn an_event_that_cannot_be_decoded_holds_the_run_that_reads_it(db: TestDat
     let is_postgres = db.is_postgres();
     let mut house = House::open(db, house).await;
     let says = house.onward.start::<talk>(SECRET.to_owned()).id("t").await.unwrap();
-    assert_eq!(house.done(says.event::<String>("said")).await.unwrap().as_deref(), Some(SECRET));
+    assert_eq!(house.done(says.event::<String>("said").timeout(days(36_500))).await.unwrap().as_deref(), Some(SECRET));
     house.lose_executor_for(|b| b.codec(only_new())).await;
     let reads = house.onward.start::<overhears>("t".to_owned()).id("o").await.unwrap();
     assert_eq!(house.done(reads.result()).await.unwrap_err().code(), "decode");

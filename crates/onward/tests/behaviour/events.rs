@@ -26,7 +26,7 @@ async fn converts(ctx: &Ctx) -> Result<()> {
 async fn the_latest_value_is_read_and_every_value_is_kept(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<converts>()).await;
     let run = house.onward.start::<converts>(()).id("c").await.unwrap();
-    assert_eq!(house.done(run.event::<u8>("size")).await.unwrap(), Some(17));
+    assert_eq!(house.done(run.event::<u8>("size").timeout(days(36_500))).await.unwrap(), Some(17));
     assert_eq!(house.onward.get_event::<String>("c", "stage").await.unwrap().as_deref(), Some("half"));
     house.done(run.result()).await.unwrap();
     let events = run.events().await.unwrap();
@@ -57,7 +57,7 @@ async fn an_event_that_is_not_set_in_time_is_none_and_so_is_one_of_an_unknown_ru
     assert_eq!(house.done(run.event::<u8>("colour")).await.unwrap(), None);
     assert_eq!(run.event::<u8>("colour").timeout(secs(0)).await.unwrap_or(Some(1)), None);
     assert_eq!(house.done(house.onward.get_event::<u8>("nobody", "size").timeout(secs(1))).await.unwrap(), None);
-    assert_eq!(house.done(run.event::<u8>("stage")).await.unwrap_err().code(), "decode");
+    assert_eq!(house.done(run.event::<u8>("stage").timeout(days(36_500))).await.unwrap_err().code(), "decode");
 }
 
 #[on_every_database]
