@@ -686,9 +686,8 @@ mod tests {
     #[test]
     fn those_that_are_named_after_the_first_are_renamed_with_it() {
         let run = |id: &str| {
-            format!(
-                r#"{{"onward_run":1,"id":"{id}","workflow":"w","version":"1","status":"paused","owners":1,"recoveries_max":1,"created_at":1,"updated_at":1,"input_hash":1,"input":null}}"#
-            )
+            let rest = r#""workflow":"w","version":"1","status":"paused","owners":1,"recoveries_max":1,"created_at":1"#;
+            format!(r#"{{"onward_run":1,"id":"{id}",{rest},"updated_at":1,"input_hash":1,"input":null}}"#)
         };
         let file = ["a", "a-1", "a-1-2", "apart", "b"].map(run).join("\n");
         let ids = |first: Option<&str>| {
