@@ -134,7 +134,7 @@ async fn a_copy_of_a_family_has_children_of_its_own_beside_the_first(db: TestDat
     assert_eq!(run.children().await.unwrap().len(), 2, "the first has only its own");
     let lone = house.onward.handle_named(&apart).export().alone().await.unwrap();
     house.onward.import_as(&lone, "lone").await.unwrap();
-    assert_eq!(run.children().await.unwrap().len(), 2, "a copy of its child is none of its own");
+    assert_eq!(run.children().await.unwrap().len(), 2, "a copy of its child is not its child");
     copy.resume().await.unwrap();
     for leaf in ["copy-leaf", &children[0]] {
         word(&house.onward, leaf).await;

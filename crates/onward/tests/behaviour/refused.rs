@@ -180,7 +180,7 @@ async fn a_timeout_is_not_put_off_by_what_does_not_fit(db: TestDatabase) {
     house.pass(mins(1)).await;
     refused(&house, &run).await;
     house.pass(mins(50)).await;
-    // Whoever has the run next looks at the message again, in the middle of the wait.
+    // The next owner looks at the message again, in the middle of the wait.
     house.lose_executor().await;
     let run = house.onward.handle::<waits_an_hour>("r");
     house.until("another executor looks at it", async || run.describe().await.unwrap().owners > 1).await;

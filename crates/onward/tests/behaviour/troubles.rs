@@ -1,4 +1,4 @@
-//! A database that is there and takes nothing: what is wrong is named, since when, and whoever starts a run hears of it.
+//! A database that takes no writes: `trouble()` names the cause and since when, and a start returns an error.
 
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};
