@@ -1,6 +1,7 @@
 //! The house rules that a program can check. Each is a function in a file named after what it reads.
 
 mod anywhere;
+mod cycles;
 mod map;
 mod markdown;
 mod rust;
@@ -31,6 +32,7 @@ pub(crate) struct Fault {
 pub(crate) fn faults(root: &Path) -> Result<Vec<Fault>> {
     let paths = listed(root)?;
     let mut faults = map::faults(root, &paths)?;
+    faults.extend(cycles::faults(root, &paths)?);
     for path in paths {
         let bytes = fs::read(root.join(&path)).map_err(|error| format!("cannot read {path}: {error}"))?;
         // What is no text has no lines to look at.

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use onward_types::{ChunkBody, Error, ExecutorId, Identity, Json, RunId, RunKey, Status, StepKind, Timestamp};
 
-use crate::ops::known::OPEN;
-
 /// Payloads up to this size stand in the run's row; longer ones beside it.
 pub const INLINE_MAX: usize = 1024;
 
 /// The most bytes that one recorded value may have.
 pub const PAYLOAD_MAX: usize = 16 * 1024 * 1024;
+
+/// The version of a run in the tables as long as no executor has claimed it.
+pub(crate) const OPEN: &str = "";
 
 /// One thing that becomes durable for a run.
 #[derive(Clone, Debug)]

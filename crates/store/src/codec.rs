@@ -12,12 +12,9 @@ use base64::engine::general_purpose::STANDARD;
 use onward_types::{BoxError, Chunk, ChunkBody, Code, Error, Json, RunRecord, StepKind, StepRecord, guarded};
 use serde::{Deserialize, Serialize};
 
+use crate::action::{Action, Fork};
 use crate::change::{Change, Checkpoint, Leave, LeaveHow, NewRun};
-use crate::ops::action::{Action, Fork};
-use crate::ops::claim::History;
-use crate::ops::messages::Message;
-use crate::ops::runs::Outcome;
-use crate::ops::streams::Chunks;
+use crate::records::{Chunks, History, Message, Outcome};
 
 /// Encodes the payloads of runs before they are stored, and decodes them when they are read.
 ///

@@ -3,6 +3,7 @@
 //! This crate alone knows SQL. The engine hands it [`Change`]s and asks it questions; which database is behind a
 //! [`Store`] shows nowhere else.
 
+mod action;
 mod change;
 mod clock;
 mod codec;
@@ -13,12 +14,13 @@ mod histogram;
 mod journal;
 mod migrate;
 mod ops;
+mod records;
 mod signal;
 mod store;
 mod tables;
-mod transaction;
 mod url;
 
+pub use action::{Action, Fork};
 pub use change::{
     AttemptChange, Change, Checkpoint, Created, Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun, NewWait,
     PAYLOAD_MAX, Queued, WaitKind, check_payload, check_size,
@@ -27,29 +29,28 @@ pub use change::{
 pub use clock::Skew;
 pub use clock::{Clock, add};
 pub use codec::{Codec, Encoded, Payload};
-pub use driver::sqlite::Synchronous;
+pub use driver::transaction::value::{FromSqlValue, SqlParams, SqlRow, SqlValue};
+pub use driver::transaction::{Failure, Finished, OpenTransaction, Owner, SqlTx};
 pub use histogram::{Buckets, Histogram};
 pub use journal::{Entry, Health, Journal, JournalCounts, Origin, is_stranger};
-pub use ops::action::{Acted, Action, Fork, Many};
+pub use ops::action::{Acted, Many};
 pub use ops::archive::{Archive, Family};
-pub use ops::claim::{Claim, History, Recorded, SUSPECT_AFTER, Tried, Waiting};
+pub use ops::claim::{Claim, SUSPECT_AFTER, Waiting};
 pub use ops::executors::{Beat, ExecutorRow, NewExecutor};
 pub use ops::gather::{Gather, Push};
 pub use ops::hooks::{HookPayload, NewHook, Resumed};
 pub use ops::known::Known;
-pub use ops::messages::{Message, NewMessage, Sent, UNCONSUMED_MAX, Wanted};
+pub use ops::messages::{NewMessage, Sent, UNCONSUMED_MAX, Wanted};
 pub use ops::queue_claim::{QueueClaim, QueueClaimed};
 pub use ops::queues::{Lines, QueueChange, Set};
 pub use ops::recover::Recovered;
-pub use ops::runs::{Ends, Outcome, Stray};
+pub use ops::runs::{Ends, Stray};
 pub use ops::schedules::{Firing, NewSchedule};
 pub use ops::steer::{Cancelled, Overdue};
-pub use ops::streams::Chunks;
+pub use records::{Chunks, History, Message, Outcome, Recorded, Tried};
 pub use signal::Signal;
 pub use store::{Move, MovedTable, Seat, Store};
-pub use transaction::value::{FromSqlValue, SqlParams, SqlRow, SqlValue};
-pub use transaction::{Failure, Finished, OpenTransaction, Owner, SqlTx};
-pub use url::DatabaseUrl;
+pub use url::{DatabaseUrl, Synchronous};
 
 /// The name of this machine, for messages only.
 fn host() -> String {

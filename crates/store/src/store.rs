@@ -10,21 +10,22 @@ use tokio::sync::broadcast;
 use crate::change::Existing;
 use crate::clock::Clock;
 use crate::codec::{Codec, Sealer};
-use crate::driver::Tx;
 #[cfg(feature = "postgres")]
 use crate::driver::postgres::Postgres;
 use crate::driver::sqlite::{ExecutorLock, Place, Sqlite};
+use crate::driver::transaction::{OpenTransaction, Owner, Session};
+use crate::driver::{Transact, Tx};
 use crate::fault::{Cure, Fault};
 use crate::journal::Journal;
 use crate::migrate::Tables;
-use crate::ops::claim::{Claim, History, Waiting};
+use crate::ops::claim::{Claim, Waiting};
 use crate::ops::executors::{Beat, ExecutorRow, NewExecutor};
 use crate::ops::known::Known;
 use crate::ops::recover::Recovered;
-use crate::ops::runs::{Ends, Outcome, Stray};
+use crate::ops::runs::{Ends, Stray};
 use crate::ops::{claim, executors, list, moves, recover, runs, steer, transactions};
+use crate::records::{History, Outcome};
 use crate::signal::Signal;
-use crate::transaction::{OpenTransaction, Owner, Session};
 use crate::url::DatabaseUrl;
 
 mod archive;
@@ -716,14 +717,6 @@ impl Store {
         }
     }
 }
-
-/// What is done in a transaction. It may be done more than once, if the database asks for it.
-pub(crate) trait Transact<T>:
-    for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync + 'static
-{
-}
-
-impl<T, F> Transact<T> for F where F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync + 'static {}
 
 fn shared<T: 'static>(work: Arc<impl Transact<T>>) -> impl Transact<T> {
     move |tx: &mut Tx| work(tx)

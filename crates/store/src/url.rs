@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use onward_types::{Code, Error};
 
-use crate::driver::sqlite::Synchronous;
-
 /// A database, as its URL names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatabaseUrl {
@@ -20,6 +18,17 @@ pub enum DatabaseUrl {
     },
     /// `postgres://user@host/database`, with `?schema=billing` for tables in a schema of their own, which is made if need be.
     Postgres(String),
+}
+
+/// How much SQLite does before it says that a commit is durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Synchronous {
+    /// Every commit is on the disk when it is acknowledged. The default, and the only setting under which a recorded step
+    /// never runs again after a power cut.
+    #[default]
+    Full,
+    /// A power cut may take the last commits back; a crash of the process may not. Several times faster.
+    Normal,
 }
 
 impl std::str::FromStr for DatabaseUrl {

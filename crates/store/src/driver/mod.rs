@@ -8,11 +8,14 @@ pub(crate) mod copy;
 pub(crate) mod postgres;
 pub(crate) mod search;
 pub(crate) mod sqlite;
+pub(crate) mod transaction;
 
 use std::sync::OnceLock;
 
-use onward_types::RunKey;
+use futures_util::future::BoxFuture;
+use onward_types::{RunId, RunKey};
 
+use crate::change::Existing;
 use crate::fault::Fault;
 
 /// A statement from `sql/`.
@@ -188,6 +191,18 @@ impl Row {
         let value = self.int(column)?;
         u32::try_from(value).map_err(|_| Fault::corrupt(format!("column `{column}` is {value}")))
     }
+
+    /// The run that a row names which was there before.
+    pub(crate) fn existing(&self) -> Result<Existing, Fault> {
+        let position = self.opt_int("parent_position")?.and_then(|it| u32::try_from(it).ok());
+        Ok(Existing {
+            key: self.key("run_key")?,
+            id: RunId::recorded(self.text("id")?),
+            workflow: self.text("workflow")?,
+            input_hash: self.int("input_hash")?,
+            parent: self.opt_key("parent_key")?.zip(position),
+        })
+    }
 }
 
 /// A transaction. It owns its connection until it ends.
@@ -277,3 +292,11 @@ impl Tx {
         }
     }
 }
+
+/// What is done in a transaction. It may be done more than once, if the database asks for it.
+pub(crate) trait Transact<T>:
+    for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync + 'static
+{
+}
+
+impl<T, F> Transact<T> for F where F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync + 'static {}

@@ -1,10 +1,9 @@
 //! What anyone may do to a run, or to all runs that a filter means. It wins at once; an owner is told, and lets go.
 
-use std::time::Duration;
-
-use onward_types::{Code, Error, ExecutorId, Filter, Json, RunId, RunKey, Status, Timestamp};
+use onward_types::{Code, Error, ExecutorId, Filter, RunId, RunKey, Status, Timestamp};
 
 use super::{attributes, delete, fork, list, steer};
+use crate::action::Action;
 use crate::clock::add;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
@@ -12,49 +11,6 @@ use crate::signal::Signal;
 
 /// So many runs are steered in one transaction.
 const CHUNK: u32 = 500;
-
-/// What is to be done to a run.
-#[derive(Clone, Debug)]
-pub enum Action {
-    /// End it, and all that it started, and say why.
-    Cancel(String),
-    /// Hold it until it is resumed.
-    Pause,
-    /// Let it go on after it was paused, held, cancelled or given up.
-    Resume,
-    /// Let it begin at once, past its queue and its delay.
-    StartNow,
-    /// End its sleeps: those at these positions, or all.
-    WakeUp(Option<Vec<u32>>),
-    /// Let it start this long from now, if it starts later.
-    SetDelay(Duration),
-    /// Attach these facts instead of those that it has.
-    SetAttributes(Json),
-    /// Attach these facts beside those that it has; a null takes one away.
-    MergeAttributes(Json),
-    /// Delete it, with all that it started or alone.
-    Delete {
-        /// Whether all that it started goes with it.
-        children: bool,
-    },
-    /// Create a run like it that goes its own way from a position on.
-    Fork(Fork),
-}
-
-/// How a run is forked.
-#[derive(Clone, Debug, Default)]
-pub struct Fork {
-    /// From which position on the new run goes its own way. At 0 it starts from scratch.
-    pub position: u32,
-    /// The id of the new run; without one it is a UUIDv7.
-    pub id: Option<RunId>,
-    /// Another version of the workflow; empty: let whoever claims the run decide.
-    pub version: Option<String>,
-    /// Another input, and the hash of its canonical form.
-    pub input: Option<(Json, i64)>,
-    /// Another timeout, counted from the first claim.
-    pub timeout: Option<Duration>,
-}
 
 /// What came of an action.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

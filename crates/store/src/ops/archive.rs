@@ -10,10 +10,10 @@ use onward_types::{Code, Deduplicated, Error, RunId, RunKey, RunRecord, Status, 
 use serde_json::value::RawValue;
 
 use crate::change::INLINE_MAX;
+use crate::change::OPEN;
 use crate::clock::Clock;
 use crate::driver::{Param, Row, Sql, Tx, params, sql};
 use crate::fault::Fault;
-use crate::ops::known::OPEN;
 use crate::ops::runs::{self, Loaded};
 
 /// The form of the file. A number that is not known is refused; one of form 1 has a run without the keys of its family.

@@ -3,83 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use onward_types::{ExecutorId, Json, RunId, RunKey, StepKind, StreamInfo, Timestamp, Wait, from_micros};
+use onward_types::{ExecutorId, Json, RunId, RunKey, Timestamp, from_micros};
 
 use super::known::Known;
-use super::messages::{self, Message};
+use super::messages;
 use super::streams;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
+use crate::records::{History, Recorded, Tried};
 
 /// After this many recoveries without progress a run is suspected to kill its process, and is recovered alone.
 pub const SUSPECT_AFTER: u32 = 3;
-
-/// A run with all that it recorded, ready to be replayed.
-#[derive(Clone, Debug)]
-pub struct History {
-    /// Its key.
-    pub key: RunKey,
-    /// Its id.
-    pub id: RunId,
-    /// Its workflow.
-    pub workflow: String,
-    /// Its version.
-    pub version: String,
-    /// Its input.
-    pub input: Json,
-    /// The executor that has it.
-    pub owner: Option<ExecutorId>,
-    /// How many executors have had it, this one included.
-    pub owners: u32,
-    /// How often it was recovered without progress.
-    pub recoveries: u32,
-    /// Whether it was ever recovered from a dead executor.
-    pub recovered: bool,
-    /// When it is cancelled.
-    pub deadline: Option<Timestamp>,
-    /// The run that started it.
-    pub parent: Option<RunKey>,
-    /// The trace that it is a part of.
-    pub traceparent: Option<String>,
-    /// The queue with limits of which it has a slot.
-    pub slot: Option<Arc<str>>,
-    /// What it recorded, in the order of completions.
-    pub checkpoints: Vec<Recorded>,
-    /// What it waits for.
-    pub waits: Vec<Wait>,
-    /// What was noted of the attempts at each position.
-    pub attempts: HashMap<u32, Tried>,
-    /// What was sent to it and not consumed yet, the oldest of each topic that it waits for.
-    pub messages: Vec<Message>,
-    /// How far its streams are.
-    pub streams: Vec<StreamInfo>,
-}
-
-/// How often a step was tried before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tried {
-    /// The number of the last attempt that was noted.
-    pub last: u32,
-    /// How many have failed. One that a crash interrupted has not.
-    pub failed: u32,
-    /// When the first attempt that was noted began.
-    pub since: Option<Timestamp>,
-}
-
-/// A checkpoint as replay needs it.
-#[derive(Clone, Debug)]
-pub struct Recorded {
-    /// The position of the call.
-    pub position: u32,
-    /// Its place in the order of completions.
-    pub seq: u64,
-    /// What kind of call.
-    pub kind: StepKind,
-    /// Its name.
-    pub name: Arc<str>,
-    /// Its output or error.
-    pub result: Result<Json, Json>,
-}
 
 /// What a claimer asks for.
 #[derive(Clone, Debug)]

@@ -6,8 +6,9 @@
 use onward_types::{Code, Error, RunId, RunKey, micros};
 use sha2::{Digest, Sha256};
 
-use super::action::{Acted, Call, Fork, Target};
+use super::action::{Acted, Call, Target};
 use super::queues;
+use crate::action::Fork;
 use crate::change::INLINE_MAX;
 use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;

@@ -3,8 +3,8 @@
 
 use onward_types::{Code, Error, Json, RunKey, Timestamp, from_micros};
 
-use super::known::OPEN;
 use super::{executors, queues, runs};
+use crate::change::OPEN;
 use crate::change::{Created, Existing, INLINE_MAX, NewRun};
 use crate::codec::{Payload, Sealer};
 use crate::driver::{Row, Tx, params, sql};
@@ -60,7 +60,7 @@ pub(crate) async fn debounce(tx: &mut Tx, run: &NewRun, gather: &Gather, now: Ti
     let version = Some(run.version_if(false));
     let taken = Taken { input: &run.input, hash: run.input_hash, at, items: None, full: false, version };
     take(tx, row.key("run_key")?, &taken, now).await?;
-    runs::existing(&row).map(Created::Existing)
+    row.existing().map(Created::Existing)
 }
 
 /// Append this item to the input of the run that gathers for the key; without one `run` is created, with this item alone. A
@@ -137,7 +137,7 @@ async fn append(
     sealer: &Sealer,
     now: Timestamp,
 ) -> Result<Option<Existing>, Fault> {
-    let gathering = runs::existing(row)?;
+    let gathering = row.existing()?;
     let (key, items) = (gathering.key, row.count("gathered")?.saturating_add(1));
     let stored = tx.first(sql!("runs/input"), &params![key]).await?;
     let stored = stored.ok_or_else(|| Fault::corrupt(format!("run {:?} has no row", gathering.id)))?.text("input")?;
@@ -177,7 +177,7 @@ fn with_item(before: i64, item: i64) -> i64 {
 
 /// The run that took a push before, which has to have been of the same item.
 fn same_item(before: &Row, run: &NewRun, push: &Push) -> Result<Created, Fault> {
-    let taken_by = runs::existing(before)?;
+    let taken_by = before.existing()?;
     if before.int("item_hash")? == run.input_hash {
         return Ok(Created::Existing(taken_by));
     }

@@ -7,11 +7,9 @@ use std::collections::HashMap;
 
 use onward_types::{RunKey, by_version};
 
+use crate::change::OPEN;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
-
-/// The version of a run in the tables as long as nobody has claimed it.
-pub(crate) const OPEN: &str = "";
 
 /// The workflows that an executor knows.
 #[derive(Clone, Debug, Default)]

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::steer;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
+use crate::records::Message;
 use crate::signal::Signal;
 
 /// So many unconsumed messages of one topic are read at once. More than a run may have taken without the taking being
@@ -33,21 +34,6 @@ pub struct NewMessage {
 pub(crate) struct Outgoing {
     pub(crate) message: NewMessage,
     pub(crate) plain: Option<Json>,
-}
-
-/// A message that no call has taken.
-#[derive(Clone, Debug)]
-pub struct Message {
-    /// Its number. Those that were read later have higher ones.
-    pub seq: i64,
-    /// Its place in the order of what was sent to the run.
-    pub place: i64,
-    /// On which topic.
-    pub topic: Arc<str>,
-    /// What it says, or why that cannot be decoded.
-    pub body: Result<Json, Error>,
-    /// Why it was refused, if it was.
-    pub refused: Option<String>,
 }
 
 /// A topic of which a run in memory has to know more.

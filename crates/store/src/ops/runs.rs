@@ -9,11 +9,12 @@ use onward_types::{
 };
 
 use super::gather::Gathering;
-use super::known::OPEN;
 use super::queues;
+use crate::change::OPEN;
 use crate::change::{Created, Existing, INLINE_MAX, NewRun, Queued};
 use crate::driver::{Param, Row, Tx, params, sql};
 use crate::fault::Fault;
+use crate::records::Outcome;
 use crate::signal::Signal;
 
 /// Runs of more queues than this tell those who claim to look at all.
@@ -154,7 +155,7 @@ fn row_of(run: &NewRun, seq: Option<i64>, gathering: Gathering<'_>) -> Vec<Param
 /// The open run of the queue that has the dedup.
 pub(crate) async fn holder(tx: &mut Tx, queue: &str, dedup: &str) -> Result<Option<Existing>, Fault> {
     let row = tx.first(sql!("runs/holder"), &params![queue, dedup]).await?;
-    row.as_ref().map(existing).transpose()
+    row.as_ref().map(Row::existing).transpose()
 }
 
 /// The run that has this id, if one has.
@@ -163,35 +164,7 @@ pub(crate) async fn find(tx: &mut Tx, id: &RunId) -> Result<Option<Existing>, Fa
         return Ok(None);
     }
     let row = tx.first(sql!("runs/existing"), &params![id.as_str()]).await?;
-    row.as_ref().map(existing).transpose()
-}
-
-pub(crate) fn existing(row: &Row) -> Result<Existing, Fault> {
-    let position = row.opt_int("parent_position")?.and_then(|it| u32::try_from(it).ok());
-    Ok(Existing {
-        key: row.key("run_key")?,
-        id: RunId::recorded(row.text("id")?),
-        workflow: row.text("workflow")?,
-        input_hash: row.int("input_hash")?,
-        parent: row.opt_key("parent_key")?.zip(position),
-    })
-}
-
-/// How a run stands, as far as somebody who waits for its end cares.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Its state.
-    pub status: Status,
-    /// What was said of it.
-    pub said: Option<String>,
-    /// Its output.
-    pub output: Option<Json>,
-    /// Its error.
-    pub error: Option<Json>,
-    /// Why output or error cannot be read.
-    pub unreadable: Option<Error>,
-    /// The run with which it was cancelled. That is no result of its own: it comes back with that run.
-    pub cancelled_with: Option<RunId>,
+    row.as_ref().map(Row::existing).transpose()
 }
 
 /// Of some runs, those that somebody who waits for their end should look at.

@@ -5,12 +5,10 @@
 
 use std::time::Duration;
 
-use onward_types::{
-    CatchUp, Code, Error, Json, Overlap, RunId, RunKey, ScheduleRecord, Status, Timestamp, from_micros,
-};
+use onward_types::{CatchUp, Code, Error, Json, Overlap, RunId, RunKey, ScheduleRecord, Timestamp, from_micros};
 
-use super::known::OPEN;
 use super::{executors, runs, steer};
+use crate::change::OPEN;
 use crate::change::{Created, NewRun, Queued};
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
@@ -148,7 +146,7 @@ async fn free_the_way(tx: &mut Tx, last: RunKey, next: &NewRun, now: Timestamp) 
 }
 
 async fn is_open(tx: &mut Tx, run: RunKey) -> Result<bool, Fault> {
-    Ok(runs::outcome(tx, run).await?.is_some_and(|run: runs::Outcome| !Status::is_terminal(run.status)))
+    Ok(runs::outcome(tx, run).await?.is_some_and(|run| !run.status.is_terminal()))
 }
 
 /// Create these runs; one whose id is taken is there already. Says how many are new.

@@ -4,17 +4,7 @@ use onward_types::{Chunk, ChunkBody, Json, RunKey, Status, StreamInfo, from_micr
 
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
-
-/// Some chunks of a stream, and whether there may be more.
-#[derive(Clone, Debug)]
-pub struct Chunks {
-    /// The chunks, in the order of their indices. The end of a closed stream is the last of them.
-    pub chunks: Vec<Chunk>,
-    /// Whether the stream was closed: no chunk comes after those that are there.
-    pub closed: bool,
-    /// Whether the run has ended and appends no more.
-    pub ended: bool,
-}
+use crate::records::Chunks;
 
 /// How far the streams of these runs are.
 pub(crate) async fn tails(tx: &mut Tx, runs: &[RunKey]) -> Result<Vec<Row>, Fault> {

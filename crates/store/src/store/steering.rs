@@ -6,8 +6,9 @@ use futures_util::future::BoxFuture;
 use onward_types::{Code, Error, ExecutorId, Filter, RunId, RunKey, Timestamp};
 
 use super::Store;
+use crate::action::Action;
 use crate::fault::Fault;
-use crate::ops::action::{self, Acted, Action, Call, Many};
+use crate::ops::action::{self, Acted, Call, Many};
 use crate::ops::steer;
 use crate::ops::steer::{Cancelled, Overdue};
 use crate::signal::Signal;

@@ -8,9 +8,9 @@ use super::Store;
 use crate::codec::Payload;
 use crate::ops::hooks::{self, HookPayload, NewHook, Resumed, StoredHook};
 use crate::ops::known::Known;
-use crate::ops::messages::{self, Message, NewMessage, Outgoing, Sent, Wanted};
-use crate::ops::streams::Chunks;
+use crate::ops::messages::{self, NewMessage, Outgoing, Sent, Wanted};
 use crate::ops::{events, mailbox, runs, steer, streams};
+use crate::records::{Chunks, Message};
 use crate::signal::Signal;
 
 /// What a call records that opens a hook.

@@ -19,7 +19,6 @@ use crate::change::{Existing, LeaveHow};
 use crate::driver::Row;
 use crate::fault::Fault;
 use crate::journal::{Batch, Committed, Update};
-use crate::ops::runs::existing;
 use crate::signal::Signal;
 
 /// The statements of a batch, each prepared once for a session.
@@ -165,7 +164,7 @@ async fn existing_runs(
     pipeline.add("batch/existing", &statements.existing, vec![Box::new(ids)]);
     let mut found = HashMap::new();
     for run in pipeline.answers().await?.take("batch/existing") {
-        let run = existing(&Row::Postgres(run))?;
+        let run = Row::Postgres(run).existing()?;
         found.insert(run.id.clone(), run);
     }
     let mut conflicts = HashMap::new();

@@ -29,11 +29,11 @@ pub(crate) use transaction::UserTransaction;
 pub(crate) use tx::Tx;
 
 use crate::clock::Clock;
+use crate::driver::Transact;
 use crate::fault::{Cure, Fault};
 use crate::journal::Journal;
 use crate::migrate::Tables;
 use crate::signal::Signal;
-use crate::store::Transact;
 use connect::{OF_MIGRATION, OF_POOL, OF_TRANSACTION, Server};
 use listen::{Listener, Listeners};
 use notify::Notifier;

@@ -15,10 +15,10 @@ use super::limit::{self, within};
 use super::pipeline::{Args, Pipeline};
 use super::{Postgres, Tx};
 use crate::change::Checkpoint;
+use crate::driver::transaction::value::{SqlRow, SqlValue, instant};
+use crate::driver::transaction::{Answer, Failure, Owner};
 use crate::driver::{Param, params, sql};
 use crate::fault::{Cure, Fault};
-use crate::transaction::value::{SqlRow, SqlValue, instant};
-use crate::transaction::{Answer, Failure, Owner};
 
 /// So many statements a session keeps prepared. Texts that are put together differ each time, and would pile up.
 const PREPARED_MAX: usize = 256;

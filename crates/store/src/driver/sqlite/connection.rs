@@ -10,9 +10,10 @@ use onward_types::{Code, RunKey};
 use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 
-use super::{Place, Synchronous};
+use super::Place;
 use crate::driver::{Param, Sql};
 use crate::fault::{Cure, Fault};
+use crate::url::Synchronous;
 
 /// The first connection: it makes the file if there is none.
 pub(super) fn make(place: &Place) -> Result<Connection, Fault> {

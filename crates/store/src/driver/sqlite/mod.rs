@@ -32,23 +32,13 @@ use crate::fault::Fault;
 use crate::journal::{Bell, Journal};
 use crate::migrate::Tables;
 use crate::signal::Signal;
+use crate::url::Synchronous;
 use connection::{Slot, make};
 use file::Guard;
 use writer::Mailbox;
 
 /// Readers beside the writer. WAL lets them read while it writes.
 const READERS: usize = 3;
-
-/// How much SQLite does before it says that a commit is durable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Synchronous {
-    /// Every commit is on the disk when it is acknowledged. The default, and the only setting under which a recorded step
-    /// never runs again after a power cut.
-    #[default]
-    Full,
-    /// A power cut may take the last commits back; a crash of the process may not. Several times faster.
-    Normal,
-}
 
 #[derive(Clone)]
 pub(crate) struct Sqlite(Arc<Inner>);

@@ -15,9 +15,9 @@ use super::connection::{fault, with_bare};
 use super::writer::Mailbox;
 use crate::change::Checkpoint;
 use crate::driver::sql;
+use crate::driver::transaction::value::{SqlRow, SqlValue};
+use crate::driver::transaction::{Answer, Failure, Owner};
 use crate::fault::Fault;
-use crate::transaction::value::{SqlRow, SqlValue};
-use crate::transaction::{Answer, Failure, Owner};
 
 /// So long a transaction of a user may have the file, in which nobody else writes meanwhile.
 pub(crate) const LIMIT: Duration = Duration::from_secs(1);

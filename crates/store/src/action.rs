@@ -1,0 +1,48 @@
+//! What can be done to a run, as plain data. `ops/action.rs` does it.
+
+use std::time::Duration;
+
+use onward_types::{Json, RunId};
+
+/// What is to be done to a run.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// End it, and all that it started, and say why.
+    Cancel(String),
+    /// Hold it until it is resumed.
+    Pause,
+    /// Let it go on after it was paused, held, cancelled or given up.
+    Resume,
+    /// Let it begin at once, past its queue and its delay.
+    StartNow,
+    /// End its sleeps: those at these positions, or all.
+    WakeUp(Option<Vec<u32>>),
+    /// Let it start this long from now, if it starts later.
+    SetDelay(Duration),
+    /// Attach these facts instead of those that it has.
+    SetAttributes(Json),
+    /// Attach these facts beside those that it has; a null takes one away.
+    MergeAttributes(Json),
+    /// Delete it, with all that it started or alone.
+    Delete {
+        /// Whether all that it started goes with it.
+        children: bool,
+    },
+    /// Create a run like it that goes its own way from a position on.
+    Fork(Fork),
+}
+
+/// How a run is forked.
+#[derive(Clone, Debug, Default)]
+pub struct Fork {
+    /// From which position on the new run goes its own way. At 0 it starts from scratch.
+    pub position: u32,
+    /// The id of the new run; without one it is a UUIDv7.
+    pub id: Option<RunId>,
+    /// Another version of the workflow; empty: let whoever claims the run decide.
+    pub version: Option<String>,
+    /// Another input, and the hash of its canonical form.
+    pub input: Option<(Json, i64)>,
+    /// Another timeout, counted from the first claim.
+    pub timeout: Option<Duration>,
+}
