@@ -14,6 +14,7 @@ mod id;
 mod json;
 mod message;
 mod name;
+mod options;
 mod queue;
 mod reason;
 mod record;
@@ -37,6 +38,7 @@ pub use id::{ExecutorId, RunId, RunKey};
 pub use json::Json;
 pub use message::{MessageRecord, Refused};
 pub use name::{NAME_MAX, check_name};
+pub use options::{RunOptions, check_attributes};
 pub use queue::{Held, QueueInfo, QueueLimits, Rate};
 pub use reason::{Facts, reason};
 pub use record::{

@@ -1,0 +1,199 @@
+//! The options of a new run: what its starter may say of it besides its workflow and its input.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::millis;
+use crate::{Code, Error, Identity, Json, Timestamp, Tree, check_name};
+
+/// The options of a new run: the same for a start, a child, the runs of a schedule, a fork, and a run enqueued by names alone.
+/// Each has methods that set them; as data they can be kept, sent and read back.
+///
+/// ```
+/// # use onward_types::RunOptions;
+/// let options = RunOptions { queue: Some("mail".into()), priority: Some(3), ..RunOptions::default() };
+/// assert!(options.check().is_ok());
+/// let without_queue = RunOptions { queue: None, ..options };
+/// assert!(without_queue.check().is_err());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunOptions {
+    /// The id: 1 to 512 bytes without control characters. Without one the run gets a UUIDv7.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The version of the workflow. Without one it is the version of the workflow's type; by name alone, the newest version of the
+    /// executor that claims the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The queue in which the run waits until it may start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+    /// The priority in the queue, from 1 to 2,147,483,647. Lower numbers start first; runs without a priority before all others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i64>,
+    /// The partition of the queue: runs with the same key share the limits of a partition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partition: Option<String>,
+    /// The deduplication key: a queue has at most one open run with the same key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dedup: Option<String>,
+    /// Whether an open run with the same deduplication key is returned instead of an error.
+    #[serde(skip_serializing_if = "is_false")]
+    pub dedup_or_existing: bool,
+    /// How long after its creation the run may start. In JSON: whole milliseconds, as `delay_ms`.
+    #[serde(rename = "delay_ms", with = "millis", skip_serializing_if = "Option::is_none")]
+    pub delay: Option<Duration>,
+    /// How long the run may take, counted from its first start; then it is cancelled. In JSON: whole milliseconds, as
+    /// `timeout_ms`.
+    #[serde(rename = "timeout_ms", with = "millis", skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+    /// When the run is cancelled if it has not ended by then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+    /// How many times the run may be recovered without progress before it is given up. The default is 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_recoveries: Option<u32>,
+    /// Facts to attach: a JSON object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<Json>,
+    /// On whose behalf the run works. A child inherits what is not given here from its parent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+}
+
+impl RunOptions {
+    /// Accept the options if every database can hold them and they do not contradict each other. The id and the version are
+    /// checked where the run is made.
+    ///
+    /// # Errors
+    /// [`Code::Invalid`], naming the option and what is wrong with it.
+    pub fn check(&self) -> Result<(), Error> {
+        self.check_queue()?;
+        self.attributes.as_ref().map_or(Ok(()), check_attributes)?;
+        self.identity.as_ref().map_or(Ok(()), Identity::check)
+    }
+
+    fn check_queue(&self) -> Result<(), Error> {
+        let Some(queue) = &self.queue else {
+            let of_queue = [
+                ("priority", self.priority.is_some()),
+                ("partition", self.partition.is_some()),
+                ("dedup", self.dedup.is_some()),
+            ];
+            return match of_queue.into_iter().find(|(_, is_given)| *is_given) {
+                None => Ok(()),
+                Some((what, _)) => invalid(format!("a {what} needs a queue: name the queue, or leave the {what} out")),
+            };
+        };
+        check_name("queue's name", queue)?;
+        if let Some(priority) = self.priority.filter(|it| !(1..=i64::from(i32::MAX)).contains(it)) {
+            return invalid(format!(
+                "priority {priority} is not between 1 and {}: lower numbers start first; leave it out to start before all runs \
+                 that have one",
+                i32::MAX
+            ));
+        }
+        self.partition.as_ref().map_or(Ok(()), |key| check_name("partition key", key))?;
+        self.dedup.as_ref().map_or(Ok(()), |dedup| check_name("dedup", dedup))
+    }
+}
+
+impl Identity {
+    /// This identity, with what it leaves out taken from the run that starts the run: user, role, roles and trace. The class and the
+    /// configured instance are those of one workflow and are not passed on.
+    #[must_use]
+    pub fn inherited_from(self, parent: &Identity) -> Identity {
+        Identity {
+            user: self.user.or_else(|| parent.user.clone()),
+            role: self.role.or_else(|| parent.role.clone()),
+            roles: if self.roles.is_empty() { parent.roles.clone() } else { self.roles },
+            class_name: self.class_name,
+            config_name: self.config_name,
+            traceparent: self.traceparent.or_else(|| parent.traceparent.clone()),
+        }
+    }
+
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Identity::default()
+    }
+}
+
+/// Attributes are a JSON object, of which every database can look at the parts.
+///
+/// # Errors
+/// [`Code::Invalid`] if it is not an object, or if a text in it has a NUL.
+pub fn check_attributes(attributes: &Json) -> Result<(), Error> {
+    if !attributes.as_str().starts_with('{') {
+        return invalid("attributes are a JSON object: give a map, or a struct with named fields");
+    }
+    let has_nul = |text: &str| text.contains('\0');
+    if Tree::read(attributes.as_str()).is_some_and(|tree| tree.any_text(&has_nul)) {
+        return invalid("a text among the attributes has a NUL in it: leave it out");
+    }
+    Ok(())
+}
+
+fn invalid(message: impl Into<String>) -> Result<(), Error> {
+    Err(Error::new(Code::Invalid, message.into()))
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field as it is")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_come_back_from_json_as_they_were() {
+        let some = RunOptions {
+            queue: Some("q".into()),
+            priority: Some(2),
+            delay: Some(Duration::from_millis(1_500)),
+            timeout: Some(Duration::from_secs(60)),
+            dedup: Some("d".into()),
+            dedup_or_existing: true,
+            max_recoveries: Some(3),
+            ..RunOptions::default()
+        };
+        let json = serde_json::to_string(&some).unwrap();
+        assert_eq!(
+            json,
+            r#"{"queue":"q","priority":2,"dedup":"d","dedup_or_existing":true,"delay_ms":1500,"timeout_ms":60000,"max_recoveries":3}"#
+        );
+        assert_eq!(serde_json::from_str::<RunOptions>(&json).unwrap(), some);
+        assert_eq!(serde_json::to_string(&RunOptions::default()).unwrap(), "{}");
+    }
+
+    #[test]
+    fn what_belongs_to_a_queue_needs_one() {
+        let of = |options: RunOptions| options.check().map_err(|error| error.message().to_owned());
+        assert!(
+            of(RunOptions { priority: Some(1), ..RunOptions::default() }).unwrap_err().starts_with("a priority needs")
+        );
+        let queued = RunOptions { queue: Some("q".into()), ..RunOptions::default() };
+        assert!(of(RunOptions { priority: Some(0), ..queued.clone() }).unwrap_err().starts_with("priority 0 is not"));
+        assert_eq!(of(RunOptions { priority: Some(1), partition: Some("p".into()), ..queued }), Ok(()));
+        let listed = RunOptions { attributes: Some(Json::from("[]".to_owned())), ..RunOptions::default() };
+        assert!(of(listed).is_err());
+    }
+
+    #[test]
+    fn a_child_inherits_what_it_is_not_given() {
+        let parent = Identity {
+            user: Some("ada".into()),
+            roles: vec!["admin".into()],
+            class_name: Some("Shop".into()),
+            ..Identity::default()
+        };
+        let child = Identity { role: Some("clerk".into()), ..Identity::default() }.inherited_from(&parent);
+        assert_eq!((child.user.as_deref(), child.role.as_deref()), (Some("ada"), Some("clerk")));
+        assert_eq!((child.roles.len(), child.class_name), (1, None));
+    }
+}
