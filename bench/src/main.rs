@@ -20,6 +20,7 @@ mod jobs;
 mod peers;
 mod raw;
 mod report;
+mod sample;
 mod scale;
 mod statistics;
 mod workflows;

@@ -6,16 +6,8 @@ use serde::Serialize;
 use crate::Result;
 use crate::database::Db;
 use crate::jobs::Bench;
+use crate::sample::Sample;
 use crate::statistics::median;
-
-/// One number of one round.
-pub(crate) struct Sample {
-    pub(crate) metric: &'static str,
-    pub(crate) unit: &'static str,
-    pub(crate) value: f64,
-    /// What the hand-written loop reached, in the same unit.
-    pub(crate) raw: Option<f64>,
-}
 
 /// The medians of all rounds. The ratio is value / raw, taken within each round.
 #[derive(Serialize)]

@@ -13,7 +13,7 @@ use tracing::{Event, Metadata, Subscriber};
 use super::saturated::run_all;
 use crate::Result;
 use crate::database::Server;
-use crate::report::Sample;
+use crate::sample::Sample;
 use crate::statistics::median;
 use crate::workflows::{engine_with, stop};
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::Result;
 use crate::database::Server;
-use crate::report::Sample;
+use crate::sample::Sample;
 use crate::statistics::micros;
 use crate::workflows::{engine, stop, take_times, timed_steps};
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::Result;
 use crate::database::Server;
-use crate::report::Sample;
+use crate::sample::Sample;
 
 /// A benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]

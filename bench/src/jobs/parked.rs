@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::database::{Fresh, Server};
-use crate::report::Sample;
+use crate::sample::Sample;
 use crate::workflows::{engine, launch, sleeper, stop};
 
 const SLEEPERS: u32 = 100_000;

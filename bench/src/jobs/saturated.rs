@@ -8,7 +8,7 @@ use onward::Onward;
 use crate::Result;
 use crate::database::Server;
 use crate::raw::Raw;
-use crate::report::Sample;
+use crate::sample::Sample;
 use crate::statistics::median;
 use crate::workflows::{engine, steps, stop};
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::Result;
 use crate::database::Server;
 use crate::raw::Raw;
-use crate::report::Sample;
+use crate::sample::Sample;
 use crate::statistics::micros;
 use crate::workflows::{engine, steps, stop};
 

@@ -27,12 +27,7 @@ pub(super) async fn measure(server: &Server) -> Result<Vec<Finding>> {
     engine.queue("crowded").concurrency(10).partition_concurrency(1).await?;
     let late = Timestamp::now() + Duration::from_secs(3_600);
     // All of one key: the first has its slot until the test is over.
-    let options = || EnqueueOptions {
-        workflow: "naps".to_owned(),
-        queue: "crowded".to_owned(),
-        partition: Some("one".to_owned()),
-        ..EnqueueOptions::default()
-    };
+    let options = || EnqueueOptions::new("naps", "crowded").partition("one");
     for _ in 0..CROWD / CALL {
         for came in engine.enqueue_all((0..CALL).map(|_| (options(), late))).await? {
             came?;

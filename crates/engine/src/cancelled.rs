@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::watch;
 
-use crate::workflow::BoxFuture;
+use crate::future::BoxFuture;
 
 /// Resolves when the run was cancelled, or was taken from this executor in another way. The body of a step is dropped at
 /// its next await point anyway; this is for the threads and tasks that it started.

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onward_store::{Clock, SqlTx};
-use onward_types::{Code, Error, Json, Result, RunId, RunKey, StepKind, Timestamp};
+use onward_types::{Result, StepKind, Timestamp};
 use serde::Serialize;
 
-use crate::Data;
 use crate::calls::all::All;
 use crate::calls::branch::Branch;
 use crate::calls::call::Call;
@@ -24,28 +23,15 @@ use crate::calls::step::Step;
 use crate::calls::stream::StreamWriter;
 use crate::calls::transaction::Transaction;
 use crate::cancelled::Cancelled;
-use crate::run::core::{Coming, Home, RunCore};
-use crate::run::state::State;
-use crate::run::tails::Said;
+use crate::data::Data;
+use crate::executor::run::core::Home;
+use crate::executor::run::ctx::Ctx;
+use crate::executor::run::tails::Said;
 use crate::scope;
 use crate::states::States;
 use crate::workflow::Workflow;
 
-/// The context of one run: its durable calls, and what can be asked of the run.
-///
-/// A workflow borrows it, `ctx: &Ctx`. Everything that goes through it is recorded and comes back on replay; everything
-/// that does not must be the same on every replay, so leave clocks, chance and I/O to steps and to the calls below.
-pub struct Ctx {
-    pub(crate) core: Arc<RunCore>,
-    /// The names of the branches around, as a prefix for the names of calls.
-    scope: Option<Arc<str>>,
-}
-
 impl Ctx {
-    pub(crate) fn of(core: Arc<RunCore>) -> Ctx {
-        Ctx { core, scope: None }
-    }
-
     /// A context that records nothing and waits for nothing: steps run on the spot, sleeps are over at once, and what
     /// `ctx.run` runs, runs inline. For unit tests of steps and workflows. `ctx.start` is refused: what is started has to
     /// live somewhere, so open `sqlite::memory:` for that.
@@ -82,40 +68,6 @@ impl Ctx {
         });
         states.expect("a detached context that nobody uses yet").add(state);
         self
-    }
-
-    pub(crate) fn detached_like(core: &RunCore) -> Ctx {
-        match &core.home {
-            Home::Detached { clock, states } => Ctx::detached_with(states.clone(), clock.clone()),
-            Home::Executor { .. } => Ctx::detached(),
-        }
-    }
-
-    fn detached_with(states: Arc<States>, clock: Clock) -> Ctx {
-        let key = RunKey(clock.uuid());
-        let coming = Coming {
-            key,
-            id: RunId::of_key(key),
-            workflow: "detached".to_owned(),
-            version: "1".to_owned(),
-            input: Json::null(),
-            owners: 1,
-            deadline: None,
-            parent: None,
-            traceparent: None,
-            suspect: false,
-            recovered: false,
-            slot: None,
-        };
-        Ctx::of(RunCore::new(coming, State::fresh(), Home::Detached { clock, states }, None))
-    }
-
-    /// A name as it is recorded: behind the names of the branches around.
-    pub(crate) fn scoped(&self, name: &str) -> Arc<str> {
-        match &self.scope {
-            Some(scope) => format!("{scope}/{name}").into(),
-            None => name.into(),
-        }
     }
 
     // Work.
@@ -175,7 +127,7 @@ impl Ctx {
         F: FnOnce(Ctx) -> Fut + Send + 'a,
         Fut: Future<Output = Result<T>> + Send + 'a,
     {
-        let ctx = Ctx { core: self.core.clone(), scope: Some(self.scoped(label.as_ref())) };
+        let ctx = self.within(label.as_ref());
         Branch::new(ctx, body)
     }
 
@@ -334,7 +286,7 @@ impl Ctx {
     pub fn set_event(&self, key: impl AsRef<str>, value: &(impl Serialize + ?Sized)) -> Call<'_> {
         let key = key.as_ref();
         let said = onward_types::check_name("key of an event", key)
-            .and_then(|()| crate::encode("event", value))
+            .and_then(|()| crate::data::encode("event", value))
             .map(|value| Said::Event { key: key.into(), value });
         Call::say(Say::new(self, StepKind::Event, key, said))
     }
@@ -384,34 +336,35 @@ impl Ctx {
     /// The id of the run.
     #[must_use]
     pub fn run_id(&self) -> &str {
-        self.core.id.as_str()
+        self.core.about.id.as_str()
     }
 
     /// In a step: the number of this attempt, from 1. In the workflow: how many executors have had the run.
     #[must_use]
     pub fn attempt(&self) -> u32 {
-        scope::step().map_or(self.core.owners, |step| step.attempt)
+        scope::step().map_or(self.core.about.owners, |step| step.attempt)
     }
 
     /// In a step: a key that is the same on every attempt of this step and after every crash, and different for every
     /// other step and run. Give it to a service that can tell repeated requests by it. Outside a step: the run's own key.
     #[must_use]
     pub fn idempotency_key(&self) -> String {
-        scope::step().map_or_else(|| self.core.key.0.simple().to_string(), |step| step.idempotency_key.to_string())
+        scope::step()
+            .map_or_else(|| self.core.about.key.0.simple().to_string(), |step| step.idempotency_key.to_string())
     }
 
     /// A number that grows each time the run gets another owner. A service that refuses smaller numbers than it has seen
     /// is safe from a frozen machine that comes back.
     #[must_use]
     pub fn fence(&self) -> u64 {
-        u64::from(self.core.owners)
+        u64::from(self.core.about.owners)
     }
 
     /// The trace that the run is a part of, as a W3C `traceparent`: what its starter gave, or its parent. Send it along with
     /// requests to other services. The same on every replay.
     #[must_use]
     pub fn traceparent(&self) -> Option<&str> {
-        self.core.traceparent.as_deref()
+        self.core.about.traceparent()
     }
 
     /// A token that resolves when the run is cancelled: for threads and tasks that a step's body starts.
@@ -432,20 +385,9 @@ impl Ctx {
             None => {
                 let missing = States::missing::<S>();
                 let message = missing.message().to_owned();
-                self.core.state().halt(missing);
+                self.core.halt(missing);
                 panic!("{message}");
             }
         }
     }
-}
-
-impl std::fmt::Debug for Ctx {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ctx").field("run", &self.core.id).finish_non_exhaustive()
-    }
-}
-
-/// The error of a wait that took longer than it was allowed to.
-pub(crate) fn timed_out(what: impl std::fmt::Display, limit: Duration) -> Error {
-    Error::new(Code::TimedOut, format!("{what} took longer than {limit:?}; it goes on"))
 }

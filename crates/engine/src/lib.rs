@@ -1,24 +1,27 @@
 //! Executes Onward runs: context, durable calls, replay, handles, client and background tasks.
 //!
-//! Start reading at `context.rs`, then `calls/step.rs`, then `run/state.rs`, where replay is decided.
+//! Start reading at `context.rs`, then `calls/step.rs`, then `executor/run/state.rs`, where replay is decided.
 
 mod calls;
 mod cancelled;
 mod client;
 mod context;
 mod cron;
+mod data;
 mod executor;
+mod future;
 mod metrics;
 mod onward;
 #[cfg(feature = "otlp")]
 pub mod otlp;
-mod run;
+mod plan;
+mod random;
 mod scope;
 mod states;
+mod sync;
 mod tasks;
+mod trouble;
 mod workflow;
-
-use serde::Serialize;
 
 pub use crate::calls::all::{All, Settled};
 pub use crate::calls::branch::Branch;
@@ -46,11 +49,14 @@ pub use crate::client::schedule::{Schedule, ScheduleHandle};
 pub use crate::client::send::{Message, SendMessage};
 pub use crate::client::start::Start;
 pub use crate::client::stream::{ReadChunks, ReadStream};
-pub use crate::context::Ctx;
-pub use crate::executor::Trouble;
+pub use crate::data::Data;
+pub use crate::executor::registry::{OnPanic, Registry};
+pub use crate::executor::run::ctx::Ctx;
+pub use crate::future::BoxFuture;
 pub use crate::metrics::{Metrics, QueueMetrics};
 pub use crate::onward::{Builder, Onward};
-pub use crate::workflow::{BoxFuture, Data, OnPanic, Registry, Workflow, Workflows};
+pub use crate::trouble::Trouble;
+pub use crate::workflow::{Workflow, Workflows};
 #[doc(hidden)]
 pub use onward_store::Skew;
 pub use onward_store::{
@@ -60,19 +66,7 @@ pub use onward_store::{
 pub use onward_types::{
     Attempt, BoxError, Chunk, ChunkBody, Code, Deduplicated, Error, ErrorData, EventRecord, ExecutorId, Filter,
     HookRecord, HookState, Identity, Json, MessageRecord, Mover, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt,
-    RunId, RunKey, RunRecord, Status, Steered, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Timestamp,
-    Wait, WaitFor, Window,
+    RunId, RunKey, RunOptions, RunRecord, Status, Steered, StepFilter, StepKind, StepRecord, StepState, StreamInfo,
+    Timestamp, Wait, WaitFor, Window,
 };
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};
-
-/// Encode what is to be recorded, and refuse what no database would take.
-pub(crate) fn encode<T: Serialize + ?Sized>(what: &str, value: &T) -> Result<Json, Error> {
-    let json = Json::encode(value)?;
-    onward_store::check_payload(what, &json)?;
-    Ok(json)
-}
-
-/// A random number. Where the machine has no randomness left to give there is nothing sensible to go on with.
-pub(crate) fn random() -> u64 {
-    getrandom::u64().expect("the operating system gives random numbers")
-}

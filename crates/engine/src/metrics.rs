@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use onward_store::{Buckets, Histogram, JournalCounts};
 use onward_types::{QueueInfo, Timestamp};
 
-use crate::executor::Trouble;
+use crate::trouble::Trouble;
 
 /// What an executor has done, and how it stands. Made by [`Onward::metrics`](crate::Onward::metrics).
 ///

@@ -10,12 +10,15 @@ use onward_types::{Error, Result, Retention};
 
 use crate::client::Client;
 use crate::client::mask::Mask;
-use crate::executor::{Executor, Options, Trouble};
+use crate::executor::registry::Registry;
+use crate::executor::run::leaving::Stop;
+use crate::executor::{Executor, Options};
+use crate::future::BoxFuture;
 use crate::metrics::Metrics;
-use crate::run::core::Stop;
 use crate::states::States;
 use crate::tasks::Tasks;
-use crate::workflow::{BoxFuture, Registry, Workflow, Workflows};
+use crate::trouble::Trouble;
+use crate::workflow::{Workflow, Workflows};
 
 /// An executor and its client. Dereferences to [`Client`]: whatever a client can do, this can, and it executes runs too.
 ///

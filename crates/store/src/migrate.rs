@@ -132,6 +132,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0019_refused.sql"),
         postgres: include_str!("../migrations/postgres/0019_refused.sql"),
     },
+    Migration {
+        version: 20,
+        // An older binary looks for the columns that were replaced.
+        compatible_from: 20,
+        sqlite: include_str!("../migrations/sqlite/0020_run_options.sql"),
+        postgres: include_str!("../migrations/postgres/0020_run_options.sql"),
+    },
 ];
 
 /// The table that says which schema a database has. Made before anything else, by whoever comes first.

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use onward_types::{Chunk, Error, ExecutorId, Json, RunId, RunKey, Status, StepKind, StreamInfo, Timestamp, Wait};
+use onward_types::{
+    Chunk, Error, ExecutorId, Identity, Json, RunId, RunKey, Status, StepKind, StreamInfo, Timestamp, Wait,
+};
 
 /// A run with all that it recorded, ready to be replayed.
 #[derive(Clone, Debug)]
@@ -30,8 +32,8 @@ pub struct History {
     pub deadline: Option<Timestamp>,
     /// The run that started it.
     pub parent: Option<RunKey>,
-    /// The trace that it is a part of.
-    pub traceparent: Option<String>,
+    /// On whose behalf it works, and the trace that it is a part of.
+    pub identity: Option<Identity>,
     /// The queue with limits of which it has a slot.
     pub slot: Option<Arc<str>>,
     /// What it recorded, in the order of completions.

@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Code, Error, Json, RunId, Timestamp};
+use crate::{Code, Error, RunId, RunOptions, Timestamp};
 
 /// What a workflow gets that a schedule starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,16 +112,6 @@ pub struct ScheduleRecord {
     pub created_at: Timestamp,
     /// The next five ticks; none where this version cannot understand the expression or the zone.
     pub upcoming: Vec<Timestamp>,
-    /// In which queue its runs wait.
-    #[serde(default)]
-    pub queue: Option<String>,
-    /// Their priority there: lower numbers come first; 0, for runs that were given none, before all.
-    #[serde(default)]
-    pub priority: u32,
-    /// How long a run may take, counted from its start. In JSON: whole milliseconds, as `timeout_ms`.
-    #[serde(rename = "timeout_ms", with = "crate::record::millis", default)]
-    pub timeout: Option<Duration>,
-    /// What is attached to its runs.
-    #[serde(default)]
-    pub attributes: Option<Json>,
+    /// The options of its runs. The version is beside them, and the id is made from the tick.
+    pub options: RunOptions,
 }

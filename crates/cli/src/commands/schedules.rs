@@ -78,6 +78,7 @@ fn show(schedule: &ScheduleRecord, json: bool) -> Result<(), Failure> {
     if json {
         return output::json(schedule);
     }
+    let options = &schedule.options;
     let mut facts = vec![
         ("id", schedule.id.clone()),
         ("workflow", output::workflow(&schedule.workflow, schedule.version.as_deref())),
@@ -85,10 +86,10 @@ fn show(schedule: &ScheduleRecord, json: bool) -> Result<(), Failure> {
         ("zone", schedule.zone.clone()),
         ("catch-up", schedule.catch_up.to_string()),
         ("overlap", schedule.overlap.to_string()),
-        ("queue", schedule.queue.clone().unwrap_or_else(output::dash)),
-        ("priority", if schedule.priority == 0 { output::dash() } else { schedule.priority.to_string() }),
-        ("timeout", schedule.timeout.map_or_else(output::dash, output::duration)),
-        ("attributes", schedule.attributes.as_ref().map_or_else(output::dash, ToString::to_string)),
+        ("queue", options.queue.clone().unwrap_or_else(output::dash)),
+        ("priority", options.priority.map_or_else(output::dash, |priority| priority.to_string())),
+        ("timeout", options.timeout.map_or_else(output::dash, output::duration)),
+        ("attributes", options.attributes.as_ref().map_or_else(output::dash, ToString::to_string)),
         ("created", output::time(schedule.created_at)),
         ("last", output::time_or_dash(schedule.last_tick)),
         ("last run", schedule.last_run.as_ref().map_or_else(output::dash, ToString::to_string)),

@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 
 use onward_types::{Error, Result};
 
-use crate::context::Ctx;
-use crate::workflow::BoxFuture;
+use crate::executor::run::ctx::Ctx;
+use crate::future::BoxFuture;
 
 /// Calls that run beside others. Made by [`Ctx::branch`].
 #[must_use = "a durable call does nothing until it is awaited"]

@@ -11,8 +11,8 @@ use super::said::Say;
 use super::send::SendCall;
 use super::sleep::Sleep;
 use super::{Drive, Lent, durable_call};
-use crate::context::Ctx;
-use crate::run::state::Outcome;
+use crate::executor::run::ctx::Ctx;
+use crate::executor::run::state::Outcome;
 
 /// A durable call. Made by the methods of [`Ctx`].
 #[must_use = "a durable call does nothing until it is awaited"]
@@ -31,7 +31,7 @@ enum CallKind {
 
 impl<T> Unpin for Call<'_, T> {}
 
-impl<T: crate::Data> Call<'_, T> {
+impl<T: crate::data::Data> Call<'_, T> {
     fn of(kind: CallKind) -> Self {
         Call { kind, output: PhantomData }
     }

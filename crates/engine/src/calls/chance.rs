@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 use onward_types::{Json, StepKind};
 
 use super::Drive;
-use crate::context::Ctx;
-use crate::run::state::{Made, Outcome};
+use crate::executor::run::ctx::Ctx;
+use crate::executor::run::state::{Made, Outcome};
 
 pub(crate) struct Chance(pub(super) Drive);
 
@@ -20,7 +20,7 @@ impl Chance {
             let clock = drive.core.clock();
             let text = match drive.kind {
                 StepKind::Now => serde_json::to_string(&drive.core.time()),
-                StepKind::Random => serde_json::to_string(&crate::random()),
+                StepKind::Random => serde_json::to_string(&crate::random::number()),
                 _ => serde_json::to_string(&clock.uuid()),
             };
             Made::Outcome(Ok(Json::from(text.expect("a time, a number and a UUID are JSON"))))

@@ -8,25 +8,23 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use onward_store::{Change, Created, NewRun, Stray, WaitKind, add};
-use onward_types::{Code, Error, Identity, Json, RunId, RunKey, Status, StepKind, WaitFor};
+use onward_store::{Change, Created, Existing, NewRun, Stray, WaitKind};
+use onward_types::{Code, Error, Json, RunId, RunKey, RunOptions, StepKind, WaitFor};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use super::answered::until_answered;
 use super::{Drive, Lent, durable_call};
-use crate::Data;
-use crate::client::enqueue::Line;
-use crate::client::start::input_hash;
-use crate::context::Ctx;
+use crate::data::{Data, encode};
+use crate::executor::Executor;
 use crate::executor::hub::result_of;
-use crate::run::core::{Home, RunCore};
-use crate::run::state::{Idle, Outcome};
-use crate::workflow::{BoxFuture, Workflow};
-
-/// How long is waited before a database that is away is asked again.
-const DATABASE_AWAY: Duration = Duration::from_millis(500);
+use crate::executor::run::core::{Home, RunCore};
+use crate::executor::run::ctx::Ctx;
+use crate::executor::run::state::{Idle, Outcome};
+use crate::future::BoxFuture;
+use crate::plan::{Options, Plan, holder_of_dedup, option_methods, same_run};
+use crate::workflow::Workflow;
 
 /// A child that is started and awaited. Made by [`Ctx::run`].
 ///
@@ -65,19 +63,14 @@ pub struct ChildResult<'a, T> {
 }
 
 /// What a child is to be.
-struct Plan {
-    workflow: &'static str,
-    version: &'static str,
-    input: Result<Json, Error>,
-    id: Option<String>,
-    timeout: Option<Duration>,
-    line: Line,
+struct ChildPlan {
+    plan: Plan,
     /// Runs the child on the spot, where nothing is recorded.
     detached: fn(&RunCore, &Json) -> BoxFuture<'static, Outcome>,
 }
 
-impl Plan {
-    fn new<W: Workflow>(input: &W::Input) -> Plan {
+impl ChildPlan {
+    fn new<W: Workflow>(input: &W::Input) -> ChildPlan {
         let detached = |core: &RunCore, input: &Json| -> BoxFuture<'static, Outcome> {
             let ctx = Ctx::detached_like(core);
             let input = input.clone();
@@ -86,8 +79,21 @@ impl Plan {
                 Json::encode(&output)
             })
         };
-        let input = crate::encode("input", input);
-        Plan { workflow: W::NAME, version: W::VERSION, input, id: None, timeout: None, line: Line::default(), detached }
+        ChildPlan { plan: Plan::new(W::NAME, Some(W::VERSION), encode("input", input)), detached }
+    }
+
+    fn options(&self) -> &RunOptions {
+        self.plan.given()
+    }
+
+    /// Whether another run may be taken for the child: one of the same id, or with the same dedup key.
+    fn may_meet_another(&self) -> bool {
+        self.options().id.is_some() || self.options().dedup.is_some()
+    }
+
+    /// Whether the child waits, in a queue or for its delay, instead of starting in this process with its parent's next commit.
+    fn waits(&self) -> bool {
+        self.options().queue.is_some() || self.options().delay.is_some()
     }
 
     /// The run that the plan makes, as a child of this call's run.
@@ -96,41 +102,18 @@ impl Plan {
         let Home::Executor { executor, journal } = &core.home else {
             return Err(Error::new(Code::Invalid, "no executor"));
         };
-        let input = self.input.clone()?;
-        let id = match &self.id {
-            Some(id) => RunId::new(id)?,
-            None => RunId::of_child(&core.id, core.key, drive.position),
-        };
-        self.line.check()?;
-        let now = core.clock().now();
-        let queued = self.line.queued();
-        let waits = queued.is_some();
-        // One that waits in a queue has its timeout counted from its start.
-        let own = self.timeout.filter(|_| !waits).map(|timeout| add(now, timeout));
-        let key = RunKey(core.clock().uuid());
-        Ok(NewRun {
-            key,
-            id,
-            workflow: self.workflow.to_owned(),
-            version: self.version.to_owned(),
-            is_open: false,
-            executor: (!waits).then(|| journal.executor().clone()),
-            status: if waits { Status::Enqueued } else { Status::Running },
-            ready_at: None,
-            created_at: now,
-            timeout: self.timeout,
-            // A child never outlives its parent's deadline.
-            deadline: own.into_iter().chain(core.deadline).min(),
-            recoveries_max: crate::client::start::RECOVERIES_MAX,
-            parent: Some((core.key, drive.position)),
-            input_hash: input_hash(&executor.store, self.workflow, &input),
-            input,
-            // A trace goes on in what its runs start.
-            identity: core.traceparent.clone().map(|it| Identity { traceparent: Some(it), ..Identity::default() }),
-            attributes: None,
-            queued,
-            must_be_new: false,
-        })
+        let mut plan = self.plan.clone();
+        let options = &mut plan.options.given;
+        // A child never outlives its parent's deadline.
+        options.deadline = options.deadline.into_iter().chain(core.about.deadline).min();
+        if let Some(parent) = &core.about.identity {
+            let own = options.identity.take().unwrap_or_default();
+            options.identity = Some(own.inherited_from(parent)).filter(|identity| !identity.is_empty());
+        }
+        let mut checked = plan.checked(&executor.store, None)?;
+        checked.id.get_or_insert_with(|| RunId::of_child(&core.about.id, core.about.key, drive.position));
+        let owner = (!self.waits()).then(|| journal.executor());
+        Ok(NewRun { parent: Some((core.about.key, drive.position)), ..checked.run(core.clock(), owner) })
     }
 }
 
@@ -138,19 +121,20 @@ impl Plan {
 fn create(drive: &Drive, run: NewRun) {
     let core = &drive.core;
     let Home::Executor { executor, journal } = &core.home else { return };
-    if run.queued.is_none() {
+    if run.executor.is_some() {
         let home = Home::Executor { executor: executor.clone(), journal: journal.clone() };
         core.expect_child(RunCore::fresh(&run, home, None), drive.position);
     }
-    core.state().push(Change::Create(Box::new(run)));
+    core.with_state(|state| state.push(Change::Create(Box::new(run))));
 }
 
 /// Halt the run if this executor cannot execute the child: whatever it recorded instead would stay for ever.
-fn check_registered(drive: &Drive, plan: &Plan) -> bool {
-    let Some(executor) = drive.core.executor().filter(|_| plan.line.queue.is_none()) else { return true };
-    let known = executor.registry.get(plan.workflow, plan.version).is_some();
+fn check_registered(drive: &Drive, child: &ChildPlan) -> bool {
+    let Some(executor) = drive.core.executor().filter(|_| !child.waits()) else { return true };
+    let (workflow, version) = (&child.plan.workflow, child.options().version.as_deref().unwrap_or_default());
+    let known = executor.registry.get(workflow, version).is_some();
     if !known {
-        drive.core.state().halt(executor.not_registered(plan.workflow, plan.version));
+        drive.core.halt(executor.not_registered(workflow, version));
     }
     known
 }
@@ -161,13 +145,15 @@ enum Creation {
     /// In a later life of the run the child may be there, while what knew of it was lost.
     Looking(BoxFuture<'static, Option<Stray>>),
     Asked(oneshot::Receiver<Created>, Box<NewRun>),
+    /// An open run of the queue has the same dedup key.
+    Met(BoxFuture<'static, Result<(RunId, RunKey), Error>>),
 }
 
 impl Creation {
-    fn poll(&mut self, cx: &mut Context<'_>, drive: &Drive, plan: &Plan) -> Poll<Result<(RunId, RunKey), Error>> {
+    fn poll(&mut self, cx: &mut Context<'_>, drive: &Drive, plan: &ChildPlan) -> Poll<Result<(RunId, RunKey), Error>> {
         let core = &drive.core;
         if let Creation::New = self
-            && plan.id.is_none()
+            && plan.options().id.is_none()
             && core.was_claimed
         {
             *self = Creation::Looking(stray(core, drive.position));
@@ -185,48 +171,72 @@ impl Creation {
         self.answer(cx, drive, plan)
     }
 
-    fn ask(&mut self, cx: &mut Context<'_>, drive: &Drive, plan: &Plan) -> Poll<Result<(RunId, RunKey), Error>> {
+    fn ask(&mut self, cx: &mut Context<'_>, drive: &Drive, plan: &ChildPlan) -> Poll<Result<(RunId, RunKey), Error>> {
         let run = match plan.run(drive) {
             Ok(run) => run,
             Err(error) => return Poll::Ready(Err(error)),
         };
         // In the life in which a run was created nobody can have created its child before.
-        if plan.id.is_none() && !drive.core.was_claimed && run.queued.is_none() {
+        if !plan.may_meet_another() && !drive.core.was_claimed && run.executor.is_some() {
             let child = (run.id.clone(), run.key);
             create(drive, NewRun { must_be_new: true, ..run });
             return Poll::Ready(Ok(child));
         }
-        let asked = drive.core.ask_created(run.key);
+        let asked = drive.core.births.ask(run.key);
         *self = Creation::Asked(asked, Box::new(run.clone()));
         create(drive, run);
         self.answer(cx, drive, plan)
     }
 
-    fn answer(&mut self, cx: &mut Context<'_>, drive: &Drive, plan: &Plan) -> Poll<Result<(RunId, RunKey), Error>> {
+    fn answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        drive: &Drive,
+        plan: &ChildPlan,
+    ) -> Poll<Result<(RunId, RunKey), Error>> {
+        if let Creation::Met(met) = self {
+            return met.as_mut().poll(cx);
+        }
         let Creation::Asked(asked, run) = self else { return Poll::Pending };
         match Pin::new(asked).poll(cx) {
             Poll::Ready(Ok(Created::New | Created::Waiting(_))) => Poll::Ready(Ok((run.id.clone(), run.key))),
-            Poll::Ready(Ok(Created::Existing(existing))) if plan.id.is_none() => {
-                match onward_store::is_stranger(&existing, (drive.core.key, drive.position)) {
+            Poll::Ready(Ok(Created::Existing(existing))) if plan.options().id.is_none() => {
+                match onward_store::is_stranger(&existing, (drive.core.about.key, drive.position)) {
                     None => Poll::Ready(Ok((existing.id, existing.key))),
                     Some(conflict) => {
-                        drive.core.state().halt(conflict);
+                        drive.core.halt(conflict);
                         Poll::Pending
                     }
                 }
             }
             Poll::Ready(Ok(Created::Existing(existing))) => {
-                let same = crate::client::start::same_run(&run.workflow, run.input_hash, &existing);
+                let same = same_run(&run.workflow, run.input_hash, &existing);
                 Poll::Ready(same.map(|()| (existing.id, existing.key)))
             }
-            Poll::Ready(Ok(Created::Duplicate(_))) => {
-                drive.core.state().halt(Error::new(Code::Corrupt, "a child has no dedup, and met one"));
-                Poll::Pending
+            Poll::Ready(Ok(Created::Duplicate(holder))) => {
+                let Some(executor) = drive.core.executor() else { return Poll::Pending };
+                *self = Creation::Met(met(executor.clone(), plan, holder));
+                self.answer(cx, drive, plan)
             }
             // The answer got lost with the run's right to write: nothing is to be decided here any more.
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
         }
     }
+}
+
+/// The run that has the dedup key of the child: it is taken for the child, or the call fails with its name. Asked again while the
+/// database is away, for that is no answer.
+fn met(
+    executor: Arc<Executor>,
+    child: &ChildPlan,
+    holder: Existing,
+) -> BoxFuture<'static, Result<(RunId, RunKey), Error>> {
+    let (workflow, options) = (child.plan.workflow.clone(), child.options().clone());
+    Box::pin(async move {
+        until_answered(executor.store.clock(), || holder_of_dedup(&executor.store, &options, &workflow, &holder))
+            .await
+            .map(|id| (id, holder.key))
+    })
 }
 
 /// The child that an earlier life of the run created at this position, of which it could record nothing. Found by where it was
@@ -235,40 +245,49 @@ fn stray(core: &Arc<RunCore>, position: u32) -> BoxFuture<'static, Option<Stray>
     let Some(executor) = core.executor().cloned() else { return Box::pin(std::future::ready(None)) };
     let core = Arc::downgrade(core);
     Box::pin(async move {
-        loop {
-            let Some(core) = core.upgrade() else { return std::future::pending().await };
-            if let Some(strays) = core.strays.get() {
-                return strays.iter().find(|stray| stray.position == position).cloned();
-            }
-            // Read once. What this life creates meanwhile stands at other positions.
-            let found = executor.store.stray_children(core.key).await;
-            match found {
-                Ok(found) => drop(core.strays.set(found.into())),
-                // The database is away; whether there is a child is not known yet.
-                Err(_) => executor.store.clock().sleep(DATABASE_AWAY).await,
+        let of = |core: &RunCore| {
+            core.births.strays.get().map(|strays| strays.iter().find(|it| it.position == position).cloned())
+        };
+        let key = match core.upgrade() {
+            Some(core) => match of(&core) {
+                Some(found) => return found,
+                None => core.about.key,
+            },
+            None => return std::future::pending().await,
+        };
+        // Read once. What this life creates meanwhile stands at other positions.
+        let found = until_answered(executor.store.clock(), || executor.store.stray_children(key)).await;
+        let Some(core) = core.upgrade() else { return std::future::pending().await };
+        match found {
+            Ok(found) => drop(core.births.strays.set(found.into())),
+            Err(error) => {
+                core.halt(error);
+                core.task.wake();
+                return std::future::pending().await;
             }
         }
+        of(&core).flatten()
     })
 }
 
 /// Take a child that was created before for the one that is to be created.
-fn take_up(drive: &Drive, plan: &Plan, stray: Stray) -> Poll<Result<(RunId, RunKey), Error>> {
+fn take_up(drive: &Drive, plan: &ChildPlan, stray: Stray) -> Poll<Result<(RunId, RunKey), Error>> {
     let Stray { key, id, workflow, position } = stray;
-    if workflow == plan.workflow {
+    if workflow == plan.plan.workflow {
         return Poll::Ready(Ok((id, key)));
     }
     let message = format!(
         "at position {position} the run started child `{id}` of workflow `{workflow}`, the code now starts one of `{}`. Bring \
          the old call back, or delete that child once it has ended; then resume the run",
-        plan.workflow
+        plan.plan.workflow
     );
-    drive.core.state().halt(Error::new(Code::Diverged, message));
+    drive.core.halt(Error::new(Code::Diverged, message));
     Poll::Pending
 }
 
 struct ChildCall {
     drive: Drive,
-    plan: Plan,
+    plan: ChildPlan,
     creation: Creation,
     waiting: Option<BoxFuture<'static, Outcome>>,
 }
@@ -293,14 +312,14 @@ impl ChildCall {
 fn begin(
     cx: &mut Context<'_>,
     drive: &Drive,
-    plan: &Plan,
+    plan: &ChildPlan,
     creation: &mut Creation,
 ) -> Poll<Result<BoxFuture<'static, Outcome>, Error>> {
     let core = &drive.core;
     if core.is_detached() {
-        return Poll::Ready(plan.input.clone().map(|input| (plan.detached)(core, &input)));
+        return Poll::Ready(plan.plan.input().map(|input| (plan.detached)(core, &input)));
     }
-    let recorded = core.state().take_wait(drive.position);
+    let recorded = core.with_state(|state| state.take_wait(drive.position));
     if let Some(WaitFor::Child { key, .. }) = recorded {
         return Poll::Ready(Ok(wait_for(drive, key)));
     }
@@ -312,7 +331,7 @@ fn begin(
         Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
         Poll::Ready(Ok((_, key))) => {
             let now = core.clock().now();
-            core.state().open_wait(drive.position, &drive.name, WaitKind::Child(key), now);
+            core.with_state(|state| state.open_wait(drive.position, &drive.name, WaitKind::Child(key), now));
             Poll::Ready(Ok(wait_for(drive, key)))
         }
     }
@@ -320,9 +339,9 @@ fn begin(
 
 /// Wait for the end of a run, and keep its result as our own: the child may be deleted before its parent is replayed.
 fn wait_for(drive: &Drive, key: RunKey) -> BoxFuture<'static, Outcome> {
-    drive.core.state().set_idle(drive.position, Idle::Until(None));
+    drive.core.with_state(|state| state.set_idle(drive.position, Idle::Until(None)));
     let Some(executor) = drive.core.executor().cloned() else { return Box::pin(std::future::pending()) };
-    let made = drive.core.state().made();
+    let made = drive.core.with_state(|state| state.made());
     let core = Arc::downgrade(&drive.core);
     let call = Waiting { name: drive.name.clone(), position: drive.position };
     let mut key = key;
@@ -333,51 +352,46 @@ fn wait_for(drive: &Drive, key: RunKey) -> BoxFuture<'static, Outcome> {
             _ => Poll::Pending,
         });
         durable.await;
-        loop {
-            let held = match executor.hub.wait(key, Some(&executor.residents), false).await {
+        let clock = executor.store.clock();
+        let held = loop {
+            match until_answered(clock, || executor.hub.wait(key, Some(&executor.residents), false)).await {
                 // Recorded, it would be the child's result for ever.
                 Ok(outcome) if outcome.unreadable.is_some() => {
-                    outcome.unreadable.clone().unwrap_or_else(|| missing(&call, key))
+                    break outcome.unreadable.clone().unwrap_or_else(|| missing(&call, key));
                 }
                 Ok(outcome) => match &outcome.cancelled_with {
-                    Some(root) => cancelled_with(&call, root),
+                    Some(root) => break cancelled_with(&call, root),
                     None => return result_of(&outcome),
                 },
-                Err(error) if error.is_unknown_run() => match executor.store.arrived_as(key).await {
-                    Ok(None) => missing(&call, key),
-                    Ok(Some(here)) => {
-                        let Some(core) = core.upgrade() else { return std::future::pending().await };
-                        wait_for_another(&core, &call, here);
-                        key = here;
-                        continue;
+                Err(error) if error.is_unknown_run() => {
+                    match until_answered(clock, || executor.store.arrived_as(key)).await {
+                        Ok(None) => break missing(&call, key),
+                        Ok(Some(here)) => {
+                            let Some(core) = core.upgrade() else { return std::future::pending().await };
+                            wait_for_another(&core, &call, here);
+                            key = here;
+                        }
+                        Err(error) => break error,
                     }
-                    Err(_) => {
-                        executor.store.clock().sleep(DATABASE_AWAY).await;
-                        continue;
-                    }
-                },
-                // The database is away; that is no result of the child.
-                Err(_) => {
-                    executor.store.clock().sleep(DATABASE_AWAY).await;
-                    continue;
                 }
-            };
-            if let Some(core) = core.upgrade() {
-                core.state().halt(held);
-                core.task.wake();
+                Err(error) => break error,
             }
-            return std::future::pending().await;
+        };
+        if let Some(core) = core.upgrade() {
+            core.halt(held);
+            core.task.wake();
         }
+        std::future::pending().await
     })
 }
 
 /// The run that is waited for came here as a file, under another key: the wait is for that one.
 fn wait_for_another(core: &RunCore, Waiting { name, position }: &Waiting, here: RunKey) {
     let now = core.clock().now();
-    let mut state = core.state();
-    state.close_wait(*position);
-    state.open_wait(*position, name, WaitKind::Child(here), now);
-    drop(state);
+    core.with_state(|state| {
+        state.close_wait(*position);
+        state.open_wait(*position, name, WaitKind::Child(here), now);
+    });
     core.task.wake();
 }
 
@@ -407,7 +421,7 @@ fn cancelled_with(Waiting { name, position }: &Waiting, root: &RunId) -> Error {
 
 struct StartCall {
     drive: Drive,
-    plan: Plan,
+    plan: ChildPlan,
     creation: Creation,
 }
 
@@ -433,37 +447,12 @@ impl StartCall {
 macro_rules! planned {
     ($call:ident) => {
         impl<T: Data> $call<'_, T> {
-            /// Give the child an id of your own. If a run of that id is there already, it has to be of the same workflow
-            /// with the same input, and is taken for the child; otherwise the call fails with a conflict.
-            pub fn id(mut self, id: impl Into<String>) -> Self {
-                self.call.plan.id = Some(id.into());
+            fn set(mut self, set: impl FnOnce(&mut Options)) -> Self {
+                set(&mut self.call.plan.plan.options);
                 self
             }
 
-            /// Let the child wait in this queue, instead of beginning at once. A run that waits for a child of its own queue
-            /// lends it its slot.
-            pub fn queue(mut self, queue: impl Into<String>) -> Self {
-                self.call.plan.line.queue = Some(queue.into());
-                self
-            }
-
-            /// The child's priority in its queue: lower numbers come first, and before all those without one.
-            pub fn priority(mut self, priority: u32) -> Self {
-                self.call.plan.line.priority = Some(i64::from(priority));
-                self
-            }
-
-            /// What the child shares the limits of a partition of its queue by.
-            pub fn partition(mut self, key: impl Into<String>) -> Self {
-                self.call.plan.line.partition = Some(key.into());
-                self
-            }
-
-            /// Cancel the child if it has not ended after this long. In a queue that is counted from its start.
-            pub fn timeout(mut self, timeout: Duration) -> Self {
-                self.call.plan.timeout = Some(timeout);
-                self
-            }
+            option_methods!(id);
 
             fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
                 self.call.poll(cx)
@@ -485,7 +474,7 @@ durable_call!(Child<'_, T> => poll_call);
 impl<'a, T: Data> Child<'a, T> {
     pub(crate) fn new<W: Workflow<Output = T>>(ctx: &'a Ctx, input: &W::Input) -> Child<'a, T> {
         let drive = Drive::new(ctx, StepKind::Child, W::NAME);
-        let call = ChildCall { drive, plan: Plan::new::<W>(input), creation: Creation::New, waiting: None };
+        let call = ChildCall { drive, plan: ChildPlan::new::<W>(input), creation: Creation::New, waiting: None };
         Child { call, output: PhantomData }
     }
 }
@@ -494,7 +483,7 @@ impl<'a, T: Data> StartChild<'a, T> {
     pub(crate) fn new<W: Workflow<Output = T>>(ctx: &'a Ctx, input: &W::Input) -> StartChild<'a, T> {
         let drive = Drive::new(ctx, StepKind::Start, W::NAME);
         StartChild {
-            call: StartCall { drive, plan: Plan::new::<W>(input), creation: Creation::New },
+            call: StartCall { drive, plan: ChildPlan::new::<W>(input), creation: Creation::New },
             output: PhantomData,
         }
     }
@@ -544,10 +533,10 @@ impl<T: Data> ChildResult<'_, T> {
                 return Poll::Ready(Err(Error::new(Code::Invalid, format!("child {id:?} was started elsewhere"))));
             }
             let waiting = waiting.get_or_insert_with(|| {
-                let recorded = core.state().take_wait(drive.position);
+                let recorded = core.with_state(|state| state.take_wait(drive.position));
                 if recorded.is_none() {
                     let now = core.clock().now();
-                    core.state().open_wait(drive.position, &drive.name, WaitKind::Child(*key), now);
+                    core.with_state(|state| state.open_wait(drive.position, &drive.name, WaitKind::Child(*key), now));
                 }
                 wait_for(drive, *key)
             });

@@ -14,18 +14,15 @@ use std::time::Duration;
 use onward_store::{WaitKind, add};
 use onward_types::{Code, Error, Json, RunId, StepKind, Timestamp, WaitFor, check_name};
 
-use super::effect::is_trouble;
+use super::answered::until_answered;
 use super::{Drive, Lent};
-use crate::Data;
-use crate::client::event::TIMEOUT;
-use crate::context::Ctx;
+use crate::data::Data;
 use crate::executor::Executor;
-use crate::run::core::RunCore;
-use crate::run::state::{Idle, Outcome};
-use crate::workflow::BoxFuture;
-
-/// The pause before the database is asked again that did not answer.
-const PAUSE: Duration = Duration::from_millis(500);
+use crate::executor::hub::EVENT_TIMEOUT;
+use crate::executor::run::core::RunCore;
+use crate::executor::run::ctx::Ctx;
+use crate::executor::run::state::{Idle, Outcome};
+use crate::future::BoxFuture;
 
 /// An event that is read, of this run or another. Made by [`Ctx::get_event`]; awaits to its latest value, or to none if it was
 /// not set in time.
@@ -52,7 +49,7 @@ impl<'a, T: Data> AwaitEvent<'a, T> {
         let drive = Drive::new(ctx, StepKind::GetEvent, key);
         let named = check_name("key of an event", key).and_then(|()| RunId::new(run));
         let event = named.map(|run| Event { run, key: key.into() });
-        AwaitEvent { drive, event, limit: TIMEOUT, reading: None, value: PhantomData }
+        AwaitEvent { drive, event, limit: EVENT_TIMEOUT, reading: None, value: PhantomData }
     }
 
     /// Wait for no longer than this, counted from when the call is first awaited; zero looks once. The default is 60 s. The end
@@ -87,7 +84,7 @@ impl<T: Data> Future for AwaitEvent<'_, T> {
             if let Ok(value) = &read
                 && let Err(why) = value.decode::<T>()
             {
-                drive.core.state().halt(unreadable(event, &why));
+                drive.core.halt(unreadable(event, &why));
                 return Poll::Pending;
             }
             Poll::Ready(read)
@@ -119,10 +116,7 @@ impl Reading {
     fn begin(drive: &Drive, executor: &Arc<Executor>, event: &Event, limit: Duration) -> BoxFuture<'static, Outcome> {
         let core = &drive.core;
         let now = core.clock().now();
-        let (made, recorded) = {
-            let mut state = core.state();
-            (state.made(), state.take_wait(drive.position))
-        };
+        let (made, recorded) = core.with_state(|state| (state.made(), state.take_wait(drive.position)));
         let due_at = match recorded {
             Some(WaitFor::Event { due_at, .. }) => due_at,
             _ => add(now, limit),
@@ -169,17 +163,18 @@ impl Reading {
         let Some(core) = self.core.upgrade() else { return };
         let Event { run, key } = self.event.clone();
         let now = core.clock().now();
-        let mut state = core.state();
-        if !state.has_wait(self.position) {
-            let wait = WaitKind::Event { run, key, due_at: self.due_at };
-            state.open_wait(self.position, &self.name, wait, now);
-        }
-        state.set_idle(self.position, Idle::Until(Some(self.due_at)));
+        core.with_state(|state| {
+            if !state.has_wait(self.position) {
+                let wait = WaitKind::Event { run, key, due_at: self.due_at };
+                state.open_wait(self.position, &self.name, wait, now);
+            }
+            state.set_idle(self.position, Idle::Until(Some(self.due_at)));
+        });
     }
 
     fn is_idle(&self, idle: Idle) {
         if let Some(core) = self.core.upgrade() {
-            core.state().set_idle(self.position, idle);
+            core.with_state(|state| state.set_idle(self.position, idle));
         }
     }
 
@@ -194,23 +189,16 @@ impl Reading {
         self.answered(|| self.executor.hub.event(run, key)).await
     }
 
-    /// Ask until the database answers. A value that cannot be decoded, or a row that cannot be understood, holds the run: recorded,
-    /// it would stay an error for ever.
+    /// A value that cannot be decoded, or a row that cannot be understood, holds the run: recorded, it would stay an error for ever.
     async fn answered<T, F: Future<Output = Result<T, Error>>>(&self, ask: impl Fn() -> F) -> T {
-        loop {
-            match ask().await {
-                Ok(answer) => return answer,
-                Err(error) if !is_trouble(&error) => {
-                    if let Some(core) = self.core.upgrade() {
-                        core.state().halt(error);
-                        core.task.wake();
-                    }
-                    return std::future::pending().await;
+        match until_answered(self.executor.store.clock(), ask).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                if let Some(core) = self.core.upgrade() {
+                    core.halt(error);
+                    core.task.wake();
                 }
-                Err(error) => {
-                    tracing::debug!(%error, "an event cannot be read; trying again");
-                    self.executor.store.clock().sleep(PAUSE).await;
-                }
+                std::future::pending().await
             }
         }
     }

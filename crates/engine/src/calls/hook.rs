@@ -13,14 +13,15 @@ use onward_types::{Error, Json, StepKind, check_name, hook_topic};
 use serde::{Deserialize, Serialize};
 
 use super::Drive;
-use super::effect::{Effect, until_answered};
+use super::answered::until_answered;
+use super::effect::Effect;
 use super::recv::Recv;
-use crate::Data;
-use crate::context::Ctx;
-use crate::run::core::RunCore;
-use crate::run::judge::form_of;
-use crate::run::state::Outcome;
-use crate::workflow::BoxFuture;
+use crate::data::Data;
+use crate::executor::run::core::RunCore;
+use crate::executor::run::ctx::Ctx;
+use crate::executor::run::judge::form_of;
+use crate::executor::run::state::Outcome;
+use crate::future::BoxFuture;
 
 /// A hook about to be opened. Made by [`Ctx::hook`]; awaits to an [`OpenHook`].
 #[must_use = "a durable call does nothing until it is awaited"]
@@ -78,7 +79,7 @@ impl<'a, T: Data> Future for Hook<'a, T> {
         {
             let token = match self.token.take() {
                 Some(token) => check_name("token of a hook", &token).map(|()| token),
-                None => Ok(format!("{:016x}{:016x}", crate::random(), crate::random())),
+                None => Ok(format!("{:016x}{:016x}", crate::random::number(), crate::random::number())),
             };
             self.stage = Stage::Opening(drive, token, Effect::default());
         }
@@ -108,11 +109,11 @@ impl<T> Drop for Hook<'_, T> {
         }
         // It lost a race, and may have been opened all the same: now, or in an earlier life of the run whose close was lost.
         if effect.is_begun() || core.was_claimed {
-            core.state().close_hook(drive.position);
+            core.with_state(|state| state.close_hook(drive.position));
         }
         // An opening that came after the close would hold the token for as long as the run lives.
         if let Some(opening) = effect.take() {
-            core.leave_behind(opening);
+            core.pace.leave_behind(opening);
         }
     }
 }
@@ -124,7 +125,7 @@ impl<'a, T: Data> super::select::DurableCall for Hook<'a, T> {
 fn open<T: Data>(core: &RunCore, position: u32, token: String) -> BoxFuture<'static, Outcome> {
     let Some(executor) = core.executor().cloned() else { return Box::pin(std::future::pending()) };
     let form = form_of::<T>().map(|form| form.to_string());
-    let new = NewHook { run: core.key, position, token, form, executor: executor.seat().executor.clone() };
+    let new = NewHook { run: core.about.key, position, token, form, executor: executor.seat().executor.clone() };
     Box::pin(async move {
         let store = &executor.store;
         let token = until_answered(store.clock(), || store.open_hook(new.clone())).await?;
@@ -155,7 +156,7 @@ impl<'a, T: Data> OpenHook<'a, T> {
 impl<T> Drop for OpenHook<'_, T> {
     fn drop(&mut self) {
         if !self.ctx.core.is_detached() {
-            self.ctx.core.state().close_hook(self.opened.position);
+            self.ctx.core.with_state(|state| state.close_hook(self.opened.position));
         }
     }
 }

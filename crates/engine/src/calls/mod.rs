@@ -4,6 +4,7 @@
 //! not is done, completed, and delivered in its turn.
 
 pub(crate) mod all;
+mod answered;
 pub(crate) mod branch;
 pub(crate) mod call;
 pub(crate) mod chance;
@@ -28,10 +29,10 @@ use std::task::{Context, Poll};
 
 use onward_types::{Code, Error, Json, StepKind};
 
-use crate::Data;
-use crate::context::Ctx;
-use crate::run::core::RunCore;
-use crate::run::state::{Look, Made, Outcome};
+use crate::data::Data;
+use crate::executor::run::core::RunCore;
+use crate::executor::run::ctx::Ctx;
+use crate::executor::run::state::{Look, Made, Outcome};
 use crate::scope;
 
 /// A call borrows the context it was made of, and gives a `T`.
@@ -73,7 +74,7 @@ impl Drive {
         if let Some(error) = refused {
             return Drive { core, position: u32::MAX, kind, name, stage: refuse(error) };
         }
-        let position = core.state().take_position();
+        let position = core.with_state(|state| state.take_position());
         Drive { core, position, kind, name, stage: Stage::Built }
     }
 
@@ -97,14 +98,14 @@ impl Drive {
             return polled;
         }
         let now = self.core.clock().now();
-        let look = self.core.state().look(self.position, self.kind, &self.name, cx.waker(), now);
+        let look = self.core.with_state(|state| state.look(self.position, self.kind, &self.name, cx.waker(), now));
         match look {
             Look::Done(outcome) => self.done(outcome),
             Look::Wait => Poll::Pending,
             Look::Live => {
                 if let Poll::Ready(outcome) = live(self, cx) {
                     let now = self.core.clock().now();
-                    self.core.state().complete(self.position, outcome, now);
+                    self.core.with_state(|state| state.complete(self.position, outcome, now));
                 }
                 Poll::Pending
             }
@@ -133,7 +134,9 @@ impl Drive {
         }
         let now = self.core.clock().now();
         let (core, this) = (self.core.clone(), &*self);
-        let look = core.state().immediate(this.position, this.kind, &this.name, cx.waker(), now, bytes, || made(this));
+        let look = core.with_state(|state| {
+            state.immediate(this.position, this.kind, &this.name, cx.waker(), now, bytes, || made(this))
+        });
         match look {
             Look::Done(outcome) => self.done(outcome),
             Look::Wait | Look::Live => Poll::Pending,
@@ -154,7 +157,7 @@ impl Drive {
     /// Hold the run: what is recorded here cannot be read.
     pub(crate) fn hold<T>(&mut self, why: &Error) -> Poll<T> {
         self.stage = Stage::Held;
-        self.core.state().halt(unread::unreadable(self.position, self.kind, &self.name, why));
+        self.core.halt(unread::unreadable(self.position, self.kind, &self.name, why));
         Poll::Pending
     }
 
@@ -188,7 +191,7 @@ impl Drive {
 impl Drop for Drive {
     fn drop(&mut self) {
         if self.stage == Stage::Polled && !self.core.is_detached() {
-            self.core.state().dropped(self.position, self.core.clock().now());
+            self.core.with_state(|state| state.dropped(self.position, self.core.clock().now()));
         }
     }
 }
@@ -209,7 +212,7 @@ fn nested(kind: StepKind, name: &str) -> Option<Error> {
 /// Implements `Future` for a call whose outcome is read as a `T`.
 macro_rules! durable_call {
     ($call:ident < $lifetime:lifetime, $t:ident > => $poll:ident) => {
-        impl<$t: crate::Data> std::future::Future for $call<$lifetime, $t> {
+        impl<$t: crate::data::Data> std::future::Future for $call<$lifetime, $t> {
             type Output = Result<$t, onward_types::Error>;
 
             fn poll(
@@ -221,7 +224,7 @@ macro_rules! durable_call {
             }
         }
 
-        impl<$t: crate::Data> crate::calls::select::DurableCall for $call<$lifetime, $t> {
+        impl<$t: crate::data::Data> crate::calls::select::DurableCall for $call<$lifetime, $t> {
             type Output = $t;
         }
     };

@@ -8,9 +8,9 @@ use std::task::Poll;
 
 use onward_types::{Code, Error, Json};
 
-use crate::context::Ctx;
-use crate::run::core::RunCore;
-use crate::run::state::Outcome;
+use crate::executor::run::core::RunCore;
+use crate::executor::run::ctx::Ctx;
+use crate::executor::run::state::Outcome;
 
 pub(crate) struct Patch {
     core: Arc<RunCore>,
@@ -31,11 +31,11 @@ impl Patch {
                 format!("patch `{}` was asked for inside the step `{}`: ask in the workflow", self.name, step.name);
             return Poll::Ready(Err(Error::new(Code::Nested, message)));
         }
-        if self.core.state().halted().is_some() {
+        if self.core.with_state(|state| state.halted().is_some()) {
             return Poll::Pending;
         }
         let now = self.core.clock().now();
-        let applies = self.core.is_detached() || self.core.state().patched(&self.name, now);
+        let applies = self.core.is_detached() || self.core.with_state(|state| state.patched(&self.name, now));
         Poll::Ready(Ok(Json::from(applies.to_string())))
     }
 }

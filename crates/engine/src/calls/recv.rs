@@ -16,12 +16,12 @@ use onward_types::{Code, Error, StepKind, Timestamp, WaitFor, check_topic, hook_
 use tokio::sync::oneshot;
 
 use super::{Drive, Lent, durable_call};
-use crate::Data;
-use crate::context::Ctx;
-use crate::run::core::RunCore;
-use crate::run::judge::form_of;
-use crate::run::state::{Idle, Outcome, Takes};
-use crate::workflow::BoxFuture;
+use crate::data::Data;
+use crate::executor::run::core::RunCore;
+use crate::executor::run::ctx::Ctx;
+use crate::executor::run::judge::form_of;
+use crate::executor::run::state::{Idle, Outcome, Takes};
+use crate::future::BoxFuture;
 
 /// A call that takes a message. Made by [`Ctx::recv`].
 #[must_use = "a durable call does nothing until it is awaited"]
@@ -179,13 +179,13 @@ impl Waiting<'_> {
             self.begin();
             *self.stage = Stage::Begun;
         }
-        if core.state().is_message_there(self.drive.position) {
+        if core.with_state(|state| state.is_message_there(self.drive.position)) {
             return Poll::Pending;
         }
         let next = match self.stage {
             Stage::New | Stage::Begun => Stage::Look(ask(core)),
             Stage::Look(told) => match Pin::new(told).poll(cx) {
-                Poll::Ready(Ok(())) if core.state().has_more(self.topic) => Stage::Look(ask(core)),
+                Poll::Ready(Ok(())) if core.with_state(|state| state.has_more(self.topic)) => Stage::Look(ask(core)),
                 Poll::Ready(Ok(())) => self.sleep(),
                 // The executor is going down.
                 Poll::Ready(Err(_)) | Poll::Pending => return Poll::Pending,
@@ -193,13 +193,15 @@ impl Waiting<'_> {
             Stage::Sleep(None) => return Poll::Pending,
             Stage::Sleep(Some(timer)) => match timer.as_mut().poll(cx) {
                 Poll::Ready(()) => {
-                    core.state().set_idle(self.drive.position, Idle::No);
+                    core.with_state(|state| state.set_idle(self.drive.position, Idle::No));
                     Stage::LastLook(ask(core))
                 }
                 Poll::Pending => return Poll::Pending,
             },
             Stage::LastLook(told) => match Pin::new(told).poll(cx) {
-                Poll::Ready(Ok(())) if core.state().has_more(self.topic) => Stage::LastLook(ask(core)),
+                Poll::Ready(Ok(())) if core.with_state(|state| state.has_more(self.topic)) => {
+                    Stage::LastLook(ask(core))
+                }
                 Poll::Ready(Ok(())) => Stage::TimedOut,
                 Poll::Ready(Err(_)) | Poll::Pending => return Poll::Pending,
             },
@@ -215,15 +217,16 @@ impl Waiting<'_> {
     fn begin(&mut self) {
         let core = &self.drive.core;
         let now = core.clock().now();
-        let mut state = core.state();
-        *self.due_at = match state.take_wait(self.drive.position) {
-            Some(WaitFor::Message { due_at, .. }) => {
-                *self.is_taken_up = true;
-                due_at
-            }
-            _ => self.limit.map(|limit| add(now, limit)),
-        };
-        state.receive(self.drive.position, self.topic, self.takes);
+        core.with_state(|state| {
+            *self.due_at = match state.take_wait(self.drive.position) {
+                Some(WaitFor::Message { due_at, .. }) => {
+                    *self.is_taken_up = true;
+                    due_at
+                }
+                _ => self.limit.map(|limit| add(now, limit)),
+            };
+            state.receive(self.drive.position, self.topic, self.takes);
+        });
     }
 
     /// Nothing is there: from now on the run may be parked.
@@ -231,11 +234,13 @@ impl Waiting<'_> {
         let core = &self.drive.core;
         let due_at = *self.due_at;
         let wait = WaitKind::Message { topic: self.topic.clone(), due_at, form: (self.form)() };
-        let mut state = core.state();
-        if !state.has_wait(self.drive.position) || std::mem::take(self.is_taken_up) {
-            state.open_wait(self.drive.position, &self.drive.name, wait, core.clock().now());
-        }
-        state.set_idle(self.drive.position, Idle::Until(due_at));
+        let now = core.clock().now();
+        core.with_state(|state| {
+            if !state.has_wait(self.drive.position) || std::mem::take(self.is_taken_up) {
+                state.open_wait(self.drive.position, &self.drive.name, wait, now);
+            }
+            state.set_idle(self.drive.position, Idle::Until(due_at));
+        });
         let clock = core.clock().clone();
         Stage::Sleep(
             due_at.map(|at| -> BoxFuture<'static, ()> { Box::pin(async move { clock.sleep_until(at).await }) }),

@@ -10,10 +10,10 @@ use std::task::{Context, Poll};
 use onward_types::{Code, Error, Json, StepKind};
 
 use super::Drive;
-use crate::context::Ctx;
-use crate::run::core::RunCore;
-use crate::run::state::{Made, Outcome};
-use crate::run::tails::Said;
+use crate::executor::run::core::RunCore;
+use crate::executor::run::ctx::Ctx;
+use crate::executor::run::state::{Made, Outcome};
+use crate::executor::run::tails::Said;
 use crate::scope::{self, InStep};
 
 pub(crate) enum Say {
@@ -43,7 +43,7 @@ impl Say {
                     say(core, step, said?)?;
                 }
                 // Whoever says more than the disk takes has to wait.
-                let due = core.state().due();
+                let due = core.with_state(|state| state.due());
                 match core.is_durable(due, cx.waker()) {
                     true => Poll::Ready(Ok(Json::null())),
                     false => Poll::Pending,
@@ -71,5 +71,5 @@ fn say(core: &RunCore, step: &InStep, said: Said) -> Result<(), Error> {
         step.streams.store(true, Ordering::SeqCst);
     }
     let now = core.clock().now();
-    core.state().say(step.position, step.attempt, said, now)
+    core.with_state(|state| state.say(step.position, step.attempt, said, now))
 }

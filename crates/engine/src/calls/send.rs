@@ -7,11 +7,12 @@ use onward_types::{Error, Json, RunId, StepKind, check_topic};
 use serde::Serialize;
 
 use super::Drive;
-use super::effect::{Effect, until_answered};
-use crate::context::Ctx;
-use crate::run::core::RunCore;
-use crate::run::state::Outcome;
-use crate::workflow::BoxFuture;
+use super::answered::until_answered;
+use super::effect::Effect;
+use crate::executor::run::core::RunCore;
+use crate::executor::run::ctx::Ctx;
+use crate::executor::run::state::Outcome;
+use crate::future::BoxFuture;
 
 pub(crate) struct SendCall {
     pub(super) drive: Drive,
@@ -23,10 +24,10 @@ impl SendCall {
     pub(crate) fn new(ctx: &Ctx, run: &str, topic: &str, body: &(impl Serialize + ?Sized)) -> SendCall {
         let drive = Drive::new(ctx, StepKind::Send, topic);
         // The same call sends the same message again if a crash took its record: the key tells the second one for the first.
-        let key = Some(format!("{}:{}", drive.core.key, drive.position));
+        let key = Some(format!("{}:{}", drive.core.about.key, drive.position));
         let message = (|| {
             check_topic(topic)?;
-            let body = crate::encode("message", body)?;
+            let body = crate::data::encode("message", body)?;
             Ok(NewMessage { run: RunId::new(run)?, topic: topic.to_owned(), body, key })
         })();
         SendCall { drive, message, effect: Effect::default() }

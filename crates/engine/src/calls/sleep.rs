@@ -12,10 +12,10 @@ use onward_store::{WaitKind, add};
 use onward_types::{Json, StepKind, Timestamp, WaitFor};
 
 use super::Drive;
-use crate::context::Ctx;
-use crate::run::core::RunCore;
-use crate::run::state::{Idle, Outcome};
-use crate::workflow::BoxFuture;
+use crate::executor::run::core::RunCore;
+use crate::executor::run::ctx::Ctx;
+use crate::executor::run::state::{Idle, Outcome};
+use crate::future::BoxFuture;
 
 /// When a sleep ends.
 #[derive(Clone, Copy)]
@@ -46,7 +46,7 @@ impl Sleep {
                 return Poll::Ready(Ok(Json::null()));
             }
             let timer = timer.get_or_insert_with(|| begin(drive, *due));
-            if drive.core.state().is_woken(drive.position) {
+            if drive.core.with_state(|state| state.is_woken(drive.position)) {
                 return Poll::Ready(Ok(Json::null()));
             }
             timer.as_mut().poll(cx).map(|()| Ok(Json::null()))
@@ -57,18 +57,18 @@ impl Sleep {
 fn begin(drive: &Drive, due: Due) -> BoxFuture<'static, ()> {
     let core = &drive.core;
     let now = core.clock().now();
-    let recorded = core.state().take_wait(drive.position);
+    let recorded = core.with_state(|state| state.take_wait(drive.position));
     let at = match (recorded, due) {
         (Some(WaitFor::Timer { due_at }), _) => due_at,
         (_, Due::After(duration)) => open(core, drive, add(now, duration), now),
         (_, Due::At(at)) => open(core, drive, at, now),
     };
-    core.state().set_idle(drive.position, Idle::Until(Some(at)));
+    core.with_state(|state| state.set_idle(drive.position, Idle::Until(Some(at))));
     let clock = core.clock().clone();
     Box::pin(async move { clock.sleep_until(at).await })
 }
 
 fn open(core: &Arc<RunCore>, drive: &Drive, at: Timestamp, now: Timestamp) -> Timestamp {
-    core.state().open_wait(drive.position, &drive.name, WaitKind::Timer(at), now);
+    core.with_state(|state| state.open_wait(drive.position, &drive.name, WaitKind::Timer(at), now));
     at
 }

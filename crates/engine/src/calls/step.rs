@@ -18,12 +18,12 @@ use serde::de::DeserializeOwned;
 use tracing::Span;
 
 use super::{Drive, durable_call};
-use crate::Data;
-use crate::context::Ctx;
-use crate::run::core::{Home, RunCore};
-use crate::run::state::{Idle, Outcome};
+use crate::data::Data;
+use crate::executor::run::core::{Home, RunCore};
+use crate::executor::run::ctx::Ctx;
+use crate::executor::run::state::{Idle, Outcome};
+use crate::future::BoxFuture;
 use crate::scope::{self, InStep};
-use crate::workflow::BoxFuture;
 
 /// A body that is still running after this long is announced, so that people see it.
 const ANNOUNCE_AFTER: Duration = Duration::from_millis(100);
@@ -103,7 +103,7 @@ impl<'a, T: Data> Step<'a, T> {
     {
         let body: Body<'a> = Box::new(move || {
             let work = body();
-            Box::pin(async move { Ok(crate::encode("output", &work.await?)?) })
+            Box::pin(async move { Ok(crate::data::encode("output", &work.await?)?) })
         });
         Step::of(Drive::new(ctx, StepKind::Step, label), body)
     }
@@ -222,10 +222,10 @@ impl<'a> Work<'_, 'a> {
                 if pause.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                let mut state = core.state();
-                state.close_wait(self.drive.position);
-                state.set_idle(self.drive.position, Idle::No);
-                drop(state);
+                core.with_state(|state| {
+                    state.close_wait(self.drive.position);
+                    state.set_idle(self.drive.position, Idle::No);
+                });
                 *self.phase = self.barrier();
             }
         }
@@ -234,10 +234,8 @@ impl<'a> Work<'_, 'a> {
 
     /// Where the step stands when it is first reached, with what was noted before a crash.
     fn first(&mut self) -> Phase<'a> {
-        let mut state = self.drive.core.state();
-        let tried = state.take_tried(self.drive.position);
-        let wait = state.take_wait(self.drive.position);
-        drop(state);
+        let position = self.drive.position;
+        let (tried, wait) = self.drive.core.with_state(|state| (state.take_tried(position), state.take_wait(position)));
         *self.attempt = tried.last;
         *self.failed = tried.failed;
         match wait {
@@ -251,16 +249,16 @@ impl<'a> Work<'_, 'a> {
     fn barrier(&self) -> Phase<'a> {
         let core = &self.drive.core;
         // Once it has recorded something in this life, a crash says nothing against it.
-        if core.recovered && !core.state().has_recorded() {
+        if core.about.recovered && !core.with_state(|state| state.has_recorded()) {
             let attempt = self.attempt_row(*self.attempt + 1, core.clock().now(), None);
-            core.state().attempt(attempt);
+            core.with_state(|state| state.attempt(attempt));
         }
-        Phase::Barrier(core.state().made())
+        Phase::Barrier(core.with_state(|state| state.made()))
     }
 
     fn pause_until(&self, due_at: Timestamp) -> Phase<'a> {
         let core = &self.drive.core;
-        core.state().set_idle(self.drive.position, Idle::Until(Some(due_at)));
+        core.with_state(|state| state.set_idle(self.drive.position, Idle::Until(Some(due_at))));
         let clock = core.clock().clone();
         Phase::Backoff(Box::pin(async move { clock.sleep_until(due_at).await }))
     }
@@ -271,8 +269,8 @@ impl<'a> Work<'_, 'a> {
         if let Some(executor) = core.executor() {
             executor.counters.step_attempts.one();
         }
-        core.state().set_works(self.drive.position, true);
-        let key = format!("{}:{}", core.key.0.simple(), self.drive.position);
+        core.with_state(|state| state.set_works(self.drive.position, true));
+        let key = format!("{}:{}", core.about.key.0.simple(), self.drive.position);
         let scope = InStep {
             kind: self.drive.kind,
             name: self.drive.name.clone(),
@@ -290,14 +288,22 @@ impl<'a> Work<'_, 'a> {
             Box::pin(async move { Err(error.into()) })
         });
         let started_at = core.clock().now();
-        Running { body: Some(body), scope, span, started_at, timeout: None, announce: None, announced: core.recovered }
+        Running {
+            body: Some(body),
+            scope,
+            span,
+            started_at,
+            timeout: None,
+            announce: None,
+            announced: core.about.recovered,
+        }
     }
 
     /// What an attempt came to: the step's outcome, or another attempt. Pending: the run is held.
     fn judge(&mut self, result: Result<Json>, started_at: Timestamp, announced: bool) -> Poll<Option<Outcome>> {
         let core = &self.drive.core;
         let now = core.clock().now();
-        core.state().set_works(self.drive.position, false);
+        core.with_state(|state| state.set_works(self.drive.position, false));
         let counters = core.executor().map(|executor| &executor.counters);
         if let Some(counters) = counters {
             counters.step_seconds.note_time(now.duration_since(started_at).unsigned_abs());
@@ -307,7 +313,7 @@ impl<'a> Work<'_, 'a> {
                 if announced {
                     let ended =
                         AttemptChange { finished_at: Some(now), ..self.attempt_row(*self.attempt, started_at, None) };
-                    core.state().end_attempt(ended);
+                    core.with_state(|state| state.end_attempt(ended));
                 }
                 if let Some(counters) = counters {
                     counters.steps_succeeded.one();
@@ -330,22 +336,23 @@ impl<'a> Work<'_, 'a> {
                     let name = &self.drive.name;
                     let message =
                         format!("`retry_if` of step `{name}` panicked: {said}. Mend the code, then resume the run");
-                    let mut state = core.state();
-                    state.attempt(row);
-                    state.halt(Error::new(Code::Panicked, message));
+                    core.with_state(|state| {
+                        state.attempt(row);
+                        state.halt(Error::new(Code::Panicked, message));
+                    });
                     return Poll::Pending;
                 }
             },
         };
         if !retry {
-            core.state().end_attempt(row);
+            core.with_state(|state| state.end_attempt(row));
             if let Some(counters) = counters {
                 counters.steps_failed.one();
             }
             return Poll::Ready(Some(Err(error)));
         }
         if !core.is_detached() {
-            core.state().attempt(row);
+            core.with_state(|state| state.attempt(row));
         }
         *self.phase = self.back_off(now);
         Poll::Ready(None)
@@ -362,7 +369,7 @@ impl<'a> Work<'_, 'a> {
             let clock = core.clock().clone();
             return Phase::Backoff(Box::pin(async move { clock.sleep_until(due_at).await }));
         }
-        core.state().open_wait(self.drive.position, &self.drive.name, WaitKind::Retry(due_at), now);
+        core.with_state(|state| state.open_wait(self.drive.position, &self.drive.name, WaitKind::Retry(due_at), now));
         self.pause_until(due_at)
     }
 
@@ -393,7 +400,7 @@ impl Running<'_> {
             let clock = drive.core.clock();
             let timeout = self.timeout.get_or_insert_with(|| timer(clock, limit));
             // A transaction that commits cannot be given up any more: it may stand already.
-            let commits = drive.core.state().is_committing(drive.position);
+            let commits = drive.core.with_state(|state| state.is_committing(drive.position));
             if !commits && timeout.as_mut().poll(cx).is_ready() {
                 self.drop_body(drive);
                 let message = format!("step `{}` took longer than {limit:?}", drive.name);
@@ -413,13 +420,15 @@ impl Running<'_> {
         let announce = self.announce.get_or_insert_with(|| timer(clock, ANNOUNCE_AFTER));
         if announce.as_mut().poll(cx).is_ready() || self.scope.streams.load(Ordering::SeqCst) {
             self.announced = true;
-            drive.core.state().attempt(AttemptChange {
-                position: drive.position,
-                attempt: self.scope.attempt,
-                name: drive.name.clone(),
-                started_at: self.started_at,
-                finished_at: None,
-                error: None,
+            drive.core.with_state(|state| {
+                state.attempt(AttemptChange {
+                    position: drive.position,
+                    attempt: self.scope.attempt,
+                    name: drive.name.clone(),
+                    started_at: self.started_at,
+                    finished_at: None,
+                    error: None,
+                })
             });
         }
     }
@@ -451,7 +460,7 @@ fn panicked(said: &str) -> Error {
 fn pause(backoff: &Range<Duration>, failed: u32) -> Duration {
     let doubled = backoff.start.saturating_mul(1 << (failed.saturating_sub(1)).min(30));
     let most = doubled.min(backoff.end.max(backoff.start));
-    let chance = (crate::random() % 1_000) as f64 / 1_000.0;
+    let chance = (crate::random::number() % 1_000) as f64 / 1_000.0;
     most.mul_f64(0.5 + 0.5 * chance)
 }
 

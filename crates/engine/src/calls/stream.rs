@@ -13,8 +13,8 @@ use serde::Serialize;
 
 use super::Lent;
 use super::said::Say;
-use crate::context::Ctx;
-use crate::run::tails::Said;
+use crate::executor::run::ctx::Ctx;
+use crate::executor::run::tails::Said;
 
 /// The key of the stream of a run that has only one.
 ///
@@ -49,7 +49,7 @@ impl<'a> StreamWriter<'a> {
     ///
     /// Fails with `closed` if the stream was closed.
     pub fn append<T: Serialize + ?Sized>(&self, value: &T) -> Append<'a> {
-        self.put(crate::encode("chunk", value).map(ChunkBody::Json))
+        self.put(crate::data::encode("chunk", value).map(ChunkBody::Json))
     }
 
     /// Append bytes.

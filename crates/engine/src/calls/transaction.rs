@@ -17,12 +17,13 @@ use onward_types::{BoxError, Code, Error, Json, Result, StepKind};
 use super::Drive;
 use super::durable_call;
 use super::step::{Body, Failure, Step};
-use crate::Data;
-use crate::context::Ctx;
+use crate::data::Data;
 use crate::executor::Executor;
-use crate::run::core::{Home, RunCore, Stop};
-use crate::run::state::{Granted, Outcome};
-use crate::workflow::BoxFuture;
+use crate::executor::run::core::{Home, RunCore};
+use crate::executor::run::ctx::Ctx;
+use crate::executor::run::leaving::Stop;
+use crate::executor::run::state::{Granted, Outcome};
+use crate::future::BoxFuture;
 
 /// So often a transaction begins again because others were in its way, before that counts as a failed attempt.
 const CONFLICTS_MAX: u32 = 20;
@@ -48,7 +49,7 @@ impl<'a, T: Data> Transaction<'a, T> {
     {
         let user: UserBody<'a> = Arc::new(Mutex::new(move |tx| -> BoxFuture<'a, Result<Json>> {
             let work = body(tx);
-            Box::pin(async move { Ok(crate::encode("output", &work.await?)?) })
+            Box::pin(async move { Ok(crate::data::encode("output", &work.await?)?) })
         }));
         let drive = Drive::new(ctx, StepKind::Transaction, label);
         let serializable = Arc::new(AtomicBool::new(false));
@@ -141,7 +142,8 @@ impl Call {
             let message = "a detached context has no database: test transactions on `sqlite::memory:`";
             return Err(Error::fatal(Error::new(Code::Invalid, message)).into());
         };
-        let owner = Owner { executor: journal.executor().clone(), run: self.core.key, owners: self.core.owners };
+        let owner =
+            Owner { executor: journal.executor().clone(), run: self.core.about.key, owners: self.core.about.owners };
         let (mut conflicts, mut pause) = (0, PAUSE);
         loop {
             match self.attempt(executor, &owner, user).await {
@@ -163,7 +165,7 @@ impl Call {
                 }
                 // Where the database cannot be reached the run waits for it, as it does for the journal.
                 Err(Undone::ByDatabase(Rollback::Lost(error) | Rollback::Unknown(error))) => {
-                    tracing::warn!(run = %self.core.id, step = %self.name, %error, "the transaction begins again");
+                    tracing::warn!(run = %self.core.about.id, step = %self.name, %error, "the transaction begins again");
                 }
             }
             self.core.clock().sleep(pause).await;
@@ -217,7 +219,7 @@ impl Call {
             started_at,
             finished_at: self.core.clock().now(),
         };
-        self.core.state().begin_commit(self.position);
+        self.core.with_state(|state| state.begin_commit(self.position));
         match finished.commit(checkpoint).await {
             Ok(()) => {}
             Err(Rollback::Unknown(error)) => {
@@ -227,14 +229,14 @@ impl Call {
             }
             Err(rollback) => return Err(rollback.into()),
         }
-        self.core.state().note_committed(self.position);
+        self.core.with_state(|state| state.note_committed(self.position));
         Ok(output)
     }
 
     /// Whether the commit stands whose answer was lost. Nothing else of the run goes on before that is known.
     async fn stands(&self, executor: &Arc<Executor>, seq: u64) -> bool {
         loop {
-            match executor.store.recorded(self.core.key, self.position).await {
+            match executor.store.recorded(self.core.about.key, self.position).await {
                 Ok(None) => return false,
                 Ok(Some(recorded)) if recorded == seq => return true,
                 Ok(Some(recorded)) => {
@@ -245,7 +247,7 @@ impl Call {
                     pending::<()>().await;
                 }
                 Err(error) => {
-                    tracing::warn!(run = %self.core.id, %error, "whether a transaction stands is not known; looking again");
+                    tracing::warn!(run = %self.core.about.id, %error, "whether a transaction stands is not known; looking again");
                     self.core.clock().sleep(PAUSE_MAX).await;
                 }
             }
@@ -255,9 +257,9 @@ impl Call {
     /// Wait until it is the turn of this call, and everything before it is durable.
     async fn take_turn(&self) -> Turn<'_> {
         let core = &self.core;
-        core.state().ask_turn(self.position, core.clock().now());
+        core.with_state(|state| state.ask_turn(self.position, core.clock().now()));
         let back = GiveBack(self);
-        let granted = poll_fn(|_| match core.state().turn_of(self.position) {
+        let granted = poll_fn(|_| match core.with_state(|state| state.turn_of(self.position)) {
             Some(granted) => Poll::Ready(granted),
             None => Poll::Pending,
         })
@@ -277,6 +279,6 @@ struct GiveBack<'c>(&'c Call);
 
 impl Drop for GiveBack<'_> {
     fn drop(&mut self) {
-        self.0.core.state().give_back_turn(self.0.position);
+        self.0.core.with_state(|state| state.give_back_turn(self.0.position));
     }
 }

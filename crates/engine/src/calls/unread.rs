@@ -10,8 +10,8 @@ use std::task::Poll;
 use onward_types::{Code, Error, Reader, StepKind};
 
 use super::Drive;
-use crate::run::core::RunCore;
-use crate::run::state::Outcome;
+use crate::executor::run::core::RunCore;
+use crate::executor::run::state::Outcome;
 
 /// The reason for which a run is held whose recorded value cannot be read.
 pub(crate) fn unreadable(position: u32, kind: StepKind, name: &str, why: &Error) -> Error {
@@ -23,7 +23,7 @@ pub(crate) fn unreadable(position: u32, kind: StepKind, name: &str, why: &Error)
 }
 
 /// What the workflow gets. A call without a place in the order of calls has nothing recorded by others.
-pub(super) fn resolve<T: crate::Data>(drive: Option<&mut Drive>, outcome: Outcome) -> Poll<Result<T, Error>> {
+pub(super) fn resolve<T: crate::data::Data>(drive: Option<&mut Drive>, outcome: Outcome) -> Poll<Result<T, Error>> {
     match drive {
         Some(drive) => drive.resolve(outcome),
         None => Poll::Ready(outcome.and_then(|json| json.decode())),
@@ -50,9 +50,9 @@ impl Reader for Watch {
         let Some(core) = self.core.upgrade() else { return };
         let why = unreadable(self.position, self.kind, &self.name, &why);
         if is_same {
-            core.state().halt(why);
+            core.halt(why);
         } else {
-            core.state().suspect(why);
+            core.with_state(|state| state.suspect(why));
         }
     }
 }

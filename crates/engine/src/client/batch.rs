@@ -8,7 +8,9 @@ use onward_types::{Code, Error, check_name};
 use super::Client;
 use super::handle::WorkflowHandle;
 use super::start::{Pushed, Start, push};
-use crate::workflow::{BoxFuture, Data, Workflow};
+use crate::data::Data;
+use crate::future::BoxFuture;
+use crate::workflow::Workflow;
 
 /// So many items a batch takes, unless something else is said.
 const MAX: u32 = 100;
@@ -99,9 +101,9 @@ impl<'a, W> Batch<'a, W> {
     where
         W: Workflow<Input = Vec<I>>,
     {
-        let item = crate::encode("item", &item);
-        let start = Start::new(self.client, W::NAME, Some(W::VERSION.to_owned()), item);
-        let start = start.with(|plan| plan.line.queue.clone_from(&self.queue));
+        let item = crate::data::encode("item", &item);
+        let start = Start::new(self.client, W::NAME, Some(W::VERSION), item);
+        let start = start.set(|options| options.given.queue.clone_from(&self.queue));
         Push { start, batch: self.key.clone(), max: self.max, within: self.within, key: None }
     }
 }
@@ -115,7 +117,7 @@ impl<'a> Start<'a, serde_json::Value> {
     /// # #[tokio::main] async fn main() -> Result<()> {
     /// # use std::time::Duration;
     /// let client = Client::connect("sqlite::memory:").await?;
-    /// let index = EnqueueOptions { workflow: "index".into(), queue: "slow".into(), ..Default::default() };
+    /// let index = EnqueueOptions::new("index", "slow");
     /// let push = |name: &str| client.enqueue(index.clone(), name).batch("acme").max(50).within(Duration::from_secs(5));
     /// let first = push("ada").key("row-1").await?;
     /// let again = push("ada").key("row-1").await?;

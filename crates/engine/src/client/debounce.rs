@@ -8,7 +8,9 @@ use onward_types::{Error, check_name};
 use super::Client;
 use super::handle::WorkflowHandle;
 use super::start::{Start, debounce};
-use crate::workflow::{BoxFuture, Data, Workflow};
+use crate::data::Data;
+use crate::future::BoxFuture;
+use crate::workflow::Workflow;
 
 /// Inputs that come one after another under one key. Made by [`Client::debounce`].
 #[must_use = "nothing is started before `input` is awaited"]
@@ -39,7 +41,7 @@ impl<'a, T: Data> Start<'a, T> {
     /// # #[tokio::main] async fn main() -> Result<()> {
     /// # use std::time::Duration;
     /// let client = Client::connect("sqlite::memory:").await?;
-    /// let index = EnqueueOptions { workflow: "index".into(), queue: "slow".into(), ..Default::default() };
+    /// let index = EnqueueOptions::new("index", "slow");
     /// let edit = |text: &str| client.enqueue(index.clone(), text).debounce("document-7", Duration::from_secs(5));
     /// let first = edit("draft").await?;
     /// let second = edit("final").timeout(Duration::from_secs(60)).await?;

@@ -9,11 +9,9 @@ use std::time::Duration;
 use onward_types::{Error, Json, RunId};
 
 use super::Client;
-use crate::Data;
-use crate::workflow::BoxFuture;
-
-/// So long is waited for an event, unless the caller says otherwise.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
+use crate::data::Data;
+use crate::executor::hub::EVENT_TIMEOUT;
+use crate::future::BoxFuture;
 
 /// An event that is waited for. Made by [`Client::get_event`]; awaits to its latest value, or to none if it was not set in time.
 #[must_use = "an event is read when this is awaited"]
@@ -27,7 +25,7 @@ pub struct GetEvent<'a, T> {
 
 impl<'a, T: Data> GetEvent<'a, T> {
     pub(crate) fn new(client: &'a Client, run: RunId, key: String) -> GetEvent<'a, T> {
-        GetEvent { client, asked: Some((run, key)), timeout: TIMEOUT, reading: None, value: PhantomData }
+        GetEvent { client, asked: Some((run, key)), timeout: EVENT_TIMEOUT, reading: None, value: PhantomData }
     }
 
     /// Wait for no longer than this; zero looks once. The default is 60 s.

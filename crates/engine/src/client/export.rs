@@ -6,7 +6,7 @@ use onward_store::Family;
 use onward_types::{Error, RunId};
 
 use super::Client;
-use crate::workflow::BoxFuture;
+use crate::future::BoxFuture;
 
 /// A run about to be written to a file. Made by [`WorkflowHandle::export`](crate::WorkflowHandle::export); awaits to the file.
 #[must_use = "a run is exported when this is awaited"]

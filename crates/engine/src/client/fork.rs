@@ -9,9 +9,9 @@ use onward_types::{Code, Error, RunId};
 use serde::Serialize;
 
 use super::handle::WorkflowHandle;
-use super::start::input_hash;
-use crate::run::state::PATCHES;
-use crate::workflow::BoxFuture;
+use crate::executor::run::state::PATCHES;
+use crate::future::BoxFuture;
+use crate::plan::input_hash;
 
 /// A fork about to be made. Made by [`WorkflowHandle::fork`] and [`WorkflowHandle::restart`]; awaits to the new run's handle.
 #[must_use = "a run is forked when this is awaited"]
@@ -50,7 +50,7 @@ impl<'a, T> Fork<'a, T> {
 
     /// Give it another input. What was recorded before the position is taken over all the same.
     pub fn input(mut self, input: &(impl Serialize + ?Sized)) -> Self {
-        self.input = Some(crate::encode("input", input));
+        self.input = Some(crate::data::encode("input", input));
         self
     }
 
@@ -64,7 +64,7 @@ impl<'a, T> Fork<'a, T> {
         let Fork { of, mut plan, id, input, newest } = self;
         plan.id = id.map(RunId::new).transpose()?;
         if let Some(version) = &plan.version {
-            crate::workflow::check_name("workflow's version", version)?;
+            crate::executor::registry::check_name("workflow's version", version)?;
         }
         if newest {
             plan.version = Some(String::new());

@@ -15,11 +15,10 @@ use super::event::GetEvent;
 use super::export::Export;
 use super::send::SendMessage;
 use super::stream::ReadStream;
-use crate::Data;
-use crate::context::timed_out;
+use crate::data::Data;
 use crate::executor::hub::result_of;
-use crate::run::end::{End, EndSlot};
-use crate::workflow::BoxFuture;
+use crate::executor::run::end::{End, EndSlot};
+use crate::future::BoxFuture;
 
 /// How many messages are listed at once.
 const MESSAGES_MAX: u32 = 1_000;
@@ -217,7 +216,7 @@ impl<T: Data> WorkflowHandle<T> {
     /// As [`delete_message`](WorkflowHandle::delete_message); `invalid` if it does not fit what the run waits for, as far as that is
     /// known, and then the old one stays.
     pub async fn replace_message(&self, seq: i64, message: &(impl Serialize + ?Sized)) -> Result<i64, Error> {
-        let body = crate::encode("message", message);
+        let body = crate::data::encode("message", message);
         self.client.store.replace_message(&self.id, seq, body?).await
     }
 
@@ -289,4 +288,12 @@ fn ended<'a>(
             }
         }
     })
+}
+
+/// The error of a wait that took longer than it was allowed to.
+fn timed_out(what: impl std::fmt::Display, limit: Duration) -> Error {
+    Error::new(
+        onward_types::Code::TimedOut,
+        format!("timed out after {limit:?} waiting for {what}; the run is still in progress"),
+    )
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use onward_store::{HookPayload, Store};
 use onward_types::{Error, Json, RunId, check_name};
 
-use crate::workflow::BoxFuture;
+use crate::future::BoxFuture;
 
 /// A payload about to be sent to a hook. Made by [`Client::resume_hook`](crate::Client::resume_hook); awaits to the id of the
 /// run that has it.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Client;
 use super::fork::{Fork, check_position};
 use super::handle::WorkflowHandle;
+use crate::plan::encode_attributes;
 
 const CANCELLED: &str = "cancelled";
 
@@ -96,7 +97,7 @@ impl<T> WorkflowHandle<T> {
     /// # Errors
     /// `unknown_run` if there is no such run, `invalid` if they are no JSON object.
     pub async fn set_attributes(&self, attributes: impl Serialize) -> Result<(), Error> {
-        self.steer(Action::SetAttributes(super::attributes(&attributes)?)).await.map(drop)
+        self.steer(Action::SetAttributes(encode_attributes(&attributes)?)).await.map(drop)
     }
 
     /// Attach these facts beside those that the run has. A `null` takes one away.
@@ -104,7 +105,7 @@ impl<T> WorkflowHandle<T> {
     /// # Errors
     /// `unknown_run` if there is no such run, `invalid` if they are no JSON object.
     pub async fn merge_attributes(&self, attributes: impl Serialize) -> Result<(), Error> {
-        self.steer(Action::MergeAttributes(super::attributes(&attributes)?)).await.map(drop)
+        self.steer(Action::MergeAttributes(encode_attributes(&attributes)?)).await.map(drop)
     }
 
     /// Delete the run with all that it recorded. Its id may be used again. Its children stay, without a parent.
@@ -242,7 +243,7 @@ impl Client {
     /// # Errors
     /// Where the database cannot be reached, or `invalid` if they are no JSON object.
     pub async fn merge_attributes_all(&self, filter: Filter, attributes: impl Serialize) -> Result<Many, Error> {
-        self.store.steer_all(filter, Action::MergeAttributes(super::attributes(&attributes)?)).await
+        self.store.steer_all(filter, Action::MergeAttributes(encode_attributes(&attributes)?)).await
     }
 
     /// Delete the runs that have ended and that this rule does not keep, now, and say how many there were.

@@ -21,7 +21,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use onward_store::{Archive, Clock, Codec, DatabaseUrl, ExecutorRow, Store};
-use onward_types::{Error, Filter, Json, Page, RunId, RunRecord, Tree};
+use onward_types::{Error, Filter, Page, RunId, RunRecord};
 use serde::Serialize;
 use tokio::task::AbortHandle;
 
@@ -32,7 +32,7 @@ use self::mask::Mask;
 use self::send::{Message, SendMessage};
 use self::start::Start;
 use self::stream::ReadStream;
-use crate::Data;
+use crate::data::Data;
 use crate::executor::{Executor, Hub};
 use crate::workflow::Workflow;
 
@@ -137,12 +137,12 @@ impl Client {
     ///
     /// The same id, workflow and input give the same run; an id that is taken by anything else is a conflict.
     pub fn start<W: Workflow>(&self, input: W::Input) -> Start<'_, W::Output> {
-        Start::new(self, W::NAME, Some(W::VERSION.to_owned()), crate::encode("input", &input))
+        Start::new(self, W::NAME, Some(W::VERSION), crate::data::encode("input", &input))
     }
 
     /// Start a run of a workflow that is known by its name alone.
     pub fn start_named(&self, name: &str, input: impl Serialize) -> Start<'_, serde_json::Value> {
-        Start::new(self, name, None, crate::encode("input", &input))
+        Start::new(self, name, None, crate::data::encode("input", &input))
     }
 
     /// A handle to a run, typed by its workflow. Whether there is such a run shows when it is asked.
@@ -208,7 +208,7 @@ impl Client {
     /// `unknown_hook` if no hook has the token: it was never opened, or was closed; `gone` if the run that had it has ended;
     /// `invalid` if the payload is not what the hook takes, as far as that is known: then nothing was sent, and the hook stays open.
     pub fn resume_hook(&self, token: impl Into<String>, payload: &(impl Serialize + ?Sized)) -> ResumeHook<'_> {
-        ResumeHook::new(&self.store, token.into(), crate::encode("payload", payload))
+        ResumeHook::new(&self.store, token.into(), crate::data::encode("payload", payload))
     }
 
     /// The latest value of an event of a run. If it was never set, wait until it is, for up to 60 s; then it is `None`. A run
@@ -331,18 +331,4 @@ impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client").finish_non_exhaustive()
     }
-}
-
-/// A JSON object of attributes, of which every database can look at the parts.
-pub(crate) fn attributes(value: &(impl Serialize + ?Sized)) -> Result<Json, Error> {
-    let json = crate::encode("attributes", value)?;
-    let invalid = |message: &str| Err(Error::new(onward_types::Code::Invalid, message));
-    if !json.as_str().starts_with('{') {
-        return invalid("attributes are a JSON object: give a map, or a struct with named fields");
-    }
-    let has_nul = |text: &str| text.contains('\0');
-    if Tree::read(json.as_str()).is_some_and(|tree| tree.any_text(&has_nul)) {
-        return invalid("a text among the attributes has a NUL in it: leave it out");
-    }
-    Ok(json)
 }

@@ -9,7 +9,7 @@ use onward_store::{QueueChange, Set, Store};
 use onward_types::{Code, Error, QueueInfo, Rate, check_name};
 
 use super::Client;
-use crate::workflow::BoxFuture;
+use crate::future::BoxFuture;
 
 /// A queue. Made by [`Client::queue`]: await it to make the queue or to change its limits, or call what is to be done.
 #[must_use = "a queue is made or changed when this is awaited"]

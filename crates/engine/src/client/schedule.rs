@@ -1,27 +1,20 @@
 //! Schedules: define one, look at it, steer it.
 
 use std::future::IntoFuture;
-use std::time::Duration;
 
-use onward_store::{NewRun, Queued, Store};
-use onward_types::{
-    CatchUp, Code, Error, Json, Overlap, RunId, RunKey, ScheduleRecord, Status, Tick, Timestamp, Window,
-};
-use serde::Serialize;
+use onward_store::NewRun;
+use onward_types::{CatchUp, Code, Error, Overlap, RunOptions, ScheduleRecord, Tick, Timestamp, Window};
 
 use super::Client;
-use super::enqueue::Line;
 use super::handle::WorkflowHandle;
-use super::start::{RECOVERIES_MAX, input_hash, newest_here};
 use crate::cron::Cron;
-use crate::workflow::{BoxFuture, Workflow};
+use crate::executor::registry::check_name;
+use crate::future::BoxFuture;
+use crate::plan::{Options, TICKS_MAX, id_of_trigger, option_methods, run_of_tick};
+use crate::workflow::Workflow;
 
-/// So many ticks are shown ahead.
+/// How many of the next ticks a record shows.
 const UPCOMING: usize = 5;
-/// So many ticks are made up for at once.
-pub(crate) const TICKS_MAX: usize = 1_000;
-/// A tick that is dealt with later than this was missed.
-pub(crate) const LATE: Duration = Duration::from_secs(60);
 
 impl Client {
     /// Run a workflow again and again: at 8:00:00 from Monday to Friday is `0 0 8 * * Mon-Fri`. Await it to define the
@@ -56,7 +49,7 @@ impl Client {
     /// # Errors
     /// `invalid` where the expression, the zone or the id cannot be accepted.
     pub fn schedule<W: Workflow<Input = Tick>>(&self, cron: impl Into<String>) -> Schedule<'_> {
-        Schedule::new(self, W::NAME, Some(W::VERSION.to_owned()), cron.into())
+        Schedule::new(self, W::NAME, Some(W::VERSION), cron.into())
     }
 
     /// Run a workflow that is known by its name alone again and again: as [`schedule`](Client::schedule). Its input is a
@@ -95,33 +88,35 @@ fn with_ticks(mut schedule: ScheduleRecord, now: Timestamp) -> ScheduleRecord {
 pub struct Schedule<'a> {
     client: &'a Client,
     workflow: String,
-    version: Option<String>,
     cron: String,
     zone: String,
     id: Option<String>,
     catch_up: CatchUp,
     overlap: Overlap,
-    line: Line,
-    timeout: Option<Duration>,
-    attributes: Option<Result<Json, Error>>,
+    options: Options,
 }
 
 impl<'a> Schedule<'a> {
-    fn new(client: &'a Client, workflow: impl Into<String>, version: Option<String>, cron: String) -> Schedule<'a> {
+    fn new(client: &'a Client, workflow: impl Into<String>, version: Option<&str>, cron: String) -> Schedule<'a> {
+        let options = RunOptions { version: version.map(str::to_owned), ..RunOptions::default() };
         Schedule {
             client,
             workflow: workflow.into(),
-            version,
             cron,
             zone: "UTC".to_owned(),
             id: None,
             catch_up: CatchUp::default(),
             overlap: Overlap::default(),
-            line: Line::default(),
-            timeout: None,
-            attributes: None,
+            options: options.into(),
         }
     }
+
+    fn set(mut self, set: impl FnOnce(&mut Options)) -> Self {
+        set(&mut self.options);
+        self
+    }
+
+    option_methods!();
 
     /// Its id: 1 to 400 bytes without control characters and `@`. The default is the name of the workflow.
     pub fn id(mut self, id: impl Into<String>) -> Self {
@@ -147,39 +142,21 @@ impl<'a> Schedule<'a> {
         self
     }
 
-    /// Let its runs wait in this queue until they may start. Any executor that has the workflow may take them.
-    pub fn queue(mut self, queue: impl Into<String>) -> Self {
-        self.line.queue = Some(queue.into());
-        self
-    }
-
-    /// The priority of its runs in the queue, from 1 to 2,147,483,647: lower numbers come first, and runs without one before
-    /// all.
-    pub fn priority(mut self, priority: u32) -> Self {
-        self.line.priority = Some(i64::from(priority));
-        self
-    }
-
-    /// Cancel a run of it, with all that it started, if it has not ended this long after its start.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// Facts to attach to its runs, as a map or a struct with named fields.
-    pub fn attributes(mut self, attributes: impl Serialize) -> Self {
-        self.attributes = Some(super::attributes(&attributes));
-        self
-    }
-
     async fn define(self) -> Result<ScheduleHandle, Error> {
-        let Schedule { client, workflow, version, cron, zone, id, catch_up, overlap, line, timeout, attributes } = self;
-        crate::workflow::check_name("workflow's name", &workflow)?;
-        line.check()?;
+        let Schedule { client, workflow, cron, zone, id, catch_up, overlap, options } = self;
+        check_name("workflow's name", &workflow)?;
+        let mut options = options.checked()?;
+        if options.id.is_some() {
+            return Err(Error::new(
+                Code::Invalid,
+                "each run of a schedule gets its id from its tick: leave the id out",
+            ));
+        }
+        let version = options.version.take();
         match (&version, &client.executor) {
-            (Some(version), _) => crate::workflow::check_name("workflow's version", version)?,
-            // Whoever serves the queue has to have the workflow; who defines the schedule has not.
-            (None, Some(executor)) if line.queue.is_none() && newest_here(client, &workflow).is_none() => {
+            (Some(version), _) => check_name("workflow's version", version)?,
+            // The executor that serves the queue needs the workflow; the caller that defines the schedule does not.
+            (None, Some(executor)) if options.queue.is_none() && executor.registry.newest(&workflow).is_none() => {
                 return Err(executor.not_registered(&workflow, "1"));
             }
             (None, _) => {}
@@ -198,9 +175,7 @@ impl<'a> Schedule<'a> {
             overlap,
             since,
             next_tick,
-            queued: line.queued(),
-            timeout,
-            attributes: attributes.transpose()?,
+            options,
         };
         client.store.put_schedule(new).await?;
         Ok(client.schedule_handle(id))
@@ -268,7 +243,7 @@ impl ScheduleHandle {
         let schedule = self.client.store.schedule(&self.id).await?;
         let now = self.client.store.clock().now();
         let mut run = self.run(&schedule, now, schedule.last_tick, now)?;
-        run.id = RunId::new(format!("{}@trigger-{now}", schedule.id))?;
+        run.id = id_of_trigger(&schedule.id, now)?;
         let id = run.id.to_string();
         self.client.store.create_missing(vec![run]).await?;
         Ok(self.client.handle_named(id))
@@ -317,50 +292,14 @@ impl ScheduleHandle {
         previous: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<NewRun, Error> {
-        run_of(&self.client.store, schedule, due, previous, now)
+        run_of_tick(&self.client.store, schedule, due, previous, now)
     }
-}
-
-/// The run that a tick starts.
-pub(crate) fn run_of(
-    store: &Store,
-    schedule: &ScheduleRecord,
-    due: Timestamp,
-    previous: Option<Timestamp>,
-    now: Timestamp,
-) -> Result<NewRun, Error> {
-    let tick = Tick { schedule: schedule.id.clone(), due, previous, zone: schedule.zone.clone() };
-    let input = Json::encode(&tick)?;
-    let queued =
-        schedule.queue.clone().map(|queue| Queued { queue, priority: schedule.priority, partition: None, dedup: None });
-    Ok(NewRun {
-        key: RunKey(store.clock().uuid()),
-        id: RunId::new(format!("{}@{due}", schedule.id))?,
-        workflow: schedule.workflow.clone(),
-        version: schedule.version.clone().unwrap_or_default(),
-        is_open: schedule.version.is_none(),
-        executor: None,
-        status: Status::Enqueued,
-        // Whoever waits in a queue is found there.
-        ready_at: queued.is_none().then_some(now),
-        created_at: now,
-        timeout: schedule.timeout,
-        deadline: None,
-        recoveries_max: RECOVERIES_MAX,
-        parent: None,
-        input_hash: input_hash(store, &schedule.workflow, &input),
-        input,
-        identity: None,
-        attributes: schedule.attributes.clone(),
-        queued,
-        must_be_new: false,
-    })
 }
 
 /// Ids of runs are made of it, which name the tick, too.
 fn check_id(id: &str) -> Result<(), Error> {
     const BYTES_MAX: usize = 400;
-    crate::workflow::check_name("id of the schedule", id)?;
+    check_name("id of the schedule", id)?;
     if id.len() > BYTES_MAX {
         let message = format!("the id of the schedule has {} bytes: {BYTES_MAX} are the most", id.len());
         return Err(Error::new(Code::Invalid, message));

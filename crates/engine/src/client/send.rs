@@ -8,7 +8,7 @@ use onward_store::{NewMessage, Store};
 use onward_types::{Error, Json, RunId, check_name, check_topic};
 use serde::Serialize;
 
-use crate::workflow::BoxFuture;
+use crate::future::BoxFuture;
 
 /// A message about to be sent. Made by [`Client::send`](crate::Client::send); await it.
 #[must_use = "a message is sent when this is awaited"]
@@ -31,7 +31,7 @@ pub struct Message {
 impl Message {
     /// A message to a run, on a topic of 1 to 512 bytes.
     pub fn new(run: impl Into<String>, topic: impl Into<String>, body: &(impl Serialize + ?Sized)) -> Message {
-        Message { run: run.into(), topic: topic.into(), body: crate::encode("message", body), key: None }
+        Message { run: run.into(), topic: topic.into(), body: crate::data::encode("message", body), key: None }
     }
 
     /// The same key again, to the same run, is the same message: it is kept once.

@@ -41,7 +41,7 @@ impl Shown for StepRecord {
 
 impl Shown for ScheduleRecord {
     fn hide(&mut self, mask: &Mask) {
-        self.attributes.iter_mut().for_each(|json| mask.hide(json));
+        self.options.attributes.iter_mut().for_each(|json| mask.hide(json));
     }
 }
 

@@ -10,8 +10,8 @@ use onward_types::{Chunk, ChunkBody, Code, Error, RunId, RunKey};
 use tokio::sync::watch;
 
 use super::Client;
-use crate::Data;
-use crate::workflow::BoxFuture;
+use crate::data::Data;
+use crate::future::BoxFuture;
 
 /// So many chunks are read at once. No transaction outlives a page.
 const PAGE: u32 = 100;

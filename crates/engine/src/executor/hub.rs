@@ -11,13 +11,15 @@ use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::Residents;
-use crate::run::end::End;
+use crate::executor::run::end::End;
 
 /// How often everything that is waited for is looked at, whatever the signals say.
 const SWEEP: Duration = Duration::from_secs(1);
 /// How often is looked for a run that is not there yet.
 const UNKNOWN: Duration = Duration::from_millis(500);
-/// So many runs one look asks about.
+/// How long a call waits for an event, unless its caller says otherwise.
+pub(crate) const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
+/// How many runs one query asks about.
 const CHUNK: usize = 500;
 
 type Waiters = HashMap<RunKey, Vec<oneshot::Sender<Arc<Outcome>>>>;

@@ -3,10 +3,11 @@
 mod gate;
 pub(crate) mod hub;
 pub(crate) mod post;
+pub(crate) mod registry;
 mod residents;
+pub(crate) mod run;
 mod runs;
 mod silent;
-mod trouble;
 mod unstranded;
 
 use std::borrow::Cow;
@@ -23,14 +24,13 @@ use tokio::sync::{Notify, Semaphore};
 pub(crate) use gate::Gate;
 pub(crate) use hub::Hub;
 pub(crate) use post::Post;
+use registry::Registry;
 pub(crate) use residents::{Expected, Residents};
 use silent::Silent;
-pub use trouble::Trouble;
-use trouble::Troubles;
 
 use crate::metrics::{Counters, Metrics, QueueMetrics};
 use crate::states::States;
-use crate::workflow::Registry;
+use crate::trouble::{Trouble, Troubles};
 
 /// How an executor behaves. The defaults are what most people want.
 #[derive(Clone, Debug)]
@@ -98,7 +98,13 @@ pub(crate) struct Executor {
 /// A commit that is not answered after this long is worth a word.
 const UNANSWERED: Duration = Duration::from_secs(3);
 
-/// So many histories are loaded and replayed at once.
+/// How long a start waits for a database that takes no commits.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How many runs are claimed at once.
+pub(crate) const CLAIM_MAX: usize = 500;
+
+/// How many histories are loaded and replayed at once.
 pub(crate) const REPLAYS_MAX: usize = 64;
 
 impl Executor {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use onward_types::RunKey;
 use tokio::sync::{Notify, oneshot};
 
-use crate::run::core::RunCore;
+use crate::executor::run::core::RunCore;
 
 /// What is asked for by many runs is read at once.
 #[derive(Default)]
@@ -47,7 +47,7 @@ impl Post {
 
     fn note(&self, core: &Arc<RunCore>, tell: Option<oneshot::Sender<()>>) {
         let mut asked = self.lock();
-        let of_run = asked.entry(core.key).or_insert_with(|| Asked { core: core.clone(), tell: Vec::new() });
+        let of_run = asked.entry(core.about.key).or_insert_with(|| Asked { core: core.clone(), tell: Vec::new() });
         // A run that left and came back is another one.
         of_run.core = core.clone();
         of_run.tell.extend(tell);
@@ -69,7 +69,7 @@ impl Post {
     pub(crate) fn put_back(&self, again: Vec<Asked>) {
         let mut asked = self.lock();
         for Asked { core, tell } in again {
-            asked.entry(core.key).or_insert(Asked { core, tell: Vec::new() }).tell.extend(tell);
+            asked.entry(core.about.key).or_insert(Asked { core, tell: Vec::new() }).tell.extend(tell);
         }
     }
 

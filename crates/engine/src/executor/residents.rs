@@ -8,7 +8,7 @@ use std::time::Duration;
 use onward_types::RunKey;
 use tokio::sync::Notify;
 
-use crate::run::core::RunCore;
+use crate::executor::run::core::RunCore;
 
 /// So many locks share the map, because the journal and every run use it.
 const SHARDS: usize = 16;
@@ -67,16 +67,16 @@ impl Residents {
     /// Bring a run into memory. False: another life of it is here and has not left, so this one must not begin.
     #[must_use]
     pub(crate) fn insert(&self, core: Arc<RunCore>) -> bool {
-        let mut shard = self.shard(core.key);
-        match shard.get(&core.key) {
+        let mut shard = self.shard(core.about.key);
+        match shard.get(&core.about.key) {
             Some(there) if !there.has_left() => return false,
             Some(_) => {}
             None => drop(self.count.fetch_add(1, Ordering::SeqCst)),
         }
-        if core.suspect {
-            lock(&self.suspects).note([core.key], core.clock().uptime());
+        if core.about.suspect {
+            lock(&self.suspects).note([core.about.key], core.clock().uptime());
         }
-        shard.insert(core.key, core);
+        shard.insert(core.about.key, core);
         true
     }
 
@@ -87,9 +87,9 @@ impl Residents {
 
     /// Take a run out, if it is this very one.
     pub(crate) fn remove(&self, core: &RunCore) {
-        let mut shard = self.shard(core.key);
-        if shard.get(&core.key).is_some_and(|there| std::ptr::eq(Arc::as_ptr(there), core)) {
-            shard.remove(&core.key);
+        let mut shard = self.shard(core.about.key);
+        if shard.get(&core.about.key).is_some_and(|there| std::ptr::eq(Arc::as_ptr(there), core)) {
+            shard.remove(&core.about.key);
             self.count.fetch_sub(1, Ordering::SeqCst);
             drop(shard);
             self.clear(core);
@@ -146,7 +146,7 @@ impl Residents {
 
     /// A run is suspected no more. Says whether it was.
     pub(crate) fn clear(&self, core: &RunCore) -> bool {
-        core.suspect && lock(&self.suspects).here.remove(&core.key).is_some()
+        core.about.suspect && lock(&self.suspects).here.remove(&core.about.key).is_some()
     }
 
     /// How many runs may come now that may be what killed the process before: none while a wave of them is under way.
@@ -244,12 +244,12 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::context::Ctx;
+    use crate::executor::run::ctx::Ctx;
 
     #[test]
     fn a_run_that_is_expected_twice_is_expected_until_both_have_ended() {
         let residents = Arc::new(Residents::default());
-        let key = Ctx::detached().core.key;
+        let key = Ctx::detached().core.about.key;
         let claimed_first = residents.expect(&[key]);
         let claimed_again = residents.expect(&[key]);
         drop(claimed_first);

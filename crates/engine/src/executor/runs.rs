@@ -9,10 +9,11 @@ use tracing::Instrument;
 
 use super::Executor;
 use super::unstranded::Unstranded;
-use crate::context::Ctx;
-use crate::run::core::{Home, RunCore, Stop, end_of};
-use crate::run::drive::{Ended, drive};
-use crate::run::end::End;
+use crate::executor::run::core::{Home, RunCore, end_of};
+use crate::executor::run::ctx::Ctx;
+use crate::executor::run::drive::{Ended, drive};
+use crate::executor::run::end::End;
+use crate::executor::run::leaving::Stop;
 
 impl Executor {
     /// What a run is part of that was made or claimed under this seat. Only that seat's journal may write for it: the seat
@@ -24,7 +25,7 @@ impl Executor {
     /// A run that was started here is committed, has to wait in its queue, or turned out to be another one.
     pub(crate) fn born(self: &Arc<Self>, born: &RunCore, created: &Created) {
         if *created == Created::New
-            && let Some(core) = self.residents.get(born.key)
+            && let Some(core) = self.residents.get(born.about.key)
         {
             onward_store::crash::point("run.created");
             self.counters.runs_started.one();
@@ -53,10 +54,10 @@ impl Executor {
         let core = RunCore::claimed(history, self.home(seat), place);
         if !self.residents.insert(core.clone()) {
             // Two lives of one run would run its bodies side by side.
-            return tracing::debug!(run = %core.id, "the run is in memory already");
+            return tracing::debug!(run = %core.about.id, "the run is in memory already");
         }
         counted.one();
-        self.hub.look_again(core.key);
+        self.hub.look_again(core.about.key);
         self.execute(core);
     }
 
@@ -83,7 +84,7 @@ impl Executor {
         if matches!(&core.home, Home::Executor { journal, .. } if journal.is_closed()) {
             core.stop(Stop::Fenced);
         }
-        if core.deadline.is_some() {
+        if core.about.deadline.is_some() {
             self.deadline_set.notify_one();
         }
         if self.residents.len() > self.options.residents_max {
@@ -103,8 +104,8 @@ impl Executor {
     }
 
     async fn drive(self: &Arc<Self>, core: &Arc<RunCore>) -> Ended {
-        let Some(registered) = self.registry.get(&core.workflow, &core.version) else {
-            return Ended::Held(self.not_registered(&core.workflow, &core.version));
+        let Some(registered) = self.registry.get(&core.about.workflow, &core.about.version) else {
+            return Ended::Held(self.not_registered(&core.about.workflow, &core.about.version));
         };
         let Some(input) = core.take_input() else {
             return Ended::Held(Error::new(Code::Corrupt, "the run has no input"));
@@ -123,13 +124,13 @@ impl Executor {
 
     pub(super) async fn ended(self: &Arc<Self>, core: &Arc<RunCore>, ended: Ended) {
         if !matches!(ended, Ended::Fenced) {
-            std::future::poll_fn(|cx| core.settle(cx)).await;
+            std::future::poll_fn(|cx| core.pace.finish_left_behind(cx)).await;
         }
         match ended {
             Ended::Finished(result) => core.leave(LeaveHow::Finished(result.map_err(|error| error.to_json()))),
             Ended::Held(error) => {
-                if matches!(core.stopping(), Some(Stop::Rejected(_))) {
-                    core.state().discard_changes();
+                if matches!(core.leaving.asked(), Some(Stop::Rejected(_))) {
+                    core.with_state(|state| state.discard_changes());
                 }
                 core.leave(held(&error));
             }
@@ -142,24 +143,24 @@ impl Executor {
 
     /// Let go of a run that somebody else steered. Nobody gets it before this is committed.
     async fn let_go(self: &Arc<Self>, core: &Arc<RunCore>) {
-        if !core.begin_to_let_go() {
+        if !core.leaving.begin_release() {
             return;
         }
         core.end.set(End::Elsewhere);
         let Home::Executor { journal, .. } = &core.home else { return };
         // What was on its way is either committed or refused after this, so no child can appear behind the cancel.
         journal.flush().await;
-        while let Err(error) = self.store.cancel_children(core.key).await {
-            let message = format!("cancelling the children of {}: {}", core.id, error.message());
-            self.trouble("runs", core.id.as_str().to_owned(), message);
+        while let Err(error) = self.store.cancel_children(core.about.key).await {
+            let message = format!("cancelling the children of {}: {}", core.about.id, error.message());
+            self.trouble("runs", core.about.id.as_str().to_owned(), message);
             if journal.is_closed() {
-                self.no_trouble("runs", core.id.as_str().to_owned());
+                self.no_trouble("runs", core.about.id.as_str().to_owned());
                 return self.forget(core);
             }
             self.store.clock().sleep(std::time::Duration::from_millis(200)).await;
         }
-        self.no_trouble("runs", core.id.as_str().to_owned());
-        core.state().discard_changes();
+        self.no_trouble("runs", core.about.id.as_str().to_owned());
+        core.with_state(|state| state.discard_changes());
         core.leave(LeaveHow::LetGo);
     }
 
@@ -185,17 +186,17 @@ impl Executor {
         let end = end_of(&how);
         core.end.set(end.clone());
         if let End::Ended(outcome) = end {
-            self.hub.publish(core.key, &outcome);
+            self.hub.publish(core.about.key, &outcome);
         }
         match how {
             // It may be due already: its child ended meanwhile, or its timer.
             LeaveHow::Parked { .. } | LeaveHow::LetGo => self.ring_claimers(),
             // A parent that was parked was woken by the same commit.
-            LeaveHow::Finished(_) if core.parent.is_some_and(|parent| self.residents.get(parent).is_none()) => {
+            LeaveHow::Finished(_) if core.about.parent.is_some_and(|parent| self.residents.get(parent).is_none()) => {
                 self.ring_claimers();
             }
             LeaveHow::Held { said, error } => {
-                tracing::warn!(run = %core.id, reason = %said, "the run is held");
+                tracing::warn!(run = %core.about.id, reason = %said, "the run is held");
                 let status = onward_types::Status::Paused;
                 let outcome = Outcome {
                     status,
@@ -205,15 +206,15 @@ impl Executor {
                     unreadable: None,
                     cancelled_with: None,
                 };
-                self.hub.publish(core.key, &Arc::new(outcome));
+                self.hub.publish(core.about.key, &Arc::new(outcome));
             }
             LeaveHow::Finished(_) | LeaveHow::Released => {}
         }
-        if let Some(queue) = &core.slot {
+        if let Some(queue) = &core.about.slot {
             // Its place is free, for others here or for everybody.
             self.ring_queue(queue);
         }
-        if core.suspect {
+        if core.about.suspect {
             self.ring_claimers();
         }
     }
@@ -234,10 +235,11 @@ impl Executor {
     /// The journal takes no more of this run: it was revoked, or this executor was fenced off.
     pub(crate) fn refused(self: &Arc<Self>, core: &RunCore) {
         // It may have been claimed meanwhile, as another one: whoever waits for its creation waits for this one.
-        if core.give_up_birth() {
+        if core.births.take_starter().is_some() {
             return self.forget(core);
         }
-        let Some(core) = self.residents.get(core.key).filter(|there| std::ptr::eq(Arc::as_ptr(there), core)) else {
+        let Some(core) = self.residents.get(core.about.key).filter(|there| std::ptr::eq(Arc::as_ptr(there), core))
+        else {
             return;
         };
         let Home::Executor { journal, .. } = &core.home else { return };
@@ -246,7 +248,7 @@ impl Executor {
             if core.is_leaving() {
                 self.forget(&core);
             }
-        } else if core.has_let_go() {
+        } else if core.is_let_go() {
             // What let go of it found that it is not ours.
             self.forget(&core);
         } else if core.is_leaving() {
@@ -260,16 +262,17 @@ impl Executor {
 
     /// No database takes what this run made.
     pub(crate) fn rejected(self: &Arc<Self>, core: &RunCore, error: &Error) {
-        if core.is_unborn() {
-            tracing::error!(run = %core.id, %error, "the database refused to create the run");
+        if core.births.is_pending() {
+            tracing::error!(run = %core.about.id, %error, "the database refused to create the run");
             core.stop(Stop::Rejected(error.clone()));
-            core.give_up_birth();
+            core.births.take_starter();
             return self.forget(core);
         }
-        let Some(core) = self.residents.get(core.key).filter(|there| std::ptr::eq(Arc::as_ptr(there), core)) else {
+        let Some(core) = self.residents.get(core.about.key).filter(|there| std::ptr::eq(Arc::as_ptr(there), core))
+        else {
             return;
         };
-        tracing::error!(run = %core.id, %error, "the database refused what the run made");
+        tracing::error!(run = %core.about.id, %error, "the database refused what the run made");
         if core.is_being_held() {
             core.stop(Stop::Rejected(error.clone()));
             self.forget(&core);

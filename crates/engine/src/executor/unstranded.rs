@@ -8,8 +8,8 @@ use std::sync::Arc;
 use onward_types::{Code, Error};
 
 use super::Executor;
-use crate::run::core::RunCore;
-use crate::run::drive::Ended;
+use crate::executor::run::core::RunCore;
+use crate::executor::run::drive::Ended;
 
 /// A run and its task: should that panic, the run is held.
 pub(super) struct Unstranded {
@@ -29,8 +29,8 @@ impl Drop for Unstranded {
             return;
         }
         let message = "executing the run panicked, which is a fault of Onward. Nothing is lost: resume the run";
-        let why = self.core.state().panicked(Error::new(Code::Panicked, message));
-        tracing::error!(run = %self.core.id, "the task of a run panicked");
+        let why = self.core.with_state(|state| state.panicked(Error::new(Code::Panicked, message)));
+        tracing::error!(run = %self.core.about.id, "the task of a run panicked");
         let (executor, core) = (self.executor.clone(), self.core.clone());
         self.executor.spawn(async move { executor.ended(&core, Ended::Held(why)).await });
     }

@@ -8,10 +8,7 @@ use onward_types::{Error, RunKey, Timestamp};
 use tokio::sync::broadcast::Receiver;
 
 use super::{SWEEP, note};
-use crate::executor::{Executor, Expected, REPLAYS_MAX};
-
-/// So many runs are taken at once.
-pub(crate) const CLAIM_MAX: usize = 500;
+use crate::executor::{CLAIM_MAX, Executor, Expected, REPLAYS_MAX};
 
 /// So often runs are loaded together before they are loaded in halves.
 const TRIES_TOGETHER: u32 = 3;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::pulse::Pulse;
 use crate::executor::Executor;
-use crate::run::core::Stop;
-use crate::run::end::End;
+use crate::executor::run::end::End;
+use crate::executor::run::leaving::Stop;
 
 /// So long is waited for runs to be dropped before the executor joins again.
 const DROP_WITHIN: Duration = Duration::from_secs(5);

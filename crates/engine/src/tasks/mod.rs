@@ -28,7 +28,7 @@ use tokio::sync::broadcast;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::executor::Executor;
-use crate::workflow::BoxFuture;
+use crate::future::BoxFuture;
 
 /// How often each task looks, whatever the signals say.
 const SWEEP: Duration = Duration::from_secs(1);

@@ -10,7 +10,8 @@ use onward_types::Timestamp;
 
 use super::SWEEP;
 use crate::executor::Executor;
-use crate::run::core::{RunCore, Stop};
+use crate::executor::run::core::RunCore;
+use crate::executor::run::leaving::Stop;
 
 /// A run is worth so many times its replay in memory.
 const REPLAYS_WORTH: u32 = 200;

@@ -10,7 +10,7 @@ use onward_types::RunKey;
 use super::{Ear, SWEEP, note};
 use crate::executor::Executor;
 use crate::executor::post::Asked;
-use crate::run::core::RunCore;
+use crate::executor::run::core::RunCore;
 
 /// So many runs are woken at once that refused messages.
 const WOKEN: u32 = 500;
@@ -58,7 +58,7 @@ async fn look_at_refused(executor: &Executor) {
 
 fn remind(executor: &Executor, cores: impl Iterator<Item = Arc<RunCore>>) {
     for core in cores {
-        if core.state().waits_for_messages() {
+        if core.with_state(|state| state.waits_for_messages()) {
             executor.post.remind(&core);
         }
     }
@@ -66,9 +66,9 @@ fn remind(executor: &Executor, cores: impl Iterator<Item = Arc<RunCore>>) {
 
 async fn bring(executor: &Executor, some: Vec<Asked>) {
     // What is durable now is seen by the read that follows.
-    let durable: Vec<u64> = some.iter().map(|asked| asked.core.durable()).collect();
+    let durable: Vec<u64> = some.iter().map(|asked| asked.core.pace.durable()).collect();
     let wanted: Vec<Vec<Wanted>> =
-        some.iter().map(|Asked { core, .. }| core.state().wanted_messages(core.key)).collect();
+        some.iter().map(|Asked { core, .. }| core.with_state(|state| state.wanted_messages(core.about.key))).collect();
     let all: Vec<Wanted> = wanted.iter().flatten().cloned().collect();
     let read = if all.is_empty() { Ok(Vec::new()) } else { executor.store.unconsumed(all).await };
     let Some(found) = note(executor, "postman", "read", read) else {
@@ -80,7 +80,7 @@ async fn bring(executor: &Executor, some: Vec<Asked>) {
         messages.entry(key).or_default().push(message);
     }
     for ((asked, durable), wanted) in some.into_iter().zip(durable).zip(wanted) {
-        let of_run = messages.remove(&asked.core.key).unwrap_or_default();
+        let of_run = messages.remove(&asked.core.about.key).unwrap_or_default();
         let read: Vec<_> = wanted.into_iter().map(|Wanted { topic, after, .. }| (topic, after)).collect();
         asked.core.receive(&read, of_run, durable);
         asked.done();

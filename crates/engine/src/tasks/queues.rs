@@ -9,9 +9,9 @@ use onward_store::{QueueClaim, QueueClaimed, Signal};
 use onward_types::{Error, Timestamp};
 use tokio::sync::{broadcast, mpsc};
 
-use super::claimer::{self, CLAIM_MAX, Taken};
+use super::claimer::{self, Taken};
 use super::{SWEEP, note};
-use crate::executor::Executor;
+use crate::executor::{CLAIM_MAX, Executor};
 
 /// How often starts are forgotten that no rate looks at any more.
 const FORGET_EVERY: Duration = Duration::from_secs(60);

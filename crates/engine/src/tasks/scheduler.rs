@@ -6,9 +6,9 @@ use onward_store::Firing;
 use onward_types::{CatchUp, Error, ScheduleRecord, Timestamp};
 
 use super::{SWEEP, note};
-use crate::client::schedule::{LATE, TICKS_MAX, run_of};
 use crate::cron::Cron;
 use crate::executor::Executor;
+use crate::plan::{LATE, TICKS_MAX, run_of_tick};
 
 pub(crate) async fn run(executor: Arc<Executor>) {
     let clock = executor.store.clock().clone();
@@ -62,7 +62,7 @@ fn firing(executor: &Executor, schedule: &ScheduleRecord) -> Result<Firing, Erro
     let mut runs = Vec::new();
     let mut previous = schedule.last_tick;
     for due in ticks.into_iter().filter(is_meant) {
-        runs.push(run_of(&executor.store, schedule, due, previous, now)?);
+        runs.push(run_of_tick(&executor.store, schedule, due, previous, now)?);
         previous = Some(due);
     }
     Ok(Firing {

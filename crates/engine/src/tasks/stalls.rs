@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::SWEEP;
-use crate::client::start::PATIENCE;
 use crate::executor::Executor;
+use crate::executor::PATIENCE;
 
 pub(crate) async fn run(executor: Arc<Executor>) {
     loop {
@@ -13,7 +13,7 @@ pub(crate) async fn run(executor: Arc<Executor>) {
         let is_long = |since| now.duration_since(since).unsigned_abs() >= PATIENCE;
         if executor.journal_trouble().is_some_and(|trouble| is_long(trouble.since)) {
             for core in executor.residents.all() {
-                core.send_starter_away();
+                core.births.send_starter_away();
             }
         }
     }

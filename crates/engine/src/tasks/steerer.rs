@@ -60,7 +60,7 @@ async fn wake(executor: &Arc<Executor>) {
         note(executor, "steerer", "woken", executor.store.woken(&seat.executor).await).unwrap_or_default()
     {
         if let Some(core) = executor.residents.get(key) {
-            core.state().wake_up(position);
+            core.with_state(|state| state.wake_up(position));
         }
     }
 }

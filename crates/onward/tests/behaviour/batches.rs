@@ -166,13 +166,7 @@ async fn a_batch_enters_its_queue_and_takes_no_more_there(db: TestDatabase) {
 async fn items_are_pushed_by_names_alone(db: TestDatabase) {
     let house = house(db).await;
     house.onward.queue("q").await.unwrap();
-    let options = EnqueueOptions {
-        workflow: "load".into(),
-        queue: "q".into(),
-        user: Some("ada".into()),
-        priority: Some(4),
-        ..EnqueueOptions::default()
-    };
+    let options = EnqueueOptions::new("load", "q").authenticated_as("ada", Vec::<String>::new()).priority(4);
     let push = |row: &str| house.onward.enqueue(options.clone(), row).batch("acme").max(3).within(mins(10));
     let first = push("one").await.unwrap();
     assert_eq!(push("two").key("k").await.unwrap().id(), first.id());

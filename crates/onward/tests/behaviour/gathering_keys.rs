@@ -130,14 +130,8 @@ async fn a_tick_that_waited_through_a_deploy_does_not_keep_out_all_others(db: Te
 async fn a_dedup_that_is_taken_says_by_whom_and_why_that_one_waits(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<one::index>()).await;
     house.onward.queue("q").await.unwrap();
-    let options = |id: &str| EnqueueOptions {
-        workflow: "index".into(),
-        queue: "q".into(),
-        id: Some(id.into()),
-        dedup: Some("d".into()),
-        version: Some("7".into()),
-        ..EnqueueOptions::default()
-    };
+    let named = |id: &str| EnqueueOptions::new("index", "q").id(id).version("7");
+    let options = |id: &str| named(id).dedup("d");
     house.onward.enqueue(options("first"), "a").await.unwrap();
     let refused = house.onward.enqueue(options("second"), "b").await.unwrap_err();
     assert_eq!(refused.code(), "deduplicated");
@@ -147,8 +141,7 @@ async fn a_dedup_that_is_taken_says_by_whom_and_why_that_one_waits(db: TestDatab
     assert_eq!((holder.run.as_str(), holder.status), ("first", Status::Enqueued));
     assert_eq!((holder.queue.as_str(), holder.dedup.as_str()), ("q", "d"));
     assert_eq!(holder.reason, "no executor has workflow `index` version 7");
-    let taken = EnqueueOptions { dedup: None, ..options("first") };
-    assert!(house.onward.enqueue(taken, "other").await.unwrap_err().is_conflict());
+    assert!(house.onward.enqueue(named("first"), "other").await.unwrap_err().is_conflict());
     // Whoever reads that can act on it.
     house.onward.handle_named("first").cancel().await.unwrap();
     house.onward.enqueue(options("second"), "b").await.unwrap();
@@ -157,12 +150,7 @@ async fn a_dedup_that_is_taken_says_by_whom_and_why_that_one_waits(db: TestDatab
 #[on_every_database]
 async fn a_delay_that_something_else_decides_is_refused(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<one::index>()).await;
-    let delayed = EnqueueOptions {
-        workflow: "index".into(),
-        queue: "q".into(),
-        delay: Some(mins(1)),
-        ..EnqueueOptions::default()
-    };
+    let delayed = EnqueueOptions::new("index", "q").delay(mins(1));
     let debounced = house.onward.enqueue(delayed.clone(), "a").debounce("doc", mins(1)).await.unwrap_err();
     let pushed = house.onward.enqueue(delayed, "a").batch("doc").await.unwrap_err();
     for refused in [debounced, pushed] {

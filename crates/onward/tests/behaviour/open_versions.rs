@@ -44,7 +44,7 @@ mod ticking {
 }
 
 fn ship(queue: &str, id: &str) -> EnqueueOptions {
-    EnqueueOptions { workflow: "ship".into(), queue: queue.into(), id: Some(id.into()), ..EnqueueOptions::default() }
+    EnqueueOptions::new("ship", queue).id(id)
 }
 
 async fn client(house: &House) -> Client {
@@ -61,7 +61,7 @@ async fn a_run_that_is_enqueued_with_nobody_up_is_executed_by_the_version_that_c
     let client = client(&house).await;
     client.queue("free").await.unwrap();
     client.queue("limited").concurrency(1).partition_concurrency(1).await.unwrap();
-    let keyed = EnqueueOptions { partition: Some("acme".into()), ..ship("limited", "keyed") };
+    let keyed = ship("limited", "keyed").partition("acme");
     let runs = [
         client.enqueue(ship("free", "free"), ()).await.unwrap(),
         client.enqueue(ship("limited", "limited"), ()).await.unwrap(),

@@ -8,7 +8,7 @@ use crate::house::{House, Log};
 use crate::queues::{Job, ended, watched};
 
 fn options(id: impl Into<String>) -> EnqueueOptions {
-    EnqueueOptions { workflow: "work".into(), queue: "q".into(), id: Some(id.into()), ..EnqueueOptions::default() }
+    EnqueueOptions::new("work", "q").id(id)
 }
 
 #[on_every_database]
@@ -46,7 +46,7 @@ async fn more_runs_than_fit_into_one_transaction_are_all_enqueued_and_twice_is_o
 async fn a_conflict_among_many_is_in_nobodys_way_and_what_is_wrong_lets_none_in(db: TestDatabase) {
     let (house, _) = watched(db).await;
     let job = |name: &str| Job::new(name, 1);
-    let with_dedup = |id: &str| EnqueueOptions { dedup: Some("d".into()), ..options(id) };
+    let with_dedup = |id: &str| options(id).dedup("d");
     let many =
         [(options("a"), job("a")), (with_dedup("b"), job("b")), (with_dedup("c"), job("c")), (options("d"), job("d"))];
     let runs = house.onward.enqueue_all(many).await.unwrap();
@@ -54,7 +54,7 @@ async fn a_conflict_among_many_is_in_nobodys_way_and_what_is_wrong_lets_none_in(
     assert_eq!(took, [true, true, false, true]);
     let refused = runs[2].as_ref().unwrap_err();
     assert!(refused.is_deduplicated() && refused.message().contains("`b`"), "{refused}");
-    let wrong = EnqueueOptions { priority: Some(0), ..options("f") };
+    let wrong = options("f").priority(0);
     assert_eq!(
         house.onward.enqueue_all([(options("e"), job("e")), (wrong, job("f"))]).await.unwrap_err().code(),
         "invalid"
@@ -126,8 +126,7 @@ async fn inputs_at_the_same_time_start_one_run(db: TestDatabase) {
 async fn inputs_are_debounced_by_names_alone(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<index>()).await;
     house.onward.queue("q").await.unwrap();
-    let options =
-        EnqueueOptions { workflow: "index".into(), queue: "q".into(), user: Some("ada".into()), ..Default::default() };
+    let options = EnqueueOptions::new("index", "q").authenticated_as("ada", ["reader"]);
     let input = |text: &str| house.onward.enqueue(options.clone(), text).debounce("doc", mins(10)).timeout(mins(15));
     let first = input("one").await.unwrap();
     house.pass(mins(8)).await;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use onward::prelude::*;
-use onward::{EnqueueOptions, Filter};
+use onward::{EnqueueOptions, Filter, RunOptions};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde::{Deserialize, Serialize};
 
@@ -334,7 +334,7 @@ async fn a_client_elsewhere_wakes_an_idle_executor_at_once(db: TestDatabase) {
     house.onward.queue("q").concurrency(5).await.unwrap();
     house.pass(secs(2)).await;
     let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
-    let options = EnqueueOptions { workflow: "work".into(), queue: "q".into(), ..EnqueueOptions::default() };
+    let options = EnqueueOptions::new("work", "q");
     let run = client.enqueue(options, Job::new("now", 0)).await.unwrap();
     // The clock stands still: no sweep can have found it.
     let began = async || house.log.count("now") == 1;
@@ -429,11 +429,11 @@ async fn a_wrong_priority_or_limit_is_refused_with_a_sentence(db: TestDatabase) 
     let (house, _) = watched(db).await;
     let refused = house.onward.start::<work>(Job::new("x", 1)).queue("q").priority(0).await.unwrap_err();
     assert!(refused.code() == "invalid" && refused.message().contains("1 to 2147483647"), "{refused}");
-    let options =
-        EnqueueOptions { workflow: "w".into(), queue: "q".into(), priority: Some(-3), ..EnqueueOptions::default() };
-    assert!(house.onward.enqueue(options, ()).await.unwrap_err().message().starts_with("-3 is no priority"));
+    let negative = RunOptions { queue: Some("q".into()), priority: Some(-3), ..RunOptions::default() };
+    let options = EnqueueOptions::new("w", "q").options(negative);
+    assert!(house.onward.enqueue(options, ()).await.unwrap_err().message().starts_with("priority -3 is not between 1"));
     let refused = house.onward.start::<work>(Job::new("x", 1)).priority(3).await.unwrap_err();
-    assert!(refused.message().contains(".queue("), "{refused}");
+    assert!(refused.message().contains("name the queue"), "{refused}");
     let refused = house.onward.queue("q").concurrency(0).await.unwrap_err();
     assert!(refused.code() == "invalid" && refused.message().contains("pause"), "{refused}");
     assert!(house.onward.queue("").await.is_err());

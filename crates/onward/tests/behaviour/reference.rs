@@ -20,20 +20,9 @@ async fn every_option_of_enqueue_is_in_the_record(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<greet>()).await;
     house.onward.queue("q").await.unwrap();
     let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
-    let options = EnqueueOptions {
-        workflow: "greet".into(),
-        queue: "q".into(),
-        id: Some("g-1".into()),
-        version: Some("2".into()),
-        timeout: Some(days(2)),
-        delay: None,
-        dedup: Some("only one".into()),
-        priority: Some(7),
-        partition: Some("acme".into()),
-        max_recoveries: Some(9),
-        user: Some("ann".into()),
-        roles: vec!["admin".into(), "clerk".into()],
-    };
+    let named = EnqueueOptions::new("greet", "q").id("g-1").version("2");
+    let options = named.timeout(days(2)).dedup("only one").priority(7).partition("acme").max_recoveries(9);
+    let options = options.authenticated_as("ann", ["admin", "clerk"]);
     let run = client.enqueue(options, ("ada", 17)).await.unwrap();
     let record = run.describe().await.unwrap();
     assert_eq!(
@@ -110,15 +99,10 @@ fn states_have_the_names_of_the_published_pages() {
 #[on_every_database]
 async fn a_run_without_a_workflow_or_a_queue_is_refused(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<greet>()).await;
-    let named = |workflow: &str, queue: &str| EnqueueOptions {
-        workflow: workflow.into(),
-        queue: queue.into(),
-        ..EnqueueOptions::default()
-    };
     for (options, what) in [
-        (EnqueueOptions::default(), "the workflow's name is empty"),
-        (named("", "q"), "the workflow's name is empty"),
-        (named("greet", ""), "the queue's name is empty"),
+        (EnqueueOptions::new("", ""), "the workflow's name is empty"),
+        (EnqueueOptions::new("", "q"), "the workflow's name is empty"),
+        (EnqueueOptions::new("greet", ""), "the queue's name is empty"),
     ] {
         let one = house.onward.enqueue(options.clone(), ("ada", 1)).await.unwrap_err();
         let debounced = house.onward.enqueue(options.clone(), ("ada", 1)).debounce("k", secs(1)).await.unwrap_err();
@@ -135,7 +119,7 @@ async fn a_run_without_a_workflow_or_a_queue_is_refused(db: TestDatabase) {
 #[on_every_database]
 async fn what_is_not_said_of_a_run_has_its_default(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<greet>()).await;
-    let options = EnqueueOptions { workflow: "greet".into(), queue: "q".into(), ..EnqueueOptions::default() };
+    let options = EnqueueOptions::new("greet", "q");
     let run = house.onward.enqueue(options, ("ada", 1)).await.unwrap();
     let shape: Vec<usize> = run.id().split('-').map(str::len).collect();
     assert!(shape == [8, 4, 4, 4, 12] && run.id().chars().all(|c| c == '-' || c.is_ascii_hexdigit()), "{}", run.id());
@@ -159,7 +143,7 @@ async fn what_cannot_be_encoded_is_neither_sent_nor_enqueued(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<greet>()).await;
     house.onward.start::<greet>(("ada".into(), 17)).id("g").await.unwrap();
     let sent = house.onward.send("g", "news", &Unspeakable).await.unwrap_err();
-    let options = EnqueueOptions { workflow: "greet".into(), queue: "q".into(), ..EnqueueOptions::default() };
+    let options = EnqueueOptions::new("greet", "q");
     let enqueued = house.onward.enqueue(options, Unspeakable).await.unwrap_err();
     for refused in [sent, enqueued] {
         assert!(refused.code() == "encode" && refused.message().contains("it cannot be said"), "{refused}");

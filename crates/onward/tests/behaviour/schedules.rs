@@ -1,7 +1,7 @@
 //! Schedules: once per tick, whoever looks, whatever dies, and whatever the clocks do.
 
 use onward::prelude::*;
-use onward::{CatchUp, Overlap, ScheduleHandle, Tick, Window};
+use onward::{CatchUp, Overlap, RunOptions, ScheduleHandle, Tick, Window};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};
@@ -226,7 +226,8 @@ async fn the_runs_of_a_schedule_wait_in_its_queue_and_have_what_it_says(db: Test
     let hourly = house.onward.schedule::<report>("@hourly").queue("nightly").priority(7).timeout(mins(90));
     let hourly = hourly.attributes(serde_json::json!({"team": "blue"})).await.unwrap();
     let said = hourly.describe().await.unwrap();
-    assert_eq!((said.queue.as_deref(), said.priority, said.timeout), (Some("nightly"), 7, Some(mins(90))));
+    let said = said.options;
+    assert_eq!((said.queue.as_deref(), said.priority, said.timeout), (Some("nightly"), Some(7), Some(mins(90))));
     house.lose_executor().await;
     house.pass(hours(1)).await;
     let tick = house.onward.handle::<report>("report@2026-01-01T01:00:00Z");
@@ -246,7 +247,7 @@ async fn the_runs_of_a_schedule_wait_in_its_queue_and_have_what_it_says(db: Test
     // Defined anew, it says nothing of a queue any more.
     house.onward.schedule::<report>("@hourly").await.unwrap();
     let plain = house.onward.schedule_handle("report").describe().await.unwrap();
-    assert_eq!((plain.queue, plain.priority, plain.timeout, plain.attributes), (None, 0, None, None));
+    assert_eq!(plain.options, RunOptions::default());
 }
 
 #[on_every_database]
@@ -264,8 +265,8 @@ async fn what_a_schedule_says_of_its_runs_is_checked_when_it_is_defined(db: Test
     let house = House::open(db, |b| b.workflow::<report>()).await;
     let schedule = || house.onward.schedule::<report>("@daily");
     for (refused, why) in [
-        (schedule().priority(3), ".queue("),
-        (schedule().queue("q").priority(0), "0 is no priority"),
+        (schedule().priority(3), "name the queue"),
+        (schedule().queue("q").priority(0), "priority 0 is not"),
         (schedule().queue(""), "queue's name"),
         (schedule().attributes(17), "a JSON object"),
     ] {
@@ -279,5 +280,8 @@ async fn what_a_schedule_says_of_its_runs_is_checked_when_it_is_defined(db: Test
     let secret = house.onward.schedule_named("elsewhere", "@daily").queue("q");
     secret.attributes(serde_json::json!({"password": "x"})).await.unwrap();
     let masked = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap().mask(["password"]);
-    assert_eq!(masked.schedules().await.unwrap()[0].attributes.as_ref().unwrap().as_str(), r#"{"password":"***"}"#);
+    assert_eq!(
+        masked.schedules().await.unwrap()[0].options.attributes.as_ref().unwrap().as_str(),
+        r#"{"password":"***"}"#
+    );
 }

@@ -37,7 +37,7 @@ async fn a_run_is_started_past_all_that_waits_before_it_and_past_every_limit(db:
 async fn a_run_that_waits_for_its_time_is_started_too_and_gathers_no_more(db: TestDatabase) {
     let (house, gauge) = watched(db).await;
     house.onward.queue("q").await.unwrap();
-    let options = EnqueueOptions { workflow: "work".into(), queue: "q".into(), ..EnqueueOptions::default() };
+    let options = EnqueueOptions::new("work", "q");
     let enqueue = |name: &str| house.onward.enqueue(options.clone(), Job::new(name, 1));
     let later = enqueue("later").delay(days(9)).await.unwrap();
     let plain = house.onward.start::<work>(Job::new("plain", 1)).delay(days(9)).await.unwrap();

@@ -55,7 +55,7 @@ const NAMES: [Place; 19] = [
     place!("topic", |client, text| client.send("r", text, &()).await.map(drop)),
     place!("key of a message", |client, text| client.send("r", "topic", &()).key(text).await.map(drop)),
     place!("debounce", |client, text| {
-        let debounced = client.enqueue(EnqueueOptions { workflow: "listens".into(), ..q() }, "");
+        let debounced = client.enqueue(q(), "");
         debounced.debounce(text, hours(1)).await.map(drop)
     }),
     place!("id of a fork", |client, text| client.handle_named("r").fork(0).id(text).await.map(drop)),
@@ -67,7 +67,7 @@ const NAMES: [Place; 19] = [
 ];
 
 fn q() -> EnqueueOptions {
-    EnqueueOptions { queue: "q".into(), ..EnqueueOptions::default() }
+    EnqueueOptions::new("listens", "q")
 }
 
 #[on_every_database]

@@ -2,13 +2,12 @@
 -- changes nothing about what is due.
 insert into schedules (
     id, workflow, version, cron, zone, catch_up, overlap, done_until, next_tick, created_at, updated_at,
-    queue, priority, timeout, attributes
+    options
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8, $8, $10, $11, $12, $13)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8, $8, $10)
 on conflict (id) do update set
     workflow = excluded.workflow, version = excluded.version, catch_up = excluded.catch_up, overlap = excluded.overlap,
-    updated_at = excluded.updated_at, queue = excluded.queue, priority = excluded.priority, timeout = excluded.timeout,
-    attributes = excluded.attributes, cron = excluded.cron, zone = excluded.zone,
+    updated_at = excluded.updated_at, options = excluded.options, cron = excluded.cron, zone = excluded.zone,
     done_until = case
         when schedules.cron = excluded.cron and schedules.zone = excluded.zone then schedules.done_until
         else excluded.done_until

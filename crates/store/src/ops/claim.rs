@@ -163,7 +163,7 @@ fn run(row: &Row, key: RunKey) -> Result<History, Fault> {
         owners: row.count("owners")?,
         recoveries: row.count("recoveries")?,
         recovered: row.opt_int("recovered_seq")?.is_some(),
-        traceparent: super::runs::identity(row)?.traceparent,
+        identity: super::runs::identity(row)?,
         deadline: row.opt_int("deadline")?.map(from_micros),
         parent: row.opt_key("parent_key")?,
         slot: row.opt_text("slot")?.map(Arc::from),

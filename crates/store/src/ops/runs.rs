@@ -331,7 +331,7 @@ fn record(row: &Row, around: &Around<'_>) -> Result<RunRecord, Fault> {
         recoveries: row.count("recoveries")?,
         now: around.now,
     });
-    let identity = identity(row)?;
+    let identity = identity(row)?.unwrap_or_default();
     Ok(RunRecord {
         key: row.key("run_key")?,
         id,
@@ -367,13 +367,13 @@ fn record(row: &Row, around: &Around<'_>) -> Result<RunRecord, Fault> {
 }
 
 /// On whose behalf a run works.
-pub(crate) fn identity(row: &Row) -> Result<Identity, Fault> {
-    let Some(text) = row.opt_text("identity")? else { return Ok(Identity::default()) };
+pub(crate) fn identity(row: &Row) -> Result<Option<Identity>, Fault> {
+    let Some(text) = row.opt_text("identity")? else { return Ok(None) };
     let corrupt = |error| {
         let id = row.text("id").unwrap_or_default();
         Fault::corrupt(format!("column `identity` of run {id:?} in `runs`: {error}"))
     };
-    Json::from(text).decode().map_err(corrupt)
+    Json::from(text).decode().map(Some).map_err(corrupt)
 }
 
 /// Every durable call of a run: what is recorded, what was tried, what it waits for; none if there is no such run.

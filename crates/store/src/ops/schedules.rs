@@ -3,13 +3,13 @@
 //! A tick is dealt with in one transaction: the schedule moves forward by compare-and-swap, and the runs are created. Their
 //! ids are made from the tick, so that not even a schedule that was deleted and made anew starts one twice.
 
-use std::time::Duration;
-
-use onward_types::{CatchUp, Code, Error, Json, Overlap, RunId, RunKey, ScheduleRecord, Timestamp, from_micros};
+use onward_types::{
+    CatchUp, Code, Error, Json, Overlap, RunId, RunKey, RunOptions, ScheduleRecord, Timestamp, from_micros,
+};
 
 use super::{executors, runs, steer};
 use crate::change::OPEN;
-use crate::change::{Created, NewRun, Queued};
+use crate::change::{Created, NewRun};
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
@@ -35,12 +35,8 @@ pub struct NewSchedule {
     pub since: Timestamp,
     /// Its first tick after that.
     pub next_tick: Option<Timestamp>,
-    /// How its runs wait, if they do so in a queue. They have no partition and no dedup.
-    pub queued: Option<Queued>,
-    /// How long a run may take from its start.
-    pub timeout: Option<Duration>,
-    /// What is attached to its runs.
-    pub attributes: Option<Json>,
+    /// The options of its runs.
+    pub options: RunOptions,
 }
 
 /// Ticks that are to be dealt with.
@@ -67,11 +63,8 @@ pub(crate) async fn put(tx: &mut Tx, new: &NewSchedule) -> Result<(), Fault> {
     let (catch_up, overlap) = (catch_up.as_str(), overlap.as_str());
     let texts = [workflow, version, cron, zone].map(String::as_str);
     let [workflow, version, cron, zone] = texts;
-    let (queue, priority) = new.queued.as_ref().map_or((None, 0), |it| (Some(it.queue.as_str()), it.priority));
-    let timeout = new.timeout.map(crate::clock::timeout_micros);
-    let attributes = new.attributes.as_ref().map(Json::as_str);
     let times = params![*since, *next_tick];
-    let runs = params![queue, priority, timeout, attributes];
+    let runs = params![Json::encode(&new.options)?.to_string()];
     let new = params![id.as_str(), workflow, version, cron, zone, catch_up, overlap];
     tx.execute(sql!("schedules/put"), &[&new[..], &times, &runs].concat()).await?;
     Ok(())
@@ -194,11 +187,16 @@ fn record(row: &Row) -> Result<ScheduleRecord, Fault> {
         last_run: row.opt_text("last_run_id")?.map(RunId::recorded),
         created_at: from_micros(row.int("created_at")?),
         upcoming: Vec::new(),
-        queue: row.opt_text("queue")?,
-        priority: row.count("priority")?,
-        timeout: row.opt_int("timeout")?.map(|micros| Duration::from_micros(micros.unsigned_abs())),
-        attributes: row.opt_text("attributes")?.map(Json::from),
+        options: options(row)?,
     })
+}
+
+fn options(row: &Row) -> Result<RunOptions, Fault> {
+    let corrupt = |error| {
+        let id = row.text("id").unwrap_or_default();
+        Fault::corrupt(format!("column `options` of schedule {id:?} in `schedules`: {error}"))
+    };
+    Json::from(row.text("options")?).decode().map_err(corrupt)
 }
 
 /// No schedule has an id with a NUL, and PostgreSQL cannot even look for one.

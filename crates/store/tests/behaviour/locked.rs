@@ -113,9 +113,7 @@ async fn a_schedule_that_is_locked_fails_at_once_and_keeps_its_tick(db: TestData
         overlap: Overlap::Allow,
         since,
         next_tick: Some(since),
-        queued: None,
-        timeout: None,
-        attributes: None,
+        options: onward_types::RunOptions::default(),
     };
     store.put_schedule(new).await.unwrap();
     let firing = Firing {

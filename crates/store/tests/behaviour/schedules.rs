@@ -21,9 +21,7 @@ async fn of_two_that_deal_with_one_tick_one_starts_its_run(db: TestDatabase) {
         overlap: Overlap::Allow,
         since,
         next_tick: Some(at("2026-01-02T00:00:00Z")),
-        queued: None,
-        timeout: None,
-        attributes: None,
+        options: onward_types::RunOptions::default(),
     };
     store.put_schedule(new).await.unwrap();
     let firing = |run: &str, was: Timestamp, until: &str| Firing {

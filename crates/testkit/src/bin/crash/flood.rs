@@ -123,11 +123,9 @@ impl Flood {
                 let run = || self.client.start::<program>(self.program(first)).id(format!("r{first}"));
                 insist(|| ticket.on(run())).await?;
             } else {
-                let options: Vec<_> = numbers.map(|number| (number, queue.ticket(&mut random).options())).collect();
-                let named = |(number, options): &(u64, EnqueueOptions)| {
-                    let (workflow, id) = ("program".to_owned(), Some(format!("r{number}")));
-                    (EnqueueOptions { workflow, id, ..options.clone() }, self.program(*number))
-                };
+                let mut options = |number| queue.ticket(&mut random).options("program", format!("r{number}"));
+                let options: Vec<_> = numbers.map(|number| (number, options(number))).collect();
+                let named = |(number, options): &(u64, EnqueueOptions)| (options.clone(), self.program(*number));
                 let came = insist(|| self.client.enqueue_all(options.iter().map(named))).await?;
                 came.into_iter().collect::<Result<Vec<_>, _>>()?;
             }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use onward::EnqueueOptions;
 use onward_testkit::crash::{expected, mix};
 
 use crate::generate;
@@ -19,22 +18,21 @@ impl Suite {
             let number = self.next.fetch_add(1, Ordering::SeqCst);
             let seed = mix(self.seed, number + 1_000);
             let Some(ticket) = random.pick(&self.queues).map(|queue| queue.ticket(random)) else { return };
-            let options =
-                EnqueueOptions { workflow: "program".to_owned(), id: Some(format!("m{number}")), ..ticket.options() };
-            runs.push((options, seed, generate::program(seed)));
+            let options = ticket.options("program", format!("m{number}"));
+            runs.push((number, options, seed, generate::program(seed)));
         }
-        let all = || runs.iter().map(|(options, _, input)| (options.clone(), input.clone()));
+        let all = || runs.iter().map(|(_, options, _, input)| (options.clone(), input.clone()));
         let came = match insist(|| self.client.enqueue_all(all())).await {
             Ok(came) => came,
             Err(error) => return self.book.fault(format!("{} runs cannot be enqueued: {error}", runs.len())),
         };
-        for ((options, seed, input), run) in runs.iter().zip(came) {
-            let id = options.id.as_deref().unwrap_or_default();
+        for ((number, _, seed, input), run) in runs.iter().zip(came) {
+            let id = format!("m{number}");
             match run {
                 Ok(run) if run.id() == id => {
                     self.book.note("enqueued with others");
-                    self.accept(id, *seed, expected(input));
-                    self.send_letters(id, input);
+                    self.accept(&id, *seed, expected(input));
+                    self.send_letters(&id, input);
                 }
                 Ok(run) => self.book.fault(format!("{id} was enqueued as {}", run.id())),
                 Err(error) => self.book.fault(format!("run {id} was not enqueued: {error}")),

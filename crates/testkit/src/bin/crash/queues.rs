@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use onward::{Client, EnqueueOptions, Filter, QueueLimits, Rate, Result, RunRecord, Start};
+use onward::{Client, EnqueueOptions, Filter, QueueLimits, Rate, Result, RunOptions, RunRecord, Start};
 use onward_testkit::crash::bodies::Line;
 
 use crate::random::Random;
@@ -40,9 +40,11 @@ impl Ticket {
     }
 
     /// The same by names.
-    pub(crate) fn options(self) -> EnqueueOptions {
+    pub(crate) fn options(self, workflow: &str, id: String) -> EnqueueOptions {
         let Ticket { queue, priority, partition } = self;
-        EnqueueOptions { queue, priority: priority.map(i64::from), partition, ..EnqueueOptions::default() }
+        let options = RunOptions { id: Some(id), queue: Some(queue.clone()), partition, ..RunOptions::default() };
+        let options = RunOptions { priority: priority.map(i64::from), ..options };
+        EnqueueOptions::new(workflow, queue).options(options)
     }
 }
 

@@ -9,7 +9,7 @@ use onward_types::{Form, Json, guarded};
 
 use super::core::RunCore;
 use super::state::Candidate;
-use crate::Data;
+use crate::data::Data;
 
 /// A reason is a sentence, and people read it in a table.
 const WHY_MAX: usize = 1_000;

@@ -7,10 +7,12 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use onward_types::{BoxError, Code, Error, Json, Timestamp, guarded};
 
-use super::core::{RunCore, Stop};
+use super::core::RunCore;
+use super::leaving::Stop;
 use super::state::Idle;
+use crate::executor::registry::{OnPanic, Output, Running};
+use crate::future::BoxFuture;
 use crate::scope;
-use crate::workflow::{BoxFuture, OnPanic, Output, Running};
 
 /// A workflow that wakes itself this often without waiting for anything lets others have the thread for once.
 const SPINS_MAX: u32 = 10_000;
@@ -56,7 +58,7 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPa
                 }
                 spins += 1;
                 if spins > SPINS_MAX {
-                    if core.settle(cx).is_ready() {
+                    if core.pace.finish_left_behind(cx).is_ready() {
                         core.flush();
                     }
                     cx.waker().wake_by_ref();
@@ -65,7 +67,7 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPa
                 }
                 continue;
             }
-            if core.settle(cx).is_pending() {
+            if core.pace.finish_left_behind(cx).is_pending() {
                 root.polling.store(false, Ordering::SeqCst);
                 if root.woken.load(Ordering::SeqCst) {
                     root.polling.store(true, Ordering::SeqCst);
@@ -97,7 +99,7 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPa
     // A drop that panics must not take the executor with it.
     let future = workflow.take();
     if let Err(said) = guarded(|| scope::in_run(core.address(), || drop(future))) {
-        tracing::warn!(run = %core.id, said, "dropping the workflow panicked");
+        tracing::warn!(run = %core.about.id, said, "dropping the workflow panicked");
     }
     core.state().forget_calls();
     ended
@@ -119,7 +121,7 @@ fn may_go_on(core: &RunCore, room: &mut Option<BoxFuture<'static, ()>>, cx: &mut
 
 /// Whether the run was asked to leave, and may.
 fn stopped(core: &Arc<RunCore>) -> Option<Ended> {
-    match core.stopping()? {
+    match core.leaving.asked()? {
         Stop::Revoked => Some(Ended::Revoked),
         Stop::Fenced => Some(Ended::Fenced),
         Stop::ReleaseNow => Some(Ended::Released),
@@ -128,7 +130,7 @@ fn stopped(core: &Arc<RunCore>) -> Option<Ended> {
         Stop::Park => match core.state().idle() {
             Idle::Until(at) => Some(Ended::Parked(at)),
             Idle::No => {
-                core.forget_park();
+                core.leaving.forget_park();
                 None
             }
         },
@@ -169,7 +171,7 @@ impl RunCore {
         let idle = matches!(self.state().idle(), Idle::Until(_));
         // What only waits kills nobody.
         if idle
-            && self.suspect
+            && self.about.suspect
             && let Some(executor) = self.executor()
         {
             executor.clear(self);
@@ -209,7 +211,7 @@ mod tests {
     use onward_types::StepKind;
 
     use super::*;
-    use crate::context::Ctx;
+    use crate::executor::run::ctx::Ctx;
 
     #[test]
     fn a_run_that_left_is_kept_alive_by_nobody() {

@@ -138,7 +138,7 @@ mod tests {
     use onward_types::{Json, StepKind};
 
     use super::*;
-    use crate::run::state::{Look, Made};
+    use crate::executor::run::state::{Look, Made};
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 

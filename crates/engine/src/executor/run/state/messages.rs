@@ -7,9 +7,9 @@ use onward_store::{Change, Message, Wanted};
 use onward_types::{Json, RunKey, Timestamp};
 
 use super::State;
-use crate::Data;
-use crate::run::inbox::{There, Unjudged};
-use crate::run::judge::fits;
+use crate::data::Data;
+use crate::executor::run::inbox::{There, Unjudged};
+use crate::executor::run::judge::fits;
 
 /// A call that takes messages.
 #[derive(Clone)]
