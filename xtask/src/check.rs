@@ -18,6 +18,7 @@ pub(crate) fn check(root: &Path) -> Result<ExitCode> {
         ("rustfmt", rustfmt()),
         ("clippy", clippy(&["--workspace", "--all-targets"])),
         ("clippy of otlp", clippy(OTLP)),
+        ("clippy without default features", clippy(&["--package", "onward", "--no-default-features"])),
         ("docs", docs()),
     ] {
         console::say(name);

@@ -29,6 +29,8 @@ mod postgres;
 mod databases;
 #[cfg(feature = "databases")]
 mod runner;
+#[cfg(feature = "databases")]
+mod waiting;
 
 pub use error::{Error, Result};
 pub use folder::remove_folder;
@@ -45,3 +47,5 @@ pub use onward_testkit_macros::on_every_database;
 pub mod __private {
     pub use crate::runner::run;
 }
+#[cfg(feature = "databases")]
+pub use waiting::{between_looks, hold_thread, real_time_passes};

@@ -17,7 +17,7 @@ async fn decide(ctx: &Ctx) -> Result<bool> {
 async fn until<F: Future<Output = bool>>(clock: &Clock, is_so: impl Fn() -> F) {
     while !is_so().await {
         clock.advance(Duration::from_millis(200));
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        onward_testkit::between_looks().await;
     }
 }
 

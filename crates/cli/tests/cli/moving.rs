@@ -94,7 +94,7 @@ impl House {
                 self.onward.trouble()
             );
             self.clock.advance(Duration::from_secs(20));
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            onward_testkit::between_looks().await;
         }
     }
 
@@ -135,7 +135,7 @@ async fn begin(db: &TestDatabase) -> Result<House> {
     while !waits().await {
         // A step is tried again after a while.
         house.clock.advance(Duration::from_millis(100));
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        onward_testkit::between_looks().await;
     }
     Ok(house)
 }
@@ -155,7 +155,9 @@ async fn goes_on(from: TestDatabase, to: TestDatabase) -> Result<()> {
     let beats = async {
         loop {
             before.clock.advance(Duration::from_secs(1));
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            for _ in 0..20 {
+                onward_testkit::between_looks().await;
+            }
         }
     };
     let at_work = tokio::select! {

@@ -39,7 +39,7 @@ async fn meanwhile<T>(clock: &Clock, work: impl Future<Output = T>) -> T {
         tokio::select! {
             biased;
             done = &mut work => return done,
-            () = tokio::time::sleep(Duration::from_millis(2)) => clock.advance(Duration::from_millis(100)),
+            () = onward_testkit::between_looks() => clock.advance(Duration::from_millis(100)),
         }
     }
 }

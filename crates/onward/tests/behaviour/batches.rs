@@ -286,7 +286,10 @@ async fn an_item_is_never_taken_for_one_of_another_run(db: TestDatabase) {
     let refused = start("one").dedup("d").batch("acme").await.unwrap_err();
     assert!(refused.is_deduplicated() && refused.message().contains(other.id()), "{refused}");
     let refused = start("one").dedup_or_existing("d").batch("acme").await.unwrap_err();
-    assert!(refused.code() == "invalid" && refused.message().contains("use a dedup key that refuses the second run"), "{refused}");
+    assert!(
+        refused.code() == "invalid" && refused.message().contains("use a dedup key that refuses the second run"),
+        "{refused}"
+    );
     let refused = start("one").dedup_or_existing("d").debounce("acme", mins(1)).await.unwrap_err();
     assert_eq!(refused.code(), "invalid");
     assert_eq!(loaded(&house).await, [["other"]]);

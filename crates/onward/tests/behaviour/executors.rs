@@ -129,7 +129,7 @@ async fn what_was_opened_and_is_dropped_leaves_no_session_behind(db: TestDatabas
         if how == "at work" {
             onward.start::<never_ends>(()).await.unwrap();
             while log.count("wait") == 0 {
-                tokio::time::sleep(Duration::from_millis(1)).await;
+                onward_testkit::between_looks().await;
             }
         }
         // Somebody waits for what never comes.
@@ -143,7 +143,7 @@ async fn what_was_opened_and_is_dropped_leaves_no_session_behind(db: TestDatabas
         let began = std::time::Instant::now();
         while sessions().await > 0 {
             assert!(began.elapsed() < Duration::from_secs(30), "{} sessions are left, {how}", sessions().await);
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            onward_testkit::between_looks().await;
         }
     }
 }

@@ -349,7 +349,7 @@ async fn is_ready_twice_at_once(ctx: &Ctx) -> Result<()> {
     // While the body keeps the thread, the hook is opened elsewhere: the next poll finds both done.
     let slow = ctx.step("slow", async || {
         tokio::task::yield_now().await;
-        std::thread::sleep(Duration::from_millis(100));
+        onward_testkit::hold_thread(Duration::from_millis(100));
         Ok(())
     });
     if let Either::Right(_) = ctx.select((slow, ctx.hook::<u32>().token("t"))).await? {
@@ -375,7 +375,7 @@ async fn holds_for_a_while(ctx: &Ctx, token: String) -> Result<bool> {
         tx.execute(insert, (token.clone(),)).await?;
         ctx.state::<Log>().ran("held");
         while ctx.state::<Log>().count("let go") == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            onward_testkit::between_looks().await;
         }
         Err::<(), _>("that was all".into())
     });
@@ -385,8 +385,18 @@ async fn holds_for_a_while(ctx: &Ctx, token: String) -> Result<bool> {
 #[onward::workflow]
 async fn waits_a_minute_for_a_hook(ctx: &Ctx) -> Result<bool> {
     let lost = matches!(ctx.select((ctx.hook::<u32>().token("t"), ctx.sleep(mins(1)))).await?, Either::Right(()));
+    ctx.state::<Log>().ran("lost");
     ctx.sleep(days(300)).await?;
     Ok(lost)
+}
+
+/// Until a session of the database waits for a lock that another one holds.
+async fn until_a_session_waits_for_another(url: &str) {
+    let session = crate::leases::session(url).await;
+    let waits = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    while session.query_opt(waits, &[]).await.unwrap().is_none() {
+        onward_testkit::between_looks().await;
+    }
 }
 
 #[on_every_database(
@@ -399,10 +409,9 @@ async fn a_hook_that_is_opened_after_its_race_was_lost_is_closed_all_the_same(db
     house.until("the token is held", async || house.log.count("held") == 1).await;
     let run = house.onward.start::<waits_a_minute_for_a_hook>(()).id("r").await.unwrap();
     house.until("it waits", async || run.describe().await.unwrap().reason.contains("timer")).await;
-    // Time for the opening to reach the database, where it waits for the other transaction.
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    until_a_session_waits_for_another(&house.db.url).await;
     house.pass(mins(2)).await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    house.becomes("the race is lost", async || house.log.count("lost") == 1).await;
     house.log.ran("let go");
     assert!(house.done(holds.result()).await.unwrap());
     house.until("it sleeps for long", async || run.steps().await.unwrap().iter().any(|step| step.position == 2)).await;

@@ -105,7 +105,7 @@ impl House {
             }
             self.clock.advance(Duration::from_millis(200));
             // Real time for threads and sockets; what is waited for is the fact above.
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            onward_testkit::between_looks().await;
         }
         panic!("it never came to be that {what}: {:#?}", self.reasons().await);
     }
@@ -119,7 +119,7 @@ impl House {
                 "nobody was woken, or it never came to be that {what}: {:#?}",
                 self.reasons().await
             );
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            onward_testkit::between_looks().await;
         }
     }
 
@@ -145,7 +145,7 @@ impl House {
             tokio::select! {
                 biased;
                 done = &mut work => return done,
-                () = tokio::time::sleep(Duration::from_millis(2)) => self.clock.advance(LITTLE),
+                () = onward_testkit::between_looks() => self.clock.advance(LITTLE),
             }
             turns += 1;
             if turns == next_leap {

@@ -14,7 +14,7 @@ async fn computes(ctx: &Ctx, took: Duration) -> Result<()> {
     let log = ctx.state::<Log>();
     let step = ctx.step("compute", async || {
         log.ran("began");
-        std::thread::sleep(took);
+        onward_testkit::hold_thread(took);
         log.ran("ended");
         Ok(())
     });
@@ -44,7 +44,7 @@ async fn steps_that_keep_every_thread_for_longer_than_the_lease_run_once(db: Tes
     for n in 0..3 {
         let run = idle.handle::<computes>(format!("busy-{n}"));
         while !run.status().await.is_ok_and(Status::is_terminal) {
-            tokio::time::sleep(millis(20)).await;
+            onward_testkit::between_looks().await;
         }
         run.result().await.unwrap();
         assert_eq!(run.describe().await.unwrap().recoveries, 0);
@@ -218,7 +218,7 @@ async fn an_executor_that_beats_and_cannot_commit_lets_others_have_its_runs(db: 
     let holder = holder(&db.url, "lock table event_history in exclusive mode").await;
     let run = stuck.start::<says>(()).await.unwrap();
     while stuck.metrics().leases_lost == 0 {
-        tokio::time::sleep(millis(20)).await;
+        onward_testkit::between_looks().await;
     }
     drop(holder);
     run.result().await.unwrap();
@@ -269,7 +269,7 @@ async fn sql(url: &str, statement: &str) {
     session(url).await.batch_execute(statement).await.unwrap();
 }
 
-async fn session(url: &str) -> tokio_postgres::Client {
+pub(crate) async fn session(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     client

@@ -159,7 +159,7 @@ pub(crate) async fn ended<T: Data>(house: &House, run: &WorkflowHandle<T>) {
             return;
         }
         house.clock.advance(millis(500));
-        tokio::time::sleep(millis(1)).await;
+        onward_testkit::between_looks().await;
     }
     panic!("run {} does not end: {}", run.id(), run.describe().await.unwrap().reason);
 }
@@ -342,7 +342,7 @@ async fn a_client_elsewhere_wakes_an_idle_executor_at_once(db: TestDatabase) {
         if began().await {
             break;
         }
-        tokio::time::sleep(millis(1)).await;
+        onward_testkit::between_looks().await;
     }
     assert!(began().await, "{}", run.describe().await.unwrap().reason);
     ended(&house, &run).await;

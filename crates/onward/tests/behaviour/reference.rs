@@ -161,7 +161,7 @@ async fn an_event_is_waited_for_sixty_seconds(db: TestDatabase) {
         tokio::select! {
             biased;
             none = &mut waits => break none.unwrap(),
-            () = tokio::time::sleep(millis(2)) => house.clock.advance(secs(1)),
+            () = onward_testkit::between_looks() => house.clock.advance(secs(1)),
         }
     };
     assert_eq!(none, None);

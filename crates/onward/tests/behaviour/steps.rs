@@ -213,7 +213,7 @@ async fn takes_minutes(ctx: &Ctx) -> Result<u32> {
     let minutes = ctx.step("minutes", async || {
         ctx.state::<Log>().ran("minutes");
         while ctx.state::<Log>().count("over") == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            onward_testkit::between_looks().await;
         }
         Ok(ctx.attempt())
     });

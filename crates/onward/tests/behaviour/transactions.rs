@@ -289,7 +289,7 @@ async fn pays_in_time(ctx: &Ctx) -> Result<u32> {
         insert(&tx, 3).await?;
         ctx.state::<Log>().ran("wrote");
         while ctx.state::<Log>().count("may commit") == 0 {
-            tokio::time::sleep(millis(1)).await;
+            onward_testkit::between_looks().await;
         }
         Ok(ctx.attempt())
     });

@@ -24,7 +24,7 @@ mod a_database_outage_longer_than_the_lease_kills_no_executor {
         for caller in callers {
             caller.go().await;
         }
-        tokio::time::sleep(LEASE * 2 + Duration::from_millis(500)).await;
+        onward_testkit::real_time_passes(LEASE * 2 + Duration::from_millis(500)).await;
         server.start_again().unwrap();
 
         for run in ["a", "b"] {
