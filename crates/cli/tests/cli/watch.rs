@@ -47,7 +47,7 @@ async fn a_run_is_followed_until_it_ends(db: TestDatabase) -> Result<()> {
     let at: Timestamp = first["at"].as_str().unwrap_or_default().parse()?;
     assert_eq!(at.subsec_nanosecond() % 1_000, 0, "{first}");
     let reason = first["reason"].as_str().unwrap_or_default();
-    assert!(reason.starts_with("waits for timer until 2026-01-03T12:00:00"), "{reason}");
+    assert!(reason.starts_with("sleeps until 2026-01-03T12:00:00"), "{reason}");
 
     onward.handle_named("waiting").cancel().await?;
     let mut last = first;
