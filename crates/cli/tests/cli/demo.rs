@@ -112,8 +112,8 @@ async fn what_cannot_be_archived_is_refused() {
     for (arguments, sentence) in [
         (["demo", &empty.path("").to_string_lossy(), "--kills", "1"], "there are no files in"),
         (["demo", &empty.path("gone").to_string_lossy(), "--kills", "1"], "cannot read the folder"),
-        (["demo", &one.path("file").to_string_lossy(), "--kills", "1"], "is no folder"),
-        (["demo", &one.path("").to_string_lossy(), "--kills", "6"], "--kills 5 is the most"),
+        (["demo", &one.path("file").to_string_lossy(), "--kills", "1"], "is not a folder"),
+        (["demo", &one.path("").to_string_lossy(), "--kills", "6"], "--kills can be at most 5"),
     ] {
         let said = onward(&arguments).await;
         assert_eq!(said.code, 2, "{said:?}");

@@ -174,7 +174,7 @@ async fn goes_on(from: TestDatabase, to: TestDatabase) -> Result<()> {
     assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
     assert!(said.out.contains("checkpoints") && !said.out.contains(" no\n"), "{said:?}");
     let again = moves(&from, &to).await;
-    assert_eq!((again.code, again.out.as_str()), (0, "everything was moved there before: nothing is left to do\n"));
+    assert_eq!((again.code, again.out.as_str()), (0, "everything was already moved there: nothing to do\n"));
 
     // Nobody executes them in both.
     let left = House::open(&from, before.clock.clone()).await.err().expect("it is refused").to_string();
@@ -310,7 +310,7 @@ async fn a_move_can_be_called_off() -> Result<()> {
     house.onward.shutdown(secs(1)).await?;
     assert_eq!(moves(&from, &to).await.code, 0);
     let undone = onward(&["move", "--undo", "--from", &from.url]).await;
-    assert!(undone.code == 0 && undone.out.contains("is called off"), "{undone:?}");
+    assert!(undone.code == 0 && undone.out.contains("is undone"), "{undone:?}");
     let after = House::open(&from, house.clock.clone()).await?;
     after.until("the family", async || after.is_done("family").await).await;
     assert_eq!(onward(&["move", "--undo", "--from", &from.url]).await.code, 5, "an executor is at work");

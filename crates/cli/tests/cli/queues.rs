@@ -111,7 +111,7 @@ async fn what_cannot_be_done_to_a_queue_has_its_exit_code(db: TestDatabase) {
         (["--concurrency", "many"], "give a number, or none"),
         (["--rate", "5"], "N/SECONDS"),
         (["--rate", "5/0"], "needs a period"),
-        (["--rate", "x/1"], "`x` is no number of starts"),
+        (["--rate", "x/1"], "`x` is not a number of starts"),
     ] {
         let said = queues(&db, &[&["set", "mail"], &limit[..]].concat()).await;
         assert_eq!(said.code, 2, "{said:?}");

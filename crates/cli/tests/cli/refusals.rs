@@ -95,8 +95,8 @@ async fn what_cannot_be_understood_is_a_usage_error() {
         (&["list", "--db", "sqlite::memory:"], "seen by its own process alone"),
         (&["list", "--db", "postgres://"], "names no host"),
         (&["list", "--db", "postgres:///shop"], "names no host"),
-        (&["list", "--status", "done"], "the states are delayed"),
-        (&["list", "--after", "page-2"], "the page before shows"),
+        (&["list", "--status", "done"], "use one of delayed"),
+        (&["list", "--after", "page-2"], "the `next` of the previous page"),
         (&["list", "--limit", "0"], "--limit"),
         (&["show"], "<ID>"),
     ] {

@@ -61,7 +61,7 @@ async fn what_is_typed_reaches_the_run_and_what_it_says_is_shown(db: TestDatabas
     assert!(shown.out.contains("\nhooks\n") && shown.out.contains("door"), "{shown:?}");
 
     let said = runs(&db, &["send", "t", "news", r#"{"a": 9007199254740993}"#, "--key", "k"]).await;
-    assert_eq!((said.code, said.out.as_str()), (0, "run t has the message\n"), "{said:?}");
+    assert_eq!((said.code, said.out.as_str()), (0, "the message is sent to run t\n"), "{said:?}");
     assert_eq!(runs(&db, &["send", "t", "news", "again", "--key", "k", "--json"]).await.json(), json!({"run": "t"}));
     let mut typing = command(&["runs", "send", "t", "news", "-", "--db", &db.url])
         .stdin(Stdio::piped())
@@ -78,7 +78,7 @@ async fn what_is_typed_reaches_the_run_and_what_it_says_is_shown(db: TestDatabas
                 tokio::task::yield_now().await;
             }
             let said = resume(&db, "door", "open").await;
-            assert_eq!((said.code, said.out.as_str()), (0, "run t has the payload\n"), "{said:?}");
+            assert_eq!((said.code, said.out.as_str()), (0, "the payload is sent to run t\n"), "{said:?}");
             Ok::<(), onward::Error>(())
         };
         let (said, ended) = tokio::join!(reads, ends);

@@ -31,7 +31,7 @@ async fn a_held_run_is_not_waited_for(db: TestDatabase) -> Result<()> {
     assert_eq!(said.code, 4, "{said:?}");
     let last = said.out.lines().last().unwrap_or_default();
     assert!(last.starts_with("div is held: "), "{said:?}");
-    assert!(last.ends_with("; mend the code, then `onward runs resume div`"), "{said:?}");
+    assert!(last.ends_with("; fix the code, then run `onward runs resume div`"), "{said:?}");
     assert_eq!(runs(&db, &["watch", "div", "--json"]).await.json()["status"], "paused");
     Ok(())
 }
