@@ -23,7 +23,7 @@ pub struct Deduplicated {
 }
 
 impl Deduplicated {
-    /// The error for the caller, who is told with `instead` what else to do.
+    /// Makes the error for the caller. `instead` says what the caller can do instead.
     #[must_use]
     pub fn refused(self, instead: &str) -> Error {
         Error::new(Code::Deduplicated, format!("{self}. {instead}")).with_data(&self)

@@ -156,20 +156,20 @@ impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Held::NoQueue { queue } => {
-                write!(f, "there is no queue `{queue}`: create it to start the run")
+                write!(f, "there is no queue `{queue}`; create it to start the run")
             }
             Held::Paused { queue } => write!(f, "queue `{queue}` is paused"),
-            Held::Full { queue, running, most } => write!(f, "queue `{queue}` is full: {running} of {most} running"),
+            Held::Full { queue, running, most } => write!(f, "queue `{queue}` is full ({running} of {most} running)"),
             Held::Executors { queue, most } => {
-                write!(f, "every executor that has its workflow is full: {most} of {most} running from queue `{queue}`")
+                write!(f, "every executor that has its workflow is full ({most} of {most} runs of queue `{queue}`)")
             }
             Held::Partition { key, running, most } => {
-                write!(f, "partition `{key}` is full: {running} of {most} running")
+                write!(f, "partition `{key}` is full ({running} of {most} running)")
             }
             Held::Rate { key: Some(key), next } => {
-                write!(f, "partition `{key}` has reached its rate: next start at {next}")
+                write!(f, "partition `{key}` has reached its rate limit, next start at {next}")
             }
-            Held::Rate { key: None, next } => write!(f, "rate reached: next start at {next}"),
+            Held::Rate { key: None, next } => write!(f, "rate limit reached, next start at {next}"),
         }
     }
 }

@@ -126,7 +126,7 @@ pub struct RunRecord {
     pub fork_position: Option<u32>,
     /// The user on whose behalf it works.
     pub identity: Identity,
-    /// The attributes given by whoever started it, as a JSON object.
+    /// The attributes that were given when it was started, as a JSON object. They can be changed later.
     pub attributes: Option<Json>,
     /// The queue in which it waits or has waited.
     pub queue: Option<String>,

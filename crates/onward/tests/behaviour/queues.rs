@@ -292,7 +292,7 @@ async fn a_limit_that_is_changed_holds_at_once(db: TestDatabase) {
     house.onward.queue("q").concurrency(4).await.unwrap();
     house.until("four run", async || gauge.now("q") == 4).await;
     let waiting = runs[11].describe().await.unwrap();
-    assert_eq!(waiting.reason, "queued: queue `q` is full: 4 of 4 running");
+    assert_eq!(waiting.reason, "queued: queue `q` is full (4 of 4 running)");
     house.onward.queue("q").concurrency(None).await.unwrap();
     house.until("all run", async || gauge.now("q") == 12).await;
     assert_eq!(house.onward.queue("q").info().await.unwrap().limits, onward::QueueLimits::default());
@@ -321,7 +321,7 @@ async fn a_run_waits_for_a_queue_that_nobody_made(db: TestDatabase) {
     let run = house.onward.start::<work>(Job::new("early", 1)).queue("later").await.unwrap();
     house.pass(secs(3)).await;
     let reason = run.describe().await.unwrap().reason;
-    assert_eq!(reason, "queued: there is no queue `later`: create it to start the run");
+    assert_eq!(reason, "queued: there is no queue `later`; create it to start the run");
     assert_eq!(house.onward.queue("later").info().await.unwrap_err().code(), "unknown_queue");
     house.onward.queue("later").await.unwrap();
     ended(&house, &run).await;

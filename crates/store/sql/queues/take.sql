@@ -1,4 +1,4 @@
--- Claim up to $4 runs of a queue without limits whose workflow versions are in $5: lowest priority number first, then in the
+-- Claim up to $4 runs of a queue without limits, of the workflow versions in $5: lowest priority number first, then in the
 -- order of arrival. Claimers run concurrently: rows that another has locked are skipped. The choice is made once, before the
 -- update.
 with chosen as materialized (

@@ -1,6 +1,6 @@
 -- Choose up to $3 claimable runs of one workflow version with $4 to $5 recoveries, the longest ready first.
 -- Runs that wait in a queue are claimed from the queue, as are woken runs of a queue with a limit per executor.
--- Among suspects, a run that its next crash would give up comes alone, because another run could cause that crash.
+-- Among suspects, a run that would be given up after one more crash comes alone: otherwise another run could cause that crash.
 -- Claimers run concurrently: rows that another has locked are skipped.
 select run_key, ready_at
 from runs

@@ -1,4 +1,4 @@
--- Pause a run that has not ended. An owned run keeps its row until its owner releases it; no other executor gets it before
+-- Pause a run that has not ended. A run with an owner stays owned until the owner releases it; no other executor gets it before
 -- that. A delayed run keeps its start time.
 update runs
 set status = 'paused', said = $2, error = null, held_until = case when status = 'delayed' then ready_at end, ready_at = null,
