@@ -1,4 +1,4 @@
-//! `onward runs pause`, `wake-up`, `set-delay`, `restart`, `fork`, `attributes`, `delete`, `export` and `import`
+//! Tests of `onward runs pause`, `wake-up`, `set-delay`, `restart`, `fork`, `attributes`, `delete`, `export` and `import`.
 
 use onward::prelude::*;
 use onward::{Filter, RunId};
@@ -33,7 +33,7 @@ async fn runs_are_forked_and_restarted(db: TestDatabase) -> Result<()> {
     let other = ["fork", "greeting", "--from", "0", "--new-id", "other", "--input", "\"ann\"", "--json"];
     assert_eq!(runs(&db, &other).await.json()[0]["created"], "other");
     assert_eq!(onward.handle_named("other").describe().await?.forked_from.unwrap().as_str(), "greeting");
-    // What this process creates is ready by its own clock, which the executor's stands still before.
+    // The command sets the time from which the run is ready by its own clock. The executor's clock stands still before that time.
     assert_eq!(onward.handle_named("other").describe().await?.input.as_str(), "\"ann\"");
     assert_eq!(onward.handle_named("again").steps().await?.len(), 1);
     runs(&db, &["fork", "greeting", "--from", "0", "--new-id", "newer", "--new-version", "2"]).await;

@@ -1,4 +1,4 @@
-//! `onward runs messages`
+//! Tests of `onward runs messages`.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ async fn decide(ctx: &Ctx) -> Result<bool> {
     Ok(ctx.recv("go").await?)
 }
 
-/// Let time pass for the executor until something is so.
+/// Advances the executor's clock until the condition holds.
 async fn until<F: Future<Output = bool>>(clock: &Clock, is_so: impl Fn() -> F) {
     while !is_so().await {
         clock.advance(Duration::from_millis(200));

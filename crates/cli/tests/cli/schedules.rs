@@ -1,4 +1,4 @@
-//! `onward schedules …`
+//! Tests of `onward schedules …`.
 
 use onward::prelude::*;
 use onward::{Clock, Tick};
@@ -15,7 +15,7 @@ async fn schedules(db: &TestDatabase, arguments: &[&str]) -> Said {
     onward(&[&["schedules", "--db", &db.url], arguments].concat()).await
 }
 
-/// Noon, for ever.
+/// Opens the database with a clock that stands still at noon.
 async fn house(db: &TestDatabase) -> Onward {
     let clock = Clock::virtual_at("2026-01-02T12:00:00Z".parse().unwrap());
     Onward::open(&db.url).clock(clock).workflow::<report>().launch().await.unwrap()

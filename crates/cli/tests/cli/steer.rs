@@ -1,4 +1,4 @@
-//! `onward runs cancel` and `onward runs resume`
+//! Tests of `onward runs cancel`, `resume` and `start-now`.
 
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};
@@ -53,7 +53,7 @@ async fn what_has_succeeded_cannot_be_resumed(db: TestDatabase) -> Result<()> {
 
 #[on_every_database]
 async fn a_run_that_waits_is_started_past_its_queue(db: TestDatabase) -> Result<()> {
-    // By the clock of the command, which says from when on the run may be claimed.
+    // With the system clock, because the command sets by its own clock when the run may be claimed.
     let onward = Onward::open(&db.url).workflow::<greet>().launch().await?;
     onward.queue("q").concurrency(1).await?;
     onward.queue("q").pause().await?;

@@ -1,4 +1,4 @@
-//! `onward runs send`, `event` and `stream`, and `onward hooks resume`
+//! Tests of `onward runs send`, `event` and `stream`, and of `onward hooks resume`.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -32,7 +32,7 @@ async fn open(db: &TestDatabase) -> Result<(Onward, Clock)> {
     Ok((onward, clock))
 }
 
-/// Let time pass for the executor until this is done.
+/// Advances the executor's clock until the work is done.
 async fn meanwhile<T>(clock: &Clock, work: impl Future<Output = T>) -> T {
     tokio::pin!(work);
     loop {
@@ -71,7 +71,7 @@ async fn what_is_typed_reaches_the_run_and_what_it_says_is_shown(db: TestDatabas
     assert!(typing.wait().await?.success());
 
     let said = meanwhile(&clock, async {
-        // It is read while the run goes on, and ends with it.
+        // The stream is read while the run continues, and ends with the run.
         let reads = runs(&db, &["stream", "t"]);
         let ends = async {
             while run.event::<String>("stage").await?.as_deref() != Some("listens") {

@@ -1,4 +1,4 @@
-//! `onward runs watch`
+//! Tests of `onward runs watch`.
 
 use std::process::Stdio;
 
@@ -25,7 +25,7 @@ async fn the_exit_code_says_how_the_run_ended(db: TestDatabase) -> Result<()> {
 #[on_every_database]
 async fn a_held_run_is_not_waited_for(db: TestDatabase) -> Result<()> {
     let onward = some_runs(&db).await?;
-    // It asks for state that nobody gave.
+    // It uses state that was not provided.
     onward.start::<lend>(()).id("div").await?.result().await.expect_err("it is held");
     let said = runs(&db, &["watch", "div"]).await;
     assert_eq!(said.code, 4, "{said:?}");
