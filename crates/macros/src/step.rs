@@ -131,7 +131,8 @@ fn late_context(function: &Function) -> Option<Error> {
 }
 
 fn mutable_borrow(ty: &Type) -> Option<Error> {
-    let sentence = "a step may be attempted again, so it cannot change its arguments: return the new value, do not take `&mut`";
+    let sentence =
+        "a step may be attempted again, so it cannot change its arguments: return the new value, do not take `&mut`";
     match ty {
         Type::Reference(TypeReference { mutability: Some(_), .. }) if !owns_context(ty) => {
             Some(Error::new_spanned(ty, sentence))

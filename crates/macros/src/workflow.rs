@@ -121,6 +121,7 @@ impl<'ast> Visit<'ast> for ImplTrait {
 }
 
 fn borrows(input: &Type) -> Option<Error> {
-    let sentence = "a workflow must own its input, because a replay reads it from the database: take `String`, not `&str`";
+    let sentence =
+        "a workflow must own its input, because a replay reads it from the database: take `String`, not `&str`";
     borrowed(input).map(|borrowed| Error::new_spanned(borrowed, sentence))
 }

@@ -45,9 +45,7 @@ impl At {
     fn below<E: Error>(self) -> Result<At, E> {
         match self.left.checked_sub(1) {
             Some(left) => Ok(At { left, in_some: false }),
-            None => {
-                Err(E::custom(format!("lists and objects nested more than {DEPTH_MAX} deep cannot be read again")))
-            }
+            None => Err(E::custom(format!("lists and objects nested more than {DEPTH_MAX} deep cannot be read again"))),
         }
     }
 

@@ -258,8 +258,9 @@ impl Error {
     /// # Errors
     /// [`Code::Corrupt`] if the JSON is not a recorded error; otherwise the error of `map`.
     pub fn map_data(json: &Json, map: impl FnOnce(&Json) -> Result<Json, Error>) -> Result<Json, Error> {
-        let mut recorded: Recorded =
-            json.decode().map_err(|error| Error::new(Code::Corrupt, format!("the JSON is not a recorded error: {error}")))?;
+        let mut recorded: Recorded = json
+            .decode()
+            .map_err(|error| Error::new(Code::Corrupt, format!("the JSON is not a recorded error: {error}")))?;
         let Some(data) = &mut recorded.data else { return Ok(json.clone()) };
         data.value = map(&data.value)?;
         Json::encode(&recorded)
@@ -270,8 +271,9 @@ impl Error {
     /// # Errors
     /// [`Code::Corrupt`] if the JSON is not a recorded error.
     pub fn from_json(json: &Json) -> Result<Error, Error> {
-        let Recorded { code: text, message, data } =
-            json.decode().map_err(|error| Error::new(Code::Corrupt, format!("the JSON is not a recorded error: {error}")))?;
+        let Recorded { code: text, message, data } = json
+            .decode()
+            .map_err(|error| Error::new(Code::Corrupt, format!("the JSON is not a recorded error: {error}")))?;
         let code = text.parse().unwrap_or(Code::Unknown);
         let foreign = (code.as_str() != text).then(|| text.into());
         Ok(Error(Box::new(Body { foreign, data, ..Body::new(code, message) })))

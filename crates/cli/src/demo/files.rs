@@ -25,7 +25,10 @@ pub(super) fn list(folder: &Path, work: &Path) -> Result<Files, Failure> {
         Failure::new(Exit::Usage, message)
     })?;
     if !source.is_dir() {
-        return Err(Failure::new(Exit::Usage, format!("`{}` is not a folder: name a folder to archive", folder.display())));
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("`{}` is not a folder: name a folder to archive", folder.display()),
+        ));
     }
     let mut files = Files { source, paths: Vec::new(), left_out: 0 };
     for found in walk(&files.source, work.to_owned()) {

@@ -85,11 +85,7 @@ fn the_context_comes_first() {
 fn both_return_a_result() {
     let rest = "can fail, so it must return a `Result`: `-> Result<()>`, or `-> Result<T>` with a value";
     workflow("async fn my_flow(ctx: &Ctx) {}", ")", &format!("a workflow {rest}"));
-    workflow(
-        "async fn my_flow(ctx: &Ctx) -> (u8, u8) {}",
-        "(u8, u8)",
-        &format!("a workflow {rest}"),
-    );
+    workflow("async fn my_flow(ctx: &Ctx) -> (u8, u8) {}", "(u8, u8)", &format!("a workflow {rest}"));
     step("async fn my_step() {}", ")", &format!("a step {rest}"));
 }
 
@@ -102,7 +98,8 @@ fn both_own_what_they_return() {
 
 #[test]
 fn a_workflow_owns_its_input() {
-    let sentence = "a workflow must own its input, because a replay reads it from the database: take `String`, not `&str`";
+    let sentence =
+        "a workflow must own its input, because a replay reads it from the database: take `String`, not `&str`";
     workflow("async fn my_flow(ctx: &Ctx, who: &str) -> Result<()> {}", "&str", sentence);
     workflow("async fn my_flow(ctx: &Ctx, who: Option<&'static str>) -> Result<()> {}", "&'static str", sentence);
     workflow("async fn my_flow(ctx: &Ctx, who: Cow<'_, str>) -> Result<()> {}", "'_", sentence);
@@ -119,7 +116,8 @@ fn a_workflow_is_not_generic() {
 
 #[test]
 fn a_step_does_not_change_what_it_takes() {
-    let sentence = "a step may be attempted again, so it cannot change its arguments: return the new value, do not take `&mut`";
+    let sentence =
+        "a step may be attempted again, so it cannot change its arguments: return the new value, do not take `&mut`";
     step("async fn my_step(n: &mut u32) -> Result<()> {}", "&mut u32", sentence);
 }
 

@@ -13,9 +13,7 @@ pub(super) async fn attributes(client: &Client, attributes: Attributes, json: bo
     let removed = remove.into_iter().map(|key| (key, Json::null()));
     let changes: BTreeMap<String, Json> = set.into_iter().chain(removed).collect();
     match steer::meant(runs)? {
-        Meant::Filter(filter) => {
-            steer::all(client.merge_attributes_all(*filter, &changes).await?, json, "updated")
-        }
+        Meant::Filter(filter) => steer::all(client.merge_attributes_all(*filter, &changes).await?, json, "updated"),
         Meant::Ids(ids) => {
             let change = async |run: &super::Handle| {
                 if replace {
