@@ -1,26 +1,26 @@
-//! How the command ends: an exit code that means something, and a sentence that says what to do.
+//! How the command ends: with a meaningful exit code and, on failure, a message that says what to do.
 
 use std::io;
 use std::process::ExitCode;
 
 use onward::{Code, Error};
 
-/// Shown by `--help`. The codes are [`Exit`]'s.
+/// The part of `--help` about exit codes, which are those of [`Exit`].
 pub(crate) const CODES: &str = "\
 Exit codes:
   0  done
   1  failed
-  2  what was asked for cannot be understood
-  3  no run, queue or schedule is called so, or no hook has that token
-  4  the watched run failed, was cancelled, given up or is held
+  2  an argument is not valid
+  3  the run, queue, schedule or hook does not exist
+  4  the watched run failed, was cancelled or given up, or is held
   5  the database cannot be opened or reached";
 
-/// The end of the command.
+/// The exit code of the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Done = 0,
     Failed = 1,
-    /// What clap uses, too.
+    /// The code that clap uses, too.
     Usage = 2,
     Unknown = 3,
     RunFailed = 4,
@@ -33,7 +33,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why the command ends early.
+/// The reason why the command ends early.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
@@ -45,12 +45,12 @@ impl Failure {
         Failure { exit, message: message.into() }
     }
 
-    /// An I/O error of the machine's own, with what was being done.
+    /// Makes a failure of an I/O error. `doing` is what failed: "cannot {doing}".
     pub(crate) fn io(doing: impl std::fmt::Display) -> impl FnOnce(io::Error) -> Failure {
         move |error| Failure::new(Exit::Failed, format!("cannot {doing}: {error}"))
     }
 
-    /// Where the database is what is wrong, say what names it.
+    /// If the database is the problem, adds which arguments to check.
     pub(crate) fn check(mut self, names: &str) -> Failure {
         if self.exit == Exit::NoDatabase {
             let end = if self.message.ends_with(['.', '?']) { "" } else { "." };
@@ -59,7 +59,7 @@ impl Failure {
         self
     }
 
-    /// Say it where errors go. One without words says nothing.
+    /// Prints the message to stderr, unless it is empty.
     pub(crate) fn say(&self) {
         if !self.message.is_empty() {
             eprintln!("onward: {}", self.message);

@@ -1,6 +1,7 @@
-//! The onward command: look at runs, queues and schedules, steer them, and see the demo.
+//! The onward command: shows and manages runs, queues and schedules, and runs the demo.
 //!
-//! `args/` is what can be typed, `exit.rs` how it ends, `output.rs` how it looks; each verb is a file in `commands/`.
+//! `args/` defines the arguments and the help, `exit.rs` the exit codes, `output.rs` the formatting; `commands/` has a file for
+//! each verb.
 
 mod args;
 mod commands;

@@ -1,4 +1,4 @@
-//! How things look: tables and times for people, JSON for programs.
+//! Formats output: tables and times for people, JSON for programs.
 
 use std::io::{self, ErrorKind, Write};
 use std::time::Duration;
@@ -10,30 +10,30 @@ use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
 
-/// Print text for people.
+/// Prints text for people.
 pub(crate) fn say(text: impl std::fmt::Display) -> Result<(), Failure> {
     raw(format!("{text}\n").as_bytes())
 }
 
-/// Print one JSON value on a line of its own.
+/// Prints one JSON value on a line of its own.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string(value);
     let text = text.map_err(|error| Failure::new(Exit::Failed, format!("cannot write this as JSON: {error}")))?;
     raw(format!("{text}\n").as_bytes())
 }
 
-/// Print bytes as they are.
+/// Prints bytes as they are.
 pub(crate) fn raw(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let written = out.write_all(bytes).and_then(|()| out.flush());
     written.map_err(|error| match error.kind() {
-        // Who closed the pipe has read enough, as `head` does.
+        // The reader closed the pipe because it has read enough, as `head` does.
         ErrorKind::BrokenPipe => Failure::new(Exit::Done, ""),
         _ => Failure::io("print")(error),
     })
 }
 
-/// A table with these headings. It is as wide as the terminal; in a pipe nothing is wrapped, so that lines stay rows.
+/// Makes a table with these headings. It is as wide as the terminal; in a pipe nothing is wrapped, so that each row is one line.
 pub(crate) fn table(headings: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(headings.iter().map(|heading| heading.to_uppercase()));
@@ -46,17 +46,17 @@ pub(crate) fn table(headings: &[&str]) -> Table {
     table
 }
 
-/// A table as text, without the blanks that pad its last column.
+/// The table as text, without the padding of its last column.
 pub(crate) fn rows(table: &Table) -> String {
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
-/// Text for one cell: on one line, and without anything that a terminal would obey.
+/// Text for one cell: on one line, and without control characters that a terminal would obey.
 pub(crate) fn cell(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// The beginning of a text for a cell that shows what is in a value, not all of it.
+/// The beginning of a text, for a cell.
 pub(crate) fn excerpt(text: &str) -> String {
     const MOST: usize = 60;
     if text.chars().count() <= MOST {
@@ -74,18 +74,18 @@ pub(crate) fn time_or_dash(at: Option<Timestamp>) -> String {
     at.map_or_else(dash, time)
 }
 
-/// How long it took from one instant to another, where both are known.
+/// The time from one instant to another, if both are known.
 pub(crate) fn between(from: Option<Timestamp>, to: Option<Timestamp>) -> String {
     let took = from.zip(to).and_then(|(from, to)| Duration::try_from(to.duration_since(from)).ok());
     took.map_or_else(dash, duration)
 }
 
-/// What stands where there is nothing.
+/// What is shown for a missing value.
 pub(crate) fn dash() -> String {
     "-".to_owned()
 }
 
-/// A duration in the two units that matter.
+/// A duration in its two largest units.
 pub(crate) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
@@ -97,7 +97,7 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
-/// A workflow and its version, which is open as long as no executor has fixed it.
+/// A workflow and its version, which is open until an executor fixes it.
 pub(crate) fn workflow(name: &str, version: Option<&str>) -> String {
     match version {
         Some(version) => format!("{name} version {version}"),

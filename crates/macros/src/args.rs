@@ -1,4 +1,4 @@
-//! The options in an attribute's brackets: `name = "..", attempts = 5`. One parser serves every attribute.
+//! Parses the options in an attribute's brackets, `name = "..", attempts = 5`, for every attribute.
 
 use std::ops::Range;
 
@@ -6,11 +6,11 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{Error, Expr, Lit, LitStr, Meta, Result, Token, parse::Parser, punctuated::Punctuated};
 
-/// What an attribute is for: the word its sentences use, and the options it takes.
+/// An attribute: its noun in error messages, and the options that it accepts.
 pub(crate) struct Kind {
     pub(crate) noun: &'static str,
     pub(crate) options: &'static [&'static str],
-    /// Where to say what people look for here, but what belongs elsewhere.
+    /// Where to set the options that it does not accept.
     pub(crate) elsewhere: &'static str,
 }
 
@@ -27,8 +27,8 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Reads the options. A wrong one is left out and reported, and the rest still count: the function is expanded all
-    /// the same, so that one mistake is one error and not a dozen more where the function is used.
+    /// Reads the options. A wrong one is reported and left out, and the others still apply: the function is expanded anyway, so that
+    /// one mistake gives one error instead of a dozen where the function is used.
     pub(crate) fn read(attribute: TokenStream, kind: &Kind) -> (Args, Option<Error>) {
         let mut args = Args::default();
         let options = match Punctuated::<Meta, Token![,]>::parse_terminated.parse2(attribute) {
@@ -53,7 +53,7 @@ impl Args {
     }
 }
 
-/// All mistakes as one error, which the compiler reports one by one.
+/// Combines all mistakes into one error, which the compiler reports one by one.
 pub(crate) fn together(mistakes: impl IntoIterator<Item = Error>) -> Option<Error> {
     mistakes.into_iter().reduce(|mut all, one| {
         all.combine(one);
@@ -61,29 +61,29 @@ pub(crate) fn together(mistakes: impl IntoIterator<Item = Error>) -> Option<Erro
     })
 }
 
-const NOT_AN_OPTION: &str = "an option is a name and a value: `name = \"..\"`";
+const NOT_AN_OPTION: &str = "an option must be a name and a value: `name = \"..\"`";
 
 fn unknown(option: &Meta, Kind { noun, options, elsewhere }: &Kind) -> Error {
     let given = option.path().to_token_stream();
     let known = options.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
-    Error::new_spanned(option.path(), format!("unknown option `{given}`: a {noun} takes {known}; {elsewhere}"))
+    Error::new_spanned(option.path(), format!("unknown option `{given}`: a {noun} accepts {known}; {elsewhere}"))
 }
 
 fn set<T>(slot: &mut Option<T>, option: &Meta, read: fn(&Meta) -> Result<T>) -> Result<()> {
     if slot.is_some() {
         let given = option.path().to_token_stream();
-        return Err(Error::new_spanned(option.path(), format!("`{given}` is given twice: keep one")));
+        return Err(Error::new_spanned(option.path(), format!("`{given}` is given twice: remove one")));
     }
     *slot = Some(read(option)?);
     Ok(())
 }
 
-/// A name as the store takes it, refused here rather than at launch.
+/// Reads a name. One that the store would refuse at launch is refused here.
 fn name(option: &Meta) -> Result<String> {
-    let text = text(option, "a text", "\"..\"")?;
+    let text = text(option, "a string", "\"..\"")?;
     match text.value() {
         name if (1..=512).contains(&name.len()) && !name.contains('\0') => Ok(name),
-        _ => Err(Error::new_spanned(text, "a name or version has 1 to 512 bytes, and no NUL among them")),
+        _ => Err(Error::new_spanned(text, "a name or version must have 1 to 512 bytes and no NUL")),
     }
 }
 
@@ -93,19 +93,19 @@ fn attempts(option: &Meta) -> Result<u32> {
         _ => None,
     };
     match number {
-        Some(0) => Err(Error::new_spanned(option, "a step is attempted at least once: write `attempts = 1`")),
+        Some(0) => Err(Error::new_spanned(option, "a step is attempted at least once: write `attempts = 1` or more")),
         Some(attempts) => Ok(attempts),
         None => Err(takes(option, "a number", "5")),
     }
 }
 
 fn on_panic(option: &Meta) -> Result<&'static str> {
-    let text = text(option, "what becomes of the run", "\"fail\"")?;
+    let text = text(option, "`hold` or `fail` in quotes", "\"fail\"")?;
     match text.value().as_str() {
         "hold" => Ok("Hold"),
         "fail" => Ok("Fail"),
         other => {
-            let sentence = format!("`{other}` is nothing that becomes of a run: write `hold`, the default, or `fail`");
+            let sentence = format!("`{other}` is not a value of `on_panic`: write `hold`, the default, or `fail`");
             Err(Error::new_spanned(text, sentence))
         }
     }
@@ -125,7 +125,7 @@ fn backoff(option: &Meta) -> Result<Range<u64>> {
     };
     let backoff = duration(text, first)?..duration(text, longest)?;
     if backoff.start > backoff.end {
-        let sentence = format!("`{value}` begins with its longest pause: write `{longest}..{first}`");
+        let sentence = format!("`{value}` has the longest pause first: write `{longest}..{first}`");
         return Err(Error::new_spanned(text, sentence));
     }
     Ok(backoff)
@@ -170,5 +170,5 @@ fn literal(option: &Meta) -> Option<&Lit> {
 
 fn takes(option: &Meta, what: &str, example: &str) -> Error {
     let given = option.path().to_token_stream();
-    Error::new_spanned(option, format!("`{given}` takes {what}: `{given} = {example}`"))
+    Error::new_spanned(option, format!("`{given}` must be {what}: `{given} = {example}`"))
 }

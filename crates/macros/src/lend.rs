@@ -1,4 +1,5 @@
-//! Lends what a step takes to the `Step` it returns, which runs the work later and perhaps again.
+//! Rewrites a step's signature so that its arguments can be borrowed by the `Step` it returns, which does the work later and perhaps
+//! several times.
 
 use syn::visit_mut::{self, VisitMut};
 use syn::{
@@ -23,7 +24,7 @@ impl Lent {
         for parameter in &mut generics.params {
             match parameter {
                 GenericParam::Lifetime(lifetime) => lifetime.bounds.push(step.clone()),
-                // Beside the bounds that are there: Clippy warns about a parameter that is bounded in two places.
+                // Next to the existing bounds: Clippy warns about a parameter that is bounded in two places.
                 GenericParam::Type(ty) => match bounds.as_mut().and_then(|bounds| predicate(bounds, &ty.ident)) {
                     Some(predicate) if ty.bounds.is_empty() => predicate.bounds.push(parse_quote!(#step)),
                     _ => ty.bounds.push(parse_quote!(#step)),
@@ -37,7 +38,7 @@ impl Lent {
     }
 }
 
-/// The `T: ..` of a where clause.
+/// Finds the `T: ..` of a where clause.
 fn predicate<'w>(bounds: &'w mut WhereClause, parameter: &Ident) -> Option<&'w mut PredicateType> {
     bounds.predicates.iter_mut().find_map(|predicate| match predicate {
         WherePredicate::Type(predicate) => match &predicate.bounded_ty {
@@ -48,7 +49,7 @@ fn predicate<'w>(bounds: &'w mut WhereClause, parameter: &Ident) -> Option<&'w m
     })
 }
 
-/// Names the lifetimes that the user left out.
+/// Replaces elided lifetimes by this one.
 struct Borrows<'l>(&'l Lifetime);
 
 impl VisitMut for Borrows<'_> {
@@ -69,7 +70,7 @@ impl VisitMut for Borrows<'_> {
         found.bounds.push(parse_quote!(#step));
     }
 
-    // `fn(&str)` and `Fn(&str)` borrow from whoever calls them, not from the step.
+    // `fn(&str)` and `Fn(&str)` borrow from their callers, not from the step.
     fn visit_type_bare_fn_mut(&mut self, _: &mut TypeBareFn) {}
     fn visit_parenthesized_generic_arguments_mut(&mut self, _: &mut ParenthesizedGenericArguments) {}
 }

@@ -1,11 +1,11 @@
 //! The attributes of Onward: [`macro@workflow`] and [`macro@step`].
 //!
-//! They add what a person could write by hand, and nothing else: each page below shows the short form and the long form
-//! beside it. What comes out is recorded in `expand/*.rs`, one file a case, and read from there best. Everything that
-//! can be called lives in the crate `onward`; an expansion only names it.
+//! They generate only what a person could write by hand: each page below shows the short form and the long form. The files in
+//! `expand/*.rs` record the expansion of each case and are the best documentation of it. All code that runs lives in the crate
+//! `onward`; an expansion only calls it.
 //!
-//! The forms are shown as text here, because this crate stands below `onward`. They are compiled there, by the programs
-//! in `crates/onward/tests/ui/pass`.
+//! The forms are shown as text here because this crate cannot depend on `onward`. The programs in `crates/onward/tests/ui/pass`
+//! compile them.
 
 mod args;
 mod lend;
@@ -17,10 +17,10 @@ mod workflow;
 
 use proc_macro::TokenStream;
 
-/// Makes a workflow of an `async fn`.
+/// Makes an `async fn` a workflow.
 ///
-/// The function stays as it is and can be called, in a unit test or from another workflow. A type of the same name is
-/// added, so `start::<checkout>(order)` takes the function's own input and gives its own output.
+/// The function itself is unchanged and can be called, in a unit test or from another workflow. The attribute adds a type of the
+/// same name, so `start::<checkout>(order)` takes the function's input and returns its output.
 ///
 /// ```text
 /// #[onward::workflow]
@@ -29,7 +29,7 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
-/// The long form of the same:
+/// The long form:
 ///
 /// ```text
 /// async fn checkout(ctx: &Ctx, order: Order) -> Result<Receipt> {
@@ -50,27 +50,27 @@ use proc_macro::TokenStream;
 ///
 /// # The function
 ///
-/// It is free (no `self`), takes `ctx: &Ctx` first, owns what else it takes, and returns a `Result`. One parameter is the
-/// input itself, none is `()`, several are a tuple, recorded as a JSON array.
+/// It is a free function (no `self`), takes `ctx: &Ctx` first, owns its other arguments, and returns a `Result`. With one other
+/// parameter that is the input; with none the input is `()`; with several it is a tuple, recorded as a JSON array.
 ///
 /// # Options
 ///
 /// | option | means | default |
 /// |---|---|---|
-/// | `name = "shipping"` | the name that runs are recorded under | the function's name, without its module |
-/// | `version = "2"` | which code a run began with | `"1"` |
-/// | `on_panic = "fail"` | a run whose workflow panics fails | `"hold"`: it is held, and goes on under mended code |
+/// | `name = "shipping"` | the name under which runs are recorded | the function's name, without its module |
+/// | `version = "2"` | the version of the code: a run is executed by the version that it started with | `"1"` |
+/// | `on_panic = "fail"` | a run whose workflow panics fails | `"hold"`: it is held, and can continue with fixed code |
 ///
-/// In the long form the last one is `const ON_PANIC: onward::OnPanic = onward::OnPanic::Fail;`.
+/// In the long form the last option is `const ON_PANIC: onward::OnPanic = onward::OnPanic::Fail;`.
 #[proc_macro_attribute]
 pub fn workflow(args: TokenStream, item: TokenStream) -> TokenStream {
     workflow::expand(args.into(), item.into()).into()
 }
 
-/// Makes a step of an `async fn`: work whose result is recorded once.
+/// Makes an `async fn` a step: work whose result is recorded once.
 ///
-/// The function gets `ctx: &Ctx` in front, unless it names it itself, and returns a `Step` that is awaited. To forget
-/// `ctx` is a compile error, so the work cannot be done unrecorded by accident.
+/// The generated function takes `ctx: &Ctx` as its first parameter, even if the original does not, and returns a `Step` to be
+/// awaited. Calling it without `ctx` is a compile error, so the work cannot run unrecorded by accident.
 ///
 /// ```text
 /// #[onward::step(attempts = 5, backoff = "1s..60s")]
@@ -79,7 +79,7 @@ pub fn workflow(args: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// The long form of the same:
+/// The long form:
 ///
 /// ```text
 /// fn charge<'step>(ctx: &'step Ctx, order: &'step Order) -> Step<'step, Receipt> {
@@ -90,25 +90,25 @@ pub fn workflow(args: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// Both are called alike, and options can still be given there: `charge(ctx, &order).attempts(3).await?`.
+/// Both forms are called in the same way, and the call can still set options: `charge(ctx, &order).attempts(3).await?`.
 ///
 /// # The function
 ///
-/// It is free (no `self`) and returns a `Result`. What it takes is cloned for each attempt, which for a reference copies
-/// the reference. A signature that spells the error, `Result<Receipt, ChargeError>`, gets it back typed:
-/// `error.downcast::<ChargeError>()`. `Result<Receipt>` takes any error and gives back its message. Attributes that
-/// wrap a function, such as `#[tracing::instrument]`, wrap the work when they stand below this one.
+/// It is a free function (no `self`) and returns a `Result`. Its arguments are cloned for each attempt; for a reference that copies
+/// the reference. If the signature names the error type, as in `Result<Receipt, ChargeError>`, the caller gets the error typed, by
+/// `error.downcast::<ChargeError>()`. With `Result<Receipt>` it accepts any error and keeps its message. An attribute that wraps a
+/// function, such as `#[tracing::instrument]`, wraps the work if it is written below this one.
 ///
 /// # Options
 ///
 /// | option | means |
 /// |---|---|
-/// | `name = "charge card"` | the name the result is recorded under; by default the function's |
-/// | `attempts = 5` | how often the work is tried in all |
-/// | `backoff = "1s..60s"` | the first pause between attempts, and the longest |
+/// | `name = "charge card"` | the name under which the result is recorded; default: the function's name |
+/// | `attempts = 5` | the maximum number of attempts, including the first |
+/// | `backoff = "1s..60s"` | the first and the longest pause between attempts |
 /// | `timeout = "2m"` | how long one attempt may take |
 ///
-/// A duration is a whole number and a unit: `ms`, `s`, `m`, `h` or `d`.
+/// A duration is an integer and a unit: `ms`, `s`, `m`, `h` or `d`.
 #[proc_macro_attribute]
 pub fn step(args: TokenStream, item: TokenStream) -> TokenStream {
     step::expand(args.into(), item.into()).into()

@@ -1,6 +1,6 @@
-//! What both attributes read of a function: its parts, where it names the context, and what it returns.
+//! Parses a function for both attributes: its parts, where it takes the context, and what it returns.
 //!
-//! The body is passed on unread, so a long function costs no more to expand than a short one.
+//! The body is passed on unparsed, so a long function costs no more to expand than a short one.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote_spanned};
@@ -12,7 +12,7 @@ use syn::{
     Signature, Token, Type, TypeBareFn, TypeReference, Visibility,
 };
 
-/// A function, taken apart.
+/// The parts of a function.
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
@@ -26,7 +26,7 @@ impl Parse for Function {
         let vis = input.parse()?;
         if !is_function(&input.fork()) {
             let item: TokenStream = input.parse()?;
-            return Err(Error::new_spanned(item, "`#[workflow]` and `#[step]` go on an `async fn`"));
+            return Err(Error::new_spanned(item, "`#[workflow]` and `#[step]` can only be put on an `async fn`"));
         }
         Ok(Function { attrs, vis, sig: input.parse()?, body: input.parse()? })
     }
@@ -39,7 +39,7 @@ fn is_function(ahead: ParseStream) -> bool {
 }
 
 impl Function {
-    /// What the function takes, beside `self`.
+    /// The parameters of the function, without `self`.
     pub(crate) fn parameters(&self) -> impl Iterator<Item = &PatType> {
         self.sig.inputs.iter().filter_map(|input| match input {
             FnArg::Typed(parameter) => Some(parameter),
@@ -47,62 +47,63 @@ impl Function {
         })
     }
 
-    /// The types of what it takes.
+    /// The types of the parameters.
     pub(crate) fn types(&self) -> impl Iterator<Item = &Type> {
         self.parameters().map(|parameter| &*parameter.ty)
     }
 
-    /// The mistakes that workflows and steps have in common.
+    /// The mistakes that are the same for workflows and steps.
     pub(crate) fn mistakes(&self, noun: &str) -> Vec<Error> {
         let mut mistakes = Vec::new();
         if self.sig.asyncness.is_none() {
-            mistakes.push(Error::new_spanned(self.sig.fn_token, format!("a {noun} is an `async fn`")));
+            mistakes.push(Error::new_spanned(self.sig.fn_token, format!("a {noun} must be an `async fn`")));
         }
         if let Some(receiver) = self.sig.receiver() {
-            let sentence = "is a free function, not a method: keep what it needs in `ctx.state::<T>()`";
+            let sentence = "must be a free function, not a method: it gets what it needs from `ctx.state::<T>()`";
             mistakes.push(Error::new_spanned(receiver, format!("a {noun} {sentence}")));
         }
         if let Some(context) = self.types().find(|ty| owns_context(ty)) {
-            mistakes.push(Error::new_spanned(context, format!("a {noun} borrows the context: write `&Ctx`")));
+            mistakes.push(Error::new_spanned(context, format!("a {noun} must borrow the context: write `&Ctx`")));
         }
         mistakes
     }
 
-    /// What the function returns, as far as its signature spells it.
+    /// The return type of the function, as far as its signature shows it.
     pub(crate) fn outcome(&self, noun: &str) -> Result<Outcome<'_>> {
         let sentence =
-            format!("return a `Result`, for a {noun} can fail: `-> Result<()>`, or `-> Result<T>` with a value");
+            format!("a {noun} can fail, so it must return a `Result`: `-> Result<()>`, or `-> Result<T>` with a value");
         let ReturnType::Type(_, whole) = &self.sig.output else {
             return Err(Error::new(self.sig.paren_token.span.close(), sentence));
         };
         let Some(last) = last_segment(whole) else { return Err(Error::new_spanned(whole, sentence)) };
         let arguments = if last.ident == "Result" { type_arguments(last) } else { Vec::new() };
         if let Some(borrowed) = arguments.first().and_then(|value| borrowed(value)) {
-            let sentence = format!("a {noun} owns what it returns, for that is recorded: return `String`, not `&str`");
+            let sentence =
+                format!("a {noun} must own its result, because the result is recorded: return `String`, not `&str`");
             return Err(Error::new_spanned(borrowed, sentence));
         }
         Ok(Outcome { whole, arguments })
     }
 }
 
-/// The type that a function returns.
+/// The return type of a function.
 pub(crate) struct Outcome<'f> {
     whole: &'f Type,
     arguments: Vec<&'f Type>,
 }
 
 impl Outcome<'_> {
-    /// The `T` of `Result<T>`. An alias with another name does not show it, so the compiler is asked.
+    /// The `T` of `Result<T>`. An alias with another name does not show it; the compiler finds it then.
     pub(crate) fn value(&self) -> TokenStream {
         let whole = self.whole;
         match self.arguments.first() {
             Some(value) => value.to_token_stream(),
-            // Located at the type, where the compiler then says that it is no `Result`.
+            // Located at the type, so that the compiler reports there if it is not a `Result`.
             None => quote_spanned!(whole.span()=> <#whole as ::onward::__private::Outcome>::Ok),
         }
     }
 
-    /// The `E` of `Result<T, E>`, as which a step's error comes back. A box has no such type.
+    /// The `E` of `Result<T, E>`, the type of a step's typed error. `None` for a boxed error.
     pub(crate) fn failure(&self) -> Option<&Type> {
         let failure = *self.arguments.get(1)?;
         let boxed = last_segment(failure).is_some_and(|last| last.ident == "Box" || last.ident == "BoxError");
@@ -110,12 +111,12 @@ impl Outcome<'_> {
     }
 }
 
-/// Whether this is `&Ctx`. A macro sees names, not types: the name is what it goes by.
+/// Whether this is `&Ctx`, judging by the name: a macro sees names, not types.
 pub(crate) fn is_context(ty: &Type) -> bool {
     matches!(plain(ty), Type::Reference(TypeReference { mutability: None, elem, .. }) if is_named_ctx(elem))
 }
 
-/// Whether this is the context, but not `&Ctx`.
+/// Whether this is `Ctx` or `&mut Ctx`.
 pub(crate) fn owns_context(ty: &Type) -> bool {
     match plain(ty) {
         Type::Reference(TypeReference { mutability, elem, .. }) => mutability.is_some() && is_named_ctx(elem),
@@ -127,7 +128,7 @@ fn is_named_ctx(ty: &Type) -> bool {
     last_segment(ty).is_some_and(|last| last.ident == "Ctx")
 }
 
-/// The first borrow in a type, if it does not own all of its data.
+/// The first borrow in a type; `None` if the type owns all of its data.
 pub(crate) fn borrowed(ty: &Type) -> Option<TokenStream> {
     let mut find = Borrowed(None);
     find.visit_type(ty);
@@ -147,7 +148,7 @@ impl<'ast> Visit<'ast> for Borrowed {
         }
     }
 
-    // `fn(&str)` borrows nothing: it names what it will be called with.
+    // `fn(&str)` borrows nothing: the borrow is that of its future argument.
     fn visit_type_bare_fn(&mut self, _: &'ast TypeBareFn) {}
 }
 

@@ -1,4 +1,4 @@
-//! `#[step]`: the same function with `ctx` in front, which records what the body gives.
+//! `#[step]`: the same function with `ctx` as its first parameter, which records the result of the body.
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -12,10 +12,10 @@ use crate::signature::{Function, Outcome, is_context, owns_context};
 const STEP: Kind = Kind {
     noun: "step",
     options: &["name", "attempts", "backoff", "timeout"],
-    elsewhere: "the rest is said where it is called: `charge(ctx, ..).retry_if(..)`",
+    elsewhere: "set the others where it is called: `charge(ctx, ..).retry_if(..)`",
 };
 
-/// The expansion. A function that cannot be a step stays as it is, so that its body is still checked.
+/// Expands the attribute. A function that cannot be a step is kept unchanged, so that its body is still checked.
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let (args, mistakes) = Args::read(attribute, &STEP);
     let step = syn::parse2(item.clone()).and_then(|function| Ok(Step::check(&function)?.expand(args)));
@@ -30,7 +30,7 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// A function that can be a step.
 struct Step<'f> {
     function: &'f Function,
-    /// Whether the body wants the context too.
+    /// Whether the original function takes the context.
     names_context: bool,
     outcome: Outcome<'f>,
 }
@@ -51,7 +51,7 @@ impl<'f> Step<'f> {
 
     fn expand(&self, args: Args) -> TokenStream {
         let Function { attrs, vis, sig, body } = self.function;
-        // Hygienic, for a step may have a `ctx` of its own; located at the name, where the compiler then reports.
+        // Hygienic, because a step may have a `ctx` of its own; located at the name, so that the compiler reports errors there.
         let here = Span::mixed_site().located_at(sig.ident.span());
         let (name, value) = (&sig.ident, self.outcome.value());
         let (of_caller, of_body): (Vec<_>, Vec<_>) = attrs.iter().partition(|attr| is_for_callers(attr));
@@ -82,7 +82,7 @@ impl<'f> Step<'f> {
         }
     }
 
-    /// The options, as the builder methods a person would call.
+    /// The options as calls of builder methods.
     fn options(&self, Args { attempts, backoff, timeout, .. }: Args) -> TokenStream {
         let attempts = attempts.map(Literal::u32_unsuffixed).map(|attempts| quote!(.attempts(#attempts)));
         let backoff = backoff.map(|range| (duration(range.start), duration(range.end)));
@@ -98,13 +98,13 @@ fn duration(millis: u64) -> TokenStream {
     quote!(::core::time::Duration::from_millis(#millis))
 }
 
-/// Whether an attribute is about the function that is called. Any other is about the work, as `#[tracing::instrument]` is.
+/// Whether an attribute belongs to the generated function. All others belong to the work, such as `#[tracing::instrument]`.
 fn is_for_callers(attribute: &Attribute) -> bool {
     let known = ["doc", "deprecated", "must_use", "allow", "expect", "warn", "deny", "forbid"];
     known.iter().any(|known| attribute.path().is_ident(known))
 }
 
-/// The parameter's own name, or for a pattern a number.
+/// The parameter's own name, or a numbered name for a pattern.
 fn named(pattern: &Pat, index: usize, here: Span) -> Ident {
     match pattern {
         Pat::Ident(name) => name.ident.clone(),
@@ -112,7 +112,7 @@ fn named(pattern: &Pat, index: usize, here: Span) -> Ident {
     }
 }
 
-/// The generic arguments for the body, which cannot see the parameters of the function around it.
+/// The generic arguments for the inner function, which cannot use the generic parameters of the function around it.
 fn explicit(generics: &Generics) -> Option<TokenStream> {
     let names = generics.params.iter().filter_map(|parameter| match parameter {
         GenericParam::Type(ty) => Some(&ty.ident),
@@ -126,12 +126,13 @@ fn explicit(generics: &Generics) -> Option<TokenStream> {
 fn late_context(function: &Function) -> Option<Error> {
     let name = &function.sig.ident;
     let late = function.parameters().skip(1).find(|parameter| is_context(&parameter.ty))?;
-    let sentence = format!("a step that names the context takes it first: `async fn {name}(ctx: &Ctx, …)`");
+    let sentence = format!("a step that takes the context must take it first: `async fn {name}(ctx: &Ctx, …)`");
     Some(Error::new_spanned(late, sentence))
 }
 
 fn mutable_borrow(ty: &Type) -> Option<Error> {
-    let sentence = "a step may be attempted again, so it cannot change what it takes: return the new value, not `&mut`";
+    let sentence =
+        "a step may be attempted again, so it cannot change its arguments: return the new value, do not take `&mut`";
     match ty {
         Type::Reference(TypeReference { mutability: Some(_), .. }) if !owns_context(ty) => {
             Some(Error::new_spanned(ty, sentence))

@@ -1,4 +1,4 @@
-//! `#[workflow]`: the function as it is, and a type of its name that implements `Workflow`.
+//! `#[workflow]`: keeps the function and adds a type of the same name that implements `Workflow`.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -12,10 +12,10 @@ use crate::signature::{Function, Outcome, borrowed, is_context, owns_context};
 const WORKFLOW: Kind = Kind {
     noun: "workflow",
     options: &["name", "version", "on_panic"],
-    elsewhere: "what belongs to one run, such as its queue, is said where the run is started",
+    elsewhere: "set the options of one run, such as its queue, where the run is started",
 };
 
-/// The expansion. Whatever is wrong, the function itself stays, so that those who call it are not wrong too.
+/// Expands the attribute. The function is kept even if it has mistakes, so that its callers do not get errors too.
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let (args, mistakes) = Args::read(attribute, &WORKFLOW);
     let added = syn::parse2(item.clone()).and_then(|function| Ok(Workflow::check(&function)?.expand(args)));
@@ -53,10 +53,10 @@ impl<'f> Workflow<'f> {
         let on_panic = args.on_panic.map(|what| format_ident!("{what}"));
         let on_panic = on_panic.map(|what| quote!(const ON_PANIC: ::onward::OnPanic = ::onward::OnPanic::#what;));
         let output = self.outcome.value();
-        // Not the user's names: a workflow `expense(ctx, expense: Expense)` would call its own input.
+        // Generated names: with the user's, a workflow `expense(ctx, expense: Expense)` would call its own input.
         let bound: Vec<_> = (0..self.inputs.len()).map(|index| format_ident!("__{index}")).collect();
         let (input, pattern) = (tuple(&self.inputs), tuple(&bound));
-        // Located at the name, which is where the compiler then reports a future that is not `Send`.
+        // Located at the name, so that the compiler reports a future that is not `Send` there.
         let run = quote_spanned! {Span::mixed_site().located_at(name.span())=>
             fn run(ctx: ::onward::Ctx, #pattern: Self::Input) -> ::onward::__private::Running<Self::Output> {
                 ::onward::__private::run(async move { #name(&ctx, #(#bound),*).await })
@@ -78,7 +78,7 @@ impl<'f> Workflow<'f> {
     }
 }
 
-/// One is itself, none is `()`, several are a tuple.
+/// One part as it is, none as `()`, several as a tuple.
 fn tuple(parts: &[impl ToTokens]) -> TokenStream {
     match parts {
         [one] => one.to_token_stream(),
@@ -87,11 +87,11 @@ fn tuple(parts: &[impl ToTokens]) -> TokenStream {
 }
 
 fn no_context(function: &Function) -> Option<Error> {
-    let sentence = format!("a workflow takes the context first: `async fn {}(ctx: &Ctx, …)`", function.sig.ident);
+    let sentence = format!("a workflow must take the context first: `async fn {}(ctx: &Ctx, …)`", function.sig.ident);
     match function.sig.inputs.first() {
         None => Some(Error::new_spanned(&function.sig.ident, sentence)),
         Some(first) => match function.types().next() {
-            // A method, or a context that is not borrowed, has its own sentence.
+            // A method, or a context that is not borrowed, has an error of its own.
             Some(ty) if function.sig.receiver().is_none() && !is_context(ty) && !owns_context(ty) => {
                 Some(Error::new_spanned(first, sentence))
             }
@@ -107,7 +107,7 @@ fn generic(function: &Function) -> Option<Error> {
         function.types().for_each(|ty| find.visit_type(ty));
         find.0
     });
-    let sentence = "a workflow has one input type, so it cannot be generic: write a generic helper, and a workflow for \
+    let sentence = "a workflow has one input type, so it cannot be generic: write a generic function, and a workflow for \
                     each type that calls it";
     at.map(|at| Error::new_spanned(at, sentence))
 }
@@ -121,6 +121,7 @@ impl<'ast> Visit<'ast> for ImplTrait {
 }
 
 fn borrows(input: &Type) -> Option<Error> {
-    let sentence = "a workflow owns its input, for a replay reads it from the database: take `String`, not `&str`";
+    let sentence =
+        "a workflow must own its input, because a replay reads it from the database: take `String`, not `&str`";
     borrowed(input).map(|borrowed| Error::new_spanned(borrowed, sentence))
 }

@@ -1,8 +1,8 @@
-//! What cannot come back equal is refused where it is encoded.
+//! Refuses to encode values that would not decode to an equal value.
 //!
-//! serde_json writes `null` for a number that is none and for the `()` of a `Some(())`, and it writes texts that are nested
-//! deeper than it reads. This stands between a value and its serializer, and lets through what will come back. It costs a
-//! depth that is counted and a flag; where something is wrong is only found out on the way back.
+//! serde_json writes `null` for NaN and infinities and for the `()` of a `Some(())`, and it writes texts that are nested more deeply
+//! than it reads. This wrapper between a value and its serializer refuses such values. It costs one depth counter and one flag; the
+//! place of an error is only collected while the error is returned.
 
 use std::fmt::Display;
 
@@ -11,16 +11,16 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-/// So deep is what serde_json reads.
+/// The nesting depth that serde_json reads.
 pub(crate) const DEPTH_MAX: u8 = 127;
 
-/// serde_json passes texts on by structs of such names: a raw value, or a number of any length.
+/// The prefix of the names of structs by which serde_json passes on text: a raw value, or a number of any length.
 const TOKEN: &str = "$serde_json::private::";
 
-/// A place that is longer is cut in the middle.
+/// A longer place is cut in the middle. In bytes.
 const PLACE_MAX: usize = 200;
 
-/// A value that is refused if it would not come back equal.
+/// A value that is refused if it would not decode to an equal one.
 pub(crate) struct Checked<'a, T: ?Sized> {
     value: &'a T,
     at: At,
@@ -32,12 +32,12 @@ impl<'a, T: ?Sized> Checked<'a, T> {
     }
 }
 
-/// Where a value is.
+/// The context of a value.
 #[derive(Clone, Copy)]
 struct At {
-    /// How much deeper it may be nested.
+    /// How many more levels of nesting are allowed.
     left: u8,
-    /// Whether it is that of a `Some`.
+    /// Whether it is the value of a `Some`.
     in_some: bool,
 }
 
@@ -45,16 +45,14 @@ impl At {
     fn below<E: Error>(self) -> Result<At, E> {
         match self.left.checked_sub(1) {
             Some(left) => Ok(At { left, in_some: false }),
-            None => {
-                Err(E::custom(format!("more than {DEPTH_MAX} lists and objects in one another cannot be read again")))
-            }
+            None => Err(E::custom(format!("lists and objects nested more than {DEPTH_MAX} deep cannot be read again"))),
         }
     }
 
     /// Whether a null may be written.
     fn null<E: Error>(self) -> Result<(), E> {
         match self.in_some {
-            true => Err(E::custom("a `Some` of nothing would come back as `None`")),
+            true => Err(E::custom("a `Some` whose value is JSON `null` would come back as `None`")),
             false => Ok(()),
         }
     }
@@ -67,7 +65,7 @@ impl<T: Serialize + ?Sized> Serialize for Checked<'_, T> {
     }
 }
 
-/// A serializer that looks at what goes through it.
+/// A serializer that checks each value before it passes it on.
 struct Checking<S> {
     to: S,
     at: At,
@@ -91,7 +89,7 @@ impl<C> Parts<C> {
     }
 }
 
-/// An error with the place where it arose. What is further in has said its own place already.
+/// Adds the place to an error. The error of an inner value begins with its own place, to which this one is prepended.
 #[cold]
 fn at<E: Error>(place: impl Display, error: E) -> E {
     let inner = error.to_string();
@@ -261,7 +259,7 @@ fn no_number<E: Error>(value: impl Display) -> E {
     E::custom(format_args!("JSON has no number for {value}"))
 }
 
-/// Lists by any name.
+/// Implements the serde traits of lists.
 macro_rules! list {
     ($($list:ident::$add:ident;)*) => {
         $(
@@ -292,7 +290,7 @@ list! {
     SerializeTupleVariant::serialize_field;
 }
 
-/// Structs by any name.
+/// Implements the serde traits of structs.
 macro_rules! fields {
     ($($fields:ident)*) => {
         $(
@@ -434,7 +432,7 @@ mod tests {
         assert!(refused(&Some(())).contains("would come back as `None`"));
         assert!(refused(&Some(Unit)).contains("would come back"));
         assert!(refused(&Some(New(None::<u8>))).contains("would come back"));
-        assert!(refused(&vec![Some(Some(1)), Some(None)]).contains("[1]: a `Some` of nothing"));
+        assert!(refused(&vec![Some(Some(1)), Some(None)]).contains("[1]: a `Some` whose value is JSON `null`"));
         assert!(refused(&Some(Value::Null)).contains("would come back"));
         assert!(refused(&Some(Json::null())).contains("would come back"));
         assert!(
@@ -458,7 +456,7 @@ mod tests {
         Named { next: Option<Box<Chain>> },
     }
 
-    /// What is encoded can be read, and one level more is refused.
+    /// Checks that what is encoded can be decoded, and that one more level is refused.
     fn as_deep_as_it_goes<T: Serialize + serde::de::DeserializeOwned>(levels: usize, end: T, wrap: impl Fn(T) -> T) {
         let mut value = end;
         for _ in 0..usize::from(DEPTH_MAX) / levels {

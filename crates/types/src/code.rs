@@ -1,4 +1,4 @@
-//! Error codes: one word for each kind of error, the same in every language.
+//! Error codes: one name for each kind of error, the same in every language.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use crate::Error;
 
 macro_rules! codes {
     ($($variant:ident $text:literal $doc:literal,)*) => {
-        /// What kind of error it is. The text of a code is the same in Rust, over HTTP and in every client.
+        /// The kind of an error. The text of a code is the same in Rust, over HTTP and in every client.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Code {
@@ -15,7 +15,7 @@ macro_rules! codes {
         }
 
         impl Code {
-            /// Every code there is.
+            /// All codes.
             pub const ALL: &[Code] = &[$(Code::$variant,)*];
 
             /// The text of the code.
@@ -28,37 +28,37 @@ macro_rules! codes {
 }
 
 codes! {
-    Failed "failed" "A step or a run ended with an error of the user's own.",
+    Failed "failed" "A step or a run returned an error.",
     Panicked "panicked" "A step or a workflow panicked.",
-    TimedOut "timed_out" "Something took longer than it was allowed to.",
+    TimedOut "timed_out" "Something took longer than allowed.",
     Cancelled "cancelled" "The run was cancelled, by a person or by its deadline.",
     RetriesExceeded "retries_exceeded" "The run crashed its executor too often and was given up; it can be resumed.",
-    Diverged "diverged" "What was recorded does not match what the code asks for.",
-    Held "held" "The run is paused, because going on would lose something.",
+    Diverged "diverged" "The code made a different durable call than the one recorded: a non-determinism error.",
+    Held "held" "The run is paused because continuing would lose something.",
     UnknownRun "unknown_run" "No run has that id.",
-    UnknownQueue "unknown_queue" "There is no queue of that name.",
+    UnknownQueue "unknown_queue" "No queue has that name.",
     UnknownSchedule "unknown_schedule" "No schedule has that id.",
-    Conflict "conflict" "The id is taken by another workflow or another input.",
-    Deduplicated "deduplicated" "An open run of the queue has the dedup; the data of the error names it.",
-    NotRegistered "not_registered" "This executor was not given that workflow.",
-    IllegalMove "illegal_move" "A run in that state cannot do that.",
-    Closed "closed" "What was written to is closed.",
+    Conflict "conflict" "A run of another workflow or with another input already has that id.",
+    Deduplicated "deduplicated" "An open run of the queue already has that dedup key; the error's data names the run.",
+    NotRegistered "not_registered" "The workflow is not registered with this executor.",
+    IllegalMove "illegal_move" "That is not possible in the run's current state.",
+    Closed "closed" "The stream is closed.",
     UnknownHook "unknown_hook" "No hook has that token.",
-    Gone "gone" "The run that would take it has ended.",
+    Gone "gone" "The run that should receive it has ended.",
     UnknownMessage "unknown_message" "The run has no such message.",
     Nested "nested" "A durable call was made inside a step.",
     OutsideRun "outside_run" "A durable call was polled outside the task of its run.",
-    MissingState "missing_state" "The workflow asked for state that was not given.",
-    Invalid "invalid" "An argument cannot be accepted.",
+    MissingState "missing_state" "The workflow uses state that was not provided.",
+    Invalid "invalid" "An argument is not valid.",
     Encode "encode" "A value cannot be encoded.",
     Decode "decode" "A recorded value cannot be decoded.",
     Corrupt "corrupt" "A row in the database cannot be understood.",
-    Database "database" "The database refused or could not be reached.",
-    Busy "busy" "Another process has the database, or the row; try again.",
-    Schema "schema" "The database was written by a version that this one cannot work with.",
+    Database "database" "The database could not be reached or refused the operation.",
+    Busy "busy" "Another process has locked the database or the row; try again.",
+    Schema "schema" "The database was written by a version of Onward that this one cannot work with.",
     Fenced "fenced" "This executor lost its lease and was replaced.",
     Stopped "stopped" "The executor is shutting down.",
-    Unknown "unknown" "A newer version of Onward recorded it, and this one does not know the code: `Error::code` has its text.",
+    Unknown "unknown" "A newer version of Onward recorded a code that this one does not know: `Error::code` has its text.",
 }
 
 impl fmt::Display for Code {
@@ -72,6 +72,6 @@ impl FromStr for Code {
 
     fn from_str(text: &str) -> Result<Code, Error> {
         let found = Code::ALL.iter().find(|code| code.as_str() == text);
-        found.copied().ok_or_else(|| Error::new(Code::Corrupt, format!("`{text}` is no error code")))
+        found.copied().ok_or_else(|| Error::new(Code::Corrupt, format!("`{text}` is not an error code")))
     }
 }

@@ -1,4 +1,4 @@
-//! Who holds a dedup: what a person needs to know who was refused because of it.
+//! What a caller learns who was refused because an open run holds the dedup key.
 
 use std::fmt;
 
@@ -6,24 +6,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Code, Error, RunId, Status};
 
-/// The open run of a queue that has the dedup which another one was to get. The data of an error with
+/// The open run that holds the dedup key requested for another run of the queue. The data of an error with
 /// [`Code::Deduplicated`]: `error.downcast::<Deduplicated>()`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deduplicated {
     /// The queue.
     pub queue: String,
-    /// The dedup.
+    /// The dedup key.
     pub dedup: String,
-    /// The run that has it.
+    /// The run that holds it.
     pub run: RunId,
-    /// How that run stands.
+    /// The state of that run.
     pub status: Status,
-    /// Why it stands so: whether it will ever end by itself.
+    /// Why it is in that state, which shows whether it will end by itself.
     pub reason: String,
 }
 
 impl Deduplicated {
-    /// The error of whoever wanted the dedup, with what can be done instead.
+    /// Makes the error for the caller. `instead` says what the caller can do instead.
     #[must_use]
     pub fn refused(self, instead: &str) -> Error {
         Error::new(Code::Deduplicated, format!("{self}. {instead}")).with_data(&self)
@@ -35,7 +35,7 @@ impl fmt::Display for Deduplicated {
         let Deduplicated { queue, dedup, run, status, reason } = self;
         write!(
             f,
-            "queue `{queue}` has an open run with dedup `{dedup}` already: run {run:?}, which is {status} ({reason})"
+            "queue `{queue}` already has an open run with the dedup key `{dedup}`: run {run:?}, which is {status} ({reason})"
         )
     }
 }

@@ -1,4 +1,4 @@
-//! One opaque error: a sentence that says what to do next, and a code that never changes.
+//! One opaque error: a message that says what to do next, and a code that never changes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,24 +8,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Code, Json};
 
-/// Any error at all: what `?` turns every error into.
+/// Any error: `?` converts every error into it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The result of workflows, steps and `main`: `?` works on anything.
+/// The result of workflows, steps and `main`: `?` works on every error in them.
 pub type Result<T, E = BoxError> = std::result::Result<T, E>;
 
-/// Error texts longer than this are cut: a stack of nested messages must not make a row that no database takes.
+/// Longer messages are cut: a chain of nested errors must not make a row too large for a database.
 const MESSAGE_MAX: usize = 64 * 1024;
 
-/// What went wrong, in a sentence that says what to do next. Ask it with the `is_…` questions or by its
-/// [`code`](Error::code); what is inside may change.
+/// An error whose message says what went wrong and what to do next. Tell errors apart with the `is_…` methods or by
+/// [`code`](Error::code); the message may change.
 pub struct Error(Box<Body>);
 
 #[derive(Clone)]
 struct Body {
     code: Code,
     message: String,
-    /// The text of a code that this version does not know.
+    /// The text of the code, if this version does not know it.
     foreign: Option<Box<str>>,
     data: Option<ErrorData>,
     fatal: bool,
@@ -38,21 +38,21 @@ impl Body {
     }
 }
 
-/// Who read an error from a record, and has to know if its data turns out to be unreadable.
+/// Called back if the data of a recorded error turns out to be unreadable.
 #[doc(hidden)]
 pub trait Reader: Send + Sync {
-    /// The data has the name of the type that was asked for, and cannot be read as it. `is_same` if it was recorded by that
-    /// very type; otherwise it may be another type of the same name, or the same one that was moved.
+    /// The data has the name of the requested type but cannot be decoded as it. `is_same` says that exactly that type recorded
+    /// it; otherwise it may be another type of the same name, or the same type before it was moved.
     fn unreadable(&self, why: Error, is_same: bool);
 }
 
-/// A typed error in its recorded form.
+/// The recorded form of a typed error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ErrorData {
-    /// The last path segment of the type's name: stable when modules move, unlike the whole name.
+    /// The last path segment of the type's name: stable when modules move, unlike the full name.
     #[serde(rename = "type")]
     pub tag: String,
-    /// The whole name of the type, which tells two types of one last segment apart.
+    /// The full name of the type, which distinguishes types with the same last segment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// The error as JSON.
@@ -68,13 +68,13 @@ struct Recorded {
 }
 
 impl Error {
-    /// An error of this kind with this sentence.
+    /// Makes an error of this kind with this message.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Error {
         Error(Box::new(Body::new(code, clean(message.into()))))
     }
 
-    /// An error that no retry can cure: the step that returns it fails at once, whatever its `attempts`.
+    /// Makes an error that must not be retried: the step that returns it fails at once, whatever its `attempts`.
     ///
     /// ```
     /// use onward_types::Error;
@@ -87,7 +87,7 @@ impl Error {
         error
     }
 
-    /// Any error as an [`Error`]: itself if it is one, else [`Code::Failed`] with its message and those of its sources.
+    /// Converts any error into an [`Error`]: itself if it is one, else [`Code::Failed`] with its message and those of its sources.
     #[must_use]
     pub fn from_box(error: BoxError) -> Error {
         match error.downcast::<Error>() {
@@ -96,8 +96,8 @@ impl Error {
         }
     }
 
-    /// Any error as an [`Error`] that can be taken out again as `E`, if an `E` is what it is. An `E` that cannot be encoded is
-    /// an error of kind [`Code::Encode`] that says so, and what the `E` said.
+    /// Converts any error into an [`Error`]. If it is an `E`, [`downcast`](Error::downcast) returns it again. An `E` that cannot be
+    /// encoded becomes an error of kind [`Code::Encode`] that says so and includes the message of the `E`.
     #[must_use]
     pub fn typed<E>(error: BoxError) -> Error
     where
@@ -116,7 +116,7 @@ impl Error {
         error
     }
 
-    /// The same error, with facts that [`downcast`](Error::downcast) gives back.
+    /// The same error with data that [`downcast`](Error::downcast) returns.
     #[must_use]
     pub fn with_data<E: Serialize>(mut self, data: &E) -> Error {
         let path = Some(std::any::type_name::<E>().to_owned());
@@ -124,32 +124,32 @@ impl Error {
         self
     }
 
-    /// What kind of error it is. One of the texts of [`Code`], or one that a newer version of Onward has added since.
+    /// The code of the error as text: one of [`Code`], or one that a newer version of Onward recorded.
     #[must_use]
     pub fn code(&self) -> &str {
         self.0.foreign.as_deref().unwrap_or(self.0.code.as_str())
     }
 
-    /// What kind of error it is, as a value to match on.
+    /// The code of the error, to match on.
     #[must_use]
     pub fn kind(&self) -> Code {
         self.0.code
     }
 
-    /// The sentence.
+    /// The message.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The typed error in its recorded form, if there is one.
+    /// The recorded form of the typed error, if there is one.
     #[must_use]
     pub fn data(&self) -> Option<&ErrorData> {
         self.0.data.as_ref()
     }
 
-    /// Whether a retry is useless. That is for `retry_if` and the like: it is not recorded, so the error of a step that a
-    /// workflow sees never says so.
+    /// Whether a retry is useless. It is meant for `retry_if` and is not recorded: the error of a step that the workflow
+    /// sees is never fatal.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
         self.0.fatal
@@ -161,19 +161,19 @@ impl Error {
         self.0.code == Code::Cancelled
     }
 
-    /// Whether something took longer than it was allowed to.
+    /// Whether something took longer than allowed.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.0.code == Code::TimedOut
     }
 
-    /// Whether an id was taken by something else.
+    /// Whether a run of another workflow or with another input already has the id.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         self.0.code == Code::Conflict
     }
 
-    /// Whether an open run of the queue has the dedup. Which one: `error.downcast::<Deduplicated>()`.
+    /// Whether an open run of the queue already has the dedup key. `error.downcast::<Deduplicated>()` names the run.
     #[must_use]
     pub fn is_deduplicated(&self) -> bool {
         self.0.code == Code::Deduplicated
@@ -185,19 +185,19 @@ impl Error {
         self.0.code == Code::UnknownRun
     }
 
-    /// Whether the code asked for something else than what was recorded.
+    /// Whether the code made a different durable call than the one recorded (a non-determinism error).
     #[must_use]
     pub fn is_diverged(&self) -> bool {
         self.0.code == Code::Diverged
     }
 
-    /// Whether trying the same again may well succeed.
+    /// Whether a retry is likely to succeed.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         matches!(self.0.code, Code::Busy | Code::Database)
     }
 
-    /// Let somebody know should the data turn out to be unreadable as the type that it has the name of.
+    /// Sets the reader to call if the data cannot be decoded as the type whose name it has.
     #[doc(hidden)]
     #[must_use]
     pub fn read_by(mut self, reader: impl FnOnce() -> Arc<dyn Reader>) -> Error {
@@ -207,17 +207,17 @@ impl Error {
         self
     }
 
-    /// Whether the error that was recorded is an `E`.
+    /// Whether the recorded error is an `E`.
     #[must_use]
     pub fn is<E: DeserializeOwned + 'static>(&self) -> bool {
         self.decode::<E>().is_some()
     }
 
-    /// The typed error, live and replayed alike. In a workflow, one that was recorded as an `E` and cannot be read as an `E` any more
-    /// holds the run, until code is deployed that reads it.
+    /// The typed error, the same live and on replay. In a workflow, an error that was recorded as an `E` and can no longer be decoded
+    /// as one holds the run until code that can decode it is deployed.
     ///
     /// # Errors
-    /// The error itself, if it is not an `E`: `error.downcast::<ChargeError>()?` passes it on.
+    /// The error itself if it is not an `E`: `error.downcast::<ChargeError>()?` returns it to the caller.
     pub fn downcast<E: DeserializeOwned + 'static>(self) -> Result<E, Error> {
         self.decode::<E>().ok_or(self)
     }
@@ -237,7 +237,7 @@ impl Error {
     /// The typed error, if the data has the name of `E`.
     ///
     /// # Errors
-    /// Why it cannot be read as an `E`, and whether it is that very type that recorded it.
+    /// Why it cannot be decoded as an `E`, and whether exactly that type recorded it.
     #[doc(hidden)]
     pub fn read_as<E: DeserializeOwned + 'static>(&self) -> Result<Option<E>, (Error, bool)> {
         let Some(data) = self.0.data.as_ref().filter(|data| data.tag == tag_of::<E>()) else { return Ok(None) };
@@ -245,40 +245,42 @@ impl Error {
         data.value.decode().map(Some).map_err(|why| (why, is_same))
     }
 
-    /// The error as it is recorded.
+    /// The error in its recorded form.
     #[must_use]
     pub fn to_json(&self) -> Json {
         let Body { message, data, .. } = &*self.0;
         let recorded = Recorded { code: self.code().to_owned(), message: message.clone(), data: data.clone() };
-        Json::encode(&recorded).expect("three texts and a value that is JSON already")
+        Json::encode(&recorded).expect("strings and a value that is already JSON can be encoded")
     }
 
-    /// A recorded error whose typed data is another; one without data stays as it is.
+    /// Replaces the typed data of a recorded error. An error without data stays as it is.
     ///
     /// # Errors
-    /// [`Code::Corrupt`] where the JSON is not that of an error; else what `map` says.
+    /// [`Code::Corrupt`] if the JSON is not a recorded error; otherwise the error of `map`.
     pub fn map_data(json: &Json, map: impl FnOnce(&Json) -> Result<Json, Error>) -> Result<Json, Error> {
-        let mut recorded: Recorded =
-            json.decode().map_err(|error| Error::new(Code::Corrupt, format!("no recorded error: {error}")))?;
+        let mut recorded: Recorded = json
+            .decode()
+            .map_err(|error| Error::new(Code::Corrupt, format!("the JSON is not a recorded error: {error}")))?;
         let Some(data) = &mut recorded.data else { return Ok(json.clone()) };
         data.value = map(&data.value)?;
         Json::encode(&recorded)
     }
 
-    /// The error that was recorded. A code that this version does not know keeps its text, and is of kind [`Code::Unknown`].
+    /// Reads a recorded error. A code that this version does not know keeps its text; its kind is [`Code::Unknown`].
     ///
     /// # Errors
-    /// [`Code::Corrupt`] where the JSON is not that of an error.
+    /// [`Code::Corrupt`] if the JSON is not a recorded error.
     pub fn from_json(json: &Json) -> Result<Error, Error> {
-        let Recorded { code: text, message, data } =
-            json.decode().map_err(|error| Error::new(Code::Corrupt, format!("no recorded error: {error}")))?;
+        let Recorded { code: text, message, data } = json
+            .decode()
+            .map_err(|error| Error::new(Code::Corrupt, format!("the JSON is not a recorded error: {error}")))?;
         let code = text.parse().unwrap_or(Code::Unknown);
         let foreign = (code.as_str() != text).then(|| text.into());
         Ok(Error(Box::new(Body { foreign, data, ..Body::new(code, message) })))
     }
 }
 
-/// Text that every database takes: no NUL, not longer than [`MESSAGE_MAX`].
+/// Makes a text that every database accepts: without NUL, and not longer than [`MESSAGE_MAX`].
 fn clean(mut message: String) -> String {
     if message.contains('\0') {
         message = message.replace('\0', "\u{fffd}");
@@ -291,7 +293,7 @@ fn clean(mut message: String) -> String {
     message
 }
 
-/// The message and those of its sources, unless a message already ends with its source's.
+/// The message and those of the error's sources, except where the text already ends with the source's message.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -323,7 +325,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// The sentence and the code, because `main` prints errors this way.
+/// The message and the code, because `main` prints errors this way.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} [{}]", self.0.message, self.code())
@@ -332,12 +334,12 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
-/// `.fatal()` on a result: this error is not worth a retry.
+/// Adds `.fatal()` to results.
 pub trait ResultExt<T> {
-    /// Mark the error as one that no retry can cure.
+    /// Marks the error as [fatal](Error::fatal): it must not be retried.
     ///
     /// # Errors
-    /// The error, marked.
+    /// The marked error.
     fn fatal(self) -> Result<T, Error>;
 }
 
@@ -383,7 +385,7 @@ mod tests {
         assert_eq!(error.to_json(), recorded, "and is recorded as it was");
     }
 
-    /// Notes what was unreadable.
+    /// Records each call.
     #[derive(Default)]
     struct Notes(std::sync::Mutex<Vec<bool>>);
     impl Reader for Notes {

@@ -1,6 +1,6 @@
-//! What a JSON value has to look like to be decoded into a type: as much of it as the type says by itself.
+//! The form of a type: what a JSON value must look like to be decoded into the type, as far as the type itself reveals it.
 //!
-//! A form refuses nothing that its type would accept. What it lets pass may still not fit: the type decides.
+//! A form never refuses a value that its type would accept. A value that it accepts may still not fit: the type decides.
 
 mod probe;
 
@@ -12,12 +12,12 @@ use serde_json::value::RawValue;
 
 use crate::Json;
 
-/// The most bytes that a form takes where it is recorded. A longer one is of an enum with very many variants.
+/// The maximum size of a recorded form in bytes. Only an enum with very many variants has a longer one.
 const RECORDED_MAX: usize = 4096;
-/// So many characters of a value that does not fit are shown.
+/// The number of characters shown of a value that does not fit.
 const SHOWN_MAX: usize = 60;
 
-/// What a JSON value has to look like.
+/// What a JSON value must look like.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -28,7 +28,7 @@ pub enum Form {
     Null,
     /// `true` or `false`.
     Bool,
-    /// A number, whole or not.
+    /// A number, integer or not.
     Number,
     /// A string.
     String,
@@ -51,13 +51,13 @@ pub enum Form {
 pub struct Variant {
     /// The name.
     pub name: String,
-    /// What the field holds; none for a variant without content, which is its name alone.
+    /// The form of the field's value; `None` for a variant without content, which is written as its name alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Form>,
 }
 
 impl Form {
-    /// The form of what is decoded into `T`.
+    /// The form of values that are decoded into `T`.
     ///
     /// ```
     /// use onward_types::{Form, Json};
@@ -72,20 +72,20 @@ impl Form {
         probe::form::<T>()
     }
 
-    /// The form as it is recorded; none for one that says nothing.
+    /// The form as it is recorded; `None` for [`Form::Any`] and for a form that is too long.
     #[must_use]
     pub fn to_json(&self) -> Option<String> {
         let text = serde_json::to_string(self).ok()?;
         (*self != Form::Any && text.len() <= RECORDED_MAX).then_some(text)
     }
 
-    /// A form that was recorded. One that a newer version of Onward wrote may say nothing to this one.
+    /// Reads a recorded form. A form that a newer version of Onward wrote may read as [`Form::Any`].
     #[must_use]
     pub fn from_json(text: &str) -> Form {
         serde_json::from_str(text).unwrap_or(Form::Any)
     }
 
-    /// Whether a value may be of this form.
+    /// Whether a value has this form.
     #[must_use]
     pub fn accepts(&self, value: &Json) -> bool {
         self.fits(value.as_str().trim_start_matches(|c: char| c.is_ascii_whitespace()))
@@ -114,7 +114,7 @@ impl Form {
 }
 
 fn fits_name(variants: &[Variant], text: &str) -> bool {
-    // A text that cannot be read is no variant either, and the type is better at saying why.
+    // Invalid JSON is not a variant either, but the type's own error explains it better.
     let Ok(name) = serde_json::from_str::<String>(text) else { return true };
     variants.iter().any(|variant| variant.name == name && matches!(variant.content, None | Some(Form::Any)))
 }
@@ -126,7 +126,7 @@ fn fits_only_field(variants: &[Variant], text: &str) -> bool {
     variant.is_some_and(|variant| variant.content.as_ref().unwrap_or(&Form::Null).fits(content.get()))
 }
 
-/// The fields of an object as they were written: one that comes twice is two.
+/// The fields of an object as they were written. A field that occurs twice is there twice.
 struct Fields(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Fields {
@@ -151,7 +151,7 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// As it stands after "waits for".
+/// Worded to follow "waits for".
 impl fmt::Display for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -190,7 +190,7 @@ impl fmt::Display for Variant {
     }
 }
 
-/// The beginning of a value, for whoever just gave it.
+/// The beginning of a value, to show it in an error.
 #[must_use]
 pub fn excerpt(value: &Json) -> String {
     let text = value.as_str();

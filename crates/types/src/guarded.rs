@@ -1,12 +1,12 @@
-//! Calls into code of the user's that may panic: one of its panics must not take what serves everybody with it.
+//! Calls user code that may panic: such a panic must not end a task that serves all runs.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Call code of the user's.
+/// Calls user code.
 ///
 /// # Errors
-/// What it said when it panicked. Whatever the panic carried is dropped in here, for that drop may panic, too.
+/// The message of its panic. The panic's payload is dropped in here, because that drop may panic, too.
 #[doc(hidden)]
 pub fn guarded<T>(user: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(user)).map_err(|panic| {

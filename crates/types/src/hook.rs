@@ -1,4 +1,4 @@
-//! The hooks of a run, as people see them.
+//! The hooks of a run, as shown to people.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,11 +7,11 @@ use crate::Timestamp;
 /// A hook that a run opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookRecord {
-    /// The token by which the world outside reaches the run.
+    /// The token by which the outside world sends to the run.
     pub token: String,
     /// The position of the call that opened it.
     pub position: u32,
-    /// Whether anybody reaches the run by it.
+    /// Whether it is open.
     pub state: HookState,
     /// When it was opened.
     pub opened_at: Timestamp,
@@ -21,14 +21,14 @@ pub struct HookRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HookState {
-    /// What is sent to its token reaches the run.
+    /// Payloads sent to its token reach the run.
     Open,
-    /// The run closed it or has ended: its token is free, and another run may have it by now.
+    /// The run closed it or has ended: its token is free, and another run may have taken it.
     Closed,
 }
 
 impl HookState {
-    /// The state as people name it.
+    /// The state as text.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! The three ids: of a run for people, of a run for tables, and of one life of an executor.
+//! The three kinds of id: a run's id for people, its key in tables, and the id of an executor.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,32 +8,34 @@ use uuid::Uuid;
 
 use crate::{Error, check_name};
 
-/// The id of a run, chosen by the caller or a UUIDv7. Once a run is deleted its id may be used again.
+/// The id of a run: chosen by the caller, or a UUIDv7. It may be reused once the run is deleted.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(Arc<str>);
 
 impl RunId {
-    /// Accept `id` if every database can hold it.
+    /// Accepts `id` if every database can store it.
     ///
     /// # Errors
-    /// [`Code::Invalid`](crate::Code::Invalid) where the id is empty, too long or has control characters.
+    /// [`Code::Invalid`](crate::Code::Invalid) if the id is empty, longer than [`NAME_MAX`](crate::NAME_MAX) bytes or contains
+    /// control characters.
     pub fn new(id: impl AsRef<str>) -> Result<RunId, Error> {
         let id = id.as_ref();
         check_name("run id", id)?;
         Ok(RunId(id.into()))
     }
 
-    /// The id that a run gets when nobody chose one: the text of its key.
+    /// The id of a run for which the caller chose none: its key as text.
     #[must_use]
     pub fn of_key(key: RunKey) -> RunId {
         RunId(key.0.hyphenated().to_string().into())
     }
 
-    /// The id of the child that `parent` starts at `position`, the same on every replay: `order-17-3-4f1c9a7be02d`. The end of
-    /// it is taken from the parent's key, so that nobody who names runs meets it by chance, nor does the next run that has the
-    /// id of this parent. The child of a run that nobody named does without: its parent's id is the key. An id near the limit is
-    /// shortened to the key, so that depth never makes a name too long.
+    /// The id of the child that `parent` starts at `position`, the same on every replay: `order-17-3-4f1c9a7be02d`.
+    ///
+    /// It ends with a part of the parent's key, so that it collides neither with an id that a caller chooses nor with a child of a
+    /// later run that reuses the parent's id. If the parent's id is its key, that part is left out. If the id would be too long,
+    /// the key replaces the parent's id, so deep nesting never exceeds the limit.
     #[must_use]
     pub fn of_child(parent: &RunId, key: RunKey, position: u32) -> RunId {
         let is_key = Uuid::try_parse(parent.as_str()).is_ok_and(|it| it == key.0);
@@ -51,14 +53,13 @@ impl RunId {
         }
     }
 
-    /// An id read back from a table, which was checked before it was written.
+    /// An id read from a table. It was checked before it was written.
     #[must_use]
     pub fn recorded(id: String) -> RunId {
         RunId(id.into())
     }
 
-    /// Whether a run can have this id. One that was given for a question may be any text, and not every database can even
-    /// look for that.
+    /// Whether a run can have this id. The id in a query may be any text, and not every database can search for any text.
     #[must_use]
     pub fn is_possible(&self) -> bool {
         check_name("run id", &self.0).is_ok()
@@ -83,20 +84,20 @@ impl fmt::Debug for RunId {
     }
 }
 
-/// What rows that belong to a run are keyed by. Never used again, unlike the id; sorts by the time of creation.
+/// The key of a run in tables. Unlike the id it is never reused; keys sort by creation time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunKey(pub Uuid);
 
 impl RunKey {
-    /// The key as the 16 bytes that tables hold.
+    /// The key as the 16 bytes stored in tables.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
     }
 }
 
-/// With hyphens, as in JSON and in the id of a run that nobody named.
+/// With hyphens, as in JSON and in the id of a run for which the caller chose none.
 impl fmt::Display for RunKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.hyphenated())
@@ -109,13 +110,13 @@ impl fmt::Debug for RunKey {
     }
 }
 
-/// One life of an executor. A process that lost its lease comes back under a new id; no id is ever used twice.
+/// The id of an executor. A process that lost its lease joins again under a new id; no id is ever reused.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ExecutorId(Arc<str>);
 
 impl ExecutorId {
-    /// An id from text that is known to be unique.
+    /// Makes an id from text that is known to be unique.
     #[must_use]
     pub fn new(id: impl Into<Arc<str>>) -> ExecutorId {
         ExecutorId(id.into())

@@ -1,4 +1,4 @@
-//! A recorded value: JSON text, kept raw, cheap to clone.
+//! A recorded value: raw JSON text that is cheap to clone.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,17 +10,17 @@ use serde_json::value::RawValue;
 use crate::checked::{Checked, DEPTH_MAX};
 use crate::{Code, Error};
 
-/// JSON text as it is recorded. Two clones share one buffer.
+/// JSON text as it is recorded. Clones share one buffer.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Json(Arc<str>);
 
 impl Json {
-    /// Encode `value`.
+    /// Encodes `value`.
     ///
     /// # Errors
-    /// [`Code::Encode`] with the type, the place and the reason, for what JSON cannot hold and for what would not come back
-    /// equal: NaN and infinities, `Some(None)` and `Some(())`, and more than 127 lists and objects in one another. No retry can
-    /// cure that, so the error is [fatal](Error::is_fatal).
+    /// [`Code::Encode`] with the type, the place and the reason if JSON cannot represent the value or it would not decode to an
+    /// equal one: NaN and infinities, `Some(None)` and `Some(())`, and lists and objects nested more than 127 deep. A retry
+    /// cannot help, so the error is [fatal](Error::is_fatal).
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Json, Error> {
         serde_json::to_string(&Checked::new(value)).map(Json::from).map_err(|error| {
             let of = std::any::type_name::<T>();
@@ -31,10 +31,10 @@ impl Json {
         })
     }
 
-    /// Refuse what could not be read as an item of a list.
+    /// Refuses a value that could not be decoded as an item of a list.
     ///
     /// # Errors
-    /// [`Code::Encode`] if it is nested too deep for that.
+    /// [`Code::Encode`] if it is nested too deeply for that.
     pub fn check_item(&self) -> Result<(), Error> {
         let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
         for byte in self.0.bytes() {
@@ -53,15 +53,17 @@ impl Json {
         if deepest < usize::from(DEPTH_MAX) {
             return Ok(());
         }
-        let message =
-            format!("an item of a list has at most {} lists and objects in one another, not {deepest}", DEPTH_MAX - 1);
+        let message = format!(
+            "an item of a list is nested {deepest} lists and objects deep; at most {} are possible",
+            DEPTH_MAX - 1
+        );
         Err(Error::fatal(Error::new(Code::Encode, message)))
     }
 
-    /// Decode into `T`.
+    /// Decodes into `T`.
     ///
     /// # Errors
-    /// [`Code::Decode`] with serde's own words, naming the type.
+    /// [`Code::Decode`], naming the type and with serde's message.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_str(&self.0).map_err(|error| {
             let of = std::any::type_name::<T>();
@@ -75,19 +77,19 @@ impl Json {
         &self.0
     }
 
-    /// How many bytes the text has.
+    /// The length of the text in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no text at all, which no encoded value has.
+    /// Whether the text is empty. That of an encoded value never is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// `null`: what a call without a value records.
+    /// `null`, which a call without a value records.
     #[must_use]
     pub fn null() -> Json {
         Json("null".into())
@@ -113,10 +115,10 @@ impl fmt::Debug for Json {
 }
 
 impl Serialize for Json {
-    /// As the JSON it is, not as a string that holds JSON.
+    /// As JSON itself, not as a string that contains JSON.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if &*self.0 == "null" {
-            // So that a `Some` of it is seen to be one of nothing.
+            // So that `Checked` recognizes a `Some` of it, which would decode as `None`.
             return serializer.serialize_unit();
         }
         let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;

@@ -1,7 +1,7 @@
-//! The nouns of Onward: ids, the life cycle, records and errors.
+//! The data types of Onward: ids, the life cycle, records and errors.
 //!
-//! Nothing here reads a clock, a socket or a database. Every other crate of Onward speaks in these words, and the words
-//! are the same in SQL, in URLs and on the command line.
+//! Nothing here reads a clock, a socket or a database. Every other crate of Onward uses these types, and their names are the same
+//! in SQL, in URLs and on the command line.
 
 mod checked;
 mod code;

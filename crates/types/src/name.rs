@@ -1,16 +1,16 @@
-//! Which names and ids are accepted. Checked once, when a call is built, so that no database has to refuse it later.
+//! Checks names and ids once, when a call is built, so that no database refuses them later.
 
 use crate::{Code, Error};
 
-/// The most bytes that a name, id, key, topic or token may have. PostgreSQL's indexes end at about 2,700 bytes, and
-/// several names share one index row.
+/// The maximum length in bytes of a name, id, key, topic or token. A row of a PostgreSQL index holds about 2,700 bytes, and
+/// several names share one.
 pub const NAME_MAX: usize = 512;
 
-/// Refuse a name that some database could not store or index: empty, over [`NAME_MAX`] bytes, or with a control
-/// character in it. `what` is the word for it in the error.
+/// Refuses a name that a database could not store or index: one that is empty, longer than [`NAME_MAX`] bytes, or contains a
+/// control character. `what` says in the error what the name is for.
 ///
 /// # Errors
-/// [`Code::Invalid`], naming what was wrong.
+/// [`Code::Invalid`], naming the problem.
 ///
 /// ```
 /// use onward_types::check_name;
@@ -20,20 +20,20 @@ pub const NAME_MAX: usize = 512;
 /// ```
 pub fn check_name(what: &str, name: &str) -> Result<(), Error> {
     if name.is_empty() {
-        return Err(Error::new(Code::Invalid, format!("the {what} is empty: give it 1 to {NAME_MAX} bytes")));
+        return Err(Error::new(Code::Invalid, format!("the {what} is empty: use 1 to {NAME_MAX} bytes")));
     }
     if name.len() > NAME_MAX {
         let head: String = name.chars().take(24).collect();
         let length = name.len();
         return Err(Error::new(
             Code::Invalid,
-            format!("the {what} `{head}…` has {length} bytes: {NAME_MAX} are the most"),
+            format!("the {what} `{head}…` has {length} bytes: use at most {NAME_MAX}"),
         ));
     }
     if let Some(control) = name.chars().find(|c| c.is_control()) {
         return Err(Error::new(
             Code::Invalid,
-            format!("the {what} {name:?} has the control character {control:?}: leave it out"),
+            format!("the {what} {name:?} contains the control character {control:?}: remove it"),
         ));
     }
     Ok(())

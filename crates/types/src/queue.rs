@@ -1,4 +1,4 @@
-//! Queues: what limits them, how they stand, and what keeps a run in one.
+//! Queues: their limits, their state, and what keeps a run waiting in one.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
-/// So many starts, in any period of this length.
+/// A limit on starts: at most `count` in any period of length `period`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
-    /// How many starts.
+    /// The number of starts.
     pub count: u32,
-    /// In how long. In JSON: milliseconds, as `period_ms`.
+    /// The length of the period. In JSON: milliseconds, as `period_ms`.
     #[serde(rename = "period_ms", with = "millis")]
     pub period: Duration,
 }
 
-/// A period in JSON: milliseconds, and their fractions only where there are some.
+/// A period in JSON: milliseconds, as an integer where possible and otherwise with a fraction.
 mod millis {
     use std::time::Duration;
 
@@ -35,18 +35,18 @@ mod millis {
     }
 }
 
-/// What limits a queue. What is none does not.
+/// The limits of a queue. `None` means no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueLimits {
-    /// How many runs may run at once.
+    /// The maximum number of runs that run at the same time.
     pub concurrency: Option<u32>,
-    /// How many of them one executor may have.
+    /// The maximum number of them on one executor.
     pub per_executor: Option<u32>,
-    /// How many may start in a period.
+    /// The maximum rate of starts.
     pub rate: Option<Rate>,
-    /// How many of one partition may run at once.
+    /// The maximum number of runs of one partition that run at the same time.
     pub partition_concurrency: Option<u32>,
-    /// How many of one partition may start in a period.
+    /// The maximum rate of starts of one partition.
     pub partition_rate: Option<Rate>,
 }
 
@@ -57,13 +57,13 @@ impl QueueLimits {
         self.has_slots() || self.has_rate() || self.has_partitions()
     }
 
-    /// Whether it is counted how many run.
+    /// Whether any limit counts running runs.
     #[must_use]
     pub const fn has_slots(&self) -> bool {
         self.concurrency.is_some() || self.per_executor.is_some() || self.partition_concurrency.is_some()
     }
 
-    /// Whether starts are counted.
+    /// Whether any limit counts starts.
     #[must_use]
     pub const fn has_rate(&self) -> bool {
         self.rate.is_some() || self.partition_rate.is_some()
@@ -75,42 +75,42 @@ impl QueueLimits {
         self.partition_concurrency.is_some() || self.partition_rate.is_some()
     }
 
-    /// For how long a start is remembered.
+    /// How long a start must be remembered: the longest period of a rate.
     #[must_use]
     pub fn longest_period(&self) -> Option<Duration> {
         self.rate.into_iter().chain(self.partition_rate).map(|rate| rate.period).max()
     }
 }
 
-/// A queue as it stands.
+/// The settings and the current state of a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueInfo {
     /// Its name.
     pub name: String,
-    /// What limits it.
+    /// Its limits.
     pub limits: QueueLimits,
-    /// Whether it is paused: what runs goes on, nothing new starts.
+    /// Whether it is paused: running runs continue, and no new ones start.
     pub paused: bool,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// How many runs will enter it later.
+    /// The number of delayed runs, which will enter it later.
     pub delayed: u64,
-    /// How many wait in it.
+    /// The number of runs that wait in it.
     pub waiting: u64,
-    /// How many run: in memory, parked, or about to leave their executor.
+    /// The number of running runs: in memory, parked, or about to leave their executor.
     pub running: u64,
-    /// When the run was created that has waited longest.
+    /// When the oldest waiting run was created.
     pub oldest: Option<Timestamp>,
 }
 
-/// What keeps a run in its queue.
+/// What keeps a run waiting in its queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Held {
-    /// There is no such queue.
+    /// The queue does not exist.
     NoQueue {
-        /// The name that was given.
+        /// The name.
         queue: String,
     },
     /// The queue is paused.
@@ -118,34 +118,34 @@ pub enum Held {
         /// Its name.
         queue: String,
     },
-    /// As many run as may.
+    /// The queue has reached its concurrency limit.
     Full {
         /// The queue.
         queue: String,
-        /// How many run.
+        /// The number of running runs.
         running: u32,
-        /// How many may.
+        /// The limit.
         most: u32,
     },
-    /// Every place of the executors is taken.
+    /// Every executor has reached the limit per executor.
     Executors {
         /// The queue.
         queue: String,
-        /// How many places each has.
+        /// The limit.
         most: u32,
     },
-    /// As many of its partition run as may.
+    /// The partition has reached its concurrency limit.
     Partition {
         /// The partition.
         key: String,
-        /// How many run.
+        /// The number of running runs.
         running: u32,
-        /// How many may.
+        /// The limit.
         most: u32,
     },
-    /// As many were started as may be in a period.
+    /// A rate limit has been reached.
     Rate {
-        /// The partition, where it is its rate.
+        /// The partition, if it is the partition's rate.
         key: Option<String>,
         /// When the next one may start.
         next: Timestamp,
@@ -156,19 +156,20 @@ impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Held::NoQueue { queue } => {
-                write!(f, "there is no queue `{queue}`; create it with `client.queue(\"{queue}\").await`")
+                write!(f, "there is no queue `{queue}`; create it to start the run")
             }
             Held::Paused { queue } => write!(f, "queue `{queue}` is paused"),
-            Held::Full { queue, running, most } => write!(f, "queue `{queue}` runs {running} of {most}"),
+            Held::Full { queue, running, most } => write!(f, "queue `{queue}` is full ({running} of {most} running)"),
             Held::Executors { queue, most } => {
-                write!(
-                    f,
-                    "every executor that has its workflow runs {most} of queue `{queue}`, and {most} are the most"
-                )
+                write!(f, "every executor that has its workflow is full ({most} of {most} runs of queue `{queue}`)")
             }
-            Held::Partition { key, running, most } => write!(f, "key `{key}` {running} of {most}"),
-            Held::Rate { key: Some(key), next } => write!(f, "rate of key `{key}`: next start at {next}"),
-            Held::Rate { key: None, next } => write!(f, "rate: next start at {next}"),
+            Held::Partition { key, running, most } => {
+                write!(f, "partition `{key}` is full ({running} of {most} running)")
+            }
+            Held::Rate { key: Some(key), next } => {
+                write!(f, "partition `{key}` has reached its rate limit, next start at {next}")
+            }
+            Held::Rate { key: None, next } => write!(f, "rate limit reached, next start at {next}"),
         }
     }
 }

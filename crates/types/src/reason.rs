@@ -1,4 +1,4 @@
-//! Why a run is in its state: one sentence, made from facts alone.
+//! Says in one sentence, from facts alone, why a run is in its state.
 
 use crate::{ExecutorId, Held, Json, Refused, Status, Timestamp, Wait, WaitFor, hook_of};
 
@@ -9,38 +9,38 @@ pub struct Facts<'a> {
     pub status: Status,
     /// The workflow's name.
     pub workflow: &'a str,
-    /// The workflow's version, unless it is open.
+    /// The workflow's version; `None` if it is open.
     pub version: Option<&'a str>,
-    /// The executor that has the run.
+    /// The executor that owns the run.
     pub executor: Option<&'a ExecutorId>,
-    /// Whether the run was steered by somebody else and its executor has not let go yet.
+    /// Whether the run was revoked and its owner has not released it yet.
     pub revoked: bool,
-    /// From when on it may be executed.
+    /// The earliest time at which it may be executed.
     pub ready_at: Option<Timestamp>,
     /// What it waits for.
     pub waits: &'a [Wait],
-    /// Messages that were refused on topics that it waits for.
+    /// Messages that were refused on topics that it waits on.
     pub refused: &'a [Refused],
     /// What keeps it in its queue.
     pub held: Option<&'a Held>,
-    /// What was said when it was paused, cancelled or given up.
+    /// The reason given when it was paused, cancelled or given up.
     pub said: Option<&'a str>,
     /// Its error, as recorded.
     pub error: Option<&'a Json>,
-    /// Whether a live executor knows this version of the workflow, or, where it is open, any.
+    /// Whether a live executor has this version of the workflow, or any version if it is open.
     pub known: bool,
-    /// How often it was recovered without progress.
+    /// How many times it was recovered without progress.
     pub recoveries: u32,
     /// The time of the read.
     pub now: Timestamp,
 }
 
-/// The sentence.
+/// Makes the sentence.
 #[must_use]
 pub fn reason(facts: &Facts<'_>) -> String {
     let sentence = state(facts);
     match facts.executor {
-        Some(executor) if facts.revoked => format!("{sentence}; executor `{executor}` has not let go yet"),
+        Some(executor) if facts.revoked => format!("{sentence}; executor `{executor}` has not released it yet"),
         _ => sentence,
     }
 }
@@ -85,7 +85,7 @@ fn unknown(facts: &Facts<'_>) -> String {
     format!("no executor has workflow `{}`{of}", facts.workflow)
 }
 
-/// What the run waits for: a child, then a message or an event, then the earliest timer.
+/// Says what the run waits for: a child if there is one, else a message or an event, else the earliest timer.
 fn waiting(facts: &Facts<'_>) -> Option<String> {
     let more = match facts.waits.len() {
         0 => return None,
@@ -114,15 +114,15 @@ fn waiting(facts: &Facts<'_>) -> Option<String> {
     };
     child.or_else(message).or_else(|| {
         let timers = facts.waits.iter().filter_map(|wait| match wait.wait_for {
-            WaitFor::Timer { due_at } => Some((due_at, "timer")),
-            WaitFor::Retry { due_at } => Some((due_at, "the next attempt")),
+            WaitFor::Timer { due_at } => Some((due_at, "sleeps until")),
+            WaitFor::Retry { due_at } => Some((due_at, "waits for the next attempt at")),
             WaitFor::Child { .. } | WaitFor::Message { .. } | WaitFor::Event { .. } => None,
         });
-        timers.min().map(|(at, what)| format!("waits for {what} until {at}{more}"))
+        timers.min().map(|(at, what)| format!("{what} {at}{more}"))
     })
 }
 
-/// What was sent, and was not what the run waits for.
+/// Says how many messages on the topic were refused, and why.
 fn refused(refused: &[Refused], topic: &str) -> String {
     let Some(Refused { count, why, .. }) = refused.iter().find(|refused| refused.topic == topic) else {
         return String::new();
@@ -177,7 +177,7 @@ mod tests {
         let due_at = Timestamp::from_second(60).unwrap();
         let waits = [Wait { position: 1, wait_for: WaitFor::Timer { due_at }, since: Timestamp::UNIX_EPOCH }];
         let reason = reason(&Facts { status: Status::Running, ready_at: Some(due_at), waits: &waits, ..facts() });
-        assert_eq!(reason, "waits for timer until 1970-01-01T00:01:00Z");
+        assert_eq!(reason, "sleeps until 1970-01-01T00:01:00Z");
     }
 
     #[test]

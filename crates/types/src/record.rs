@@ -1,4 +1,4 @@
-//! What can be known of a run from outside: the full record, its steps, its waits, and how lists are asked for.
+//! Runs as seen from outside: the full record, its steps and waits, and the filters of lists.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,24 +8,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Code, Error, ExecutorId, Json, RunId, RunKey, Status, Timestamp};
 
-/// A workflow and the version of it that a run was started with.
+/// The name and version of the workflow that a run executes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct WorkflowVersion {
     /// The name of the workflow.
     pub name: String,
-    /// Its version, given by the author.
+    /// Its version, chosen by the author.
     pub version: String,
 }
 
 impl WorkflowVersion {
-    /// A workflow and its version.
+    /// Makes it from a name and a version.
     #[must_use]
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> WorkflowVersion {
         WorkflowVersion { name: name.into(), version: version.into() }
     }
 }
 
-/// On whose behalf a run works. Onward keeps it and gives it back; it checks nothing.
+/// The user on whose behalf a run works. Onward stores and returns it, and checks no permissions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// The user who started the run.
@@ -34,25 +34,25 @@ pub struct Identity {
     /// The role with which it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// Every role that the user could have taken.
+    /// All roles that the user has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
-    /// The class of the workflow, where a client's language has classes.
+    /// The class of the workflow, if the client's language has classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_name: Option<String>,
     /// The name of the configured instance of that class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_name: Option<String>,
-    /// The trace that it is a part of, as a W3C `traceparent`.
+    /// The trace that it belongs to, as a W3C `traceparent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
 
 impl Identity {
-    /// Accept the identity if every database can hold and show each of its names.
+    /// Accepts the identity if every database can store each of its names.
     ///
     /// # Errors
-    /// [`Code::Invalid`], naming the part that is empty, too long or has control characters.
+    /// [`Code::Invalid`], naming the part that is empty, too long, or contains control characters.
     pub fn check(&self) -> Result<(), Error> {
         let alone = [
             ("user", &self.user),
@@ -68,83 +68,83 @@ impl Identity {
     }
 }
 
-/// All that is known of a run, as of one read.
+/// Everything known about a run at one moment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunRecord {
     /// The id for people.
     pub id: RunId,
-    /// The id for tables, never used again.
+    /// The key in tables, which is never reused.
     pub key: RunKey,
     /// The workflow.
     pub workflow: String,
-    /// The version of the workflow; none as long as it is open. A run that was started by the name of its workflow alone gets
-    /// the newest version of the executor that claims it, and keeps that.
+    /// The version of the workflow; `None` while it is open. A run that was started only by the name of its workflow gets the
+    /// newest version that the executor claiming it has, and keeps that.
     #[serde(default)]
     pub version: Option<String>,
     /// The state.
     pub status: Status,
     /// Why it is in that state, in a sentence made from facts.
     pub reason: String,
-    /// The input; `null` where a list was asked for without inputs.
+    /// The input; `null` in a list without inputs.
     pub input: Json,
-    /// The output, once it succeeded; none where a list was asked for without outputs.
+    /// The output, once it succeeded; `None` in a list without outputs.
     pub output: Option<Json>,
-    /// The error, once it failed; or what holds it, while it is paused.
+    /// The error, once it failed; while it is held, the error that holds it.
     pub error: Option<Json>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When its state or its owner last changed.
     pub updated_at: Timestamp,
-    /// When it first ran.
+    /// When it first started.
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// From when on it may be executed, while no executor has it.
+    /// The earliest time at which it may be executed, while no executor owns it.
     pub ready_at: Option<Timestamp>,
-    /// How long it may take, counted from its first start. In JSON: whole milliseconds, as `timeout_ms`.
+    /// How long it may take from its first start. In JSON: whole milliseconds, as `timeout_ms`.
     #[serde(rename = "timeout_ms", with = "millis", default)]
     pub timeout: Option<Duration>,
-    /// When it is cancelled, if it has not ended by then.
+    /// When it is cancelled if it has not ended by then.
     pub deadline: Option<Timestamp>,
-    /// The executor that has it.
+    /// The executor that owns it.
     pub executor: Option<ExecutorId>,
-    /// How many executors have had it, one after another.
+    /// The ownership epoch: how many times an executor has claimed it.
     pub owners: u32,
-    /// How often it was recovered without having made progress since the time before.
+    /// How many times it was recovered without progress since the previous recovery.
     pub recoveries: u32,
-    /// How often that may happen.
+    /// The maximum number of recoveries without progress.
     pub recoveries_max: u32,
     /// The run that started it.
     pub parent: Option<RunId>,
-    /// Where in its parent's order it was started.
+    /// The position of the parent's call that started it.
     pub parent_position: Option<u32>,
-    /// The run that it was forked from, while that one is there.
+    /// The run that it was forked from, unless that was deleted.
     #[serde(default)]
     pub forked_from: Option<RunId>,
-    /// From which position on it goes its own way, if it was forked.
+    /// The position at which it departs from the run that it was forked from.
     #[serde(default)]
     pub fork_position: Option<u32>,
-    /// On whose behalf it works.
+    /// The user on whose behalf it works.
     pub identity: Identity,
-    /// Facts that the starter attached, as a JSON object.
+    /// The attributes that were given when it was started, as a JSON object. They can be changed later.
     pub attributes: Option<Json>,
     /// The queue in which it waits or has waited.
     pub queue: Option<String>,
-    /// Its priority there: lower numbers come first; 0, for runs that were given none, before all.
+    /// Its priority in the queue: lower numbers run first. 0, for runs without a priority, comes before all others.
     pub priority: u32,
-    /// What it shares the limits of a partition by.
+    /// Its partition key: runs of the queue with the same key share the limits of a partition (a concurrency key).
     pub partition: Option<String>,
-    /// What no other open run of its queue has.
+    /// Its dedup key, which no other open run of its queue has.
     pub dedup: Option<String>,
 }
 
-/// What kind of durable call a checkpoint records.
+/// The kind of a durable call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
-    /// A step body.
+    /// A step.
     Step,
-    /// A step whose SQL and record are one commit.
+    /// A step whose SQL commits together with its checkpoint.
     Transaction,
     /// A durable sleep.
     Sleep,
@@ -160,22 +160,22 @@ pub enum StepKind {
     Uuid,
     /// Whether a patch applies.
     Patch,
-    /// A message that was received.
+    /// The receipt of a message.
     Recv,
-    /// A message to another run.
+    /// The sending of a message to a run.
     Send,
-    /// An event that was set.
+    /// The setting of an event.
     Event,
-    /// An event that was read, of this run or another.
+    /// The reading of an event, of this run or another.
     GetEvent,
-    /// A chunk appended to a stream, or its end.
+    /// The appending of a chunk to a stream, or its closing.
     Stream,
-    /// A hook that was opened.
+    /// The opening of a hook.
     Hook,
 }
 
 impl StepKind {
-    /// Every kind.
+    /// All kinds.
     pub const ALL: [StepKind; 15] = [
         StepKind::Step,
         StepKind::Transaction,
@@ -194,7 +194,7 @@ impl StepKind {
         StepKind::Hook,
     ];
 
-    /// The kind as tables and people name it.
+    /// The kind as text, the same in tables and for people.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -228,15 +228,15 @@ impl std::str::FromStr for StepKind {
 
     fn from_str(text: &str) -> Result<StepKind, Error> {
         let found = StepKind::ALL.into_iter().find(|kind| kind.as_str() == text);
-        found.ok_or_else(|| Error::new(Code::Corrupt, format!("`{text}` is no kind of durable call")))
+        found.ok_or_else(|| Error::new(Code::Corrupt, format!("`{text}` is not a kind of durable call")))
     }
 }
 
-/// Where a durable call stands.
+/// The state of a durable call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepState {
-    /// Under way, between two attempts, or interrupted by a crash.
+    /// In progress, between two attempts, or interrupted by a crash.
     Running,
     /// Waits for a timer, a child, a message or an event.
     Waiting,
@@ -244,12 +244,12 @@ pub enum StepState {
     Succeeded,
     /// Recorded with an error.
     Failed,
-    /// Given up before it came to anything: it lost a race, or its run ended without it.
+    /// Dropped before it had a result: it lost a race, or its run ended first.
     Cancelled,
 }
 
 impl StepState {
-    /// Whether something may still come of it.
+    /// Whether it may still get a result.
     #[must_use]
     pub const fn is_open(self) -> bool {
         matches!(self, StepState::Running | StepState::Waiting)
@@ -265,7 +265,7 @@ pub struct StepRecord {
     pub kind: StepKind,
     /// Its name.
     pub name: String,
-    /// Where it stands.
+    /// Its state.
     pub state: StepState,
     /// The recorded output.
     pub output: Option<Json>,
@@ -273,22 +273,22 @@ pub struct StepRecord {
     pub error: Option<Json>,
     /// The child run it started or waits for.
     pub child: Option<RunId>,
-    /// When it first began.
+    /// When it first started.
     pub started_at: Option<Timestamp>,
-    /// When its result was known.
+    /// When it completed.
     pub completed_at: Option<Timestamp>,
-    /// Attempts that failed, were slow or were interrupted, oldest first. A quick success leaves none.
+    /// Its recorded attempts, oldest first: those that failed, were slow or were interrupted. A quick success records none.
     pub attempts: Vec<Attempt>,
 }
 
-/// Which durable calls of a run are shown.
+/// Selects durable calls of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StepFilter {
-    /// From which position on. The next page begins after the last position of this one.
+    /// The first position. The next page begins after the last position of this one.
     pub from: u32,
-    /// How many at the most; none means all.
+    /// The maximum number of calls; `None` means all.
     pub limit: Option<u32>,
-    /// Whether outputs are read. The default is that they are.
+    /// Whether outputs are read. Default: `true`.
     pub with_output: bool,
 }
 
@@ -298,43 +298,43 @@ impl Default for StepFilter {
     }
 }
 
-/// One attempt of a step that was worth a row.
+/// A recorded attempt of a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
     /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// When it began.
+    /// When it started.
     pub started_at: Timestamp,
-    /// When it ended; none while it runs, or where a crash interrupted it.
+    /// When it ended; `None` while it runs, or if a crash interrupted it.
     pub finished_at: Option<Timestamp>,
     /// Why it failed.
     pub error: Option<Json>,
 }
 
-/// What a run waits for at one position.
+/// A durable call that waits, and what it waits for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Wait {
     /// The position of the call that waits.
     pub position: u32,
-    /// What has to happen.
+    /// What it waits for.
     #[serde(rename = "for")]
     pub wait_for: WaitFor,
-    /// Since when.
+    /// When the wait began.
     pub since: Timestamp,
 }
 
-/// What has to happen for a wait to end.
+/// What ends a wait.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitFor {
     /// A timer is due.
     Timer {
-        /// When.
+        /// When it is due.
         due_at: Timestamp,
     },
     /// A step's next attempt is due.
     Retry {
-        /// When.
+        /// When it is due.
         due_at: Timestamp,
     },
     /// A child ends.
@@ -346,34 +346,34 @@ pub enum WaitFor {
     },
     /// A message is sent.
     Message {
-        /// On which topic.
+        /// The topic.
         topic: String,
-        /// Until when it waits, if not for ever.
+        /// When the wait times out; `None` if it never does.
         due_at: Option<Timestamp>,
     },
-    /// An event is set, by a run that need not be there yet.
+    /// An event is set by a run, which need not exist yet.
     Event {
-        /// By which run.
+        /// The run.
         run: RunId,
-        /// Which event.
+        /// The key of the event.
         key: String,
-        /// Until when it waits.
+        /// When the wait times out.
         due_at: Timestamp,
     },
 }
 
-/// An event of a run: its latest value.
+/// An event of a run with its latest value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventRecord {
-    /// Under which key it was set.
+    /// Its key.
     pub key: String,
     /// Its latest value.
     pub value: Json,
-    /// When it was set last.
+    /// When it was last set.
     pub updated_at: Timestamp,
 }
 
-/// What one place of a stream holds.
+/// The content of a chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChunkBody {
     /// A value.
@@ -385,7 +385,7 @@ pub enum ChunkBody {
 }
 
 impl ChunkBody {
-    /// How many bytes it has.
+    /// Its length in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
@@ -401,7 +401,7 @@ impl ChunkBody {
         self.len() == 0
     }
 
-    /// The kind as tables name it.
+    /// The kind as text, as stored in tables.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -412,24 +412,24 @@ impl ChunkBody {
     }
 }
 
-/// A chunk of a stream.
+/// One entry of a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chunk {
-    /// Its place in the stream, from 0.
+    /// Its index in the stream, from 0.
     pub index: i64,
-    /// The call that appended it, or the step in whose body that was done.
+    /// The position of the call that appended it, or of the step whose body did.
     pub position: u32,
-    /// In which attempt of the step, from 1; 0 if the workflow itself appended it.
+    /// The attempt of the step that appended it, from 1; 0 if the workflow itself did.
     pub attempt: u32,
-    /// Whether it stays: the attempt is the one whose result was recorded. None while the step has no result.
+    /// Whether the attempt that appended it is the one whose result was recorded. `None` while the step has no result.
     pub committed: Option<bool>,
-    /// What it holds.
+    /// Its content.
     pub body: ChunkBody,
     /// When it was appended.
     pub appended_at: Timestamp,
 }
 
-/// How far a stream is.
+/// The progress of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamInfo {
     /// Its key.
@@ -440,30 +440,30 @@ pub struct StreamInfo {
     pub closed: bool,
 }
 
-/// A span of time. An end that is not set does not bound it.
+/// A span of time. `None` leaves that end open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Window {
-    /// At this instant or later.
+    /// The first instant of the span.
     pub from: Option<Timestamp>,
-    /// Before this instant.
+    /// The first instant after the span.
     pub until: Option<Timestamp>,
 }
 
 impl Window {
-    /// At this instant or later.
+    /// From this instant on.
     #[must_use]
     pub const fn from(at: Timestamp) -> Window {
         Window { from: Some(at), until: None }
     }
 
-    /// Before this instant.
+    /// Up to this instant, exclusive.
     #[must_use]
     pub const fn until(at: Timestamp) -> Window {
         Window { from: None, until: Some(at) }
     }
 }
 
-/// Which runs are meant. What is not set does not filter, and a list that is empty does not either.
+/// Selects runs. A field that is not set, or a list that is empty, does not restrict the selection.
 ///
 /// ```
 /// use onward_types::{Filter, Status};
@@ -474,64 +474,64 @@ impl Window {
 pub struct Filter {
     /// Only runs with one of these ids.
     pub ids: Vec<RunId>,
-    /// Only runs whose id begins so.
+    /// Only runs whose id begins with this.
     pub id_prefix: Option<String>,
     /// Only runs in one of these states.
     pub statuses: Vec<Status>,
     /// Only runs of one of these workflows.
     pub workflows: Vec<String>,
-    /// Only runs of one of these versions. An empty one means runs whose version is open.
+    /// Only runs of one of these versions. An empty string means runs whose version is open.
     pub versions: Vec<String>,
     /// Only runs that work on behalf of this user.
     pub user: Option<String>,
-    /// Only runs that this executor has now.
+    /// Only runs that this executor owns now.
     pub executor: Option<ExecutorId>,
     /// Only the children of this run.
     pub parent: Option<RunId>,
-    /// Only runs that another run started, or only those that none did.
+    /// `true`: only runs that another run started; `false`: only runs that no run started.
     pub has_parent: Option<bool>,
     /// Only runs that were forked from this run.
     pub forked_from: Option<RunId>,
-    /// Only runs that were forked from another, or only those that were not.
+    /// `true`: only runs that are forks; `false`: only runs that are not.
     pub is_fork: Option<bool>,
-    /// Only runs from which others were forked that are there, or only those from which none were.
+    /// `true`: only runs that existing runs were forked from; `false`: only the other runs.
     pub was_forked_from: Option<bool>,
-    /// Only runs whose attributes hold each of these: a JSON object of texts, numbers, booleans and nulls.
+    /// Only runs whose attributes include each of these: a JSON object of strings, numbers, booleans and nulls.
     pub attributes: Option<Json>,
-    /// Only runs that were created then.
+    /// Only runs created in this window.
     pub created: Window,
-    /// Only runs that first ran then.
+    /// Only runs first started in this window.
     pub started: Window,
-    /// Only runs that ended then.
+    /// Only runs that ended in this window.
     pub finished: Window,
     /// Only runs of this queue.
     pub queue: Option<String>,
-    /// Only runs that are in a queue: they wait for their time or their turn there, run, or are paused, and have not ended.
+    /// Only open runs of queues: delayed, waiting, running or paused.
     pub queued: bool,
-    /// Oldest first instead of newest first, by the time of creation.
+    /// Oldest first instead of newest first, by creation time.
     pub oldest_first: bool,
-    /// How many at the most. In a list up to 10,000, and 100 where nothing is said. Where something is done to all these runs,
-    /// no more than that are changed, and all where nothing is said.
+    /// The maximum number of runs. In a list at most 10,000; `None` means 100. In an operation on runs it limits how many are
+    /// changed; `None` means all.
     pub limit: Option<u32>,
-    /// Whether a filter that filters nothing means all runs there are, where something is done to them: without it such a
-    /// filter is taken for a mistake, and refused. Lists do not ask.
+    /// Confirms that an operation applies to all runs if nothing else is set. Without it such a filter is refused as a likely
+    /// mistake. Lists ignore it.
     pub all: bool,
-    /// Go on after this run: the `next` of the page before.
+    /// Continue after this run: the `next` of the previous page.
     pub after: Option<RunKey>,
-    /// Whether inputs are read. The default is that they are.
+    /// Whether inputs are read. Default: `true`.
     pub with_input: bool,
-    /// Whether outputs are read. The default is that they are.
+    /// Whether outputs are read. Default: `true`.
     pub with_output: bool,
 }
 
 impl Filter {
-    /// Every run there is, where something is to be done to all of them.
+    /// Selects all runs, for an operation on all of them.
     #[must_use]
     pub fn all() -> Filter {
         Filter { all: true, ..Filter::default() }
     }
 
-    /// Whether it means every run there is.
+    /// Whether it selects all runs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let Filter { ids, id_prefix, statuses, workflows, versions, user, executor, parent, has_parent, .. } = self;
@@ -544,11 +544,11 @@ impl Filter {
         [&lists[..], &texts, &runs].concat().into_iter().all(|empty| empty) && answers && times && !self.queued
     }
 
-    /// The same, and only runs whose attributes hold each of these: a map or a struct of texts, numbers, booleans and
-    /// nulls.
+    /// The same filter, restricted to runs whose attributes include each of these: a map or a struct of strings, numbers,
+    /// booleans and nulls.
     ///
     /// # Errors
-    /// [`Code::Encode`] where they are no JSON.
+    /// [`Code::Encode`] if they cannot be encoded as JSON.
     pub fn with_attributes(self, attributes: impl Serialize) -> Result<Filter, Error> {
         Ok(Filter { attributes: Some(Json::encode(&attributes)?), ..self })
     }
@@ -588,13 +588,13 @@ impl Default for Filter {
 /// One page of a list.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Page<T> {
-    /// What the page shows.
+    /// The items of the page.
     pub items: Vec<T>,
-    /// Where the next page begins, if there is one.
+    /// The run after which the next page begins, if there is one.
     pub next: Option<RunKey>,
 }
 
-/// A duration in JSON: whole milliseconds. What is shorter than one is one, so that it never reads as none.
+/// A duration in JSON: whole milliseconds, rounded up so that a short duration is never 0.
 pub(crate) mod millis {
     use std::time::Duration;
 

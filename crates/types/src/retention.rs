@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use crate::{Code, Error};
 
-/// Which runs that have ended are kept. One that is too old, or that more than `max_count` newer ones of its workflow have
-/// ended after, is deleted with all that it recorded. A run that has not ended is never deleted, nor one that a run that has
-/// not ended may still ask for its result, nor one with a child that has not ended.
+/// A rule that says which ended runs are kept. A run is deleted with everything it recorded when it ended longer than `max_age`
+/// ago, or when at least `max_count` runs of its workflow have ended after it. Three kinds of run are never deleted: a run that
+/// has not ended, one whose result an open run may still need, and one with an open child.
 ///
-/// A run that was cancelled or given up (`retries_exceeded`) has ended like any other and goes with them, although `resume` could
-/// bring it back until then: resume what is to go on, or export what is to be kept, before it is that old. A run that is held
-/// (`paused`) has not ended, and is kept for as long as it is.
+/// A run that was cancelled or given up (`retries_exceeded`) has ended and is deleted like any other, although it could have been
+/// resumed until then: resume it or export it before it is that old. A run that is held (`paused`) has not ended and is kept.
 ///
 /// ```
 /// use std::time::Duration;
@@ -21,24 +20,24 @@ use crate::{Code, Error};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// The runs of which workflow; none means every workflow, each by itself.
+    /// The workflow whose runs it applies to; `None` applies it to each workflow separately.
     pub workflow: Option<String>,
-    /// How long a run is kept after it has ended.
+    /// How long a run is kept after it ended.
     pub max_age: Option<Duration>,
-    /// How many runs of one workflow that have ended are kept.
+    /// How many ended runs of one workflow are kept.
     pub max_count: Option<u64>,
 }
 
 impl Retention {
-    /// That it deletes anything at all.
+    /// Checks that the rule deletes anything at all.
     ///
     /// # Errors
-    /// [`Code::Invalid`] for a rule with neither an age nor a count.
+    /// [`Code::Invalid`] if it has neither an age nor a count.
     pub fn check(&self) -> Result<(), Error> {
         if self.max_age.is_some() || self.max_count.is_some() {
             return Ok(());
         }
-        let message = "a retention keeps everything: give it a `max_age`, a `max_count`, or both";
+        let message = "a retention rule has no limit, so it deletes nothing: set `max_age`, `max_count`, or both";
         Err(Error::new(Code::Invalid, message))
     }
 }

@@ -1,4 +1,4 @@
-//! Schedules: what is run again and again, and when.
+//! Schedules, which start runs of a workflow at recurring times.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Code, Error, RunId, RunOptions, Timestamp};
 
-/// What a workflow gets that a schedule starts.
+/// The input of a workflow that a schedule starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tick {
     /// The schedule.
     pub schedule: String,
-    /// When the run was due; it may have been started later.
+    /// When the run was due. It may have started later.
     pub due: Timestamp,
-    /// The tick before that was dealt with, if there was one.
+    /// The previous tick that was processed, if any.
     pub previous: Option<Timestamp>,
-    /// The time zone of the schedule, as `Europe/Zurich`.
+    /// The time zone of the schedule, such as `Europe/Zurich`.
     pub zone: String,
 }
 
@@ -28,7 +28,7 @@ macro_rules! choices {
         pub enum $name { $($(#[$variant_doc])* $variant,)* }
 
         impl $name {
-            /// The choice as tables and people name it.
+            /// The choice as text, the same in tables and for people.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $text,)* }
@@ -47,7 +47,7 @@ macro_rules! choices {
             fn from_str(text: &str) -> Result<$name, Error> {
                 match text {
                     $($text => Ok($name::$variant),)*
-                    other => Err(Error::new(Code::Invalid, format!("`{other}` is none of {}", [$($text),*].join(", ")))),
+                    other => Err(Error::new(Code::Invalid, format!("`{other}` is not one of {}", [$($text),*].join(", ")))),
                 }
             }
         }
@@ -55,63 +55,63 @@ macro_rules! choices {
 }
 
 choices! {
-    /// What becomes of ticks that nobody was there to deal with.
+    /// What happens to ticks that were missed because no executor was running.
     CatchUp {
-        /// The latest of them starts a run.
+        /// Only the latest of them starts a run.
         #[default]
         Latest "latest",
-        /// Each of them starts a run, the latest 1,000 at the most.
+        /// Each of them starts a run, up to the latest 1,000.
         All "all",
-        /// None of them does: a tick that is dealt with more than a minute late starts nothing.
+        /// None of them starts a run: a tick that is processed more than a minute late is skipped.
         Skip "skip",
     }
 }
 
 choices! {
-    /// What becomes of a tick while the run that the last one started has not ended.
+    /// What happens at a tick while the run that the last tick started has not ended.
     Overlap {
-        /// It starts a run beside it.
+        /// The tick starts another run beside it.
         #[default]
         Allow "allow",
-        /// It starts nothing.
+        /// The tick starts no run.
         Skip "skip",
-        /// The last run is cancelled, and it starts another one.
+        /// The tick cancels that run and starts another one.
         Cancel "cancel",
     }
 }
 
-/// All that is known of a schedule.
+/// Everything known about a schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScheduleRecord {
     /// Its id.
     pub id: String,
-    /// What it runs.
+    /// The workflow that it starts.
     pub workflow: String,
-    /// In which version; none where it is open: each run gets the newest version of the executor that claims it.
+    /// The version of the workflow. `None` if it is open: each run gets the newest version that the executor claiming it has.
     #[serde(default)]
     pub version: Option<String>,
-    /// When: five fields, or six that begin with seconds.
+    /// The cron expression: five fields, or six of which the first is seconds.
     pub cron: String,
-    /// By the clocks of which place.
+    /// The time zone of the cron expression, such as `Europe/Zurich`.
     pub zone: String,
-    /// What becomes of ticks that were missed.
+    /// What happens to ticks that were missed.
     pub catch_up: CatchUp,
-    /// What becomes of a tick while the last run is open.
+    /// What happens at a tick while the last run is open.
     pub overlap: Overlap,
-    /// Whether its ticks start nothing.
+    /// Whether it is paused: its ticks start no runs.
     pub paused: bool,
-    /// Up to when its ticks are dealt with.
+    /// All ticks up to this time have been processed.
     pub done_until: Timestamp,
-    /// The last tick that was dealt with.
+    /// The last tick that was processed.
     pub last_tick: Option<Timestamp>,
     /// The next tick.
     pub next_tick: Option<Timestamp>,
-    /// The run that the last tick started, while it is there.
+    /// The run that the last tick started, unless it was deleted.
     pub last_run: Option<RunId>,
     /// When it was created.
     pub created_at: Timestamp,
-    /// The next five ticks; none where this version cannot understand the expression or the zone.
+    /// The next five ticks. Empty if this version of Onward cannot parse the expression or the zone.
     pub upcoming: Vec<Timestamp>,
-    /// The options of its runs. The version is beside them, and the id is made from the tick.
+    /// The options of its runs. `version` is a field of its own, and each run gets its id from its tick.
     pub options: RunOptions,
 }

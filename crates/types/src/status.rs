@@ -1,4 +1,4 @@
-//! The life cycle of a run: its states, the moves between them, and the name of each state in four dialects.
+//! The life cycle of a run: its states, the moves between them, and the names of the states in four other systems.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,17 +15,17 @@ pub enum Status {
     Delayed,
     /// Waits to be claimed by an executor.
     Enqueued,
-    /// An executor has it, or it is parked until what it waits for has come.
+    /// An executor owns it, or it is parked (suspended) until what it waits for happens.
     Running,
-    /// Held; the reason says why.
+    /// Paused by a person, or held because continuing would lose something. The reason says why.
     Paused,
     /// Ended with an output.
     Succeeded,
     /// Ended with an error.
     Failed,
-    /// Ended by a person or by its deadline; the reason says which.
+    /// Ended by a person or by its deadline. The reason says which.
     Cancelled,
-    /// Crashed its executor too often. Can be resumed.
+    /// Given up because it crashed its executor too often. It can be resumed.
     RetriesExceeded,
 }
 
@@ -33,13 +33,13 @@ pub enum Status {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mover {
-    /// Whoever steers the run: a handle, a client, the command line.
+    /// A person or program that manages the run, by a handle, a client or the command line.
     Client,
-    /// The executor that has the run.
+    /// The executor that owns the run.
     Owner,
-    /// An executor that takes a waiting run.
+    /// An executor that claims a waiting run.
     Claimer,
-    /// The sweep that judges deadlines.
+    /// The sweep that cancels runs past their deadline.
     Canceller,
     /// The sweep that releases the runs of dead executors.
     Recoverer,
@@ -63,7 +63,7 @@ const fn may(from: Status, to: Status, by: Mover) -> Move {
 use Mover::{Canceller, Claimer, Client, Owner, Recoverer};
 use Status::{Cancelled, Delayed, Enqueued, Failed, Paused, RetriesExceeded, Running, Succeeded};
 
-/// Every legal move. What is not in this table does not happen.
+/// Every legal move. A move that is not in this table never happens.
 pub const MOVES: &[Move] = &[
     may(Delayed, Enqueued, Claimer),
     may(Delayed, Running, Claimer),
@@ -82,7 +82,7 @@ pub const MOVES: &[Move] = &[
     may(Running, Cancelled, Canceller),
     may(Running, RetriesExceeded, Recoverer),
     may(Paused, Enqueued, Client),
-    // One that was imported, and is not to start yet.
+    // An imported run whose start time has not come.
     may(Paused, Delayed, Client),
     may(Paused, Cancelled, Client),
     may(Paused, Cancelled, Canceller),
@@ -92,7 +92,7 @@ pub const MOVES: &[Move] = &[
 ];
 
 impl Status {
-    /// Every state, in the order of a life.
+    /// All states, in life-cycle order.
     pub const ALL: [Status; 8] = [Delayed, Enqueued, Running, Paused, Succeeded, Failed, Cancelled, RetriesExceeded];
 
     /// Whether `by` may move a run from this state to `to`.
@@ -107,7 +107,7 @@ impl Status {
         matches!(self, Succeeded | Failed | Cancelled | RetriesExceeded)
     }
 
-    /// The state in Onward's own words: in tables, on the command line and over HTTP.
+    /// Onward's own name for the state: in tables, on the command line and over HTTP.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -122,7 +122,7 @@ impl Status {
         }
     }
 
-    /// The state as DBOS names it.
+    /// DBOS's name for the state.
     #[must_use]
     pub const fn dbos(self) -> &'static str {
         match self {
@@ -136,7 +136,7 @@ impl Status {
         }
     }
 
-    /// The states that DBOS has this name for, as a filter by a published name wants them; none where DBOS has no such name.
+    /// The states for a DBOS name, to filter by that name. Empty if DBOS has no such name.
     ///
     /// ```
     /// use onward_types::Status;
@@ -149,7 +149,7 @@ impl Status {
         Status::ALL.into_iter().filter(|status| status.dbos() == known).collect()
     }
 
-    /// The state as horsies names it. A run that its deadline ended is `EXPIRED` there.
+    /// horsies' name for the state. `by_deadline`: the run's deadline ended it, which horsies calls `EXPIRED`.
     #[must_use]
     pub const fn horsies(self, by_deadline: bool) -> &'static str {
         match self {
@@ -163,7 +163,7 @@ impl Status {
         }
     }
 
-    /// The state as Vercel Workflow names it.
+    /// Vercel Workflow's name for the state.
     #[must_use]
     pub const fn vercel(self) -> &'static str {
         match self {
@@ -175,7 +175,7 @@ impl Status {
         }
     }
 
-    /// The state as Retab names it. `for_a_person`: all that the run waits for is a person.
+    /// Retab's name for the state. `for_a_person`: the run waits only for a person.
     #[must_use]
     pub const fn retab(self, for_a_person: bool) -> &'static str {
         match self {
@@ -201,7 +201,7 @@ impl FromStr for Status {
     fn from_str(text: &str) -> Result<Status, Error> {
         Status::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| {
             let all = Status::ALL.map(Status::as_str).join(", ");
-            Error::new(Code::Invalid, format!("`{text}` is no state of a run: the states are {all}"))
+            Error::new(Code::Invalid, format!("`{text}` is not the state of a run: use one of {all}"))
         })
     }
 }

@@ -1,34 +1,34 @@
-//! Topics of messages, and those among them that are our own.
+//! Topics of messages, and the ones reserved for Onward.
 
 use crate::{Code, Error, check_name};
 
-/// Topics that begin so are our own.
+/// The prefix of topics reserved for Onward.
 const RESERVED: &str = "onward:";
-/// Topics that begin so are those of hooks.
+/// The prefix of the topics of hooks.
 const HOOK: &str = "onward:hook/";
 
-/// Refuse a topic that no database could index, or that is ours.
+/// Refuses a topic that a database could not index or that is reserved.
 ///
 /// # Errors
-/// [`Code::Invalid`], with the remedy.
+/// [`Code::Invalid`], saying what to change.
 pub fn check_topic(topic: &str) -> Result<(), Error> {
     check_name("topic", topic)?;
     if topic.starts_with(RESERVED) {
         let message =
-            format!("the topic `{topic}` begins with `{RESERVED}`, which is kept for Onward: choose another name");
+            format!("the topic `{topic}` begins with `{RESERVED}`, which is reserved for Onward: choose another name");
         return Err(Error::new(Code::Invalid, message));
     }
     Ok(())
 }
 
-/// The topic on which the payloads of a hook travel: of the call that opened it, so that one that gets the same token later gets
-/// none of them.
+/// The topic of a hook's payloads. It includes the position of the call that opened the hook, so that a later hook with the same
+/// token receives none of them.
 #[must_use]
 pub fn hook_topic(position: u32, token: &str) -> String {
     format!("{HOOK}{position}/{token}")
 }
 
-/// The token of the hook that a topic belongs to, if it is one of a hook.
+/// The token of the hook that a topic belongs to, if any.
 #[must_use]
 pub fn hook_of(topic: &str) -> Option<&str> {
     topic.strip_prefix(HOOK)?.split_once('/').map(|(_, token)| token)

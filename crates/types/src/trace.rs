@@ -1,12 +1,12 @@
-//! Trace context, as the W3C recommendation "Trace Context" writes it: `00-<trace id>-<parent id>-<flags>`.
+//! Trace context in the format of the W3C recommendation "Trace Context": `00-<trace id>-<parent id>-<flags>`.
 
 use crate::{Code, Error};
 
-/// Refuse what is no `traceparent`: its version, 32 digits for the trace, 16 for the span that is the parent, and two for
-/// the flags, all in lower-case hexadecimal and neither id all zeros.
+/// Refuses text that is not a `traceparent`. Valid is a version, 32 digits for the trace, 16 for the parent span and 2 for the
+/// flags, all in lower-case hexadecimal, with neither id all zeros.
 ///
 /// # Errors
-/// [`Code::Invalid`], with the text.
+/// [`Code::Invalid`], quoting the text.
 ///
 /// ```
 /// use onward_types::check_traceparent;
@@ -19,7 +19,7 @@ pub fn check_traceparent(text: &str) -> Result<(), Error> {
     }
     let head: String = text.chars().take(64).collect();
     let message = format!(
-        "{head:?} is no traceparent: write `00-<32 hex digits of the trace>-<16 of the span>-<2 of flags>`, in lower case"
+        "{head:?} is not a traceparent: write `00-<32 hex digits of the trace>-<16 of the span>-<2 of flags>`, in lower case"
     );
     Err(Error::new(Code::Invalid, message))
 }
@@ -30,7 +30,7 @@ fn is_traceparent(text: &str) -> bool {
         part.len() == digits && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     };
     let is_some = |part: &str| part.bytes().any(|byte| byte != b'0');
-    // A version that is not known yet may have more parts; the first four keep their meaning.
+    // A later version of the format may have more parts; the first four keep their meaning.
     let [version, trace, span, flags, rest @ ..] = parts.as_slice() else { return false };
     let known = *version == "00";
     is_hex(version, 2)

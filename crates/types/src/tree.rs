@@ -1,8 +1,7 @@
-//! JSON as it was written: the order of the keys is kept, and numbers are kept as their text.
+//! JSON as it was written: keys keep their order, and numbers keep their text.
 //!
-//! `serde_json::Value` makes an `f64` of every number that is no 64-bit integer, so whatever goes through it may come out
-//! changed. Where Onward itself looks into a payload, to hide a field, to merge attributes or to compare two inputs, it looks
-//! at this.
+//! `serde_json::Value` converts every number that is not a 64-bit integer to `f64`, so a value may come out changed. Wherever Onward
+//! itself reads a payload, to hide a field, to merge attributes or to compare two inputs, it uses this type.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,16 +17,16 @@ pub enum Tree<'a> {
     Bool(bool),
     /// A number, as it was written.
     Number(&'a str),
-    /// A text.
+    /// A string.
     Text(Cow<'a, str>),
-    /// A list.
+    /// An array.
     List(Vec<Tree<'a>>),
-    /// An object, in the order in which it was written. A key may be there twice; then the last one counts.
+    /// An object, in the order in which it was written. If a key occurs twice, the last one counts.
     Object(Vec<(Cow<'a, str>, Tree<'a>)>),
 }
 
 impl<'a> Tree<'a> {
-    /// Read a JSON text. None if it is no JSON, or is nested deeper than anybody reads.
+    /// Parses JSON text. `None` if it is not JSON or is nested more than 127 deep.
     #[must_use]
     pub fn read(text: &'a str) -> Option<Tree<'a>> {
         let mut reader = Reader { text, at: 0, left: DEPTH_MAX };
@@ -36,7 +35,7 @@ impl<'a> Tree<'a> {
         (reader.at == text.len()).then_some(tree)
     }
 
-    /// Whether this holds for any text in it, the keys of objects included.
+    /// Whether `is_so` holds for any string in it, including the keys of objects.
     pub fn any_text(&self, is_so: &impl Fn(&str) -> bool) -> bool {
         match self {
             Tree::Null | Tree::Bool(_) | Tree::Number(_) => false,
@@ -46,8 +45,8 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// A text that two values have in common if they mean the same: with the keys of objects sorted, and each number in one
-    /// form of the several that it can be written in. `1.50` is `1.5`; two numbers that differ in any digit stay two.
+    /// A canonical text, which is the same for equal values: the keys of objects are sorted, and a number has one form of the several
+    /// in which it can be written. `1.50` becomes `1.5`; numbers that differ in any digit stay different.
     #[must_use]
     pub fn canonical(&self) -> String {
         let mut text = String::new();
@@ -115,7 +114,7 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// As JSON, without a space.
+/// As JSON without spaces.
 impl fmt::Display for Tree<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
@@ -137,7 +136,7 @@ fn write_text(into: &mut String, text: &str) {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
-    /// How much deeper it may go.
+    /// How many more levels of nesting are allowed.
     left: u8,
 }
 
@@ -152,7 +151,7 @@ impl<'a> Reader<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// The next byte that is no space is this one.
+    /// Whether the next byte that is not a space is this one. If so, it is consumed.
     fn is_next(&mut self, byte: u8) -> bool {
         self.skip_space();
         let is_it = self.peek() == Some(byte);
@@ -243,8 +242,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// One form for all ways to write a number. It is that of `serde_json::Value` for every number that comes out of that unchanged,
-/// so hashes that were recorded before this stay what they are.
+/// One form for all ways to write a number. For every number that `serde_json::Value` keeps unchanged it is the form of that type, so
+/// that hashes recorded before this module existed stay valid.
 fn canonical_number(number: &str) -> Cow<'_, str> {
     let is_integer = number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok();
     if is_integer && number != "-0" {
@@ -258,7 +257,7 @@ fn canonical_number(number: &str) -> Cow<'_, str> {
     }
 }
 
-/// A decimal number of any length: its digits without zeroes at either end, and where they stand.
+/// A decimal number of any length: its digits without zeros at either end, and the exponent of the last one.
 #[derive(PartialEq)]
 struct Decimal {
     negative: bool,

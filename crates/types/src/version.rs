@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-/// The order of versions: numbers in them by their values, so that `10` and `1.10` are newer than `9` and `1.9`.
+/// Compares two versions. Numbers in them compare by value, so `10` and `1.10` are newer than `9` and `1.9`.
 ///
 /// ```
 /// use std::cmp::Ordering;
@@ -13,7 +13,7 @@ pub fn by_version(one: &str, other: &str) -> Ordering {
     parts(one).cmp(parts(other)).then_with(|| one.cmp(other))
 }
 
-/// Numbers, with their zeroes left out, by length and then as text; and what stands between them.
+/// The parts of a version: numbers without leading zeros, as their length and their digits, and the text between them.
 fn parts(version: &str) -> impl Iterator<Item = (usize, &str)> {
     let kind = |text: &str| text.starts_with(|first: char| first.is_ascii_digit());
     let mut rest = version;

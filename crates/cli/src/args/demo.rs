@@ -1,4 +1,4 @@
-//! `onward demo`, and the process that it kills.
+//! The arguments of `onward demo`, and of the process that it kills.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,22 +7,22 @@ use clap::Args as Arguments;
 
 use super::values::milliseconds;
 
-/// Archive a folder with durable workflows, kill them in the middle, and prove that nothing was lost or done twice
+/// Archive a folder with durable workflows, kill their executor, and prove that nothing was lost or done twice
 ///
 /// Each file is a run of five steps: read, hash, compress, store, record. The process that executes them is killed with
-/// SIGKILL again and again and started anew. In the end every file is unpacked and compared with the source, and a log of
-/// what really ran is compared with what was recorded. The exit code is 0 only if the proof holds.
+/// SIGKILL and restarted several times. At the end every file is unpacked and compared with the source, and a log of the
+/// steps that really ran is compared with the recorded ones. The exit code is 0 only if the proof holds.
 #[derive(Debug, Arguments)]
 pub(crate) struct Demo {
-    /// The folder to archive, without what git ignores there
+    /// The folder to archive, without the files that git ignores
     #[arg(default_value = ".", value_name = "DIR")]
     pub(crate) folder: PathBuf,
 
-    /// Where the runs are kept: sqlite:app.db or postgres://… [default: a SQLite file in the working folder]
+    /// The database of the runs: sqlite:app.db or postgres://… [default: a SQLite file in the working folder]
     #[arg(long, value_name = "URL")]
     pub(crate) db: Option<String>,
 
-    /// How often to kill the executor
+    /// How many times to kill the executor
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) kills: usize,
 
@@ -44,11 +44,11 @@ pub(crate) struct DemoExecutor {
     #[arg(long)]
     pub(crate) work: PathBuf,
 
-    /// Which life of the executor this is, counted from 1.
+    /// The number of the executor process, from 1.
     #[arg(long)]
     pub(crate) life: u32,
 
-    /// Begin no more than this many different step bodies, lives before counted in.
+    /// The number of different step bodies that may begin, including those of earlier processes.
     #[arg(long)]
     pub(crate) hold_at: usize,
 

@@ -1,4 +1,4 @@
-//! What can be typed. Doc comments here are the help that people read.
+//! The arguments of the command. The doc comments here are the help that it prints.
 
 mod demo;
 mod moving;
@@ -21,13 +21,13 @@ pub(crate) use self::talk::{Event, HookVerb, Hooks, Messages, ResumeHook, Send, 
 pub(crate) use self::values::Limit;
 use crate::exit;
 
-/// Durable workflows on SQLite and PostgreSQL: look at runs, queues and schedules, steer them, and see the demo.
+/// Durable workflows on SQLite and PostgreSQL: show and manage runs, queues and schedules, and run the demo.
 #[derive(Debug, Parser)]
 #[command(name = "onward", version, after_help = exit::CODES, arg_required_else_help = true, max_term_width = 100)]
 pub(crate) struct Args {
-    /// The database: sqlite:app.db or postgres://…, here or after the command
+    /// The database, here or after the command: sqlite:app.db or postgres://…
     #[arg(long, value_name = "URL", global = true)]
-    // Each command has one of the same name, and says what it means there; clap hands it this one's value.
+    // Each command has an option of the same name, with its own help; clap passes this one's value to it.
     db: Option<String>,
 
     #[command(subcommand)]
@@ -53,7 +53,7 @@ pub(crate) struct Common {
     #[arg(long, value_name = "URL", env = "ONWARD_DB", hide_env_values = true, global = true)]
     pub(crate) db: Option<String>,
 
-    /// Print JSON for programs: one value, or one a line where it goes on
+    /// Print JSON: one value, or one per line for continuous output
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }

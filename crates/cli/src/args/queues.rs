@@ -1,4 +1,4 @@
-//! `onward queues …`
+//! The arguments of `onward queues …`.
 
 use clap::{Args as Arguments, Subcommand};
 
@@ -6,7 +6,7 @@ use super::Common;
 use super::values::{Limit, count, rate};
 use crate::exit;
 
-/// Look at queues and steer them
+/// Show and manage queues
 #[derive(Debug, Arguments)]
 pub(crate) struct Queues {
     #[command(flatten)]
@@ -18,20 +18,20 @@ pub(crate) struct Queues {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum QueueVerb {
-    /// List queues, and how many runs wait and run in each
+    /// List queues, with the numbers of waiting and running runs
     #[command(after_help = exit::CODES)]
     List,
-    /// Show all that is known of a queue
+    /// Show everything about a queue
     #[command(after_help = exit::CODES)]
     Show(Queue),
     Set(SetQueue),
-    /// Start nothing more from a queue; what runs goes on
+    /// Start no more runs of a queue; those that are running continue
     #[command(after_help = exit::CODES)]
     Pause(Queue),
-    /// Let a queue go on after a pause
+    /// Resume a paused queue
     #[command(after_help = exit::CODES)]
     Resume(Queue),
-    /// Delete a queue; runs that wait in it wait until there is one of its name again
+    /// Delete a queue; its waiting runs wait until a queue of that name is created
     #[command(after_help = exit::CODES)]
     Delete(Queue),
 }
@@ -43,9 +43,9 @@ pub(crate) struct Queue {
     pub(crate) name: String,
 }
 
-/// Make a queue, or change its limits
+/// Create a queue, or change its limits
 ///
-/// A limit that is not given stays as it is; none lifts it. A change holds at once, for every executor.
+/// A limit that is not given stays unchanged; the value none removes it. A change takes effect at once, for every executor.
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct SetQueue {
@@ -53,23 +53,23 @@ pub(crate) struct SetQueue {
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
 
-    /// How many of its runs may run at once
+    /// The maximum number of runs that run at the same time
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) concurrency: Option<Limit<u32>>,
 
-    /// How many of them one executor may have
+    /// The maximum number of them on one executor
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) per_executor: Option<Limit<u32>>,
 
-    /// How many of its runs may start in so many seconds: 100/60
+    /// The maximum number of starts in this many seconds: 100/60
     #[arg(long, value_name = "N/SECONDS", value_parser = rate)]
     pub(crate) rate: Option<Limit<onward::Rate>>,
 
-    /// How many runs of one partition may run at once
+    /// The maximum number of runs of one partition that run at the same time
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) partition_concurrency: Option<Limit<u32>>,
 
-    /// How many runs of one partition may start in so many seconds
+    /// The maximum number of starts of one partition in this many seconds
     #[arg(long, value_name = "N/SECONDS", value_parser = rate)]
     pub(crate) partition_rate: Option<Limit<onward::Rate>>,
 }

@@ -1,4 +1,4 @@
-//! `onward runs …`: its verbs, and how runs are looked at.
+//! The arguments of `onward runs …`: its verbs, and the filters that select runs.
 
 use clap::{Args as Arguments, Subcommand};
 use onward::{Json, RunKey, Status, Timestamp};
@@ -9,13 +9,13 @@ use super::talk::{Event, Messages, Send, Stream};
 use super::values::{attribute, run_key};
 use crate::exit;
 
-/// Look at runs and steer them
+/// Show and manage runs
 #[derive(Debug, Arguments)]
 pub(crate) struct Runs {
     #[command(flatten)]
     pub(crate) common: Common,
 
-    /// Hide fields of these names in payloads and attributes: password,card.number
+    /// Mask fields with these names in payloads and attributes: password,card.number
     #[arg(
         long,
         value_name = "FIELDS",
@@ -33,31 +33,31 @@ pub(crate) struct Runs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     List(Box<List>),
-    /// Show all that is known of a run
+    /// Show everything about a run
     #[command(after_help = exit::CODES)]
     Show(One),
-    /// Show the durable calls of a run: what is recorded, what was tried, what it waits for
+    /// Show the durable calls of a run: results, attempts and waits
     #[command(after_help = exit::CODES)]
     Steps(Steps),
-    /// Follow a run until it ends
+    /// Follow a run until it ends or is held
     #[command(after_help = exit::CODES)]
     Watch(One),
-    /// Cancel runs and all that they started
+    /// Cancel runs and all runs that they started
     #[command(after_help = exit::CODES)]
     Cancel(Box<Many>),
-    /// Hold runs until they are resumed
+    /// Pause runs until they are resumed
     #[command(after_help = exit::CODES)]
     Pause(Box<Many>),
-    /// Let runs that were paused, cancelled, held or given up go on from their last checkpoint
+    /// Resume runs that were paused, held, cancelled or given up from their last checkpoint
     #[command(after_help = exit::CODES)]
     Resume(Box<Many>),
-    /// Start runs at once that wait in a queue or for their time
+    /// Start runs now that wait in a queue or for their start time
     #[command(after_help = exit::CODES)]
     StartNow(Box<Many>),
     /// End the sleeps of runs now
     #[command(after_help = exit::CODES)]
     WakeUp(Box<WakeUp>),
-    /// Create runs of the same workflows with the same inputs, from scratch
+    /// Create new runs of the same workflows with the same inputs
     #[command(after_help = exit::CODES)]
     Restart(Box<Many>),
     SetDelay(Box<Delay>),
@@ -80,19 +80,19 @@ pub(crate) struct List {
     #[arg(value_name = "ID")]
     pub(crate) ids: Vec<String>,
 
-    /// How many at the most
+    /// The maximum number of runs
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) limit: u32,
 
-    /// Go on after this key: the `next` of the page before
+    /// Continue after this key: the `next` of the previous page
     #[arg(long, value_name = "KEY", value_parser = run_key)]
     pub(crate) after: Option<RunKey>,
 
-    /// Oldest first
+    /// List the oldest runs first
     #[arg(long)]
     pub(crate) oldest_first: bool,
 
-    /// Read inputs and outputs, too
+    /// Include inputs and outputs
     #[arg(long)]
     pub(crate) with_payloads: bool,
 
@@ -100,7 +100,7 @@ pub(crate) struct List {
     pub(crate) which: Which,
 }
 
-/// Which runs are meant. What is not given does not filter.
+/// The filters that select runs.
 #[derive(Clone, Debug, Default, PartialEq, Arguments)]
 #[command(next_help_heading = "Which runs")]
 pub(crate) struct Which {
@@ -117,7 +117,7 @@ pub(crate) struct Which {
     #[arg(long = "run-version", value_name = "VERSIONS", value_delimiter = ',')]
     pub(crate) version: Vec<String>,
 
-    /// Only runs whose id begins so
+    /// Only runs whose id begins with this text
     #[arg(long, value_name = "TEXT")]
     pub(crate) prefix: Option<String>,
 
@@ -125,7 +125,7 @@ pub(crate) struct Which {
     #[arg(long, value_name = "USER")]
     pub(crate) user: Option<String>,
 
-    /// Only runs that this executor has
+    /// Only runs that this executor owns
     #[arg(long, value_name = "ID")]
     pub(crate) executor: Option<String>,
 
@@ -133,7 +133,7 @@ pub(crate) struct Which {
     #[arg(long, value_name = "ID")]
     pub(crate) parent: Option<String>,
 
-    /// Only runs that another run started; with =false only those that none did
+    /// Only runs that another run started; with =false, only those that no run started
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) has_parent: Option<bool>,
 
@@ -141,11 +141,11 @@ pub(crate) struct Which {
     #[arg(long, value_name = "ID")]
     pub(crate) forked_from: Option<String>,
 
-    /// Only runs that were forked from another; with =false only those that were not
+    /// Only runs that are forks; with =false, only those that are not
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) is_fork: Option<bool>,
 
-    /// Only runs from which others were forked; with =false only those from which none were
+    /// Only runs that have forks; with =false, only those that have none
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) was_forked_from: Option<bool>,
 
@@ -153,11 +153,11 @@ pub(crate) struct Which {
     #[arg(long, value_name = "NAME")]
     pub(crate) queue: Option<String>,
 
-    /// Only runs that are in a queue: they wait or run there, or are paused, and have not ended
+    /// Only open runs of queues: delayed, waiting, running or paused
     #[arg(long)]
     pub(crate) queued: bool,
 
-    /// Only runs with this attribute; a value that is no JSON is a text. May be given several times
+    /// Only runs with this attribute; a value that is not JSON is a string. May be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = attribute)]
     pub(crate) attribute: Vec<(String, Json)>,
 
@@ -169,11 +169,11 @@ pub(crate) struct Which {
     #[arg(long, value_name = "TIME")]
     pub(crate) created_until: Option<Timestamp>,
 
-    /// Only runs that first ran at this time or later
+    /// Only runs that first started at this time or later
     #[arg(long, value_name = "TIME")]
     pub(crate) started_from: Option<Timestamp>,
 
-    /// Only runs that first ran before this time
+    /// Only runs that first started before this time
     #[arg(long, value_name = "TIME")]
     pub(crate) started_until: Option<Timestamp>,
 
@@ -192,15 +192,15 @@ pub(crate) struct Steps {
     #[arg(value_name = "ID")]
     pub(crate) id: String,
 
-    /// From which position on
+    /// The first position to show
     #[arg(long, value_name = "POSITION", default_value_t = 0)]
     pub(crate) from: u32,
 
-    /// How many at the most [default: all]
+    /// The maximum number of calls [default: all]
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u32>,
 
-    /// Leave outputs out
+    /// Leave out outputs
     #[arg(long)]
     pub(crate) without_output: bool,
 }

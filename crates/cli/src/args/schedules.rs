@@ -1,4 +1,4 @@
-//! `onward schedules …`
+//! The arguments of `onward schedules …`.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::Common;
 use super::values::{attribute, seconds};
 use crate::exit;
 
-/// Look at schedules and steer them
+/// Show and manage schedules
 #[derive(Debug, Arguments)]
 pub(crate) struct Schedules {
     #[command(flatten)]
@@ -24,14 +24,14 @@ pub(crate) enum ScheduleVerb {
     /// List schedules
     #[command(after_help = exit::CODES)]
     List,
-    /// Show all that is known of a schedule, and its next ticks
+    /// Show everything about a schedule, and its next ticks
     #[command(after_help = exit::CODES)]
     Show(Schedule),
     Create(NewSchedule),
-    /// Let the ticks of a schedule start nothing
+    /// Pause a schedule: its ticks start no runs
     #[command(after_help = exit::CODES)]
     Pause(Schedule),
-    /// Let the ticks of a schedule start runs again, from now on
+    /// Resume a schedule: its ticks start runs again, from now on
     #[command(after_help = exit::CODES)]
     Resume(Schedule),
     /// Start a run of a schedule now
@@ -50,7 +50,7 @@ pub(crate) struct Schedule {
     pub(crate) id: String,
 }
 
-/// Run a workflow again and again. A schedule of that id is defined anew
+/// Create a schedule that starts runs of a workflow, or replace the one with the same id
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct NewSchedule {
@@ -58,7 +58,7 @@ pub(crate) struct NewSchedule {
     #[arg(value_name = "WORKFLOW")]
     pub(crate) workflow: String,
 
-    /// When: "0 8 * * Mon-Fri", or with seconds "0 0 8 * * Mon-Fri"
+    /// The cron expression: "0 8 * * Mon-Fri", or with seconds "0 0 8 * * Mon-Fri"
     #[arg(value_name = "CRON")]
     pub(crate) cron: String,
 
@@ -66,36 +66,36 @@ pub(crate) struct NewSchedule {
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<String>,
 
-    /// By the clocks of which place
+    /// The time zone of the cron expression, such as Europe/Zurich
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub(crate) zone: String,
 
-    /// What becomes of ticks that were missed: latest, all or skip
+    /// What happens to ticks that were missed: latest, all or skip
     #[arg(long, value_name = "HOW", default_value_t)]
     pub(crate) catch_up: CatchUp,
 
-    /// What becomes of a tick while the last run goes on: allow, skip or cancel
+    /// What happens at a tick while the last run is open: allow, skip or cancel
     #[arg(long, value_name = "HOW", default_value_t)]
     pub(crate) overlap: Overlap,
 
-    /// Let its runs wait in this queue until they may start
+    /// The queue of its runs
     #[arg(long, value_name = "QUEUE")]
     pub(crate) queue: Option<String>,
 
-    /// Their priority in the queue, from 1 on: lower numbers come first, and runs without one before all
+    /// The priority of its runs in the queue, from 1: lower numbers run first, and runs without a priority before all others
     #[arg(long, value_name = "NUMBER", requires = "queue")]
     pub(crate) priority: Option<u32>,
 
-    /// Cancel a run of it that has not ended so many seconds after its start
+    /// Cancel a run that has not ended this many seconds after its start
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
 
-    /// Attach this to its runs; a value that is no JSON is a text. May be given several times
+    /// Give its runs this attribute; a value that is not JSON is a string. May be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = attribute)]
     pub(crate) attribute: Vec<(String, Json)>,
 }
 
-/// Start the runs of ticks in the past that have none, 1,000 at the most
+/// Start runs for past ticks that have none, at most 1,000
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct Backfill {
@@ -103,11 +103,11 @@ pub(crate) struct Backfill {
     #[arg(value_name = "ID")]
     pub(crate) id: String,
 
-    /// The first tick, or an instant before it: 2026-11-21T08:00:00Z
+    /// The first tick, or a time before it: 2026-11-21T08:00:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Timestamp,
 
-    /// An instant after the last tick [default: now]
+    /// A time after the last tick [default: now]
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<Timestamp>,
 }

@@ -1,4 +1,4 @@
-//! How runs are steered: those that are named, or all that filters mean.
+//! The arguments of the verbs that manage runs: runs given by id, or all that match the filters.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use super::runs::Which;
 use super::values::{attribute, json, seconds};
 use crate::exit;
 
-/// Runs by their ids, or all that filters mean.
+/// Runs given by id, or all that match the filters.
 #[derive(Debug, Arguments)]
 pub(crate) struct Many {
-    /// The ids of the runs; without ids, all runs that the filters mean
+    /// The ids of the runs; without ids, all runs that match the filters
     #[arg(value_name = "ID")]
     pub(crate) ids: Vec<String>,
 
-    /// All runs there are
+    /// All runs
     #[arg(long, conflicts_with = "ids")]
     pub(crate) all: bool,
 
@@ -27,7 +27,7 @@ pub(crate) struct Many {
 
 #[derive(Debug, Arguments)]
 pub(crate) struct WakeUp {
-    /// Only the sleeps at these positions, as `onward runs steps` shows them
+    /// Only the sleeps at these positions, as shown by `onward runs steps`
     #[arg(long, value_name = "POSITIONS", value_delimiter = ',', requires = "ids", conflicts_with = "all")]
     pub(crate) at: Vec<u32>,
 
@@ -35,11 +35,11 @@ pub(crate) struct WakeUp {
     pub(crate) runs: Many,
 }
 
-/// Let runs that start later start at another time
+/// Change the start time of delayed runs
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct Delay {
-    /// So many seconds from now
+    /// Start them this many seconds from now
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) to: Duration,
 
@@ -47,27 +47,27 @@ pub(crate) struct Delay {
     pub(crate) runs: Many,
 }
 
-/// Create runs that take over what others had recorded up to a position, and go their own way from there
+/// Create runs that copy what other runs recorded before a position and continue from there
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct Fork {
-    /// From which position on, as `onward runs steps` shows them; what is there and after it is done anew
+    /// The position to continue from, as shown by `onward runs steps`; calls from there on are executed again
     #[arg(long, value_name = "POSITION")]
     pub(crate) from: u32,
 
-    /// The id of the new run, where one run is forked [default: a UUID]
+    /// The id of the new run, if one run is forked [default: a UUID]
     #[arg(long, value_name = "ID", requires = "ids", conflicts_with = "all")]
     pub(crate) new_id: Option<String>,
 
-    /// Let this version of the workflow execute it
+    /// Execute it with this version of the workflow
     #[arg(long, value_name = "VERSION", requires = "ids", conflicts_with = "all")]
     pub(crate) new_version: Option<String>,
 
-    /// Let the newest version execute it that the executor has which takes it
+    /// Execute it with the newest version that the executor claiming it has
     #[arg(long, requires = "ids", conflicts_with_all = ["all", "new_version"])]
     pub(crate) newest_version: bool,
 
-    /// Give it this input
+    /// Use this input
     #[arg(long, value_name = "JSON", value_parser = json, requires = "ids", conflicts_with = "all")]
     pub(crate) input: Option<Json>,
 
@@ -79,15 +79,15 @@ pub(crate) struct Fork {
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct Attributes {
-    /// Set this attribute; a value that is no JSON is a text. May be given several times
+    /// Set this attribute; a value that is not JSON is a string. May be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = attribute)]
     pub(crate) set: Vec<(String, Json)>,
 
-    /// Take this attribute away. May be given several times
+    /// Remove this attribute. May be given several times
     #[arg(long, value_name = "KEY", required_unless_present_any = ["set", "replace"])]
     pub(crate) remove: Vec<String>,
 
-    /// Take every other attribute away
+    /// Remove all other attributes
     #[arg(long, requires = "ids", conflicts_with_all = ["all", "remove"])]
     pub(crate) replace: bool,
 
@@ -95,11 +95,11 @@ pub(crate) struct Attributes {
     pub(crate) runs: Many,
 }
 
-/// Delete runs that have ended, with all that they recorded
+/// Delete runs that have ended, with everything that they recorded
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct Delete {
-    /// All that they started, too
+    /// Also delete all runs that they started
     #[arg(long, requires = "ids", conflicts_with = "all")]
     pub(crate) with_children: bool,
 
@@ -107,7 +107,7 @@ pub(crate) struct Delete {
     pub(crate) runs: Many,
 }
 
-/// Write a run to a file, a line of JSON for all that it recorded, said and heard
+/// Write a run with everything that it recorded and received to a file, as lines of JSON
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct Export {
@@ -115,7 +115,7 @@ pub(crate) struct Export {
     #[arg(value_name = "ID")]
     pub(crate) id: String,
 
-    /// The file [default: what is printed]
+    /// The file [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub(crate) to: Option<PathBuf>,
 
@@ -123,20 +123,20 @@ pub(crate) struct Export {
     #[arg(long, conflicts_with = "all_children")]
     pub(crate) alone: bool,
 
-    /// Take all runs that it started, also those that have ended
+    /// Include all runs that it started, even those that have ended
     #[arg(long)]
     pub(crate) all_children: bool,
 }
 
-/// Create the runs that a file has; what had not ended is paused until it is resumed
+/// Create the runs in a file; those that had not ended are paused until they are resumed
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct Import {
-    /// The file; - is what is typed or piped
+    /// The file; - is standard input
     #[arg(value_name = "FILE")]
     pub(crate) from: PathBuf,
 
-    /// Another id than the one in the file
+    /// The id to use instead of the one in the file
     #[arg(long, value_name = "ID")]
     pub(crate) new_id: Option<String>,
 }

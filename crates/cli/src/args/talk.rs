@@ -1,4 +1,4 @@
-//! How runs are talked to: `onward runs send`, `event` and `stream`, and `onward hooks …`.
+//! The arguments of `onward runs send`, `messages`, `event` and `stream`, and of `onward hooks …`.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::exit;
 
 /// Send a message to a run
 ///
-/// It is kept if the run is there, and taken by the next call that waits for its topic. If the run waits for something of another
+/// The message is stored, and the next call of the run that waits on its topic consumes it. If the run waits for a value of another
 /// form, nothing is sent.
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
@@ -19,22 +19,22 @@ pub(crate) struct Send {
     #[arg(value_name = "ID")]
     pub(crate) id: String,
 
-    /// On which topic
+    /// The topic
     #[arg(value_name = "TOPIC")]
     pub(crate) topic: String,
 
-    /// What it says: JSON, or else a text; - reads it from standard input
+    /// The message: JSON, or else a string; - reads it from standard input
     #[arg(value_name = "MESSAGE", allow_hyphen_values = true)]
     pub(crate) message: String,
 
-    /// The same key again, to the same run, is the same message
+    /// Send the message only once: another one with this key to this run is ignored
     #[arg(long, value_name = "TEXT")]
     pub(crate) key: Option<String>,
 }
 
-/// Show the messages of a run that no call has taken: those that wait, and those that were refused, with the reason
+/// Show the messages to a run that no call has consumed: those that wait, and those that were refused, with the reason
 ///
-/// A message that does not fit what the run waits for is refused and kept. It can be replaced by one that fits, or deleted.
+/// A message that does not fit what the run waits for is refused and kept. Replace it by one that fits, or delete it.
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct Messages {
@@ -46,7 +46,7 @@ pub(crate) struct Messages {
     #[arg(long, value_name = "SEQ", conflicts_with = "replace")]
     pub(crate) delete: Option<i64>,
 
-    /// Put another message in the place of this one, with its topic and key; JSON, or else a text; - reads it from standard input
+    /// Replace this message by another with the same topic and key; JSON, or else a string; - reads it from standard input
     #[arg(long, num_args = 2, value_names = ["SEQ", "MESSAGE"], allow_hyphen_values = true)]
     pub(crate) replace: Option<Vec<String>>,
 }
@@ -59,18 +59,18 @@ pub(crate) struct Event {
     #[arg(value_name = "ID")]
     pub(crate) id: String,
 
-    /// The key of the event; without one all events are shown
+    /// The key of the event; without a key, all events are shown
     #[arg(value_name = "KEY")]
     pub(crate) key: Option<String>,
 
-    /// If it is not set yet, wait so many seconds
+    /// Wait up to this many seconds if it is not set yet
     #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "key")]
     pub(crate) wait: Option<Duration>,
 }
 
 /// Read a stream of a run, live, until it ends
 ///
-/// It ends where the run closed it, or with the run. Each chunk is a line: a value is JSON.
+/// A stream ends when the run closes it or ends. Each chunk is printed on a line; values are JSON.
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct Stream {
@@ -82,28 +82,28 @@ pub(crate) struct Stream {
     #[arg(value_name = "KEY", default_value = "default")]
     pub(crate) key: String,
 
-    /// Begin at this index; -3 is three chunks before the end
+    /// The index to begin at; -3 is three chunks before the end
     #[arg(long, value_name = "INDEX", default_value_t = 0, allow_negative_numbers = true)]
     pub(crate) from: i64,
 
-    /// Leave out what attempts of steps appended that do not count
+    /// Leave out chunks of step attempts whose result was not recorded
     #[arg(long)]
     pub(crate) committed: bool,
 
-    /// End after what is there now
+    /// Stop after the last chunk that exists now
     #[arg(long)]
     pub(crate) now: bool,
 
-    /// Print texts and bytes as they are, with nothing between them
+    /// Print strings and bytes as they are, with nothing between them
     #[arg(long, conflicts_with = "json")]
     pub(crate) raw: bool,
 
-    /// Show which streams there are, instead of reading one
+    /// List the streams of the run instead of reading one
     #[arg(long)]
     pub(crate) list: bool,
 }
 
-/// Reach runs by the tokens of their hooks
+/// Send to runs by the tokens of their hooks
 #[derive(Debug, Arguments)]
 pub(crate) struct Hooks {
     #[command(flatten)]
@@ -118,7 +118,7 @@ pub(crate) enum HookVerb {
     Resume(ResumeHook),
 }
 
-/// Send a payload to the hook that has a token
+/// Send a payload to the hook with this token
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct ResumeHook {
@@ -126,11 +126,11 @@ pub(crate) struct ResumeHook {
     #[arg(value_name = "TOKEN")]
     pub(crate) token: String,
 
-    /// What it says: JSON, or else a text; - reads it from standard input
+    /// The payload: JSON, or else a string; - reads it from standard input
     #[arg(value_name = "PAYLOAD", default_value = "null", allow_hyphen_values = true)]
     pub(crate) payload: String,
 
-    /// The same key again, to the same hook, is the same payload
+    /// Send the payload only once: another one with this key to this hook is ignored
     #[arg(long, value_name = "TEXT")]
     pub(crate) key: Option<String>,
 }

@@ -1,37 +1,37 @@
-//! Values as they are typed.
+//! Parses the values of arguments.
 
 use std::time::Duration;
 
 use onward::{Json, Rate, RunKey};
 use serde_json::value::RawValue;
 
-/// A limit that is to be set, or lifted.
+/// A limit to set, or `None` to remove it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limit<T>(pub(crate) Option<T>);
 
-/// What lifts a limit.
+/// The value that removes a limit.
 const NONE: &str = "none";
 
 pub(super) fn json(text: &str) -> Result<Json, String> {
-    let raw = serde_json::from_str::<&RawValue>(text).map_err(|error| format!("that is no JSON: {error}"))?;
+    let raw = serde_json::from_str::<&RawValue>(text).map_err(|error| format!("not valid JSON: {error}"))?;
     Ok(Json::from(raw.get().to_owned()))
 }
 
 pub(super) fn run_key(text: &str) -> Result<RunKey, String> {
     let key = text.parse().map(RunKey);
-    key.map_err(|_| "that is no key of a run: take the one that the page before shows as its `next`".to_owned())
+    key.map_err(|_| "not the key of a run: use the `next` of the previous page".to_owned())
 }
 
-/// `key=value`. A value that is JSON is that; any other is a text, for nobody wants to quote twice.
+/// Parses `key=value`. A value that is not JSON is a string, so that it need not be quoted twice.
 pub(super) fn attribute(text: &str) -> Result<(String, Json), String> {
-    let (key, value) = text.split_once('=').ok_or("an attribute is given as KEY=VALUE")?;
+    let (key, value) = text.split_once('=').ok_or("write an attribute as KEY=VALUE")?;
     let json = json(value).or_else(|_| Json::encode(value).map_err(|error| error.to_string()));
     Ok((key.to_owned(), json?))
 }
 
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds.ok_or_else(|| "that is no number of seconds".to_owned())
+    seconds.ok_or_else(|| "not a number of seconds".to_owned())
 }
 
 pub(super) fn milliseconds(text: &str) -> Result<Duration, std::num::ParseIntError> {
@@ -43,12 +43,12 @@ pub(super) fn count(text: &str) -> Result<Limit<u32>, String> {
     Ok(Limit(limit))
 }
 
-/// `100/60` is 100 in a minute.
+/// Parses a rate: `100/60` is 100 in a minute.
 pub(super) fn rate(text: &str) -> Result<Limit<Rate>, String> {
     if text == NONE {
         return Ok(Limit(None));
     }
-    let (count, period) = text.split_once('/').ok_or("a rate is given as N/SECONDS, or none")?;
-    let count = count.parse().map_err(|_| format!("`{count}` is no number of starts"))?;
+    let (count, period) = text.split_once('/').ok_or("write a rate as N/SECONDS, or none")?;
+    let count = count.parse().map_err(|_| format!("`{count}` is not a number of starts"))?;
     Ok(Limit(Some(Rate { count, period: seconds(period)? })))
 }

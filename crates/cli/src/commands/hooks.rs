@@ -1,4 +1,4 @@
-//! `onward hooks …`: reach runs by the tokens of their hooks.
+//! `onward hooks …`: sends to runs by the tokens of their hooks.
 
 use super::talk::{self, Delivered};
 use crate::args::{HookVerb, Hooks, ResumeHook};
@@ -16,7 +16,7 @@ pub(crate) async fn run(Hooks { common, verb }: Hooks) -> Result<Exit, Failure> 
     if common.json {
         output::json(&Delivered { run: run.as_str() })?;
     } else {
-        output::say(format!("run {run} has the payload"))?;
+        output::say(format!("the payload is sent to run {run}"))?;
     }
     Ok(Exit::Done)
 }

@@ -1,4 +1,4 @@
-//! The verbs, each in a file of its own.
+//! The commands, each in its own file.
 
 pub(crate) mod hooks;
 pub(crate) mod moving;
@@ -11,10 +11,10 @@ use onward::Client;
 
 use crate::exit::{Exit, Failure};
 
-/// Connect to a database that is there. Looking at runs never makes one: a typing mistake would show an empty list.
+/// Connects to an existing database. It never creates one, because after a typing mistake that would show an empty list.
 async fn connect(url: Option<&str>) -> Result<Client, Failure> {
     let Some(url) = url else {
-        let message = "which database? Give --db sqlite:app.db or --db postgres://…, or set ONWARD_DB";
+        let message = "no database is given: use --db sqlite:app.db or --db postgres://…, or set ONWARD_DB";
         return Err(Failure::new(Exit::Usage, message));
     };
     let connected = Client::connect_existing(url).await;

@@ -1,4 +1,4 @@
-//! `onward move`: everything goes to another database.
+//! `onward move`: moves everything to another database.
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ pub(crate) async fn run(args::Move { from, to, undo, json }: args::Move) -> Resu
     let Some(to) = to.filter(|_| !undo) else {
         let place = Move::undo(&from, Clock::system()).await.map_err(failed)?;
         output::say(format!(
-            "the move to {place} is called off: the runs may be executed where they were. Delete what is there"
+            "the move to {place} is undone: the runs may be executed in the old database again. Delete the new one"
         ))?;
         return Ok(Exit::Done);
     };
     let to: DatabaseUrl = to.parse()?;
     let Some(moving) = Move::begin(&from, &to, Clock::system()).await.map_err(failed)? else {
-        output::say("everything was moved there before: nothing is left to do")?;
+        output::say("everything was already moved there: nothing to do")?;
         return Ok(Exit::Done);
     };
     let bar = spinner();
@@ -38,10 +38,10 @@ pub(crate) async fn run(args::Move { from, to, undo, json }: args::Move) -> Resu
         moving.take_back(&different).await.map_err(failed)?;
         let names: Vec<&str> = different.iter().map(|it| it.table).collect();
         let message = format!(
-            "{} not equal, so nothing counts as moved: does a client write to {}? Stop it, and give this command again",
+            "{}, so the move is not complete: a client may be writing to {}. Stop it and run this command again",
             match names.as_slice() {
-                [one] => format!("the table `{one}` is"),
-                several => format!("the tables `{}` are", several.join("`, `")),
+                [one] => format!("the table `{one}` differs"),
+                several => format!("the tables `{}` differ", several.join("`, `")),
             },
             moving.places().0,
         );
@@ -49,7 +49,7 @@ pub(crate) async fn run(args::Move { from, to, undo, json }: args::Move) -> Resu
     }
     let (from, to) = moving.places();
     let done = format!(
-        "Everything of {from} is in {to}. Give your programs that URL: nobody executes the runs of {from} any more"
+        "Everything in {from} is now in {to}. Give your programs the new URL: no executor uses {from} any more"
     );
     moving.end().await.map_err(failed)?;
     if !json {
@@ -91,7 +91,7 @@ fn show(tables: &[MovedTable], json: bool) -> Result<(), Failure> {
         let lines = lines.map_err(|error| Failure::new(Exit::Failed, format!("cannot write this as JSON: {error}")))?;
         return output::json(&lines);
     }
-    let mut shown = output::table(&["table", "rows there", "rows here", "digest", "equal"]);
+    let mut shown = output::table(&["table", "rows from", "rows to", "digest", "equal"]);
     for it in tables {
         let equal = if it.is_equal() { "yes" } else { "no" };
         shown.add_row([it.table, &it.from_rows.to_string(), &it.to_rows.to_string(), &it.to_digest, equal]);

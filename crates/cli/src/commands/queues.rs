@@ -1,4 +1,4 @@
-//! `onward queues …`: what limits runs, and how many wait.
+//! `onward queues …`: shows and manages queues.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(crate) async fn run(Queues { common, verb }: Queues) -> Result<Exit, Failure
         }
         QueueVerb::Resume(queue) => {
             client.queue(&queue.name).resume().await?;
-            steered(&client, &queue.name, "goes on", common.json).await?;
+            steered(&client, &queue.name, "is resumed", common.json).await?;
         }
         QueueVerb::Delete(queue) => delete(&client, &queue.name, common.json).await?,
     }
@@ -49,7 +49,7 @@ fn list(queues: &[QueueInfo], json: bool) -> Result<(), Failure> {
     output::say(output::rows(&table))
 }
 
-/// What keeps runs in it, in one cell.
+/// The limits of a queue, and whether it is paused, in one cell.
 fn summary(queue: &QueueInfo) -> String {
     let paused = queue.paused.then(|| "paused".to_owned());
     let limits = limits(&queue.limits).into_iter().filter_map(|(name, limit)| Some(format!("{name} {}", limit?)));
@@ -57,7 +57,7 @@ fn summary(queue: &QueueInfo) -> String {
     if all.is_empty() { output::dash() } else { all.join(", ") }
 }
 
-/// Each limit by its name, as `set` takes it.
+/// Each limit with its name, as `set` accepts it.
 fn limits(limits: &QueueLimits) -> [(&'static str, Option<String>); 5] {
     let count = |count: Option<u32>| count.map(|count| count.to_string());
     let rate = |rate: Option<Rate>| rate.map(|Rate { count, period }| format!("{count}/{}", period.as_secs_f64()));

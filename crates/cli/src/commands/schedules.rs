@@ -1,4 +1,4 @@
-//! `onward schedules …`: what is run again and again.
+//! `onward schedules …`: shows and manages schedules.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub(crate) async fn run(Schedules { common, verb }: Schedules) -> Result<Exit, F
         ScheduleVerb::Resume(schedule) => {
             let schedule = of(schedule.id);
             schedule.resume().await?;
-            steered(&schedule, "goes on", common.json).await?;
+            steered(&schedule, "is resumed", common.json).await?;
         }
         ScheduleVerb::Trigger(schedule) => {
             let run = of(schedule.id).trigger().await?;

@@ -1,4 +1,4 @@
-//! What the commands that talk to runs have in common: values, and payloads as they are typed.
+//! Shared by the commands that send to runs: the result, and parsing of payloads.
 
 use std::io::Read;
 
@@ -8,14 +8,14 @@ use serde::de::IgnoredAny;
 
 use crate::exit::Failure;
 
-/// What was sent, for programs.
+/// The result of sending, for programs.
 #[derive(Serialize)]
 pub(super) struct Delivered<'a> {
-    /// The run that has it now.
+    /// The run that it was sent to.
     pub(super) run: &'a str,
 }
 
-/// A value as it was typed: JSON, or else a text, for nobody wants to quote twice. `-` reads it from standard input.
+/// Parses a value: JSON, or else a string, so that it need not be quoted twice. `-` reads it from standard input.
 pub(super) fn value(typed: &str) -> Result<Json, Failure> {
     let mut read = String::new();
     let typed = if typed == "-" {

@@ -1,7 +1,7 @@
-//! The archive on the disk: what each step does to files.
+//! The archive on disk: what each step does to files.
 //!
-//! A file is written under a name of its own and then renamed, so whoever looks finds it whole or not at all, and doing it
-//! twice gives what doing it once gave. Nothing is synced: the demo kills processes, not machines.
+//! A file is written under a unique name and then renamed, so a reader finds the complete file or none, and writing it twice has
+//! the same result as once. Nothing is synced: the demo kills processes, not machines.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -19,17 +19,17 @@ pub(super) struct Archive {
     work: PathBuf,
 }
 
-/// A file as the manifest has it.
+/// The entry of a file in the manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) path: String,
     pub(super) bytes: u64,
     pub(super) sha256: String,
-    /// The bytes that are left once it is compressed.
+    /// The compressed size in bytes.
     pub(super) packed: u64,
 }
 
-/// All files together.
+/// The totals of all files.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Summary {
     pub(super) files: usize,
@@ -50,14 +50,14 @@ impl Archive {
         Archive { work: work.to_owned() }
     }
 
-    /// Make its folders.
+    /// Creates its folders.
     pub(super) fn create(&self) -> io::Result<()> {
         ["staging", "archive", "manifest"].iter().try_for_each(|folder| fs::create_dir_all(self.work.join(folder)))
     }
 
     // The steps.
 
-    /// Copy the source into staging.
+    /// Copies the source into staging.
     pub(super) fn read(&self, run: &str, source: &Path) -> io::Result<u64> {
         let source = open(source)?;
         self.put(&self.staged(run), |out| io::copy(&mut &source, out))
@@ -78,16 +78,16 @@ impl Archive {
         Ok(fs::metadata(&packed)?.len())
     }
 
-    /// Move what is compressed into the archive, under the name of its content.
+    /// Moves the compressed file into the archive, named by its content hash.
     pub(super) fn store(&self, run: &str, sha256: &str) -> io::Result<()> {
         match fs::rename(self.packed(run), self.stored(sha256)) {
-            // It was moved before, and the process died before that was recorded.
+            // It was already moved, but the process died before that was recorded.
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.stored(sha256).exists() => Ok(()),
             moved => moved,
         }
     }
 
-    /// Write the file's line of the manifest; what was staged is of no more use.
+    /// Writes the file's entry in the manifest and removes its staged copy.
     pub(super) fn record(&self, run: &str, entry: &Entry) -> io::Result<()> {
         self.put(&self.work.join("manifest").join(format!("{run}.json")), |out| {
             Ok(serde_json::to_writer(out, entry)?)
@@ -103,14 +103,14 @@ impl Archive {
         Ok(summary)
     }
 
-    // What can be asked of it afterwards.
+    // Reading the result.
 
-    /// The manifest: every file that was recorded.
+    /// Reads the manifest: the entries of all recorded files.
     pub(super) fn entries(&self) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
         for file in fs::read_dir(self.work.join("manifest"))? {
             let path = file?.path();
-            // What was being written when the process died was never renamed.
+            // A file that was being written when the process died was never renamed.
             if path.extension().is_some_and(|kind| kind == "json") {
                 entries.push(serde_json::from_reader(BufReader::new(open(&path)?))?);
             }
@@ -122,7 +122,7 @@ impl Archive {
         Ok(serde_json::from_reader(open(&self.work.join("summary.json"))?)?)
     }
 
-    /// What is archived under the name of this content, decompressed.
+    /// Reads the archived file with this hash, decompressed.
     pub(super) fn restore(&self, sha256: &str) -> io::Result<impl Read> {
         Ok(GzDecoder::new(BufReader::new(open(&self.stored(sha256))?)))
     }
@@ -139,9 +139,9 @@ impl Archive {
         self.work.join("archive").join(format!("{sha256}.gz"))
     }
 
-    /// Have a file written and renamed to `path`.
+    /// Writes a file and renames it to `path`.
     fn put<T>(&self, path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>) -> io::Result<T> {
-        // Never the same name twice: a body that lost its lease may still write while its successor does.
+        // A unique name: a body whose executor lost its lease may still be writing while its successor does.
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let unique = format!("{}-{}.part", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let part = self.work.join("staging").join(unique);
@@ -153,12 +153,12 @@ impl Archive {
     }
 }
 
-/// Open a file; the error names it.
+/// Opens a file. The error names the file.
 fn open(path: &Path) -> io::Result<File> {
     File::open(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
-/// The SHA-256 of all that can be read, in hexadecimal digits.
+/// The SHA-256 of everything read, in hexadecimal digits.
 pub(super) fn sha256(mut from: impl Read) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 64 * 1024];

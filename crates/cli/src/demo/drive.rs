@@ -1,4 +1,4 @@
-//! Execute the run, and kill its executor in the middle as often as was asked.
+//! Executes the run, and kills its executor in the middle as many times as requested.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::progress::{Progress, Tally};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
-/// How often to look at the log.
+/// The interval between reads of the log.
 const LOOK: Duration = Duration::from_millis(2);
 
 /// What happened.
@@ -23,7 +23,7 @@ pub(super) struct Driven {
     pub(super) tally: Tally,
 }
 
-/// When to kill: so many different bodies have ended. Spread over the work, never at its end.
+/// When to kill: each number is how many different bodies must have ended. Spread over the work, never at its end.
 #[derive(Debug)]
 pub(super) struct Kills {
     at: Vec<usize>,
@@ -33,14 +33,14 @@ pub(super) struct Kills {
 impl Kills {
     pub(super) fn spread(kills: usize, steps: usize) -> Result<Kills, Failure> {
         if kills >= steps {
-            let message = format!("these files make {steps} steps: --kills {} is the most", steps - 1);
+            let message = format!("these files make {steps} steps: --kills can be at most {}", steps - 1);
             return Err(Failure::new(Exit::Usage, message));
         }
         Ok(Kills { at: (1..=kills).map(|kill| kill * steps / (kills + 1)).collect(), steps })
     }
 
-    /// How many bodies the executor may begin that is to be killed next: half of the way to the kill after it, so that the
-    /// kill comes in the middle even if we are late.
+    /// The number of bodies that may begin before this kill: half way to the next kill, so that the kill comes in the middle of the
+    /// work even if it is late.
     fn hold_at(&self, kill: usize) -> usize {
         match (self.at.get(kill), self.at.get(kill + 1)) {
             (Some(this), next) => this.midpoint(*next.unwrap_or(&self.steps)).max(*this),
@@ -92,8 +92,8 @@ fn killed(plan: &Plan, executor: &Executor, tally: &Tally, steps: usize, after: 
     let (life, ended) = (executor.life, tally.ended());
     let percent = ended * 100 / steps;
     let after = output::duration(after);
-    // On PostgreSQL others cannot know at once that a process is dead; on SQLite the lock on the file says so.
-    let next = if plan.db.starts_with("postgres") { "; the next takes over when its lease is over" } else { "" };
+    // On PostgreSQL others cannot know at once that a process is dead; on SQLite the file's lock shows it.
+    let next = if plan.db.starts_with("postgres") { "; the next one takes over when its lease expires" } else { "" };
     format!("  killed executor {life} with SIGKILL after {ended} of {steps} steps ({percent} %, {after}){next}")
 }
 
@@ -114,6 +114,6 @@ mod tests {
 
     #[test]
     fn more_kills_than_steps_are_refused() {
-        assert!(Kills::spread(6, 6).unwrap_err().message.contains("--kills 5 is the most"));
+        assert!(Kills::spread(6, 6).unwrap_err().message.contains("--kills can be at most 5"));
     }
 }

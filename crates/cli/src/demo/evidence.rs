@@ -1,4 +1,4 @@
-//! What the database says, asked from outside as anybody can: of all runs in the end, and of what was recorded at each kill.
+//! What the database records, read through the public client: all runs at the end, and the recorded steps at each kill.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,11 +6,11 @@ use onward::{Client, Error, Filter, RunRecord, Status, StepKind, StepState, Time
 
 use super::log::StepOf;
 
-/// All that the journal recorded in the end.
+/// Everything that the journal recorded, read at the end.
 pub(super) struct Journal {
     /// The children, and the run that started them.
     pub(super) runs: Vec<RunRecord>,
-    /// When the result of each step was known.
+    /// When each step completed.
     pub(super) steps: HashMap<StepOf, Timestamp>,
 }
 
@@ -25,15 +25,15 @@ impl Journal {
         Ok(Journal { runs, steps })
     }
 
-    /// How many runs more than one executor had, one after another.
+    /// The number of runs that more than one executor owned, one after another.
     pub(super) fn recovered(&self) -> usize {
         self.runs.iter().filter(|run| run.owners > 1).count()
     }
 }
 
-/// What was recorded when an executor had just died. It may never run again, whatever any clock says.
+/// What was recorded just after an executor died. Those steps must never run again, whatever any clock says.
 pub(super) struct Witness {
-    /// The life that had ended.
+    /// The number of the executor that died.
     pub(super) life: u32,
     /// Runs that had ended: all of their steps were recorded.
     pub(super) ended: HashSet<String>,

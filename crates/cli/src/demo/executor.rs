@@ -1,4 +1,4 @@
-//! The process that executes the demo's runs: how it is started and killed, and what it does itself.
+//! The process that executes the demo's runs: what it does, and how the demo starts and kills it.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -14,7 +14,7 @@ use super::workflows::{archive_file, archive_folder};
 use crate::args::DemoExecutor;
 use crate::exit::{Exit, Failure};
 
-/// Serve runs until whoever started this process ends, or closes our input to say that we may.
+/// Executes runs until the parent process ends or closes this process's standard input.
 pub(crate) async fn serve(executor: DemoExecutor) -> Result<Exit, Failure> {
     let DemoExecutor { db, work, life, hold_at, lease_ms } = executor;
     let log = StepLog::open(&work, life, hold_at).map_err(Failure::io("open the log of steps"))?;
@@ -28,30 +28,30 @@ pub(crate) async fn serve(executor: DemoExecutor) -> Result<Exit, Failure> {
     onward.shutdown(Duration::from_secs(1)).await?;
     match input {
         Ok(Ok(_)) => Ok(Exit::Done),
-        Ok(Err(error)) => Err(Failure::io("read from whoever started this executor")(error)),
+        Ok(Err(error)) => Err(Failure::io("read standard input")(error)),
         Err(error) => Err(Failure::new(Exit::Failed, error.to_string())),
     }
 }
 
-/// How to start one.
+/// How to start an executor.
 pub(super) struct Plan {
     pub(super) db: String,
     pub(super) work: PathBuf,
-    /// None: the default of the engine.
+    /// `None`: the engine's default.
     pub(super) lease: Option<Duration>,
 }
 
-/// One life of the executor, from outside.
+/// An executor process, from outside.
 pub(super) struct Executor {
     child: Child,
-    /// Closed to say that it may end. Kept apart, because waiting for a child closes what it holds.
+    /// Closed to let the process end. Kept outside `child`, because waiting for a child closes its standard input.
     input: Option<ChildStdin>,
     said: PathBuf,
     pub(super) life: u32,
 }
 
 impl Executor {
-    /// Start this same program as an executor.
+    /// Starts this program as an executor.
     pub(super) fn start(plan: &Plan, life: u32, hold_at: usize) -> Result<Executor, Failure> {
         let this = std::env::current_exe().map_err(Failure::io("find this program"))?;
         let said = plan.work.join(format!("executor-{life}.log"));
@@ -67,12 +67,12 @@ impl Executor {
         Ok(Executor { input: child.stdin.take(), child, said, life })
     }
 
-    /// Kill it as nothing can refuse: SIGKILL. When this returns it is dead.
+    /// Kills it with SIGKILL. It is dead when this returns.
     pub(super) async fn kill(&mut self) -> Result<(), Failure> {
         self.child.kill().await.map_err(Failure::io("kill the executor"))
     }
 
-    /// Resolves if it ends although nobody killed it, with what it said.
+    /// Resolves if it ends without having been killed, with the end of its output.
     pub(super) async fn ended(&mut self) -> Failure {
         match self.child.wait().await {
             Ok(status) => {
@@ -83,7 +83,7 @@ impl Executor {
         }
     }
 
-    /// Let it end in an orderly way.
+    /// Shuts it down in an orderly way.
     pub(super) async fn stop(mut self) -> Result<(), Failure> {
         drop(self.input.take());
         match self.child.wait().await.map_err(Failure::io("wait for the executor"))? {
@@ -94,7 +94,7 @@ impl Executor {
 }
 
 impl Drop for Executor {
-    /// When this returns it is dead: what it still wrote would be in the way of whoever removes the working folder.
+    /// It is dead when this returns: a file that it still wrote would prevent the removal of the working folder.
     fn drop(&mut self) {
         if self.child.start_kill().is_ok() {
             while matches!(self.child.try_wait(), Ok(None)) {
@@ -105,7 +105,7 @@ impl Drop for Executor {
 }
 
 fn last_lines(path: &Path) -> String {
-    let text = fs::read_to_string(path).unwrap_or_else(|error| format!("(what it said cannot be read: {error})"));
+    let text = fs::read_to_string(path).unwrap_or_else(|error| format!("(its output cannot be read: {error})"));
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(5)..].join("\n")
 }

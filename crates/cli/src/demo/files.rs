@@ -1,4 +1,4 @@
-//! Which files the demo archives: those of a folder, without what git ignores there.
+//! The files that the demo archives: those of a folder, without the ones that git ignores.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,22 +10,25 @@ use crate::exit::{Exit, Failure};
 /// The files of a folder.
 #[derive(Debug)]
 pub(super) struct Files {
-    /// The folder, in full.
+    /// The absolute path of the folder.
     pub(super) source: PathBuf,
-    /// The files, named from there, in order.
+    /// The files, relative to the folder, in order.
     pub(super) paths: Vec<String>,
     /// Files that cannot be archived: this process may not read them, or their names are not UTF-8.
     pub(super) left_out: usize,
 }
 
-/// List a folder, without the working folder if that lies in it.
+/// Lists a folder, without the working folder if that is inside it.
 pub(super) fn list(folder: &Path, work: &Path) -> Result<Files, Failure> {
     let source = folder.canonicalize().map_err(|error| {
-        let message = format!("cannot read the folder `{}`: {error}. Name one to archive", folder.display());
+        let message = format!("cannot read the folder `{}`: {error}. Name a folder to archive", folder.display());
         Failure::new(Exit::Usage, message)
     })?;
     if !source.is_dir() {
-        return Err(Failure::new(Exit::Usage, format!("`{}` is no folder: name one to archive", folder.display())));
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("`{}` is not a folder: name a folder to archive", folder.display()),
+        ));
     }
     let mut files = Files { source, paths: Vec::new(), left_out: 0 };
     for found in walk(&files.source, work.to_owned()) {
@@ -39,7 +42,7 @@ pub(super) fn list(folder: &Path, work: &Path) -> Result<Files, Failure> {
     Ok(files)
 }
 
-/// Hidden files belong to a project; only git's own folder does not. No other ignore files than git's are asked.
+/// Hidden files belong to a project, except git's own folder. Only git's ignore files are read.
 fn walk(source: &Path, work: PathBuf) -> ignore::Walk {
     let ours = move |entry: &DirEntry| entry.file_name() != ".git" && entry.path() != work;
     WalkBuilder::new(source).hidden(false).ignore(false).filter_entry(ours).build()

@@ -1,7 +1,6 @@
 //! The log of what really ran: a line when a step's body begins, and one when it ends.
 //!
-//! It knows nothing of the journal, and is written before and after each body by whichever process runs it. That is why it
-//! can bear witness.
+//! The process that runs a body writes it before and after the body, without the journal. That makes it independent evidence.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -21,7 +20,7 @@ pub(super) struct Line {
     pub(super) step: String,
     pub(super) attempt: u32,
     pub(super) pid: u32,
-    /// Which life of the executor, counted from 1.
+    /// The number of the executor process, from 1.
     pub(super) life: u32,
 }
 
@@ -32,7 +31,7 @@ pub(super) enum Mark {
     End,
 }
 
-/// A step of a run, by their names.
+/// The id of a run, and the name of a step in it.
 pub(super) type StepOf = (String, String);
 
 impl Line {
@@ -41,30 +40,30 @@ impl Line {
     }
 }
 
-/// Where the log is in a working folder.
+/// The path of the log in a working folder.
 pub(super) fn path(work: &Path) -> PathBuf {
     work.join("steps.log")
 }
 
-/// The log as bodies write it.
+/// Writes the log.
 pub(super) struct StepLog {
     file: File,
     life: u32,
-    /// Begin no more than this many different bodies: a machine may be too fast for whoever is to kill it in the middle.
+    /// The number of different bodies that may begin. Without it, a fast machine could finish before the kill.
     hold_at: usize,
     begun: Mutex<HashSet<StepOf>>,
 }
 
 impl StepLog {
     pub(super) fn open(work: &Path, life: u32, hold_at: usize) -> io::Result<StepLog> {
-        // One `write` to a file opened so is one line, whoever else writes.
+        // In append mode one `write` is one line, even if other processes write, too.
         let file = OpenOptions::new().create(true).append(true).open(path(work))?;
         let mut before = Follow::new(work);
         let begun = before.next_lines()?.iter().filter(|line| line.mark == Mark::Begin).map(Line::step_of).collect();
         Ok(StepLog { file, life, hold_at, begun: Mutex::new(begun) })
     }
 
-    /// Note that a body begins; or wait for the kill, if enough have begun.
+    /// Records that a body begins, or waits for the kill if enough have begun.
     pub(super) async fn begin(&self, run: &str, step: &str, attempt: u32) -> io::Result<()> {
         if !self.may_begin(run, step) {
             return std::future::pending().await;
@@ -95,11 +94,11 @@ impl StepLog {
     }
 }
 
-/// The log as somebody reads it while it grows.
+/// Reads the log while it grows.
 pub(super) struct Follow {
     path: PathBuf,
     file: Option<File>,
-    /// A line that was not whole yet.
+    /// The beginning of a line that is not complete yet.
     rest: Vec<u8>,
 }
 
@@ -108,7 +107,7 @@ impl Follow {
         Follow { path: path(work), file: None, rest: Vec::new() }
     }
 
-    /// The lines that were added since the last time.
+    /// The lines added since the last call.
     pub(super) fn next_lines(&mut self) -> io::Result<Vec<Line>> {
         if self.file.is_none() {
             self.file = match File::open(&self.path) {

@@ -1,7 +1,7 @@
-//! `onward demo`: archive a folder with durable workflows, kill them in the middle, and prove that nothing was lost.
+//! `onward demo`: archives a folder with durable workflows, kills their executor, and proves that nothing was lost.
 //!
 //! Begin with `workflows.rs`, which is what a user writes. `executor.rs` is the process that is killed, `drive.rs` kills it,
-//! `log.rs` and `evidence.rs` are what is known afterwards, and `proof.rs` draws the conclusion.
+//! `log.rs` and `evidence.rs` collect the facts, and `proof.rs` checks them.
 
 mod archive;
 mod drive;
@@ -36,20 +36,20 @@ use crate::args::Demo;
 use crate::exit::{Exit, Failure};
 use crate::output;
 
-/// An executor is known to be dead after this long where nobody else uses the database.
+/// The lease of the demo's executor, if no other executor uses the database.
 const LEASE: Duration = Duration::from_secs(2);
 
-/// How long the threads that still have the database open may take to end.
+/// The maximum time to wait for threads that still have the database open.
 const REMOVE_WITHIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(demo: Demo) -> Result<Exit, Failure> {
     check(demo.db.as_deref())?;
-    // From here on, so that neither finds a working folder that nobody removes.
+    // Before the working folder is created, so that neither signal can leave it behind.
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::io("listen for ctrl-c"))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::io("listen for SIGTERM"))?;
     let work = WorkFolder::create(demo.keep)?;
     let started = Cell::new(false);
-    // What is dropped with the archiving kills the executor.
+    // Dropping the future kills the executor.
     let ended = tokio::select! {
         report = archive(&demo, work.path(), &started) => report,
         _ = interrupt.recv() => Err(Failure::new(Exit::Failed, "interrupted")),
@@ -77,11 +77,11 @@ pub(crate) async fn run(demo: Demo) -> Result<Exit, Failure> {
     Ok(if report.proven { Exit::Done } else { Exit::Failed })
 }
 
-/// Refuse a database that the executor, which is another process, could not see.
+/// Refuses a database that the executor, which is another process, could not open.
 fn check(db: Option<&str>) -> Result<(), Failure> {
     match db.map(str::parse).transpose()? {
         Some(DatabaseUrl::Sqlite { path: None, .. }) => {
-            let message = "a database in memory is seen by its own process alone, and the demo has two: \
+            let message = "an in-memory database is visible only to its own process, and the demo has two: \
                            give the URL of a file or of PostgreSQL";
             Err(Failure::new(Exit::Usage, message))
         }
@@ -89,7 +89,7 @@ fn check(db: Option<&str>) -> Result<(), Failure> {
     }
 }
 
-/// Archive, and prove it. `started` says whether there is a run that may go on.
+/// Archives the folder and proves the result. `started` says whether a run may exist.
 async fn archive(demo: &Demo, work: &Path, started: &Cell<bool>) -> Result<Report, Failure> {
     let began = SystemTime::now();
     let files = files::list(&demo.folder, work)?;
@@ -111,12 +111,12 @@ async fn archive(demo: &Demo, work: &Path, started: &Cell<bool>) -> Result<Repor
     progress.event(format!("  in the working folder {}", work.display()));
     let (source, work) = (files.source.clone(), work.to_owned());
     let folder = Folder { source, work, files: files.paths.clone() };
-    // Before it is known: whoever is interrupted meanwhile may have started it.
+    // Set before the answer arrives: if the demo is interrupted meanwhile, the run may have been created.
     started.set(true);
     let run = client.start::<archive_folder>(folder).id(name_of(&plan.work)).await;
     let run = run.inspect_err(|_| started.set(false))?;
     let driven = drive::drive(&plan, &client, &run, &kills, &mut progress).await?;
-    progress.event("  proving it");
+    progress.event("  checking the result");
     let journal = Journal::read(&client, run.id()).await?;
     prove(&archive, &files, began, &journal, driven)
 }
@@ -152,18 +152,18 @@ fn prove(
     })
 }
 
-/// The demo failed or was interrupted, and its working folder goes: no executor of this database is to work on without it.
+/// Cancels the run after the demo failed or was interrupted: its working folder is removed, so no executor may continue it.
 async fn leave_nothing_running(db: &str, id: &str) {
     let cancelled = async { Client::connect(db).await?.handle_named(id).cancel().await };
     match cancelled.await {
-        // It had not come so far as to start it.
+        // The demo had not started it yet.
         Err(error) if error.is_unknown_run() => {}
         Err(error) => eprintln!("onward: run {id} of the demo could not be cancelled: {error}"),
         Ok(_) => {}
     }
 }
 
-/// All executors of a database have to agree on the lease: where there are others, it is the default.
+/// All executors of a database must have the same lease: if there are others, it is the default.
 async fn lease(client: &Client) -> Result<Option<Duration>, Failure> {
     let others = client.executors().await?.iter().any(|executor| !executor.dead);
     Ok(if others { None } else { Some(LEASE) })
@@ -177,7 +177,7 @@ fn name_of(work: &Path) -> String {
     work.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// A URL as it may be shown.
+/// The URL without its password.
 fn hide_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let Some((login, place)) = rest.split_once('@') else { return url.to_owned() };
@@ -185,7 +185,7 @@ fn hide_password(url: &str) -> String {
     format!("{scheme}://{user}@{place}")
 }
 
-/// The folder with the archive, the log and the database; removed in the end, unless it is to be kept.
+/// The folder with the archive, the log and the database. It is removed at the end unless it is to be kept.
 struct WorkFolder {
     folder: TempDir,
     keep: bool,
@@ -202,12 +202,12 @@ impl WorkFolder {
         self.folder.path()
     }
 
-    /// Its name, which is that of the run, too.
+    /// Its name, which is also the id of the run.
     fn name(&self) -> String {
         name_of(self.path())
     }
 
-    /// Remove it, or say where it is.
+    /// Removes it, or prints where it is.
     fn close(self) -> Result<Option<std::path::PathBuf>, Failure> {
         if self.keep {
             let kept = self.folder.keep();
@@ -219,10 +219,10 @@ impl WorkFolder {
     }
 }
 
-/// Remove a folder with all that is in it.
+/// Removes a folder with everything in it.
 ///
-/// The executor is dead by now, but a thread of this process that reads the database in the folder cannot be cancelled: it
-/// may make a file there after the folder was emptied, and is waited for.
+/// The executor is dead by now, but a thread of this process that reads the database in the folder cannot be cancelled. It may
+/// create a file after the folder was emptied, so this retries until that thread has ended.
 fn remove(folder: &Path) -> io::Result<()> {
     let began = Instant::now();
     loop {

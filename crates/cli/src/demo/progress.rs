@@ -1,4 +1,4 @@
-//! What people see while the demo works: a bar on a terminal, plain lines elsewhere. It goes to stderr; the result does not.
+//! Shows the progress of the demo on stderr: a bar on a terminal, plain lines elsewhere. The result goes to stdout.
 
 use std::collections::HashSet;
 use std::io;
@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::log::{Follow, Line, Mark, StepOf};
 
-/// What the log says has been done so far.
+/// What has been done so far, according to the log.
 pub(super) struct Tally {
     follow: Follow,
     lines: Vec<Line>,
@@ -23,7 +23,7 @@ impl Tally {
         Tally { follow: Follow::new(work), lines: Vec::new(), ended: HashSet::new(), files: 0 }
     }
 
-    /// Read what was added to the log.
+    /// Reads what was added to the log.
     pub(super) fn update(&mut self) -> io::Result<()> {
         for line in self.follow.next_lines()? {
             if line.mark == Mark::End && self.ended.insert(line.step_of()) && line.step == "record" {
@@ -34,7 +34,7 @@ impl Tally {
         Ok(())
     }
 
-    /// How many different bodies have ended.
+    /// The number of different bodies that have ended.
     pub(super) fn ended(&self) -> usize {
         self.ended.len()
     }
@@ -45,9 +45,9 @@ impl Tally {
     }
 }
 
-/// Shows it.
+/// The progress on stderr.
 pub(super) struct Progress {
-    /// None where there is no terminal.
+    /// `None` without a terminal.
     bar: Option<ProgressBar>,
     steps: usize,
     told: Instant,
@@ -67,7 +67,7 @@ impl Progress {
         Progress { bar, steps, told: Instant::now() }
     }
 
-    /// Something happened that stays on the screen.
+    /// Prints an event that stays on the screen.
     pub(super) fn event(&self, text: impl AsRef<str>) {
         match &self.bar {
             Some(bar) => bar.println(text),

@@ -1,6 +1,6 @@
 //! The proof: every file is there byte for byte, and no recorded step ran again.
 //!
-//! It takes the archive, the log of what really ran and what the database recorded, and believes none of them alone.
+//! It compares the archive, the log of what really ran and the records of the database with each other, and trusts none of them alone.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -14,29 +14,29 @@ use super::files::Files;
 use super::log::{Line, Mark, StepOf};
 use super::workflows::STEPS;
 
-/// What came of the files.
+/// The result for the files.
 #[derive(Debug, Default)]
 pub(super) struct OfFiles {
-    /// Files that somebody changed while the demo worked: they were compared with their hash alone.
+    /// Files that were changed while the demo ran: they were compared only with their hash.
     pub(super) changed: usize,
-    /// What is not as it has to be, a sentence each.
+    /// The violations, a sentence each.
     pub(super) broken: Vec<String>,
 }
 
-/// What came of the steps.
+/// The result for the steps.
 #[derive(Debug, Default)]
 pub(super) struct OfSteps {
-    /// How often any body began.
+    /// The number of step bodies that began.
     pub(super) bodies: usize,
-    /// How many of them ran again in a later life, because the kill came before their record.
+    /// The number of them that ran again in a later executor, because the kill came before their result was recorded.
     pub(super) again: usize,
-    /// How many ran again in one life: its executor had lost its lease on the way.
+    /// The number of them that ran again in the same process, because its executor had lost its lease.
     pub(super) after_lost_lease: usize,
-    /// What is not as it has to be, a sentence each.
+    /// The violations, a sentence each.
     pub(super) broken: Vec<String>,
 }
 
-/// Compare the archive with the source.
+/// Compares the archive with the source.
 pub(super) fn of_files(archive: &Archive, files: &Files, began: SystemTime) -> io::Result<OfFiles> {
     let mut proof = OfFiles::default();
     let entries = archive.entries()?;
@@ -46,7 +46,7 @@ pub(super) fn of_files(archive: &Archive, files: &Files, began: SystemTime) -> i
         proof.broken.push(format!("the manifest has {entries} entries for {files} files"));
     }
     if archive.summary()? != Summary::of(&entries) {
-        proof.broken.push("the summary does not sum up the manifest".to_owned());
+        proof.broken.push("the summary does not match the manifest".to_owned());
     }
     for path in &files.paths {
         let Some(entry) = recorded.get(path.as_str()) else {
@@ -54,12 +54,12 @@ pub(super) fn of_files(archive: &Archive, files: &Files, began: SystemTime) -> i
             continue;
         };
         if sha256(archive.restore(&entry.sha256)?)? != entry.sha256 {
-            proof.broken.push(format!("what is archived of `{path}` does not have the hash that was recorded"));
+            proof.broken.push(format!("the archived copy of `{path}` does not have its recorded hash"));
         }
         match same_as_source(archive, entry, &files.source.join(path)) {
             Ok(true) => {}
             _ if changed_since(&files.source.join(path), began) => proof.changed += 1,
-            Ok(false) => proof.broken.push(format!("what is archived of `{path}` is not what the file holds")),
+            Ok(false) => proof.broken.push(format!("the archived copy of `{path}` differs from the file")),
             Err(error) => proof.broken.push(format!("`{path}` cannot be compared: {error}")),
         }
     }
@@ -83,13 +83,13 @@ fn same(a: impl Read, b: impl Read) -> io::Result<bool> {
     }
 }
 
-/// A file that is gone was changed, too.
+/// A file that no longer exists counts as changed.
 fn changed_since(source: &Path, began: SystemTime) -> bool {
     let modified = source.metadata().and_then(|metadata| metadata.modified());
     modified.map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |modified| modified >= began)
 }
 
-/// Compare what ran with what was recorded.
+/// Compares the steps that ran with the recorded ones.
 pub(super) fn of_steps(lines: &[Line], journal: &Journal, witnesses: &[Witness]) -> OfSteps {
     let mut proof = OfSteps::default();
     let begins: Vec<&Line> = lines.iter().filter(|line| line.mark == Mark::Begin).collect();
@@ -101,35 +101,35 @@ pub(super) fn of_steps(lines: &[Line], journal: &Journal, witnesses: &[Witness])
     proof.after_lost_lease = begins.len() - in_lives.len();
     for line in begins {
         let step_of = line.step_of();
-        // A journal keeps microseconds, so it cannot be asked for less.
+        // The journal records microseconds, so nothing finer can be compared.
         match journal.steps.get(&step_of) {
             Some(recorded) if line.at.as_microsecond() > recorded.as_microsecond() => {
-                proof.broken.push(format!("{} began at {}, and was recorded at {recorded}", named(&step_of), line.at));
+                proof.broken.push(format!("{} began at {}, after its record at {recorded}", named(&step_of), line.at));
             }
             Some(_) => {}
-            None => proof.broken.push(format!("{} ran, and was never recorded", named(&step_of))),
+            None => proof.broken.push(format!("{} ran but was never recorded", named(&step_of))),
         }
         if let Some(witness) = witnesses.iter().find(|witness| line.life > witness.life && witness.saw(&step_of)) {
             let (named, before, life) = (named(&step_of), witness.life, line.life);
             proof
                 .broken
-                .push(format!("{named} was recorded when executor {before} died, and ran again in executor {life}"));
+                .push(format!("{named} was recorded when executor {before} died, but ran again in executor {life}"));
         }
     }
     let idle = journal.steps.keys().filter(|step_of| !ended.contains(step_of));
-    proof.broken.extend(idle.map(|step_of| format!("{} was recorded, and never ran to its end", named(step_of))));
+    proof.broken.extend(idle.map(|step_of| format!("{} was recorded but never ran to its end", named(step_of))));
     proof.broken.extend(journal.runs.iter().filter_map(|run| unfinished(run, journal)));
     proof
 }
 
-/// What a run lacks.
+/// What is missing in a run, if anything.
 fn unfinished(run: &onward::RunRecord, journal: &Journal) -> Option<String> {
     if run.status != onward::Status::Succeeded {
         return Some(format!("run {} is {}: {}", run.id, run.status, run.reason));
     }
     let steps: &[&str] = if run.parent.is_some() { &STEPS } else { &["summarize"] };
     let lacks = steps.iter().find(|step| !journal.steps.contains_key(&(run.id.to_string(), (**step).to_owned())))?;
-    Some(format!("run {} has succeeded without having recorded `{lacks}`", run.id))
+    Some(format!("run {} succeeded without recording `{lacks}`", run.id))
 }
 
 fn named((run, step): &StepOf) -> String {
@@ -146,7 +146,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    /// A body of step `read` of run `r` that began and ended at this second.
+    /// The log of a body of step `read` of run `r` that began and ended at this second.
     fn body(second: i64, life: u32) -> [Line; 2] {
         [Mark::Begin, Mark::End].map(|mark| {
             let (run, step) = ("r".to_owned(), "read".to_owned());

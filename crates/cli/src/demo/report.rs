@@ -11,9 +11,9 @@ use crate::output;
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     pub(super) files: usize,
-    /// Files that could not be read in the first place.
+    /// Files that could not be read.
     pub(super) files_left_out: usize,
-    /// Files that somebody changed meanwhile.
+    /// Files that were changed meanwhile.
     pub(super) files_changed: usize,
     pub(super) bytes: u64,
     pub(super) bytes_archived: u64,
@@ -21,17 +21,17 @@ pub(super) struct Report {
     pub(super) runs_recovered: usize,
     pub(super) steps: usize,
     pub(super) bodies: usize,
-    /// Bodies that ran again because the kill came before their record.
+    /// Bodies that ran again because the kill came before their result was recorded.
     pub(super) bodies_again: usize,
-    /// Bodies that ran again because their executor, too slow for its lease, had to give their run up.
+    /// Bodies that ran again because their executor was too slow and lost its lease.
     pub(super) bodies_after_lost_lease: usize,
     pub(super) kills: usize,
-    /// Steps that were on record after a kill, summed over the kills: one that was there at three kills counts thrice.
+    /// Steps that were on record after a kill, summed over the kills: one on record at three kills counts three times.
     pub(super) seen_at_kills: usize,
     pub(super) seconds: f64,
     /// Whether the proof holds.
     pub(super) proven: bool,
-    /// What is not as it has to be.
+    /// The violations.
     pub(super) broken: Vec<String>,
 }
 
@@ -48,15 +48,15 @@ impl fmt::Display for Report {
             writeln!(f, "BROKEN: {broken}")?;
         }
         if !self.proven {
-            return write!(f, "\nThe proof does not hold: {} things are not as they have to be", self.broken.len());
+            return write!(f, "\nThe proof does not hold: {} violations", self.broken.len());
         }
         writeln!(f, "\nProven:")?;
         writeln!(f, "- Every file is there, byte for byte: unpacked, hashed, and compared with the source.")?;
         if self.files_changed > 0 {
-            writeln!(f, "  {} were changed meanwhile, and compared with their hash alone.", self.files_changed)?;
+            writeln!(f, "  {} were changed meanwhile, and compared only with their hash.", self.files_changed)?;
         }
         if self.files_left_out > 0 {
-            writeln!(f, "  {} could not be read in the first place, and are not in it.", self.files_left_out)?;
+            writeln!(f, "  {} could not be read, and are not in the archive.", self.files_left_out)?;
         }
         write!(f, "- Every run succeeded, and no recorded step ran again: no body began after its record")?;
         if self.kills > 0 {

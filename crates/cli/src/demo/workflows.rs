@@ -1,6 +1,6 @@
 //! The two workflows of the demo: a run for the folder, and a run of five steps for each file.
 //!
-//! This is what a user of Onward writes. Everything else in the demo starts it, kills it, and checks what came of it.
+//! This is what a user of Onward writes. The rest of the demo starts it, kills it, and checks the result.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::archive::{Archive, Entry, Summary};
 use super::log::StepLog;
 
-/// So many files are under way at once.
+/// The maximum number of files in progress at the same time.
 pub(super) const AT_ONCE: usize = 16;
 
 /// The steps of each file, in order.
@@ -21,7 +21,7 @@ pub(super) const STEPS: [&str; 5] = ["read", "hash", "compress", "store", "recor
 pub(super) struct Folder {
     pub(super) source: PathBuf,
     pub(super) work: PathBuf,
-    /// The files, named from `source`.
+    /// The files, relative to `source`.
     pub(super) files: Vec<String>,
 }
 
@@ -53,10 +53,10 @@ pub(super) async fn archive_file(ctx: &Ctx, file: File) -> Result<Entry> {
     Ok(entry)
 }
 
-// A body may run again if the process dies before its result is recorded. So each one can: it writes a file of its own and
-// renames it, and does the same to the same bytes the second time.
+// A body may run again if the process dies before its result is recorded. So each one is idempotent: it writes a unique file and
+// renames it, and does the same with the same bytes the second time.
 
-/// Copy the file into the working folder: from here on, it does not matter if somebody edits it.
+/// Copies the file into the working folder: later edits of the source do not matter.
 #[onward::step]
 async fn read(ctx: &Ctx, file: &File) -> Result<u64> {
     let source = file.source.join(&file.path);
@@ -91,7 +91,7 @@ async fn summarize(ctx: &Ctx, work: &Path, entries: &[Entry]) -> Result<Summary>
     body(ctx, "summarize", work, move |archive, _| archive.summarize(summary)).await
 }
 
-/// Do the work on a thread that may block, between two lines in the log of what really ran.
+/// Does the work on a thread that may block, between two lines in the log of what really ran.
 async fn body<T: Send + 'static>(
     ctx: &Ctx,
     step: &'static str,

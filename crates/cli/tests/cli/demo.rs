@@ -1,4 +1,4 @@
-//! `onward demo`
+//! Tests of `onward demo`.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::harness::{Said, Scratch, command, onward};
 
-/// Files that differ, files that do not, one that is empty, one in a folder, one that is hidden.
+/// Files with different content, two with the same, an empty one, one in a folder, and a hidden one.
 fn project() -> Scratch {
     let noise: Vec<u8> = (0..100_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     Scratch::new(&[
@@ -23,7 +23,7 @@ fn project() -> Scratch {
     ])
 }
 
-/// The working folder that it named.
+/// The working folder that the demo printed.
 fn working_folder(said: &Said) -> &Path {
     let line = said.err.lines().find_map(|line| line.trim().strip_prefix("in the working folder "));
     Path::new(line.unwrap_or_else(|| panic!("{said:?}")))
@@ -38,7 +38,7 @@ async fn killed_twice_it_proves_that_nothing_was_lost_or_done_twice(db: TestData
     let report = said.json();
     assert_eq!(report["proven"], true, "{report}");
     assert_eq!((&report["files"], &report["kills"]), (&7.into(), &2.into()), "{report}");
-    // A run for each file, and one for all; five steps for each file, and the summary.
+    // A run for each file and one for the folder; five steps for each file and one for the summary.
     assert_eq!((&report["runs"], &report["steps"]), (&8.into(), &36.into()), "{report}");
     assert!(report["runs_recovered"].as_u64() >= Some(1), "{report}");
     assert!(!working_folder(&said).exists());
@@ -112,8 +112,8 @@ async fn what_cannot_be_archived_is_refused() {
     for (arguments, sentence) in [
         (["demo", &empty.path("").to_string_lossy(), "--kills", "1"], "there are no files in"),
         (["demo", &empty.path("gone").to_string_lossy(), "--kills", "1"], "cannot read the folder"),
-        (["demo", &one.path("file").to_string_lossy(), "--kills", "1"], "is no folder"),
-        (["demo", &one.path("").to_string_lossy(), "--kills", "6"], "--kills 5 is the most"),
+        (["demo", &one.path("file").to_string_lossy(), "--kills", "1"], "is not a folder"),
+        (["demo", &one.path("").to_string_lossy(), "--kills", "6"], "--kills can be at most 5"),
     ] {
         let said = onward(&arguments).await;
         assert_eq!(said.code, 2, "{said:?}");

@@ -1,4 +1,4 @@
-//! What these tests share: the command itself, a database with some runs in it, and golden files.
+//! Shared by these tests: the command, a database with some runs in it, and golden files.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use onward::{Clock, Error};
 use onward_testkit::TestDatabase;
 use tokio::process::Command;
 
-/// What the command said, and how it ended.
+/// The output and the exit code of the command.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) code: i32,
@@ -18,13 +18,13 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    /// What it printed, as the one JSON value that it is.
+    /// Its standard output, parsed as one JSON value.
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
 }
 
-/// The command, not yet started. It finds no database in its environment.
+/// The command, not yet started. Its environment names no database.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_onward"));
     command
@@ -49,7 +49,7 @@ pub(crate) async fn runs(db: &TestDatabase, arguments: &[&str]) -> Said {
     onward(&[&["runs", "--db", &db.url], arguments].concat()).await
 }
 
-/// Compare with a golden file. `UPDATE_EXPECT=1 cargo test -p onward-cli` writes it anew.
+/// Compares with a golden file. `UPDATE_EXPECT=1 cargo test -p onward-cli` rewrites it.
 pub(crate) fn assert_golden(name: &str, found: &str) {
     let file = format!("{}.txt", name.replace(' ', "_"));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/golden").join(&file);
@@ -62,7 +62,7 @@ pub(crate) fn assert_golden(name: &str, found: &str) {
     assert!(expected == found, "golden/{file} differs (UPDATE_EXPECT=1 rewrites it); now it is:\n\n{found}");
 }
 
-/// Text with each UUID masked: they are the only thing that differs from one test run to the next.
+/// The text with each UUID masked: only they differ from one test run to the next.
 fn masked(text: &str) -> String {
     let mut masked = String::new();
     let mut rest = text;
@@ -105,14 +105,13 @@ pub(crate) async fn lend(ctx: &Ctx) -> Result<u32> {
     Ok(*ctx.state::<u32>())
 }
 
-/// Noon, for ever: then what is printed is the same each time.
+/// Opens the database with a clock that stands still at noon, so that the output is always the same.
 pub(crate) async fn open(db: &TestDatabase) -> Result<Onward, Error> {
     let clock = Clock::virtual_at("2026-01-02T12:00:00Z".parse().expect("a time"));
     Onward::open(&db.url).clock(clock).workflows::<(greet, refuse, wait, family, lend)>().launch().await
 }
 
-/// A database with a run in each of four states: `greeting` succeeded, `refusal` failed, `waiting` runs, and `family`
-/// succeeded with two children.
+/// Creates some runs: `greeting` succeeded, `refusal` failed, `waiting` is running, and `family` succeeded with two children.
 pub(crate) async fn some_runs(db: &TestDatabase) -> Result<Onward, Error> {
     let onward = open(db).await?;
     onward
@@ -126,7 +125,7 @@ pub(crate) async fn some_runs(db: &TestDatabase) -> Result<Onward, Error> {
     onward.start::<wait>(()).id("waiting").timeout(Duration::from_secs(172_800)).await?;
     onward.start::<family>(()).id("family").await?.result().await?;
     let waiting = onward.handle::<wait>("waiting");
-    // Its timer is one commit behind its creation.
+    // Its timer is committed after its creation.
     while waiting.steps().await?.is_empty() {
         tokio::task::yield_now().await;
     }

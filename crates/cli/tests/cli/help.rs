@@ -1,4 +1,4 @@
-//! The help of every command. The golden files are its reference.
+//! Tests of the help of every command. The golden files are its reference.
 
 use crate::harness::{assert_golden, onward};
 

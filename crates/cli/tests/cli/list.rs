@@ -1,4 +1,4 @@
-//! `onward runs list`
+//! Tests of `onward runs list`.
 
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};
@@ -40,7 +40,7 @@ async fn each_filter_filters(db: TestDatabase) -> Result<()> {
 
 #[on_every_database]
 async fn a_window_begins_with_its_first_moment_and_ends_before_its_last(db: TestDatabase) -> Result<()> {
-    // All that happened did so at noon; one run has not ended.
+    // Everything happened at noon; one run has not ended.
     let _onward = some_runs(&db).await?;
     let (noon, later) = ("2026-01-02T12:00:00Z", "2026-01-02T12:00:00.000001Z");
     for (what, all) in [("created", 6), ("started", 6), ("finished", 5)] {
@@ -94,7 +94,7 @@ async fn the_database_can_be_named_before_the_command(db: TestDatabase) -> Resul
     let after = onward(&["runs", "list", "--json", "--db", &db.url]).await;
     for arguments in [["--db", &db.url, "runs", "list"], ["runs", "--db", &db.url, "list"]] {
         let mut command = crate::harness::command(&[&arguments[..], &["--json"]].concat());
-        // What is typed goes before what is set.
+        // The argument takes precedence over the variable.
         let output = command.env("ONWARD_DB", "sqlite:elsewhere.db").output().await?;
         assert_eq!(String::from_utf8(output.stdout)?, after.out, "{arguments:?}");
     }

@@ -1,4 +1,4 @@
-//! The command as people and programs meet it: what it prints, and how it ends.
+//! Tests of the command as people and programs use it: its output and its exit codes.
 
 mod demo;
 mod harness;

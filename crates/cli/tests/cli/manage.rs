@@ -1,4 +1,4 @@
-//! `onward runs pause`, `wake-up`, `set-delay`, `restart`, `fork`, `attributes`, `delete`, `export` and `import`
+//! Tests of `onward runs pause`, `wake-up`, `set-delay`, `restart`, `fork`, `attributes`, `delete`, `export` and `import`.
 
 use onward::prelude::*;
 use onward::{Filter, RunId};
@@ -17,7 +17,7 @@ async fn a_run_is_paused_woken_up_and_resumed(db: TestDatabase) -> Result<()> {
     let said = runs(&db, &["wake-up", "waiting", "--json"]).await;
     assert_eq!(said.json()[0]["sleeps"], 1);
     let said = runs(&db, &["wake-up", "waiting"]).await;
-    assert_eq!(said.out, "waiting does not sleep: there is nothing to end\n");
+    assert_eq!(said.out, "waiting is not sleeping: nothing to wake\n");
     assert_eq!(runs(&db, &["resume", "waiting"]).await.code, 0);
     assert!(!matches!(onward.handle_named("waiting").status().await?, Status::Paused));
     assert_eq!(runs(&db, &["pause", "nobody"]).await.code, 3);
@@ -29,11 +29,11 @@ async fn runs_are_forked_and_restarted(db: TestDatabase) -> Result<()> {
     let onward = some_runs(&db).await?;
     let fork = ["fork", "greeting", "--from", "1", "--new-id", "again", "--new-version", "1"];
     let said = runs(&db, &fork).await;
-    assert_eq!((said.code, said.out.as_str()), (0, "greeting is forked as again from position 1 on\n"));
+    assert_eq!((said.code, said.out.as_str()), (0, "greeting is forked as again from position 1\n"));
     let other = ["fork", "greeting", "--from", "0", "--new-id", "other", "--input", "\"ann\"", "--json"];
     assert_eq!(runs(&db, &other).await.json()[0]["created"], "other");
     assert_eq!(onward.handle_named("other").describe().await?.forked_from.unwrap().as_str(), "greeting");
-    // What this process creates is ready by its own clock, which the executor's stands still before.
+    // The command sets the time from which the run is ready by its own clock. The executor's clock stands still before that time.
     assert_eq!(onward.handle_named("other").describe().await?.input.as_str(), "\"ann\"");
     assert_eq!(onward.handle_named("again").steps().await?.len(), 1);
     runs(&db, &["fork", "greeting", "--from", "0", "--new-id", "newer", "--new-version", "2"]).await;
@@ -64,7 +64,7 @@ async fn many_runs_are_forked_from_a_position(db: TestDatabase) -> Result<()> {
     let onward = some_runs(&db).await?;
     let said = runs(&db, &["fork", "greeting", "refusal", "nobody", "--from", "1"]).await;
     assert_eq!((said.code, said.err.as_str()), (3, "onward: no run has the id `nobody`\n"));
-    assert_eq!(said.out.matches(" from position 1 on\n").count(), 2, "{said:?}");
+    assert_eq!(said.out.matches(" from position 1\n").count(), 2, "{said:?}");
     let said = runs(&db, &["fork", "--workflow", "greet", "--prefix", "family", "--from", "1"]).await;
     assert_eq!((said.code, said.out.as_str()), (0, "2 runs: 2 forked\n"));
     let forked = |id: &str| Filter { forked_from: RunId::new(id).ok(), ..Filter::default() };
@@ -92,7 +92,7 @@ async fn what_starts_later_starts_at_another_time(db: TestDatabase) -> Result<()
     assert!(said.err.contains("waiting") && said.err.contains("cannot be delayed"), "{said:?}");
     assert!(when().await < before);
     let said = runs(&db, &["set-delay", "--all", "--to", "60.5"]).await;
-    assert_eq!(said.out, "8 runs: 2 put off, 6 not, because of their state\n");
+    assert_eq!(said.out, "8 runs: 2 rescheduled, 6 refused because of their state\n");
     assert_eq!(runs(&db, &["set-delay", "later", "--to", "soon"]).await.code, 2);
     assert_eq!(runs(&db, &["set-delay", "later"]).await.code, 2);
     Ok(())
@@ -103,7 +103,7 @@ async fn attributes_are_set_and_taken_away(db: TestDatabase) -> Result<()> {
     let onward = some_runs(&db).await?;
     let of = async || onward.handle_named("greeting").describe().await.unwrap().attributes.unwrap();
     let said = runs(&db, &["attributes", "greeting", "--set", "size=3", "--set", "note=a b", "--remove", "team"]).await;
-    assert_eq!((said.code, said.out.as_str()), (0, "greeting is described anew\n"));
+    assert_eq!((said.code, said.out.as_str()), (0, "greeting is updated\n"));
     assert_eq!(of().await.decode::<serde_json::Value>()?, json!({"size": 3, "note": "a b"}));
     runs(&db, &["attributes", "greeting", "--replace", "--set", "team=red"]).await;
     assert_eq!(of().await.decode::<serde_json::Value>()?, json!({"team": "red"}));
@@ -133,7 +133,7 @@ async fn all_runs_that_filters_mean_are_steered_and_none_by_mistake(db: TestData
     let said = runs(&db, &["delete", "--status", "failed,succeeded", "--workflow", "refuse"]).await;
     assert_eq!((said.code, said.out.as_str()), (0, "1 runs: 1 deleted\n"));
     let said = runs(&db, &["pause", "--all"]).await;
-    assert_eq!(said.out, "5 runs: 1 paused, 4 not, because of their state\n");
+    assert_eq!(said.out, "5 runs: 1 paused, 4 refused because of their state\n");
     let said = runs(&db, &["delete", "family", "--with-children", "--json"]).await;
     assert_eq!(said.json()[0]["deleted"], 3);
     let said = runs(&db, &["delete", "waiting"]).await;
@@ -157,7 +157,7 @@ async fn a_run_is_written_to_a_file_and_comes_back_from_it(db: TestDatabase) -> 
     let said = runs(&db, &["import", file]).await;
     assert!(said.code == 1 && said.err.contains("there is a run `greeting` already"), "{said:?}");
     let said = runs(&db, &["import", file, "--new-id", "copy"]).await;
-    assert_eq!((said.code, said.out.as_str()), (0, "copy is imported, and succeeded\n"));
+    assert_eq!((said.code, said.out.as_str()), (0, "copy is imported (succeeded)\n"));
     assert_eq!(onward.handle_named("copy").result().await?, "hello, world");
     let said = runs(&db, &["export", "waiting", "--to", file]).await;
     assert_eq!(said.code, 0);
@@ -166,7 +166,7 @@ async fn a_run_is_written_to_a_file_and_comes_back_from_it(db: TestDatabase) -> 
     let family = runs(&db, &["export", "family", "--all-children", "--to", file]).await;
     assert_eq!(family.code, 0);
     let said = runs(&db, &["import", file, "--new-id", "kin"]).await;
-    let came = "kin is imported, and succeeded\nkin-0 is imported, and succeeded\nkin-1 is imported, and succeeded\n";
+    let came = "kin is imported (succeeded)\nkin-0 is imported (succeeded)\nkin-1 is imported (succeeded)\n";
     assert_eq!((said.code, said.out.as_str()), (0, came));
     assert_eq!(runs(&db, &["export", "family", "--alone"]).await.out.matches("onward_run").count(), 1);
     std::fs::write(&path, "nonsense")?;

@@ -1,4 +1,4 @@
-//! `--mask` and `ONWARD_MASK`: no verb of `onward runs` shows what is masked.
+//! Tests of `--mask` and `ONWARD_MASK`: no verb of `onward runs` shows a masked field.
 
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};

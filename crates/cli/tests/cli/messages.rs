@@ -1,4 +1,4 @@
-//! `onward runs messages`
+//! Tests of `onward runs messages`.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ async fn decide(ctx: &Ctx) -> Result<bool> {
     Ok(ctx.recv("go").await?)
 }
 
-/// Let time pass for the executor until something is so.
+/// Advances the executor's clock until the condition holds.
 async fn until<F: Future<Output = bool>>(clock: &Clock, is_so: impl Fn() -> F) {
     while !is_so().await {
         clock.advance(Duration::from_millis(200));
@@ -26,7 +26,7 @@ async fn what_was_refused_is_shown_and_can_be_replaced_or_deleted(db: TestDataba
     let clock = Clock::virtual_at("2026-01-02T12:00:00Z".parse().expect("a time"));
     let onward = Onward::open(&db.url).clock(clock.clone()).workflow::<decide>().launch().await?;
     let run = onward.start::<decide>(()).id("d").delay(Duration::from_secs(60)).await?;
-    assert_eq!(runs(&db, &["messages", "d"]).await.out, "no messages wait\n");
+    assert_eq!(runs(&db, &["messages", "d"]).await.out, "no unconsumed messages\n");
     assert_eq!(runs(&db, &["send", "d", "go", "yes", "--key", "form-1"]).await.code, 0);
     assert_eq!(runs(&db, &["send", "d", "go", "no"]).await.code, 0);
     until(&clock, async || run.messages().await.is_ok_and(|all| all.iter().all(|it| it.refused.is_some()))).await;
@@ -49,7 +49,7 @@ async fn what_was_refused_is_shown_and_can_be_replaced_or_deleted(db: TestDataba
     assert_eq!((said.code, said.err.contains("has no message")), (1, true), "{said:?}");
     assert_eq!(runs(&db, &["messages", "d", "--replace", "first", "true"]).await.code, 2);
     let said = runs(&db, &["messages", "d", "--replace", &first, "true"]).await;
-    assert!(said.out.starts_with(&format!("message {first} of run d is replaced, by message ")), "{said:?}");
+    assert!(said.out.starts_with(&format!("message {first} of run d is replaced by message ")), "{said:?}");
     until(&clock, async || run.status().await.is_ok_and(|status| status.is_terminal())).await;
     assert!(run.result().await?);
     Ok(())

@@ -1,4 +1,4 @@
-//! `onward move`: a program goes on in another database as if nothing had happened.
+//! Tests of `onward move`: a program continues in another database as if nothing had happened.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ async fn job(ctx: &Ctx, n: u64) -> Result<u64> {
     Ok(ctx.step("work", async || Ok(n * 2)).await?)
 }
 
-/// Fails once, and says so in a stream.
+/// Has a step that fails, and appends that to a stream.
 #[onward::workflow]
 async fn flaky(ctx: &Ctx) -> Result<u64> {
     let failed = ctx.step("flaky", async || -> Result<u64> { Err("not today".into()) }).attempts(2).await.is_err();
@@ -62,7 +62,7 @@ async fn report(ctx: &Ctx, _tick: onward::Tick) -> Result<()> {
     Ok(ctx.step("report", async || Ok(())).await?)
 }
 
-/// A program, and the time that it lives in.
+/// A program and its clock.
 struct House {
     onward: Onward,
     clock: Clock,
@@ -73,7 +73,8 @@ impl House {
         House::launch(Onward::open(&db.url), clock).await
     }
 
-    /// One for which time passes in leaps: a busy machine may beat only after many of them.
+    /// Opens it with a long lease, because the tests advance its clock in large steps: a busy machine may send a heartbeat only after
+    /// many of them.
     async fn open_for_leaps(db: &TestDatabase, clock: Clock) -> Result<House> {
         House::launch(Onward::open(&db.url).lease(mins(10)), clock).await
     }
@@ -84,7 +85,7 @@ impl House {
         Ok(House { onward: builder.launch().await?, clock })
     }
 
-    /// Let time pass, until something is so.
+    /// Advances the clock until the condition holds.
     async fn until<F: Future<Output = bool>>(&self, what: &str, is_so: impl Fn() -> F) {
         let began = std::time::Instant::now();
         while !is_so().await {
@@ -103,8 +104,8 @@ impl House {
     }
 }
 
-/// A program in the middle of its life: runs that wait for time, children, messages and hooks, a paused queue with runs in it, and
-/// a schedule.
+/// Starts a program and leaves it in the middle of its work: runs that wait for timers, children, messages and hooks, a paused queue
+/// with runs in it, and a schedule.
 async fn begin(db: &TestDatabase) -> Result<House> {
     let clock = Clock::virtual_at("2026-01-02T12:00:00Z".parse().expect("a time"));
     let house = House::open(db, clock).await?;
@@ -121,7 +122,7 @@ async fn begin(db: &TestDatabase) -> Result<House> {
     onward.start::<flaky>(()).id("flaky").await?;
     onward.send("waiter", "ignored", &"kept").await?;
     onward.batch::<load>("acme").max(3).within(days(9)).push("one".to_owned()).key("1").await?;
-    // One an hour: the next one waits, also elsewhere.
+    // One per hour: the next one waits, in the other database, too.
     onward.queue("fast").rate(1, hours(1)).await?;
     for n in 0..2_u64 {
         onward.start::<job>(n).id(format!("fast-{n}")).queue("fast").await?;
@@ -133,14 +134,14 @@ async fn begin(db: &TestDatabase) -> Result<House> {
         steps("family").await >= 3 && steps("waiter").await >= 2 && steps("big").await >= 1 && steps("flaky").await >= 4
     };
     while !waits().await {
-        // A step is tried again after a while.
+        // The next attempt of a step comes after a pause.
         house.clock.advance(Duration::from_millis(100));
         onward_testkit::between_looks().await;
     }
     Ok(house)
 }
 
-/// How many tries each step of the flaky run has on record.
+/// The number of recorded attempts of each step of the flaky run.
 async fn tries(onward: &Onward) -> Result<Vec<usize>> {
     Ok(onward.handle::<flaky>("flaky").steps().await?.iter().map(|step| step.attempts.len()).collect())
 }
@@ -151,7 +152,7 @@ async fn moves(from: &TestDatabase, to: &TestDatabase) -> Said {
 
 async fn goes_on(from: TestDatabase, to: TestDatabase) -> Result<()> {
     let before = begin(&from).await?;
-    // Its heart beats by its own clock.
+    // Its heartbeat follows its own clock.
     let beats = async {
         loop {
             before.clock.advance(Duration::from_secs(1));
@@ -176,9 +177,9 @@ async fn goes_on(from: TestDatabase, to: TestDatabase) -> Result<()> {
     assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
     assert!(said.out.contains("checkpoints") && !said.out.contains(" no\n"), "{said:?}");
     let again = moves(&from, &to).await;
-    assert_eq!((again.code, again.out.as_str()), (0, "everything was moved there before: nothing is left to do\n"));
+    assert_eq!((again.code, again.out.as_str()), (0, "everything was already moved there: nothing to do\n"));
 
-    // Nobody executes them in both.
+    // The runs are not executed in both databases.
     let left = House::open(&from, before.clock.clone()).await.err().expect("it is refused").to_string();
     assert!(left.contains("were moved to") && !left.contains("postgres@"), "{left}");
 
@@ -245,7 +246,7 @@ mod a_program_goes_on_in_another_database {
     }
 }
 
-/// Killed as soon as a part has arrived, again and again, until one call comes to its end before that.
+/// Kills the command in the middle again and again, with more time each time, until it completes.
 async fn survives_kills(from: TestDatabase, to: TestDatabase) -> Result<()> {
     let house = begin(&from).await?;
     for n in 0..2_000_u64 {
@@ -295,7 +296,7 @@ async fn a_database_with_other_data_is_refused_and_stays_as_it_is() -> Result<()
     }
     let said = moves(&from, &to).await;
     assert!(said.code == 1 && said.err.contains("has rows in its table"), "{said:?}");
-    // Nothing was begun: both can be executed.
+    // No move was begun: the runs of both can be executed.
     for db in [&from, &to] {
         let clock = Clock::virtual_at("2026-01-02T12:00:00Z".parse().expect("a time"));
         House::open(db, clock).await?.onward.shutdown(secs(1)).await?;
@@ -312,7 +313,7 @@ async fn a_move_can_be_called_off() -> Result<()> {
     house.onward.shutdown(secs(1)).await?;
     assert_eq!(moves(&from, &to).await.code, 0);
     let undone = onward(&["move", "--undo", "--from", &from.url]).await;
-    assert!(undone.code == 0 && undone.out.contains("is called off"), "{undone:?}");
+    assert!(undone.code == 0 && undone.out.contains("is undone"), "{undone:?}");
     let after = House::open(&from, house.clock.clone()).await?;
     after.until("the family", async || after.is_done("family").await).await;
     assert_eq!(onward(&["move", "--undo", "--from", &from.url]).await.code, 5, "an executor is at work");

@@ -1,4 +1,4 @@
-//! `onward queues …`
+//! Tests of `onward queues …`.
 
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};
@@ -10,7 +10,7 @@ async fn queues(db: &TestDatabase, arguments: &[&str]) -> Said {
     onward(&[&["queues", "--db", &db.url], arguments].concat()).await
 }
 
-/// Two queues, one of them paused with two runs that wait and one that comes later.
+/// Creates two queues, one of them paused with two waiting runs and one delayed run.
 async fn some_queues(db: &TestDatabase) -> Result<Onward> {
     let onward = open(db).await?;
     onward.queue("mail").concurrency(5).rate(100, secs(60)).partition_concurrency(2).await?;
@@ -111,7 +111,7 @@ async fn what_cannot_be_done_to_a_queue_has_its_exit_code(db: TestDatabase) {
         (["--concurrency", "many"], "give a number, or none"),
         (["--rate", "5"], "N/SECONDS"),
         (["--rate", "5/0"], "needs a period"),
-        (["--rate", "x/1"], "`x` is no number of starts"),
+        (["--rate", "x/1"], "`x` is not a number of starts"),
     ] {
         let said = queues(&db, &[&["set", "mail"], &limit[..]].concat()).await;
         assert_eq!(said.code, 2, "{said:?}");

@@ -1,4 +1,4 @@
-//! What README tells people to type.
+//! Tests of the command lines in README.
 
 use onward::Onward;
 
@@ -6,7 +6,7 @@ use crate::harness::{Scratch, command, greet};
 
 const README: &str = include_str!("../../../../README.md");
 
-/// The command line that begins with these words, without the remark behind it.
+/// The command line that begins with these words, without the comment after it.
 fn line(words: &str) -> Vec<&'static str> {
     let line = README.lines().find(|line| line.starts_with(words)).unwrap_or_else(|| panic!("README has no `{words}`"));
     line.split('#').next().unwrap_or_default().split_whitespace().collect()

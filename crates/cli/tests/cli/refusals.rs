@@ -1,4 +1,4 @@
-//! What cannot be done is said in a sentence that helps, and ends with the exit code that `--help` promises.
+//! Tests of failures: each has a message that helps, and the exit code that `--help` promises.
 
 use onward_testkit::{TestDatabase, on_every_database};
 
@@ -39,7 +39,7 @@ async fn looking_at_runs_makes_no_tables(db: TestDatabase) {
     if let Some(file) = db.url.strip_prefix("sqlite:") {
         std::fs::write(file, "").unwrap();
     }
-    // Twice: the second time would find what the first had made.
+    // Twice: the second call would find tables that the first had created.
     for _ in 0..2 {
         let said = runs(&db, &["list"]).await;
         assert_eq!(said.code, 5, "{said:?}");
@@ -95,8 +95,8 @@ async fn what_cannot_be_understood_is_a_usage_error() {
         (&["list", "--db", "sqlite::memory:"], "seen by its own process alone"),
         (&["list", "--db", "postgres://"], "names no host"),
         (&["list", "--db", "postgres:///shop"], "names no host"),
-        (&["list", "--status", "done"], "the states are delayed"),
-        (&["list", "--after", "page-2"], "the page before shows"),
+        (&["list", "--status", "done"], "use one of delayed"),
+        (&["list", "--after", "page-2"], "the `next` of the previous page"),
         (&["list", "--limit", "0"], "--limit"),
         (&["show"], "<ID>"),
     ] {

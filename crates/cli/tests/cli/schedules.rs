@@ -1,4 +1,4 @@
-//! `onward schedules …`
+//! Tests of `onward schedules …`.
 
 use onward::prelude::*;
 use onward::{Clock, Tick};
@@ -15,7 +15,7 @@ async fn schedules(db: &TestDatabase, arguments: &[&str]) -> Said {
     onward(&[&["schedules", "--db", &db.url], arguments].concat()).await
 }
 
-/// Noon, for ever.
+/// Opens the database with a clock that stands still at noon.
 async fn house(db: &TestDatabase) -> Onward {
     let clock = Clock::virtual_at("2026-01-02T12:00:00Z".parse().unwrap());
     Onward::open(&db.url).clock(clock).workflow::<report>().launch().await.unwrap()
@@ -34,7 +34,7 @@ async fn a_schedule_is_created_steered_and_deleted(db: TestDatabase) -> Result<(
 
     assert_eq!(schedules(&db, &["pause", "morning"]).await.out, "morning is paused\n");
     assert!(schedules(&db, &["show", "morning"]).await.out.contains("next        paused"));
-    assert_eq!(schedules(&db, &["resume", "morning"]).await.out, "morning goes on\n");
+    assert_eq!(schedules(&db, &["resume", "morning"]).await.out, "morning is resumed\n");
     assert_eq!(schedules(&db, &["resume", "morning", "--json"]).await.json()["paused"], false);
 
     let week = ["backfill", "morning", "--from", "2025-12-01T00:00:00Z", "--until", "2025-12-08T00:00:00Z"];
@@ -84,5 +84,5 @@ async fn what_cannot_be_done_has_its_exit_code(db: TestDatabase) {
     let said = schedules(&db, &["create", "report", "@daily", "--priority", "3"]).await;
     assert!(said.code == 2 && said.err.contains("--queue"), "{said:?}");
     let said = schedules(&db, &["create", "report", "@daily", "--overlap", "maybe"]).await;
-    assert!(said.code == 2 && said.err.contains("none of allow, skip, cancel"), "{said:?}");
+    assert!(said.code == 2 && said.err.contains("not one of allow, skip, cancel"), "{said:?}");
 }

@@ -1,4 +1,4 @@
-//! `onward runs show`
+//! Tests of `onward runs show`.
 
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};

@@ -1,4 +1,4 @@
-//! `onward runs cancel` and `onward runs resume`
+//! Tests of `onward runs cancel`, `resume` and `start-now`.
 
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};
@@ -12,14 +12,14 @@ async fn a_cancelled_run_can_be_resumed(db: TestDatabase) -> Result<()> {
     assert_eq!((said.code, said.out.as_str()), (0, "waiting is cancelled\n"));
     assert_eq!(onward.handle_named("waiting").status().await?, Status::Cancelled);
     let said = runs(&db, &["cancel", "waiting"]).await;
-    assert_eq!((said.code, said.out.as_str()), (0, "waiting was cancelled already\n"));
+    assert_eq!((said.code, said.out.as_str()), (0, "waiting was already cancelled\n"));
     assert_eq!(runs(&db, &["cancel", "waiting", "--json"]).await.json()[0]["changed"], false);
 
     let said = runs(&db, &["resume", "waiting"]).await;
     assert_eq!(said.code, 0, "{said:?}");
     assert!(!onward.handle_named("waiting").status().await?.is_terminal());
     let said = runs(&db, &["resume", "waiting"]).await;
-    assert_eq!(said.out, "waiting goes on already\n");
+    assert_eq!(said.out, "waiting is already in progress: nothing to resume\n");
     Ok(())
 }
 
@@ -28,7 +28,7 @@ async fn several_runs_are_steered_even_if_one_of_them_refuses(db: TestDatabase) 
     let onward = some_runs(&db).await?;
     let said = runs(&db, &["cancel", "greeting", "nobody", "waiting"]).await;
     assert_eq!(said.code, 3);
-    assert_eq!(said.out, "greeting has succeeded already: there is nothing to cancel\nwaiting is cancelled\n");
+    assert_eq!(said.out, "greeting has already succeeded: nothing to cancel\nwaiting is cancelled\n");
     assert_eq!(said.err, "onward: no run has the id `nobody`\n");
     assert_eq!(onward.handle_named("waiting").status().await?, Status::Cancelled);
     Ok(())
@@ -53,13 +53,13 @@ async fn what_has_succeeded_cannot_be_resumed(db: TestDatabase) -> Result<()> {
 
 #[on_every_database]
 async fn a_run_that_waits_is_started_past_its_queue(db: TestDatabase) -> Result<()> {
-    // By the clock of the command, which says from when on the run may be claimed.
+    // With the system clock, because the command sets by its own clock when the run may be claimed.
     let onward = Onward::open(&db.url).workflow::<greet>().launch().await?;
     onward.queue("q").concurrency(1).await?;
     onward.queue("q").pause().await?;
     let run = onward.start_named("greet", "now").queue("q").id("queued").await?;
     let said = runs(&db, &["start-now", "queued", "nobody"]).await;
-    assert_eq!((said.code, said.out.as_str()), (3, "queued starts as soon as an executor takes it\n"), "{said:?}");
+    assert_eq!((said.code, said.out.as_str()), (3, "queued starts when an executor claims it\n"), "{said:?}");
     assert_eq!(run.result().await?, "hello, now");
     let said = runs(&db, &["start-now", "queued"]).await;
     assert!(said.code == 1 && said.err.contains("it has ended"), "{said:?}");

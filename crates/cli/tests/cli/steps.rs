@@ -1,4 +1,4 @@
-//! `onward runs steps`
+//! Tests of `onward runs steps`.
 
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};

@@ -1,4 +1,4 @@
-//! `onward runs send`, `event` and `stream`, and `onward hooks resume`
+//! Tests of `onward runs send`, `event` and `stream`, and of `onward hooks resume`.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -32,7 +32,7 @@ async fn open(db: &TestDatabase) -> Result<(Onward, Clock)> {
     Ok((onward, clock))
 }
 
-/// Let time pass for the executor until this is done.
+/// Advances the executor's clock until the work is done.
 async fn meanwhile<T>(clock: &Clock, work: impl Future<Output = T>) -> T {
     tokio::pin!(work);
     loop {
@@ -61,7 +61,7 @@ async fn what_is_typed_reaches_the_run_and_what_it_says_is_shown(db: TestDatabas
     assert!(shown.out.contains("\nhooks\n") && shown.out.contains("door"), "{shown:?}");
 
     let said = runs(&db, &["send", "t", "news", r#"{"a": 9007199254740993}"#, "--key", "k"]).await;
-    assert_eq!((said.code, said.out.as_str()), (0, "run t has the message\n"), "{said:?}");
+    assert_eq!((said.code, said.out.as_str()), (0, "the message is sent to run t\n"), "{said:?}");
     assert_eq!(runs(&db, &["send", "t", "news", "again", "--key", "k", "--json"]).await.json(), json!({"run": "t"}));
     let mut typing = command(&["runs", "send", "t", "news", "-", "--db", &db.url])
         .stdin(Stdio::piped())
@@ -71,14 +71,14 @@ async fn what_is_typed_reaches_the_run_and_what_it_says_is_shown(db: TestDatabas
     assert!(typing.wait().await?.success());
 
     let said = meanwhile(&clock, async {
-        // It is read while the run goes on, and ends with it.
+        // The stream is read while the run continues, and ends with the run.
         let reads = runs(&db, &["stream", "t"]);
         let ends = async {
             while run.event::<String>("stage").await?.as_deref() != Some("listens") {
                 tokio::task::yield_now().await;
             }
             let said = resume(&db, "door", "open").await;
-            assert_eq!((said.code, said.out.as_str()), (0, "run t has the payload\n"), "{said:?}");
+            assert_eq!((said.code, said.out.as_str()), (0, "the payload is sent to run t\n"), "{said:?}");
             Ok::<(), onward::Error>(())
         };
         let (said, ended) = tokio::join!(reads, ends);

@@ -1,4 +1,4 @@
-//! `onward runs watch`
+//! Tests of `onward runs watch`.
 
 use std::process::Stdio;
 
@@ -25,13 +25,13 @@ async fn the_exit_code_says_how_the_run_ended(db: TestDatabase) -> Result<()> {
 #[on_every_database]
 async fn a_held_run_is_not_waited_for(db: TestDatabase) -> Result<()> {
     let onward = some_runs(&db).await?;
-    // It asks for state that nobody gave.
+    // It uses state that was not provided.
     onward.start::<lend>(()).id("div").await?.result().await.expect_err("it is held");
     let said = runs(&db, &["watch", "div"]).await;
     assert_eq!(said.code, 4, "{said:?}");
     let last = said.out.lines().last().unwrap_or_default();
     assert!(last.starts_with("div is held: "), "{said:?}");
-    assert!(last.ends_with("; mend the code, then `onward runs resume div`"), "{said:?}");
+    assert!(last.ends_with("; fix the code, then run `onward runs resume div`"), "{said:?}");
     assert_eq!(runs(&db, &["watch", "div", "--json"]).await.json()["status"], "paused");
     Ok(())
 }
@@ -47,7 +47,7 @@ async fn a_run_is_followed_until_it_ends(db: TestDatabase) -> Result<()> {
     let at: Timestamp = first["at"].as_str().unwrap_or_default().parse()?;
     assert_eq!(at.subsec_nanosecond() % 1_000, 0, "{first}");
     let reason = first["reason"].as_str().unwrap_or_default();
-    assert!(reason.starts_with("waits for timer until 2026-01-03T12:00:00"), "{reason}");
+    assert!(reason.starts_with("sleeps until 2026-01-03T12:00:00"), "{reason}");
 
     onward.handle_named("waiting").cancel().await?;
     let mut last = first;

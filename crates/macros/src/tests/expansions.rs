@@ -1,6 +1,6 @@
-//! Golden files: each file in `expand/` shows what a person writes and, below it, what comes out.
+//! Golden files: each file in `expand/` shows what a person writes and, below it, the expansion.
 //!
-//! A difference fails. `UPDATE_EXPECT=1 cargo test -p onward-macros` writes the files anew.
+//! A difference fails the test. `UPDATE_EXPECT=1 cargo test -p onward-macros` rewrites the files.
 
 use std::{env, fs, path::Path};
 
@@ -20,7 +20,7 @@ fn expect(case: &str, program: &str) {
     assert!(expected == found, "expand/{case}.rs differs (UPDATE_EXPECT=1 rewrites it); now it is:\n\n{found}");
 }
 
-/// Does what the compiler does: takes the attribute off the function and gives it both.
+/// Does what the compiler does: removes the attribute from the function and passes both to the macro.
 fn expand(program: &str) -> String {
     let mut function: ItemFn = syn::parse_str(program).expect("a function");
     let ours = |attr: &syn::Attribute| attr.path().segments[0].ident == "onward";

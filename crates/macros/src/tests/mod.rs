@@ -1,4 +1,4 @@
-//! What the attributes write, and what they refuse. They run here as functions on tokens, without a compiler around them.
+//! Tests of what the attributes generate and what they refuse. They run as functions on tokens, without the compiler.
 
 mod expansions;
 mod options;

@@ -1,4 +1,4 @@
-//! The options as they are read.
+//! Tests of how options are read.
 
 use quote::quote;
 

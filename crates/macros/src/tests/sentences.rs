@@ -1,13 +1,13 @@
-//! Every sentence a person can meet, and the code it stands under.
+//! Tests of every error message and the code that it underlines.
 
 use proc_macro2::{TokenStream, TokenTree};
 
 use crate::{step::expand as expand_step, workflow::expand as expand_workflow};
 
-/// A mistake as the compiler shows it: the code that is underlined, and the sentence.
+/// A mistake as the compiler shows it: the underlined code and the message.
 type Mistake = (String, String);
 
-/// Expands `options` on `function`, and gives the mistakes. The function must still be there.
+/// Expands `options` on `function` and returns the mistakes. The function must be kept.
 fn refused(attribute: fn(TokenStream, TokenStream) -> TokenStream, options: &str, function: &str) -> Vec<Mistake> {
     let tokens = |text: &str| text.parse::<TokenStream>().expect("the test is Rust");
     let expanded = attribute(tokens(options), tokens(function));
@@ -17,7 +17,7 @@ fn refused(attribute: fn(TokenStream, TokenStream) -> TokenStream, options: &str
     mistakes(expanded)
 }
 
-/// Finds `compile_error! { "sentence" }`, whose first and last token carry the span.
+/// Finds each `compile_error! { "sentence" }`. Its first and last token carry the span.
 fn mistakes(expanded: TokenStream) -> Vec<Mistake> {
     let tokens: Vec<_> = expanded.into_iter().collect();
     let found = tokens.windows(3).filter_map(|window| match window {
@@ -49,60 +49,57 @@ fn option(options: &str, at: &str, sentence: &str) {
 
 #[test]
 fn only_an_async_function_can_be_either() {
-    let sentence = "`#[workflow]` and `#[step]` go on an `async fn`";
+    let sentence = "`#[workflow]` and `#[step]` can only be put on an `async fn`";
     workflow("struct my_order;", "struct my_order;", sentence);
     step("struct my_order;", "struct my_order;", sentence);
-    workflow("fn my_flow(ctx: &Ctx) -> Result<()> {}", "fn", "a workflow is an `async fn`");
-    step("fn my_step() -> Result<()> {}", "fn", "a step is an `async fn`");
+    workflow("fn my_flow(ctx: &Ctx) -> Result<()> {}", "fn", "a workflow must be an `async fn`");
+    step("fn my_step() -> Result<()> {}", "fn", "a step must be an `async fn`");
 }
 
 #[test]
 fn neither_is_a_method() {
-    let rest = "is a free function, not a method: keep what it needs in `ctx.state::<T>()`";
+    let rest = "must be a free function, not a method: it gets what it needs from `ctx.state::<T>()`";
     workflow("async fn my_flow(&self, ctx: &Ctx) -> Result<()> {}", "&self", &format!("a workflow {rest}"));
     step("async fn my_step(&self, order: u64) -> Result<()> {}", "&self", &format!("a step {rest}"));
 }
 
 #[test]
 fn the_context_is_borrowed() {
-    let sentence = "a workflow borrows the context: write `&Ctx`";
+    let sentence = "a workflow must borrow the context: write `&Ctx`";
     workflow("async fn my_flow(ctx: Ctx) -> Result<()> {}", "Ctx", sentence);
     workflow("async fn my_flow(ctx: &mut onward::Ctx) -> Result<()> {}", "&mut onward::Ctx", sentence);
-    step("async fn my_step(ctx: Ctx) -> Result<()> {}", "Ctx", "a step borrows the context: write `&Ctx`");
+    step("async fn my_step(ctx: Ctx) -> Result<()> {}", "Ctx", "a step must borrow the context: write `&Ctx`");
 }
 
 #[test]
 fn the_context_comes_first() {
-    let sentence = "a workflow takes the context first: `async fn my_flow(ctx: &Ctx, …)`";
+    let sentence = "a workflow must take the context first: `async fn my_flow(ctx: &Ctx, …)`";
     workflow("async fn my_flow() -> Result<()> {}", "my_flow", sentence);
     workflow("async fn my_flow(order: u64) -> Result<()> {}", "order: u64", sentence);
     workflow("async fn my_flow(order: u64, ctx: &Ctx) -> Result<()> {}", "order: u64", sentence);
-    let sentence = "a step that names the context takes it first: `async fn my_step(ctx: &Ctx, …)`";
+    let sentence = "a step that takes the context must take it first: `async fn my_step(ctx: &Ctx, …)`";
     step("async fn my_step(order: u64, ctx: &Ctx) -> Result<()> {}", "ctx: &Ctx", sentence);
 }
 
 #[test]
 fn both_return_a_result() {
-    let rest = "can fail: `-> Result<()>`, or `-> Result<T>` with a value";
-    workflow("async fn my_flow(ctx: &Ctx) {}", ")", &format!("return a `Result`, for a workflow {rest}"));
-    workflow(
-        "async fn my_flow(ctx: &Ctx) -> (u8, u8) {}",
-        "(u8, u8)",
-        &format!("return a `Result`, for a workflow {rest}"),
-    );
-    step("async fn my_step() {}", ")", &format!("return a `Result`, for a step {rest}"));
+    let rest = "can fail, so it must return a `Result`: `-> Result<()>`, or `-> Result<T>` with a value";
+    workflow("async fn my_flow(ctx: &Ctx) {}", ")", &format!("a workflow {rest}"));
+    workflow("async fn my_flow(ctx: &Ctx) -> (u8, u8) {}", "(u8, u8)", &format!("a workflow {rest}"));
+    step("async fn my_step() {}", ")", &format!("a step {rest}"));
 }
 
 #[test]
 fn both_own_what_they_return() {
-    let rest = "owns what it returns, for that is recorded: return `String`, not `&str`";
+    let rest = "must own its result, because the result is recorded: return `String`, not `&str`";
     workflow("async fn my_flow(ctx: &Ctx) -> Result<&str> {}", "&str", &format!("a workflow {rest}"));
     step("async fn my_step(a: &str) -> Result<Cow<'_, str>> {}", "'_", &format!("a step {rest}"));
 }
 
 #[test]
 fn a_workflow_owns_its_input() {
-    let sentence = "a workflow owns its input, for a replay reads it from the database: take `String`, not `&str`";
+    let sentence =
+        "a workflow must own its input, because a replay reads it from the database: take `String`, not `&str`";
     workflow("async fn my_flow(ctx: &Ctx, who: &str) -> Result<()> {}", "&str", sentence);
     workflow("async fn my_flow(ctx: &Ctx, who: Option<&'static str>) -> Result<()> {}", "&'static str", sentence);
     workflow("async fn my_flow(ctx: &Ctx, who: Cow<'_, str>) -> Result<()> {}", "'_", sentence);
@@ -110,7 +107,7 @@ fn a_workflow_owns_its_input() {
 
 #[test]
 fn a_workflow_is_not_generic() {
-    let sentence = "a workflow has one input type, so it cannot be generic: write a generic helper, and a workflow for \
+    let sentence = "a workflow has one input type, so it cannot be generic: write a generic function, and a workflow for \
                     each type that calls it";
     workflow("async fn my_flow<T: Data>(ctx: &Ctx, x: T) -> Result<()> {}", "T: Data", sentence);
     workflow("async fn my_flow<'a, const N: u8>(ctx: &'a Ctx) -> Result<()> {}", "const N: u8", sentence);
@@ -119,46 +116,47 @@ fn a_workflow_is_not_generic() {
 
 #[test]
 fn a_step_does_not_change_what_it_takes() {
-    let sentence = "a step may be attempted again, so it cannot change what it takes: return the new value, not `&mut`";
+    let sentence =
+        "a step may be attempted again, so it cannot change its arguments: return the new value, do not take `&mut`";
     step("async fn my_step(n: &mut u32) -> Result<()> {}", "&mut u32", sentence);
 }
 
 #[test]
 fn an_option_is_known_and_given_once() {
-    let sentence = "unknown option `queue`: a step takes `name`, `attempts`, `backoff`, `timeout`; the rest is said \
+    let sentence = "unknown option `queue`: a step accepts `name`, `attempts`, `backoff`, `timeout`; set the others \
                     where it is called: `charge(ctx, ..).retry_if(..)`";
     option("queue = \"slow\"", "queue", sentence);
     let function = "async fn my_flow(ctx: &Ctx) -> Result<()> {}";
-    let sentence = "unknown option `queue`: a workflow takes `name`, `version`, `on_panic`; what belongs to one run, \
-                    such as its queue, is said where the run is started";
+    let sentence = "unknown option `queue`: a workflow accepts `name`, `version`, `on_panic`; set the options of one run, \
+                    such as its queue, where the run is started";
     assert_eq!(refused(expand_workflow, "queue = \"slow\"", function), [("queue".to_owned(), sentence.to_owned())]);
-    option("attempts = 2, attempts = 3", "attempts", "`attempts` is given twice: keep one");
-    option("\"charge\"", "\"charge\"", "an option is a name and a value: `name = \"..\"`");
+    option("attempts = 2, attempts = 3", "attempts", "`attempts` is given twice: remove one");
+    option("\"charge\"", "\"charge\"", "an option must be a name and a value: `name = \"..\"`");
 }
 
 #[test]
 fn an_option_has_a_value_of_its_kind() {
-    option("attempts", "attempts", "`attempts` takes a number: `attempts = 5`");
-    option("attempts = \"5\"", "attempts = \"5\"", "`attempts` takes a number: `attempts = 5`");
-    option("attempts = -1", "attempts = -1", "`attempts` takes a number: `attempts = 5`");
-    option("attempts = 5000000000", "attempts = 5000000000", "`attempts` takes a number: `attempts = 5`");
-    option("attempts = 0", "attempts = 0", "a step is attempted at least once: write `attempts = 1`");
-    option("name = 5", "name = 5", "`name` takes a text: `name = \"..\"`");
-    option("name = \"\"", "\"\"", "a name or version has 1 to 512 bytes, and no NUL among them");
-    option("timeout = 120", "timeout = 120", "`timeout` takes a duration: `timeout = \"2m\"`");
-    option("backoff = 1", "backoff = 1", "`backoff` takes a range of durations: `backoff = \"1s..60s\"`");
+    option("attempts", "attempts", "`attempts` must be a number: `attempts = 5`");
+    option("attempts = \"5\"", "attempts = \"5\"", "`attempts` must be a number: `attempts = 5`");
+    option("attempts = -1", "attempts = -1", "`attempts` must be a number: `attempts = 5`");
+    option("attempts = 5000000000", "attempts = 5000000000", "`attempts` must be a number: `attempts = 5`");
+    option("attempts = 0", "attempts = 0", "a step is attempted at least once: write `attempts = 1` or more");
+    option("name = 5", "name = 5", "`name` must be a string: `name = \"..\"`");
+    option("name = \"\"", "\"\"", "a name or version must have 1 to 512 bytes and no NUL");
+    option("timeout = 120", "timeout = 120", "`timeout` must be a duration: `timeout = \"2m\"`");
+    option("backoff = 1", "backoff = 1", "`backoff` must be a range of durations: `backoff = \"1s..60s\"`");
 }
 
 #[test]
 fn what_becomes_of_a_run_that_panics_is_one_of_two_words() {
     let function = "async fn my_flow(ctx: &Ctx) -> Result<()> {}";
     let of = |options: &str| refused(expand_workflow, options, function);
-    let sentence = "`on_panic` takes what becomes of the run: `on_panic = \"fail\"`";
+    let sentence = "`on_panic` must be `hold` or `fail` in quotes: `on_panic = \"fail\"`";
     assert_eq!(of("on_panic = 5"), [("on_panic = 5".to_owned(), sentence.to_owned())]);
-    let sentence = "`ignore` is nothing that becomes of a run: write `hold`, the default, or `fail`";
+    let sentence = "`ignore` is not a value of `on_panic`: write `hold`, the default, or `fail`";
     assert_eq!(of("on_panic = \"ignore\""), [("\"ignore\"".to_owned(), sentence.to_owned())]);
     assert_eq!(of("on_panic = \"hold\""), []);
-    let sentence = "unknown option `on_panic`: a step takes `name`, `attempts`, `backoff`, `timeout`; the rest is said \
+    let sentence = "unknown option `on_panic`: a step accepts `name`, `attempts`, `backoff`, `timeout`; set the others \
                     where it is called: `charge(ctx, ..).retry_if(..)`";
     option("on_panic = \"fail\"", "on_panic", sentence);
 }
@@ -173,7 +171,7 @@ fn a_duration_is_a_number_and_a_unit() {
     option("backoff = \"1s..soon\"", "\"1s..soon\"", &format!("`soon` {rest}"));
     let sentence = "`1s` is not a range: write `1s..60s`, the first pause and the longest";
     option("backoff = \"1s\"", "\"1s\"", sentence);
-    let sentence = "`60s..1s` begins with its longest pause: write `1s..60s`";
+    let sentence = "`60s..1s` has the longest pause first: write `1s..60s`";
     option("backoff = \"60s..1s\"", "\"60s..1s\"", sentence);
 }
 

@@ -46,7 +46,9 @@ fn whole(lossy: Lossy) -> Whole {
 fn is_refused(error: &Error, lossy: Lossy) {
     let (code, parts): (_, &[&str]) = match lossy {
         Lossy::Nan => ("encode", &["Whole", ".parts[1].number: JSON has no number for NaN"]),
-        Lossy::Some => ("encode", &["Whole", ".parts[1].maybe: a `Some` of nothing would come back as `None`"]),
+        Lossy::Some => {
+            ("encode", &["Whole", ".parts[1].maybe: a `Some` whose value is JSON `null` would come back as `None`"])
+        }
         Lossy::Deep => ("encode", &["Whole", ".parts[1].deep[0]", "cannot be read again"]),
         Lossy::Large => ("invalid", &["bytes"]),
     };

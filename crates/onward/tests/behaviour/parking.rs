@@ -28,7 +28,7 @@ async fn a_run_that_sleeps_for_long_leaves_memory_and_comes_back_in_time(db: Tes
     house.until("all have left memory", async || house.onward.resident_runs() == 0).await;
     let record = runs[0].as_ref().unwrap().describe().await.unwrap();
     assert_eq!((record.status, record.executor), (Status::Running, None));
-    assert!(record.reason.starts_with("waits for timer until 2026-01-02T00:00:"), "{}", record.reason);
+    assert!(record.reason.starts_with("sleeps until 2026-01-02T00:00:"), "{}", record.reason);
     house.pass(days(1)).await;
     for (n, run) in runs.into_iter().enumerate() {
         let run = run.unwrap();

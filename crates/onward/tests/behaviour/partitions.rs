@@ -158,6 +158,7 @@ async fn a_run_that_is_woken_is_no_start(db: TestDatabase) {
     let second = start("second").await;
     ended(&house, &second).await;
     let third = start("third").await;
-    let full = async || third.describe().await.unwrap().reason.starts_with("queued: rate: next start at ");
+    let full =
+        async || third.describe().await.unwrap().reason.starts_with("queued: rate limit reached, next start at ");
     house.until("two have started", full).await;
 }

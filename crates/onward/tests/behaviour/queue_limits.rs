@@ -112,7 +112,7 @@ async fn no_more_start_in_any_period_than_the_rate_allows(db: TestDatabase) {
     }
     let waits = house.onward.handle::<work>("r16");
     house.until("the first five ran", async || house.log.count("4") == 1).await;
-    let says_when = "queued: rate: next start at 2026-01-01T00:0";
+    let says_when = "queued: rate limit reached, next start at 2026-01-01T00:0";
     house.until("the last says when", async || waits.describe().await.unwrap().reason.starts_with(says_when)).await;
     // A start is never given back, not even by a death.
     house.lose_executor().await;
@@ -169,7 +169,7 @@ async fn a_full_partition_says_so_and_lets_others_through(db: TestDatabase) {
     let alone = house.onward.start::<work>(Job::new("alone", 0)).queue("q").await.unwrap();
     house.becomes("another partition runs", async || gauge.most("q/bolt") == 1).await;
     house.becomes("what has no partition ended", async || alone.status().await.unwrap().is_terminal()).await;
-    assert_eq!(b.describe().await.unwrap().reason, "queued: key `acme` 1 of 1");
+    assert_eq!(b.describe().await.unwrap().reason, "queued: partition `acme` is full (1 of 1 running)");
     for run in [a, b, c] {
         ended(&house, &run).await;
     }

@@ -29,7 +29,7 @@ async fn a_paused_run_is_out_of_line_and_comes_back_at_its_end(db: TestDatabase)
     assert_eq!(house.onward.queue("q").info().await.unwrap().waiting, 1);
     let fourth = enqueue(&house, "fourth").await;
     second.resume().await.unwrap();
-    assert_eq!(second.describe().await.unwrap().reason, "queued: queue `q` runs 1 of 1");
+    assert_eq!(second.describe().await.unwrap().reason, "queued: queue `q` is full (1 of 1 running)");
     for run in [&first, &second, &third, &fourth] {
         ended(&house, run).await;
     }
@@ -62,7 +62,7 @@ async fn forks_and_restarts_wait_in_the_queue_of_their_run(db: TestDatabase) {
     let record = fork.describe().await.unwrap();
     assert_eq!((record.status, record.priority, record.partition.as_deref()), (Status::Enqueued, 3, Some("k")));
     assert_eq!((record.queue.as_deref(), record.dedup), (Some("q"), None));
-    assert_eq!(record.reason, "queued: queue `q` runs 1 of 1");
+    assert_eq!(record.reason, "queued: queue `q` is full (1 of 1 running)");
     for run in [&first, &again, &fork] {
         ended(&house, run).await;
     }

@@ -292,7 +292,7 @@ async fn a_limit_that_is_changed_holds_at_once(db: TestDatabase) {
     house.onward.queue("q").concurrency(4).await.unwrap();
     house.until("four run", async || gauge.now("q") == 4).await;
     let waiting = runs[11].describe().await.unwrap();
-    assert_eq!(waiting.reason, "queued: queue `q` runs 4 of 4");
+    assert_eq!(waiting.reason, "queued: queue `q` is full (4 of 4 running)");
     house.onward.queue("q").concurrency(None).await.unwrap();
     house.until("all run", async || gauge.now("q") == 12).await;
     assert_eq!(house.onward.queue("q").info().await.unwrap().limits, onward::QueueLimits::default());
@@ -321,7 +321,7 @@ async fn a_run_waits_for_a_queue_that_nobody_made(db: TestDatabase) {
     let run = house.onward.start::<work>(Job::new("early", 1)).queue("later").await.unwrap();
     house.pass(secs(3)).await;
     let reason = run.describe().await.unwrap().reason;
-    assert_eq!(reason, "queued: there is no queue `later`; create it with `client.queue(\"later\").await`");
+    assert_eq!(reason, "queued: there is no queue `later`; create it to start the run");
     assert_eq!(house.onward.queue("later").info().await.unwrap_err().code(), "unknown_queue");
     house.onward.queue("later").await.unwrap();
     ended(&house, &run).await;
@@ -428,7 +428,7 @@ async fn a_parked_run_comes_back_only_where_an_executor_has_room(db: TestDatabas
 async fn a_wrong_priority_or_limit_is_refused_with_a_sentence(db: TestDatabase) {
     let (house, _) = watched(db).await;
     let refused = house.onward.start::<work>(Job::new("x", 1)).queue("q").priority(0).await.unwrap_err();
-    assert!(refused.code() == "invalid" && refused.message().contains("1 to 2147483647"), "{refused}");
+    assert!(refused.code() == "invalid" && refused.message().contains("not between 1 and 2147483647"), "{refused}");
     let negative = RunOptions { queue: Some("q".into()), priority: Some(-3), ..RunOptions::default() };
     let options = EnqueueOptions::new("w", "q").options(negative);
     assert!(house.onward.enqueue(options, ()).await.unwrap_err().message().starts_with("priority -3 is not between 1"));

@@ -90,7 +90,7 @@ async fn a_sleep_is_as_long_as_it_says_and_not_rounded(db: TestDatabase) {
     house.until("it sleeps", async || run.steps().await.unwrap().len() == 2).await;
     let began = run.steps().await.unwrap()[1].started_at.unwrap();
     let reason = run.describe().await.unwrap().reason;
-    assert_eq!(reason, format!("waits for timer until {}", began + millis(1_500)));
+    assert_eq!(reason, format!("sleeps until {}", began + millis(1_500)));
     house.until("it has ended", async || run.status().await.unwrap() == Status::Succeeded).await;
     let (before, after) = run.result().await.unwrap();
     assert!(after.duration_since(before).as_millis() >= 1_500, "{before} {after}");

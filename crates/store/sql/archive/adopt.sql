@@ -1,5 +1,5 @@
--- Children that came before their parent, or stayed when it was deleted, are those of the run $1, which had the key $2. Of several
--- copies of one child it is the one with the last key, as in `find_child`.
+-- Attach children to their imported parent. They were imported before it, or stayed when it was deleted: they name its old key
+-- $2, and its key is now $1. Of several copies of one child, attach the one with the greatest key, as `find_child` does.
 update runs
 set parent_key = $1
 where parent_key = $2

@@ -1,4 +1,4 @@
--- The runs for whose end these runs wait, whoever started them.
+-- List the runs whose end these runs wait for, including runs that they did not start.
 select target.run_key
 from waits
 join runs as target on target.run_key = waits.child_key

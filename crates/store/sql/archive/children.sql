@@ -1,5 +1,5 @@
--- The children of these runs, and whether each has to travel with its family: it has not ended, it comes back with another run, or
--- its parent has not recorded how it ended and may still ask.
+-- List the children of these runs, and whether each must be exported with its family: it has not ended, it is resumed together
+-- with another run, or its parent has not recorded its outcome and may still need it.
 select child.run_key, (
         child.finished_at is null or child.steered_with is not null
         or (parent.status not in ('succeeded', 'failed') and not exists (

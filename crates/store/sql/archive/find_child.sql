@@ -1,4 +1,5 @@
--- The run that had the key $2 where it was exported, or has it: that of the parent $1 before all, else the one with the last key.
+-- Find the run that had key $2 when it was exported, or has it now. Prefer a child of parent $1, then the run whose key is $2,
+-- then the greatest key.
 select run_key
 from runs
 where origin_key = $2 or run_key = $2

@@ -1,4 +1,5 @@
--- The run that had the key $1 where it was exported, or has it, and has no child at the position $2.
+-- Find the run that had key $1 when it was exported, or has it now, and that has no child at position $2. The greatest key
+-- wins.
 select run_key
 from runs
 where (origin_key = $1 or run_key = $1) and not exists (

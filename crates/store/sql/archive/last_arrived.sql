@@ -1,4 +1,4 @@
--- The run that had a key where it was exported: the last one that came.
+-- Find the run that had this key when it was exported. Of several, the last one imported.
 select run_key
 from runs
 where origin_key = $1

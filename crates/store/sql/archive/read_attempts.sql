@@ -1,4 +1,4 @@
--- The attempts of a run, to be written to a file.
+-- Read the attempts of a run for export.
 select position, attempt, name, started_at, finished_at, error
 from attempts
 where run_key = $1

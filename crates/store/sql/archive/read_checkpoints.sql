@@ -1,4 +1,4 @@
--- The checkpoints of a run, to be written to a file.
+-- Read the checkpoints of a run for export.
 select position, seq, kind, name, output, error, started_at, finished_at
 from checkpoints
 where run_key = $1

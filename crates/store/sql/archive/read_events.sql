@@ -1,4 +1,4 @@
--- The events of a run, to be written to a file.
+-- Read the events of a run for export.
 select key, value, updated_at
 from events
 where run_key = $1

@@ -1,4 +1,4 @@
--- The values that events had of a run, to be written to a file.
+-- Read all values of a run's events for export.
 select position, key, value, set_at
 from event_history
 where run_key = $1

@@ -1,4 +1,4 @@
--- The tokens of a run, to be written to a file.
+-- Read the hook tokens of a run for export.
 select token, position, opened_at
 from hooks
 where run_key = $1

@@ -1,5 +1,5 @@
--- A run, to be written to a file: all of its own, and nothing of who has it. One that was not to start yet says when. The keys tell
--- in another file, or in another database, which run it was, and which one started it.
+-- Read a run for export: everything about the run itself, and nothing about its owner. A run that was to start later includes
+-- that time. The keys identify the run and its parent in another file or database.
 select r.id, r.workflow, r.version, r.status, r.said, r.owners, r.recoveries_max, r.created_at, r.updated_at, r.started_at,
     r.finished_at, r.timeout, r.deadline, r.input_hash, r.identity, r.attributes,
     r.queue, nullif(r.priority, 0) as priority, r.partition_key, r.dedup,

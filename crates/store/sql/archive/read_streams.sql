@@ -1,4 +1,4 @@
--- The chunks of streams of a run, to be written to a file.
+-- Read the stream chunks of a run for export.
 select key, idx, position, attempt, kind, body, bytes, appended_at
 from streams
 where run_key = $1

@@ -1,4 +1,4 @@
--- The waits of a run, to be written to a file.
+-- Read the waits of a run for export.
 select position, kind, name, due_at, child_key, since, topic, target, woken
 from waits
 where run_key = $1

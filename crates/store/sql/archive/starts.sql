@@ -1,4 +1,4 @@
--- The start of a child is that of the child under its new key.
+-- Make the recorded start of a child name the child's new key.
 update checkpoints
 set output = $3
 where run_key = $1 and position = $2

@@ -1,3 +1,3 @@
--- Give a run checkpoints that a file has.
+-- Import a checkpoint of a run.
 insert into checkpoints (run_key, position, seq, kind, name, output, error, started_at, finished_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)

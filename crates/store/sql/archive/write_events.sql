@@ -1,3 +1,3 @@
--- Give a run events that a file has.
+-- Import an event of a run.
 insert into events (run_key, key, value, updated_at)
 values ($1, $2, $3, $4)

@@ -1,3 +1,3 @@
--- Give a run values that events had that a file has.
+-- Import a past value of a run's event.
 insert into event_history (run_key, position, key, value, set_at)
 values ($1, $2, $3, $4, $5)

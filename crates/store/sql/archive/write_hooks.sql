@@ -1,4 +1,4 @@
--- Give a run a token that a file has, unless a run that has not ended has it.
+-- Import a hook token of a run, unless a run that has not ended holds it.
 insert into hooks (run_key, token, position, opened_at)
 values ($1, $2, $3, $4)
 on conflict (token) do update set

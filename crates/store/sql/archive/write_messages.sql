@@ -1,3 +1,3 @@
--- Give a run messages that a file has.
+-- Import a message of a run.
 insert into messages (run_key, topic, body, key, sent_at, consumed_by, refused, refused_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8)

@@ -1,5 +1,5 @@
--- Create a run as a file has it. Nobody has it, and what has not ended is paused. A run of that id, or an open one of that dedup
--- in its queue, stays, and the caller is told of it.
+-- Import a run. It has no owner, and a run that has not ended is paused. If a run with that id exists, or an open one with that
+-- dedup key in its queue, keep it and insert nothing: the row count says so.
 insert into runs (
     run_key, id, workflow, version, status, said, owners, recoveries_max, created_at, updated_at, started_at,
     finished_at, timeout, deadline, input_hash, identity, attributes, input, output, error,

@@ -1,4 +1,4 @@
--- Note attempts that failed or take long.
+-- Record attempts that failed or are taking long.
 insert into attempts (run_key, position, attempt, name, started_at, finished_at, error)
 select run_key, position, attempt, name, started_at, finished_at, error
 from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::text[])

@@ -1,4 +1,4 @@
--- Record the results of durable calls. A position that is taken keeps its first record, so a second one is an error.
+-- Record the results of durable calls. A position keeps its first record: a second insert is an error.
 insert into checkpoints (run_key, position, seq, kind, name, output, error, started_at, finished_at)
 select run_key, position, seq, kind, name, output, error, started_at, finished_at
 from unnest(

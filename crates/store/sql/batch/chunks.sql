@@ -1,4 +1,4 @@
--- Append chunks to streams, each under the index that the owner of the run gave it.
+-- Append chunks to streams, each at the index that the run's owner assigned.
 insert into streams (run_key, key, idx, position, attempt, kind, body, bytes, appended_at)
 select run_key, key, idx, position, attempt, kind, body, bytes, appended_at
 from unnest(

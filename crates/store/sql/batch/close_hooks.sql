@@ -1,4 +1,4 @@
--- Hooks are closed: their tokens are free.
+-- Close hooks, which frees their tokens.
 delete from hooks
 using unnest($1::uuid[], $2::bigint[]) as over (run_key, position)
 where hooks.run_key = over.run_key and hooks.position = over.position

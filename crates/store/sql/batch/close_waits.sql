@@ -1,4 +1,4 @@
--- Waits are over.
+-- Close waits.
 delete from waits
 using unnest($1::uuid[], $2::bigint[]) as over (run_key, position)
 where waits.run_key = over.run_key and waits.position = over.position

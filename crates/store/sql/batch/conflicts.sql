@@ -1,6 +1,6 @@
--- Runs that went on as if the child that they made had to be new, and its id is taken: what else they made is left out of this
--- batch, as that of runs which were taken from their owner. Each is looked up by its key: `not exists` would read the whole table,
--- where the statement was planned while that was small.
+-- Refuse the changes of runs that assumed that their new child's id was free when it was taken. This batch leaves them out,
+-- like those of revoked runs. Each run is looked up by key: a `not exists` that was planned while the table was small would
+-- scan the whole table.
 select set_config('onward.refused', (current_setting('onward.refused')::uuid[] || conflicting.run_keys)::text, true) as setting
 from (
     select array_agg(new.by) as run_keys

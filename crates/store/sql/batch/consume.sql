@@ -1,6 +1,6 @@
--- Calls take messages, each a message that none has taken. One that is gone or taken is a mistake of ours: the text that says so
--- is no number, which fails the batch as a position that is taken does. Messages are found by their keys: a plan that was made while
--- there were none looked through all that nobody took, by the index that has only those.
+-- Let calls consume messages that no call has consumed. A message that is missing or already consumed is a bug in Onward: a
+-- text that is not a number is cast to bigint and fails the batch, just as a duplicate position does. Messages are looked up by
+-- key: a plan made while there were none scanned all unconsumed messages through their partial index.
 with wanted as materialized (
     select run_key, seq, position
     from unnest($1::uuid[], $2::bigint[], $3::bigint[]) as given (run_key, seq, position)

@@ -1,4 +1,4 @@
--- Create runs that are for no queue. Says which were created: for the others there is a run of that id already.
+-- Create runs without a queue. Returns those that were created; for each of the others a run with that id already exists.
 insert into runs (
     run_key, id, workflow, version, status, executor, ready_at, recoveries_max, parent_key, parent_position,
     created_at, updated_at, started_at, owners, timeout, deadline, input_hash, identity, attributes, input

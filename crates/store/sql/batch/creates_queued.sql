@@ -1,6 +1,7 @@
--- Create runs that are for queues. Says which were created: for the others there is a run of that id already. A run of an executor
--- begins at once where its queue, among those in $23, has no limits, is not paused, and nobody waits in it; else it waits like
--- others, and its version is open if it is so in $22. Nobody waits here for a queue that is being changed: it lets no run begin.
+-- Create runs with a queue. Returns those that were created; for each of the others a run with that id already exists.
+-- A run that its executor would start begins at once if its queue is in $23, has no limits, is not paused, and nothing waits in
+-- it. Otherwise it waits in the queue, with an open version if $22 says so. A queue that is being changed is skipped, not
+-- waited for: no run begins at once in it.
 insert into runs (
     run_key, id, workflow, version, status, executor, ready_at, recoveries_max, parent_key, parent_position,
     created_at, updated_at, started_at, owners, timeout, deadline, input_hash, identity, attributes, input,

@@ -1,4 +1,4 @@
--- Keep every value that events had; of those that one step set, the last.
+-- Keep every value of each event; if one step set an event several times, keep the last.
 insert into event_history (run_key, position, key, value, set_at)
 select run_key, position, key, value, set_at
 from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[]) as new (run_key, position, key, value, set_at)

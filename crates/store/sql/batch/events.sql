@@ -1,4 +1,4 @@
--- Set events: the latest value of each.
+-- Set events to their latest values.
 insert into events (run_key, key, value, updated_at)
 select run_key, key, value, updated_at
 from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[]) as new (run_key, key, value, updated_at)

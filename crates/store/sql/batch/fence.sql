@@ -1,5 +1,5 @@
--- Move the fence from the batch before to this one, or raise: a division by zero says that the executor was declared dead
--- or that this batch stands already. An update that merely found no row would let the rest of the pipeline be committed.
+-- Move the fence from the previous batch to this one, or raise: a division by zero means that the executor was declared dead or
+-- that this batch is already committed. An update that merely matched no row would let the rest of the pipeline commit.
 with moved as (
     update fences
     set batch = $2::bigint, busy = null

@@ -1,9 +1,9 @@
--- Runs leave their owner, each in its way. Says which did not: a run is busy where only its row is held by another
--- session, and comes again with the next batch; else it is no longer its owner's.
--- A batch waits for no row, for one client that sleeps on a lock would then stop every run of the executor. Which runs were
--- busy stands beside the fence too, for an executor that lost the answer.
--- `is not distinct from` finds no index, so rows are found by their keys: a plan that was made while `runs` was empty looked
--- through all runs of the executor for each that leaves (1,500 ms for 1,000 of 5,000; by their keys 15 ms).
+-- End the ownership of runs that finish, park, are held or are released. Returns the runs for which this failed: a run is busy
+-- if another session merely locks its row, and is tried again in the next batch; otherwise this executor no longer owns it.
+-- A batch never waits for a row: one client that sleeps on a lock would stop every run of the executor. Busy runs are also
+-- noted beside the fence, for an executor that lost the answer.
+-- `is not distinct from` cannot use an index, so rows are found by key: a plan made while `runs` was empty scanned all runs of
+-- the executor for each run that leaves (1,500 ms for 1,000 of 5,000; 15 ms by key).
 with leaving as materialized (
     select run_key, how, at, status, ready_at, said, output, error
     from unnest(

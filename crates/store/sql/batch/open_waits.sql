@@ -1,4 +1,5 @@
--- Runs wait. A wait that is there already, from before a crash, keeps its time; what its call takes may be another form by now.
+-- Open waits. A wait that already exists, from before a crash, keeps its due time; only the form that its call accepts may
+-- change.
 insert into waits (run_key, position, kind, name, due_at, child_key, topic, target, since, form, form_by)
 select run_key, position, kind, name, due_at, child_key, topic, target, since, form, case when form is not null then $11 end
 from unnest(

@@ -1,5 +1,5 @@
--- Put payloads that are too long for a run's row beside it: inputs of runs that were created, and outcomes of runs that
--- have ended by now. Those of runs that were refused or busy are not written.
+-- Store payloads that are too long for the run's row: inputs of runs that were created and outcomes of runs that have ended.
+-- Payloads of runs that were refused or busy are not written.
 insert into payloads (run_key, kind, body)
 select new.run_key, new.kind, new.body
 from unnest($1::uuid[], $2::text[], $3::text[]) as new (run_key, kind, body)

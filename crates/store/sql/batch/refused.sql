@@ -1,5 +1,5 @@
--- The runs of this batch, in $2, that were taken from their owner. They stand in a setting that ends with the transaction:
--- every later statement leaves out exactly these, whoever is taken meanwhile, and the client learns which they were.
+-- Find the runs of this batch, in $2, that were revoked. They are kept in a setting that ends with the transaction: every later
+-- statement leaves out exactly these, even if more are revoked meanwhile, and the client learns which they were.
 with revoked as materialized (
     select run_key
     from runs

@@ -1,7 +1,7 @@
--- Wake parked runs that wait for an event which this batch set. A row that another session holds is stepped over; the sweep in
+-- Wake parked runs that wait for an event that this batch set. Rows that another session has locked are skipped; the sweep in
 -- runs/wake_missed.sql makes up for that.
--- Each step asks for the rows of the one before, by their keys: `offset 0` keeps a plan that was made while the tables were empty
--- from looking through all runs that are parked.
+-- Each step looks up rows of the previous one by key: `offset 0` keeps a plan that was made while the tables were empty from
+-- scanning all parked runs.
 with watching as materialized (
     select waiting.run_key, given.at
     from unnest($1::uuid[], $2::text[], $3::bigint[]) as given (run_key, key, at)

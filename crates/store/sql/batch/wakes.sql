@@ -1,9 +1,9 @@
--- Wake parked runs: the parents of runs that ended, and, where `if_done`, runs that were parked just now but whose child has
--- ended already, whose message or event is there, or whose sleep somebody ended. Who waits, checks last: their rows were
--- written by an earlier statement, so this one sees what it must.
--- A row that another session holds is stepped over; the sweep in runs/wake_missed.sql makes up for that.
--- Each step asks for rows by their keys: `offset 0` keeps a plan that was made while the tables were empty from looking through
--- all runs that are parked, or all messages and events.
+-- Wake parked runs: the parents of runs that ended and, where `if_done` is set, runs that were parked just now although their
+-- child has already ended, their message or event has already arrived, or their sleep was ended early. The waiter checks last:
+-- an earlier statement wrote its row, so this one sees everything it must.
+-- Rows that another session has locked are skipped; the sweep in runs/wake_missed.sql makes up for that.
+-- Each step looks up rows by key: `offset 0` keeps a plan that was made while the tables were empty from scanning all parked
+-- runs, or all messages and events.
 with wanted as materialized (
     select given.run_key, given.at
     from unnest($1::uuid[], $2::bigint[], $3::boolean[]) as given (run_key, at, if_done)

@@ -1,4 +1,4 @@
--- The attempts of one run that were worth a row.
+-- List the recorded attempts of one run.
 select position, attempt, name, started_at, finished_at, error
 from attempts
 where run_key = $1

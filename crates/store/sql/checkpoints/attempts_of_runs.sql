@@ -1,4 +1,4 @@
--- How often steps of runs were tried: the last attempt that was noted, how many have failed, and since when.
+-- Summarise the attempts of steps of these runs: the last recorded attempt, how many failed, and when the first began.
 select run_key, position, max(attempt) as attempt, count(error) as failed,
     min(started_at) as since
 from attempts

@@ -1,4 +1,4 @@
--- Give a run what another one had recorded up to a point in the order of completions.
+-- Copy a run's checkpoints to another run, up to completion $3.
 insert into checkpoints (run_key, position, seq, kind, name, output, error, started_at, finished_at)
 select $2, position, seq, kind, name, output, error, started_at, finished_at
 from checkpoints

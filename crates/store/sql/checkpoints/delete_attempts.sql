@@ -1,3 +1,3 @@
--- Delete the attempts of runs that are deleted.
+-- Delete the attempts of deleted runs.
 delete from attempts
 where run_key = any($1)

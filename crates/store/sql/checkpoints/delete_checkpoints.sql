@@ -1,3 +1,3 @@
--- Delete the checkpoints of runs that are deleted.
+-- Delete the checkpoints of deleted runs.
 delete from checkpoints
 where run_key = any($1)

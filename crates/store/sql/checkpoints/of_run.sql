@@ -1,5 +1,5 @@
--- What one run has recorded from position $2 on, $3 calls of it, in their order. Outputs where $4 asks for them; which child was
--- started is always told.
+-- List up to $3 recorded calls of one run, from position $2 on, by position. Outputs are read only if $4 is true, except that a
+-- child start always says which child was started.
 select position, kind, name, error, started_at, finished_at,
     case when $4 or kind = 'start' then output when output is not null then 'null' end as output
 from checkpoints

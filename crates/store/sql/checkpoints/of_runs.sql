@@ -1,4 +1,4 @@
--- What runs have recorded, each in the order of its completions.
+-- Read the checkpoints of these runs, each run's in the order of completion.
 select run_key, position, seq, kind, name, output, error
 from checkpoints
 where run_key = any($1)

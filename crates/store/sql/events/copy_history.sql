@@ -1,4 +1,4 @@
--- Give a fork the values that events had, as far as it has the calls that set them.
+-- Copy the values of events to a fork, for the calls that the fork has.
 insert into event_history (run_key, position, key, value, set_at)
 select $2, h.position, h.key, h.value, h.set_at
 from event_history h

@@ -1,4 +1,4 @@
--- Give a fork the latest of the values that its events had.
+-- Set the events of a fork to the latest of its copied values.
 insert into events (run_key, key, value, updated_at)
 select run_key, key, value, set_at
 from (

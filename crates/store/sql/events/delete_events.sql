@@ -1,3 +1,3 @@
--- Delete the events of runs that are deleted.
+-- Delete the events of deleted runs.
 delete from events
 where run_key = any($1)

@@ -1,3 +1,3 @@
--- Delete the values that events of runs that are deleted had.
+-- Delete the past event values of deleted runs.
 delete from event_history
 where run_key = any($1)

@@ -1,4 +1,4 @@
--- The run that has an id, and the latest value of an event of it.
+-- Find the run with this id, and the latest value of one of its events.
 select runs.run_key, events.value
 from runs
 left join events on events.run_key = runs.run_key and events.key = $2

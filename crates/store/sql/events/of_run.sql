@@ -1,4 +1,4 @@
--- The events of a run.
+-- List the events of a run.
 select key, value, updated_at
 from events
 where run_key = $1

@@ -1,4 +1,4 @@
--- Wake parked runs that wait for an event that this run has from its first moment.
+-- Wake parked runs that wait for an event that this run has from its creation on.
 update runs
 set ready_at = $2
 where executor is null and status = 'running' and run_key in (

@@ -1,4 +1,4 @@
--- The signs of life of all executors, and what time it is on the server. On PostgreSQL alone: a SQLite file has one executor, and
--- the clock of its machine.
+-- Read the heartbeats of all executors and the server's time. PostgreSQL only: a SQLite file has one executor, which uses its
+-- machine's clock.
 select executor, beat, dead, lease, (extract(epoch from clock_timestamp()) * 1000000)::bigint as at
 from executors

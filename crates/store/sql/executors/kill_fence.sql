@@ -1,4 +1,4 @@
--- From here on no batch of this executor can be committed, if it is dead. No fence of another is looked at: it may be locked.
+-- Stop all further batches of this executor if it is dead. Fences of other executors are not read: they may be locked.
 update fences
 set dead = true
 where executor = $1 and not dead and executor in (select executor from executors where dead)

@@ -1,4 +1,4 @@
--- From here on no batch of a dead executor can be committed.
+-- Stop all further batches of dead executors.
 update fences
 set dead = true
 where not dead and executor in (select executor from executors where dead)

@@ -1,3 +1,3 @@
--- An executor that shut down leaves.
+-- Remove an executor that shut down.
 delete from executors
 where executor = $1

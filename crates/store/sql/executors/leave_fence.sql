@@ -1,3 +1,3 @@
--- An executor that shut down takes its fence with it: an absent fence stops a late batch as a dead one does.
+-- Delete the fence of an executor that shut down: a missing fence stops a late batch just as a dead one does.
 delete from fences
 where executor = $1

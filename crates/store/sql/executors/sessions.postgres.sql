@@ -1,5 +1,5 @@
--- End the session that holds a dead executor's fence: its process may be frozen in the middle of a batch. The name makes sure
--- that it is still that one: a pid may have gone to another session since.
+-- Terminate the session that holds a dead executor's fence: its process may be frozen in the middle of a batch. Checking the
+-- application name makes sure that the pid has not been reused by another session.
 select pg_terminate_backend(activity.pid) as ended
 from fences
 join pg_stat_activity as activity on activity.pid = fences.backend_pid

@@ -1,3 +1,3 @@
--- Delete the hooks of runs that are deleted.
+-- Delete the hooks of deleted runs.
 delete from hooks
 where run_key = any($1)

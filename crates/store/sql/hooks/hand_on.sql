@@ -1,4 +1,4 @@
--- Give a fork the hooks of a run that has ended, as far as it has the calls that opened them.
+-- Move the hooks of an ended run to its fork, for the calls that the fork has.
 update hooks
 set run_key = $2
 where run_key = $1 and position in (select position from checkpoints where run_key = $2)

@@ -1,5 +1,5 @@
--- The hooks that a run has or had: those whose opening it recorded, each with its token if nobody else took that since, and one
--- whose opening is not recorded yet.
+-- List the hooks that a run has or had: those whose opening it recorded, each with its token unless another run has taken that
+-- since, and one whose opening is not recorded yet.
 select c.position, c.output, coalesce(h.opened_at, c.finished_at) as opened_at, h.token, r.status
 from runs r
 join checkpoints c on c.run_key = r.run_key and c.kind = 'hook' and c.output is not null

@@ -1,4 +1,4 @@
--- The run that has a token. Locked, so that one that is just being parked either sees what is sent or is seen parked.
+-- Lock the run that holds a token, so that a run that is parking right now either sees what is sent or is seen parked.
 select run_key, id, status, executor
 from runs
 where run_key = $1

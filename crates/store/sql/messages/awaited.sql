@@ -1,4 +1,4 @@
--- What was sent to these runs on the topics that they wait for, and not consumed yet; the first $2 of each topic.
+-- Read unconsumed messages to these runs on the topics that they wait for: the first $2 of each topic.
 select messages.run_key, messages.seq, coalesce(messages.place, messages.seq) as place, messages.topic, messages.body,
     messages.refused
 from (

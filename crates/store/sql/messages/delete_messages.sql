@@ -1,3 +1,3 @@
--- Delete what was sent to runs that are deleted.
+-- Delete the messages sent to deleted runs.
 delete from messages
 where run_key = any($1)

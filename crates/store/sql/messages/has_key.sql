@@ -1,4 +1,4 @@
--- Whether a message of this key was sent to a run before.
+-- Check whether a message with this key was sent to the run before.
 select seq
 from messages
 where run_key = $1 and key = $2

@@ -1,5 +1,5 @@
--- Keep messages for the runs that they are for, in the order of the list. The same key again is the same message.
--- Differs from SQLite: how a list in JSON is read.
+-- Store messages for their runs, in the order of the list. A message whose key was already sent to the run is the same message.
+-- Differs from SQLite in how a JSON list is read.
 insert into messages (run_key, topic, body, key, sent_at)
 select (message ->> 'run')::uuid, message ->> 'topic', message ->> 'body', message ->> 'key', $2
 from json_array_elements($1::text::json) with ordinality as given (message, place)

@@ -1,5 +1,5 @@
--- Keep messages for the runs that they are for, in the order of the list. The same key again is the same message.
--- Differs from PostgreSQL: how a list in JSON is read.
+-- Store messages for their runs, in the order of the list. A message whose key was already sent to the run is the same message.
+-- Differs from PostgreSQL in how a JSON list is read.
 insert into messages (run_key, topic, body, key, sent_at)
 select unhex(value ->> 'run', '-'), value ->> 'topic', value ->> 'body', value ->> 'key', $2
 from json_each($1)

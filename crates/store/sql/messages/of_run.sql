@@ -1,4 +1,4 @@
--- What was sent to a run and not consumed, after place $2; $3 of it.
+-- List up to $3 unconsumed messages to a run, after place $2.
 select seq, coalesce(place, seq) as place, topic, body, key, sent_at, refused, refused_at
 from messages
 where run_key = $1 and consumed_by is null and coalesce(place, seq) > $2

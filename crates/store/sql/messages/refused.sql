@@ -1,4 +1,5 @@
--- What of the topics that these runs wait for was refused: how many, and why the last of them was.
+-- Count the refused messages to these runs on the topics that they wait for, and say why the last one of each topic was
+-- refused.
 select run_key, topic, refused, of_topic
 from (
     select m.run_key, m.topic, m.refused, count(*) over (partition by m.run_key, m.topic) as of_topic,

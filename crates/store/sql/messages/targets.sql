@@ -1,4 +1,4 @@
--- The runs that messages are for. Locked, so that a run that is just being parked either sees the message or is seen parked.
+-- Lock the runs that messages are sent to, so that a run that is parking right now either sees the message or is seen parked.
 select run_key, id, status, executor
 from runs
 where id = any($1)

@@ -1,5 +1,5 @@
--- What was sent to runs and not consumed yet, on the topics in $1, each after the last that was read of it; the first $2 of each.
--- Differs from SQLite: how a list in JSON is read, and that a join may look back.
+-- Read unconsumed messages to runs on the topics in $1: the first $2 of each topic after the last one that was read.
+-- Differs from SQLite in how a JSON list is read, and in that a lateral join is possible.
 select wanted.run_key, found.seq, found.place, wanted.topic, found.body, found.refused
 from (
     select (line ->> 'run')::uuid as run_key, line ->> 'topic' as topic, (line ->> 'after')::bigint as after

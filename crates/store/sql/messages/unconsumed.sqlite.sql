@@ -1,5 +1,5 @@
--- What was sent to runs and not consumed yet, on the topics in $1, each after the last that was read of it; the first $2 of each.
--- Differs from PostgreSQL: how a list in JSON is read, and that a join cannot look back, but a list of numbers can.
+-- Read unconsumed messages to runs on the topics in $1: the first $2 of each topic after the last one that was read.
+-- Differs from PostgreSQL in how a JSON list is read, and in using a subquery because SQLite has no lateral joins.
 select messages.run_key, messages.seq, coalesce(messages.place, messages.seq) as place, messages.topic, messages.body,
     messages.refused
 from json_each($1) as wanted

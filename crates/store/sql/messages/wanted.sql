@@ -1,5 +1,6 @@
--- What the calls of a run take that wait for messages on a topic, and how many that were not refused are there for them. A form is
--- known while the executor is up that wrote it down. All of it as of one moment: between two, a call may take what was there.
+-- Read the forms that calls of the run waiting on a topic accept, and how many messages wait for them that were not refused. A
+-- form is valid only while the executor that wrote it is alive. It is one statement so that both are of one moment: between
+-- two, a call could consume a message.
 select case when executors.executor is not null then waits.form end as form,
     (
         select count(*)

@@ -1,3 +1,3 @@
--- Forget a part of a move.
+-- Delete one part of a move's progress.
 delete from moves
 where part = $1

@@ -1,3 +1,3 @@
--- Forget how far the tables of a move are, and where it came from: it is done.
+-- Delete the progress of a finished move: the place of each table and where it came from.
 delete from moves
 where part <> 'to'

@@ -1,3 +1,3 @@
--- Nobody joins until this transaction ends, and whoever joins after it sees what it wrote. On SQLite nobody writes meanwhile
--- in any case, and this is not sent.
+-- Keep executors from joining until this transaction ends; one that joins after it sees what it wrote. Not sent on SQLite,
+-- where no other session can write meanwhile.
 lock table executors in share mode

@@ -1,4 +1,4 @@
--- How many runs an executor has.
+-- Count the runs that an executor owns.
 select count(*) as many
 from runs
 where executor is not null

@@ -1,4 +1,4 @@
--- Note a move, or how far one of its tables is.
+-- Record a move, or the progress of one of its tables.
 insert into moves (part, id, place, done, upto, noted_at)
 values ($1, $2, $3, $4, $5, $6)
 on conflict (part) do update

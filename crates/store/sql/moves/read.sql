@@ -1,3 +1,3 @@
--- Where this database is moved to, where it is filled from, and how far each table is.
+-- Read where this database is being moved to, what it is being filled from, and the progress of each table.
 select part, id, place, done, upto
 from moves

@@ -1,3 +1,3 @@
--- Delete what is known of pushes to runs that are deleted.
+-- Delete the records of pushes to deleted runs.
 delete from pushes
 where run_key = any($1)

@@ -1,4 +1,4 @@
--- The run that took a push before, and what was pushed.
+-- Find the run that accepted a push before, and the hash of what was pushed.
 select r.run_key, r.id, r.workflow, r.input_hash, r.parent_key, r.parent_position, p.item_hash
 from pushes p
 join runs r on r.run_key = p.run_key

@@ -1,3 +1,3 @@
--- Delete a queue. What was started for its rate stays until it is over: a queue of that name may come back before that.
+-- Delete a queue. Its recorded starts stay until they expire: a queue of that name may be created again before that.
 delete from queues
 where name = $1

@@ -1,4 +1,4 @@
--- How many runs of a queue are to come, wait and run, and since when the oldest of those that wait is there.
+-- Count the delayed, waiting and running runs of a queue, and find when the oldest waiting one was created.
 select
     (select count(*) from runs where queue = $1 and status = 'delayed') as delayed,
     (select count(*) from runs where queue = $1 and status = 'enqueued') as waiting,

@@ -1,4 +1,4 @@
--- How many live executors have fewer than $2 runs of a queue.
+-- Count the live executors that have fewer than $2 runs of a queue.
 select count(*) as n
 from executors
 where not dead and (

@@ -1,4 +1,4 @@
--- The first $3 waiting runs of a queue that have no partition key, of the workflows in $2.
+-- Choose and lock the first $3 waiting runs of a queue that have no partition key, of the workflow versions in $2.
 select run_key, partition_key
 from runs
 where queue = $1 and status = 'enqueued' and executor is null and (workflow || '@' || version) = any($2)

@@ -1,4 +1,4 @@
--- When the last start of a queue was noted.
+-- Find the time of the last recorded start of a queue.
 select max(at) as at
 from queue_starts
 where queue = $1

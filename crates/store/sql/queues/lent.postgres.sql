@@ -1,6 +1,8 @@
--- Waiting runs of a queue whose parent runs in the same queue, waits for them, and has lent its slot to no other child yet.
--- Those that have slots are few, and those that wait may be very many: `offset 0` and `is not distinct from`, which finds no index,
--- keep the planner from beginning with them. Of each parent the first few are enough: one of them gets its slot.
+-- Choose waiting runs of a queue whose parent runs in the same queue, waits for them, and has not lent its slot to another
+-- child.
+-- Runs with slots are few, and waiting runs may be very many: `offset 0` and `is not distinct from`, which cannot use an index,
+-- keep the planner from starting with the waiting ones. The first few children of each parent suffice: one of them gets its
+-- slot.
 select r.run_key, r.partition_key, parent.run_key as parent_key, parent.partition_key as parent_partition,
     parent.executor as parent_executor
 from (

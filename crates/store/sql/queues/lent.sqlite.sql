@@ -1,5 +1,6 @@
--- Waiting runs of a queue whose parent runs in the same queue, waits for them, and has lent its slot to no other child yet.
--- SQLite keeps the order of a `cross join`: those that have slots are few, and those that wait may be very many.
+-- Choose waiting runs of a queue whose parent runs in the same queue, waits for them, and has not lent its slot to another
+-- child.
+-- SQLite keeps the order of a `cross join`: runs with slots are few, and waiting runs may be very many.
 select r.run_key, r.partition_key, parent.run_key as parent_key, parent.partition_key as parent_partition,
     parent.executor as parent_executor
 from runs as parent

@@ -1,4 +1,4 @@
--- The queue, if a run that is created for it may begin at once: it has no limits, is not paused, and nobody waits in it.
+-- Find the queue if a run created for it may begin at once: it has no limits, is not paused, and nothing waits in it.
 select name
 from queues
 where name = $1 and not paused and concurrency is null and per_executor is null and rate_count is null

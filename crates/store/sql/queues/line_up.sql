@@ -1,4 +1,4 @@
--- Delayed runs whose time has come enter their queues, in the order in which they were due.
+-- Move delayed runs whose time has come into their queues, in the order in which they were due.
 with due as materialized (
     select run_key, ready_at, seq
     from runs

@@ -1,5 +1,5 @@
--- A queue with limits, locked: whoever counts its runs in later statements counts alone. It waits for the lock, because who
--- stepped over it would lose a wake-up.
+-- Lock a queue with limits, so that only one claimer at a time counts its runs in later statements. It waits for the lock:
+-- skipping a locked queue would lose a wake-up.
 select name, concurrency, per_executor, rate_count, rate_period, partition_concurrency, partition_rate_count,
     partition_rate_period, paused, served, created_at, updated_at
 from queues

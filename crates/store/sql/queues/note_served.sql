@@ -1,4 +1,4 @@
--- The partition that was served last: the next turn begins after it.
+-- Record the partition that was served last: the next turn begins after it.
 update queues
 set served = $2
 where name = $1

@@ -1,5 +1,5 @@
--- The next $3 partitions of a queue in which somebody waits, after the key $2. It jumps from key to key, however many wait behind
--- each.
+-- List the next $3 partitions of a queue that have waiting runs, after key $2. It jumps from key to key, however many runs wait
+-- in each.
 with recursive waiting (partition_key, place) as (
     select (
         select min(partition_key)

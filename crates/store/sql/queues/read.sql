@@ -1,4 +1,4 @@
--- A queue.
+-- Read a queue.
 select name, concurrency, per_executor, rate_count, rate_period, partition_concurrency, partition_rate_count,
     partition_rate_period, paused, served, created_at, updated_at
 from queues

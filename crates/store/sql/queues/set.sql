@@ -1,4 +1,4 @@
--- Make a queue, or change what is said of it: where a flag is false, what was there stays.
+-- Create a queue, or change its settings. A setting whose flag is false keeps its value.
 insert into queues (
     name, concurrency, per_executor, rate_count, rate_period, partition_concurrency, partition_rate_count,
     partition_rate_period, created_at, updated_at

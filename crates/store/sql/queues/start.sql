@@ -1,4 +1,4 @@
--- Take these runs, chosen and locked while the queue is locked.
+-- Start these runs, which were chosen and locked while the queue was locked.
 update runs
 set status = 'running', executor = $1, owners = owners + 1, ready_at = null, said = null, updated_at = $2,
     started_at = coalesce(started_at, $2),

@@ -1,4 +1,4 @@
--- What was started of one partition of a queue since $2: how many, the first and the last of them.
+-- Count the starts of one partition of a queue since $2, and find the first and the last.
 select cast(coalesce(sum(n), 0) as bigint) as n, min(at) as first, max(at) as last
 from queue_starts
 where queue = $1 and partition_key = $3 and at > $2

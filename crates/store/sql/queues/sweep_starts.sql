@@ -1,4 +1,4 @@
--- Forget starts that no rate of their queue looks at any more, and those by $2 of queues that are gone.
+-- Delete starts that no rate of their queue counts any more, and those up to $2 of deleted queues.
 delete from queue_starts
 where case
     when exists (select 1 from queues where queues.name = queue_starts.queue) then not exists (

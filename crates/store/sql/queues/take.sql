@@ -1,5 +1,6 @@
--- Take up to $4 runs of a queue without limits, of the workflows in $5. The lowest priority number first, then who came first.
--- Many may claim at once: a row that another has locked is stepped over. The choice is made once, before the update.
+-- Claim up to $4 runs of a queue without limits, of the workflow versions in $5: lowest priority number first, then in the
+-- order of arrival. Claimers run concurrently: rows that another has locked are skipped. The choice is made once, before the
+-- update.
 with chosen as materialized (
     select run_key
     from runs

@@ -1,4 +1,4 @@
--- How many slots of a queue are taken, up to $2. A run that waits for a running child of the same queue has lent it its slot, so
+-- Count the used slots of a queue, up to $2. A run that waits for a running child in the same queue has lent it its slot, so
 -- the two count once.
 select count(*) as n
 from (

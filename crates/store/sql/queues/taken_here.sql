@@ -1,5 +1,5 @@
--- How many runs of a queue one executor has. A run that waits for a child of the same queue at the same executor has lent it its
--- place.
+-- Count the runs of a queue that one executor has. A run that waits for a child in the same queue on the same executor has lent
+-- it its place.
 select count(*) as n
 from runs
 where queue = $1 and (status = 'running' or executor is not null) and executor = $2 and not exists (

@@ -1,4 +1,4 @@
--- How many slots of one partition of a queue are taken, up to $2. A run that waits for a running child of the same partition has
+-- Count the used slots of one partition of a queue, up to $2. A run that waits for a running child in the same partition has
 -- lent it its slot.
 select count(*) as n
 from (

@@ -1,3 +1,3 @@
--- Forget starts that no rate looks at any more.
+-- Delete starts that no rate counts any more.
 delete from queue_starts
 where queue = $1 and at <= $2

@@ -1,6 +1,6 @@
--- The queues from which an executor of the workflows in $1 may have something to take: runs that wait for their start, or,
--- where an executor may have so many only, runs that were woken; only the queue $3, if it is given. Of each queue the first run is looked for: a plan that
--- gathered all that wait would take long where they are many.
+-- List the queues from which an executor of the workflow versions in $1 may have something to claim: waiting runs or, if the
+-- queue has a limit per executor, woken runs. Only queue $3 if it is given. Looks for the first run of each queue: a plan that
+-- collects all waiting runs would be slow where they are many.
 select name, concurrency, per_executor, rate_count, rate_period, partition_concurrency, partition_rate_count,
     partition_rate_period, paused, served, created_at, updated_at
 from queues

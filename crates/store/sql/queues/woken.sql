@@ -1,4 +1,5 @@
--- Runs of a queue that have their slot, that nobody has, and that may go on. One that may have killed its process comes last.
+-- Choose runs of a queue that hold a slot, have no owner and are ready to continue. Runs that may have crashed their executor
+-- come last.
 select run_key, recoveries
 from runs
 where queue = $1 and (status = 'running' or executor is not null) and status = 'running' and executor is null

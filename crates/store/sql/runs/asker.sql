@@ -1,5 +1,5 @@
--- A run that has not ended and may still ask how this one ended: it waits for it, or started it and has not recorded its
--- result. A child that was started apart is asked for at a position that nobody knows before.
+-- Find a run that has not ended and may still need this one's outcome: it waits for it, or started it and has not recorded its
+-- result. A child that was started without waiting is awaited at a position that is not known in advance.
 select waiting.id
 from waits
 join runs as waiting on waiting.run_key = waits.run_key

@@ -1,4 +1,4 @@
--- The facts that are attached to a run.
+-- Read the attributes of a run.
 select attributes
 from runs
 where run_key = $1

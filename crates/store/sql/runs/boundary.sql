@@ -1,5 +1,5 @@
--- The newest run of a workflow after which $2 others have ended, if there are so many.
--- The name is compared as an expression: by the index of names, all its runs would be sorted to find one.
+-- Find the last ended run of a workflow after which $2 others have ended, if there are that many.
+-- The name is compared as an expression: through the index of names, all runs of the workflow would be sorted to find one.
 select finished_at, run_key
 from runs
 where workflow || '' = $1 and finished_at is not null

@@ -1,6 +1,6 @@
--- Cancel runs that have not ended; where $5 says so, with the run $4 and not for themselves. An owner keeps its row until it lets go;
--- nobody else gets the run before that. One that was to start later keeps that time, for it may be resumed. One that was given up
--- has ended for its parent: it is cancelled by itself alone.
+-- Cancel runs that have not ended, along with run $4 if $5 is true and on their own otherwise. A run with an owner stays owned
+-- until the owner releases it; no other executor gets it before that. A delayed run keeps its start time, because it may be
+-- resumed. A run that was given up has ended as far as its parent is concerned: it can only be cancelled on its own.
 update runs
 set status = 'cancelled', said = $2, finished_at = $3, updated_at = $3, revoked = (executor is not null), steered_with = $4,
     steered_from = case when status = 'paused' and $5 then status end,

@@ -1,4 +1,4 @@
--- Runs after $1 that were cancelled while an executor had them that is dead or gone by now.
+-- List runs after $1 that were cancelled while owned by an executor that is now dead or gone.
 with gone as materialized (
     select distinct executor
     from runs

@@ -1,4 +1,4 @@
--- The children of a run, in the order of their creation.
+-- List the children of a run in the order of their creation.
 select id
 from runs
 where parent_key = (select run_key from runs where id = $1)

@@ -1,4 +1,4 @@
--- The children of a run, and where each was started.
+-- List the children of a run, and the position at which each was started.
 select id, parent_position
 from runs
 where parent_key = $1

@@ -1,4 +1,4 @@
--- The children of runs that are cancelled. Those that have ended are among them, for theirs may still run.
+-- List the children of runs being cancelled. Ended ones are included, because their own children may still run.
 select run_key
 from runs
 where parent_key = any($1)

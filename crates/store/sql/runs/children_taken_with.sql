@@ -1,4 +1,4 @@
--- The children of these runs, and with which run they were cancelled or came here paused, if they were.
+-- List the children of these runs, and with which run they were cancelled or imported paused, if any.
 select run_key, id, status, executor, revoked, queue, steered_with, steered_from
 from runs
 where parent_key = any($1)

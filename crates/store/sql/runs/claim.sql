@@ -1,4 +1,4 @@
--- Take runs that may be claimed, chosen and locked before, for an executor.
+-- Claim runs for an executor. They were chosen and locked before.
 update runs
 set status = 'running', executor = $1, owners = owners + 1, ready_at = null, said = null, updated_at = $2,
     started_at = coalesce(started_at, $2),

@@ -1,7 +1,7 @@
--- Up to $3 runs of one workflow and version that may be claimed, with recoveries from $4 to $5. The longest ready first.
--- Runs that wait in a queue are taken from there, and so are woken ones where an executor may have so many only.
--- Of suspects, one that would be given up at the next crash comes alone: it could be another one that crashes.
--- Many may claim at once: a row that another has locked is stepped over.
+-- Choose up to $3 claimable runs of one workflow version with $4 to $5 recoveries, the longest ready first.
+-- Runs that wait in a queue are claimed from the queue, as are woken runs of a queue with a limit per executor.
+-- Among suspects, a run that would be given up after one more crash comes alone: otherwise another run could cause that crash.
+-- Claimers run concurrently: rows that another has locked are skipped.
 select run_key, ready_at
 from runs
 where (workflow || '@' || version) = $1 and executor is null and ready_at is not null and ready_at <= $2

@@ -1,4 +1,4 @@
--- Give a run the input of another one, where that lies beside it.
+-- Copy a run's input to another run, if it is stored outside the run's row.
 insert into payloads (run_key, kind, body)
 select $2, kind, body
 from payloads

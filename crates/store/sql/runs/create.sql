@@ -1,5 +1,5 @@
--- Create a run. A run of that id, of that dedup in its queue, or that gathers for that key, which is there already, stays, and
--- the caller is told of it.
+-- Create a run. If a run with that id exists, or one with that dedup key in its queue, or one that still gathers for that key,
+-- keep it and insert nothing: the row count says so.
 insert into runs (
     run_key, id, workflow, version, status, executor, ready_at, recoveries_max, parent_key, parent_position,
     created_at, updated_at, started_at, owners, timeout, deadline, input_hash, identity, attributes, input,

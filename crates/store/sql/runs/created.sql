@@ -1,4 +1,4 @@
--- Which of these runs are there.
+-- List those of these runs that exist.
 select run_key
 from runs
 where run_key = any($1)

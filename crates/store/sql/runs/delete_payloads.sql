@@ -1,3 +1,3 @@
--- Delete the payloads of runs that are deleted.
+-- Delete the payloads of deleted runs.
 delete from payloads
 where run_key = any($1)

@@ -1,5 +1,5 @@
--- Up to $6 runs of a workflow from one place in the order of their ends to another.
--- The name is compared as an expression: by the index of names, all its runs would be sorted for each page.
+-- List up to $6 runs of a workflow between two places in the order in which runs ended.
+-- The name is compared as an expression: through the index of names, all runs of the workflow would be sorted for each page.
 select run_key, finished_at
 from runs
 where workflow || '' = $1 and finished_at is not null

@@ -1,4 +1,4 @@
--- The children of these runs: who would be deleted with them, and how each stands.
+-- Lock the children of these runs, which would be deleted with them, and read the state of each.
 select run_key, id, status, executor, revoked, queue, steered_with, steered_from
 from runs
 where parent_key = any($1)

@@ -1,4 +1,4 @@
--- A run ends, by its owner.
+-- End a run, on behalf of its owner.
 update runs
 set status = $4, output = $5, error = $6, finished_at = $3, updated_at = $3, executor = null, said = null
 where run_key = $1 and executor = $2 and revoked = false

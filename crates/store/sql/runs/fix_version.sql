@@ -1,4 +1,4 @@
--- Runs that were just claimed get the version that their owner has.
+-- Set the version of runs that were just claimed to the one that their owner has.
 update runs
 set version = $2
 where run_key = any($1) and version = ''

@@ -1,5 +1,5 @@
--- Create a run like another one, for whoever may claim it; one of a queue waits there, too, at the place $11. Where $8 is true
--- it has an input of its own.
+-- Fork a run: create a copy that any executor may claim; if it has a queue, it waits there, at place $11. If $8 is true, it has
+-- an input of its own.
 insert into runs (
     run_key, id, workflow, version, status, ready_at, recoveries_max, created_at, updated_at, timeout, input_hash,
     identity, attributes, input, forked_from, fork_position, queue, priority, partition_key, seq

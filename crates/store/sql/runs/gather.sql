@@ -1,5 +1,5 @@
--- A run that gathers has another input, and starts at another time. It has $6 items if it gathers all inputs, and where $7 is
--- true it takes no more. Where $8 is given, the input is for that version of its workflow.
+-- Replace the input and the start time of a run that gathers. It has $6 items if it gathers all inputs, and accepts no more if
+-- $7 is true. If $8 is given, the input is for that version of the workflow.
 update runs
 set input = $2, input_hash = $3, ready_at = $4, updated_at = $5, gathered = $6,
     version = coalesce($8, version),

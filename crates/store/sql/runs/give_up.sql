@@ -1,4 +1,4 @@
--- Park runs that crashed their executor too often. Looks at the executors again, as in runs/recover.sql.
+-- Give up runs that crashed their executor too often. Checks the executors again, as in runs/recover.sql.
 update runs
 set status = 'retries_exceeded', executor = null, ready_at = null, finished_at = $2, updated_at = $2,
     recoveries = recoveries + 1, said = $3

@@ -1,4 +1,4 @@
--- About how many bytes have to be read to replay each of these runs. Long texts are not read for that.
+-- Estimate how many bytes must be read to replay each of these runs, without reading long texts.
 select r.run_key,
     cast(
         coalesce(octet_length(r.input), 0)

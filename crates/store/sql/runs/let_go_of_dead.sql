@@ -1,4 +1,4 @@
--- A dead executor lets go of the runs that were taken from it. Looks at the executors again, as in runs/recover.sql.
+-- Release the revoked runs of a dead executor. Checks the executors again, as in runs/recover.sql.
 update runs
 set executor = null, revoked = false, updated_at = $2
 where run_key = any($1) and revoked = true

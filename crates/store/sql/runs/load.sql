@@ -1,4 +1,4 @@
--- What an executor needs to know of the runs that it takes.
+-- Read what an executor needs to know about the runs that it claimed.
 select r.run_key, r.executor, r.id, r.workflow, r.version, r.owners, r.recoveries, r.recovered_seq, r.deadline, r.parent_key,
     r.identity,
     (

@@ -1,5 +1,5 @@
--- Wake parked runs of the workflows in $2, after the run $3, for which messages were refused that they wait for: who executes them now
--- may have other code.
+-- Wake parked runs of the workflow versions in $2, after run $3, that wait for messages that were refused: the code that
+-- executes them may have changed.
 update runs
 set ready_at = $1
 where run_key in (

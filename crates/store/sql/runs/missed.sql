@@ -1,5 +1,5 @@
--- Parked runs whose child has ended or is not there, that have a message or an event that they wait for, or whose sleep somebody ended, and that
--- nobody woke. SQLite keeps the order of a `cross join`: messages that nobody took are fewer than waits.
+-- Find parked runs whose wake-up was missed: their child has ended or does not exist, they have a message or an event that they
+-- wait for, or their sleep was ended early. SQLite keeps the order of a `cross join`: unconsumed messages are fewer than waits.
 select run_key
 from runs
 where executor is null and status = 'running' and (ready_at is null or ready_at > $1) and run_key in (

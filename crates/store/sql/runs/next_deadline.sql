@@ -1,4 +1,4 @@
--- When the next deadline strikes.
+-- Find the next deadline of any run.
 select min(deadline) as deadline
 from runs
 where deadline is not null and finished_at is null

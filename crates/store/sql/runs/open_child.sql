@@ -1,4 +1,4 @@
--- A child of this run that has not ended.
+-- Find a child of this run that has not ended.
 select id
 from runs
 where parent_key = $1 and finished_at is null

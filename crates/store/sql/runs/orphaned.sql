@@ -1,6 +1,6 @@
--- Runs whose executor is dead or gone, and how they fared: the highest completion they recorded, whether they wait, and
--- whether a step was announced that never ended. The few executors come first, so that only their runs are looked at. Those that were
--- cancelled come last: their children are cancelled once more, which may have to wait for somebody's lock.
+-- Choose and lock runs whose executor is dead or gone. Says how far each got: the last recorded completion, whether it waits,
+-- and whether a step was announced that never ended. Starts from the few executors, so that only their runs are read. Cancelled
+-- runs come last: their children are cancelled once more, which may have to wait for a lock.
 with gone as materialized (
     select distinct executor
     from runs

@@ -1,4 +1,5 @@
--- How a run ended, if it did, and what holds it, if something does. One that was cancelled with another run says with which.
+-- Read the outcome of a run, if it has ended, and what holds it, if anything. A run that was cancelled with another run names
+-- that one.
 select r.status, r.said,
     coalesce(r.output, (select body from payloads where run_key = r.run_key and kind = 'output')) as output,
     coalesce(r.error, (select body from payloads where run_key = r.run_key and kind = 'error')) as error,

@@ -1,5 +1,5 @@
--- Runs whose deadline has passed, after the deadline $2 and run $3, in the order of deadlines. A child whose parent is overdue too is
--- cancelled with that one.
+-- List runs whose deadline has passed, after deadline $2 and run $3, in the order of deadlines. A child whose parent is overdue
+-- too is cancelled with its parent.
 select run_key, deadline
 from runs
 where deadline is not null and finished_at is null and deadline <= $1

@@ -1,4 +1,4 @@
--- The runs that an executor has.
+-- List the runs that an executor owns.
 select run_key
 from runs
 where executor = $1 and revoked = false

@@ -1,5 +1,5 @@
--- The keys of runs; what follows says in which order, and how many. A filter that is null lets everything through. Planned anew
--- for every page, when the filters are known: one that is null costs nothing then, and one that is not finds its index.
+-- Select the keys of runs; the order and the limit are appended. A filter that is null accepts every run. The statement is
+-- planned for every page, when the filters are known: one that is null costs nothing, and one that is not can use its index.
 select r.run_key
 from runs r
 where ($1::uuid is null or r.run_key < $1)

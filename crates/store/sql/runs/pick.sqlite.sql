@@ -1,7 +1,7 @@
--- The keys of runs; what follows says in which order, and how many. A filter that is null lets everything through: its clause
--- is left out before the statement is planned, and one that is not null finds its index.
--- Differs from PostgreSQL: no containment of JSON, the states that are indexed have to be named as the index does, and what
--- started within a time is looked up by that only where it is known to be little ($29, $30).
+-- Select the keys of runs; the order and the limit are appended. A filter that is null accepts every run: its clause is left
+-- out before the statement is planned, and one that is not null can use its index.
+-- Differs from PostgreSQL: SQLite has no JSON containment, indexed states must be named as in the index, and runs that started
+-- within a time are looked up by start time only where they are known to be few ($29, $30).
 select r.run_key
 from runs r
 where r.run_key is not null

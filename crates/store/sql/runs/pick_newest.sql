@@ -1,3 +1,3 @@
--- The newest of them first.
+-- Sort the newest runs first.
 order by r.run_key desc
 limit $31

@@ -1,3 +1,3 @@
--- The oldest of them first.
+-- Sort the oldest runs first.
 order by r.run_key
 limit $31

@@ -1,4 +1,4 @@
--- All that is known of these runs; inputs where $2 asks for them, outputs where $3 does.
+-- Read everything about these runs; inputs only if $2 is true, outputs only if $3 is.
 select r.run_key, r.id, r.workflow, r.version, r.status, r.said, r.executor, r.revoked,
     coalesce(r.ready_at, case when r.status = 'paused' then r.held_until end) as ready_at, r.owners,
     r.recoveries, r.recoveries_max, r.parent_key, r.parent_position, r.created_at, r.updated_at, r.started_at,

@@ -1,6 +1,6 @@
 -- Release runs of a dead executor. $3 says what they did since their last recovery: `progress`, `stuck`, or `idle`.
--- Looks at the executors again: the statement that chose and locked the runs may have begun before an executor joined that
--- has claimed some of them since.
+-- Checks the executors again: the statement that chose and locked the runs may have begun before another executor joined and
+-- claimed some of them.
 update runs
 set executor = null, ready_at = $2, updated_at = $2,
     recoveries = case $3 when 'progress' then 1 when 'stuck' then recoveries + 1 else recoveries end,

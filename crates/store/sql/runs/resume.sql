@@ -1,6 +1,6 @@
--- Let a run go on from its last checkpoint. A deadline that has passed would end it at once, so it is lifted. One that was to start
--- later still does, and gathers nothing more. One of a queue lines up again, at the place $3; what made it the only one of its kind
--- it gave up when it ended.
+-- Resume a run from its last checkpoint. A deadline that has passed is removed, because it would end the run at once. A delayed
+-- run is still delayed, but gathers no more inputs. A run with a queue waits in it again, at place $3. A dedup key that it gave
+-- up when it ended is not restored.
 update runs
 set status = case when coalesce(held_until, ready_at) > $2 then 'delayed' else 'enqueued' end,
     ready_at = case

@@ -1,4 +1,4 @@
--- The runs that were taken from an executor and that it has not let go of.
+-- List the revoked runs that an executor has not released.
 select run_key
 from runs
 where executor = $1 and revoked = true

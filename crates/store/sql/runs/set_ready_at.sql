@@ -1,4 +1,4 @@
--- Let a run that starts later start at another time.
+-- Reschedule a delayed run.
 update runs
 set ready_at = $2, updated_at = $3
 where run_key = $1 and status = 'delayed'

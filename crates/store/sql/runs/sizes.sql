@@ -1,4 +1,4 @@
--- How many rows these runs have in the tables that may have many.
+-- Count the rows of these runs in the tables where a run can have many.
 select runs.run_key, 1
     + (select count(*) from checkpoints where checkpoints.run_key = runs.run_key)
     + (select count(*) from attempts where attempts.run_key = runs.run_key)

@@ -1,5 +1,5 @@
--- Those of the runs in $2 whose deadline has passed and that nobody has cancelled or ended since. Of a child that was being created
--- while its parent was cancelled, `with_key` says with which run that was.
+-- Lock those of the runs in $2 whose deadline has passed and that have not ended since. If a child was being created while its
+-- parent was cancelled, `with_key` is the root of that cancellation: the parent, or the run that the parent was cancelled with.
 select run_key, deadline, (
         select coalesce(parent.steered_with, parent.run_key)
         from runs as parent

@@ -1,4 +1,4 @@
--- A run that gathers takes no more. When it is due stays as it is.
+-- Let a gathering run accept no more inputs. Its start time stays.
 update runs
 set updated_at = $2, gather = null
 where run_key = $1 and status = 'delayed'

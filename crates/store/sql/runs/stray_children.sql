@@ -1,4 +1,4 @@
--- The children of a run of which it recorded nothing: they were created when it was lost.
+-- List the children of a run that it has no record of: they were created just before it crashed.
 select run_key, id, workflow, parent_position
 from runs
 where parent_key = $1 and not exists (

@@ -1,4 +1,4 @@
--- Runs that were cancelled, or came here paused, with one of these runs: they go on with it.
+-- Lock the runs that were cancelled, or imported paused, with one of these runs: they are resumed with it.
 select run_key, id, status, executor, revoked, queue, steered_with, steered_from
 from runs
 where steered_with = any($1) and status in ('cancelled', 'paused')

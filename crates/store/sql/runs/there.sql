@@ -1,4 +1,4 @@
--- How many of these runs are there.
+-- Count those of these runs that exist.
 select count(*) as n
 from runs
 where run_key = any($1)

@@ -1,5 +1,6 @@
--- Which of these runs, that ended by $2, nobody has and nobody asks for: no child of theirs is open, no open run waits for them,
--- and no open parent has still to record their result. One that somebody has locked is left for the next time.
+-- Choose and lock those of these runs that ended by $2, have no owner and are not needed any more: no child of theirs is open,
+-- no open run waits for them, and no open parent has yet to record their result. A run that another session has locked is left
+-- for the next time.
 select r.run_key
 from runs r
 where r.run_key = any($1) and r.finished_at is not null and r.finished_at <= $2 and r.executor is null

@@ -1,4 +1,4 @@
--- A run that somebody is about to steer, locked until that is done.
+-- Lock a run to manage it.
 select run_key, id, status, executor, revoked, queue, steered_with, steered_from
 from runs
 where id = $1

@@ -1,4 +1,4 @@
--- One of many runs that somebody is about to steer, locked until that is done.
+-- Lock one of many runs to manage it.
 select run_key, id, status, executor, revoked, queue, steered_with, steered_from
 from runs
 where run_key = $1

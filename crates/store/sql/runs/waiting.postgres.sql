@@ -1,5 +1,6 @@
--- Whether runs of the workflows in $2 may be claimed, whether one may that is recovered alone, and when the next one will.
--- Each workflow is looked up by itself, so that what nobody here knows costs nothing, however much of it waits.
+-- Check whether runs of the workflow versions in $2 may be claimed, whether a run that is recovered alone may be, and when the
+-- next run is ready.
+-- Each workflow version is looked up by itself, so that runs that no executor here can execute cost nothing, however many wait.
 select
     exists (
         select 1

@@ -1,4 +1,4 @@
--- Something that a parked run may wait for has happened: look again.
+-- Wake a parked run, because something that it may wait for has happened.
 update runs
 set ready_at = $2
 where run_key = $1 and executor is null and status = 'running'

@@ -1,5 +1,5 @@
--- Something that parked runs may wait for has happened: look again. A row that another session holds is stepped over; the sweep in
--- runs/wake_missed.sql makes up for that.
+-- Wake parked runs, because something that they may wait for has happened. Rows that another session has locked are skipped;
+-- the sweep in runs/wake_missed.sql makes up for that.
 with parked as materialized (
     select run_key
     from runs

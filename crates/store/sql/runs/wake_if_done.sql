@@ -1,5 +1,5 @@
--- Wake a run that was just parked if what it waits for is there already: a child that has ended, a message, an event, or a sleep
--- that somebody ended.
+-- Wake a run that was just parked if what it waits for has already happened: its child has ended, its message or event has
+-- arrived, or its sleep was ended early.
 update runs
 set ready_at = $2
 where run_key = $1 and executor is null and status = 'running' and (exists (

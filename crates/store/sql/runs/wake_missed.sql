@@ -1,5 +1,5 @@
--- Wake those of these runs that are still parked. One that another session holds is left for the next sweep: it may be held for
--- long, and the others have nothing to do with it.
+-- Wake those of these runs that are still parked. One that another session has locked is left for the next sweep: the lock may
+-- last long, and must not delay the others.
 update runs
 set ready_at = $2
 where run_key in (

@@ -1,5 +1,5 @@
--- Wake parked runs that wait for a message which is there and was not refused. Run after the messages were written, under a lock on
--- the runs.
+-- Wake parked runs that wait for a message that exists and was not refused. Execute it after the messages were written, while
+-- the runs are locked.
 update runs
 set ready_at = $2
 where run_key = any($1) and executor is null and status = 'running' and (ready_at is null or ready_at > $2) and exists (

@@ -1,4 +1,4 @@
--- Every workflow that has runs. It goes from one name to the next, for each may have very many.
+-- List all workflows that have runs. It jumps from name to name, because each may have very many runs.
 with recursive named (workflow) as (
     select (select min(workflow) from runs)
     union all

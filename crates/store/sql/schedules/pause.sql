@@ -1,4 +1,4 @@
--- Let no tick of a schedule start anything.
+-- Pause a schedule: its ticks start no runs.
 update schedules
 set paused = true, updated_at = $2
 where id = $1

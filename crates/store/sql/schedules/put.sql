@@ -1,5 +1,5 @@
--- Create a schedule, or define it anew. What is due from now on follows the new definition; a definition that is the same
--- changes nothing about what is due.
+-- Create or redefine a schedule. Later ticks follow the new definition; ticks already due stay due unless the cron expression
+-- or the time zone changes.
 insert into schedules (
     id, workflow, version, cron, zone, catch_up, overlap, done_until, next_tick, created_at, updated_at,
     options

@@ -1,5 +1,5 @@
--- What every session of Onward relies on, whatever the defaults of the server, the database or the user are. A stronger
--- `synchronous_commit` than `on` stays.
+-- Set what every session of Onward relies on, whatever the defaults of the server, the database or the user are. A
+-- `synchronous_commit` stronger than `on` stays.
 set default_transaction_isolation = 'read committed';
 set client_min_messages = 'warning';
 set jit = off;

@@ -1,3 +1,3 @@
--- Wait for nobody's lock in this transaction, but for one that is held no longer than a commit takes: who sweeps steps over what
--- others hold, and comes back to it.
+-- Limit lock waits in this transaction to little more than the time of a commit: a sweep skips rows that others have locked and
+-- comes back to them.
 select set_config('lock_timeout', '250ms', true) as setting

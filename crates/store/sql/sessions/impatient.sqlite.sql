@@ -1,2 +1,2 @@
--- Who writes a SQLite file has it alone, so there is no lock to wait for.
+-- Do nothing: a SQLite file has one writer at a time, so there is no lock to wait for.
 select 1 as setting

@@ -1,5 +1,5 @@
--- The session that brings the schema up to date. To build an index takes as long as the table is large; who waits for a lock, though,
--- is waited for by all who come after him, so that is done in short bites.
+-- Set up the session that migrates the schema. Building an index takes long on a large table, so statements may take any time.
+-- A session that waits for a lock, however, blocks every session behind it, so each wait is short and is retried.
 set statement_timeout = 0;
 set lock_timeout = '2s';
 set idle_in_transaction_session_timeout = '60s';

@@ -1,4 +1,5 @@
--- What a user's transaction left in its session goes, whatever function it was set by: the next one is somebody else's.
+-- Clear everything that a user's transaction left in its session, however it was set: the next transaction may belong to
+-- somebody else.
 set session authorization default;
 reset all;
 unlisten *;

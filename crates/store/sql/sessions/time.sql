@@ -1,2 +1,2 @@
--- What time it is on the server.
+-- Read the server's time.
 select (extract(epoch from clock_timestamp()) * 1000000)::bigint as at

@@ -1,5 +1,5 @@
--- Transactions of users. One that waits for a row gives up and is tried again, and one whose process froze in the middle, or
--- that does something else for so long, lets go of its locks.
+-- Set up sessions for transactions of users. A transaction that waits too long for a row fails and is retried; one whose
+-- process froze in the middle, or stays idle for too long, loses its locks.
 set lock_timeout = '5s';
 set statement_timeout = '60s';
 set idle_in_transaction_session_timeout = '5s';

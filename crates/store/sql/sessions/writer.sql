@@ -1,6 +1,6 @@
--- The session that commits batches. A process that was frozen in the middle of one holds its fence for a third of a lease at
--- the most. Its statements join a handful of arrays with tables by their keys: a plan that was made while the tables were
--- empty must not read them whole later.
+-- Set up the session that commits batches. A process that freezes in the middle of one holds its fence for at most a third of a
+-- lease. Its statements join small arrays with tables by key: a plan made while the tables were empty must not scan whole
+-- tables later.
 set statement_timeout = '30s';
 set idle_in_transaction_session_timeout = '1600ms';
 set plan_cache_mode = 'force_generic_plan';

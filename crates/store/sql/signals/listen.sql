@@ -1,3 +1,3 @@
--- Hear what other processes tell, and know what this session itself is called.
+-- Listen for signals of other processes, and read this session's own process id.
 listen onward;
 select pg_backend_pid() as pid;

@@ -1,4 +1,4 @@
--- Give a fork the chunks of the calls that it has. Where others were in between, what follows moves up.
+-- Copy stream chunks to a fork, for the calls that the fork has. Indexes are renumbered to close gaps.
 insert into streams (run_key, key, idx, position, attempt, kind, body, bytes, appended_at)
 select
     $2, s.key, row_number() over (partition by s.key order by s.idx) - 1, s.position, s.attempt, s.kind, s.body, s.bytes,

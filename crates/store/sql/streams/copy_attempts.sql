@@ -1,4 +1,4 @@
--- Give a fork the attempts of the steps whose bodies appended to its streams: they say which chunks count.
+-- Copy to a fork the attempts of steps that appended to its streams: attempts decide which chunks count.
 insert into attempts (run_key, position, attempt, name, started_at, finished_at, error)
 select $2, a.position, a.attempt, a.name, a.started_at, a.finished_at, a.error
 from attempts a

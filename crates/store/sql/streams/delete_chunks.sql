@@ -1,3 +1,3 @@
--- Delete the streams of runs that are deleted.
+-- Delete the streams of deleted runs.
 delete from streams
 where run_key = any($1)

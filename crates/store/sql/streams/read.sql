@@ -1,4 +1,5 @@
--- Up to $4 chunks of a stream from an index on, and whether the steps that appended them have a result, and in which attempt.
+-- Read up to $4 chunks of a stream from an index on. Says whether the step that appended each has a result, and which attempt
+-- succeeded.
 select s.idx, s.position, s.attempt, s.kind, s.body, s.bytes, s.appended_at,
     exists (select 1 from checkpoints c where c.run_key = s.run_key and c.position = s.position) as recorded,
     (

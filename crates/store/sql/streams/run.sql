@@ -1,4 +1,4 @@
--- Whether a run may still append to its streams, and whether it closed this one.
+-- Check whether a run may still append to its streams, and whether it closed this one.
 select r.status, r.executor, coalesce((
     select s.kind = 'close'
     from streams s

@@ -1,4 +1,5 @@
--- How far the streams of these runs are. It goes from one stream to the next and to the end of each, for a stream may be long.
+-- Find the last index of each stream of these runs. It jumps from stream to stream and to the end of each, because a stream may
+-- be long.
 with recursive named (run_key, key) as (
     select runs.run_key, (select min(s.key) from streams s where s.run_key = runs.run_key)
     from runs

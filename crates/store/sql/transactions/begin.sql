@@ -1,5 +1,6 @@
--- Whether an executor has a run, in this possession, and lives; the lock lasts as long as the transaction. It stops nobody who
--- steers or releases the run, and it is what tells whoever lost an answer that the session before has ended.
+-- Check that a live executor owns the run in this ownership epoch, and lock the run's row until the transaction ends. The lock
+-- blocks no session that manages or releases the run; it lets a client that lost an answer wait until the previous session has
+-- ended.
 select run_key
 from runs
 where run_key = $1 and executor = $2 and owners = $3 and revoked = false

@@ -1,5 +1,5 @@
--- Lock the run's row while its transaction is committed, or raise: a division by zero says that an executor has it no more. Who
--- steers or releases it comes before this lock or after the commit.
+-- Lock the run's row while its transaction commits, or raise: a division by zero means that the executor no longer owns the
+-- run. Whatever manages or releases the run happens before this lock or after the commit.
 with held as (
     select run_key
     from runs

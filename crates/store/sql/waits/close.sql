@@ -1,3 +1,3 @@
--- A wait is over.
+-- Close a wait.
 delete from waits
 where run_key = $1 and position = $2

@@ -1,3 +1,3 @@
--- Delete the waits of runs that are deleted.
+-- Delete the waits of deleted runs.
 delete from waits
 where run_key = any($1)

@@ -1,4 +1,5 @@
--- A run waits. A wait that is there already, from before a crash, keeps its time; what its call takes may be another form by now.
+-- Open a wait. A wait that already exists, from before a crash, keeps its due time; only the form that its call accepts may
+-- change.
 insert into waits (run_key, position, kind, name, due_at, child_key, topic, target, since, form, form_by)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 on conflict (run_key, position) do update set form = excluded.form, form_by = excluded.form_by

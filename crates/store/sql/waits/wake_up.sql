@@ -1,4 +1,4 @@
--- End sleeps of a run: all of them, or the one at position $3. One that was ended before is not counted again.
+-- End sleeps of a run early: all of them, or the one at position $3. A sleep that was already ended is not counted again.
 update waits
 set due_at = $2, woken = true
 where run_key = $1 and kind = 'timer' and woken = false

@@ -1,7 +1,7 @@
-//! Finds out what a type takes: it is decoded from nothing, and what it asks the decoder for is noted.
+//! Finds out the form of a type: decodes it from a decoder without data and records what the type requests from that decoder.
 //!
-//! A type whose `Deserialize` gives a value although nothing was there takes errors in its stride: nothing is known of it. The same
-//! holds for one that panics.
+//! Nothing is known about a type whose `Deserialize` returns a value although there was no data, because it ignores errors. The same
+//! holds for a type whose `Deserialize` panics.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -12,9 +12,9 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Var
 use super::{Form, Variant};
 use crate::guarded;
 
-/// A type that asks for itself again and again has no end.
+/// A recursive type would never end.
 const DEPTH_MAX: u8 = 32;
-/// An enum with more variants is not looked at one by one.
+/// The variants of an enum with more than this are not examined.
 const VARIANTS_MAX: usize = 64;
 
 pub(super) fn form<T: DeserializeOwned>() -> Form {
@@ -29,14 +29,14 @@ pub(super) fn form<T: DeserializeOwned>() -> Form {
         Some(Asked::Option(inner)) => match *inner {
             Some(Asked::Form(Form::Any)) | None => Form::Any,
             Some(Asked::Form(form)) => Form::Option(Box::new(form)),
-            // Its variants cannot be reached through it.
+            // The variants of the inner type cannot be reached through the option.
             Some(Asked::Enum(_) | Asked::Option(_)) => Form::Any,
         },
         None => Form::Any,
     }
 }
 
-/// What came of decoding from nothing.
+/// What decoding without data gave: an error (`Nothing`), or a value or a panic (`Something`).
 enum Given {
     Nothing,
     Something,
@@ -50,7 +50,8 @@ fn probe<T: DeserializeOwned>(noted: &Noted, variant: Option<&str>) -> Given {
     }
 }
 
-/// An enum says which variants it has. It is believed if it takes each of them and none that is spelt a little otherwise.
+/// The form of an enum with these variants. It is `Any` unless the type refuses every other name, even one of slightly different
+/// spelling.
 fn of_enum<T: DeserializeOwned>(names: &'static [&'static str]) -> Form {
     if names.is_empty() || names.len() > VARIANTS_MAX {
         return Form::Any;
@@ -78,14 +79,14 @@ fn variant<T: DeserializeOwned>(name: &str) -> Variant {
     Variant { name: name.to_owned(), content }
 }
 
-/// What was seen.
+/// What the probe recorded.
 #[derive(Default)]
 struct Noted {
-    /// What the type asked for first.
+    /// What the type requested from the decoder.
     asked: RefCell<Option<Asked>>,
-    /// Whether it took the variant that it was given.
+    /// Whether it accepted the variant that it was given.
     taken: RefCell<Option<bool>>,
-    /// What the variant holds.
+    /// The content of the variant.
     content: RefCell<Option<Content>>,
 }
 
@@ -100,7 +101,7 @@ enum Content {
     Form(Form),
 }
 
-/// A decoder that has nothing. Where it is asked for an enum it may have a variant, without content.
+/// A decoder without data. If an enum is requested, it may give the name of a variant, without content.
 #[derive(Clone, Copy)]
 struct Probe<'p> {
     noted: &'p Noted,
@@ -119,13 +120,13 @@ impl Probe<'_> {
     }
 }
 
-/// There is nothing.
+/// The error that there is no data.
 #[derive(Debug)]
 struct Nothing;
 
 impl fmt::Display for Nothing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is nothing")
+        f.write_str("there is no data")
     }
 }
 
@@ -219,7 +220,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
     }
 }
 
-/// Names by which libraries speak with their own decoders.
+/// Whether a library uses the name to communicate with its own decoder.
 fn is_private(name: &str) -> bool {
     name.starts_with('$')
 }
@@ -242,7 +243,7 @@ impl<'de, 'p> EnumAccess<'de> for OneVariant<'p> {
     }
 }
 
-/// What a variant holds: nothing, but it can be asked for.
+/// The content of a variant: there is none, but the request for it is recorded.
 struct NoContent<'p> {
     noted: &'p Noted,
     depth: u8,

@@ -75,7 +75,7 @@ struct Through {
     _inner: Vec<u8>,
 }
 
-/// Spelt as it likes.
+/// Accepts any case.
 struct AnyCase(String);
 
 impl<'de> Deserialize<'de> for AnyCase {
@@ -103,7 +103,7 @@ impl<'de> Deserialize<'de> for AnyCase {
     }
 }
 
-/// Takes whatever comes.
+/// Accepts anything.
 struct Lenient;
 
 impl<'de> Deserialize<'de> for Lenient {
@@ -170,7 +170,7 @@ const VALUES: &[&str] = &[
     "{\"secs\":1,\"nanos\":2}",
 ];
 
-/// Whatever the type takes its form lets pass; and how many of the values it does not.
+/// Checks that the form accepts every value that the type accepts. Returns how many of the values the form refuses.
 fn refused<T: DeserializeOwned>() -> usize {
     let form = Form::of::<T>();
     let recorded = form.to_json().map_or(Form::Any, |text| Form::from_json(&text));

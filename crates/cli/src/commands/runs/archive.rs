@@ -1,4 +1,4 @@
-//! `onward runs export` and `onward runs import`: a run and its family as a file.
+//! `onward runs export` and `onward runs import`: write a run and its family to a file, and read them from it.
 
 use std::io::Read;
 use std::path::Path;
@@ -41,7 +41,7 @@ pub(super) async fn import(client: &Client, Import { from, new_id }: Import, jso
         return Ok(Exit::Done);
     }
     for run in runs {
-        output::say(format!("{} is imported, and {}", run.id, run.status))?;
+        output::say(format!("{} is imported ({})", run.id, run.status))?;
     }
     Ok(Exit::Done)
 }

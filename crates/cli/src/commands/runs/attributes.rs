@@ -1,4 +1,4 @@
-//! `onward runs attributes`: change what is attached to runs.
+//! `onward runs attributes`: changes the attributes of runs.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,7 @@ pub(super) async fn attributes(client: &Client, attributes: Attributes, json: bo
     let removed = remove.into_iter().map(|key| (key, Json::null()));
     let changes: BTreeMap<String, Json> = set.into_iter().chain(removed).collect();
     match steer::meant(runs)? {
-        Meant::Filter(filter) => {
-            steer::all(client.merge_attributes_all(*filter, &changes).await?, json, "described anew")
-        }
+        Meant::Filter(filter) => steer::all(client.merge_attributes_all(*filter, &changes).await?, json, "updated"),
         Meant::Ids(ids) => {
             let change = async |run: &super::Handle| {
                 if replace {
@@ -25,7 +23,7 @@ pub(super) async fn attributes(client: &Client, attributes: Attributes, json: bo
                 }
                 Ok(Done::default())
             };
-            steer::each(client, ids, json, change, |_, _| "is described anew".to_owned()).await
+            steer::each(client, ids, json, change, |_, _| "is updated".to_owned()).await
         }
     }
 }

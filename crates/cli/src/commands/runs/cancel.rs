@@ -1,4 +1,4 @@
-//! `onward runs cancel`: end runs and all that they started.
+//! `onward runs cancel`: cancels runs and all runs that they started.
 
 use onward::{Client, Status};
 
@@ -19,8 +19,8 @@ pub(super) async fn cancel(client: &Client, many: Many, json: bool) -> Result<Ex
 fn told(done: &Done) -> String {
     match done.found {
         _ if !done.is_unchanged() => format!("is cancelled{}", done.and_others("that it started")),
-        Some(Status::Succeeded) => "has succeeded already: there is nothing to cancel".to_owned(),
-        Some(Status::Failed) => "has failed already: there is nothing to cancel".to_owned(),
-        _ => "was cancelled already".to_owned(),
+        Some(Status::Succeeded) => "has already succeeded: nothing to cancel".to_owned(),
+        Some(Status::Failed) => "has already failed: nothing to cancel".to_owned(),
+        _ => "was already cancelled".to_owned(),
     }
 }

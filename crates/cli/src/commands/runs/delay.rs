@@ -1,4 +1,4 @@
-//! `onward runs set-delay`: let runs that start later start at another time.
+//! `onward runs set-delay`: changes the start time of delayed runs.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::output;
 
 pub(super) async fn set_delay(client: &Client, Delay { runs, to }: Delay, json: bool) -> Result<Exit, Failure> {
     match steer::meant(runs)? {
-        Meant::Filter(filter) => steer::all(client.set_delay_all(*filter, to).await?, json, "put off"),
+        Meant::Filter(filter) => steer::all(client.set_delay_all(*filter, to).await?, json, "rescheduled"),
         Meant::Ids(ids) => {
             let delay = async |run: &super::Handle| run.set_delay(to).await.map(|()| Done::default());
             steer::each(client, ids, json, delay, |_, after| told(after, to)).await
@@ -22,7 +22,7 @@ pub(super) async fn set_delay(client: &Client, Delay { runs, to }: Delay, json: 
 fn told(after: Option<Status>, to: Duration) -> String {
     match after {
         Some(Status::Delayed) => format!("starts in {}", output::duration(to)),
-        // Its time has come before we looked.
+        // Its time came before its state was read.
         _ => "starts now".to_owned(),
     }
 }

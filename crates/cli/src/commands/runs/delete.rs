@@ -1,4 +1,4 @@
-//! `onward runs delete`: remove runs that have ended.
+//! `onward runs delete`: deletes runs that have ended.
 
 use onward::Client;
 
@@ -26,6 +26,7 @@ pub(super) async fn delete(
 fn told(done: &Done) -> String {
     match done.deleted.unwrap_or_default() {
         0 | 1 => "is deleted".to_owned(),
-        runs => format!("is deleted, and {} that it started", runs - 1),
+        2 => "is deleted, with 1 run that it started".to_owned(),
+        runs => format!("is deleted, with {} runs that it started", runs - 1),
     }
 }

@@ -1,4 +1,4 @@
-//! `onward runs event`: the events of a run, or one of them.
+//! `onward runs event`: shows the events of a run, or one of them.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use crate::output;
 
 pub(super) async fn event(handle: &Handle, event: Event, json: bool) -> Result<Exit, Failure> {
     let Some(key) = event.key else { return all(&handle.events().await?, json) };
-    // An event of a run that is not there would be waited for.
+    // Fails if the run does not exist: the next call would wait for the event.
     handle.describe().await?;
     let wait = event.wait.unwrap_or(Duration::ZERO);
     let is_set = handle.event::<Json>(&key).timeout(wait).await?.is_some();
-    // What is shown is the record: the value itself is not masked.
+    // Shows the value in the record, because the value from `event` is not masked.
     let shown = handle.events().await?.into_iter().find(|event| is_set && event.key == key);
     let Some(EventRecord { value, .. }) = shown else {
         return Err(Failure::new(Exit::Failed, format!("run {} has not set the event `{key}`", handle.id())));

@@ -1,4 +1,4 @@
-//! Which runs a command means: what `list` and the verbs for many runs have in common.
+//! Makes a filter of the arguments, for `list` and the verbs that manage many runs.
 
 use std::collections::BTreeMap;
 

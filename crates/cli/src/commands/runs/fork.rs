@@ -1,4 +1,4 @@
-//! `onward runs fork`: runs that begin where others were.
+//! `onward runs fork`: creates runs that continue others from a position.
 
 use onward::{Client, Error};
 
@@ -13,7 +13,7 @@ pub(super) async fn fork(client: &Client, fork: Fork, json: bool) -> Result<Exit
         Meant::Ids(ids) => ids,
     };
     if ids.len() > 1 && new_id.is_some() {
-        return Err(Failure::new(Exit::Usage, "--new-id is for the fork of one run: leave it out, or name one run"));
+        return Err(Failure::new(Exit::Usage, "--new-id needs exactly one run: omit it, or give one id"));
     }
     let fork = async |run: &super::Handle| {
         let mut plan = run.fork(from);
@@ -36,5 +36,5 @@ pub(super) async fn fork(client: &Client, fork: Fork, json: bool) -> Result<Exit
 }
 
 fn told(done: &Done, from: u32) -> String {
-    format!("is forked as {} from position {from} on", done.created.as_deref().unwrap_or_default())
+    format!("is forked as {} from position {from}", done.created.as_deref().unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! `onward runs list`: a page of runs.
+//! `onward runs list`: shows a page of runs.
 
 use onward::{Client, Filter, Page, RunId, RunRecord};
 
@@ -8,7 +8,7 @@ use crate::output;
 
 pub(super) async fn list(client: &Client, list: List, json: bool) -> Result<Exit, Failure> {
     if let Some(parent) = &list.which.parent {
-        // An empty list would not tell a run without children from a typing mistake.
+        // Fails if the run does not exist: an empty list would hide a typing mistake.
         client.handle_named(parent).describe().await?;
     }
     let page = client.list(filter(list)?).await?;
@@ -42,7 +42,7 @@ fn table(page: &Page<RunRecord>) -> String {
     }
 }
 
-/// Runs as a table, one a row.
+/// Runs as a table, one per row.
 pub(super) fn rows(runs: &[RunRecord]) -> String {
     let mut table = output::table(&["id", "workflow", "status", "created", "took", "reason"]);
     for run in runs {

@@ -1,4 +1,4 @@
-//! `onward runs messages`: what was sent to a run and no call has taken.
+//! `onward runs messages`: shows, deletes and replaces messages to a run that no call has consumed.
 
 use onward::{Client, MessageRecord};
 
@@ -8,7 +8,7 @@ use crate::commands::talk::{self, Delivered};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
-/// How many are read at once.
+/// The number of messages to read at once.
 const PAGE: u32 = 1_000;
 
 pub(super) async fn messages(client: &Client, messages: Messages, json: bool) -> Result<Exit, Failure> {
@@ -20,9 +20,9 @@ pub(super) async fn messages(client: &Client, messages: Messages, json: bool) ->
     }
     if let Some([seq, message]) = replace.as_deref() {
         let seq: i64 =
-            seq.parse().map_err(|_| Failure::new(Exit::Usage, format!("`{seq}` is no number of a message")))?;
+            seq.parse().map_err(|_| Failure::new(Exit::Usage, format!("`{seq}` is not the number of a message")))?;
         let new = run.replace_message(seq, &talk::value(message)?).await?;
-        return done(&id, json, &format!("message {seq} of run {id} is replaced, by message {new}"));
+        return done(&id, json, &format!("message {seq} of run {id} is replaced by message {new}"));
     }
     list(&run, json).await
 }
@@ -49,7 +49,7 @@ async fn list(run: &Handle, json: bool) -> Result<Exit, Failure> {
     if json {
         output::json(&all)?;
     } else if all.is_empty() {
-        output::say("no messages wait")?;
+        output::say("no unconsumed messages")?;
     } else {
         output::say(table(&all))?;
     }

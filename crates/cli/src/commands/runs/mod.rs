@@ -1,4 +1,4 @@
-//! `onward runs …`: open the database, then do the verb.
+//! `onward runs …`: connects to the database, then performs the verb.
 
 mod archive;
 mod attributes;
@@ -27,7 +27,7 @@ use onward::WorkflowHandle;
 use crate::args::{Runs, Verb};
 use crate::exit::{Exit, Failure};
 
-/// A run as these commands hold it: whatever its workflow, its output is JSON.
+/// The handle of a run of any workflow: its output is JSON.
 type Handle = WorkflowHandle<serde_json::Value>;
 
 pub(crate) async fn run(Runs { common, mask, verb }: Runs) -> Result<Exit, Failure> {

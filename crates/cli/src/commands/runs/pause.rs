@@ -1,4 +1,4 @@
-//! `onward runs pause`: hold runs until they are resumed.
+//! `onward runs pause`: pauses runs until they are resumed.
 
 use onward::{Client, Status};
 
@@ -18,8 +18,8 @@ pub(super) async fn pause(client: &Client, many: Many, json: bool) -> Result<Exi
 
 fn told(done: &Done, after: Option<Status>) -> &'static str {
     match after {
-        Some(Status::Paused) if done.is_unchanged() => "is paused already",
+        Some(Status::Paused) if done.is_unchanged() => "is already paused",
         Some(Status::Paused) => "is paused",
-        _ => "was paused, and moved on",
+        _ => "was paused, and has changed since",
     }
 }

@@ -1,4 +1,4 @@
-//! `onward runs restart`: the same once more, from scratch.
+//! `onward runs restart`: creates new runs of the same workflows with the same inputs.
 
 use onward::Client;
 

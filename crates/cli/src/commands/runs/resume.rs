@@ -1,4 +1,4 @@
-//! `onward runs resume`: let runs go on from their last checkpoint.
+//! `onward runs resume`: resumes runs from their last checkpoint.
 
 use onward::{Client, Status};
 
@@ -18,16 +18,16 @@ pub(super) async fn resume(client: &Client, many: Many, json: bool) -> Result<Ex
 
 fn told(done: &Done, after: Option<Status>) -> String {
     match after {
-        _ if done.is_unchanged() => "goes on already".to_owned(),
-        Some(after) => format!("{}{}", now(after), done.and_others("that had been taken off their way with it")),
-        None => "is gone".to_owned(),
+        _ if done.is_unchanged() => "is already in progress: nothing to resume".to_owned(),
+        Some(after) => format!("{}{}", now(after), done.and_others("that had been stopped with it")),
+        None => "was deleted".to_owned(),
     }
 }
 
 fn now(after: Status) -> &'static str {
     match after {
-        Status::Delayed => "starts when its time has come",
-        Status::Enqueued => "goes on as soon as an executor takes it",
+        Status::Delayed => "is resumed, and starts at its start time",
+        Status::Enqueued => "is resumed, and continues when an executor claims it",
         Status::Running => "is running",
         Status::Paused => "was resumed, and is held again",
         Status::Succeeded => "was resumed, and has succeeded",

@@ -1,4 +1,4 @@
-//! `onward runs send`: a message to a run.
+//! `onward runs send`: sends a message to a run.
 
 use onward::Client;
 
@@ -17,7 +17,7 @@ pub(super) async fn send(client: &Client, send: Send, json: bool) -> Result<Exit
     if json {
         output::json(&Delivered { run: &id })?;
     } else {
-        output::say(format!("run {id} has the message"))?;
+        output::say(format!("the message is sent to run {id}"))?;
     }
     Ok(Exit::Done)
 }

@@ -1,4 +1,4 @@
-//! `onward runs show`: all that is known of one run.
+//! `onward runs show`: shows everything about one run.
 
 use onward::{Client, Filter, HookRecord, RunRecord};
 use serde::Serialize;
@@ -7,7 +7,7 @@ use super::list;
 use crate::exit::{Exit, Failure};
 use crate::output;
 
-/// So many children are shown to people; a program gets the ids of all.
+/// The maximum number of children in the text output. JSON has the ids of all.
 const CHILDREN: u32 = 20;
 
 #[derive(Serialize)]
@@ -35,7 +35,7 @@ pub(super) async fn show(client: &Client, id: &str, json: bool) -> Result<Exit, 
         let first = client.list(filter).await?.items;
         output::say(format!("\n{} children\n\n{}", children.len(), list::rows(&first)))?;
         if first.len() < children.len() {
-            output::say(format!("\nall of them: onward runs list --parent {id} --limit {}", children.len()))?;
+            output::say(format!("\nto list all of them: onward runs list --parent {id} --limit {}", children.len()))?;
         }
     }
     if !hooks.is_empty() {
@@ -53,7 +53,7 @@ fn opened(hooks: &[HookRecord]) -> String {
     output::rows(&table)
 }
 
-/// What is known, a fact a line. What is not there is not shown.
+/// The facts about a run, one per line. Missing values are left out.
 fn facts(run: &RunRecord) -> String {
     let mut facts = vec![
         ("id", run.id.to_string()),
@@ -84,7 +84,7 @@ fn facts(run: &RunRecord) -> String {
     add("deadline", run.deadline.map(output::time));
     add("executor", run.executor.as_ref().map(ToString::to_string));
     add("executors", Some(format!("{} so far", run.owners)));
-    add("recoveries", Some(format!("{} without progress, of {} at the most", run.recoveries, run.recoveries_max)));
+    add("recoveries", Some(format!("{} without progress, of at most {}", run.recoveries, run.recoveries_max)));
     add("user", run.identity.user.clone());
     add("role", run.identity.role.clone());
     add("roles", Some(run.identity.roles.join(", ")).filter(|roles| !roles.is_empty()));

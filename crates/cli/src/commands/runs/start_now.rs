@@ -1,4 +1,4 @@
-//! `onward runs start-now`: start runs that wait in a queue, or for their time, at once.
+//! `onward runs start-now`: starts runs now that wait in a queue or for their start time.
 
 use onward::Client;
 
@@ -17,5 +17,5 @@ pub(super) async fn start_now(client: &Client, many: Many, json: bool) -> Result
 }
 
 fn told(done: &Done) -> &'static str {
-    if done.is_unchanged() { "has begun already" } else { "starts as soon as an executor takes it" }
+    if done.is_unchanged() { "has already started" } else { "starts when an executor claims it" }
 }

@@ -1,4 +1,4 @@
-//! What the verbs have in common that steer runs: several runs, each of which may fail by itself, or all that filters mean.
+//! Shared by the verbs that manage runs: they act on runs given by id, each of which may fail by itself, or on all that match filters.
 
 use onward::{Client, Error, Filter, Status};
 use serde::Serialize;
@@ -8,38 +8,38 @@ use crate::args::{Many, Which};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
-/// What came of one run.
+/// The result for one run.
 #[derive(Serialize)]
 struct Steered {
     id: String,
-    /// Its state afterwards, if it is known.
+    /// Its state afterwards, if known.
     status: Option<Status>,
     reason: Option<String>,
     #[serde(flatten)]
     done: Done,
-    /// Why it could not be steered.
+    /// Why the verb failed for it.
     error: Option<Refusal>,
 }
 
-/// What was done beside moving the run.
+/// The details of what was done.
 #[derive(Default, Serialize)]
 pub(super) struct Done {
     /// Whether anything changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) changed: Option<bool>,
-    /// In which state the run was found.
+    /// The state of the run before.
     #[serde(skip)]
     pub(super) found: Option<Status>,
-    /// How many runs changed with it.
+    /// The number of other runs that changed with it.
     #[serde(skip)]
     pub(super) others: u64,
-    /// How many sleeps were ended.
+    /// The number of sleeps that were ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) sleeps: Option<u64>,
     /// The run that was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) created: Option<String>,
-    /// How many runs are gone, this one among them.
+    /// The number of deleted runs, including this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) deleted: Option<u64>,
 }
@@ -52,12 +52,12 @@ impl From<onward::Steered> for Done {
 }
 
 impl Done {
-    /// Whether it is known that nothing changed.
+    /// Whether nothing changed, as far as known.
     pub(super) fn is_unchanged(&self) -> bool {
         self.changed == Some(false)
     }
 
-    /// The runs that changed with it, as a sentence goes on.
+    /// The end of a sentence: how many other runs changed with it.
     pub(super) fn and_others(&self, which: &str) -> String {
         match self.others {
             0 => String::new(),
@@ -73,13 +73,13 @@ struct Refusal {
     message: String,
 }
 
-/// Which runs a verb means.
+/// The runs that a verb acts on.
 pub(super) enum Meant {
     Ids(Vec<String>),
     Filter(Box<Filter>),
 }
 
-/// Which runs were named. To name none is no way to mean all of them.
+/// The runs that the arguments select. No ids and no filters never selects all runs.
 pub(super) fn meant(many: Many) -> Result<Meant, Failure> {
     let Many { ids, all, which } = many;
     let has_filter = which != Which::default();
@@ -88,12 +88,12 @@ pub(super) fn meant(many: Many) -> Result<Meant, Failure> {
         (false, true) => Err(Failure::new(Exit::Usage, "give ids or filters, not both")),
         (true, true) => Ok(Meant::Filter(Box::new(Filter { all, ..super::filter::filter(which)? }))),
         (true, false) => {
-            Err(Failure::new(Exit::Usage, "which runs? Give their ids, or filters as `--status failed`, or `--all`"))
+            Err(Failure::new(Exit::Usage, "which runs? Give ids, filters such as `--status failed`, or `--all`"))
         }
     }
 }
 
-/// Steer each run, and go on after one that refuses. The exit code is that of the first refusal.
+/// Performs the verb on each run and continues after a failure. The exit code is that of the first failure.
 pub(super) async fn each(
     client: &Client,
     ids: Vec<String>,
@@ -137,7 +137,7 @@ pub(super) async fn each(
     Ok(exit)
 }
 
-/// Say what came of all the runs that filters mean.
+/// Prints the result for all runs that match the filters.
 pub(super) fn all(many: onward::Many, json: bool, did: &str) -> Result<Exit, Failure> {
     if json {
         output::json(&many)?;
@@ -149,7 +149,7 @@ pub(super) fn all(many: onward::Many, json: bool, did: &str) -> Result<Exit, Fai
         told += &format!(" ({sleeps} sleeps)");
     }
     if refused > 0 {
-        told += &format!(", {refused} not, because of their state");
+        told += &format!(", {refused} refused because of their state");
     }
     output::say(told)?;
     Ok(Exit::Done)

@@ -1,4 +1,4 @@
-//! `onward runs steps`: the durable calls of one run.
+//! `onward runs steps`: shows the durable calls of one run.
 
 use onward::{Client, StepFilter, StepRecord, StepState};
 
@@ -13,7 +13,7 @@ pub(super) async fn steps(client: &Client, steps: Steps, json: bool) -> Result<E
     if json {
         output::json(&steps)?;
     } else if steps.is_empty() {
-        output::say(if from == 0 { "no durable calls yet" } else { "no durable calls from there on" })?;
+        output::say(if from == 0 { "no durable calls yet" } else { "no durable calls from that position on" })?;
     } else {
         output::say(table(&steps))?;
     }
@@ -48,12 +48,12 @@ fn state(state: StepState) -> &'static str {
     }
 }
 
-/// The number of the last attempt that was worth a row; a quick success leaves none.
+/// The number of the last recorded attempt. A quick success records none.
 fn attempts(step: &StepRecord) -> String {
     step.attempts.last().map_or_else(output::dash, |last| last.attempt.to_string())
 }
 
-/// What came of it: the error or the output; failing that the child it is about.
+/// The error or the output; without either, the child that the call belongs to.
 fn result(step: &StepRecord) -> String {
     let recorded = step.error.as_ref().or(step.output.as_ref());
     match (recorded, &step.child) {

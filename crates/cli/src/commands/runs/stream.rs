@@ -1,4 +1,4 @@
-//! `onward runs stream`: read a stream of a run until it ends, or see which there are.
+//! `onward runs stream`: reads a stream of a run until it ends, or lists the run's streams.
 
 use onward::{Chunk, ChunkBody, StreamInfo};
 use onward_types::Json;
@@ -9,7 +9,7 @@ use crate::args::Stream;
 use crate::exit::{Exit, Failure};
 use crate::output;
 
-/// A chunk for programs. A value is what it is; bytes are a list of numbers, as JSON has nothing better.
+/// A chunk for programs. Bytes are a list of numbers, because JSON has no type for them.
 #[derive(Serialize)]
 struct Line<'a> {
     index: i64,

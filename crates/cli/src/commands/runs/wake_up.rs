@@ -1,4 +1,4 @@
-//! `onward runs wake-up`: end sleeps.
+//! `onward runs wake-up`: ends sleeps.
 
 use onward::Client;
 
@@ -21,7 +21,7 @@ pub(super) async fn wake_up(client: &Client, WakeUp { runs, at }: WakeUp, json: 
 
 fn told(done: &Done) -> String {
     match done.sleeps {
-        None | Some(0) => "does not sleep: there is nothing to end".to_owned(),
+        None | Some(0) => "is not sleeping: nothing to wake".to_owned(),
         Some(1) => "is woken up".to_owned(),
         Some(sleeps) => format!("is woken up from {sleeps} sleeps"),
     }

@@ -1,4 +1,4 @@
-//! `onward runs watch`: follow one run until it ends, or is held.
+//! `onward runs watch`: follows one run until it ends or is held.
 
 use std::time::{Duration, Instant};
 
@@ -11,19 +11,20 @@ use super::Handle;
 use crate::exit::{Exit, Failure};
 use crate::output;
 
-/// How often to look. A run whose steps take long to read is looked at less often, so that watching costs little.
+/// The interval between reads. It is at least `SHARE` times as long as a read takes, so that watching a run with many steps costs
+/// little.
 const LOOK: Duration = Duration::from_millis(200);
 const SHARE: u32 = 10;
 
-/// What is seen of the run at one time.
+/// What is shown of the run at one moment.
 #[derive(Clone, PartialEq, Serialize)]
 struct Sight {
     id: String,
     status: Status,
     reason: String,
-    /// Durable calls whose result is recorded.
+    /// The number of durable calls whose result is recorded.
     recorded: usize,
-    /// Durable calls under way.
+    /// The number of durable calls in progress.
     under_way: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<Json>,
@@ -43,13 +44,13 @@ pub(super) async fn watch(handle: &Handle, json: bool) -> Result<Exit, Failure> 
     let mut before = None;
     loop {
         let began = Instant::now();
-        // The run first: once it has ended, the steps that are read after it are all there will be.
+        // The run first: if it has ended, the steps that are read after it are complete.
         let run = handle.describe().await?;
         let sight = Sight::of(&run, &handle.steps().await?);
         if before.as_ref() != Some(&sight) {
             view.show(&sight)?;
         }
-        // Nothing happens to a held run until somebody resumes it.
+        // A held run does nothing until it is resumed.
         if run.status.is_terminal() || run.status == Status::Paused {
             view.end(&run)?;
             return Ok(if run.status == Status::Succeeded { Exit::Done } else { Exit::RunFailed });
@@ -77,12 +78,12 @@ impl Sight {
 
     fn line(&self) -> String {
         let Sight { status, reason, recorded, under_way, .. } = self;
-        let under_way = if *under_way > 0 { format!(", {under_way} under way") } else { String::new() };
+        let under_way = if *under_way > 0 { format!(", {under_way} in progress") } else { String::new() };
         format!("{status:<10}  {recorded} recorded{under_way}  {reason}")
     }
 }
 
-/// Where it is shown: a line that changes on a terminal, a line for each change in a pipe, JSON for programs.
+/// How it is shown: one line that changes on a terminal, a line for each change in a pipe, or JSON for programs.
 enum View {
     Live(ProgressBar),
     Lines,
@@ -116,7 +117,7 @@ impl View {
     fn end(&self, run: &RunRecord) -> Result<(), Failure> {
         let result = run.error.as_ref().or(run.output.as_ref()).map_or_else(String::new, |json| format!(": {json}"));
         match self {
-            // The last line had it all.
+            // The last line had everything.
             View::Json => return Ok(()),
             View::Live(bar) => bar.finish_and_clear(),
             View::Lines => {}
@@ -129,11 +130,11 @@ impl View {
     }
 }
 
-/// What holds a run is an error that its code has to be mended for; a run without one was held by somebody.
+/// Says what to do with a held run. One with an error needs its code fixed; one without was paused by a person.
 fn held(run: &RunRecord) -> String {
     let RunRecord { id, error, .. } = run;
-    let mend = if error.is_some() { "mend the code, then " } else { "" };
-    format!("{id} is held: {}; {mend}`onward runs resume {id}`", output::cell(&run.reason))
+    let fix = if error.is_some() { "fix the code, then " } else { "" };
+    format!("{id} is held: {}; {fix}run `onward runs resume {id}`", output::cell(&run.reason))
 }
 
 fn ending(status: Status) -> &'static str {
@@ -142,6 +143,6 @@ fn ending(status: Status) -> &'static str {
         Status::Failed => "failed",
         Status::Cancelled => "was cancelled",
         Status::RetriesExceeded => "was given up",
-        Status::Delayed | Status::Enqueued | Status::Running | Status::Paused => "goes on",
+        Status::Delayed | Status::Enqueued | Status::Running | Status::Paused => "is in progress",
     }
 }
