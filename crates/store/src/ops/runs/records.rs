@@ -11,7 +11,7 @@ use onward_types::{
 use crate::change::OPEN;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
-use crate::ops::{executors, mailbox, queues, waits};
+use crate::ops::{self, executors, mailbox, queues};
 
 /// Which payloads are read with a record.
 #[derive(Clone, Copy)]
@@ -29,7 +29,7 @@ pub(crate) async fn records(
 ) -> Result<Vec<RunRecord>, Fault> {
     let rows = tx.query(sql!("runs/records"), &params![keys, loaded.input, loaded.output]).await?;
     let mut waits: HashMap<RunKey, Vec<Wait>> = HashMap::new();
-    for (key, wait) in waits(tx, keys).await? {
+    for (key, wait) in ops::waits(tx, keys).await? {
         waits.entry(key).or_default().push(wait);
     }
     let mut refused: HashMap<RunKey, Vec<Refused>> = HashMap::new();
