@@ -10,6 +10,7 @@ use crate::clock::timeout_micros;
 
 /// A column of a new run's row.
 pub(crate) struct Column {
+    #[cfg_attr(not(test), expect(dead_code, reason = "the statements are compared with it"))]
     pub(crate) name: &'static str,
     #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "SQLite's columns take any value"))]
     pub(crate) kind: Kind,

@@ -17,9 +17,9 @@ use tokio::sync::Notify;
 
 pub use commit::is_stranger;
 pub(crate) use commit::{Committed, Settlement, Writer, drain};
-use fold::fold;
 #[cfg(feature = "postgres")]
 pub(crate) use fold::Create;
+use fold::fold;
 pub(crate) use fold::{Batch, Event, Refusal, Update};
 use queue::{Queue, Taken};
 

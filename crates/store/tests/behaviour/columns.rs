@@ -47,7 +47,16 @@ const LEFT_OUT: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["runs/fork"],
-        &["output", "error", "held_until", "steered_with", "steered_from", "origin_key", "parent_key", "parent_position"],
+        &[
+            "output",
+            "error",
+            "held_until",
+            "steered_with",
+            "steered_from",
+            "origin_key",
+            "parent_key",
+            "parent_position",
+        ],
         "a fork has ended nowhere, is nobody's child, and was steered with no other",
     ),
     (&["runs/fork"], &["gather", "gather_until", "gathered", "dedup", "deadline"], "a fork does not inherit these"),

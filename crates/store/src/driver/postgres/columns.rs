@@ -86,11 +86,7 @@ pub(super) fn must_be_new(batch: &Batch) -> Option<Args<'_>> {
 }
 
 /// Runs that are for a queue, or those that are for none, by the columns of the catalogue.
-fn new_runs<'a>(
-    batch: &'a Batch,
-    of: &[Of],
-    value: impl Fn(&Column, &'a NewRun) -> Value<'a>,
-) -> Option<Args<'a>> {
+fn new_runs<'a>(batch: &'a Batch, of: &[Of], value: impl Fn(&Column, &'a NewRun) -> Value<'a>) -> Option<Args<'a>> {
     let queued = of.contains(&Of::Queue);
     let rows: Vec<&Create> = batch.creates.iter().filter(|it| it.run.queued.is_some() == queued).collect();
     let mut args = vec![array(some(&rows)?, |it| it.by.0)];
