@@ -13,10 +13,12 @@ mod fault;
 mod histogram;
 mod journal;
 mod migrate;
+mod new_run;
 mod ops;
 mod records;
 mod signal;
 mod store;
+mod sync;
 mod tables;
 mod url;
 

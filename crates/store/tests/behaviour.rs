@@ -7,9 +7,12 @@ mod behaviour {
     mod world;
 
     mod batches;
+    mod columns;
     mod contention;
     mod creates;
+    mod dedups;
     mod fence;
+    mod forks;
     mod hooks;
     mod journal;
     mod load;
@@ -25,6 +28,7 @@ mod behaviour {
     mod schema;
     mod signals;
     mod silence;
+    mod spans;
     mod sqlite_file;
     mod sqlite_volume;
     mod sweeps;

@@ -2,82 +2,82 @@
 
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
-use std::time::Duration;
 
 use onward_store::Action;
-use onward_types::{Code, Error, RunId};
+use onward_types::{Code, Error, Json, RunId};
 use serde::Serialize;
 
 use super::handle::WorkflowHandle;
+use crate::data::encode;
+use crate::executor::registry::check_name;
 use crate::executor::run::state::PATCHES;
 use crate::future::BoxFuture;
-use crate::plan::input_hash;
+use crate::plan::{Options, input_hash, option_methods};
 
 /// A fork about to be made. Made by [`WorkflowHandle::fork`] and [`WorkflowHandle::restart`]; awaits to the new run's handle.
+///
+/// An option that is not given is that of the forked run, its version and its queue included. Only the dedup key and the deadline
+/// are not taken over.
 #[must_use = "a run is forked when this is awaited"]
 pub struct Fork<'a, T> {
     of: &'a WorkflowHandle<T>,
-    plan: onward_store::Fork,
-    id: Option<String>,
-    input: Option<Result<onward_types::Json, Error>>,
+    position: u32,
     newest: bool,
+    options: Options,
+    input: Option<Result<Json, Error>>,
 }
 
 impl<'a, T> Fork<'a, T> {
     pub(super) fn new(of: &'a WorkflowHandle<T>, position: u32) -> Fork<'a, T> {
-        Fork { of, plan: onward_store::Fork { position, ..Default::default() }, id: None, input: None, newest: false }
+        Fork { of, position, newest: false, options: Options::default(), input: None }
+    }
+
+    fn set(mut self, set: impl FnOnce(&mut Options)) -> Self {
+        set(&mut self.options);
+        self
     }
 
     /// The id of the new run: 1 to 512 bytes without control characters. Without one it is a UUIDv7. The same fork under
     /// the same id gives the same run.
-    pub fn id(mut self, id: impl Into<String>) -> Self {
-        self.id = Some(id.into());
-        self
+    pub fn id(self, id: impl Into<String>) -> Self {
+        self.set(|options| options.given.id = Some(id.into()))
     }
 
-    /// Let another version of the workflow execute it: one that does what follows differently. Without one it is the version
-    /// of the run that is forked, which is the one that made what is taken over.
-    pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.plan.version = Some(version.into());
-        self
-    }
-
-    /// Let the newest version execute it that the executor has which claims it.
+    /// Let the executor that claims the fork run it with the newest version that it has.
     pub fn newest_version(mut self) -> Self {
         self.newest = true;
         self
     }
 
-    /// Give it another input. What was recorded before the position is taken over all the same.
+    /// Give the fork another input. What was recorded before the position is taken over all the same.
     pub fn input(mut self, input: &(impl Serialize + ?Sized)) -> Self {
-        self.input = Some(crate::data::encode("input", input));
+        self.input = Some(encode("input", input));
         self
     }
 
-    /// Cancel it if it has not ended this long after it was first claimed, instead of after what the other run had.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.plan.timeout = Some(timeout);
-        self
-    }
+    option_methods!();
 
     async fn make(self) -> Result<WorkflowHandle<T>, Error> {
-        let Fork { of, mut plan, id, input, newest } = self;
-        plan.id = id.map(RunId::new).transpose()?;
-        if let Some(version) = &plan.version {
-            crate::executor::registry::check_name("workflow's version", version)?;
+        let Fork { of, position, newest, options, input } = self;
+        let client = &of.client;
+        let mut options = options.given()?;
+        if let Some(version) = &options.version {
+            check_name("workflow's version", version)?;
         }
-        if newest {
-            plan.version = Some(String::new());
-        }
-        check_position(plan.position)?;
-        if let Some(input) = input.transpose()? {
-            let run = of.client.store.find(&of.id).await?;
-            let hash = input_hash(&of.client.store, &run.workflow, &input);
-            plan.input = Some((input, hash));
-        }
-        let forked = of.client.store.steer(&of.id, Action::Fork(plan)).await?;
+        check_position(position)?;
+        let id = options.id.take().map(RunId::new).transpose()?;
+        let input = match input.transpose()? {
+            None => None,
+            Some(input) => {
+                let run = client.store.find(&of.id).await?;
+                let hash = input_hash(&client.store, &run.workflow, &input);
+                Some((input, hash))
+            }
+        };
+        let fork = onward_store::Fork { position, id, input, newest, options };
+        let forked = client.store.steer(&of.id, Action::Fork(fork)).await?;
         let id = forked.created.ok_or_else(|| Error::new(Code::Corrupt, "the fork has no id"))?;
-        Ok(WorkflowHandle { client: of.client.clone(), id, started: None, output: PhantomData })
+        Ok(WorkflowHandle { client: client.clone(), id, started: None, output: PhantomData })
     }
 }
 

@@ -26,11 +26,15 @@ impl Options {
         }
     }
 
+    /// What was given, if it could be encoded. Whether it fits together is not checked.
+    pub(crate) fn given(self) -> Result<RunOptions, Error> {
+        self.wrong.map_or(Ok(self.given), Err)
+    }
+
+    /// What was given, if nothing is wrong with it.
     pub(crate) fn checked(self) -> Result<RunOptions, Error> {
-        match self.wrong {
-            Some(error) => Err(error),
-            None => self.given.check().map(|()| self.given),
-        }
+        let given = self.given()?;
+        given.check().map(|()| given)
     }
 }
 
