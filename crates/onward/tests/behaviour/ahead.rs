@@ -102,7 +102,7 @@ async fn a_replay_says_much_in_the_same_order(db: TestDatabase) {
     let mut house = House::open(db, |b| b.workflow::<says_much_twice>()).await;
     let id = house.onward.start::<says_much_twice>(()).await.unwrap().id().to_owned();
     let sleeps =
-        async || house.onward.handle::<says_much_twice>(&id).describe().await.unwrap().reason.contains("timer");
+        async || house.onward.handle::<says_much_twice>(&id).describe().await.unwrap().reason.contains("sleeps");
     house.until("it sleeps", sleeps).await;
     house.lose_executor().await;
     assert_eq!(house.done(house.onward.handle::<says_much_twice>(&id).result()).await.unwrap(), 2);

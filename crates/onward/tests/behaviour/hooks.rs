@@ -338,7 +338,7 @@ async fn a_hook_whose_opening_lost_a_race_holds_no_token(db: TestDatabase) {
     let house = House::open(db, |b| b.workflows::<(loses_races, opens_all)>()).await;
     let tokens: Vec<String> = (0..40).map(|n| format!("t-{n}")).collect();
     let run = house.onward.start::<loses_races>(tokens.clone()).await.unwrap();
-    house.until("it sleeps", async || run.describe().await.unwrap().reason.contains("timer")).await;
+    house.until("it sleeps", async || run.describe().await.unwrap().reason.contains("sleeps")).await;
     let all = house.onward.start::<opens_all>(tokens).await.unwrap();
     house.done(all.result()).await.unwrap();
     assert!(!run.status().await.unwrap().is_terminal());
@@ -362,7 +362,7 @@ async fn is_ready_twice_at_once(ctx: &Ctx) -> Result<()> {
 async fn a_hook_that_was_opened_when_it_lost_a_race_is_closed(db: TestDatabase) {
     let house = House::open(db, |b| b.workflows::<(is_ready_twice_at_once, opens_all)>()).await;
     let run = house.onward.start::<is_ready_twice_at_once>(()).await.unwrap();
-    house.until("it sleeps", async || run.describe().await.unwrap().reason.contains("timer")).await;
+    house.until("it sleeps", async || run.describe().await.unwrap().reason.contains("sleeps")).await;
     let other = house.onward.start::<opens_all>(vec!["t".to_owned()]).await.unwrap();
     house.done(other.result()).await.unwrap();
 }
@@ -408,7 +408,7 @@ async fn a_hook_that_is_opened_after_its_race_was_lost_is_closed_all_the_same(db
     let holds = house.onward.start::<holds_for_a_while>("t".into()).await.unwrap();
     house.until("the token is held", async || house.log.count("held") == 1).await;
     let run = house.onward.start::<waits_a_minute_for_a_hook>(()).id("r").await.unwrap();
-    house.until("it waits", async || run.describe().await.unwrap().reason.contains("timer")).await;
+    house.until("it waits", async || run.describe().await.unwrap().reason.contains("sleeps")).await;
     until_a_session_waits_for_another(&house.db.url).await;
     house.pass(mins(2)).await;
     house.becomes("the race is lost", async || house.log.count("lost") == 1).await;

@@ -374,7 +374,10 @@ impl Shared {
                     // Its parent is told below why it cannot go on.
                     Change::Create(run) if run.must_be_new && not_created.contains_key(&run.key) => {}
                     Change::Create(run) => {
-                        let waits = run.is_claimable_in_queue() || waiting.contains(&run.key);
+                        let waits = match run.executor {
+                            Some(_) => waiting.contains(&run.key),
+                            None => run.is_claimable_in_queue(),
+                        };
                         let created = match (not_created.get(&run.key), &run.queued) {
                             (Some(why), _) => why.clone(),
                             (None, Some(queued)) if waits => Created::Waiting(queued.queue.clone()),

@@ -13,15 +13,15 @@ use super::world::*;
 #[on_every_database]
 async fn an_operation_opens_a_span_that_names_it(db: TestDatabase) {
     let store = open(&db).await;
+    // By a task of its own, which has no subscriber.
+    store.create(new_run(&store, "order-1")).await.unwrap();
     let seen = Seen::default();
     let operations = async {
-        store.create(new_run(&store, "order-1")).await.unwrap();
         store.describe(&run_id("order-1")).await.unwrap();
         store.queue("mail").await.unwrap_err();
         store.cancel(&run_id("order-1"), "not wanted").await.unwrap();
     };
     operations.with_subscriber(registry().with(seen.clone())).await;
-    // A create is served by a task, which has no subscriber here.
     assert_eq!(*seen.0.lock().unwrap(), ["runs.describe", "queues.info", "runs.steer"]);
 }
 
