@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use onward_types::{Error, ExecutorId, Filter, Page, RunId, RunKey, RunRecord, StepFilter, StepRecord};
 use tokio::sync::broadcast;
+use tracing::Instrument;
 
 use crate::change::Existing;
 use crate::clock::Clock;
@@ -108,7 +109,7 @@ impl Store {
 
     /// A database whose runs were moved to another one is of no use to anybody.
     async fn unless_moved(self) -> Result<Store, Error> {
-        self.read(|tx| Box::pin(moves::check_moved(tx))).await?;
+        self.read("moves.check_moved", (), |tx, ()| Box::pin(moves::check_moved(tx))).await?;
         Ok(self)
     }
 
@@ -234,13 +235,12 @@ impl Store {
         let new = NewExecutor { id: executor.clone(), workflows, lease };
         let now = self.clock.now();
         let alone = !self.is_shared();
-        self.write(move |tx| {
-            let new = new.clone();
+        self.write("executors.join", new, move |tx, new| {
             Box::pin(async move {
                 if alone {
                     executors::declare_all_dead(tx).await?;
                 }
-                executors::join(tx, &new, now).await?;
+                executors::join(tx, new, now).await?;
                 moves::check(tx).await
             })
         })
@@ -259,11 +259,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached; that says nothing about the executor.
     pub async fn beat(&self, executor: &ExecutorId) -> Result<bool, Error> {
-        let executor = executor.clone();
-        let beat = self.try_beat(move |tx| {
-            let executor = executor.clone();
-            Box::pin(async move { executors::beat(tx, &executor).await })
-        });
+        let beat = self.try_beat("executors.beat", executor.clone(), |tx, of| Box::pin(executors::beat(tx, of)));
         Ok(beat.await?)
     }
 
@@ -277,7 +273,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let before = self.clock.uptime();
-        let (beats, at) = self.try_beat(|tx| Box::pin(executors::beats(tx))).await?;
+        let (beats, at) = self.try_beat("executors.beats", (), |tx, ()| Box::pin(executors::beats(tx))).await?;
         if let Some(at) = at {
             self.clock.learn(at, before, self.clock.uptime());
         }
@@ -289,7 +285,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn executors(&self) -> Result<Vec<ExecutorRow>, Error> {
-        self.read(|tx| Box::pin(executors::list(tx))).await
+        self.read("executors.list", (), |tx, ()| Box::pin(executors::list(tx))).await
     }
 
     /// Declare an executor dead unless it has beaten since; end its sessions if they hold its fence.
@@ -297,21 +293,18 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn declare_dead(&self, executor: &ExecutorId, beat: i64) -> Result<bool, Error> {
-        let declare = |executor: ExecutorId| {
-            self.try_write(move |tx| {
-                let executor = executor.clone();
-                Box::pin(async move { executors::declare_dead(tx, &executor, beat).await })
+        let declare = || {
+            self.try_write("executors.declare_dead", executor.clone(), move |tx, executor| {
+                Box::pin(executors::declare_dead(tx, executor, beat))
             })
         };
-        match declare(executor.clone()).await {
+        match declare().await {
             Err(fault) if fault.cure == Cure::TryAgain => {
-                let of = executor.clone();
-                self.write(move |tx| {
-                    let of = of.clone();
-                    Box::pin(async move { executors::end_sessions(tx, &of).await })
+                self.write("executors.end_sessions", executor.clone(), |tx, executor| {
+                    Box::pin(executors::end_sessions(tx, executor))
                 })
                 .await?;
-                Ok(declare(executor.clone()).await?)
+                Ok(declare().await?)
             }
             declared => Ok(declared?),
         }
@@ -323,7 +316,9 @@ impl Store {
     /// Where the database cannot be reached.
     pub async fn release_orphans(&self) -> Result<Recovered, Error> {
         let now = self.clock.now();
-        let (mut recovered, cancelled) = self.write(move |tx| Box::pin(recover::release_orphans(tx, now))).await?;
+        let release =
+            self.write("recover.release_orphans", now, |tx, now| Box::pin(recover::release_orphans(tx, *now)));
+        let (mut recovered, cancelled) = release.await?;
         if recovered.total() == 0 && cancelled {
             recovered = self.let_go_of_cancelled().await?;
         }
@@ -339,13 +334,14 @@ impl Store {
         let mut all = Recovered::default();
         let mut after = RunKey(uuid::Uuid::nil());
         loop {
-            let keys = self.read(move |tx| Box::pin(recover::cancelled_orphans(tx, after))).await?;
+            let keys = self
+                .read("recover.cancelled_orphans", after, |tx, after| Box::pin(recover::cancelled_orphans(tx, *after)));
+            let keys = keys.await?;
             let Some(last) = keys.last() else { return Ok(all) };
             after = *last;
             let let_go = |keys: Vec<RunKey>| -> BoxFuture<'_, Result<u64, Fault>> {
-                Box::pin(self.try_write(move |tx| {
-                    let keys = keys.clone();
-                    Box::pin(async move { recover::let_go_of_cancelled(tx, &keys, now).await })
+                Box::pin(self.try_write("recover.let_go_of_cancelled", keys, move |tx, keys| {
+                    Box::pin(recover::let_go_of_cancelled(tx, keys, now))
                 }))
             };
             let (done, faults) = steering::one_for_all(keys, let_go).await;
@@ -360,7 +356,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn forget_dead(&self) -> Result<(), Error> {
-        self.write(|tx| Box::pin(executors::forget(tx))).await
+        self.write("executors.forget", (), |tx, ()| Box::pin(executors::forget(tx))).await
     }
 
     /// Wake parked runs that nobody woke although what they wait for is there.
@@ -369,15 +365,12 @@ impl Store {
     /// Where the database cannot be reached.
     pub async fn wake_missed(&self) -> Result<u64, Error> {
         let now = self.clock.now();
-        let missed = Arc::new(self.read(move |tx| Box::pin(recover::missed(tx, now))).await?);
+        let missed = self.read("recover.missed", now, |tx, now| Box::pin(recover::missed(tx, *now))).await?;
         if missed.is_empty() {
             return Ok(0);
         }
-        self.write(move |tx| {
-            let missed = missed.clone();
-            Box::pin(async move { recover::wake_missed(tx, &missed, now).await })
-        })
-        .await
+        self.write("recover.wake_missed", missed, move |tx, missed| Box::pin(recover::wake_missed(tx, missed, now)))
+            .await
     }
 
     /// The same, as often as it is worth the search: each time on PostgreSQL, where a row that another session holds is stepped
@@ -403,12 +396,9 @@ impl Store {
     /// Where the database cannot be reached; the lease heals it then.
     pub async fn leave(&self, seat: &Seat) -> Result<(), Error> {
         seat.journal.close();
-        let (executor, now) = (seat.executor.clone(), self.clock.now());
-        let left = self.write(move |tx| {
-            let executor = executor.clone();
-            Box::pin(async move { executors::leave(tx, &executor, now).await })
-        });
-        let left = left.await;
+        let given = (seat.executor.clone(), self.clock.now());
+        let leave = self.write("executors.leave", given, |tx, (of, now)| Box::pin(executors::leave(tx, of, *now)));
+        let left = leave.await;
         let put_away = match &self.db {
             Db::Sqlite(sqlite) => sqlite.put_away().await,
             #[cfg(feature = "postgres")]
@@ -424,12 +414,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn revoked(&self, executor: &ExecutorId) -> Result<Vec<RunKey>, Error> {
-        let executor = executor.clone();
-        self.read(move |tx| {
-            let executor = executor.clone();
-            Box::pin(async move { executors::revoked(tx, &executor).await })
-        })
-        .await
+        self.read("executors.revoked", executor.clone(), |tx, of| Box::pin(executors::revoked(tx, of))).await
     }
 
     /// The runs that an executor has, but for those that were taken from it.
@@ -437,12 +422,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn owned(&self, executor: &ExecutorId) -> Result<Vec<RunKey>, Error> {
-        let executor = executor.clone();
-        self.read(move |tx| {
-            let executor = executor.clone();
-            Box::pin(async move { executors::owned(tx, &executor).await })
-        })
-        .await
+        self.read("executors.owned", executor.clone(), |tx, of| Box::pin(executors::owned(tx, of))).await
     }
 
     // Claims.
@@ -453,13 +433,9 @@ impl Store {
     /// Where the database cannot be reached. Runs may have been taken all the same, where only the answer was lost:
     /// [`owned`](Store::owned) tells of them.
     pub async fn claim(&self, wanted: Claim) -> Result<Vec<RunKey>, Error> {
-        let now = self.clock.now();
-        let keys = self
-            .try_write(move |tx| {
-                let wanted = wanted.clone();
-                Box::pin(async move { claim::claim(tx, &wanted, now).await })
-            })
-            .await?;
+        let given = (wanted, self.clock.now());
+        let claim = self.try_write("runs.claim", given, |tx, (wanted, now)| Box::pin(claim::claim(tx, wanted, *now)));
+        let keys = claim.await?;
         if !keys.is_empty() {
             crate::crash::point("run.claimed");
         }
@@ -471,12 +447,8 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn waiting(&self, workflows: Arc<Known>) -> Result<Waiting, Error> {
-        let now = self.clock.now();
-        self.read(move |tx| {
-            let workflows = workflows.clone();
-            Box::pin(async move { claim::waiting(tx, &workflows, now).await })
-        })
-        .await
+        let given = (workflows, self.clock.now());
+        self.read("runs.waiting", given, |tx, (known, now)| Box::pin(claim::waiting(tx, known, *now))).await
     }
 
     /// The same as [`load`](Store::load) for the first of these runs, no more of them than have histories of so many bytes together;
@@ -489,14 +461,15 @@ impl Store {
         mut keys: Vec<RunKey>,
         bytes: usize,
     ) -> Result<(Vec<(RunKey, Result<History, Error>)>, Vec<RunKey>), Error> {
-        let asked = Arc::new(keys.clone());
-        let fit = self.read(move |tx| {
-            let keys = asked.clone();
-            Box::pin(async move { claim::how_many_fit(tx, &keys, bytes).await })
-        });
         let left = match keys.len() {
             0 | 1 => Vec::new(),
-            _ => keys.split_off(fit.await?),
+            _ => {
+                let given = (keys.clone(), bytes);
+                let fit = self.read("runs.how_many_fit", given, |tx, (keys, bytes)| {
+                    Box::pin(claim::how_many_fit(tx, keys, *bytes))
+                });
+                keys.split_off(fit.await?)
+            }
         };
         Ok((self.load(keys).await?, left))
     }
@@ -506,13 +479,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn load(&self, keys: Vec<RunKey>) -> Result<Vec<(RunKey, Result<History, Error>)>, Error> {
-        let keys = Arc::new(keys);
-        let loaded = self
-            .read(move |tx| {
-                let keys = keys.clone();
-                Box::pin(async move { claim::load(tx, &keys).await })
-            })
-            .await?;
+        let loaded = self.read("runs.load", keys, |tx, keys| Box::pin(claim::load(tx, keys))).await?;
         let open = |history: Result<History, Fault>| self.sealer.open_history(history?);
         Ok(loaded.into_iter().map(|(key, history)| (key, open(history))).collect())
     }
@@ -524,13 +491,7 @@ impl Store {
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if none has.
     pub async fn find(&self, id: &RunId) -> Result<Existing, Error> {
-        let found = self.read({
-            let id = id.clone();
-            move |tx| {
-                let id = id.clone();
-                Box::pin(async move { runs::find(tx, &id).await })
-            }
-        });
+        let found = self.read("runs.find", id.clone(), |tx, id| Box::pin(runs::find(tx, id)));
         found.await?.ok_or_else(|| steer::unknown(id).error)
     }
 
@@ -539,14 +500,8 @@ impl Store {
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
     pub async fn describe(&self, id: &RunId) -> Result<RunRecord, Error> {
-        let now = self.clock.now();
-        let found = self.read({
-            let id = id.clone();
-            move |tx| {
-                let id = id.clone();
-                Box::pin(async move { runs::describe(tx, &id, now).await })
-            }
-        });
+        let given = (id.clone(), self.clock.now());
+        let found = self.read("runs.describe", given, |tx, (id, now)| Box::pin(runs::describe(tx, id, *now)));
         let mut run = found.await?.ok_or_else(|| steer::unknown(id).error)?;
         self.sealer.show_run(&mut run);
         Ok(run)
@@ -565,13 +520,8 @@ impl Store {
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
     pub async fn list_steps(&self, id: &RunId, filter: StepFilter) -> Result<Vec<StepRecord>, Error> {
-        let found = self.read({
-            let id = id.clone();
-            move |tx| {
-                let id = id.clone();
-                Box::pin(async move { runs::steps(tx, &id, filter).await })
-            }
-        });
+        let given = (id.clone(), filter);
+        let found = self.read("runs.steps", given, |tx, (id, filter)| Box::pin(runs::steps(tx, id, *filter)));
         let mut steps = found.await?.ok_or_else(|| steer::unknown(id).error)?;
         steps.iter_mut().for_each(|step| self.sealer.show_step(step));
         Ok(steps)
@@ -583,12 +533,7 @@ impl Store {
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
     pub async fn children(&self, id: &RunId) -> Result<Vec<RunId>, Error> {
         self.find(id).await?;
-        let id = id.clone();
-        self.read(move |tx| {
-            let id = id.clone();
-            Box::pin(async move { runs::children(tx, &id).await })
-        })
-        .await
+        self.read("runs.children", id.clone(), |tx, id| Box::pin(runs::children(tx, id))).await
     }
 
     /// A page of runs.
@@ -597,13 +542,9 @@ impl Store {
     /// [`Code::Invalid`](onward_types::Code::Invalid) for attributes that no run can have, or where the database cannot be
     /// reached.
     pub async fn list(&self, filter: Filter) -> Result<Page<RunRecord>, Error> {
-        let now = self.clock.now();
-        let mut page = self
-            .read(move |tx| {
-                let filter = filter.clone();
-                Box::pin(async move { list::list(tx, &filter, now).await })
-            })
-            .await?;
+        let given = (filter, self.clock.now());
+        let listed = self.read("runs.list", given, |tx, (filter, now)| Box::pin(list::list(tx, filter, *now)));
+        let mut page = listed.await?;
         page.items.iter_mut().for_each(|run| self.sealer.show_run(run));
         Ok(page)
     }
@@ -613,7 +554,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn outcome(&self, key: RunKey) -> Result<Option<Outcome>, Error> {
-        let outcome = self.read(move |tx| Box::pin(runs::outcome(tx, key))).await?;
+        let outcome = self.read("runs.outcome", key, |tx, key| Box::pin(runs::outcome(tx, *key))).await?;
         Ok(outcome.map(|outcome| self.sealer.open_outcome(outcome)))
     }
 
@@ -622,11 +563,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn ended(&self, keys: Vec<RunKey>) -> Result<Ends, Error> {
-        self.read(move |tx| {
-            let keys = keys.clone();
-            Box::pin(async move { runs::ended(tx, &keys).await })
-        })
-        .await
+        self.read("runs.ended", keys, |tx, keys| Box::pin(runs::ended(tx, keys))).await
     }
 
     /// The children of a run of which it recorded nothing: they were created when it was lost.
@@ -634,7 +571,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn stray_children(&self, parent: RunKey) -> Result<Vec<Stray>, Error> {
-        self.read(move |tx| Box::pin(runs::stray_children(tx, parent))).await
+        self.read("runs.stray_children", parent, |tx, parent| Box::pin(runs::stray_children(tx, *parent))).await
     }
 
     // Transactions of users.
@@ -662,20 +599,49 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn recorded(&self, run: RunKey, position: u32) -> Result<Option<u64>, Error> {
-        self.write(move |tx| Box::pin(transactions::recorded(tx, run, position))).await
+        let given = (run, position);
+        self.write("transactions.recorded", given, |tx, (run, at)| Box::pin(transactions::recorded(tx, *run, *at)))
+            .await
     }
 
-    // Transactions.
+    // How the operations reach the database: each opens a span that names it.
 
-    /// Write, trying on for [`PATIENCE`] while the database is away or busy.
-    async fn write<T: Send + 'static>(&self, work: impl Transact<T>) -> Result<T, Error> {
-        let work = Arc::new(work);
-        Ok(self.patiently(|| self.try_write(shared(work.clone()))).await?)
+    /// Read, trying again for [`PATIENCE`] while the database is away or busy.
+    async fn read<A, T>(&self, op: &'static str, given: A, work: impl Work<A, T>) -> Result<T, Error>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let work = bound(given, work);
+        Ok(self.patiently(|| self.db.read(work.clone())).instrument(span(op)).await?)
     }
 
-    async fn read<T: Send + 'static>(&self, work: impl Transact<T>) -> Result<T, Error> {
-        let work = Arc::new(work);
-        Ok(self.patiently(|| self.try_read(shared(work.clone()))).await?)
+    /// Write, trying again for [`PATIENCE`] while the database is away or busy.
+    async fn write<A, T>(&self, op: &'static str, given: A, work: impl Work<A, T>) -> Result<T, Error>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let work = bound(given, work);
+        Ok(self.patiently(|| self.db.write(work.clone())).instrument(span(op)).await?)
+    }
+
+    /// Write, once: the caller comes back to it, or knows what to do instead.
+    async fn try_write<A, T>(&self, op: &'static str, given: A, work: impl Work<A, T>) -> Result<T, Fault>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        self.db.write(bound(given, work)).instrument(span(op)).await
+    }
+
+    /// Write, once, on the connection for heartbeats where there is one: a heartbeat must not wait behind what is slow.
+    async fn try_beat<A, T>(&self, op: &'static str, given: A, work: impl Work<A, T>) -> Result<T, Fault>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        self.db.beat(bound(given, work)).instrument(span(op)).await
     }
 
     async fn patiently<T, F: Future<Output = Result<T, Fault>>>(&self, attempt: impl Fn() -> F) -> Result<T, Fault> {
@@ -691,26 +657,27 @@ impl Store {
             }
         }
     }
+}
 
-    async fn try_write<T: Send + 'static>(&self, work: impl Transact<T>) -> Result<T, Fault> {
-        match &self.db {
+impl Db {
+    async fn write<T: Send + 'static>(&self, work: impl Transact<T>) -> Result<T, Fault> {
+        match self {
             Db::Sqlite(sqlite) => sqlite.write(work).await,
             #[cfg(feature = "postgres")]
             Db::Postgres(postgres) => postgres.write(work).await,
         }
     }
 
-    /// On a connection of its own, where there is more than one: a heartbeat must not wait behind what is slow.
-    async fn try_beat<T: Send + 'static>(&self, work: impl Transact<T>) -> Result<T, Fault> {
-        match &self.db {
+    async fn beat<T: Send + 'static>(&self, work: impl Transact<T>) -> Result<T, Fault> {
+        match self {
             Db::Sqlite(sqlite) => sqlite.write(work).await,
             #[cfg(feature = "postgres")]
             Db::Postgres(postgres) => postgres.beat(work).await,
         }
     }
 
-    async fn try_read<T: Send + 'static>(&self, work: impl Transact<T>) -> Result<T, Fault> {
-        match &self.db {
+    async fn read<T: Send + 'static>(&self, work: impl Transact<T>) -> Result<T, Fault> {
+        match self {
             Db::Sqlite(sqlite) => sqlite.read(work).await,
             #[cfg(feature = "postgres")]
             Db::Postgres(postgres) => postgres.read(work).await,
@@ -718,6 +685,24 @@ impl Store {
     }
 }
 
-fn shared<T: 'static>(work: Arc<impl Transact<T>>) -> impl Transact<T> {
-    move |tx: &mut Tx| work(tx)
+/// What an operation does in a transaction with what its caller gave. It may be done more than once, if the database asks for it.
+trait Work<A, T>: for<'t> Fn(&'t mut Tx, &'t A) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync + 'static {}
+
+impl<A, T, F> Work<A, T> for F where
+    F: for<'t> Fn(&'t mut Tx, &'t A) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync + 'static
+{
+}
+
+/// The work and what it is done with, as one that the drivers take.
+fn bound<A: Send + Sync + 'static, T>(given: A, work: impl Work<A, T>) -> impl Transact<T> + Clone {
+    let shared = Arc::new((given, work));
+    move |tx: &mut Tx| {
+        let shared = shared.clone();
+        Box::pin(async move { (shared.1)(tx, &shared.0).await })
+    }
+}
+
+/// One operation of the store. Where nobody looks at spans of this level, it costs the check for that.
+fn span(op: &'static str) -> tracing::Span {
+    tracing::debug_span!("onward.store", op)
 }

@@ -25,6 +25,7 @@ mod behaviour {
     mod schema;
     mod signals;
     mod silence;
+    mod spans;
     mod sqlite_file;
     mod sqlite_volume;
     mod sweeps;

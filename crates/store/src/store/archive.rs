@@ -1,7 +1,5 @@
 //! Runs as files.
 
-use std::sync::Arc;
-
 use onward_types::{Error, RunId, RunKey};
 
 use super::Store;
@@ -14,12 +12,11 @@ impl Store {
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
     pub async fn export(&self, id: &RunId, family: Family) -> Result<String, Error> {
-        let of = id.clone();
-        let file = self.read(move |tx| {
-            let of = of.clone();
+        let given = (id.clone(), family);
+        let file = self.read("archive.export", given, |tx, (id, family)| {
             Box::pin(async move {
-                match runs::find(tx, &of).await? {
-                    Some(run) => archive::export(tx, run.key, family).await,
+                match runs::find(tx, id).await? {
+                    Some(run) => archive::export(tx, run.key, *family).await,
                     None => Ok(None),
                 }
             })
@@ -35,12 +32,11 @@ impl Store {
         let now = self.clock().now();
         let ids = archive.ids(first.as_ref());
         let keys: Vec<RunKey> = archive.runs.iter().map(|run| run.fresh_key(now)).collect();
-        let all = Arc::new((archive, ids.clone(), keys));
-        self.write(move |tx| {
-            let all = all.clone();
+        let given = (archive, ids.clone(), keys);
+        self.write("archive.import", given, move |tx, (archive, ids, keys)| {
             Box::pin(async move {
-                archive::import(tx, &all.0, &all.1, &all.2, now).await?;
-                for key in &all.2 {
+                archive::import(tx, archive, ids, keys, now).await?;
+                for key in keys {
                     events::wake_watchers(tx, *key, now).await?;
                 }
                 Ok(())
@@ -55,6 +51,6 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn arrived_as(&self, old: RunKey) -> Result<Option<RunKey>, Error> {
-        self.read(move |tx| Box::pin(archive::arrived_as(tx, old))).await
+        self.read("archive.arrived_as", old, |tx, old| Box::pin(archive::arrived_as(tx, *old))).await
     }
 }

@@ -112,11 +112,9 @@ impl Store {
     /// In one transaction, all or nothing.
     async fn create_together(&self, new: &Arc<Vec<NewRun>>) -> Result<Vec<Created>, Fault> {
         let attempt = || {
-            let new = new.clone();
-            self.try_write(move |tx| {
-                let new = new.clone();
+            self.try_write("runs.create", new.clone(), |tx, new| {
                 Box::pin(async move {
-                    match &**new {
+                    match &***new {
                         [run] => Ok(vec![runs::create(tx, run).await?]),
                         many => runs::create_many(tx, many).await,
                     }

@@ -200,7 +200,7 @@ impl Move {
     /// What dead executors left is released first: a run that is moved has no owner.
     async fn release_runs(&self) -> Result<(), Error> {
         while self.from.store.release_orphans().await?.total() > 0 {}
-        let owned = self.from.store.read(|tx| Box::pin(moves::owned(tx))).await?;
+        let owned = self.from.store.read("moves.owned", (), |tx, ()| Box::pin(moves::owned(tx))).await?;
         if owned > 0 {
             let message =
                 format!("{owned} runs of {} have an owner that cannot be found: report this", self.from.place);

@@ -22,12 +22,8 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn lines(&self, workflows: Arc<Known>) -> Result<Lines, Error> {
-        let now = self.clock.now();
-        self.read(move |tx| {
-            let workflows = workflows.clone();
-            Box::pin(async move { queues::lines(tx, &workflows, now).await })
-        })
-        .await
+        let given = (workflows, self.clock.now());
+        self.read("queues.lines", given, |tx, (known, now)| Box::pin(queues::lines(tx, known, *now))).await
     }
 
     /// Whether an executor of these workflows may take something from a queue, as far as a look without a lock can tell.
@@ -35,10 +31,9 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn has_waiting(&self, queue: &str, workflows: Arc<Known>) -> Result<bool, Error> {
-        let (queue, now) = (Arc::<str>::from(queue), self.clock.now());
-        let waiting = self.read(move |tx| {
-            let (queue, workflows) = (queue.clone(), workflows.clone());
-            Box::pin(async move { queues::waiting(tx, &workflows, now, Some(&queue)).await })
+        let given = (queue.to_owned(), workflows, self.clock.now());
+        let waiting = self.read("queues.waiting", given, |tx, (queue, known, now)| {
+            Box::pin(queues::waiting(tx, known, *now, Some(queue)))
         });
         Ok(!waiting.await?.is_empty())
     }
@@ -49,7 +44,7 @@ impl Store {
     /// Where the database cannot be reached.
     pub async fn line_up(&self) -> Result<bool, Error> {
         let now = self.clock.now();
-        let more = self.write(move |tx| Box::pin(queues::line_up(tx, now))).await?;
+        let more = self.write("queues.line_up", now, |tx, now| Box::pin(queues::line_up(tx, *now))).await?;
         self.tell(Signal::Ready);
         Ok(more)
     }
@@ -63,14 +58,10 @@ impl Store {
         for part in new.chunks(MANY) {
             let mut part = part.to_vec();
             part.iter_mut().try_for_each(|run| self.sealer.seal_run(run))?;
-            let part = Arc::new(part);
-            let made = part.clone();
-            let created = self.write(move |tx| {
-                let part = made.clone();
-                Box::pin(async move { runs::create_many(tx, &part).await })
-            });
+            let signals = runs::ready_all(&part);
+            let created = self.write("runs.create_many", part, |tx, part| Box::pin(runs::create_many(tx, part)));
             came_of.extend(created.await?);
-            runs::ready_all(&part).into_iter().for_each(|signal| self.tell(signal));
+            signals.into_iter().for_each(|signal| self.tell(signal));
         }
         Ok(came_of)
     }
@@ -81,11 +72,9 @@ impl Store {
     /// Where the database cannot be reached or refuses a value.
     pub async fn debounce(&self, mut run: NewRun, gather: Gather) -> Result<Created, Error> {
         self.sealer.seal_run(&mut run)?;
-        let (asked, now) = (Arc::new((run, gather)), self.clock.now());
-        let created = self.write(move |tx| {
-            let asked = asked.clone();
-            Box::pin(async move { gather::debounce(tx, &asked.0, &asked.1, now).await })
-        });
+        let given = (run, gather, self.clock.now());
+        let created = self
+            .write("runs.debounce", given, |tx, (run, gather, now)| Box::pin(gather::debounce(tx, run, gather, *now)));
         let created = created.await?;
         self.tell(Signal::Ready);
         Ok(created)
@@ -99,10 +88,9 @@ impl Store {
     /// [`Code::Decode`](onward_types::Code::Decode) if this store cannot read what the batch has; or where the database cannot be
     /// reached or refuses a value.
     pub async fn push(&self, run: NewRun, push: Push) -> Result<Created, Error> {
-        let (asked, sealer, now) = (Arc::new((run, push)), self.sealer.clone(), self.clock.now());
-        let created = self.write(move |tx| {
-            let (asked, sealer) = (asked.clone(), sealer.clone());
-            Box::pin(async move { gather::push(tx, &asked.0, &asked.1, &sealer, now).await })
+        let given = (run, push, self.sealer.clone(), self.clock.now());
+        let created = self.write("runs.push", given, |tx, (run, push, sealer, now)| {
+            Box::pin(gather::push(tx, run, push, sealer, *now))
         });
         let created = created.await?;
         self.tell(Signal::Ready);
@@ -116,11 +104,9 @@ impl Store {
     /// only the answer was lost: [`owned`](Store::owned) tells of them.
     pub async fn claim_queue(&self, mut wanted: QueueClaim) -> Result<QueueClaimed, Error> {
         loop {
-            let (claim, clock) = (Arc::new(wanted.clone()), self.clock.clone());
-            let claimed = self.try_write(move |tx| {
-                let (claim, clock) = (claim.clone(), clock.clone());
-                Box::pin(async move { queue_claim::claim(tx, &claim, &clock).await })
-            });
+            let given = (wanted.clone(), self.clock.clone());
+            let claimed = self
+                .try_write("queues.claim", given, |tx, (claim, clock)| Box::pin(queue_claim::claim(tx, claim, clock)));
             match claimed.await? {
                 Some(mut claimed) => {
                     claimed.limited = wanted.limited;
@@ -139,13 +125,10 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn set_queue(&self, name: &str, change: QueueChange) -> Result<QueueInfo, Error> {
-        let (name, now) = (Arc::<str>::from(name), self.clock.now());
-        let set = self
-            .write(move |tx| {
-                let name = name.clone();
-                Box::pin(async move { queues::set(tx, &name, &change, now).await })
-            })
-            .await?;
+        let given = (name.to_owned(), change, self.clock.now());
+        let set =
+            self.write("queues.set", given, |tx, (name, change, now)| Box::pin(queues::set(tx, name, change, *now)));
+        let set = set.await?;
         self.tell(Signal::Ready);
         Ok(set)
     }
@@ -156,7 +139,7 @@ impl Store {
     /// Where the database cannot be reached.
     pub async fn sweep_starts(&self) -> Result<u64, Error> {
         let now = self.clock.now();
-        self.write(move |tx| Box::pin(starts::sweep(tx, now))).await
+        self.write("queues.sweep_starts", now, |tx, now| Box::pin(starts::sweep(tx, *now))).await
     }
 
     /// Pause a queue, or let it go on.
@@ -164,12 +147,11 @@ impl Store {
     /// # Errors
     /// [`Code::UnknownQueue`](onward_types::Code::UnknownQueue) if there is none of that name.
     pub async fn pause_queue(&self, name: &str, paused: bool) -> Result<(), Error> {
-        let (name, now) = (Arc::<str>::from(name), self.clock.now());
-        self.write(move |tx| {
-            let name = name.clone();
-            Box::pin(async move { queues::set_paused(tx, &name, paused, now).await })
-        })
-        .await?;
+        let given = (name.to_owned(), paused, self.clock.now());
+        let set = self.write("queues.set_paused", given, |tx, (name, paused, now)| {
+            Box::pin(queues::set_paused(tx, name, *paused, *now))
+        });
+        set.await?;
         self.tell(Signal::Ready);
         Ok(())
     }
@@ -179,12 +161,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn delete_queue(&self, name: &str) -> Result<bool, Error> {
-        let name = Arc::<str>::from(name);
-        self.write(move |tx| {
-            let name = name.clone();
-            Box::pin(async move { queues::delete(tx, &name).await })
-        })
-        .await
+        self.write("queues.delete", name.to_owned(), |tx, name| Box::pin(queues::delete(tx, name))).await
     }
 
     /// How a queue stands.
@@ -192,12 +169,7 @@ impl Store {
     /// # Errors
     /// [`Code::UnknownQueue`](onward_types::Code::UnknownQueue) if there is none of that name.
     pub async fn queue(&self, name: &str) -> Result<QueueInfo, Error> {
-        let name = Arc::<str>::from(name);
-        self.read(move |tx| {
-            let name = name.clone();
-            Box::pin(async move { queues::info(tx, &name).await })
-        })
-        .await
+        self.read("queues.info", name.to_owned(), |tx, name| Box::pin(queues::info(tx, name))).await
     }
 
     /// How every queue stands.
@@ -205,6 +177,6 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn queues(&self) -> Result<Vec<QueueInfo>, Error> {
-        self.read(|tx| Box::pin(queues::all(tx))).await
+        self.read("queues.all", (), |tx, ()| Box::pin(queues::all(tx))).await
     }
 }

@@ -20,11 +20,10 @@ impl Store {
         rule.check()?;
         let workflows = match &rule.workflow {
             Some(workflow) => vec![workflow.clone()],
-            None => self.read(|tx| Box::pin(retain::workflows(tx))).await?,
+            None => self.read("retention.workflows", (), |tx, ()| Box::pin(retain::workflows(tx))).await?,
         };
         let (mut deleted, mut failed) = (0, None);
         for workflow in workflows {
-            let workflow = Arc::<str>::from(workflow);
             if let Some(upto) = self.expiry(rule, &workflow).await? {
                 deleted += self.expire(&workflow, upto, &mut failed).await?;
             }
@@ -33,17 +32,16 @@ impl Store {
     }
 
     /// The last run of a workflow, in the order in which they ended, that the rule does not keep.
-    async fn expiry(&self, rule: &Retention, workflow: &Arc<str>) -> Result<Option<Place>, Error> {
+    async fn expiry(&self, rule: &Retention, workflow: &str) -> Result<Option<Place>, Error> {
         let now = self.clock().now();
         let age = rule.max_age.map(|age| SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX));
         let old = age.and_then(|age| now.checked_sub(age).ok()).map(|by| (by, RunKey(uuid::Uuid::max())));
         let many = match rule.max_count {
             None => None,
             Some(count) => {
-                let workflow = workflow.clone();
-                let boundary = self.read(move |tx| {
-                    let workflow = workflow.clone();
-                    Box::pin(async move { retain::boundary(tx, &workflow, count).await })
+                let given = (workflow.to_owned(), count);
+                let boundary = self.read("retention.boundary", given, |tx, (workflow, count)| {
+                    Box::pin(retain::boundary(tx, workflow, *count))
                 });
                 boundary.await?
             }
@@ -51,24 +49,19 @@ impl Store {
         Ok(old.max(many))
     }
 
-    async fn expire(&self, workflow: &Arc<str>, upto: Place, failed: &mut Option<Fault>) -> Result<u64, Error> {
+    async fn expire(&self, workflow: &str, upto: Place, failed: &mut Option<Fault>) -> Result<u64, Error> {
         let (mut after, mut deleted) = (BEGIN, 0);
         loop {
-            let workflow = workflow.clone();
-            let page = self
-                .read(move |tx| {
-                    let workflow = workflow.clone();
-                    Box::pin(async move { retain::expired(tx, &workflow, after, upto).await })
-                })
-                .await?;
+            let given = (workflow.to_owned(), after, upto);
+            let page = self.read("retention.expired", given, |tx, (workflow, after, upto)| {
+                Box::pin(retain::expired(tx, workflow, *after, *upto))
+            });
+            let page = page.await?;
             let Some(last) = page.last() else { return Ok(deleted) };
             after = *last;
             let is_full = page.len() == retain::CHUNK as usize;
-            let keys: Arc<Vec<RunKey>> = Arc::new(page.into_iter().map(|(_, key)| key).collect());
-            let chunks = self.read(move |tx| {
-                let keys = keys.clone();
-                Box::pin(async move { retain::chunks(tx, &keys).await })
-            });
+            let keys: Vec<RunKey> = page.into_iter().map(|(_, key)| key).collect();
+            let chunks = self.read("retention.chunks", keys, |tx, keys| Box::pin(retain::chunks(tx, keys)));
             deleted += self.expire_all(chunks.await?, upto.0, failed).await?;
             if !is_full {
                 return Ok(deleted);
@@ -87,13 +80,8 @@ impl Store {
         let (mut chunks, mut deleted) = (VecDeque::from(chunks), 0);
         while let Some(chunk) = chunks.pop_front() {
             let keys = Arc::new(chunk);
-            let tried = self.try_write({
-                let keys = keys.clone();
-                move |tx| {
-                    let keys = keys.clone();
-                    Box::pin(async move { retain::expire(tx, &keys, by).await })
-                }
-            });
+            let tried = self
+                .try_write("retention.expire", keys.clone(), move |tx, keys| Box::pin(retain::expire(tx, keys, by)));
             match tried.await {
                 Ok(count) => deleted += count,
                 Err(fault) if fault.cure == Cure::TryAgain && keys.len() > 1 => {

@@ -1,7 +1,5 @@
 //! Schedules: define, look, and deal with what is due.
 
-use std::sync::Arc;
-
 use onward_types::{Error, ScheduleRecord, Timestamp};
 
 use super::Store;
@@ -15,12 +13,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn put_schedule(&self, new: NewSchedule) -> Result<(), Error> {
-        let new = Arc::new(new);
-        self.write(move |tx| {
-            let new = new.clone();
-            Box::pin(async move { schedules::put(tx, &new).await })
-        })
-        .await
+        self.write("schedules.put", new, |tx, new| Box::pin(schedules::put(tx, new))).await
     }
 
     /// Every schedule, by id.
@@ -28,7 +21,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn schedules(&self) -> Result<Vec<ScheduleRecord>, Error> {
-        self.read(|tx| Box::pin(schedules::list(tx))).await
+        self.read("schedules.list", (), |tx, ()| Box::pin(schedules::list(tx))).await
     }
 
     /// One schedule.
@@ -36,12 +29,7 @@ impl Store {
     /// # Errors
     /// [`Code::UnknownSchedule`](onward_types::Code::UnknownSchedule) if none has the id.
     pub async fn schedule(&self, id: &str) -> Result<ScheduleRecord, Error> {
-        let id = Arc::<str>::from(id);
-        self.read(move |tx| {
-            let id = id.clone();
-            Box::pin(async move { schedules::get(tx, &id).await })
-        })
-        .await
+        self.read("schedules.get", id.to_owned(), |tx, id| Box::pin(schedules::get(tx, id))).await
     }
 
     /// Schedules that have a tick that is due.
@@ -50,7 +38,7 @@ impl Store {
     /// Where the database cannot be reached.
     pub async fn due_schedules(&self) -> Result<Vec<ScheduleRecord>, Error> {
         let now = self.clock().now();
-        self.read(move |tx| Box::pin(schedules::due(tx, now))).await
+        self.read("schedules.due", now, |tx, now| Box::pin(schedules::due(tx, *now))).await
     }
 
     /// When the next tick of any schedule is due.
@@ -58,7 +46,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn next_tick(&self) -> Result<Option<Timestamp>, Error> {
-        self.read(|tx| Box::pin(schedules::next(tx))).await
+        self.read("schedules.next", (), |tx, ()| Box::pin(schedules::next(tx))).await
     }
 
     /// Deal with ticks, unless somebody else did. Says how many runs were started. It is tried once, and waits for nobody's lock:
@@ -68,13 +56,10 @@ impl Store {
     /// Where the database cannot be reached, or somebody holds the schedule.
     pub async fn fire(&self, mut firing: Firing) -> Result<usize, Error> {
         firing.runs.iter_mut().try_for_each(|run| self.sealer.seal_run(run))?;
-        let (firing, now) = (Arc::new(firing), self.clock().now());
-        let started = self
-            .try_write(move |tx| {
-                let firing = firing.clone();
-                Box::pin(async move { schedules::fire(tx, &firing, now).await })
-            })
-            .await?;
+        let given = (firing, self.clock().now());
+        let fire =
+            self.try_write("schedules.fire", given, |tx, (firing, now)| Box::pin(schedules::fire(tx, firing, *now)));
+        let started = fire.await?;
         // A run may have been cancelled, and runs may be claimed.
         self.tell(Signal::Look);
         Ok(started)
@@ -86,13 +71,8 @@ impl Store {
     /// Where the database cannot be reached.
     pub async fn create_missing(&self, mut runs: Vec<NewRun>) -> Result<usize, Error> {
         runs.iter_mut().try_for_each(|run| self.sealer.seal_run(run))?;
-        let runs = Arc::new(runs);
-        let started = self
-            .write(move |tx| {
-                let runs = runs.clone();
-                Box::pin(async move { schedules::start(tx, &runs).await })
-            })
-            .await?;
+        let start = self.write("schedules.start", runs, |tx, runs| Box::pin(schedules::start(tx, runs)));
+        let started = start.await?;
         self.tell(Signal::Ready);
         Ok(started)
     }
@@ -102,12 +82,8 @@ impl Store {
     /// # Errors
     /// [`Code::UnknownSchedule`](onward_types::Code::UnknownSchedule) if none has the id.
     pub async fn pause_schedule(&self, id: &str) -> Result<(), Error> {
-        let (id, now) = (Arc::<str>::from(id), self.clock().now());
-        self.write(move |tx| {
-            let id = id.clone();
-            Box::pin(async move { schedules::pause(tx, &id, now).await })
-        })
-        .await
+        let given = (id.to_owned(), self.clock().now());
+        self.write("schedules.pause", given, |tx, (id, now)| Box::pin(schedules::pause(tx, id, *now))).await
     }
 
     /// Let the ticks of a paused schedule start runs again, from an instant on.
@@ -115,10 +91,9 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn resume_schedule(&self, id: &str, since: Timestamp, next: Option<Timestamp>) -> Result<(), Error> {
-        let id = Arc::<str>::from(id);
-        self.write(move |tx| {
-            let id = id.clone();
-            Box::pin(async move { schedules::resume(tx, &id, since, next).await })
+        let given = (id.to_owned(), since, next);
+        self.write("schedules.resume", given, |tx, (id, since, next)| {
+            Box::pin(schedules::resume(tx, id, *since, *next))
         })
         .await
     }
@@ -128,11 +103,6 @@ impl Store {
     /// # Errors
     /// [`Code::UnknownSchedule`](onward_types::Code::UnknownSchedule) if none has the id.
     pub async fn delete_schedule(&self, id: &str) -> Result<(), Error> {
-        let id = Arc::<str>::from(id);
-        self.write(move |tx| {
-            let id = id.clone();
-            Box::pin(async move { schedules::delete(tx, &id).await })
-        })
-        .await
+        self.write("schedules.delete", id.to_owned(), |tx, id| Box::pin(schedules::delete(tx, id))).await
     }
 }

@@ -25,13 +25,9 @@ impl Store {
     /// [`Code::Conflict`](onward_types::Code::Conflict) where the id of a fork is taken.
     pub async fn steer(&self, id: &RunId, mut what: Action) -> Result<Acted, Error> {
         self.sealer.seal_action(&mut what)?;
-        let (id, call, what) = (id.clone(), self.call(), Arc::new(what));
-        let acted = self
-            .write(move |tx| {
-                let (id, what) = (id.clone(), what.clone());
-                Box::pin(async move { action::one(tx, &id, &what, call).await })
-            })
-            .await?;
+        let given = (id.clone(), what, self.call());
+        let steer = self.write("runs.steer", given, |tx, (id, what, call)| Box::pin(action::one(tx, id, what, *call)));
+        let acted = steer.await?;
         self.tell_acted(&acted);
         Ok(acted)
     }
@@ -69,20 +65,14 @@ impl Store {
         }
         let mut left = filter.limit.map_or(u64::MAX, u64::from);
         let mut all = Many::default();
-        let asked = filter.clone();
-        let newest = self.read(move |tx| {
-            let asked = asked.clone();
-            Box::pin(async move { action::newest(tx, &asked).await })
-        });
+        let newest = self.read("runs.newest", filter.clone(), |tx, filter| Box::pin(action::newest(tx, filter)));
         let Some(newest) = newest.await? else { return Ok(all) };
         loop {
-            let (asked, what) = (filter.clone(), what.clone());
-            let chunk = self
-                .write(move |tx| {
-                    let (asked, what) = (asked.clone(), what.clone());
-                    Box::pin(async move { action::chunk(tx, &asked, newest, left, &what, call).await })
-                })
-                .await?;
+            let given = (filter.clone(), what.clone());
+            let chunk = self.write("runs.steer_chunk", given, move |tx, (filter, what)| {
+                Box::pin(action::chunk(tx, filter, newest, left, what, call))
+            });
+            let chunk = chunk.await?;
             self.tell_acted(&chunk.acted);
             all.matched += chunk.many.matched;
             all.changed += chunk.many.changed;
@@ -101,12 +91,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn woken(&self, executor: &ExecutorId) -> Result<Vec<(RunKey, u32)>, Error> {
-        let executor = executor.clone();
-        self.read(move |tx| {
-            let executor = executor.clone();
-            Box::pin(async move { steer::woken(tx, executor.as_str()).await })
-        })
-        .await
+        self.read("runs.woken", executor.clone(), |tx, executor| Box::pin(steer::woken(tx, executor.as_str()))).await
     }
 
     /// Cancel the children of a run once more, if it is cancelled.
@@ -114,9 +99,10 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn cancel_children(&self, of: RunKey) -> Result<Cancelled, Error> {
-        let now = self.clock.now();
-        let cancelled =
-            self.write(move |tx| Box::pin(async move { steer::cancel_children(tx, &[of], now).await })).await?;
+        let given = ([of], self.clock.now());
+        let cancel =
+            self.write("runs.cancel_children", given, |tx, (of, now)| Box::pin(steer::cancel_children(tx, of, *now)));
+        let cancelled = cancel.await?;
         self.tell_cancelled(&cancelled);
         Ok(cancelled)
     }
@@ -130,14 +116,15 @@ impl Store {
         let mut all = Overdue::default();
         let mut after = (Timestamp::MIN, RunKey(uuid::Uuid::nil()));
         loop {
-            let some = self.read(move |tx| Box::pin(steer::overdue(tx, now, after, OVERDUE))).await?;
+            let some =
+                self.read("runs.overdue", after, move |tx, after| Box::pin(steer::overdue(tx, now, *after, OVERDUE)));
+            let some = some.await?;
             let Some(last) = some.last() else { return Ok(all) };
             after = *last;
             let keys: Vec<RunKey> = some.into_iter().map(|(_, key)| key).collect();
             let cancel = |keys: Vec<RunKey>| -> BoxFuture<'_, Result<Cancelled, Fault>> {
-                Box::pin(self.try_write(move |tx| {
-                    let keys = keys.clone();
-                    Box::pin(async move { steer::cancel_overdue(tx, &keys, now).await })
+                Box::pin(self.try_write("runs.cancel_overdue", keys, move |tx, keys| {
+                    Box::pin(steer::cancel_overdue(tx, keys, now))
                 }))
             };
             let (cancelled, faults) = one_for_all(keys, cancel).await;
@@ -156,7 +143,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn next_deadline(&self) -> Result<Option<Timestamp>, Error> {
-        self.read(|tx| Box::pin(steer::next_deadline(tx))).await
+        self.read("runs.next_deadline", (), |tx, ()| Box::pin(steer::next_deadline(tx))).await
     }
 
     fn tell_cancelled(&self, cancelled: &Cancelled) {

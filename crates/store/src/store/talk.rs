@@ -47,13 +47,9 @@ impl Store {
             message.body = self.sealer.seal(&message.body, Payload::Message)?;
             message.key.get_or_insert_with(|| self.key_of_this_call());
         }
-        let (outgoing, now) = (Arc::new(outgoing), self.clock.now());
-        let sent = self
-            .write(move |tx| {
-                let outgoing = outgoing.clone();
-                Box::pin(async move { messages::send(tx, &outgoing, now).await })
-            })
-            .await?;
+        let given = (outgoing, self.clock.now());
+        let send = self.write("messages.send", given, |tx, (all, now)| Box::pin(messages::send(tx, all, *now)));
+        let sent = send.await?;
         self.tell_sent(&sent);
         Ok(sent)
     }
@@ -78,11 +74,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn unconsumed(&self, wanted: Vec<Wanted>) -> Result<Vec<(RunKey, Message)>, Error> {
-        let wanted = Arc::new(wanted);
-        let found = self.read(move |tx| {
-            let wanted = wanted.clone();
-            Box::pin(async move { messages::unconsumed(tx, &wanted).await })
-        });
+        let found = self.read("messages.unconsumed", wanted, |tx, wanted| Box::pin(messages::unconsumed(tx, wanted)));
         let mut found = found.await?;
         found.iter_mut().for_each(|(_, message)| self.sealer.open_message(message));
         Ok(found)
@@ -94,7 +86,11 @@ impl Store {
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
     pub async fn messages(&self, id: &RunId, after: i64, limit: u32) -> Result<Vec<MessageRecord>, Error> {
         let run = self.find(id).await?.key;
-        let mut found = self.read(move |tx| Box::pin(mailbox::of_run(tx, run, after, limit))).await?;
+        let given = (run, after, limit);
+        let found = self.read("messages.of_run", given, |tx, (run, after, limit)| {
+            Box::pin(mailbox::of_run(tx, *run, *after, *limit))
+        });
+        let mut found = found.await?;
         found.iter_mut().for_each(|message| self.sealer.show(&mut message.body, Payload::Message));
         Ok(found)
     }
@@ -105,12 +101,8 @@ impl Store {
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) and [`Code::UnknownMessage`](onward_types::Code::UnknownMessage) if
     /// there is none, [`Code::Conflict`](onward_types::Code::Conflict) if it was taken, or may be taken at this moment.
     pub async fn delete_message(&self, id: &RunId, seq: i64) -> Result<(), Error> {
-        let id = id.clone();
-        self.write(move |tx| {
-            let id = id.clone();
-            Box::pin(async move { mailbox::delete(tx, &id, seq).await })
-        })
-        .await
+        let given = (id.clone(), seq);
+        self.write("messages.delete", given, |tx, (id, seq)| Box::pin(mailbox::delete(tx, id, *seq))).await
     }
 
     /// Put another message in the place of one that no call has taken, with its key; gives its number.
@@ -119,16 +111,11 @@ impl Store {
     /// As [`delete_message`](Store::delete_message), and as [`send`](Store::send) if it does not fit.
     pub async fn replace_message(&self, id: &RunId, seq: i64, plain: Json) -> Result<i64, Error> {
         let body = self.sealer.seal(&plain, Payload::Message)?;
-        let (given, now) = (Arc::new((id.clone(), body, plain)), self.clock.now());
-        let (seq, sent) = self
-            .write(move |tx| {
-                let given = given.clone();
-                Box::pin(async move {
-                    let (id, body, plain) = &*given;
-                    mailbox::replace(tx, id, seq, body, plain, now).await
-                })
-            })
-            .await?;
+        let (given, now) = ((id.clone(), body, plain), self.clock.now());
+        let replace = self.write("messages.replace", given, move |tx, (id, body, plain)| {
+            Box::pin(mailbox::replace(tx, id, seq, body, plain, now))
+        });
+        let (seq, sent) = replace.await?;
         self.tell_sent(&sent);
         Ok(seq)
     }
@@ -145,9 +132,8 @@ impl Store {
         limit: u32,
     ) -> Result<Option<RunKey>, Error> {
         let now = self.clock.now();
-        let woken = self.write(move |tx| {
-            let known = known.clone();
-            Box::pin(async move { runs::look_again(tx, known.claimable(), after, limit, now).await })
+        let woken = self.write("messages.look_at_refused", known, move |tx, known| {
+            Box::pin(runs::look_again(tx, known.claimable(), after, limit, now))
         });
         let woken = woken.await?;
         if !woken.is_empty() {
@@ -161,12 +147,8 @@ impl Store {
     /// # Errors
     /// [`Code::Conflict`](onward_types::Code::Conflict) if a run that has not ended holds the token.
     pub async fn open_hook(&self, new: NewHook) -> Result<String, Error> {
-        let (new, now) = (Arc::new(new), self.clock.now());
-        self.write(move |tx| {
-            let new = new.clone();
-            Box::pin(async move { hooks::open(tx, &new, now).await })
-        })
-        .await
+        let given = (new, self.clock.now());
+        self.write("hooks.open", given, |tx, (new, now)| Box::pin(hooks::open(tx, new, *now))).await
     }
 
     /// Send something to the hook that has a token.
@@ -179,13 +161,11 @@ impl Store {
         let plain = payload.body.clone();
         payload.body = self.sealer.seal(&plain, Payload::Message)?;
         payload.key.get_or_insert_with(|| self.key_of_this_call());
-        let (given, now) = (Arc::new((payload, plain)), self.clock.now());
-        let resumed = self
-            .write(move |tx| {
-                let given = given.clone();
-                Box::pin(async move { hooks::resume(tx, &given.0, &given.1, now).await })
-            })
-            .await?;
+        let given = (payload, plain, self.clock.now());
+        let resume = self.write("hooks.resume", given, |tx, (payload, plain, now)| {
+            Box::pin(hooks::resume(tx, payload, plain, *now))
+        });
+        let resumed = resume.await?;
         self.tell_sent(&resumed.sent);
         Ok(resumed)
     }
@@ -197,11 +177,8 @@ impl Store {
     /// [`Code::Decode`](onward_types::Code::Decode) where the value cannot be decoded, and where the database cannot be reached.
     pub async fn event_of(&self, run: &RunId, key: &str) -> Result<Option<(RunKey, Option<Json>)>, Error> {
         onward_types::check_name("key of an event", key)?;
-        let asked = Arc::new((run.clone(), key.to_owned()));
-        let found = self.read(move |tx| {
-            let asked = asked.clone();
-            Box::pin(async move { events::of_id(tx, &asked.0, &asked.1).await })
-        });
+        let given = (run.clone(), key.to_owned());
+        let found = self.read("events.of_id", given, |tx, (run, key)| Box::pin(events::of_id(tx, run, key)));
         let Some((run, value)) = found.await? else { return Ok(None) };
         Ok(Some((run, value.map(|value| self.sealer.open(&value, Payload::Event)).transpose()?)))
     }
@@ -213,7 +190,7 @@ impl Store {
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
     pub async fn hooks(&self, id: &RunId) -> Result<Vec<HookRecord>, Error> {
         let run = self.find(id).await?.key;
-        let hooks = self.read(move |tx| Box::pin(hooks::of_run(tx, run))).await?;
+        let hooks = self.read("hooks.of_run", run, |tx, run| Box::pin(hooks::of_run(tx, *run))).await?;
         Ok(hooks.into_iter().map(|hook| self.shown_hook(hook)).collect())
     }
 
@@ -231,7 +208,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn events(&self, run: RunKey) -> Result<Vec<EventRecord>, Error> {
-        let mut events = self.read(move |tx| Box::pin(events::of_run(tx, run))).await?;
+        let mut events = self.read("events.of_run", run, |tx, run| Box::pin(events::of_run(tx, *run))).await?;
         events.iter_mut().for_each(|event| self.sealer.show(&mut event.value, Payload::Event));
         Ok(events)
     }
@@ -244,10 +221,8 @@ impl Store {
     /// where the first of them cannot be decoded.
     pub async fn chunks(&self, run: RunKey, stream: &str, from: i64, limit: u32) -> Result<Chunks, Error> {
         onward_types::check_name("key of a stream", stream)?;
-        let stream = Arc::<str>::from(stream);
-        let found = self.read(move |tx| {
-            let stream = stream.clone();
-            Box::pin(async move { streams::read(tx, run, &stream, from, limit).await })
+        let found = self.read("streams.read", stream.to_owned(), move |tx, stream| {
+            Box::pin(streams::read(tx, run, stream, from, limit))
         });
         let found = found.await?.ok_or_else(|| steer::unknown(&RunId::of_key(run)).error)?;
         self.sealer.open_chunks(found)
@@ -258,6 +233,6 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn streams(&self, run: RunKey) -> Result<Vec<StreamInfo>, Error> {
-        self.read(move |tx| Box::pin(streams::of_run(tx, run))).await
+        self.read("streams.of_run", run, |tx, run| Box::pin(streams::of_run(tx, *run))).await
     }
 }

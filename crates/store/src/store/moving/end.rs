@@ -83,37 +83,25 @@ impl End {
     }
 
     pub(super) async fn parts(&self) -> Result<Vec<Part>, Error> {
-        self.store.read(|tx| Box::pin(moves::read(tx))).await
+        self.store.read("moves.read", (), |tx, ()| Box::pin(moves::read(tx))).await
     }
 
     pub(super) async fn begin(&self, part: Part) -> Result<(), Error> {
-        let now = self.store.clock().now();
-        let begin = self.store.write(move |tx| {
-            let part = part.clone();
-            Box::pin(async move { moves::begin(tx, &part, now).await })
-        });
-        begin.await
+        let given = (part, self.store.clock().now());
+        self.store.write("moves.begin", given, |tx, (part, now)| Box::pin(moves::begin(tx, part, *now))).await
     }
 
     pub(super) async fn put(&self, part: Part) -> Result<(), Error> {
-        let now = self.store.clock().now();
-        let put = self.store.write(move |tx| {
-            let part = part.clone();
-            Box::pin(async move { moves::put(tx, &part, now).await })
-        });
-        put.await
+        let given = (part, self.store.clock().now());
+        self.store.write("moves.put", given, |tx, (part, now)| Box::pin(moves::put(tx, part, *now))).await
     }
 
     pub(super) async fn forget(&self, part: String) -> Result<(), Error> {
-        let forget = self.store.write(move |tx| {
-            let part = part.clone();
-            Box::pin(async move { moves::forget(tx, &part).await })
-        });
-        forget.await
+        self.store.write("moves.forget", part, |tx, part| Box::pin(moves::forget(tx, part))).await
     }
 
     pub(super) async fn end(&self) -> Result<(), Error> {
-        self.store.write(|tx| Box::pin(moves::end(tx))).await?;
+        self.store.write("moves.end", (), |tx, ()| Box::pin(moves::end(tx))).await?;
         match &self.store.db {
             Db::Sqlite(sqlite) => Ok(sqlite.put_away().await?),
             #[cfg(feature = "postgres")]
@@ -122,7 +110,7 @@ impl End {
     }
 
     pub(super) async fn columns(&self, table: &'static Table) -> Result<Arc<Vec<Column>>, Error> {
-        let columns = self.store.read(move |tx| Box::pin(copy::columns(tx, table))).await?;
+        let columns = self.store.read("moves.columns", table, |tx, table| Box::pin(copy::columns(tx, table))).await?;
         Ok(Arc::new(columns))
     }
 
@@ -133,10 +121,9 @@ impl End {
         after: Option<Vec<Cell>>,
         size: PageSize,
     ) -> Result<Vec<Vec<Cell>>, Error> {
-        let (columns, after) = (columns.clone(), Arc::new(after));
-        let page = self.store.read(move |tx| {
-            let (columns, after) = (columns.clone(), after.clone());
-            Box::pin(async move { tx.page(table, &columns, after.as_deref(), size).await })
+        let given = (columns.clone(), after);
+        let page = self.store.read("moves.page", given, move |tx, (columns, after)| {
+            Box::pin(tx.page(table, columns, after.as_deref(), size))
         });
         page.await
     }
@@ -150,26 +137,24 @@ impl End {
         part: Part,
     ) -> Result<(), Error> {
         let now = self.store.clock().now();
-        let (rows, part) = (Arc::new(rows), Arc::new(part));
-        let take = self.store.write(move |tx| {
-            let (columns, rows, part) = (columns.clone(), rows.clone(), part.clone());
+        let take = self.store.write("moves.take", (columns, rows, part), move |tx, (columns, rows, part)| {
             Box::pin(async move {
                 // The answer to the commit of this very page may have been lost.
                 let noted = moves::read(tx).await?.into_iter().find(|it| it.part == part.part);
-                if noted.as_ref() == Some(&*part) {
+                if noted.as_ref() == Some(part) {
                     return Ok(());
                 }
                 if !rows.is_empty() {
-                    tx.add(table, &columns, &rows).await?;
+                    tx.add(table, columns, rows).await?;
                 }
-                moves::put(tx, &part, now).await
+                moves::put(tx, part, now).await
             })
         });
         take.await
     }
 
     pub(super) async fn clear(&self, table: &'static Table) -> Result<u64, Error> {
-        self.store.write(move |tx| Box::pin(tx.clear(table, PAGE.rows))).await
+        self.store.write("moves.clear", table, |tx, table| Box::pin(tx.clear(table, PAGE.rows))).await
     }
 
     pub(super) async fn is_empty(&self, table: &'static Table) -> Result<bool, Error> {
