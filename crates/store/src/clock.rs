@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use onward_types::{Timestamp, from_micros, micros};
 use tokio::sync::oneshot;
 use uuid::Uuid;
+
+use crate::sync::lock;
 
 /// A clock that is ahead of the truth by less than this stays so: two readings may lie as far apart when a thread has to wait
 /// between them.
@@ -328,10 +330,6 @@ fn uptime() -> Duration {
 fn uptime() -> Duration {
     static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
     START.get_or_init(std::time::Instant::now).elapsed()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod ops;
 mod records;
 mod signal;
 mod store;
+mod sync;
 mod tables;
 mod url;
 

@@ -9,7 +9,7 @@ mod fold;
 mod queue;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use onward_types::{Error, ExecutorId, RunKey, Timestamp};
@@ -24,6 +24,7 @@ use queue::{Queue, Taken};
 use crate::change::{Change, Created};
 use crate::codec::Sealer;
 use crate::histogram::{Buckets, Histogram};
+use crate::sync::lock;
 
 /// A batch ends at this many changes: about 5 ms of work on either database.
 const BATCH_CHANGES: usize = 2_000;
@@ -440,8 +441,4 @@ impl Drop for CloseOnPanic {
             self.0.close();
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,7 +4,7 @@
 //! served by a task of the runtime of who came first. That may rest, as one does that is only run while a thread waits for it; so
 //! whoever is not told soon has another task serve instead, which begins with what the first one had taken.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use onward_types::Error;
@@ -15,6 +15,7 @@ use super::queues::MANY;
 use crate::change::{Created, NewRun};
 use crate::fault::Fault;
 use crate::ops::runs;
+use crate::sync::lock;
 
 /// And so many bytes of their inputs, unless one run alone has more.
 const BYTES: usize = 4 * 1024 * 1024;
@@ -129,7 +130,7 @@ impl Store {
 
 impl Creates {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Wait for a transaction; whoever finds nobody who serves has to.

@@ -1,7 +1,7 @@
 //! The listener: hears what other processes committed, and tells this one. On the same session others are told, see `notify.rs`.
 
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast;
@@ -13,6 +13,7 @@ use super::fault::fault;
 use super::notify::Notifier;
 use crate::fault::Fault;
 use crate::signal::Signal;
+use crate::sync::lock;
 
 /// Whoever said that he waits is believed for so long.
 const LISTENING_FOR: Duration = Duration::from_secs(60);
@@ -180,8 +181,4 @@ impl Drop for Listener {
     fn drop(&mut self) {
         self.0.close();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

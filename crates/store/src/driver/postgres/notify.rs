@@ -4,7 +4,7 @@
 //! is told after its commit, by the session that listens, and only makes others look sooner: who misses it looks each second.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use onward_types::RunKey;
@@ -14,6 +14,7 @@ use tokio_postgres::Client;
 use super::fault::named;
 use crate::fault::Fault;
 use crate::signal::Signal;
+use crate::sync::lock;
 
 /// No more than one statement in this time, so that commits of one process cost the others a thousand wake-ups a second.
 const EVERY: Duration = Duration::from_millis(1);
@@ -203,7 +204,7 @@ impl Notifier {
     }
 
     fn lock(&self) -> MutexGuard<'_, Gathered> {
-        self.0.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.gathered)
     }
 }
 

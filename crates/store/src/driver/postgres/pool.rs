@@ -1,7 +1,7 @@
 //! Sessions for many, made when they are needed, and no more of them than the server grants.
 
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Object, Pool};
@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::fault::{is_full, of_pool, too_few};
 use crate::fault::Fault;
+use crate::sync::lock;
 
 /// How long a call waits for its turn while all sessions are in use.
 const TURN: Duration = Duration::from_secs(5);
@@ -107,7 +108,7 @@ impl Sessions {
     }
 
     fn lock(&self) -> MutexGuard<'_, Full> {
-        self.0.full.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.full)
     }
 }
 

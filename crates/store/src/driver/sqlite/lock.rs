@@ -8,12 +8,13 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use onward_types::Code;
 
 use super::file::{FileId, beside};
 use crate::fault::{Cure, Fault};
+use crate::sync::lock;
 
 /// Held while this process executes runs of the file.
 #[derive(Debug)]
@@ -122,7 +123,7 @@ impl Drop for Itself {
 }
 
 fn kept() -> MutexGuard<'static, Vec<Kept>> {
-    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&KEPT)
 }
 
 /// Whether an `flock` on the file and the locks of SQLite have nothing to do with each other.

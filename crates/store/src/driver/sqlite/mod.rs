@@ -16,7 +16,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -32,6 +32,7 @@ use crate::fault::Fault;
 use crate::journal::{Bell, Journal};
 use crate::migrate::Tables;
 use crate::signal::Signal;
+use crate::sync::lock;
 use crate::url::Synchronous;
 use connection::{Slot, make};
 use file::Guard;
@@ -226,7 +227,7 @@ impl Sqlite {
         let inner = self.0.clone();
         let reading = tokio::task::spawn_blocking(move || {
             let at = inner.next_reader.fetch_add(1, Ordering::Relaxed) % inner.readers.len();
-            let mut reader = inner.readers[at].lock().unwrap_or_else(PoisonError::into_inner);
+            let mut reader = lock(&inner.readers[at]);
             if reader.is_none() {
                 *reader = Some(connection::open_reader(&inner.place)?);
             }

@@ -5,13 +5,14 @@
 //! rest, or have ended: what nobody took up for a while is told by the writer.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::journal::Settlement;
+use crate::sync::lock;
 
 /// Up to so many changes are told of by the writer: a hop to another thread would take longer.
 const FEW: usize = 16;
@@ -98,8 +99,4 @@ async fn settle_all(batches: Weak<Batches>, bell: Arc<Notify>) {
             None => return,
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::fault::{Cure, Fault};
 use crate::journal::{Batch, CloseOnPanic, Committed, Settlement, Shared, Writer, drain};
 use crate::signal::Signal;
+use crate::sync::{lock, wait};
 
 /// After a commit of another process was seen, the writer yields this long after each batch, for [`YIELD_FOR`]: without
 /// it a client waited 4.6 ms for its turn at the median, with it 0.2 ms.
@@ -96,7 +97,7 @@ impl Mailbox {
         let mut state = lock(&self.state);
         if state.work.is_empty() && !state.closed {
             state.sleeps = true;
-            state = self.bell.wait_timeout(state, look).unwrap_or_else(PoisonError::into_inner).0;
+            state = wait(&self.bell, state, look);
             state.sleeps = false;
         }
         let work = state.work.pop_front();
@@ -317,8 +318,4 @@ fn open_writer(place: &Place) -> Result<rusqlite::Connection, Fault> {
 
 fn leave_checkpoints_to_others(connection: &mut rusqlite::Connection) -> Result<(), Fault> {
     connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(fault)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

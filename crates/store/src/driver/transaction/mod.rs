@@ -6,7 +6,7 @@
 mod guard;
 pub(crate) mod value;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use onward_types::{Code, Error, ExecutorId, RunKey};
 
@@ -15,6 +15,7 @@ use crate::codec::Sealer;
 #[cfg(feature = "postgres")]
 use crate::driver::postgres;
 use crate::driver::sqlite;
+use crate::sync::lock;
 use value::{SqlParams, SqlRow, SqlValue};
 
 /// A possession of a run: who has it, and for the how-manieth time it is had.
@@ -89,7 +90,7 @@ struct Shared {
 
 impl Shared {
     fn failure(&self) -> MutexGuard<'_, Option<Failure>> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.failure)
     }
 }
 

@@ -12,7 +12,8 @@ use crate::driver::copy::{self, Cell, Column, PageSize};
 use crate::driver::sqlite::ExecutorLock;
 use crate::migrate::Tables;
 use crate::ops::moves::{self, Part, TO};
-use crate::store::{Db, Store};
+use crate::store::Store;
+use crate::store::db::Db;
 use crate::tables::Table;
 use crate::url::DatabaseUrl;
 

@@ -1,0 +1,205 @@
+//! Creating the runs that a file has, under new keys, and finding the families again that come in several files.
+
+use std::collections::HashMap;
+
+use onward_types::{Code, Deduplicated, Error, RunId, RunKey, RunRecord, Status, StepKind, Timestamp, micros};
+
+use super::columns::{
+    CHECKPOINT_KIND, CHECKPOINT_OUTPUT, DEADLINE, DEDUP, ERROR, ID, INPUT, KEY, PARENT, PARENT_POSITION, QUEUE, SAID, STATUS,
+    STEERED_WITH, tables,
+};
+use super::file::{Archive, RunFile};
+use crate::change::INLINE_MAX;
+use crate::driver::{Param, Tx, params, sql};
+use crate::fault::Fault;
+use crate::ops::runs::{self, Loaded};
+
+/// Create the runs that a file has, under these ids and keys. Those that have not ended are paused. All or none.
+pub(crate) async fn import(
+    tx: &mut Tx,
+    archive: &Archive,
+    ids: &[RunId],
+    keys: &[RunKey],
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let known: HashMap<RunKey, RunKey> =
+        archive.runs.iter().zip(keys).filter_map(|(run, new)| Some((run.key(KEY)?, *new))).collect();
+    for ((run, id), key) in archive.runs.iter().zip(ids).zip(keys) {
+        if !insert(tx, run, id, *key, &known, now).await? {
+            // It was created before, and only the answer to the commit was lost: then all of them were.
+            return Ok(());
+        }
+    }
+    for (run, key) in archive.runs.iter().zip(keys) {
+        insert_rows(tx, run, *key, &known).await?;
+    }
+    for (run, key) in archive.runs.iter().zip(keys) {
+        if let Some(old) = run.key(KEY) {
+            is_expected(tx, run, old, *key).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Create one run. False: it is there already.
+async fn insert(
+    tx: &mut Tx,
+    file: &RunFile,
+    id: &RunId,
+    key: RunKey,
+    known: &HashMap<RunKey, RunKey>,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let mut run = file.run.clone();
+    run[ID] = Param::from(id.as_str());
+    let mut with = match file.key(STEERED_WITH) {
+        Some(with) => Some(here(tx, key, with, known).await?),
+        None => None,
+    };
+    if !file.status.is_terminal() {
+        if file.status != Status::Paused {
+            run[SAID] = Param::from("imported; `resume` lets it go on");
+            run[ERROR] = Param::Null;
+            // One that somebody had paused stays so when the run goes on with which it came.
+            with = file.exported_with.and_then(|root| known.get(&root).copied());
+        }
+        run[STATUS] = Param::from(Status::Paused.as_str());
+        // One that has passed, for the file may have been kept for a while, would end it at once.
+        if matches!(run[DEADLINE], Param::Int(deadline) if deadline <= micros(now)) {
+            run[DEADLINE] = Param::Null;
+        }
+    }
+    run[STEERED_WITH] = Param::from(with);
+    run[PARENT] = Param::from(parent_of(tx, file, known).await?);
+    let mut beside = Vec::new();
+    for (at, kind) in (INPUT..).zip(["input", "output", "error"]) {
+        if matches!(&run[at], Param::Text(text) if text.len() > INLINE_MAX) {
+            beside.push((kind, std::mem::replace(&mut run[at], Param::Null)));
+        }
+    }
+    run.insert(0, Param::Key(key));
+    if tx.execute(sql!("archive/write_run"), &run).await? == 0 {
+        let found = runs::find(tx, id).await?;
+        if found.as_ref().is_some_and(|found| found.key == key) {
+            return Ok(false);
+        }
+        return Err(in_the_way(tx, &run, id, found.is_some(), now).await?);
+    }
+    for (kind, body) in beside {
+        tx.execute(sql!("runs/put_payload"), &[Param::Key(key), Param::from(kind), body]).await?;
+    }
+    Ok(true)
+}
+
+/// The run here that started it. One that is not here may come later, and is known by the key that it had.
+async fn parent_of(tx: &mut Tx, file: &RunFile, known: &HashMap<RunKey, RunKey>) -> Result<Option<RunKey>, Fault> {
+    let Some(old) = file.key(PARENT) else { return Ok(None) };
+    if let Some(new) = known.get(&old) {
+        return Ok(Some(*new));
+    }
+    let position = file.run[PARENT_POSITION].clone();
+    if let Some(row) = tx.first(sql!("archive/find_parent"), &[Param::Key(old), position]).await? {
+        return Ok(Some(row.key("run_key")?));
+    }
+    // Where the run itself is here, it has the child that this one is a copy of.
+    let is_here = tx.first(sql!("runs/outcome"), &params![old]).await?.is_some();
+    Ok((!is_here).then_some(old))
+}
+
+/// Create what a run has, with the runs that it knows by their keys here.
+async fn insert_rows(tx: &mut Tx, file: &RunFile, key: RunKey, known: &HashMap<RunKey, RunKey>) -> Result<(), Fault> {
+    // Before what it waits for is looked for: its children may have come before it.
+    if let Some(old) = file.key(KEY) {
+        tx.execute(sql!("archive/adopt"), &params![key, old]).await?;
+        tx.execute(sql!("archive/comes_back_with"), &params![key, old]).await?;
+    }
+    let tables = tables();
+    for (table, row) in &file.rows {
+        let mut row = row.clone();
+        for (value, column) in row.iter_mut().zip(tables[*table].columns) {
+            if let (Param::Key(old), "child_key") = (&*value, column.name) {
+                *value = Param::Key(here(tx, key, *old, known).await?);
+            }
+        }
+        if tables[*table].row == "checkpoint"
+            && let (Param::Text(kind), Param::Text(output)) = (&row[CHECKPOINT_KIND], &row[CHECKPOINT_OUTPUT])
+            && kind == StepKind::Start.as_str()
+            && let Some(mut child) = Started::read(output)
+        {
+            child.key = here(tx, key, child.key, known).await?;
+            row[CHECKPOINT_OUTPUT] = Param::Text(child.written());
+        }
+        row.insert(0, Param::Key(key));
+        tx.execute(tables[*table].write, &row).await?;
+    }
+    Ok(())
+}
+
+/// The key here of a run that a run knows. One that is not here keeps its own, until it comes.
+async fn here(tx: &mut Tx, parent: RunKey, old: RunKey, known: &HashMap<RunKey, RunKey>) -> Result<RunKey, Fault> {
+    if let Some(new) = known.get(&old) {
+        return Ok(*new);
+    }
+    let found = tx.first(sql!("archive/find_child"), &params![parent, old]).await?;
+    found.map_or(Ok(old), |row| row.key("run_key"))
+}
+
+/// Runs that came before, and know this one by the key that it had, know it by its new one from now on.
+async fn is_expected(tx: &mut Tx, file: &RunFile, old: RunKey, new: RunKey) -> Result<(), Fault> {
+    tx.execute(sql!("archive/arrived"), &params![new, old]).await?;
+    let Some(row) = tx.first(sql!("runs/parent"), &params![new]).await? else { return Ok(()) };
+    let parent = row.key("parent_key")?;
+    let at = [Param::Key(parent), file.run[PARENT_POSITION].clone()];
+    let Some(row) = tx.first(sql!("archive/started"), &at).await? else { return Ok(()) };
+    if let Some(mut child) = Started::read(&row.text("output")?).filter(|child| child.key == old) {
+        child.key = new;
+        let [parent, position] = at;
+        tx.execute(sql!("archive/starts"), &[parent, position, Param::Text(child.written())]).await?;
+    }
+    Ok(())
+}
+
+/// What the start of a child records: never encoded by a codec.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Started {
+    id: RunId,
+    key: RunKey,
+}
+
+impl Started {
+    fn read(output: &str) -> Option<Started> {
+        serde_json::from_str(output).ok()
+    }
+
+    fn written(&self) -> String {
+        serde_json::json!({"id": self.id, "key": self.key}).to_string()
+    }
+}
+
+/// The run that had this key where it was exported, if it came here.
+pub(crate) async fn arrived_as(tx: &mut Tx, old: RunKey) -> Result<Option<RunKey>, Fault> {
+    let row = tx.first(sql!("archive/last_arrived"), &params![old]).await?;
+    row.map(|row| row.key("run_key")).transpose()
+}
+
+/// Why a run could not be created.
+async fn in_the_way(tx: &mut Tx, run: &[Param], id: &RunId, id_is_taken: bool, now: Timestamp) -> Result<Fault, Fault> {
+    if id_is_taken {
+        let message = format!("there is a run {id:?} already: delete it, or import this one under another id");
+        return Ok(Error::new(Code::Conflict, message).into());
+    }
+    // The key of the run stands before its columns.
+    if let (Param::Text(queue), Param::Text(dedup)) = (&run[QUEUE + 1], &run[DEDUP + 1])
+        && let Some(holder) = runs::holder(tx, queue, dedup).await?
+    {
+        let loaded = Loaded { input: false, output: false };
+        if let Some(holder) = runs::records(tx, &[holder.key], loaded, now).await?.pop() {
+            let (queue, dedup) = (queue.clone(), dedup.clone());
+            let RunRecord { id: run, status, reason, .. } = holder;
+            let held = Deduplicated { queue, dedup, run, status, reason };
+            return Ok(held.refused(&format!("Import run {id:?} when that one has ended")).into());
+        }
+    }
+    // What was in the way has ended since.
+    Err(Fault::try_again(format!("what stands in the way of run {id:?} has to be looked at again")))
+}

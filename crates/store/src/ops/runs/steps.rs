@@ -1,0 +1,132 @@
+//! Every durable call of a run: what is recorded, what was tried, what it waits for.
+
+use onward_types::{Attempt, Error, Json, RunId, Status, StepFilter, StepKind, StepRecord, StepState, Wait, WaitFor, from_micros};
+
+use super::{find, outcome};
+use crate::driver::{Row, Tx, params, sql};
+use crate::fault::Fault;
+use crate::ops;
+use crate::records::Outcome;
+
+/// Every durable call of a run: what is recorded, what was tried, what it waits for; none if there is no such run.
+pub(crate) async fn steps(tx: &mut Tx, id: &RunId, filter: StepFilter) -> Result<Option<Vec<StepRecord>>, Fault> {
+    let Some(run) = find(tx, id).await? else { return Ok(None) };
+    let limit = filter.limit.map_or(i64::MAX, i64::from);
+    let page = params![run.key, filter.from, limit, filter.with_output];
+    let mut steps = Vec::new();
+    for row in tx.query(sql!("checkpoints/of_run"), &page).await? {
+        let mut step = recorded(&row)?;
+        step.output = step.output.filter(|_| filter.with_output);
+        steps.push(step);
+    }
+    for row in tx.query(sql!("waits/of_runs"), &params![&[run.key][..]]).await? {
+        waiting(&mut steps, &row.text("name")?, &row.text("kind")?, &ops::wait(&row)?);
+    }
+    for row in tx.query(sql!("checkpoints/attempts_of_run"), &params![run.key]).await? {
+        attempted(&mut steps, &row)?;
+    }
+    let is_over = |run: Outcome| matches!(run.status, Status::Succeeded | Status::Failed);
+    if steps.iter().any(|step| step.state.is_open()) && outcome(tx, run.key).await?.is_some_and(is_over) {
+        // A crash may have come between the end of a race and the note that it was lost.
+        steps.iter_mut().filter(|step| step.state.is_open()).for_each(|step| step.state = StepState::Cancelled);
+    }
+    for row in tx.query(sql!("runs/children_of"), &params![run.key]).await? {
+        let (id, position) = (row.text("id")?, row.count("parent_position")?);
+        if let Some(step) = steps.iter_mut().find(|step| step.position == position) {
+            step.child = Some(RunId::recorded(id));
+        }
+    }
+    // All that is not recorded was looked at; what lies outside the page is left out here.
+    steps.retain(|step| step.position >= filter.from);
+    steps.sort_by_key(|step| step.position);
+    steps.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(Some(steps))
+}
+
+fn recorded(row: &Row) -> Result<StepRecord, Fault> {
+    let kind: StepKind = row.text("kind")?.parse()?;
+    let result = ops::result(row)?;
+    let child = match (&kind, &result) {
+        (StepKind::Start, Ok(output)) => output.decode::<Started>().ok().map(|it| it.id),
+        _ => None,
+    };
+    Ok(StepRecord {
+        position: row.count("position")?,
+        kind,
+        name: row.text("name")?,
+        state: if result.is_ok() { StepState::Succeeded } else { StepState::Failed },
+        output: result.as_ref().ok().cloned(),
+        error: result.err(),
+        child,
+        started_at: Some(from_micros(row.int("started_at")?)),
+        completed_at: Some(from_micros(row.int("finished_at")?)),
+        attempts: Vec::new(),
+    })
+}
+
+/// What the start of a child records.
+#[derive(serde::Deserialize)]
+struct Started {
+    id: RunId,
+}
+
+fn open_step(position: u32, kind: StepKind, name: &str, state: StepState) -> StepRecord {
+    StepRecord {
+        position,
+        kind,
+        name: name.to_owned(),
+        state,
+        output: None,
+        error: None,
+        child: None,
+        started_at: None,
+        completed_at: None,
+        attempts: Vec::new(),
+    }
+}
+
+fn waiting(steps: &mut Vec<StepRecord>, name: &str, kind: &str, wait: &Wait) {
+    let kind = match kind {
+        "child" => StepKind::Child,
+        "retry" => StepKind::Step,
+        "message" => StepKind::Recv,
+        "event" => StepKind::GetEvent,
+        _ => StepKind::Sleep,
+    };
+    let mut step = open_step(wait.position, kind, name, StepState::Waiting);
+    step.started_at = Some(wait.since);
+    if let WaitFor::Child { id, .. } = &wait.wait_for {
+        step.child = Some(id.clone());
+    }
+    if steps.iter().all(|other| other.position != step.position) {
+        steps.push(step);
+    }
+}
+
+fn attempted(steps: &mut Vec<StepRecord>, row: &Row) -> Result<(), Fault> {
+    let position = row.count("position")?;
+    let attempt = Attempt {
+        attempt: row.count("attempt")?,
+        started_at: from_micros(row.int("started_at")?),
+        finished_at: row.opt_int("finished_at")?.map(from_micros),
+        error: row.opt_text("error")?.map(Json::from),
+    };
+    let at = match steps.iter().position(|step| step.position == position) {
+        Some(at) => at,
+        None => {
+            steps.push(open_step(position, StepKind::Step, &row.text("name")?, StepState::Running));
+            steps.len() - 1
+        }
+    };
+    let step = &mut steps[at];
+    if matches!(step.state, StepState::Running | StepState::Cancelled) {
+        let given_up = attempt.error.as_ref().and_then(|error| Error::from_json(error).ok());
+        step.state = match given_up {
+            Some(error) if error.is_cancelled() => StepState::Cancelled,
+            _ => StepState::Running,
+        };
+    }
+    step.started_at = step.started_at.map_or(Some(attempt.started_at), |at| Some(at.min(attempt.started_at)));
+    step.attempts.push(attempt);
+    Ok(())
+}

@@ -1,0 +1,249 @@
+//! Executors: joining, signs of life, leaving, and what becomes of the runs of one that died.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use onward_types::{Error, ExecutorId, RunKey};
+
+use super::db::Db;
+use super::{Store, steering};
+use crate::driver::sqlite::ExecutorLock;
+use crate::fault::{Cure, Fault};
+use crate::journal::Journal;
+use crate::ops::executors::{Beat, ExecutorRow, NewExecutor};
+use crate::ops::recover::Recovered;
+use crate::ops::{executors, moves, recover};
+use crate::signal::Signal;
+use crate::sync::lock;
+
+/// How long a sweep for missed wake-ups is good for on SQLite.
+const SWEEP_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
+/// The right to execute runs, and the way to write what they do.
+pub struct Seat {
+    /// Under which id.
+    pub executor: ExecutorId,
+    /// The way into the journal.
+    pub journal: Journal,
+    /// On SQLite: the lock on the file, held until the seat is given up.
+    lock: Mutex<Option<Arc<ExecutorLock>>>,
+}
+
+impl Seat {
+    /// Give the seat up: no batch is written any more, and on SQLite another process may execute the runs.
+    pub fn give_up(&self) {
+        self.journal.close();
+        self.lock().take();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<ExecutorLock>>> {
+        lock(&self.lock)
+    }
+}
+
+impl Store {
+    /// Take a seat among the executors of this database, under a new id. An executor that says nothing for its lease is declared dead.
+    ///
+    /// # Errors
+    /// On SQLite [`Code::Busy`](onward_types::Code::Busy) while another process has the only seat.
+    pub async fn join(&self, workflows: Vec<String>, lease: Duration, before: Option<&Seat>) -> Result<Seat, Error> {
+        let lock = match (&self.db, before) {
+            (_, Some(seat)) => seat.lock().clone(),
+            (Db::Sqlite(sqlite), None) => sqlite.lock_executor()?.map(Arc::new),
+            #[cfg(feature = "postgres")]
+            (Db::Postgres(_), None) => None,
+        };
+        let executor = ExecutorId::new(self.clock.uuid().simple().to_string());
+        let new = NewExecutor { id: executor.clone(), workflows, lease };
+        let now = self.clock.now();
+        let alone = !self.is_shared();
+        self.write("executors.join", new, move |tx, new| {
+            Box::pin(async move {
+                if alone {
+                    executors::declare_all_dead(tx).await?;
+                }
+                executors::join(tx, new, now).await?;
+                moves::check(tx).await
+            })
+        })
+        .await?;
+        let journal = match &self.db {
+            Db::Sqlite(sqlite) => sqlite.journal(executor.clone()),
+            #[cfg(feature = "postgres")]
+            Db::Postgres(postgres) => postgres.journal(executor.clone()).await?,
+        };
+        let journal = journal.sealed_by(self.sealer.clone());
+        Ok(Seat { executor, journal, lock: Mutex::new(lock) })
+    }
+
+    /// Say that the executor lives. False: it was declared dead and must join anew.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached; that says nothing about the executor.
+    pub async fn beat(&self, executor: &ExecutorId) -> Result<bool, Error> {
+        let beat = self.try_beat("executors.beat", executor.clone(), |tx, of| Box::pin(executors::beat(tx, of)));
+        Ok(beat.await?)
+    }
+
+    /// The signs of life of all executors, by the session for heartbeats; the clock learns what time it is on the server. Nothing on
+    /// SQLite, where there is one executor, and its clock.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn look_around(&self) -> Result<Vec<Beat>, Error> {
+        if !self.is_shared() {
+            return Ok(Vec::new());
+        }
+        let before = self.clock.uptime();
+        let (beats, at) = self.try_beat("executors.beats", (), |tx, ()| Box::pin(executors::beats(tx))).await?;
+        if let Some(at) = at {
+            self.clock.learn(at, before, self.clock.uptime());
+        }
+        Ok(beats)
+    }
+
+    /// Every executor that has not left.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn executors(&self) -> Result<Vec<ExecutorRow>, Error> {
+        self.read("executors.list", (), |tx, ()| Box::pin(executors::list(tx))).await
+    }
+
+    /// Declare an executor dead unless it has beaten since; end its sessions if they hold its fence.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn declare_dead(&self, executor: &ExecutorId, beat: i64) -> Result<bool, Error> {
+        let declare = || {
+            self.try_write("executors.declare_dead", executor.clone(), move |tx, executor| {
+                Box::pin(executors::declare_dead(tx, executor, beat))
+            })
+        };
+        match declare().await {
+            Err(fault) if fault.cure == Cure::TryAgain => {
+                self.write("executors.end_sessions", executor.clone(), |tx, executor| {
+                    Box::pin(executors::end_sessions(tx, executor))
+                })
+                .await?;
+                Ok(declare().await?)
+            }
+            declared => Ok(declared?),
+        }
+    }
+
+    /// Release one chunk of runs whose executor is dead or gone. Repeat until nothing was released.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn release_orphans(&self) -> Result<Recovered, Error> {
+        let now = self.clock.now();
+        let release = self.write("recover.release_orphans", now, |tx, now| Box::pin(recover::release_orphans(tx, *now)));
+        let (mut recovered, cancelled) = release.await?;
+        if recovered.total() == 0 && cancelled {
+            recovered = self.let_go_of_cancelled().await?;
+        }
+        if recovered.total() > 0 {
+            self.tell(Signal::Look);
+        }
+        Ok(recovered)
+    }
+
+    /// Let go of the cancelled runs of dead executors. One that has a child which somebody holds keeps no other.
+    async fn let_go_of_cancelled(&self) -> Result<Recovered, Error> {
+        let now = self.clock.now();
+        let mut all = Recovered::default();
+        let mut after = RunKey(uuid::Uuid::nil());
+        loop {
+            let keys = self.read("recover.cancelled_orphans", after, |tx, after| {
+                Box::pin(recover::cancelled_orphans(tx, *after))
+            });
+            let keys = keys.await?;
+            let Some(last) = keys.last() else { return Ok(all) };
+            after = *last;
+            let let_go = |keys: Vec<RunKey>| -> BoxFuture<'_, Result<u64, Fault>> {
+                Box::pin(self.try_write("recover.let_go_of_cancelled", keys, move |tx, keys| {
+                    Box::pin(recover::let_go_of_cancelled(tx, keys, now))
+                }))
+            };
+            let (done, faults) = steering::one_for_all(keys, let_go).await;
+            all.let_go += usize::try_from(done.into_iter().sum::<u64>()).unwrap_or(usize::MAX);
+            all.left += faults.len();
+            all.why = faults.last().map(|fault| fault.error.message().to_owned()).or(all.why);
+        }
+    }
+
+    /// Forget dead executors that have no runs any more.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn forget_dead(&self) -> Result<(), Error> {
+        self.write("executors.forget", (), |tx, ()| Box::pin(executors::forget(tx))).await
+    }
+
+    /// Wake parked runs that nobody woke although what they wait for is there.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn wake_missed(&self) -> Result<u64, Error> {
+        let now = self.clock.now();
+        let missed = self.read("recover.missed", now, |tx, now| Box::pin(recover::missed(tx, *now))).await?;
+        if missed.is_empty() {
+            return Ok(0);
+        }
+        self.write("recover.wake_missed", missed, move |tx, missed| Box::pin(recover::wake_missed(tx, missed, now))).await
+    }
+
+    /// The same, as often as it is worth the search: each time on PostgreSQL, where a row that another session holds is stepped
+    /// over; at first and then once a minute on SQLite, where writers come one after another and miss nothing.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn sweep_missed(&self) -> Result<u64, Error> {
+        if !self.is_shared() {
+            let now = self.clock.uptime();
+            let mut next = lock(&self.next_sweep);
+            if now < *next {
+                return Ok(0);
+            }
+            *next = now + SWEEP_AGAIN_AFTER;
+        }
+        self.wake_missed().await
+    }
+
+    /// Leave: whatever the executor still has may be claimed at once.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached; the lease heals it then.
+    pub async fn leave(&self, seat: &Seat) -> Result<(), Error> {
+        seat.journal.close();
+        let given = (seat.executor.clone(), self.clock.now());
+        let leave = self.write("executors.leave", given, |tx, (of, now)| Box::pin(executors::leave(tx, of, *now)));
+        let left = leave.await;
+        let put_away = match &self.db {
+            Db::Sqlite(sqlite) => sqlite.put_away().await,
+            #[cfg(feature = "postgres")]
+            Db::Postgres(_) => Ok(()),
+        };
+        seat.give_up();
+        self.tell_others().await;
+        left.and(put_away.map_err(Error::from))
+    }
+
+    /// The runs that were taken from an executor and that it has not let go of.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn revoked(&self, executor: &ExecutorId) -> Result<Vec<RunKey>, Error> {
+        self.read("executors.revoked", executor.clone(), |tx, of| Box::pin(executors::revoked(tx, of))).await
+    }
+
+    /// The runs that an executor has, but for those that were taken from it.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn owned(&self, executor: &ExecutorId) -> Result<Vec<RunKey>, Error> {
+        self.read("executors.owned", executor.clone(), |tx, of| Box::pin(executors::owned(tx, of))).await
+    }
+}

@@ -1,0 +1,37 @@
+//! Transactions of users: SQL of their own, committed with the checkpoint of their step.
+
+use onward_types::{Error, RunKey};
+
+use super::Store;
+use super::db::Db;
+use crate::driver::transaction::{OpenTransaction, Owner, Session};
+use crate::ops::transactions;
+
+impl Store {
+    /// Begin a transaction of a user. None: the run was taken from its executor. `serializable`: in the strictest isolation,
+    /// which SQLite always has.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached; it may be tried again.
+    pub async fn begin(&self, owner: &Owner, serializable: bool) -> Result<Option<OpenTransaction>, Error> {
+        let session = match &self.db {
+            Db::Sqlite(sqlite) => sqlite.begin(owner.clone()).await?.map(Session::Sqlite),
+            #[cfg(feature = "postgres")]
+            Db::Postgres(postgres) => {
+                postgres.begin(owner, serializable).await?.map(|open| Session::Postgres(Box::new(open)))
+            }
+        };
+        #[cfg(not(feature = "postgres"))]
+        let _: bool = serializable;
+        Ok(session.map(|session| OpenTransaction::new(session, owner.clone(), self.sealer.clone())))
+    }
+
+    /// The `seq` of the checkpoint at a position, if there is one; for whoever lost the answer to the commit of a transaction.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn recorded(&self, run: RunKey, position: u32) -> Result<Option<u64>, Error> {
+        let given = (run, position);
+        self.write("transactions.recorded", given, |tx, (run, at)| Box::pin(transactions::recorded(tx, *run, *at))).await
+    }
+}
