@@ -13,6 +13,7 @@ mod fault;
 mod histogram;
 mod journal;
 mod migrate;
+mod new_run;
 mod ops;
 mod records;
 mod signal;

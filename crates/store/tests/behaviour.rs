@@ -7,6 +7,7 @@ mod behaviour {
     mod world;
 
     mod batches;
+    mod columns;
     mod contention;
     mod creates;
     mod fence;

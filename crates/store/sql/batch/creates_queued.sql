@@ -1,36 +1,37 @@
 -- Create runs that are for queues. Says which were created: for the others there is a run of that id already. A run of an executor
--- begins at once where its queue, among those in $23, has no limits, is not paused, and nobody waits in it; else it waits like
--- others, and its version is open if it is so in $22. Nobody waits here for a queue that is being changed: it lets no run begin.
+-- begins at once where its queue, among those in $24, has no limits, is not paused, and nobody waits in it; else it waits like
+-- others, and its version is open if it is so in $23. Nobody waits here for a queue that is being changed: it lets no run begin.
 insert into runs (
     run_key, id, workflow, version, status, executor, ready_at, recoveries_max, parent_key, parent_position,
-    created_at, updated_at, started_at, owners, timeout, deadline, input_hash, identity, attributes, input,
-    queue, priority, partition_key, seq
+    created_at, timeout, deadline, input_hash, identity, attributes, input,
+    queue, priority, partition_key, dedup,
+    updated_at, started_at, owners, seq
 )
 select
     run_key, id, workflow, case when is_open and not begins then '' else version end,
     case when begins or executor is null then status else 'enqueued' end,
     case when begins then executor end,
-    ready_at, recoveries_max, parent_key, parent_position, created_at, created_at, case when begins then created_at end,
-    case when begins then 1 else 0 end, timeout,
+    ready_at, recoveries_max, parent_key, parent_position, created_at, timeout,
     case when begins then least(deadline, created_at + timeout) else deadline end,
-    input_hash, identity, attributes, input, queue, priority, partition_key,
+    input_hash, identity, attributes, input, queue, priority, partition_key, dedup,
+    created_at, case when begins then created_at end, case when begins then 1 else 0 end,
     case when begins then null else nextval('queue_seq') end
 from (
     select new.*, executor is not null and queue = any(lets.begin) as begins
     from unnest(
         $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[],
         $10::uuid[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::text[],
-        $17::text[], $18::text[], $19::text[], $20::bigint[], $21::text[], $22::boolean[]
+        $17::text[], $18::text[], $19::text[], $20::bigint[], $21::text[], $22::text[], $23::boolean[]
     ) as new (
         by, run_key, id, workflow, version, status, executor, ready_at, recoveries_max,
         parent_key, parent_position, created_at, timeout, deadline, input_hash, identity, attributes,
-        input, queue, priority, partition_key, is_open
+        input, queue, priority, partition_key, dedup, is_open
     )
     cross join (
         select array(
             select name
             from queues
-            where name = any($23::text[]) and not paused and concurrency is null and per_executor is null
+            where name = any($24::text[]) and not paused and concurrency is null and per_executor is null
                 and rate_count is null and partition_concurrency is null and partition_rate_count is null
                 and (select 1 from runs where runs.queue = queues.name and runs.status = 'enqueued' limit 1) is null
             for share skip locked

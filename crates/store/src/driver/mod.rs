@@ -17,6 +17,7 @@ use onward_types::{RunId, RunKey};
 
 use crate::change::Existing;
 use crate::fault::Fault;
+use crate::new_run::Value;
 
 /// A statement from `sql/`.
 pub(crate) struct Sql {
@@ -103,6 +104,17 @@ pub(crate) enum Param {
     Key(RunKey),
     Keys(Vec<RunKey>),
     Texts(Vec<String>),
+}
+
+impl From<Value<'_>> for Param {
+    fn from(value: Value<'_>) -> Param {
+        match value {
+            Value::Null => Param::Null,
+            Value::Int(int) => Param::Int(int),
+            Value::Text(text) => Param::Text(text.into_owned()),
+            Value::Key(key) => Param::Key(key),
+        }
+    }
 }
 
 impl From<i64> for Param {

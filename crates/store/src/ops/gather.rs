@@ -9,6 +9,7 @@ use crate::change::{Created, Existing, INLINE_MAX, NewRun};
 use crate::codec::{Payload, Sealer};
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
+use crate::new_run::{Born, Gathering};
 use crate::signal::Signal;
 
 /// A batch takes no item that would make it longer than this, and each push writes it anew.
@@ -34,16 +35,6 @@ pub struct Push {
     pub item: Json,
     /// With so many items the batch takes no more, and is due.
     pub max: u32,
-}
-
-/// What the row of a new run says of what it gathers.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Gathering<'a> {
-    /// None if it takes no more.
-    pub(crate) key: Option<&'a str>,
-    pub(crate) until: Option<Timestamp>,
-    /// How many items it has, if it gathers all.
-    pub(crate) items: Option<u32>,
 }
 
 /// Give this input to the run that gathers for the key, which starts when `run` would; without one `run` is created.
@@ -210,7 +201,7 @@ async fn open(tx: &mut Tx, run: &NewRun, gathering: Gathering<'_>) -> Result<Cre
         Some(_) => Some(queues::next_seq(tx).await?),
         None => None,
     };
-    match runs::insert(tx, run, seq, gathering).await? {
+    match runs::insert(tx, &Born { seq, gathering, ..Born::of(run) }).await? {
         Created::Existing(taken) => {
             let message = format!(
                 "run {:?} is there already and takes no more inputs: say no id, and each run gets one of its own",

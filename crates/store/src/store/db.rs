@@ -64,7 +64,10 @@ impl Store {
         self.db.beat(bound(given, work)).instrument(span(op)).await
     }
 
-    pub(super) async fn patiently<T, F: Future<Output = Result<T, Fault>>>(&self, attempt: impl Fn() -> F) -> Result<T, Fault> {
+    pub(super) async fn patiently<T, F: Future<Output = Result<T, Fault>>>(
+        &self,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, Fault> {
         let began = std::time::Instant::now();
         let mut pause = Duration::from_millis(5);
         loop {

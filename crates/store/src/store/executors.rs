@@ -139,7 +139,8 @@ impl Store {
     /// Where the database cannot be reached.
     pub async fn release_orphans(&self) -> Result<Recovered, Error> {
         let now = self.clock.now();
-        let release = self.write("recover.release_orphans", now, |tx, now| Box::pin(recover::release_orphans(tx, *now)));
+        let release =
+            self.write("recover.release_orphans", now, |tx, now| Box::pin(recover::release_orphans(tx, *now)));
         let (mut recovered, cancelled) = release.await?;
         if recovered.total() == 0 && cancelled {
             recovered = self.let_go_of_cancelled().await?;
@@ -156,9 +157,8 @@ impl Store {
         let mut all = Recovered::default();
         let mut after = RunKey(uuid::Uuid::nil());
         loop {
-            let keys = self.read("recover.cancelled_orphans", after, |tx, after| {
-                Box::pin(recover::cancelled_orphans(tx, *after))
-            });
+            let keys = self
+                .read("recover.cancelled_orphans", after, |tx, after| Box::pin(recover::cancelled_orphans(tx, *after)));
             let keys = keys.await?;
             let Some(last) = keys.last() else { return Ok(all) };
             after = *last;
@@ -192,7 +192,8 @@ impl Store {
         if missed.is_empty() {
             return Ok(0);
         }
-        self.write("recover.wake_missed", missed, move |tx, missed| Box::pin(recover::wake_missed(tx, missed, now))).await
+        self.write("recover.wake_missed", missed, move |tx, missed| Box::pin(recover::wake_missed(tx, missed, now)))
+            .await
     }
 
     /// The same, as often as it is worth the search: each time on PostgreSQL, where a row that another session holds is stepped

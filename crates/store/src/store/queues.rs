@@ -73,9 +73,8 @@ impl Store {
     pub async fn debounce(&self, mut run: NewRun, gather: Gather) -> Result<Created, Error> {
         self.sealer.seal_run(&mut run)?;
         let given = (run, gather, self.clock.now());
-        let created = self.write("runs.debounce", given, |tx, (run, gather, now)| {
-            Box::pin(gather::debounce(tx, run, gather, *now))
-        });
+        let created = self
+            .write("runs.debounce", given, |tx, (run, gather, now)| Box::pin(gather::debounce(tx, run, gather, *now)));
         let created = created.await?;
         self.tell(Signal::Ready);
         Ok(created)
@@ -106,9 +105,8 @@ impl Store {
     pub async fn claim_queue(&self, mut wanted: QueueClaim) -> Result<QueueClaimed, Error> {
         loop {
             let given = (wanted.clone(), self.clock.clone());
-            let claimed = self.try_write("queues.claim", given, |tx, (claim, clock)| {
-                Box::pin(queue_claim::claim(tx, claim, clock))
-            });
+            let claimed = self
+                .try_write("queues.claim", given, |tx, (claim, clock)| Box::pin(queue_claim::claim(tx, claim, clock)));
             match claimed.await? {
                 Some(mut claimed) => {
                     claimed.limited = wanted.limited;
@@ -128,9 +126,8 @@ impl Store {
     /// Where the database cannot be reached.
     pub async fn set_queue(&self, name: &str, change: QueueChange) -> Result<QueueInfo, Error> {
         let given = (name.to_owned(), change, self.clock.now());
-        let set = self.write("queues.set", given, |tx, (name, change, now)| {
-            Box::pin(queues::set(tx, name, change, *now))
-        });
+        let set =
+            self.write("queues.set", given, |tx, (name, change, now)| Box::pin(queues::set(tx, name, change, *now)));
         let set = set.await?;
         self.tell(Signal::Ready);
         Ok(set)

@@ -80,9 +80,8 @@ impl Store {
         let (mut chunks, mut deleted) = (VecDeque::from(chunks), 0);
         while let Some(chunk) = chunks.pop_front() {
             let keys = Arc::new(chunk);
-            let tried = self.try_write("retention.expire", keys.clone(), move |tx, keys| {
-                Box::pin(retain::expire(tx, keys, by))
-            });
+            let tried = self
+                .try_write("retention.expire", keys.clone(), move |tx, keys| Box::pin(retain::expire(tx, keys, by)));
             match tried.await {
                 Ok(count) => deleted += count,
                 Err(fault) if fault.cure == Cure::TryAgain && keys.len() > 1 => {

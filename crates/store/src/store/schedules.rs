@@ -57,9 +57,8 @@ impl Store {
     pub async fn fire(&self, mut firing: Firing) -> Result<usize, Error> {
         firing.runs.iter_mut().try_for_each(|run| self.sealer.seal_run(run))?;
         let given = (firing, self.clock().now());
-        let fire = self.try_write("schedules.fire", given, |tx, (firing, now)| {
-            Box::pin(schedules::fire(tx, firing, *now))
-        });
+        let fire =
+            self.try_write("schedules.fire", given, |tx, (firing, now)| Box::pin(schedules::fire(tx, firing, *now)));
         let started = fire.await?;
         // A run may have been cancelled, and runs may be claimed.
         self.tell(Signal::Look);

@@ -100,9 +100,8 @@ impl Store {
     /// Where the database cannot be reached.
     pub async fn cancel_children(&self, of: RunKey) -> Result<Cancelled, Error> {
         let given = ([of], self.clock.now());
-        let cancel = self.write("runs.cancel_children", given, |tx, (of, now)| {
-            Box::pin(steer::cancel_children(tx, of, *now))
-        });
+        let cancel =
+            self.write("runs.cancel_children", given, |tx, (of, now)| Box::pin(steer::cancel_children(tx, of, *now)));
         let cancelled = cancel.await?;
         self.tell_cancelled(&cancelled);
         Ok(cancelled)
@@ -117,9 +116,8 @@ impl Store {
         let mut all = Overdue::default();
         let mut after = (Timestamp::MIN, RunKey(uuid::Uuid::nil()));
         loop {
-            let some = self.read("runs.overdue", after, move |tx, after| {
-                Box::pin(steer::overdue(tx, now, *after, OVERDUE))
-            });
+            let some =
+                self.read("runs.overdue", after, move |tx, after| Box::pin(steer::overdue(tx, now, *after, OVERDUE)));
             let some = some.await?;
             let Some(last) = some.last() else { return Ok(all) };
             after = *last;

@@ -32,6 +32,7 @@ impl Store {
     /// Where the database cannot be reached.
     pub async fn recorded(&self, run: RunKey, position: u32) -> Result<Option<u64>, Error> {
         let given = (run, position);
-        self.write("transactions.recorded", given, |tx, (run, at)| Box::pin(transactions::recorded(tx, *run, *at))).await
+        self.write("transactions.recorded", given, |tx, (run, at)| Box::pin(transactions::recorded(tx, *run, *at)))
+            .await
     }
 }

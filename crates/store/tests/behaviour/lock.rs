@@ -67,6 +67,16 @@ pub(crate) async fn number(db: &TestDatabase, query: &str) -> i64 {
     }
 }
 
+/// The texts that a query gives.
+pub(crate) async fn texts(db: &TestDatabase, query: &str) -> Vec<String> {
+    if db.is_postgres() {
+        return session(&db.url).await.query(query, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    }
+    let connection = connection(db);
+    let mut statement = connection.prepare(query).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
 /// How many rows there are of each table that a batch writes.
 pub(crate) async fn rows(db: &TestDatabase) -> Vec<(&'static str, i64)> {
     let mut counts = Vec::new();

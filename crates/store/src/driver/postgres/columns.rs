@@ -9,13 +9,13 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
 use super::pipeline::Args;
-use crate::change::{INLINE_MAX, LeaveHow};
-use crate::clock::timeout_micros;
-use crate::journal::{Batch, Update};
+use crate::change::{INLINE_MAX, LeaveHow, NewRun};
+use crate::journal::{Batch, Create, Update};
+use crate::new_run::{Born, Column, Kind, NEW_RUN, Of, Value};
 
-type Column<'a> = Box<dyn ToSql + Send + Sync + 'a>;
+type Array<'a> = Box<dyn ToSql + Send + Sync + 'a>;
 
-fn column<'a, R, T: ToSql + Send + Sync + 'a>(rows: impl IntoIterator<Item = R>, of: impl Fn(R) -> T) -> Column<'a> {
+fn array<'a, R, T: ToSql + Send + Sync + 'a>(rows: impl IntoIterator<Item = R>, of: impl Fn(R) -> T) -> Array<'a> {
     Box::new(rows.into_iter().map(of).collect::<Vec<T>>())
 }
 
@@ -24,10 +24,10 @@ fn column<'a, R, T: ToSql + Send + Sync + 'a>(rows: impl IntoIterator<Item = R>,
 #[derive(Debug)]
 struct Long<T>(Vec<T>);
 
-fn long_column<'a, R, T: ToSql + AsRef<[u8]> + Send + Sync + 'a>(
+fn long_array<'a, R, T: ToSql + AsRef<[u8]> + Send + Sync + 'a>(
     rows: impl IntoIterator<Item = R>,
     of: impl Fn(R) -> Option<T>,
-) -> Column<'a> {
+) -> Array<'a> {
     Box::new(Long(rows.into_iter().map(of).collect::<Vec<Option<T>>>()))
 }
 
@@ -63,19 +63,16 @@ pub(super) fn refusable(batch: &Batch) -> Args<'_> {
     vec![Box::new(executor(batch)), Box::new(others)]
 }
 
-/// The runs that are for no queue.
+/// The runs that are for no queue: those that have an executor begin.
 pub(super) fn creates(batch: &Batch) -> Option<Args<'_>> {
-    new_runs(batch, false)
+    new_runs(batch, &[Of::Run], |column, run| column.stored(&Born::of(run)))
 }
 
 /// The runs that are for queues, and those queues that may let one begin at once.
 pub(super) fn creates_queued(batch: &Batch) -> Option<Args<'_>> {
-    let mut args = new_runs(batch, true)?;
+    let mut args = new_runs(batch, &[Of::Run, Of::Queue], Column::given)?;
     let queued = || batch.creates.iter().filter_map(|it| it.run.queued.as_ref().map(|queued| (&it.run, queued)));
-    args.push(column(queued(), |(_, it)| it.queue.as_str()));
-    args.push(column(queued(), |(_, it)| i64::from(it.priority)));
-    args.push(column(queued(), |(_, it)| it.partition.as_deref()));
-    args.push(column(queued(), |(run, _)| run.is_open));
+    args.push(array(queued(), |(run, _)| run.is_open));
     let asked = queued().filter(|(run, _)| run.executor.is_some()).map(|(_, it)| it.queue.as_str());
     args.push(Box::new(asked.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()));
     Some(args)
@@ -85,142 +82,133 @@ pub(super) fn creates_queued(batch: &Batch) -> Option<Args<'_>> {
 pub(super) fn must_be_new(batch: &Batch) -> Option<Args<'_>> {
     let rows = || batch.creates.iter().filter(|it| it.run.must_be_new);
     rows().next()?;
-    Some(vec![column(rows(), |it| it.by.0), column(rows(), |it| it.run.key.0)])
+    Some(vec![array(rows(), |it| it.by.0), array(rows(), |it| it.run.key.0)])
 }
 
-fn new_runs(batch: &Batch, queued: bool) -> Option<Args<'_>> {
-    let rows = || batch.creates.iter().filter(move |it| it.run.queued.is_some() == queued);
-    rows().next()?;
-    Some(vec![
-        column(rows(), |it| it.by.0),
-        column(rows(), |it| it.run.key.0),
-        column(rows(), |it| it.run.id.as_str()),
-        column(rows(), |it| it.run.workflow.as_str()),
-        column(rows(), |it| it.run.version.as_str()),
-        column(rows(), |it| it.run.status.as_str()),
-        column(rows(), |it| it.run.executor.as_ref().map(ExecutorId::as_str)),
-        column(rows(), |it| it.run.ready_at.map(micros)),
-        column(rows(), |it| i64::from(it.run.recoveries_max)),
-        column(rows(), |it| it.run.parent.map(|(key, _)| key.0)),
-        column(rows(), |it| it.run.parent.map(|(_, position)| i64::from(position))),
-        column(rows(), |it| micros(it.run.created_at)),
-        column(rows(), |it| it.run.timeout.map(timeout_micros)),
-        column(rows(), |it| it.run.deadline.map(micros)),
-        column(rows(), |it| it.run.input_hash),
-        column(rows(), |it| it.run.identity.as_ref().and_then(|it| serde_json::to_string(it).ok())),
-        column(rows(), |it| it.run.attributes.as_ref().map(Json::as_str)),
-        column(rows(), |it| short(Some(&it.run.input))),
-    ])
+/// Runs that are for a queue, or those that are for none, by the columns of the catalogue.
+fn new_runs<'a>(batch: &'a Batch, of: &[Of], value: impl Fn(&Column, &'a NewRun) -> Value<'a>) -> Option<Args<'a>> {
+    let queued = of.contains(&Of::Queue);
+    let rows: Vec<&Create> = batch.creates.iter().filter(|it| it.run.queued.is_some() == queued).collect();
+    let mut args = vec![array(some(&rows)?, |it| it.by.0)];
+    for column in NEW_RUN.iter().filter(|column| of.contains(&column.of)) {
+        let values = rows.iter().map(|it| value(column, &it.run));
+        args.push(match column.kind {
+            Kind::Key => array(values, |it| if let Value::Key(key) = it { Some(key.0) } else { None }),
+            Kind::Int => array(values, |it| if let Value::Int(int) = it { Some(int) } else { None }),
+            Kind::Text => array(values, |it| if let Value::Text(text) = it { Some(text) } else { None }),
+        });
+    }
+    Some(args)
 }
 
 pub(super) fn checkpoints(batch: &Batch) -> Option<Args<'_>> {
     let rows = some(&batch.checkpoints)?;
     Some(vec![
-        column(rows, |(run, _)| run.0),
-        column(rows, |(_, it)| i64::from(it.position)),
-        column(rows, |(_, it)| as_int(it.seq)),
-        column(rows, |(_, it)| it.kind.as_str()),
-        column(rows, |(_, it)| &*it.name),
-        long_column(rows, |(_, it)| it.result.as_ref().ok().map(Json::as_str)),
-        long_column(rows, |(_, it)| it.result.as_ref().err().map(Json::as_str)),
-        column(rows, |(_, it)| micros(it.started_at)),
-        column(rows, |(_, it)| micros(it.finished_at)),
+        array(rows, |(run, _)| run.0),
+        array(rows, |(_, it)| i64::from(it.position)),
+        array(rows, |(_, it)| as_int(it.seq)),
+        array(rows, |(_, it)| it.kind.as_str()),
+        array(rows, |(_, it)| &*it.name),
+        long_array(rows, |(_, it)| it.result.as_ref().ok().map(Json::as_str)),
+        long_array(rows, |(_, it)| it.result.as_ref().err().map(Json::as_str)),
+        array(rows, |(_, it)| micros(it.started_at)),
+        array(rows, |(_, it)| micros(it.finished_at)),
     ])
 }
 
 pub(super) fn attempts(batch: &Batch) -> Option<Args<'_>> {
     let rows = some(&batch.attempts)?;
     Some(vec![
-        column(rows, |(run, _)| run.0),
-        column(rows, |(_, it)| i64::from(it.position)),
-        column(rows, |(_, it)| i64::from(it.attempt)),
-        column(rows, |(_, it)| &*it.name),
-        column(rows, |(_, it)| micros(it.started_at)),
-        column(rows, |(_, it)| it.finished_at.map(micros)),
-        column(rows, |(_, it)| it.error.as_ref().map(Json::as_str)),
+        array(rows, |(run, _)| run.0),
+        array(rows, |(_, it)| i64::from(it.position)),
+        array(rows, |(_, it)| i64::from(it.attempt)),
+        array(rows, |(_, it)| &*it.name),
+        array(rows, |(_, it)| micros(it.started_at)),
+        array(rows, |(_, it)| it.finished_at.map(micros)),
+        array(rows, |(_, it)| it.error.as_ref().map(Json::as_str)),
     ])
 }
 
 pub(super) fn consume(batch: &Batch) -> Option<Args<'_>> {
     let rows = some(&batch.consumed)?;
     Some(vec![
-        column(rows, |(run, ..)| run.0),
-        column(rows, |(_, seq, _)| *seq),
-        column(rows, |(.., position)| i64::from(*position)),
+        array(rows, |(run, ..)| run.0),
+        array(rows, |(_, seq, _)| *seq),
+        array(rows, |(.., position)| i64::from(*position)),
     ])
 }
 
 pub(super) fn refuse(batch: &Batch) -> Option<Args<'_>> {
     let rows = some(&batch.refusals)?;
     Some(vec![
-        column(rows, |(run, _)| run.0),
-        column(rows, |(_, it)| it.seq),
-        column(rows, |(_, it)| it.said.as_str()),
-        column(rows, |(_, it)| micros(it.at)),
+        array(rows, |(run, _)| run.0),
+        array(rows, |(_, it)| it.seq),
+        array(rows, |(_, it)| it.said.as_str()),
+        array(rows, |(_, it)| micros(it.at)),
     ])
 }
 
 pub(super) fn events(batch: &Batch) -> Option<Args<'_>> {
     let rows = some(&batch.events)?;
     Some(vec![
-        column(rows, |(run, _)| run.0),
-        column(rows, |(_, it)| &*it.key),
-        long_column(rows, |(_, it)| Some(it.value.as_str())),
-        column(rows, |(_, it)| micros(it.at)),
+        array(rows, |(run, _)| run.0),
+        array(rows, |(_, it)| &*it.key),
+        long_array(rows, |(_, it)| Some(it.value.as_str())),
+        array(rows, |(_, it)| micros(it.at)),
     ])
 }
 
 pub(super) fn event_history(batch: &Batch) -> Option<Args<'_>> {
     let rows = some(&batch.event_history)?;
     Some(vec![
-        column(rows, |(run, _)| run.0),
-        column(rows, |(_, it)| i64::from(it.position)),
-        column(rows, |(_, it)| &*it.key),
-        long_column(rows, |(_, it)| Some(it.value.as_str())),
-        column(rows, |(_, it)| micros(it.at)),
+        array(rows, |(run, _)| run.0),
+        array(rows, |(_, it)| i64::from(it.position)),
+        array(rows, |(_, it)| &*it.key),
+        long_array(rows, |(_, it)| Some(it.value.as_str())),
+        array(rows, |(_, it)| micros(it.at)),
     ])
 }
 
 pub(super) fn chunks(batch: &Batch) -> Option<Args<'_>> {
     let rows = some(&batch.chunks)?;
     Some(vec![
-        column(rows, |(run, _)| run.0),
-        column(rows, |(_, it)| &*it.stream),
-        column(rows, |(_, it)| it.index),
-        column(rows, |(_, it)| i64::from(it.position)),
-        column(rows, |(_, it)| i64::from(it.attempt)),
-        column(rows, |(_, it)| it.body.kind()),
-        long_column(rows, |(_, it)| if let ChunkBody::Json(json) = &it.body { Some(json.as_str()) } else { None }),
-        long_column(rows, |(_, it)| if let ChunkBody::Bytes(bytes) = &it.body { Some(&**bytes) } else { None }),
-        column(rows, |(_, it)| micros(it.at)),
+        array(rows, |(run, _)| run.0),
+        array(rows, |(_, it)| &*it.stream),
+        array(rows, |(_, it)| it.index),
+        array(rows, |(_, it)| i64::from(it.position)),
+        array(rows, |(_, it)| i64::from(it.attempt)),
+        array(rows, |(_, it)| it.body.kind()),
+        long_array(rows, |(_, it)| if let ChunkBody::Json(json) = &it.body { Some(json.as_str()) } else { None }),
+        long_array(rows, |(_, it)| if let ChunkBody::Bytes(bytes) = &it.body { Some(&**bytes) } else { None }),
+        array(rows, |(_, it)| micros(it.at)),
     ])
 }
 
 pub(super) fn open_waits(batch: &Batch) -> Option<Args<'_>> {
     let rows = some(&batch.opened)?;
     Some(vec![
-        column(rows, |(run, _)| run.0),
-        column(rows, |(_, it)| i64::from(it.position)),
-        column(rows, |(_, it)| it.wait.as_str()),
-        column(rows, |(_, it)| &*it.name),
-        column(rows, |(_, it)| it.wait.due_at().map(micros)),
-        column(rows, |(_, it)| it.wait.child().map(|child| child.0)),
-        column(rows, |(_, it)| it.wait.topic()),
-        column(rows, |(_, it)| it.wait.target()),
-        column(rows, |(_, it)| micros(it.since)),
-        column(rows, |(_, it)| it.wait.form()),
+        array(rows, |(run, _)| run.0),
+        array(rows, |(_, it)| i64::from(it.position)),
+        array(rows, |(_, it)| it.wait.as_str()),
+        array(rows, |(_, it)| &*it.name),
+        array(rows, |(_, it)| it.wait.due_at().map(micros)),
+        array(rows, |(_, it)| it.wait.child().map(|child| child.0)),
+        array(rows, |(_, it)| it.wait.topic()),
+        array(rows, |(_, it)| it.wait.target()),
+        array(rows, |(_, it)| micros(it.since)),
+        array(rows, |(_, it)| it.wait.form()),
         Box::new(executor(batch)),
     ])
 }
 
 pub(super) fn close_hooks(batch: &Batch) -> Option<Args<'_>> {
     let rows = some(&batch.closed_hooks)?;
-    Some(vec![column(rows, |(run, _)| run.0), column(rows, |(_, position)| i64::from(*position))])
+    Some(vec![array(rows, |(run, _)| run.0), array(rows, |(_, position)| i64::from(*position))])
 }
 
 pub(super) fn close_waits(batch: &Batch) -> Option<Args<'_>> {
     let rows = some(&batch.closed)?;
-    Some(vec![column(rows, |(run, _)| run.0), column(rows, |(_, position)| i64::from(*position))])
+    Some(vec![array(rows, |(run, _)| run.0), array(rows, |(_, position)| i64::from(*position))])
 }
 
 pub(super) fn leaves(batch: &Batch) -> Option<Args<'_>> {
@@ -245,14 +233,14 @@ pub(super) fn leaves(batch: &Batch) -> Option<Args<'_>> {
     };
     Some(vec![
         Box::new(executor(batch)),
-        column(rows, |it| it.run.0),
-        column(rows, how),
-        column(rows, |it| micros(it.leave.at)),
-        column(rows, status),
-        column(rows, ready_at),
-        column(rows, |it| if let LeaveHow::Held { said, .. } = &it.leave.how { Some(said.as_str()) } else { None }),
-        column(rows, |it| short(output(it))),
-        column(rows, |it| match &it.leave.how {
+        array(rows, |it| it.run.0),
+        array(rows, how),
+        array(rows, |it| micros(it.leave.at)),
+        array(rows, status),
+        array(rows, ready_at),
+        array(rows, |it| if let LeaveHow::Held { said, .. } = &it.leave.how { Some(said.as_str()) } else { None }),
+        array(rows, |it| short(output(it))),
+        array(rows, |it| match &it.leave.how {
             // What holds a run stands in its row, however long it is.
             LeaveHow::Held { error, .. } => Some(error.as_str()),
             _ => short(error(it)),
@@ -272,7 +260,7 @@ pub(super) fn payloads(batch: &Batch) -> Option<Args<'_>> {
         columns.2.push(Some(body));
     }
     (!columns.0.is_empty())
-        .then(|| vec![Box::new(columns.0) as Column<'_>, Box::new(columns.1), Box::new(Long(columns.2))])
+        .then(|| vec![Box::new(columns.0) as Array<'_>, Box::new(columns.1), Box::new(Long(columns.2))])
 }
 
 /// Parked runs to look at: the parents of runs that ended, and runs that were parked just now.
@@ -294,7 +282,7 @@ pub(super) fn wakes(batch: &Batch) -> Option<Args<'_>> {
 /// Events that were set: whoever is parked and waits for one of them is woken.
 pub(super) fn wake_watchers(batch: &Batch) -> Option<Args<'_>> {
     let rows = some(&batch.events)?;
-    Some(vec![column(rows, |(run, _)| run.0), column(rows, |(_, it)| &*it.key), column(rows, |(_, it)| micros(it.at))])
+    Some(vec![array(rows, |(run, _)| run.0), array(rows, |(_, it)| &*it.key), array(rows, |(_, it)| micros(it.at))])
 }
 
 fn some<T, R: AsRef<[T]>>(rows: R) -> Option<R> {

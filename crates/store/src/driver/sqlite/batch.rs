@@ -2,14 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use onward_types::{ChunkBody, Json, RunId, RunKey, Status, micros};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use onward_types::{ChunkBody, Json, RunId, RunKey, micros};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, TransactionBehavior, params, params_from_iter};
 
 use super::connection::fault;
 use crate::change::{Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun};
 use crate::driver::sql;
 use crate::fault::Fault;
 use crate::journal::{Batch, Committed, Event, Refusal, Update};
+use crate::new_run::{Born, NEW_RUN, Value};
 
 /// Write the batch and commit it.
 pub(super) fn write(connection: &mut Connection, batch: &Batch) -> Result<Committed, Fault> {
@@ -202,54 +204,31 @@ fn has_to_wait(tx: &Transaction<'_>, run: &NewRun) -> rusqlite::Result<bool> {
 }
 
 fn insert_run(tx: &Transaction<'_>, run: &NewRun, waits: bool) -> rusqlite::Result<usize> {
-    let begins = !waits;
-    let executor = run.executor.as_ref().filter(|_| begins);
-    let status = if waits && run.executor.is_some() { Status::Enqueued } else { run.status };
-    let parent = run.parent.as_ref();
-    let identity = run.identity.as_ref().and_then(|it| serde_json::to_string(it).ok());
-    let (inline, beside) = split_payload(&run.input);
-    let queued = run.queued.as_ref();
-    let seq: Option<i64> = match queued.filter(|_| waits) {
+    let seq: Option<i64> = match run.queued.as_ref().filter(|_| waits) {
         Some(_) => tx
             .prepare_cached(sql!("queues/next_seq", split).sqlite())?
             .query_row([], |row| row.get("seq"))
             .optional()?,
         None => None,
     };
-    let created = tx.prepare_cached(sql!("runs/create").sqlite())?.execute(params![
-        run.key.as_bytes(),
-        run.id.as_str(),
-        run.workflow,
-        run.version_if(begins),
-        status.as_str(),
-        executor.map(|executor| executor.as_str()),
-        run.ready_at.map(micros),
-        run.recoveries_max,
-        parent.map(|(key, _)| key.as_bytes()),
-        parent.map(|(_, position)| position),
-        micros(run.created_at),
-        executor.map(|_| micros(run.created_at)),
-        begins,
-        run.timeout.map(crate::clock::timeout_micros),
-        if begins { run.deadline_at_start() } else { run.deadline }.map(micros),
-        run.input_hash,
-        identity,
-        run.attributes.as_ref().map(Json::as_str),
-        inline,
-        queued.map(|it| &it.queue),
-        queued.map_or(0, |it| it.priority),
-        queued.and_then(|it| it.partition.as_ref()),
-        queued.and_then(|it| it.dedup.as_ref()),
-        seq,
-        // What gathers is created outside of batches.
-        None::<&str>,
-        None::<i64>,
-        None::<u32>,
-    ])?;
+    let born = Born { begins: !waits, seq, ..Born::of(run) };
+    let row = params_from_iter(NEW_RUN.iter().map(|column| column.stored(&born)));
+    let created = tx.prepare_cached(sql!("runs/create").sqlite())?.execute(row)?;
     if created == 1 {
-        put_payload(tx, run.key, "input", beside)?;
+        put_payload(tx, run.key, "input", long(&run.input))?;
     }
     Ok(created)
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Value::Null => ValueRef::Null,
+            Value::Int(int) => ValueRef::Integer(*int),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Key(key) => ValueRef::Blob(key.as_bytes()),
+        }))
+    }
 }
 
 fn existing_run(tx: &Transaction<'_>, id: &RunId) -> rusqlite::Result<Option<Existing>> {
@@ -333,9 +312,8 @@ fn split(result: &Result<Json, Json>) -> (Option<&str>, Option<&str>) {
     }
 }
 
-fn split_payload(payload: &Json) -> (Option<&str>, Option<&str>) {
-    let text = payload.as_str();
-    if text.len() <= INLINE_MAX { (Some(text), None) } else { (None, Some(text)) }
+fn long(payload: &Json) -> Option<&str> {
+    Some(payload.as_str()).filter(|text| text.len() > INLINE_MAX)
 }
 
 fn as_int(number: u64) -> i64 {

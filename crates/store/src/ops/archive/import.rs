@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use onward_types::{Code, Deduplicated, Error, RunId, RunKey, RunRecord, Status, StepKind, Timestamp, micros};
 
 use super::columns::{
-    CHECKPOINT_KIND, CHECKPOINT_OUTPUT, DEADLINE, DEDUP, ERROR, ID, INPUT, KEY, PARENT, PARENT_POSITION, QUEUE, SAID, STATUS,
-    STEERED_WITH, tables,
+    CHECKPOINT_KIND, CHECKPOINT_OUTPUT, DEADLINE, DEDUP, ERROR, ID, INPUT, KEY, PARENT, PARENT_POSITION, QUEUE, SAID,
+    STATUS, STEERED_WITH, tables,
 };
 use super::file::{Archive, RunFile};
 use crate::change::INLINE_MAX;

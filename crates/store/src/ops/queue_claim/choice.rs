@@ -116,7 +116,9 @@ impl Choice<'_> {
                 if !partitions.contains_key(key) {
                     self.look_at(tx, std::slice::from_ref(key), partitions).await?;
                 }
-                let Some(partition) = partitions.get_mut(key).filter(|partition| partition.admits(lent)) else { continue };
+                let Some(partition) = partitions.get_mut(key).filter(|partition| partition.admits(lent)) else {
+                    continue;
+                };
                 partition.start(lent);
             }
             lenders.insert(parent);

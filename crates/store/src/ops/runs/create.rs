@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use onward_types::{ExecutorId, Json, RunKey, Status};
+use onward_types::{RunKey, Status};
 
 use super::{find, holder};
 use crate::change::{Created, INLINE_MAX, NewRun, Queued};
 use crate::driver::{Param, Tx, params, sql};
 use crate::fault::Fault;
-use crate::ops::gather::Gathering;
+use crate::new_run::{Born, NEW_RUN};
 use crate::ops::queues;
 use crate::signal::Signal;
 
@@ -21,7 +21,7 @@ pub(crate) async fn create(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> 
         Some(_) => Some(queues::next_seq(tx).await?),
         None => None,
     };
-    let created = insert(tx, run, seq, Gathering::default()).await?;
+    let created = insert(tx, &Born { seq, ..Born::of(run) }).await?;
     if created == Created::New {
         tx.notify(&ready(run));
     }
@@ -34,7 +34,7 @@ pub(crate) async fn create_many(tx: &mut Tx, new: &[NewRun]) -> Result<Vec<Creat
     // Two that create the same runs in another order would wait for each other.
     let mut numbered: Vec<(&NewRun, i64)> = new.iter().zip(first..).collect();
     numbered.sort_by_key(|(run, _)| (run.queued.as_ref().and_then(|it| it.dedup.as_deref()), run.id.as_str()));
-    let row = |(run, seq): (&NewRun, i64)| row_of(run, run.queued.as_ref().map(|_| seq), Gathering::default());
+    let row = |(run, seq): (&NewRun, i64)| row_of(&Born { seq: run.queued.as_ref().map(|_| seq), ..Born::of(run) });
     tx.query_each(sql!("runs/create"), &numbered.into_iter().map(row).collect::<Vec<_>>()).await?;
     let keys: Vec<RunKey> = new.iter().map(|run| run.key).collect();
     let rows = tx.query(sql!("runs/created"), &params![&keys]).await?;
@@ -74,14 +74,10 @@ pub(crate) fn ready_all(new: &[NewRun]) -> Vec<Signal> {
     signals
 }
 
-/// Create a run, at the place `seq` of its queue. One that gathers says until when.
-pub(crate) async fn insert(
-    tx: &mut Tx,
-    run: &NewRun,
-    seq: Option<i64>,
-    gathering: Gathering<'_>,
-) -> Result<Created, Fault> {
-    if tx.execute(sql!("runs/create"), &row_of(run, seq, gathering)).await? == 0 {
+/// Create a run, as what was decided of it.
+pub(crate) async fn insert(tx: &mut Tx, born: &Born<'_>) -> Result<Created, Fault> {
+    let run = born.run;
+    if tx.execute(sql!("runs/create"), &row_of(born)).await? == 0 {
         return in_the_way(tx, run).await;
     }
     if run.input.len() > INLINE_MAX {
@@ -108,41 +104,6 @@ async fn in_the_way(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> {
 }
 
 /// The row that a new run has.
-fn row_of(run: &NewRun, seq: Option<i64>, gathering: Gathering<'_>) -> Vec<Param> {
-    let (parent, position) = run.parent.unzip();
-    let timeout = run.timeout.map(crate::clock::timeout_micros);
-    let identity = run.identity.as_ref().and_then(|it| serde_json::to_string(it).ok());
-    let is_short = run.input.len() <= INLINE_MAX;
-    let inline = is_short.then(|| run.input.as_str());
-    let queued = run.queued.as_ref();
-    params![
-        run.key,
-        run.id.as_str(),
-        run.workflow.as_str(),
-        run.version_if(run.executor.is_some()),
-        run.status.as_str(),
-        run.executor.as_ref().map(ExecutorId::as_str),
-        run.ready_at,
-        run.recoveries_max,
-        parent,
-        position,
-        run.created_at,
-        run.executor.as_ref().map(|_| run.created_at),
-        i64::from(run.executor.is_some()),
-        timeout,
-        run.deadline,
-        run.input_hash,
-        identity,
-        run.attributes.as_ref().map(Json::as_str),
-        inline,
-        queued.map(|it| it.queue.as_str()),
-        queued.map_or(0, |it| it.priority),
-        queued.and_then(|it| it.partition.as_deref()),
-        queued.and_then(|it| it.dedup.as_deref()),
-        seq,
-        gathering.key,
-        gathering.until,
-        gathering.items,
-    ]
-    .into()
+fn row_of(born: &Born<'_>) -> Vec<Param> {
+    NEW_RUN.iter().map(|column| Param::from(column.stored(born))).collect()
 }

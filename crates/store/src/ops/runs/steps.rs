@@ -1,6 +1,8 @@
 //! Every durable call of a run: what is recorded, what was tried, what it waits for.
 
-use onward_types::{Attempt, Error, Json, RunId, Status, StepFilter, StepKind, StepRecord, StepState, Wait, WaitFor, from_micros};
+use onward_types::{
+    Attempt, Error, Json, RunId, Status, StepFilter, StepKind, StepRecord, StepState, Wait, WaitFor, from_micros,
+};
 
 use super::{find, outcome};
 use crate::driver::{Row, Tx, params, sql};

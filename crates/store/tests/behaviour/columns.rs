@@ -1,0 +1,110 @@
+//! Every statement that creates a run fills each column of the table, or its reason for leaving one out stands here.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use onward_testkit::{TestDatabase, on_every_database};
+
+use super::lock::texts;
+use super::world::*;
+
+/// Columns that a statement leaves out, and why.
+const LEFT_OUT: &[(&[&str], &[&str], &str)] = &[
+    (
+        &["runs/create", "batch/creates", "batch/creates_queued"],
+        &["said", "revoked", "recoveries", "recovered_seq", "finished_at", "output", "error", "held_until"],
+        "a new run has not begun, or just now: nothing has happened to it",
+    ),
+    (
+        &["runs/create", "batch/creates", "batch/creates_queued"],
+        &["steered_with", "steered_from", "origin_key"],
+        "a new run was steered with no other, and came from no file",
+    ),
+    (
+        &["batch/creates", "batch/creates_queued"],
+        &["gather", "gather_until", "gathered", "forked_from", "fork_position"],
+        "what gathers and what is forked is created by `runs/create`, outside of batches",
+    ),
+    (
+        &["batch/creates"],
+        &["queue", "priority", "partition_key", "dedup", "seq"],
+        "these runs are for no queue: `batch/creates_queued` creates the others",
+    ),
+    (
+        &["archive/write_run"],
+        &["executor", "revoked", "ready_at", "recoveries", "recovered_seq", "seq"],
+        "an imported run has ended or is paused: nobody has it, it stands in no line, and its recoveries begin again",
+    ),
+    (
+        &["archive/write_run"],
+        &["gather", "gather_until", "gathered", "forked_from", "fork_position"],
+        "the file has not what a run gathers, nor the key of the run that it was forked from",
+    ),
+    (
+        &["runs/fork"],
+        &["said", "executor", "revoked", "owners", "recoveries", "recovered_seq", "started_at", "finished_at"],
+        "a fork is a new run that waits to be claimed",
+    ),
+    (
+        &["runs/fork"],
+        &[
+            "output",
+            "error",
+            "held_until",
+            "steered_with",
+            "steered_from",
+            "origin_key",
+            "parent_key",
+            "parent_position",
+        ],
+        "a fork has ended nowhere, is nobody's child, and was steered with no other",
+    ),
+    (&["runs/fork"], &["gather", "gather_until", "gathered", "dedup", "deadline"], "a fork does not inherit these"),
+];
+
+#[on_every_database]
+async fn no_insert_of_runs_forgets_a_column(db: TestDatabase) {
+    open(&db).await;
+    let query = if db.is_postgres() {
+        "select column_name::text from information_schema.columns where table_name = 'runs' and table_schema = 'public'"
+    } else {
+        "select name from pragma_table_info('runs')"
+    };
+    let table: BTreeSet<String> = texts(&db, query).await.into_iter().collect();
+    assert!(table.contains("run_key") && table.contains("recoveries_max"), "{table:?}");
+    let inserts = inserts();
+    assert!(inserts.len() >= 4, "{inserts:?}");
+    for (statement, inserted) in &inserts {
+        let excused = LEFT_OUT.iter().filter(|(of, ..)| of.contains(&statement.as_str()));
+        let excused: BTreeSet<&str> = excused.flat_map(|(_, columns, _)| columns.iter().copied()).collect();
+        for column in &table {
+            let stands = (inserted.contains(column), excused.contains(column.as_str()));
+            assert_ne!(stands, (false, false), "{statement} forgets `{column}`: insert it, or say in LEFT_OUT why not");
+            assert_ne!(stands, (true, true), "{statement} inserts `{column}`, which LEFT_OUT says it does not");
+        }
+        let unknown: Vec<_> = excused.iter().filter(|column| !table.contains(**column)).collect();
+        assert!(unknown.is_empty(), "LEFT_OUT names columns that `runs` has not: {unknown:?}");
+    }
+    for (statements, ..) in LEFT_OUT {
+        let gone = statements.iter().find(|name| inserts.iter().all(|(statement, _)| statement != *name));
+        assert_eq!(gone, None, "LEFT_OUT names a statement that does not insert runs");
+    }
+}
+
+/// Each statement that inserts runs, and the columns that it names.
+fn inserts() -> Vec<(String, BTreeSet<String>)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql");
+    let mut inserts = Vec::new();
+    for folder in std::fs::read_dir(&root).unwrap() {
+        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+            let file = file.unwrap().path();
+            let text = std::fs::read_to_string(&file).unwrap();
+            let Some((_, rest)) = text.split_once("insert into runs (") else { continue };
+            let (columns, _) = rest.split_once(')').unwrap();
+            let name = file.strip_prefix(&root).unwrap().with_extension("");
+            let columns = columns.split(',').map(|column| column.trim().to_owned()).collect();
+            inserts.push((name.display().to_string(), columns));
+        }
+    }
+    inserts
+}
