@@ -6,6 +6,7 @@ mod map;
 mod markdown;
 mod rust;
 mod sql;
+mod words;
 
 use std::fmt;
 use std::path::Path;
@@ -45,6 +46,7 @@ pub(crate) fn faults(root: &Path) -> Result<Vec<Fault>> {
 
 fn faults_in(root: &Path, text: &Text) -> Vec<Fault> {
     let mut faults = anywhere::faults(text);
+    faults.extend(words::faults(text));
     match text.path.rsplit_once('.').map(|(_, kind)| kind) {
         Some("rs") => faults.extend(rust::faults(text)),
         Some("sql") => faults.extend(sql::faults(text)),

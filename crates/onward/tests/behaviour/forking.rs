@@ -250,3 +250,25 @@ async fn what_has_not_begun_can_be_forked_and_restarted(db: TestDatabase) {
     assert_eq!(woken(&house, &fork).await, 4, "there is nothing to take over, and no delay");
     assert_eq!(run.status().await.unwrap(), Status::Delayed);
 }
+
+#[on_every_database]
+async fn a_fork_keeps_the_options_that_it_is_not_given(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<steps>()).await;
+    house.onward.queue("slow").await.unwrap();
+    house.onward.queue("quick").await.unwrap();
+    let first = house.onward.start::<steps>(1).id("first").queue("slow").priority(7).dedup("d").timeout(days(9));
+    let first = first.max_recoveries(3).authenticated_as("ada", ["admin"]).await.unwrap();
+    let alike = first.fork(0).id("alike").delay(hours(1)).await.unwrap().describe().await.unwrap();
+    assert_eq!((alike.queue.as_deref(), alike.priority, alike.timeout), (Some("slow"), 7, Some(days(9))));
+    assert_eq!((alike.recoveries_max, alike.identity.user.as_deref()), (3, Some("ada")));
+    assert_eq!((alike.dedup, alike.status), (None, Status::Delayed), "the first one still has the dedup");
+    let other =
+        first.fork(0).id("other").queue("quick").priority(1).dedup("d").attributes(serde_json::json!({"try": 2}));
+    let other = other.max_recoveries(9).await.unwrap().describe().await.unwrap();
+    assert_eq!((other.queue.as_deref(), other.priority, other.dedup.as_deref()), (Some("quick"), 1, Some("d")));
+    assert_eq!((other.recoveries_max, other.attributes.unwrap().as_str()), (9, r#"{"try":2}"#));
+    let taken = first.fork(0).queue("slow").dedup("d").await.unwrap_err();
+    assert!(taken.is_deduplicated() && taken.message().contains("first"), "{taken}");
+    let wrong = first.fork(0).priority(0).await.unwrap_err();
+    assert_eq!(wrong.code(), "invalid");
+}

@@ -1,0 +1,14 @@
+//! Records: runs, their durable calls, waits, events and streams as seen from outside, and the filters of lists.
+
+mod filter;
+pub(crate) mod millis;
+mod run;
+mod step;
+mod stream;
+mod wait;
+
+pub use filter::{Filter, Page, Window};
+pub use run::{Identity, RunRecord, WorkflowVersion};
+pub use step::{Attempt, StepFilter, StepKind, StepRecord, StepState};
+pub use stream::{Chunk, ChunkBody, EventRecord, StreamInfo};
+pub use wait::{Wait, WaitFor};

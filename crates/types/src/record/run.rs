@@ -1,0 +1,138 @@
+//! A run as seen from outside: its full record.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::millis;
+use crate::{Error, ExecutorId, Json, RunId, RunKey, Status, Timestamp};
+
+/// The name and version of the workflow that a run executes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct WorkflowVersion {
+    /// The name of the workflow.
+    pub name: String,
+    /// Its version, chosen by the author.
+    pub version: String,
+}
+
+impl WorkflowVersion {
+    /// Makes it from a name and a version.
+    #[must_use]
+    pub fn new(name: impl Into<String>, version: impl Into<String>) -> WorkflowVersion {
+        WorkflowVersion { name: name.into(), version: version.into() }
+    }
+}
+
+/// The user on whose behalf a run works. Onward stores and returns it, and checks no permissions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The user who started the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The role with which it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// All roles that the user has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// The class of the workflow, if the client's language has classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_name: Option<String>,
+    /// The name of the configured instance of that class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_name: Option<String>,
+    /// The trace that it belongs to, as a W3C `traceparent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+}
+
+impl Identity {
+    /// Accepts the identity if every database can store each of its names.
+    ///
+    /// # Errors
+    /// [`Code::Invalid`], naming the part that is empty, too long, or contains control characters.
+    pub fn check(&self) -> Result<(), Error> {
+        let alone = [
+            ("user", &self.user),
+            ("role", &self.role),
+            ("name of the class", &self.class_name),
+            ("name of the configuration", &self.config_name),
+        ];
+        let roles = self.roles.iter().map(|role| ("role", role));
+        for (what, name) in alone.iter().filter_map(|(what, name)| Some((*what, name.as_ref()?))).chain(roles) {
+            crate::check_name(what, name)?;
+        }
+        self.traceparent.as_deref().map_or(Ok(()), crate::check_traceparent)
+    }
+}
+
+/// Everything known about a run at one moment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The id for people.
+    pub id: RunId,
+    /// The key in tables, which is never reused.
+    pub key: RunKey,
+    /// The workflow.
+    pub workflow: String,
+    /// The version of the workflow; `None` while it is open. A run that was started only by the name of its workflow gets the
+    /// newest version that the executor claiming it has, and keeps that.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// The state.
+    pub status: Status,
+    /// Why it is in that state, in a sentence made from facts.
+    pub reason: String,
+    /// The input; `null` in a list without inputs.
+    pub input: Json,
+    /// The output, once it succeeded; `None` in a list without outputs.
+    pub output: Option<Json>,
+    /// The error, once it failed; while it is held, the error that holds it.
+    pub error: Option<Json>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When its state or its owner last changed.
+    pub updated_at: Timestamp,
+    /// When it first started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// The earliest time at which it may be executed, while no executor owns it.
+    pub ready_at: Option<Timestamp>,
+    /// How long it may take from its first start. In JSON: whole milliseconds, as `timeout_ms`.
+    #[serde(rename = "timeout_ms", with = "millis", default)]
+    pub timeout: Option<Duration>,
+    /// When it is cancelled if it has not ended by then.
+    pub deadline: Option<Timestamp>,
+    /// The executor that owns it.
+    pub executor: Option<ExecutorId>,
+    /// The ownership epoch: how many times an executor has claimed it.
+    pub owners: u32,
+    /// How many times it was recovered without progress since the previous recovery.
+    pub recoveries: u32,
+    /// The maximum number of recoveries without progress.
+    pub recoveries_max: u32,
+    /// The run that started it.
+    pub parent: Option<RunId>,
+    /// The position of the parent's call that started it.
+    pub parent_position: Option<u32>,
+    /// The run that it was forked from, unless that was deleted.
+    #[serde(default)]
+    pub forked_from: Option<RunId>,
+    /// The position at which it departs from the run that it was forked from.
+    #[serde(default)]
+    pub fork_position: Option<u32>,
+    /// The user on whose behalf it works.
+    pub identity: Identity,
+    /// The attributes that were given when it was started, as a JSON object. They can be changed later.
+    pub attributes: Option<Json>,
+    /// The queue in which it waits or has waited.
+    pub queue: Option<String>,
+    /// Its priority in the queue: lower numbers run first. 0, for runs without a priority, comes before all others.
+    pub priority: u32,
+    /// Its partition key: runs of the queue with the same key share the limits of a partition (a concurrency key).
+    pub partition: Option<String>,
+    /// Its dedup key, which no other open run of its queue has.
+    pub dedup: Option<String>,
+}

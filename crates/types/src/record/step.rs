@@ -1,0 +1,180 @@
+//! The durable calls of a run as seen from outside.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Code, Error, Json, RunId, Timestamp};
+
+/// The kind of a durable call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    /// A step.
+    Step,
+    /// A step whose SQL commits together with its checkpoint.
+    Transaction,
+    /// A durable sleep.
+    Sleep,
+    /// The start of a child.
+    Start,
+    /// The result of a child.
+    Child,
+    /// The time.
+    Now,
+    /// A random number.
+    Random,
+    /// A UUID.
+    Uuid,
+    /// Whether a patch applies.
+    Patch,
+    /// The receipt of a message.
+    Recv,
+    /// The sending of a message to a run.
+    Send,
+    /// The setting of an event.
+    Event,
+    /// The reading of an event, of this run or another.
+    GetEvent,
+    /// The appending of a chunk to a stream, or its closing.
+    Stream,
+    /// The opening of a hook.
+    Hook,
+}
+
+impl StepKind {
+    /// All kinds.
+    pub const ALL: [StepKind; 15] = [
+        StepKind::Step,
+        StepKind::Transaction,
+        StepKind::Sleep,
+        StepKind::Start,
+        StepKind::Child,
+        StepKind::Now,
+        StepKind::Random,
+        StepKind::Uuid,
+        StepKind::Patch,
+        StepKind::Recv,
+        StepKind::Send,
+        StepKind::Event,
+        StepKind::GetEvent,
+        StepKind::Stream,
+        StepKind::Hook,
+    ];
+
+    /// The kind as text, the same in tables and for people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            StepKind::Step => "step",
+            StepKind::Transaction => "transaction",
+            StepKind::Sleep => "sleep",
+            StepKind::Start => "start",
+            StepKind::Child => "child",
+            StepKind::Now => "now",
+            StepKind::Random => "random",
+            StepKind::Uuid => "uuid",
+            StepKind::Patch => "patch",
+            StepKind::Recv => "recv",
+            StepKind::Send => "send",
+            StepKind::Event => "event",
+            StepKind::GetEvent => "get_event",
+            StepKind::Stream => "stream",
+            StepKind::Hook => "hook",
+        }
+    }
+}
+
+impl fmt::Display for StepKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl std::str::FromStr for StepKind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<StepKind, Error> {
+        let found = StepKind::ALL.into_iter().find(|kind| kind.as_str() == text);
+        found.ok_or_else(|| Error::new(Code::Corrupt, format!("`{text}` is not a kind of durable call")))
+    }
+}
+
+/// The state of a durable call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// In progress, between two attempts, or interrupted by a crash.
+    Running,
+    /// Waits for a timer, a child, a message or an event.
+    Waiting,
+    /// Recorded with an output.
+    Succeeded,
+    /// Recorded with an error.
+    Failed,
+    /// Dropped before it had a result: it lost a race, or its run ended first.
+    Cancelled,
+}
+
+impl StepState {
+    /// Whether it may still get a result.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, StepState::Running | StepState::Waiting)
+    }
+}
+
+/// One durable call of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// Its place in the order of the run's calls.
+    pub position: u32,
+    /// What kind of call it is.
+    pub kind: StepKind,
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub state: StepState,
+    /// The recorded output.
+    pub output: Option<Json>,
+    /// The recorded error.
+    pub error: Option<Json>,
+    /// The child run it started or waits for.
+    pub child: Option<RunId>,
+    /// When it first started.
+    pub started_at: Option<Timestamp>,
+    /// When it completed.
+    pub completed_at: Option<Timestamp>,
+    /// Its recorded attempts, oldest first: those that failed, were slow or were interrupted. A quick success records none.
+    pub attempts: Vec<Attempt>,
+}
+
+/// Selects durable calls of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepFilter {
+    /// The first position. The next page begins after the last position of this one.
+    pub from: u32,
+    /// The maximum number of calls; `None` means all.
+    pub limit: Option<u32>,
+    /// Whether outputs are read. Default: `true`.
+    pub with_output: bool,
+}
+
+impl Default for StepFilter {
+    fn default() -> StepFilter {
+        StepFilter { from: 0, limit: None, with_output: true }
+    }
+}
+
+/// A recorded attempt of a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended; `None` while it runs, or if a crash interrupted it.
+    pub finished_at: Option<Timestamp>,
+    /// Why it failed.
+    pub error: Option<Json>,
+}

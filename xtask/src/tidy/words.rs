@@ -1,0 +1,55 @@
+//! Phrases that read like a translation. The project writes as an engineer of the field speaks; STYLE of the docs says so in full.
+
+use super::{Fault, Text};
+
+/// What is not written, and what is.
+const PHRASES: [(&str, &str); 10] = [
+    (concat!("who", "ever"), "name who: the caller, the executor, the reader"),
+    (concat!("a", "new"), "again"),
+    (concat!("at ", "the most"), "at most"),
+    (concat!("is ", "none"), "does not exist"),
+    (concat!("are ", "none"), "do not exist"),
+    (concat!("lets ", "go of"), "releases"),
+    (concat!("let ", "go of"), "release"),
+    (concat!("how-many", "eth"), "the number of"),
+    (concat!("of ", "such"), "of these"),
+    (concat!("put ", "off"), "reschedule, or delay"),
+];
+
+pub(super) fn faults(text: &Text) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (number, line) in text.lines() {
+        let line = line.to_lowercase();
+        for (phrase, instead) in PHRASES.iter().filter(|(phrase, _)| has(&line, phrase)) {
+            faults.push(text.fault(number, format!("`{phrase}` reads like a translation: {instead}")));
+        }
+    }
+    faults
+}
+
+/// Whether a line has the phrase in words of its own. The parts of a name such as `is_none` are no words.
+fn has(line: &str, phrase: &str) -> bool {
+    let is_part = |it: Option<char>| it.is_some_and(|it| it.is_alphanumeric() || it == '_');
+    line.match_indices(phrase)
+        .any(|(at, _)| !is_part(line[..at].chars().next_back()) && !is_part(line[at + phrase.len()..].chars().next()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::said;
+    use super::*;
+
+    #[test]
+    fn a_phrase_is_found_with_what_to_write_instead() {
+        let line = format!("// {}{} asks is told", "Who", "ever");
+        assert_eq!(
+            said(faults, &line),
+            ["1: `whoever` reads like a translation: name who: the caller, the executor, the reader"]
+        );
+    }
+
+    #[test]
+    fn parts_of_names_and_longer_words_are_no_phrases() {
+        assert!(said(faults, "assert!(it.is_none()); // renewal, anewly, is_none").is_empty());
+    }
+}
