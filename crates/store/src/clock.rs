@@ -1,4 +1,5 @@
 //! The one source of time. No SQL and no other file asks for the time, so that a test can move it.
+#![expect(clippy::disallowed_methods, reason = "the only source of time for runs")]
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

@@ -103,6 +103,6 @@ mod armed {
     fn freeze() {
         kill_process(getpid(), Signal::STOP).expect("a process may stop itself");
         // Another thread may be the first to stop; this one shall not pass the point meanwhile.
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        crate::real_time::block(std::time::Duration::from_millis(100));
     }
 }

@@ -15,6 +15,7 @@ mod journal;
 mod migrate;
 mod new_run;
 mod ops;
+pub mod real_time;
 mod records;
 mod signal;
 mod store;

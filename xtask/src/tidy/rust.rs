@@ -11,6 +11,20 @@ const LEFT_BEHIND: [&str; 2] = [concat!("to", "do!"), concat!("db", "g!")];
 const SLEEPS: [&str; 3] =
     [concat!("tokio::time::", "sleep"), concat!("std::thread::", "sleep"), concat!("thread::", "sleep(")];
 
+/// What reads a clock or sleeps. clippy finds these under other names, too; this finds them before anything is compiled.
+const AMBIENT: [&str; 6] =
+    ["Instant::now", "SystemTime::now", "Timestamp::now", "Zoned::now", "tokio::time::", "thread::sleep"];
+/// The crates whose runs go by a clock that tests move, and the files that may read another.
+const BY_THE_CLOCK: [&str; 2] = ["crates/store/src/", "crates/engine/src/"];
+const OF_THE_CLOCK: [&str; 2] = ["crates/store/src/clock.rs", "crates/store/src/real_time.rs"];
+
+fn is_ambient(path: &str, line: &str) -> bool {
+    let code = line.split("//").next().unwrap_or(line);
+    BY_THE_CLOCK.iter().any(|folder| path.starts_with(folder))
+        && !OF_THE_CLOCK.contains(&path)
+        && AMBIENT.iter().any(|call| code.contains(call))
+}
+
 pub(super) fn faults(text: &Text) -> Vec<Fault> {
     let mut faults = Vec::new();
     let is_test = text.path.contains("/tests/");
@@ -23,6 +37,9 @@ pub(super) fn faults(text: &Text) -> Vec<Fault> {
         in_tests |= line == "mod tests {";
         if (is_test || in_tests) && SLEEPS.iter().any(|call| line.contains(call)) {
             faults.push(text.fault(number, "a test that sleeps: wait for the fact, or move the virtual clock"));
+        }
+        if is_ambient(&text.path, line) {
+            faults.push(text.fault(number, "ambient time: runs go by `Clock`, the infrastructure by `real_time`"));
         }
         if let Some(call) = LEFT_BEHIND.iter().find(|call| line.contains(*call)) {
             faults.push(text.fault(number, format!("`{call}` was left behind")));
@@ -40,6 +57,17 @@ mod tests {
     fn a_long_line_is_found_by_its_characters() {
         assert!(said(faults, &"ä".repeat(140)).is_empty());
         assert_eq!(said(faults, &"a".repeat(141)), ["1: 141 columns; a line has at most 140"]);
+    }
+
+    #[test]
+    fn ambient_time_is_found_but_for_the_files_of_the_clock() {
+        let said = |path: &str| {
+            let content = "// not Instant::now()\nlet began = Instant::now();".to_owned();
+            faults(&Text { path: path.to_owned(), content }).iter().map(|fault| fault.line).collect::<Vec<_>>()
+        };
+        assert_eq!(said("crates/engine/src/calls/step.rs"), [2]);
+        assert_eq!(said("crates/store/src/clock.rs"), [0; 0]);
+        assert_eq!(said("bench/src/main.rs"), [0; 0]);
     }
 
     #[test]

@@ -181,7 +181,7 @@ async fn commit_all<W: Writer>(
             writer.settle(Settlement::new(shared, pending, Committed::default()));
             continue;
         }
-        let began = Instant::now();
+        let began = crate::real_time::now();
         let Batch { number, changes, ref owned, .. } = pending.batch;
         let span = tracing::debug_span!("onward.commit", batch = number, changes, runs = owned.len());
         shared.note_under_way(Some(began));

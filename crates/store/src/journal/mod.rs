@@ -388,7 +388,7 @@ impl Shared {
 
     /// A batch stands. It was taken up at `began`; its oldest change was handed over at `since`.
     fn note_commit(&self, changes: usize, began: Instant, since: Instant) {
-        let (counts, now) = (&self.counts, Instant::now());
+        let (counts, now) = (&self.counts, crate::real_time::now());
         let (took, changes) = (now - began, changes as u64);
         counts.commits.fetch_add(1, Ordering::Relaxed);
         counts.changes.fetch_add(changes, Ordering::Relaxed);

@@ -49,7 +49,7 @@ impl Queue {
             return Err((entry, error));
         }
         let bytes = entry.size();
-        self.entries.push_back(Queued { entry, bytes, since: Instant::now() });
+        self.entries.push_back(Queued { entry, bytes, since: crate::real_time::now() });
         Ok(bytes)
     }
 
@@ -114,7 +114,7 @@ impl Queue {
         for entry in entries.into_iter().rev() {
             let bytes = entry.size();
             all += bytes;
-            self.entries.push_front(Queued { entry, bytes, since: Instant::now() });
+            self.entries.push_front(Queued { entry, bytes, since: crate::real_time::now() });
         }
         all
     }

@@ -71,7 +71,7 @@ impl Store {
         let (tell, mut told) = oneshot::channel();
         self.serve(self.creates.wait(run.clone(), tell));
         loop {
-            match tokio::time::timeout(SOON, &mut told).await {
+            match crate::real_time::timeout(SOON, &mut told).await {
                 Ok(Ok(created)) => return created,
                 // Whoever served has ended with its runtime. If the run was created, its key says so.
                 Ok(Err(_)) => return Ok(self.create_together(&Arc::new(vec![run])).await?.remove(0)),
@@ -151,7 +151,7 @@ impl Creates {
     fn serving(&self, waiting: &mut Waiting, patience: Duration) -> Serving {
         waiting.servers += 1;
         let number = waiting.servers;
-        waiting.server = Some(Server { number, since: Instant::now(), patience });
+        waiting.server = Some(Server { number, since: crate::real_time::now(), patience });
         Serving { creates: Some(self.clone()), server: number }
     }
 
@@ -174,7 +174,7 @@ impl Creates {
     fn take(&self, server: u64) -> Option<(u64, Arc<Vec<NewRun>>)> {
         let mut waiting = self.lock();
         let serving = waiting.server.as_mut().filter(|serving| serving.number == server)?;
-        serving.since = Instant::now();
+        serving.since = crate::real_time::now();
         if let Some(taken) = &waiting.taken {
             return Some((taken.number, taken.runs.clone()));
         }
@@ -201,7 +201,7 @@ impl Creates {
         let mut waiting = self.lock();
         let Some(taken) = waiting.taken.take_if(|taken| taken.number == number) else { return };
         if let Some(server) = &mut waiting.server {
-            (server.since, server.patience) = (Instant::now(), SOON);
+            (server.since, server.patience) = (crate::real_time::now(), SOON);
         }
         drop(waiting);
         for (told, created) in taken.told.into_iter().zip(created) {

@@ -68,12 +68,12 @@ impl Store {
         &self,
         attempt: impl Fn() -> F,
     ) -> Result<T, Fault> {
-        let began = std::time::Instant::now();
+        let began = crate::real_time::now();
         let mut pause = Duration::from_millis(5);
         loop {
             match attempt().await {
                 Err(fault) if fault.is_passing() && began.elapsed() < PATIENCE => {
-                    tokio::time::sleep(pause).await;
+                    crate::real_time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_millis(500));
                 }
                 done => return done,

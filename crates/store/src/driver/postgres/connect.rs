@@ -94,7 +94,7 @@ impl Server {
             Ok((client, wire))
         };
         let late = |_| Fault::try_again(format!("PostgreSQL at {} lets nobody in", self.place()));
-        tokio::time::timeout(2 * CONNECT, connecting).await.map_err(late)?
+        crate::real_time::timeout(2 * CONNECT, connecting).await.map_err(late)?
     }
 
     /// A session that is read by a task of its own.
@@ -149,7 +149,7 @@ impl Server {
 
 /// Ask a session whether it is there: one that lost its server would take a call with it.
 async fn is_there(client: &ClientWrapper) -> Result<(), HookError> {
-    match tokio::time::timeout(limit::IS_THERE, client.simple_query("")).await {
+    match crate::real_time::timeout(limit::IS_THERE, client.simple_query("")).await {
         Ok(answer) => answer.map(drop).map_err(HookError::Backend),
         Err(_) => Err(HookError::message("the session does not answer")),
     }

@@ -29,7 +29,7 @@ pub(super) fn of_batch(bytes: usize, passed: u32) -> Duration {
 
 /// Wait for an answer, but not for longer than that.
 pub(super) async fn within<T>(limit: Duration, asked: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-    match tokio::time::timeout(limit, asked).await {
+    match crate::real_time::timeout(limit, asked).await {
         Ok(answer) => answer,
         Err(_) => Err(silent(limit)),
     }

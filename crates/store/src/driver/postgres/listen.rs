@@ -32,7 +32,7 @@ impl Listeners {
     }
 
     fn heard(&self) {
-        *lock(&self.0) = Some(Instant::now());
+        *lock(&self.0) = Some(crate::real_time::now());
     }
 }
 
@@ -87,7 +87,7 @@ async fn keep_listening(ear: Ear, first: Heard) {
             }
             _ => return,
         }
-        tokio::time::sleep(PAUSE_MAX).await;
+        crate::real_time::sleep(PAUSE_MAX).await;
     }
 }
 
@@ -126,7 +126,7 @@ impl Ear {
             };
             let Some(ended) = ended.filter(|_| !self.notifier.is_closed()) else { return };
             tracing::warn!(error = %ended.error, "not hearing what other processes commit; listening again soon");
-            tokio::time::sleep(pause).await;
+            crate::real_time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
             heard = self.listen().await;
             // What was committed meanwhile was told to nobody here.

@@ -34,7 +34,7 @@ pub(super) async fn migrate(session: &Session, place: &str) -> Result<(), Fault>
         return Ok(());
     }
     may_make_tables(session, place).await?;
-    let (began, mut said) = (Instant::now(), None::<Instant>);
+    let (began, mut said) = (crate::real_time::now(), None::<Instant>);
     loop {
         let done = apply(session).await;
         if done.is_err() {
@@ -44,9 +44,9 @@ pub(super) async fn migrate(session: &Session, place: &str) -> Result<(), Fault>
             Err(fault) if fault.cure == Cure::TryAgain && fault.error.is_busy() && began.elapsed() < PATIENCE => {
                 if said.is_none_or(|said| said.elapsed() > SAY_EVERY) {
                     tracing::info!(error = %fault.error, "waiting to bring the schema up to date");
-                    said = Some(Instant::now());
+                    said = Some(crate::real_time::now());
                 }
-                tokio::time::sleep(PAUSE).await;
+                crate::real_time::sleep(PAUSE).await;
             }
             done => return done.map_err(|fault| in_words(fault, place)),
         }

@@ -114,7 +114,7 @@ impl Postgres {
     /// Run `work` in a write transaction on the session for heartbeats.
     pub(crate) async fn beat<T>(&self, work: impl Transact<T>) -> Result<T, Fault> {
         let late = |_| Fault::try_again("PostgreSQL does not answer a heartbeat");
-        tokio::time::timeout(BEAT, self.transaction(&self.0.beats, WRITE, work)).await.map_err(late)?
+        crate::real_time::timeout(BEAT, self.transaction(&self.0.beats, WRITE, work)).await.map_err(late)?
     }
 
     /// Run `work` on one snapshot.

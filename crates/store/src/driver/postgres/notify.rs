@@ -101,7 +101,7 @@ impl Notifier {
         let before = gathered.all;
         signals.into_iter().for_each(|signal| gathered.add(signal));
         if gathered.all > before {
-            gathered.last = Some(Instant::now());
+            gathered.last = Some(crate::real_time::now());
             drop(gathered);
             self.0.bell.notify_one();
         }
@@ -133,7 +133,7 @@ impl Notifier {
         let all = self.lock().all;
         let mut told = self.0.told.subscribe();
         // The database may be away, and whoever was not told looks within a second.
-        tokio::time::timeout(PATIENCE, told.wait_for(|told| *told >= all)).await.ok();
+        crate::real_time::timeout(PATIENCE, told.wait_for(|told| *told >= all)).await.ok();
     }
 
     /// Tell other processes that somebody here waits for their runs to end.
@@ -143,7 +143,7 @@ impl Notifier {
             if gathered.announced.is_some_and(|last| last.elapsed() < ANNOUNCE_EVERY) {
                 return;
             }
-            gathered.announced = Some(Instant::now());
+            gathered.announced = Some(crate::real_time::now());
         }
         self.tell_others([Signal::Listening]);
         self.flush().await;
@@ -171,7 +171,7 @@ impl Notifier {
                 Some(telling) => telling,
                 None => return None,
             };
-            let began = tokio::time::Instant::now();
+            let began = crate::real_time::now();
             if let Err(fault) = answered(client.execute(&statement, &[&texts])).await {
                 return Some(fault);
             }
@@ -179,14 +179,14 @@ impl Notifier {
             self.0.told.send_replace(all);
             if !self.is_closed() {
                 let every = if signals > MANY { EVERY_BUSY } else { EVERY };
-                tokio::time::sleep_until(began + every).await;
+                crate::real_time::sleep_until(began + every).await;
             }
         }
     }
 
     /// What is to be told next, or nothing where it is time to see whether the session is there. None: all is told.
     async fn next(&self) -> Option<Telling> {
-        let ping = tokio::time::Instant::now() + PING;
+        let ping = crate::real_time::now() + PING;
         loop {
             {
                 let mut gathered = self.lock();
@@ -197,7 +197,7 @@ impl Notifier {
                     return None;
                 }
             }
-            if tokio::time::timeout_at(ping, self.0.bell.notified()).await.is_err() {
+            if crate::real_time::timeout_at(ping, self.0.bell.notified()).await.is_err() {
                 return Some(self.lock().take());
             }
         }
@@ -210,7 +210,7 @@ impl Notifier {
 
 /// Wait for an answer, but not for ever: a pooler may have lost its server, and a server may be stopped.
 async fn answered<T>(asked: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Fault> {
-    match tokio::time::timeout(ANSWER, asked).await {
+    match crate::real_time::timeout(ANSWER, asked).await {
         Ok(answer) => answer.map_err(|error| named("signals/notify", error)),
         Err(_) => Err(Fault::reopen("PostgreSQL does not answer the session that hears and tells what is committed")),
     }

@@ -48,7 +48,7 @@ impl Sessions {
     /// A session, as soon as one is free.
     pub(super) async fn get(&self) -> Result<Lent, Fault> {
         let late = |_| Fault::try_again("all connections to PostgreSQL are busy");
-        tokio::time::timeout(TURN, self.get_in_turn()).await.map_err(late)?
+        crate::real_time::timeout(TURN, self.get_in_turn()).await.map_err(late)?
     }
 
     /// The same, however long it takes until one is free.
@@ -95,7 +95,7 @@ impl Sessions {
             tracing::warn!(connections = self.0.pool.status().size, "{}", super::fault::FEW);
         }
         full.missing += 1;
-        full.since = Some(Instant::now());
+        full.since = Some(crate::real_time::now());
         turn.forget();
     }
 

@@ -72,7 +72,7 @@ impl UserTransaction {
     pub(crate) async fn run(&mut self, sql: &str, values: &[SqlValue]) -> Result<Answer, Failure> {
         let client = self.0.client.as_ref().ok_or_else(ended)?;
         let late = |_| Err(Failure::Lost(Error::new(Code::Database, "PostgreSQL does not answer the transaction")));
-        let ran = tokio::time::timeout(limit::OF_USERS, answer(client, sql, values)).await.unwrap_or_else(late);
+        let ran = crate::real_time::timeout(limit::OF_USERS, answer(client, sql, values)).await.unwrap_or_else(late);
         if ran.is_err() {
             // A plan that does not fit the tables any more would fail again and again.
             client.statement_cache.remove(sql, &[]);

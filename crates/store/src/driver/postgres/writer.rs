@@ -116,7 +116,7 @@ impl Writer for PostgresWriter {
     }
 
     async fn pause(&mut self, duration: Duration) {
-        tokio::time::sleep(duration).await;
+        crate::real_time::sleep(duration).await;
     }
 
     async fn moment(&mut self) {

@@ -106,7 +106,7 @@ pub(super) fn wait_for_others(connection: &mut Connection) -> Result<(), Fault> 
 /// lets clients starve beside an executor that commits back to back (median 2,434 ms for an enqueue; with this one 4.6).
 fn wait_a_little(tries: i32) -> bool {
     let spread = u64::from(tries.unsigned_abs().wrapping_mul(2_654_435_761) % 400);
-    std::thread::sleep(Duration::from_micros(100 + spread));
+    crate::real_time::block(Duration::from_micros(100 + spread));
     tries < 30_000
 }
 

@@ -113,7 +113,7 @@ impl Guard {
             lost: OnceLock::new(),
             journals: Mutex::default(),
             clock: clock.clone(),
-            began: Instant::now(),
+            began: crate::real_time::now(),
             checked: AtomicU64::new(0),
         }
     }

@@ -58,7 +58,7 @@ impl Settler {
             settlement.settle();
             return;
         }
-        lock(&self.batches.waiting).push_back((settlement, Instant::now()));
+        lock(&self.batches.waiting).push_back((settlement, crate::real_time::now()));
         bell.notify_one();
     }
 

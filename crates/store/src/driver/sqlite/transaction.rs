@@ -125,9 +125,9 @@ fn begin(connection: &Connection, owner: &Owner) -> Result<bool, Fault> {
 }
 
 fn obey(connection: &mut Connection, place: &Place, to_do: &Receiver<Command>, expire: &tokio::sync::Notify) {
-    let end = Instant::now() + LIMIT;
+    let end = crate::real_time::now() + LIMIT;
     loop {
-        match to_do.recv_timeout(end.saturating_duration_since(Instant::now())) {
+        match to_do.recv_timeout(end.saturating_duration_since(crate::real_time::now())) {
             Ok(Command::Run { sql, values, tell }) => {
                 let ran = limited(connection, end, |connection| run(connection, &sql, &values));
                 // A statement whose caller was dropped is noted on the other side.
@@ -151,7 +151,7 @@ fn limited<T>(
     end: Instant,
     work: impl FnOnce(&Connection) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let watch = connection.progress_handler(STEPS, Some(move || Instant::now() >= end));
+    let watch = connection.progress_handler(STEPS, Some(move || crate::real_time::now() >= end));
     watch.map_err(|error| failure(&error))?;
     let done = work(connection);
     let unwatch = connection.progress_handler(0, None::<fn() -> bool>);

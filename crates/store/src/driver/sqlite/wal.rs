@@ -137,7 +137,7 @@ fn readers(_: &Path) -> Option<String> {
 
 /// Move pages from the WAL into the file, and look whether the file is still there, until the writer has ended.
 pub(super) fn keep(place: &Place, mailbox: &Weak<Mailbox>) {
-    let mut keeper = Keeper { place, connection: None, last: Instant::now(), stuck: None, warned: None };
+    let mut keeper = Keeper { place, connection: None, last: crate::real_time::now(), stuck: None, warned: None };
     while let Some(mailbox) = mailbox.upgrade() {
         // Once it is lost, whoever writes was told by the guard.
         if place.check().is_err() {
@@ -147,7 +147,7 @@ pub(super) fn keep(place: &Place, mailbox: &Weak<Mailbox>) {
             keeper.warn(&format!("the WAL cannot be moved into the SQLite file: {}", fault.error.message()));
         }
         drop(mailbox);
-        std::thread::sleep(LOOK);
+        crate::real_time::block(LOOK);
     }
 }
 
@@ -183,7 +183,7 @@ impl Keeper<'_> {
                 return Ok(());
             }
         }
-        let now = Instant::now();
+        let now = crate::real_time::now();
         self.last = now;
         mailbox.written.fetch_sub(written, Ordering::Relaxed);
         let wal = checkpoint(connection, "passive")?;
@@ -213,7 +213,7 @@ impl Keeper<'_> {
 
     fn warn(&mut self, message: &str) {
         if self.warned.is_none_or(|at| at.elapsed() >= WARN_AGAIN_AFTER) {
-            self.warned = Some(Instant::now());
+            self.warned = Some(crate::real_time::now());
             tracing::warn!(file = %self.place.name, "{message}");
         }
     }
@@ -230,8 +230,9 @@ mod tests {
     #[test]
     fn a_wal_that_is_not_moved_for_long_is_stuck() {
         let place = Place::in_memory();
-        let mut keeper = Keeper { place: &place, connection: None, last: Instant::now(), stuck: None, warned: None };
-        let begin = Instant::now();
+        let mut keeper =
+            Keeper { place: &place, connection: None, last: crate::real_time::now(), stuck: None, warned: None };
+        let begin = crate::real_time::now();
         let after = |secs| begin + Duration::from_secs(secs);
         assert!(!keeper.is_stuck(long(7), after(0)));
         assert!(!keeper.is_stuck(long(7), after(9)));

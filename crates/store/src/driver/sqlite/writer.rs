@@ -110,7 +110,7 @@ impl Mailbox {
 
     /// Look for more work without sleeping, but not for long.
     fn linger(&self) {
-        let began = Instant::now();
+        let began = crate::real_time::now();
         while self.waiting.load(Ordering::SeqCst) == 0 && began.elapsed() < LINGER {
             std::thread::yield_now();
         }
@@ -204,7 +204,7 @@ impl WriterThread {
             self.mailbox.drain(shared);
         }
         if self.foreign.is_some_and(|seen| seen.elapsed() < YIELD_FOR) {
-            std::thread::sleep(YIELD);
+            crate::real_time::block(YIELD);
         }
         if self.mailbox.wal_is_long.swap(false, Ordering::Relaxed) {
             let waited = self.with(wal::restart);
@@ -223,7 +223,7 @@ impl WriterThread {
     fn look_for_others(&mut self) {
         let version = self.read_data_version();
         if std::mem::replace(&mut self.data_version, version) != version {
-            self.foreign = Some(Instant::now());
+            self.foreign = Some(crate::real_time::now());
             // Without a receiver nobody waits.
             self.signals.send(Signal::Look).ok();
         }
@@ -293,11 +293,11 @@ impl Writer for WriterThread {
 
     /// The thread has nothing better to do: whoever else waits would meet the same trouble.
     async fn pause(&mut self, duration: Duration) {
-        std::thread::sleep(duration);
+        crate::real_time::block(duration);
     }
 
     async fn moment(&mut self) {
-        std::thread::sleep(MOMENT);
+        crate::real_time::block(MOMENT);
     }
 
     fn settle(&mut self, settlement: Settlement) -> bool {
