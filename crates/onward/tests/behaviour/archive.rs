@@ -196,7 +196,7 @@ async fn a_run_whose_dedup_is_taken_is_not_imported_until_it_is_free(db: TestDat
     let file = run.export().await.unwrap();
     let before = run.describe().await.unwrap().updated_at;
     let refused = house.onward.import_as(&file, "copy").await.unwrap_err();
-    assert!(refused.is_deduplicated() && refused.message().contains("dedup `letter`"), "{refused}");
+    assert!(refused.is_deduplicated() && refused.message().contains("dedup key `letter`"), "{refused}");
     assert_eq!(refused.downcast::<onward::Deduplicated>().unwrap().run.as_str(), "first");
     assert!(house.onward.handle_named("copy").status().await.unwrap_err().is_unknown_run());
     assert_eq!(run.describe().await.unwrap().updated_at, before);
