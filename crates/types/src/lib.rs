@@ -47,7 +47,7 @@ pub use record::{
 };
 pub use retention::Retention;
 pub use schedule::{CatchUp, Overlap, ScheduleRecord, Tick};
-pub use status::{MOVES, Move, Mover, Status};
+pub use status::{Actor, MOVES, Move, Status};
 pub use steered::Steered;
 pub use time::{Timestamp, from_micros, micros};
 pub use topic::{check_topic, hook_of, hook_topic};

@@ -32,7 +32,7 @@ pub enum Status {
 /// Who makes a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Mover {
+pub enum Actor {
     /// A person or program that manages the run, by a handle, a client or the command line.
     Client,
     /// The executor that owns the run.
@@ -53,14 +53,14 @@ pub struct Move {
     /// The state after.
     pub to: Status,
     /// Who may make it.
-    pub by: Mover,
+    pub by: Actor,
 }
 
-const fn may(from: Status, to: Status, by: Mover) -> Move {
+const fn may(from: Status, to: Status, by: Actor) -> Move {
     Move { from, to, by }
 }
 
-use Mover::{Canceller, Claimer, Client, Owner, Recoverer};
+use Actor::{Canceller, Claimer, Client, Owner, Recoverer};
 use Status::{Cancelled, Delayed, Enqueued, Failed, Paused, RetriesExceeded, Running, Succeeded};
 
 /// Every legal move. A move that is not in this table never happens.
@@ -97,7 +97,7 @@ impl Status {
 
     /// Whether `by` may move a run from this state to `to`.
     #[must_use]
-    pub fn may_become(self, to: Status, by: Mover) -> bool {
+    pub fn may_become(self, to: Status, by: Actor) -> bool {
         MOVES.contains(&may(self, to, by))
     }
 

@@ -2,7 +2,7 @@
 
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};
-use onward_types::Mover;
+use onward_types::Actor;
 
 use crate::house::{House, Log};
 
@@ -65,7 +65,7 @@ async fn a_client_cancels_what_the_table_allows_and_nothing_else(db: TestDatabas
     for before in Status::ALL {
         let run = house.onward.handle::<ends>(format!("c-{before}"));
         run.cancel().await.unwrap();
-        let expected = if before.may_become(Status::Cancelled, Mover::Client) { Status::Cancelled } else { before };
+        let expected = if before.may_become(Status::Cancelled, Actor::Client) { Status::Cancelled } else { before };
         assert_eq!(run.status().await.unwrap(), expected, "{before} was cancelled");
     }
 }
@@ -78,7 +78,7 @@ async fn a_client_resumes_what_the_table_allows_and_nothing_else(db: TestDatabas
         let run = house.onward.handle::<ends>(format!("r-{before}"));
         let resumed = run.resume().await;
         let after = run.status().await.unwrap();
-        if before.may_become(Status::Enqueued, Mover::Client) {
+        if before.may_become(Status::Enqueued, Actor::Client) {
             resumed.unwrap();
             // Whoever is quick has claimed it already, and found again what held it.
             assert!(run.describe().await.unwrap().updated_at >= run.describe().await.unwrap().created_at);
