@@ -146,11 +146,16 @@ fn is_test(name: &str) -> bool {
 struct Api {
     exported: HashSet<String>,
     names: HashSet<String>,
+    /// The methods that `option_methods!` writes into every builder of a run.
+    options: Vec<String>,
 }
 
 impl Api {
     fn read() -> Api {
-        let mut api = Api::default();
+        let options = fs::read_to_string(root().join("crates/engine/src/plan/options.rs")).unwrap();
+        let written = options.split_once("macro_rules! option_methods").unwrap().1;
+        let name = |rest: &str| rest.split(['(', '<']).next().unwrap_or(rest).to_owned();
+        let mut api = Api { options: written.split("pub fn ").skip(1).map(name).collect(), ..Api::default() };
         let engine = fs::read_to_string(root().join("crates/engine/src/lib.rs")).unwrap();
         for item in syn::parse_file(&engine).unwrap().items {
             if let Item::Use(item) = item
@@ -195,6 +200,13 @@ impl Visit<'_> for Api {
                     && matches!(item.vis, Visibility::Public(_))
                 {
                     self.add(&of, format!("{of}::{}", item.sig.ident));
+                }
+                if let ImplItem::Macro(item) = item
+                    && item.mac.path.is_ident("option_methods")
+                {
+                    let with_id = !item.mac.tokens.is_empty();
+                    let options = self.options.clone().into_iter().filter(|name| name != "id" || with_id);
+                    options.for_each(|name| self.add(&of, format!("{of}::{name}")));
                 }
             }
         }

@@ -63,6 +63,7 @@ async fn a_schedule_says_how_its_runs_wait_and_what_is_attached_to_them(db: Test
         assert!(lines.iter().any(|it| it == line), "{line}: {said:?}");
     }
     let json = schedules(&db, &["show", "report", "--json"]).await.json();
+    let json = &json["options"];
     assert_eq!(
         (&json["queue"], &json["priority"], &json["timeout_ms"]),
         (&"nightly".into(), &3.into(), &90_000.into())
