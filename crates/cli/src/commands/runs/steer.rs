@@ -79,7 +79,7 @@ pub(super) enum Meant {
     Filter(Box<Filter>),
 }
 
-/// The runs that the arguments select. No ids and no filters never selects all runs.
+/// The runs that the arguments select. Without ids, filters or `--all` it fails: all runs are never selected by mistake.
 pub(super) fn meant(many: Many) -> Result<Meant, Failure> {
     let Many { ids, all, which } = many;
     let has_filter = which != Which::default();
