@@ -1,4 +1,4 @@
-//! Forking a run: a new run that has recorded what another one had, up to a position.
+//! Fork a run: create a new run with the recorded results of another one, up to a position.
 
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
@@ -13,7 +13,8 @@ use crate::executor::run::state::PATCHES;
 use crate::future::BoxFuture;
 use crate::plan::input_hash;
 
-/// A fork about to be made. Made by [`WorkflowHandle::fork`] and [`WorkflowHandle::restart`]; awaits to the new run's handle.
+/// A fork about to be made. Made by [`WorkflowHandle::fork`] and [`WorkflowHandle::restart`]; resolves to the handle of the new
+/// run.
 #[must_use = "a run is forked when this is awaited"]
 pub struct Fork<'a, T> {
     of: &'a WorkflowHandle<T>,
@@ -28,33 +29,34 @@ impl<'a, T> Fork<'a, T> {
         Fork { of, plan: onward_store::Fork { position, ..Default::default() }, id: None, input: None, newest: false }
     }
 
-    /// The id of the new run: 1 to 512 bytes without control characters. Without one it is a UUIDv7. The same fork under
-    /// the same id gives the same run.
+    /// The id of the new run: 1 to 512 bytes without control characters. The default is a new UUIDv7. The same fork under the
+    /// same id returns the same run.
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());
         self
     }
 
-    /// Let another version of the workflow execute it: one that does what follows differently. Without one it is the version
-    /// of the run that is forked, which is the one that made what is taken over.
+    /// Execute the new run with another version of the workflow: one that handles the following calls differently. The default
+    /// is the version of the forked run, which made the recorded calls.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.plan.version = Some(version.into());
         self
     }
 
-    /// Let the newest version execute it that the executor has which claims it.
+    /// Execute the new run with the newest version of the workflow that the executor has which claims it.
     pub fn newest_version(mut self) -> Self {
         self.newest = true;
         self
     }
 
-    /// Give it another input. What was recorded before the position is taken over all the same.
+    /// Give the new run another input. What was recorded before the position is copied all the same.
     pub fn input(mut self, input: &(impl Serialize + ?Sized)) -> Self {
         self.input = Some(crate::data::encode("input", input));
         self
     }
 
-    /// Cancel it if it has not ended this long after it was first claimed, instead of after what the other run had.
+    /// Cancel the new run if it has not ended this long after it was first claimed. The default is the timeout of the forked
+    /// run.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.plan.timeout = Some(timeout);
         self
@@ -85,7 +87,10 @@ pub(super) fn check_position(position: u32) -> Result<(), Error> {
     if position < PATCHES {
         return Ok(());
     }
-    Err(Error::new(Code::Invalid, format!("{position} is no position of a call: take one that `steps` shows")))
+    Err(Error::new(
+        Code::Invalid,
+        format!("{position} is not the position of a call: give one that the list of steps shows"),
+    ))
 }
 
 impl<'a, T: Send + 'static> IntoFuture for Fork<'a, T> {
