@@ -1,4 +1,4 @@
-//! A token that tells step bodies that their run was taken away.
+//! A token that notifies step bodies that their run was cancelled or revoked.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,8 +9,8 @@ use tokio::sync::watch;
 
 use crate::future::BoxFuture;
 
-/// Resolves when the run was cancelled, or was taken from this executor in another way. The body of a step is dropped at
-/// its next await point anyway; this is for the threads and tasks that it started.
+/// Resolves when the run was cancelled, or was taken from this executor in another way. The body of a step is dropped at its
+/// next await point anyway; this is for threads and tasks that it started.
 ///
 /// ```
 /// # async fn demo(ctx: &onward_engine::Ctx) {
@@ -29,7 +29,7 @@ pub struct Cancelled {
 }
 
 impl Cancelled {
-    /// Whether it has happened.
+    /// Whether the run was cancelled or taken away.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         *self.token.borrow()
@@ -51,7 +51,7 @@ impl Future for Cancelled {
             let mut token = token.clone();
             Box::pin(async move {
                 if token.wait_for(|cancelled| *cancelled).await.is_err() {
-                    // The run ended without having been cancelled: nobody will ever cancel it.
+                    // The run ended without being cancelled, so it never will be.
                     std::future::pending::<()>().await;
                 }
             })
@@ -60,7 +60,7 @@ impl Future for Cancelled {
     }
 }
 
-/// The other end: made only for runs that are asked for it.
+/// The sending end, created only for runs that use it.
 #[derive(Default)]
 pub(crate) struct Canceller(OnceLock<watch::Sender<bool>>);
 

@@ -1,4 +1,4 @@
-//! The context: what goes through it is durable.
+//! The context: every call made through it is durable.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -32,9 +32,9 @@ use crate::states::States;
 use crate::workflow::Workflow;
 
 impl Ctx {
-    /// A context that records nothing and waits for nothing: steps run on the spot, sleeps are over at once, and what
-    /// `ctx.run` runs, runs inline. For unit tests of steps and workflows. `ctx.start` is refused: what is started has to
-    /// live somewhere, so open `sqlite::memory:` for that.
+    /// A context that records nothing and waits for nothing: a step runs its body at once, a sleep ends at once, and `ctx.run`
+    /// executes its workflow inline. For unit tests of steps and workflows. `ctx.start` is refused, because the run that it
+    /// starts needs a database: open `sqlite::memory:` for that.
     ///
     /// ```
     /// # use onward_engine::Ctx;
@@ -49,7 +49,8 @@ impl Ctx {
         Ctx::detached_with(Arc::new(States::default()), Clock::system())
     }
 
-    /// Give a [detached](Ctx::detached) context what steps ask for with [`Ctx::state`]. Of each type there is one.
+    /// Give a [detached](Ctx::detached) context a value that steps read with [`Ctx::state`]. A context holds one value of each
+    /// type.
     ///
     /// ```
     /// # use onward_engine::Ctx;
@@ -59,23 +60,25 @@ impl Ctx {
     /// ```
     ///
     /// # Panics
-    /// Where the context is that of a run, or is in use already: the state of those is given where Onward is opened.
+    /// If the context belongs to a run or is already in use. Runs get their state from
+    /// [`Builder::state`](crate::Builder::state).
     #[must_use]
     pub fn with_state<S: Send + Sync + 'static>(mut self, state: S) -> Ctx {
         let states = Arc::get_mut(&mut self.core).and_then(|core| match &mut core.home {
             Home::Detached { states, .. } => Arc::get_mut(states),
             Home::Executor { .. } => None,
         });
-        states.expect("a detached context that nobody uses yet").add(state);
+        states.expect("a detached context that is not in use yet").add(state);
         self
     }
 
     // Work.
 
-    /// Do `body` and record what it gives. A body that was recorded never runs again.
+    /// Run `body` and record its result. A recorded body never runs again.
     ///
-    /// The body runs at least once: a crash after it and before its record runs it again. `body` is `Fn`, because it may be
-    /// tried more than once, and because what it changed in the workflow's variables would be missing on replay.
+    /// The body runs at least once: if the process dies after the body and before its result is recorded, the body runs again.
+    /// `body` is `Fn` because it may be tried more than once, and because changes it makes to the workflow's variables would be
+    /// missing on replay.
     ///
     /// ```
     /// # use onward_engine::{Ctx, Result};
@@ -93,12 +96,13 @@ impl Ctx {
         Step::new(self, label, body)
     }
 
-    /// A step whose SQL and whose record are one commit: both stand, or neither does, whenever the process dies. The tables
-    /// are those of the database that Onward was opened with.
+    /// A step that commits its SQL and its recorded result together: after a crash at any time, either both are there or
+    /// neither is. The SQL runs on the database that Onward was opened with.
     ///
-    /// `body` gets the transaction; what it returns is committed with it and recorded, an error rolls it back and counts as a
-    /// failed attempt. Serialisation failures and deadlocks begin again by themselves. On SQLite nobody else can write
-    /// meanwhile, so a body that takes longer than a second is rolled back with `timed_out`.
+    /// `body` gets the transaction. If it returns a value, that value is recorded in the same commit. An error rolls the
+    /// transaction back and counts as a failed attempt. Serialisation failures and deadlocks are retried automatically and do
+    /// not count. On SQLite nothing else can write in the meantime, so a body that takes longer than one second is rolled back
+    /// with `timed_out`.
     ///
     /// ```
     /// # use onward_engine::{Ctx, Result};
@@ -120,8 +124,8 @@ impl Ctx {
         Transaction::new(self, label, body)
     }
 
-    /// Several calls that run beside others, under a label that listings show before their names. Await it, join it, race
-    /// it, or put it into [`all`](Ctx::all).
+    /// A group of calls that runs concurrently with others. Listings show the label in front of the names of its calls. Await
+    /// it, join it, race it, or pass it to [`all`](Ctx::all).
     pub fn branch<'a, T, F, Fut>(&'a self, label: impl AsRef<str>, body: F) -> Branch<'a, T>
     where
         F: FnOnce(Ctx) -> Fut + Send + 'a,
@@ -131,8 +135,8 @@ impl Ctx {
         Branch::new(ctx, body)
     }
 
-    /// Many calls at once, their results in order: `ctx.all(calls).limit(8).await?`. The first error ends it;
-    /// `.settled()` brings every call to its end instead.
+    /// Run many calls concurrently and return their results in order: `ctx.all(calls).limit(8).await?`. The first error ends it
+    /// and drops the other calls; `.settled()` waits for every call instead.
     ///
     /// ```
     /// # use onward_engine::{Ctx, Result};
@@ -148,7 +152,8 @@ impl Ctx {
         All::new(calls)
     }
 
-    /// A race of two to four durable calls: the first result wins, the same one on every replay. The losers are dropped.
+    /// Race two to four durable calls. The first result wins, and the same call wins on every replay. The other calls are
+    /// dropped.
     ///
     /// ```
     /// # use onward_engine::{Ctx, Either, Result};
@@ -165,30 +170,31 @@ impl Ctx {
         Select::new(calls)
     }
 
-    /// Start a child and wait for its result.
+    /// Start a child run and wait for its result.
     pub fn run<W: Workflow>(&self, input: W::Input) -> Child<'_, W::Output> {
         Child::new::<W>(self, &input)
     }
 
-    /// Start a child; it goes on beside this run. Ask it for its result with [`ChildRun::result`](crate::ChildRun::result).
+    /// Start a child run that executes concurrently with this one. Get its result with
+    /// [`ChildRun::result`](crate::ChildRun::result).
     pub fn start<W: Workflow>(&self, input: W::Input) -> StartChild<'_, W::Output> {
         StartChild::new::<W>(self, &input)
     }
 
-    // Time and chance.
+    // Time and randomness.
 
-    /// Sleep. The time at which it ends is recorded when it begins and survives crashes; a run that sleeps for long holds
-    /// no memory.
+    /// Sleep. The wake-up time is recorded when the sleep starts and survives crashes. A run that sleeps for long uses no
+    /// memory.
     pub fn sleep(&self, duration: Duration) -> Call<'_> {
         Call::sleep(Sleep::after(self, duration))
     }
 
-    /// Sleep until an instant. One that has passed ends the sleep at once.
+    /// Sleep until a point in time. If it has passed, the sleep ends at once.
     pub fn sleep_until(&self, at: Timestamp) -> Call<'_> {
         Call::sleep(Sleep::until(self, at))
     }
 
-    /// The time, recorded.
+    /// The current time, recorded.
     pub fn now(&self) -> Call<'_, Timestamp> {
         Call::chance(self, StepKind::Now)
     }
@@ -203,8 +209,8 @@ impl Ctx {
         Call::chance(self, StepKind::Uuid)
     }
 
-    /// Whether new code applies to this run. Runs that were already past this point when the call was added say no, all
-    /// others yes; the answer is made once per run and name. Taking the call out again later is safe.
+    /// Whether new code applies to this run: `false` for runs that were already past this point when the call was added, `true`
+    /// for all others. The answer is recorded once per run and name. The call may be removed again later.
     ///
     /// ```
     /// # use onward_engine::{Ctx, Result};
@@ -218,13 +224,14 @@ impl Ctx {
         Call::patch(self, name)
     }
 
-    // Talk.
+    // Communication.
 
-    /// Take the next message that was sent to this run on a topic, or wait for one. Messages of a topic come in the order in
-    /// which they were sent, each to one call. A call that loses a race has taken nothing.
+    /// Take the next message that was sent to this run on a topic, or wait for one. Messages of a topic arrive in the order in
+    /// which they were sent, and each goes to one call. A call that loses a race has not taken a message.
     ///
-    /// The call takes the oldest message that can be decoded into a `T`. One that cannot is refused: it is kept with the reason, and
-    /// the run waits on. A later call with another type may take it, and so may other code of the same call.
+    /// The call takes the oldest message that can be decoded into a `T`. A message that cannot be decoded is refused: it is
+    /// kept with the reason, and the run keeps waiting. A later call with another type, or new code for the same call, may
+    /// still take it.
     ///
     /// ```
     /// # use onward_engine::{Ctx, Result};
@@ -240,14 +247,15 @@ impl Ctx {
         Recv::new(self, topic.as_ref())
     }
 
-    /// Send a message to another run, exactly once. A run that is not there is an error of kind `unknown_run`, which is
-    /// recorded; one that has ended keeps the message, and nobody takes it. One that waits for something else keeps it as refused.
+    /// Send a message to another run, exactly once. If the run does not exist, the call returns an `unknown_run` error, which
+    /// is recorded. A run that has ended keeps the message unread. A run that waits for a message of another type keeps it as
+    /// refused.
     pub fn send(&self, run: &str, topic: impl AsRef<str>, message: &(impl Serialize + ?Sized)) -> Call<'_> {
         Call::send(SendCall::new(self, run, topic.as_ref(), message))
     }
 
-    /// Open a hook: a token by which the world outside reaches this run, without knowing it. What is sent to it with
-    /// [`Client::resume_hook`](crate::Client::resume_hook) is taken by the hook's own `recv`, again and again.
+    /// Open a hook: a token by which other systems can reach this run without knowing its id. The hook's own `recv` takes what
+    /// is sent with [`Client::resume_hook`](crate::Client::resume_hook), as often as it is called.
     ///
     /// ```
     /// # use onward_engine::{Ctx, Result};
@@ -261,11 +269,12 @@ impl Ctx {
         Hook::new(self)
     }
 
-    /// Set an event of this run: a value under a key that anyone may read, now and later. The latest value counts. It is
-    /// on the disk with the next thing that this run records.
+    /// Set an event of this run: a value under a key that anyone can read, now and later. A later value replaces an earlier
+    /// one. The event becomes durable with the next change that this run records.
     ///
-    /// In the body of a step, too, where it is seen while the body runs. There it is not recorded: a body that is tried again, or that
-    /// runs again after a crash, sets it again. In that of a transaction, which may be rolled back, it is refused.
+    /// It can also be called in the body of a step, and is then visible while the body runs. There the call is not recorded: a
+    /// body that is retried, or runs again after a crash, sets the event again. In the body of a transaction, which may be
+    /// rolled back, it is refused.
     ///
     /// ```
     /// # use onward_engine::{Ctx, Result};
@@ -291,11 +300,11 @@ impl Ctx {
         Call::say(Say::new(self, StepKind::Event, key, said))
     }
 
-    /// The latest value of an event of a run, this one or another, which need not be there yet. Waits up to 60 s, or as long as
-    /// [`timeout`](AwaitEvent::timeout) says, and then gives none. What the call saw is recorded: a replay sees the same value,
-    /// whatever the event is by then.
+    /// Read the latest value of an event of this run or another one, which need not exist yet. If the event is not set, waits
+    /// for it up to 60 s, or as long as [`timeout`](AwaitEvent::timeout) says, and then returns `None`. The value is recorded:
+    /// a replay sees the same value, even if the event has changed since.
     ///
-    /// A run that waits for long holds no memory, and is woken by whoever sets the event, in this process or another.
+    /// A run that waits for long uses no memory. It wakes when the event is set, in this process or another.
     ///
     /// ```
     /// # use onward_engine::{Ctx, Result};
@@ -311,8 +320,9 @@ impl Ctx {
         AwaitEvent::new(self, run, key.as_ref())
     }
 
-    /// A stream of this run, by its key, to append to; in the body of a step too, but not in that of a transaction, which may be
-    /// rolled back. The usual key, where there is only one, is [`DEFAULT_STREAM`](crate::DEFAULT_STREAM).
+    /// A stream of this run, by its key, to append to. It can also be used in the body of a step, but not in the body of a
+    /// transaction, which may be rolled back. If a run has only one stream, use [`DEFAULT_STREAM`](crate::DEFAULT_STREAM) as
+    /// its key.
     ///
     /// ```
     /// # use onward_engine::{Ctx, Result};
@@ -331,7 +341,7 @@ impl Ctx {
         StreamWriter::new(self, key.as_ref())
     }
 
-    // Ask. Plain values, everywhere.
+    // Properties of the run, as plain values.
 
     /// The id of the run.
     #[must_use]
@@ -339,44 +349,45 @@ impl Ctx {
         self.core.about.id.as_str()
     }
 
-    /// In a step: the number of this attempt, from 1. In the workflow: how many executors have had the run.
+    /// In a step: the number of this attempt, from 1. In the workflow: the number of executors that have owned the run.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         scope::step().map_or(self.core.about.owners, |step| step.attempt)
     }
 
-    /// In a step: a key that is the same on every attempt of this step and after every crash, and different for every
-    /// other step and run. Give it to a service that can tell repeated requests by it. Outside a step: the run's own key.
+    /// In a step: a key that is the same on every attempt of this step and after every crash, and different for every other
+    /// step and run. Pass it to a service that recognises repeated requests by such a key. Outside a step: the key of the run.
     #[must_use]
     pub fn idempotency_key(&self) -> String {
         scope::step()
             .map_or_else(|| self.core.about.key.0.simple().to_string(), |step| step.idempotency_key.to_string())
     }
 
-    /// A number that grows each time the run gets another owner. A service that refuses smaller numbers than it has seen
-    /// is safe from a frozen machine that comes back.
+    /// The fencing token: a number that grows each time the run gets another owner. A service that refuses numbers smaller than
+    /// the largest it has seen is safe from a frozen machine that resumes later.
     #[must_use]
     pub fn fence(&self) -> u64 {
         u64::from(self.core.about.owners)
     }
 
-    /// The trace that the run is a part of, as a W3C `traceparent`: what its starter gave, or its parent. Send it along with
-    /// requests to other services. The same on every replay.
+    /// The trace of the run, as a W3C `traceparent`: set by the caller that started the run, or inherited from its parent. Send
+    /// it along with requests to other services. It is the same on every replay.
     #[must_use]
     pub fn traceparent(&self) -> Option<&str> {
         self.core.about.traceparent()
     }
 
-    /// A token that resolves when the run is cancelled: for threads and tasks that a step's body starts.
+    /// A token that resolves when the run is cancelled, for threads and tasks that the body of a step starts.
     #[must_use]
     pub fn cancelled(&self) -> Cancelled {
         self.core.canceller.token()
     }
 
-    /// What `.state(…)` gave where Onward was opened.
+    /// The value of this type that was passed to [`Builder::state`](crate::Builder::state).
     ///
     /// # Panics
-    /// If nothing of that type was given. In a run that holds the run with the line to add; nothing is lost.
+    /// If no value of this type was passed. A run that panics here is held, and its reason names the missing type; nothing is
+    /// lost.
     #[must_use]
     #[track_caller]
     pub fn state<S: Send + Sync + 'static>(&self) -> &S {

@@ -1,10 +1,10 @@
-//! What can be recorded, and how it is encoded.
+//! Data that can be recorded, and its encoding.
 
 use onward_types::{Error, Json};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// What can be recorded: anything that serde can write and read back, and that may move between threads.
+/// Data that can be recorded: any type that serde can write and read back, and that can move between threads.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be recorded",
     label = "not durable data",
@@ -15,7 +15,7 @@ pub trait Data: Serialize + DeserializeOwned + Send + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send + 'static> Data for T {}
 
-/// Encode a value that is to be recorded. What no database would take is refused; `what` names the value in the error.
+/// Encodes a value to be recorded. A value that a database would reject is an error, in which `what` names the value.
 pub(crate) fn encode<T: Serialize + ?Sized>(what: &str, value: &T) -> Result<Json, Error> {
     let json = Json::encode(value)?;
     onward_store::check_payload(what, &json)?;

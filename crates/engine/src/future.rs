@@ -1,6 +1,6 @@
-//! A future in a box.
+//! A boxed future.
 
 use std::pin::Pin;
 
-/// A future in a box.
+/// A boxed future.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,4 +1,4 @@
-//! What an executor has done since its process began, in numbers: read as a struct, or as the text that Prometheus reads.
+//! Counters and gauges of an executor: as a struct, or in the text format of Prometheus.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,18 +8,18 @@ use onward_types::{QueueInfo, Timestamp};
 
 use crate::trouble::Trouble;
 
-/// What an executor has done, and how it stands. Made by [`Onward::metrics`](crate::Onward::metrics).
+/// The metrics of an executor. Made by [`Onward::metrics`](crate::Onward::metrics).
 ///
-/// Counters begin at zero with the process, and go on when the executor comes back under a new id. Times are in seconds,
-/// by the clock of the store for steps and by that of the machine for commits.
+/// Counters begin at zero with the process, and continue when the executor gets a new id. Times are in seconds: for steps by
+/// the clock of the store, for commits by the clock of the machine.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// The id under which the executor has its runs now.
+    /// The current id of the executor.
     pub executor: String,
-    /// What the journal has done: commits, changes, batches, and how far it is behind.
+    /// The journal: commits, changes, batches, and how far it is behind.
     pub journal: JournalCounts,
-    /// Runs that were taken from the table of waiting runs.
+    /// Runs that this executor claimed.
     pub claims: u64,
     /// Runs that began here: created here, or claimed for the first time.
     pub runs_started: u64,
@@ -27,19 +27,20 @@ pub struct Metrics {
     pub runs_succeeded: u64,
     /// Runs that ended here with an error.
     pub runs_failed: u64,
-    /// Runs that are paused since going on would lose something: they diverged, or could not be read.
+    /// Runs that were held (paused with an error), because continuing would lose something: they diverged, or a value could not
+    /// be read.
     pub runs_held: u64,
-    /// Runs that somebody took from this executor: they were cancelled, by a person or by their deadline, or steered otherwise.
+    /// Runs that were taken from this executor: cancelled, by a person or by their deadline, or paused, forked or deleted.
     pub runs_taken: u64,
-    /// Runs that left memory because all they did was wait.
+    /// Runs that left memory because they only waited.
     pub runs_parked: u64,
-    /// Runs that were given back in a shutdown.
+    /// Runs that were released in a shutdown.
     pub runs_released: u64,
-    /// Runs that came back into memory and were replayed: parked, released, resumed or recovered ones.
+    /// Runs that came back into memory and were replayed: after a park, a release, a resume or a recovery.
     pub replays: u64,
-    /// Runs of dead executors that this one released for anyone to claim.
+    /// Runs of dead executors that this one released for any executor to claim.
     pub recoveries: u64,
-    /// Runs that crashed their executors too often and that this one gave up.
+    /// Runs that this executor gave up because they crashed too often.
     pub given_up: u64,
     /// Attempts of steps that began.
     pub step_attempts: u64,
@@ -47,34 +48,35 @@ pub struct Metrics {
     pub steps_succeeded: u64,
     /// Steps that ended with an error, after all their attempts.
     pub steps_failed: u64,
-    /// How many seconds an attempt of a step took, whatever came of it.
+    /// The duration of the attempts of steps, in seconds, with any result.
     pub step_seconds: Histogram,
     /// Runs in memory now.
     pub resident_runs: u64,
     /// How often this executor was declared dead.
     pub leases_lost: u64,
-    /// How often it came back after that.
+    /// How often it joined again after that.
     pub rejoins: u64,
-    /// How each queue stands, by name: those that somebody made, whoever serves them. Every executor of a database says the same of
-    /// them, so take the greatest, and not the sum. They are counted each ten seconds, or less often where that takes long.
+    /// The counts of each queue that was created, by name, whichever executors serve it. Every executor of a database reports
+    /// the same numbers, so take the maximum, not the sum. They are counted every ten seconds, or less often if counting takes
+    /// long.
     pub queues: Vec<QueueMetrics>,
-    /// What the executor cannot do at the moment, the oldest first.
+    /// What the executor currently fails to do, oldest first.
     pub trouble: Vec<Trouble>,
 }
 
-/// How a queue stood a moment ago.
+/// The counts of a queue a moment ago.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct QueueMetrics {
-    /// Its name.
+    /// The name of the queue.
     pub name: String,
-    /// How many runs will enter it later.
+    /// Delayed runs that will enter the queue later.
     pub delayed: u64,
-    /// How many wait in it.
+    /// Runs that wait in the queue.
     pub waiting: u64,
-    /// How many run: in memory, parked, or about to leave their executor.
+    /// Runs of the queue that have started and not ended: in memory, parked, or about to leave their executor.
     pub running: u64,
-    /// How many seconds ago the run was created that has waited longest; zero if none waits.
+    /// The age of the run that has waited longest, in seconds since its creation; zero if no run waits.
     pub oldest_seconds: f64,
 }
 
@@ -109,7 +111,7 @@ impl Counter {
     }
 }
 
-/// Where an executor counts.
+/// The counters of an executor.
 pub(crate) struct Counters {
     pub(crate) claims: Counter,
     pub(crate) runs_started: Counter,
@@ -156,7 +158,7 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// All that was counted, beside what others know.
+    /// The metrics from all counters and the given values.
     pub(crate) fn read(&self, executor: String, journal: JournalCounts, resident_runs: usize) -> Metrics {
         Metrics {
             executor,
@@ -186,7 +188,7 @@ impl Counters {
 }
 
 impl Metrics {
-    /// The metrics in the text format of Prometheus, version 0.0.4: serve it as `text/plain; version=0.0.4`.
+    /// The metrics in the text format of Prometheus, version 0.0.4. Serve it as `text/plain; version=0.0.4`.
     ///
     /// ```
     /// # use onward_engine::{Onward, Result};
@@ -199,28 +201,24 @@ impl Metrics {
     #[must_use]
     pub fn to_prometheus(&self) -> String {
         let mut text = Text::default();
-        text.family("onward_executor_info", "gauge", "Under which id the executor has its runs.");
+        text.family("onward_executor_info", "gauge", "The current id of the executor.");
         text.sample("onward_executor_info", &[("executor", &self.executor)], 1.0);
         self.write_journal(&mut text);
         self.write_runs(&mut text);
         self.write_steps(&mut text);
         self.write_queues(&mut text);
         text.counter("onward_leases_lost_total", "How often this executor was declared dead.", self.leases_lost);
-        text.counter("onward_rejoins_total", "How often it came back after that.", self.rejoins);
+        text.counter("onward_rejoins_total", "How often it joined again after that.", self.rejoins);
         self.write_trouble(&mut text);
         text.0
     }
 
     fn write_trouble(&self, text: &mut Text) {
         let name = "onward_trouble_since_seconds";
-        text.family(
-            name,
-            "gauge",
-            "Since when a background task cannot do its work, as a Unix time. No sample: all is well.",
-        );
+        text.family(name, "gauge", "Since when a background task fails, as a Unix time. No sample: all tasks work.");
         let mut tasks: Vec<&str> = Vec::new();
         for trouble in &self.trouble {
-            // The oldest of each task comes first.
+            // The oldest entry of each task comes first.
             if !tasks.contains(&trouble.task.as_str()) {
                 tasks.push(&trouble.task);
                 let since = trouble.since.as_millisecond() as f64 / 1000.0;
@@ -233,19 +231,23 @@ impl Metrics {
         let it = &self.journal;
         text.counter("onward_commits_total", "Committed batches.", it.commits);
         text.counter("onward_changes_total", "Changes in committed batches.", it.changes);
-        let help = "Tries to commit that the database did not take, and that were made again.";
+        let help = "Commits that failed and were retried.";
         text.counter("onward_commit_failures_total", help, it.failures);
         text.histogram("onward_batch_changes", "Changes in a batch.", &it.batch_changes);
-        text.histogram("onward_commit_seconds", "What a commit took.", &it.commit_seconds);
-        let help = "From being handed over to being durable, for the oldest change of a batch.";
+        text.histogram("onward_commit_seconds", "Duration of a commit.", &it.commit_seconds);
+        let help = "Time from submission to durability of the oldest change of a batch.";
         text.histogram("onward_durable_seconds", help, &it.durable_seconds);
-        text.gauge("onward_journal_queue_bytes", "Changes that wait for their commit.", it.queued_bytes as f64);
-        let help = "How long the oldest change in the queue has waited.";
+        text.gauge(
+            "onward_journal_queue_bytes",
+            "Size of the changes that wait for their commit.",
+            it.queued_bytes as f64,
+        );
+        let help = "Age of the oldest change that waits for its commit.";
         text.gauge("onward_journal_lag_seconds", help, it.lag.as_secs_f64());
     }
 
     fn write_runs(&self, text: &mut Text) {
-        text.counter("onward_claims_total", "Runs taken from the table of waiting runs.", self.claims);
+        text.counter("onward_claims_total", "Runs that this executor claimed.", self.claims);
         text.counter("onward_runs_started_total", "Runs that began here.", self.runs_started);
         let finished = "onward_runs_finished_total";
         text.family(finished, "counter", "Runs that ended here, were held, or were taken from this executor.");
@@ -257,9 +259,9 @@ impl Metrics {
         ] {
             text.sample(finished, &[("outcome", outcome)], count as f64);
         }
-        text.counter("onward_runs_parked_total", "Runs that left memory to wait.", self.runs_parked);
-        text.counter("onward_runs_released_total", "Runs given back in a shutdown.", self.runs_released);
-        text.counter("onward_replays_total", "Runs that came back into memory.", self.replays);
+        text.counter("onward_runs_parked_total", "Runs that left memory because they only waited.", self.runs_parked);
+        text.counter("onward_runs_released_total", "Runs released in a shutdown.", self.runs_released);
+        text.counter("onward_replays_total", "Runs that came back into memory and were replayed.", self.replays);
         text.counter("onward_recoveries_total", "Runs of dead executors that were released.", self.recoveries);
         text.counter("onward_runs_given_up_total", "Runs that crashed too often.", self.given_up);
         text.gauge("onward_resident_runs", "Runs in memory.", self.resident_runs as f64);
@@ -271,7 +273,7 @@ impl Metrics {
         for (outcome, count) in [("succeeded", self.steps_succeeded), ("failed", self.steps_failed)] {
             text.sample("onward_steps_total", &[("outcome", outcome)], count as f64);
         }
-        text.histogram("onward_step_seconds", "What an attempt of a step took.", &self.step_seconds);
+        text.histogram("onward_step_seconds", "Duration of an attempt of a step.", &self.step_seconds);
     }
 
     fn write_queues(&self, text: &mut Text) {
@@ -286,12 +288,14 @@ impl Metrics {
 
 type Read = fn(&QueueMetrics) -> f64;
 
-/// What is said of each queue.
+/// The metrics of each queue.
 const OF_QUEUES: [(&str, &str, Read); 4] = [
-    ("onward_queue_delayed_runs", "Runs that will enter the queue later.", |queue| queue.delayed as f64),
+    ("onward_queue_delayed_runs", "Delayed runs that will enter the queue later.", |queue| queue.delayed as f64),
     ("onward_queue_waiting_runs", "Runs that wait in the queue.", |queue| queue.waiting as f64),
-    ("onward_queue_running_runs", "Runs of the queue that run, parked or not.", |queue| queue.running as f64),
-    ("onward_queue_oldest_seconds", "How long ago the run was created that has waited longest.", |queue| {
+    ("onward_queue_running_runs", "Runs of the queue that have started and not ended, parked or not.", |queue| {
+        queue.running as f64
+    }),
+    ("onward_queue_oldest_seconds", "Age of the run that has waited longest, since its creation.", |queue| {
         queue.oldest_seconds
     }),
 ];
@@ -337,11 +341,11 @@ impl Text {
     }
 
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
-        writeln!(self.0, "{line}").expect("a text takes every line");
+        writeln!(self.0, "{line}").expect("writing to a string cannot fail");
     }
 }
 
-/// The value of a label, in which a backslash, a quote and the end of a line mean something.
+/// The value of a label, with backslashes, quotes and line breaks escaped.
 fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

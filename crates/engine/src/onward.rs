@@ -1,4 +1,4 @@
-//! The front door: open a database, give it workflows, launch.
+//! The entry point: open a database, register workflows, launch.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -20,9 +20,9 @@ use crate::tasks::Tasks;
 use crate::trouble::Trouble;
 use crate::workflow::{Workflow, Workflows};
 
-/// An executor and its client. Dereferences to [`Client`]: whatever a client can do, this can, and it executes runs too.
+/// An executor and its client. Dereferences to [`Client`]: it can do everything that a client can, and also executes runs.
 ///
-/// Clones are cheap; the executor stops with the last of them, or in an orderly way with [`shutdown`](Onward::shutdown).
+/// Clones are cheap. The executor stops when the last clone is dropped; for an orderly stop use [`shutdown`](Onward::shutdown).
 #[derive(Clone)]
 pub struct Onward {
     client: Client,
@@ -36,7 +36,7 @@ struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Whoever drops it without a shutdown wants out at once: the next owner finds everything that was recorded.
+        // Dropping it without a shutdown stops at once: the next owner finds everything that was recorded.
         self.tasks.stop();
         self.executor.draining.store(true, Ordering::SeqCst);
         self.executor.seat().give_up();
@@ -46,7 +46,7 @@ impl Drop for Running {
     }
 }
 
-/// What to open, and with what. Made by [`Onward::open`].
+/// The settings of an executor about to be launched. Made by [`Onward::open`].
 #[must_use = "nothing is opened before `launch`"]
 pub struct Builder {
     url: String,
@@ -59,12 +59,11 @@ pub struct Builder {
 }
 
 impl Onward {
-    /// Begin to open a database: `sqlite:app.db`, `sqlite::memory:` or `postgres://…`.
+    /// Configure an executor on a database: `sqlite:app.db`, `sqlite::memory:` or `postgres://…`.
     ///
-    /// `sqlite:app.db?synchronous=normal` may lose the last commits when the power fails, and says so by its name.
-    /// `sqlite:app.db?tables=add` adds Onward's tables to a file that has those of another program; without it such a file is
-    /// refused.
-    /// `postgres://…?schema=billing` keeps the tables in a schema of their own, which is made if it is not there.
+    /// `sqlite:app.db?synchronous=normal` may lose the last commits in a power failure. `sqlite:app.db?tables=add` adds
+    /// Onward's tables to a file that has tables of another program; without it such a file is refused.
+    /// `postgres://…?schema=billing` keeps the tables in a schema of their own, which is created if it does not exist.
     ///
     /// ```
     /// # use onward_engine::{Onward, Result};
@@ -85,11 +84,11 @@ impl Onward {
         }
     }
 
-    /// Stop in an orderly way: claim nothing more, let bodies that run finish for up to `limit`, then release every run, so
-    /// that others go on with them at once.
+    /// Stop in an orderly way: claim no more runs, let running step bodies finish for up to `limit`, then release every run, so
+    /// that other executors continue them at once.
     ///
     /// # Errors
-    /// Where the database cannot be reached; the lease heals that.
+    /// `database` if the database cannot be reached. Then other executors take the runs over once the lease has run out.
     pub async fn shutdown(&self, limit: Duration) -> Result<(), Error> {
         let executor = &self.running.executor;
         executor.draining.store(true, Ordering::SeqCst);
@@ -107,7 +106,7 @@ impl Onward {
             for core in executor.residents.all() {
                 core.stop(Stop::ReleaseNow);
             }
-            // A body that blocks its thread cannot be dropped; leaving takes its run away from us.
+            // A body that blocks its thread cannot be dropped; leaving the database takes its run away from this executor.
             let patience = tokio::time::timeout(Duration::from_secs(1), executor.residents.emptied());
             if patience.await.is_err() {
                 tracing::warn!(runs = executor.residents.len(), "some runs could not be stopped in time");
@@ -117,38 +116,39 @@ impl Onward {
         executor.store.leave(&executor.seat()).await
     }
 
-    /// The id under which this process executes runs now.
+    /// The id under which this process executes runs. It changes when the executor takes a new seat.
     #[must_use]
     pub fn executor_id(&self) -> String {
         self.running.executor.seat().executor.to_string()
     }
 
-    /// How many runs are in memory.
+    /// The number of runs in memory.
     #[must_use]
     pub fn resident_runs(&self) -> usize {
         self.running.executor.residents.len()
     }
 
-    /// What the journal has done so far.
+    /// Counters of the journal since this executor took its seat.
     #[must_use]
     pub fn journal_counts(&self) -> JournalCounts {
         self.running.executor.seat().journal.counts()
     }
 
-    /// What this executor has done since its process began, and how it stands. Reading it asks no database.
+    /// Counters of this executor since its process began, and gauges of its current state. Reading them does not query the
+    /// database.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         self.running.executor.metrics()
     }
 
-    /// How the journal is doing: since when the database takes no commits, if it does not.
+    /// The health of the journal: since when the database has taken no commits, if it does not.
     #[must_use]
     pub fn journal_health(&self) -> Health {
         self.running.executor.seat().journal.health()
     }
 
-    /// What the executor cannot do at the moment, by task, the oldest first; empty while all is well. What is said stays until
-    /// that very work has been done, so it is fit for a health check.
+    /// What the executor currently fails to do, by task, oldest first; empty while everything works. An entry stays until the
+    /// failed work has succeeded, so the list is suitable for a health check.
     ///
     /// ```
     /// # use onward_engine::{Onward, Result};
@@ -181,19 +181,19 @@ impl std::fmt::Debug for Onward {
 }
 
 impl Builder {
-    /// Add a workflow.
+    /// Register a workflow.
     pub fn workflow<W: Workflow>(mut self) -> Builder {
         self.registry.add::<W>();
         self
     }
 
-    /// Add several workflows: `.workflows::<(checkout, ship)>()`.
+    /// Register several workflows: `.workflows::<(checkout, ship)>()`.
     pub fn workflows<W: Workflows>(mut self) -> Builder {
         W::add_to(&mut self.registry);
         self
     }
 
-    /// Give steps something to share, a connection pool for example: they find it by its type with `ctx.state::<S>()`.
+    /// A value that steps share, for example a connection pool. They read it by its type with `ctx.state::<S>()`.
     pub fn state<S: Send + Sync + 'static>(mut self, state: S) -> Builder {
         self.states.add(state);
         self
@@ -205,21 +205,20 @@ impl Builder {
         self
     }
 
-    /// Hide fields of these names in what [`describe`](crate::WorkflowHandle::describe), [`steps`](crate::WorkflowHandle::steps)
-    /// and [`list`](Client::list) show: see [`Client::mask`].
+    /// Hide fields of these names in the records that the client of this executor returns: see [`Client::mask`].
     pub fn mask<F: AsRef<str>>(mut self, fields: impl IntoIterator<Item = F>) -> Builder {
         self.mask.add(fields);
         self
     }
 
-    /// Take the time from this clock. A test gives a virtual one.
+    /// Take the time from this clock. Tests use a virtual one.
     pub fn clock(mut self, clock: Clock) -> Builder {
         self.clock = clock;
         self
     }
 
-    /// How long this executor may say nothing before others take over its runs. The default is 5 s. It stands beside the executor
-    /// in the database, so that others go by it, whatever their own leases are.
+    /// How long this executor may go without a heartbeat before others take over its runs. The default is 5 s; the minimum is
+    /// 100 ms. The lease is stored in the database with the executor, so others use it whatever their own leases are.
     pub fn lease(mut self, lease: Duration) -> Builder {
         self.options.lease = lease.max(Duration::from_millis(100));
         self
@@ -231,14 +230,14 @@ impl Builder {
         self
     }
 
-    /// Keep no more than this many runs in memory, as far as they only wait. The default is 10,000.
+    /// Park waiting runs when more than this many runs are in memory. The default is 10,000.
     pub fn resident_max(mut self, runs: usize) -> Builder {
         self.options.residents_max = runs.max(1);
         self
     }
 
-    /// Delete runs that have ended once this rule keeps them no longer. Several rules may be given; a run goes as soon as one
-    /// of them does not keep it. Without a rule all runs are kept. It is looked for each minute.
+    /// Delete runs that have ended once this rule no longer keeps them. With several rules, a run is deleted as soon as one of
+    /// them does not keep it. Without a rule all runs are kept. The rules are applied once a minute.
     ///
     /// ```
     /// # use onward_engine::{Onward, Result, Retention};
@@ -258,17 +257,19 @@ impl Builder {
         self
     }
 
-    /// Open the database, recover what a crash left, and begin to execute.
+    /// Open the database, recover runs that a crash left, and begin to execute.
     ///
     /// # Errors
-    /// Where the database cannot be opened, two workflows have one name, a retention keeps everything, or, on SQLite, another
-    /// process executes the runs of the file.
+    /// `invalid` if the URL cannot be parsed, two workflows have the same name and version, or a retention rule keeps
+    /// everything; `database` if the database cannot be opened; `schema` if its tables are of a newer version; on SQLite `busy`
+    /// if another process executes the runs of the file.
     pub async fn launch(self) -> Result<Onward, Error> {
         self.begin().await
     }
 
-    /// In a box, so that the engine is compiled here: the body of an async function is compiled where it is awaited, with all
-    /// that it awaits in turn, and that would be in every program of every user (11.5 s instead of 1.2 s to build a small one).
+    /// Boxed, so that the engine is compiled here: the body of an async function is compiled where it is awaited, with
+    /// everything that it awaits in turn. Without the box that would be in every program of every user (11.5 s instead of 1.2 s
+    /// to build a small one).
     fn begin(self) -> BoxFuture<'static, Result<Onward, Error>> {
         Box::pin(self.open())
     }

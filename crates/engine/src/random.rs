@@ -1,6 +1,6 @@
-//! Randomness that is not recorded. What workflow code sees goes through `calls/chance.rs`.
+//! Randomness that is not recorded. For workflow code see `calls/chance.rs`.
 
-/// A random number. A machine without randomness cannot go on, so a failure panics.
+/// A random number. Panics if the operating system provides none.
 pub(crate) fn number() -> u64 {
-    getrandom::u64().expect("the operating system gives random numbers")
+    getrandom::u64().expect("the operating system provides random numbers")
 }

@@ -1,5 +1,5 @@
-//! Where in the code a thread is right now: in which run, and in which step of it. Set only while a future is polled, so
-//! it says the truth on every thread that a run moves to.
+//! What the current thread is executing: which run, and which step of it. Set only while a future is polled, so it is correct
+//! on every thread that a run moves to.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) struct InStep {
     pub(crate) idempotency_key: Arc<str>,
 }
 
-/// Poll something as the run at this address.
+/// Polls something as the run at this address.
 pub(crate) fn in_run<T>(run: usize, poll: impl FnOnce() -> T) -> T {
     struct Leave;
     impl Drop for Leave {
@@ -40,12 +40,12 @@ pub(crate) fn in_run<T>(run: usize, poll: impl FnOnce() -> T) -> T {
     poll()
 }
 
-/// Whether the run at this address is the one that is being polled.
+/// Whether the run at this address is being polled.
 pub(crate) fn is_run(run: usize) -> bool {
     RUN.with_borrow(|runs| runs.last() == Some(&run))
 }
 
-/// Poll the body of a step.
+/// Polls the body of a step.
 pub(crate) fn in_step<T>(step: &InStep, poll: impl FnOnce() -> T) -> T {
     struct Restore(Option<InStep>);
     impl Drop for Restore {
@@ -57,7 +57,7 @@ pub(crate) fn in_step<T>(step: &InStep, poll: impl FnOnce() -> T) -> T {
     poll()
 }
 
-/// The step whose body is being polled, if one is.
+/// The step whose body is being polled, if any.
 pub(crate) fn step() -> Option<InStep> {
     STEP.with_borrow(Clone::clone)
 }

@@ -1,11 +1,11 @@
-//! What the steps of this executor share: one value of each type, given where Onward is opened.
+//! Values that the steps of this executor share: one of each type, given where Onward is opened.
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 
 use onward_types::{Code, Error};
 
-/// Values by their types.
+/// Values by type.
 #[derive(Default)]
 pub(crate) struct States(HashMap<TypeId, Box<dyn Any + Send + Sync>>);
 
@@ -20,7 +20,8 @@ impl States {
 
     pub(crate) fn missing<S>() -> Error {
         let name = type_name::<S>();
-        let message = format!("no state of type `{name}`: add `.state(…)` where Onward is opened, then resume the run");
+        let message =
+            format!("this executor has no state of type `{name}`: add one where Onward is opened, then resume the run");
         Error::new(Code::MissingState, message)
     }
 }

@@ -1,4 +1,4 @@
-//! What an executor cannot do at the moment, by task: that one of them succeeds says nothing about the others.
+//! What an executor currently fails to do, by task and duty: the success of one says nothing about the others.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -7,15 +7,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use onward_types::Timestamp;
 
-/// Something that a background task of an executor cannot do at the moment. Made by [`Onward::trouble`](crate::Onward::trouble).
+/// A failure of a background task of an executor. Made by [`Onward::trouble`](crate::Onward::trouble).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Trouble {
-    /// Which task: `journal`, `heartbeat`, `claimer` and so on. `executor` means that all of it has stopped.
+    /// The task: `journal`, `heartbeat`, `claimer` and so on. `executor` means that the whole executor has stopped.
     pub task: String,
-    /// Since when.
+    /// When the failure began.
     pub since: Timestamp,
-    /// What went wrong the last time.
+    /// The most recent error.
     pub message: String,
 }
 
@@ -25,29 +25,29 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// What a task was doing: its name, and which of its duties, for one that fails is not mended by another that goes well.
+/// A task and one of its duties: a failed duty is not repaired by the success of another one.
 type Doing = (&'static str, Cow<'static, str>);
 
-/// All that is wrong with one executor.
+/// All current failures of one executor.
 #[derive(Default)]
 pub(crate) struct Troubles(Mutex<BTreeMap<Doing, Trouble>>);
 
 impl Troubles {
-    /// A task could not do one of its duties.
+    /// A task failed to do one of its duties.
     pub(crate) fn note(&self, task: &'static str, what: Cow<'static, str>, now: Timestamp, message: String) {
         let mut all = self.lock();
         if let Some(noted) = all.get_mut(&(task, what.clone())) {
             noted.message = message;
             return;
         }
-        tracing::warn!(task, doing = %what, %message, "a background task fails; it tries on");
+        tracing::warn!(task, doing = %what, %message, "a background task fails and is retrying");
         all.insert((task, what), Trouble { task: task.to_owned(), since: now, message });
     }
 
-    /// A task has done one of its duties, or has it no more.
+    /// A task did one of its duties, or no longer has it.
     pub(crate) fn clear(&self, task: &'static str, what: Cow<'static, str>) {
         let mut all = self.lock();
-        // Nearly always empty, and then nothing is looked up.
+        // Nearly always empty; then there is nothing to look up.
         if !all.is_empty()
             && let Some(over) = all.remove(&(task, what))
         {
@@ -55,12 +55,12 @@ impl Troubles {
         }
     }
 
-    /// A task has only these of its duties left.
+    /// A task has only these duties left.
     pub(crate) fn keep(&self, task: &'static str, has: impl Fn(&str) -> bool) {
         self.lock().retain(|(of, what), _| *of != task || has(what));
     }
 
-    /// What is wrong now, the oldest first.
+    /// The current failures, oldest first.
     pub(crate) fn all(&self) -> Vec<Trouble> {
         let mut all: Vec<Trouble> = self.lock().values().cloned().collect();
         all.sort_by_key(|trouble| trouble.since);

@@ -1,4 +1,4 @@
-//! Workflows as the engine knows them: a name, a version, and a function from JSON to JSON.
+//! Workflows as the engine sees them: a name, a version, and a function from JSON to JSON.
 
 use onward_types::{Code, Error, Json, Result};
 
@@ -7,7 +7,7 @@ use crate::executor::registry::{OnPanic, Output, Registered, Registry, Running};
 use crate::executor::run::ctx::Ctx;
 use crate::future::BoxFuture;
 
-/// A durable workflow. Written by `#[onward::workflow]`, beside the function and under its name.
+/// A durable workflow. Implemented by `#[onward::workflow]`, on a type with the name of the function.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a workflow",
     label = "not a workflow",
@@ -16,26 +16,26 @@ use crate::future::BoxFuture;
 pub trait Workflow: Sized + 'static {
     /// The name under which its runs are recorded.
     const NAME: &'static str;
-    /// The version of the code, given by its author. A run is executed by the version that it was started with.
+    /// The version of the code, set by its author. A run is executed only by the version that it was started with.
     const VERSION: &'static str;
-    /// What becomes of a run whose workflow panics.
+    /// What happens to a run whose workflow panics.
     const ON_PANIC: OnPanic = OnPanic::Hold;
-    /// What it takes.
+    /// The type of the input.
     type Input: Data;
-    /// What it gives.
+    /// The type of the output.
     type Output: Data;
 
-    /// Run it.
+    /// Execute a run.
     fn run(ctx: Ctx, input: Self::Input) -> BoxFuture<'static, Result<Self::Output>>;
 }
 
-/// Some workflows, given together: `(checkout, ship)`. One to eight of them; for more, call `.workflows` again.
+/// Several workflows, registered together: `(checkout, ship)`. One to eight of them; for more, call `.workflows` again.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a tuple of one to eight workflows",
     note = "give one as `.workflow::<checkout>()`, and more than eight by calling `.workflows` again"
 )]
 pub trait Workflows {
-    /// Add each of them.
+    /// Register each of them.
     fn add_to(registry: &mut Registry);
 }
 

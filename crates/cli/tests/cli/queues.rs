@@ -107,7 +107,7 @@ async fn what_cannot_be_done_to_a_queue_has_its_exit_code(db: TestDatabase) {
         assert!(said.err.starts_with("onward: there is no queue `nobody`"), "{said:?}");
     }
     for (limit, sentence) in [
-        (["--concurrency", "0"], "a concurrency of 0 lets nothing start"),
+        (["--concurrency", "0"], "a concurrency of 0 would start no run"),
         (["--concurrency", "many"], "give a number, or none"),
         (["--rate", "5"], "N/SECONDS"),
         (["--rate", "5/0"], "needs a period"),

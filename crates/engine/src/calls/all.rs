@@ -1,4 +1,4 @@
-//! `ctx.all`: many calls at once, with a limit on how many are under way.
+//! `ctx.all`: many concurrent calls, with a limit on how many run at once.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -8,16 +8,16 @@ use std::task::{Context, Poll};
 
 use futures_util::stream::{FuturesUnordered, Stream};
 
-/// Many calls at once, their results in the order of the calls. Made by [`Ctx::all`](crate::Ctx::all).
+/// Many concurrent calls; the results are in the order of the calls. Made by [`Ctx::all`](crate::Ctx::all).
 ///
-/// The first error ends it: calls under way are dropped and those not begun never begin. With
-/// [`settled`](All::settled) every call is brought to its end instead.
+/// The first error ends it: calls in progress are dropped, and the others never begin. With [`settled`](All::settled) every
+/// call runs to its end instead.
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct All<C, T, E> {
     many: Many<C, T, E>,
 }
 
-/// Many calls at once, each brought to its end. Made by [`All::settled`].
+/// Many concurrent calls, each run to its end. Made by [`All::settled`].
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct Settled<C, T, E> {
     many: Many<C, T, E>,
@@ -28,7 +28,7 @@ struct Many<C, T, E> {
     running: FuturesUnordered<Numbered<C>>,
     done: Vec<Option<Result<T, E>>>,
     limit: usize,
-    /// Results are handed out, never kept by reference.
+    /// Results are only returned, never borrowed.
     results: PhantomData<fn() -> Result<T, E>>,
 }
 
@@ -54,13 +54,13 @@ where
         All { many: Many { waiting, running, done, limit: usize::MAX, results: PhantomData } }
     }
 
-    /// At most `limit` calls under way at once; 0 counts as 1.
+    /// Run at most `limit` calls at once; 0 counts as 1.
     pub fn limit(mut self, limit: usize) -> All<C, T, E> {
         self.many.limit = limit.max(1);
         self
     }
 
-    /// Bring every call to its end, whatever the others do, and give back each result.
+    /// Run every call to its end, even if others fail, and return all results.
     pub fn settled(self) -> Settled<C, T, E> {
         Settled { many: self.many }
     }
@@ -70,7 +70,7 @@ impl<C, T, E> Many<C, T, E>
 where
     C: Future<Output = Result<T, E>> + Unpin,
 {
-    /// Poll until all are done, or until one has failed if `at_first_error`.
+    /// Polls until all are done or, if `at_first_error`, until one has failed.
     fn poll(&mut self, cx: &mut Context<'_>, at_first_error: bool) -> Poll<Result<(), E>> {
         loop {
             while self.running.len() < self.limit {
@@ -104,7 +104,7 @@ where
         match self.many.poll(cx, true) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => {
-                // Dropping them closes their waits in the same commit as the error.
+                // Dropping the calls closes their waits in the same commit as the error.
                 self.many.running.clear();
                 self.many.waiting.clear();
                 Poll::Ready(Err(error))

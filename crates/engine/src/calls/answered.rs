@@ -1,14 +1,14 @@
-//! Ask the database until it answers. A connection that is lost is no answer, and no outcome of a call.
+//! Retries a request to the database until it answers. A lost connection is not an answer, and never the outcome of a call.
 
 use std::time::Duration;
 
 use onward_store::Clock;
 use onward_types::{Code, Error};
 
-/// The pause before the database is asked again.
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Try until the database answers. A rejected request is an answer; a lost connection is not.
+/// Retries until the database answers. A rejected request is an answer; a lost connection is not.
 pub(crate) async fn until_answered<T, F: Future<Output = Result<T, Error>>>(
     clock: &Clock,
     attempt: impl Fn() -> F,
@@ -24,7 +24,7 @@ pub(crate) async fn until_answered<T, F: Future<Output = Result<T, Error>>>(
     }
 }
 
-/// Trouble with the database, which passes.
+/// A temporary failure of the database.
 pub(crate) fn is_trouble(error: &Error) -> bool {
     matches!(error.kind(), Code::Database | Code::Busy | Code::Fenced | Code::Stopped | Code::TimedOut)
 }
@@ -39,7 +39,7 @@ mod tests {
     use super::super::effect::is_answer;
     use super::*;
 
-    /// Asks a database that answers like this, and at last well.
+    /// Calls a database that fails with these codes, one after another, and then succeeds.
     async fn asks(answers: &[Code]) -> (Result<u32, Error>, u32) {
         let clock = Clock::virtual_at(Timestamp::UNIX_EPOCH);
         let asked = AtomicU32::new(0);
@@ -55,7 +55,7 @@ mod tests {
             }
             clock.advance(PAUSE);
         }
-        panic!("it goes on asking")
+        panic!("still retrying")
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! `ctx.branch`: several calls that run beside others, under a name that people see in listings.
+//! `ctx.branch`: a group of calls that runs concurrently with others, under a label that listings show.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -10,7 +10,7 @@ use onward_types::{Error, Result};
 use crate::executor::run::ctx::Ctx;
 use crate::future::BoxFuture;
 
-/// Calls that run beside others. Made by [`Ctx::branch`].
+/// A group of calls that runs concurrently with others. Made by [`Ctx::branch`].
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct Branch<'a, T> {
     body: Body<'a, T>,
@@ -43,7 +43,7 @@ impl<T> Future for Branch<'_, T> {
             let begin = begin.take().expect("a branch begins once");
             self.body = Body::Running(begin());
         }
-        let Body::Running(body) = &mut self.body else { unreachable!("it was begun above") };
+        let Body::Running(body) = &mut self.body else { unreachable!("set to running above") };
         body.as_mut().poll(cx).map_err(Error::from_box)
     }
 }

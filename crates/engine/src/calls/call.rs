@@ -1,4 +1,4 @@
-//! The calls that are known by what they give: a sleep, a time, a number. One type for all of them.
+//! Calls that are identified by their result: a sleep, a time, a number. One type for all of them.
 
 use std::marker::PhantomData;
 use std::task::{Context, Poll};

@@ -1,4 +1,4 @@
-//! `ctx.now`, `ctx.random` and `ctx.uuid`: what would differ on every replay, recorded once.
+//! `ctx.now`, `ctx.random` and `ctx.uuid`: values that would differ on every replay, recorded once.
 
 use std::task::{Context, Poll};
 

@@ -1,7 +1,7 @@
-//! `ctx.run` and `ctx.start`: children with ids of their own, tied to their parent.
+//! `ctx.run` and `ctx.start`: child runs with ids of their own, linked to their parent.
 //!
-//! The creation of a child is a change of its parent: it travels in the same commit as the checkpoint before it, and the
-//! child is executed only after that commit. A replay finds the same child, by its wait or by where it was started.
+//! The creation of a child is a change of its parent: it is part of the same commit as the checkpoint before it, and the child
+//! is executed only after that commit. A replay finds the same child by its wait, or by the position that started it.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -26,23 +26,23 @@ use crate::future::BoxFuture;
 use crate::plan::{Options, Plan, holder_of_dedup, option_methods, same_run};
 use crate::workflow::Workflow;
 
-/// A child that is started and awaited. Made by [`Ctx::run`].
+/// Starts a child run and waits for its result. Made by [`Ctx::run`].
 ///
-/// Dropping it, as the loser of a race, ends the wait; the child goes on.
+/// Dropping it, for example as the loser of a race, ends the wait; the child continues.
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct Child<'a, T> {
     call: ChildCall,
     output: Lent<'a, T>,
 }
 
-/// A child that is started. Made by [`Ctx::start`]; awaits to a [`ChildRun`].
+/// Starts a child run. Made by [`Ctx::start`]; resolves to a [`ChildRun`].
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct StartChild<'a, T> {
     call: StartCall,
     output: Lent<'a, T>,
 }
 
-/// A child that was started: ask it for its result, now or later.
+/// A child that was started. Get its result with [`result`](ChildRun::result), now or later.
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct ChildRun<T> {
@@ -52,7 +52,7 @@ pub struct ChildRun<T> {
     output: PhantomData<fn() -> T>,
 }
 
-/// The result of a child. Made by [`ChildRun::result`].
+/// Waits for the result of a child. Made by [`ChildRun::result`].
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct ChildResult<'a, T> {
     drive: Drive,
@@ -62,10 +62,10 @@ pub struct ChildResult<'a, T> {
     output: Lent<'a, T>,
 }
 
-/// What a child is to be.
+/// The plan of a child run.
 struct ChildPlan {
     plan: Plan,
-    /// Runs the child on the spot, where nothing is recorded.
+    /// Executes the child inline, in a detached context.
     detached: fn(&RunCore, &Json) -> BoxFuture<'static, Outcome>,
 }
 
@@ -86,21 +86,21 @@ impl ChildPlan {
         self.plan.given()
     }
 
-    /// Whether another run may be taken for the child: one of the same id, or with the same dedup key.
+    /// Whether an existing run may be used as the child: one with the same id or the same dedup key.
     fn may_meet_another(&self) -> bool {
         self.options().id.is_some() || self.options().dedup.is_some()
     }
 
-    /// Whether the child waits, in a queue or for its delay, instead of starting in this process with its parent's next commit.
+    /// Whether the child waits in a queue or for its delay, instead of starting in this process with its parent's next commit.
     fn waits(&self) -> bool {
         self.options().queue.is_some() || self.options().delay.is_some()
     }
 
-    /// The run that the plan makes, as a child of this call's run.
+    /// The run of this plan, as a child of the run that makes the call.
     fn run(&self, drive: &Drive) -> Result<NewRun, Error> {
         let core = &drive.core;
         let Home::Executor { executor, journal } = &core.home else {
-            return Err(Error::new(Code::Invalid, "no executor"));
+            return Err(Error::new(Code::Invalid, "internal error: a detached context cannot create a child run"));
         };
         let mut plan = self.plan.clone();
         let options = &mut plan.options.given;
@@ -117,7 +117,7 @@ impl ChildPlan {
     }
 }
 
-/// Make the creation of a child a change of its parent.
+/// Adds the creation of a child to the changes of its parent.
 fn create(drive: &Drive, run: NewRun) {
     let core = &drive.core;
     let Home::Executor { executor, journal } = &core.home else { return };
@@ -128,7 +128,7 @@ fn create(drive: &Drive, run: NewRun) {
     core.with_state(|state| state.push(Change::Create(Box::new(run))));
 }
 
-/// Halt the run if this executor cannot execute the child: whatever it recorded instead would stay for ever.
+/// Halts the run if this executor cannot execute the child: an error that is recorded instead would stay for ever.
 fn check_registered(drive: &Drive, child: &ChildPlan) -> bool {
     let Some(executor) = drive.core.executor().filter(|_| !child.waits()) else { return true };
     let (workflow, version) = (&child.plan.workflow, child.options().version.as_deref().unwrap_or_default());
@@ -139,10 +139,10 @@ fn check_registered(drive: &Drive, child: &ChildPlan) -> bool {
     known
 }
 
-/// The creation of a child. Where there may be one already the answer is awaited.
+/// The creation of a child. If the child may exist already, the call waits for the answer of the database.
 enum Creation {
     New,
-    /// In a later life of the run the child may be there, while what knew of it was lost.
+    /// After a crash the child may exist although the record of its creation was lost.
     Looking(BoxFuture<'static, Option<Stray>>),
     Asked(oneshot::Receiver<Created>, Box<NewRun>),
     /// An open run of the queue has the same dedup key.
@@ -176,7 +176,7 @@ impl Creation {
             Ok(run) => run,
             Err(error) => return Poll::Ready(Err(error)),
         };
-        // In the life in which a run was created nobody can have created its child before.
+        // While the run has had only this owner, no one else can have created its child.
         if !plan.may_meet_another() && !drive.core.was_claimed && run.executor.is_some() {
             let child = (run.id.clone(), run.key);
             create(drive, NewRun { must_be_new: true, ..run });
@@ -218,14 +218,14 @@ impl Creation {
                 *self = Creation::Met(met(executor.clone(), plan, holder));
                 self.answer(cx, drive, plan)
             }
-            // The answer got lost with the run's right to write: nothing is to be decided here any more.
+            // The answer was lost together with the seat: this owner may decide nothing more about the run.
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
         }
     }
 }
 
-/// The run that has the dedup key of the child: it is taken for the child, or the call fails with its name. Asked again while the
-/// database is away, for that is no answer.
+/// The run with the dedup key of the child: the call either uses it as the child or fails with an error that names it. Retried
+/// while the database is unreachable, because that is not an answer.
 fn met(
     executor: Arc<Executor>,
     child: &ChildPlan,
@@ -239,8 +239,8 @@ fn met(
     })
 }
 
-/// The child that an earlier life of the run created at this position, of which it could record nothing. Found by where it was
-/// started and not by its id, for what made that may have been another version of Onward.
+/// A child that an earlier owner of the run created at this position without recording anything about it. Found by the position
+/// that started it and not by its id, because another version of Onward may have made the id differently.
 fn stray(core: &Arc<RunCore>, position: u32) -> BoxFuture<'static, Option<Stray>> {
     let Some(executor) = core.executor().cloned() else { return Box::pin(std::future::ready(None)) };
     let core = Arc::downgrade(core);
@@ -255,7 +255,7 @@ fn stray(core: &Arc<RunCore>, position: u32) -> BoxFuture<'static, Option<Stray>
             },
             None => return std::future::pending().await,
         };
-        // Read once. What this life creates meanwhile stands at other positions.
+        // Read once. Children that this owner creates in the meantime have other positions.
         let found = until_answered(executor.store.clock(), || executor.store.stray_children(key)).await;
         let Some(core) = core.upgrade() else { return std::future::pending().await };
         match found {
@@ -270,15 +270,15 @@ fn stray(core: &Arc<RunCore>, position: u32) -> BoxFuture<'static, Option<Stray>
     })
 }
 
-/// Take a child that was created before for the one that is to be created.
+/// Uses a child that was created before instead of creating one.
 fn take_up(drive: &Drive, plan: &ChildPlan, stray: Stray) -> Poll<Result<(RunId, RunKey), Error>> {
     let Stray { key, id, workflow, position } = stray;
     if workflow == plan.plan.workflow {
         return Poll::Ready(Ok((id, key)));
     }
     let message = format!(
-        "at position {position} the run started child `{id}` of workflow `{workflow}`, the code now starts one of `{}`. Bring \
-         the old call back, or delete that child once it has ended; then resume the run",
+        "at position {position} the run started child `{id}` of workflow `{workflow}`, but the code now starts workflow `{}`. \
+         Restore the old call, or delete that child once it has ended; then resume the run",
         plan.plan.workflow
     );
     drive.core.halt(Error::new(Code::Diverged, message));
@@ -308,7 +308,7 @@ impl ChildCall {
     }
 }
 
-/// Find the child that was created before, or create it; then wait for it.
+/// Finds the child that was created before, or creates it; then waits for it.
 fn begin(
     cx: &mut Context<'_>,
     drive: &Drive,
@@ -337,7 +337,7 @@ fn begin(
     }
 }
 
-/// Wait for the end of a run, and keep its result as our own: the child may be deleted before its parent is replayed.
+/// Waits for the end of a run and records its result in this run: the child may be deleted before its parent is replayed.
 fn wait_for(drive: &Drive, key: RunKey) -> BoxFuture<'static, Outcome> {
     drive.core.with_state(|state| state.set_idle(drive.position, Idle::Until(None)));
     let Some(executor) = drive.core.executor().cloned() else { return Box::pin(std::future::pending()) };
@@ -346,7 +346,7 @@ fn wait_for(drive: &Drive, key: RunKey) -> BoxFuture<'static, Outcome> {
     let call = Waiting { name: drive.name.clone(), position: drive.position };
     let mut key = key;
     Box::pin(async move {
-        // Until its creation is committed nobody knows the child.
+        // Until its creation is committed, the child is not in the database.
         let durable = std::future::poll_fn(|cx| match core.upgrade() {
             Some(core) if core.is_durable(made, cx.waker()) => Poll::Ready(()),
             _ => Poll::Pending,
@@ -355,7 +355,7 @@ fn wait_for(drive: &Drive, key: RunKey) -> BoxFuture<'static, Outcome> {
         let clock = executor.store.clock();
         let held = loop {
             match until_answered(clock, || executor.hub.wait(key, Some(&executor.residents), false)).await {
-                // Recorded, it would be the child's result for ever.
+                // If this error were recorded, it would be the result of the child for ever.
                 Ok(outcome) if outcome.unreadable.is_some() => {
                     break outcome.unreadable.clone().unwrap_or_else(|| missing(&call, key));
                 }
@@ -385,7 +385,7 @@ fn wait_for(drive: &Drive, key: RunKey) -> BoxFuture<'static, Outcome> {
     })
 }
 
-/// The run that is waited for came here as a file, under another key: the wait is for that one.
+/// The awaited run was imported into this database and has another key here: wait for that key.
 fn wait_for_another(core: &RunCore, Waiting { name, position }: &Waiting, here: RunKey) {
     let now = core.clock().now();
     core.with_state(|state| {
@@ -395,26 +395,26 @@ fn wait_for_another(core: &RunCore, Waiting { name, position }: &Waiting, here: 
     core.task.wake();
 }
 
-/// Which call waits for which child, as an error names it.
+/// The call that waits for a child, as errors name it.
 struct Waiting {
     name: Arc<str>,
     position: u32,
 }
 
-/// A child that is not there says nothing: it was not imported with its parent, or somebody deleted its rows.
+/// The child is not in the database: it was not imported with its parent, or its rows were deleted. That is not a result.
 fn missing(Waiting { name, position }: &Waiting, key: RunKey) -> Error {
     let message = format!(
-        "child `{name}` (key {key}), for which position {position} waits, is not in this database. Import its file and resume \
-         this run; or fork this run from where it started the child, which starts another one"
+        "child `{name}` (key {key}), which the call at position {position} waits for, is not in this database. Import its file \
+         and resume this run, or fork this run from the position that started the child to start another one"
     );
     Error::new(Code::Held, message)
 }
 
-/// A child that was cancelled with another run did not end: it goes on when that run does.
+/// A child that was cancelled together with another run has not ended: it continues when that run is resumed.
 fn cancelled_with(Waiting { name, position }: &Waiting, root: &RunId) -> Error {
     let message = format!(
-        "child `{name}`, for which position {position} waits, was cancelled with run `{root}`, which is no result of its own. \
-         Resume that run or the child, then this run"
+        "child `{name}`, which the call at position {position} waits for, was cancelled together with run `{root}`, so it has \
+         no result. Resume run `{root}` or the child, then resume this run"
     );
     Error::new(Code::Held, message)
 }
@@ -430,7 +430,8 @@ impl StartCall {
         let StartCall { drive, plan, creation } = self;
         drive.poll(cx, |drive, cx| {
             if drive.core.is_detached() {
-                let message = "a detached context cannot start children: use `ctx.run`, or open a store in memory";
+                let message =
+                    "a detached context cannot start child runs: run the child inline, or open `sqlite::memory:`";
                 return Poll::Ready(Err(Error::new(Code::Invalid, message)));
             }
             if !check_registered(drive, plan) {
@@ -503,13 +504,13 @@ impl<T: Data> super::select::DurableCall for StartChild<'_, T> {
 }
 
 impl<T: Data> ChildRun<T> {
-    /// The child's id.
+    /// The id of the child.
     #[must_use]
     pub fn id(&self) -> &str {
         self.id.as_str()
     }
 
-    /// Wait for the child's result.
+    /// Wait for the result of the child.
     pub fn result<'a>(&self, ctx: &'a Ctx) -> ChildResult<'a, T> {
         let drive = Drive::new(ctx, StepKind::Child, self.id.as_str());
         ChildResult { drive, id: self.id.clone(), key: self.key, waiting: None, output: PhantomData }
@@ -530,7 +531,9 @@ impl<T: Data> ChildResult<'_, T> {
         drive.poll(cx, |drive, cx| {
             let core = &drive.core;
             if core.is_detached() {
-                return Poll::Ready(Err(Error::new(Code::Invalid, format!("child {id:?} was started elsewhere"))));
+                let message =
+                    format!("a detached context cannot wait for child {id:?}: open `sqlite::memory:` instead");
+                return Poll::Ready(Err(Error::new(Code::Invalid, message)));
             }
             let waiting = waiting.get_or_insert_with(|| {
                 let recorded = core.with_state(|state| state.take_wait(drive.position));

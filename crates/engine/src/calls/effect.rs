@@ -1,5 +1,5 @@
-//! What a call does to the database outside the journal: it begins when every earlier change of its run is durable, as the
-//! body of a step does, and is done again after a crash, so it has to know itself again.
+//! What a call does to the database outside the journal. Like the body of a step, it begins when every earlier change of its
+//! run is durable, and it is repeated after a crash, so it must be idempotent.
 
 use std::task::{Context, Poll, ready};
 
@@ -18,17 +18,17 @@ pub(crate) enum Effect {
     /// Waits until every change up to this one is durable.
     Barrier(u64),
     Running(BoxFuture<'static, Outcome>),
-    /// It was done, and its outcome handed over.
+    /// It was done, and its outcome was returned.
     Done,
 }
 
 impl Effect {
-    /// Whether it was begun, and may have reached the database.
+    /// Whether it has begun and may have reached the database.
     pub(crate) fn is_begun(&self) -> bool {
         matches!(self, Effect::Running(_) | Effect::Done)
     }
 
-    /// What is being done, for somebody else to bring to its end.
+    /// The future in progress, for another task to finish.
     pub(crate) fn take(&mut self) -> Option<BoxFuture<'static, Outcome>> {
         match std::mem::take(self) {
             Effect::Running(doing) => Some(doing),
@@ -65,23 +65,21 @@ impl Effect {
                     }
                     return Poll::Ready(outcome);
                 }
-                // Its outcome waits for its turn.
+                // The outcome waits for its turn to be delivered.
                 Effect::Done => return Poll::Pending,
             }
         }
     }
 }
 
-/// A rejected request: that is recorded as its outcome.
+/// A rejected request, which is recorded as the outcome of the call.
 pub(super) fn is_answer(error: &Error) -> bool {
     matches!(error.kind(), Code::UnknownRun | Code::Conflict | Code::Invalid)
 }
 
-/// Neither: a codec that cannot encode, a row that cannot be understood. People have to mend that, so the run is held.
+/// For errors that are neither an answer nor temporary: a codec that cannot encode, a row that cannot be read. People have to
+/// fix them, so the run is held.
 fn no_outcome(drive: &Drive, error: &Error) -> Error {
     let Drive { position, kind, name, .. } = drive;
-    Error::new(
-        error.kind(),
-        format!("at position {position}, {kind} `{name}`: {error}. Mend that, then resume the run"),
-    )
+    Error::new(error.kind(), format!("at position {position}, {kind} `{name}`: {error}. Fix that, then resume the run"))
 }

@@ -1,8 +1,8 @@
-//! `ctx.get_event`: the latest value of an event of a run, waited for if it is not set yet.
+//! `ctx.get_event`: read the latest value of an event of a run, and wait for it if it is not set yet.
 //!
-//! What the call saw is recorded, and a replay sees the same, whatever the event is by then. A call that finds no value opens a
-//! wait that names the run by its id, for that run need not be there yet; after a while its own run may be parked, and whoever
-//! sets the event wakes it.
+//! The value is recorded: a replay sees the same value, even if the event has changed since. A call that finds no value opens a
+//! wait that names the run by its id, because that run need not exist yet. After a while its own run may be parked; setting the
+//! event wakes it.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -24,8 +24,8 @@ use crate::executor::run::ctx::Ctx;
 use crate::executor::run::state::{Idle, Outcome};
 use crate::future::BoxFuture;
 
-/// An event that is read, of this run or another. Made by [`Ctx::get_event`]; awaits to its latest value, or to none if it was
-/// not set in time.
+/// Reads an event of this run or another. Made by [`Ctx::get_event`]; resolves to its latest value, or to `None` if it was not
+/// set in time.
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct AwaitEvent<'a, T> {
     drive: Drive,
@@ -35,7 +35,7 @@ pub struct AwaitEvent<'a, T> {
     value: Lent<'a, T>,
 }
 
-/// Which event is read.
+/// The event to read.
 #[derive(Clone)]
 struct Event {
     run: RunId,
@@ -52,8 +52,8 @@ impl<'a, T: Data> AwaitEvent<'a, T> {
         AwaitEvent { drive, event, limit: EVENT_TIMEOUT, reading: None, value: PhantomData }
     }
 
-    /// Wait for no longer than this, counted from when the call is first awaited; zero looks once. The default is 60 s. The end
-    /// of the wait survives crashes, and what is set by then is seen.
+    /// How long to wait, counted from when the call is first awaited. Zero reads once without waiting. The default is 60 s. The
+    /// end of the wait survives crashes; a value that is set before it is returned.
     ///
     /// ```
     /// # use onward_engine::{Ctx, Result};
@@ -90,7 +90,7 @@ impl<T: Data> Future for AwaitEvent<'_, T> {
             Poll::Ready(read)
         });
         match ready!(polled) {
-            // Recorded as an error, so that it is no value, not even one that is `null`.
+            // The timeout is recorded as an error, so that it differs from every value, also from `null`.
             Err(error) if error.is_timeout() => Poll::Ready(Ok(None)),
             outcome => drive.resolve(outcome).map_ok(Some),
         }
@@ -101,7 +101,7 @@ impl<T: Data> super::select::DurableCall for AwaitEvent<'_, T> {
     type Output = Option<T>;
 }
 
-/// A call that reads, apart from its run: the run holds its calls, and they must not hold the run.
+/// The state of the reading call without a reference to its run: the run owns its calls, and they must not keep it alive.
 struct Reading {
     core: Weak<RunCore>,
     executor: Arc<Executor>,
@@ -112,7 +112,7 @@ struct Reading {
 }
 
 impl Reading {
-    /// What was written of the wait before a crash counts.
+    /// If the wait was recorded before a crash, its due time is kept.
     fn begin(drive: &Drive, executor: &Arc<Executor>, event: &Event, limit: Duration) -> BoxFuture<'static, Outcome> {
         let core = &drive.core;
         let now = core.clock().now();
@@ -133,7 +133,7 @@ impl Reading {
     }
 
     async fn read(self, made: u64, limit: Duration) -> Outcome {
-        // What this run did before is what it may wait for: a child that was started, an event of its own.
+        // What this run did before may be what it waits for: a child that it started, an event of its own.
         let durable = std::future::poll_fn(|cx| match self.core.upgrade() {
             Some(core) if core.is_durable(made, cx.waker()) => Poll::Ready(()),
             _ => Poll::Pending,
@@ -158,7 +158,7 @@ impl Reading {
         Err(not_set(&self.event, limit))
     }
 
-    /// Nothing is there: from now on the run may be parked.
+    /// The event is not set: from now on the run may be parked.
     fn wait(&self) {
         let Some(core) = self.core.upgrade() else { return };
         let Event { run, key } = self.event.clone();
@@ -189,7 +189,8 @@ impl Reading {
         self.answered(|| self.executor.hub.event(run, key)).await
     }
 
-    /// A value that cannot be decoded, or a row that cannot be understood, holds the run: recorded, it would stay an error for ever.
+    /// A value that cannot be decoded, or a row that cannot be read, holds the run: if the error were recorded, it would stay
+    /// for ever.
     async fn answered<T, F: Future<Output = Result<T, Error>>>(&self, ask: impl Fn() -> F) -> T {
         match until_answered(self.executor.store.clock(), ask).await {
             Ok(answer) => answer,
@@ -204,7 +205,7 @@ impl Reading {
     }
 }
 
-/// Recorded, the value would stay, and the event can be set again.
+/// Holds the run instead of recording the value: the event can be set again.
 fn unreadable(event: &Event, why: &Error) -> Error {
     let Event { run, key } = event;
     let message = format!(

@@ -1,7 +1,7 @@
-//! `ctx.hook`: a token by which the world outside reaches this run.
+//! `ctx.hook`: a token by which other systems reach this run.
 //!
-//! Opening one is an effect of its own, done when everything before is durable: a token may be taken. What comes in travels as
-//! messages on a topic of the hook's own.
+//! Opening a hook is an effect of its own, which begins when every earlier change is durable: the token may be taken by another
+//! run. Payloads are messages on a topic of the hook.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -23,7 +23,7 @@ use crate::executor::run::judge::form_of;
 use crate::executor::run::state::Outcome;
 use crate::future::BoxFuture;
 
-/// A hook about to be opened. Made by [`Ctx::hook`]; awaits to an [`OpenHook`].
+/// A hook about to be opened. Made by [`Ctx::hook`]; resolves to an [`OpenHook`].
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct Hook<'a, T> {
     ctx: &'a Ctx,
@@ -33,21 +33,22 @@ pub struct Hook<'a, T> {
 }
 
 enum Stage {
-    /// Its token may still be chosen.
+    /// The token can still be set.
     Building(Drive),
     Opening(Drive, Result<String, Error>, Effect),
     Gone,
 }
 
-/// An open hook: whoever knows its token reaches this run with
-/// [`Client::resume_hook`](crate::Client::resume_hook). Dropped or closed, its token is free; so it is when the run ends.
+/// An open hook: anyone who knows its token can send payloads to this run with
+/// [`Client::resume_hook`](crate::Client::resume_hook). The token becomes free when the hook is closed or dropped, or when the
+/// run ends.
 pub struct OpenHook<'a, T> {
     ctx: &'a Ctx,
     opened: Opened,
     payload: PhantomData<fn() -> T>,
 }
 
-/// What is recorded of an open hook.
+/// The recorded result of opening a hook.
 #[derive(Serialize, Deserialize)]
 struct Opened {
     token: String,
@@ -60,8 +61,8 @@ impl<'a, T: Data> Hook<'a, T> {
         Hook { ctx, token: None, stage, payload: PhantomData }
     }
 
-    /// The token, of 1 to 512 bytes. Without one, an unguessable one is made. If a run has it that has not ended, the error
-    /// `conflict` names that run.
+    /// The token, of 1 to 512 bytes. The default is an unguessable one. If an open run has the token, the call fails with
+    /// `conflict`, which names that run.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
         self
@@ -107,11 +108,11 @@ impl<T> Drop for Hook<'_, T> {
         if core.is_detached() {
             return;
         }
-        // It lost a race, and may have been opened all the same: now, or in an earlier life of the run whose close was lost.
+        // It lost a race but may have been opened: now, or by an earlier owner of the run whose close was lost.
         if effect.is_begun() || core.was_claimed {
             core.with_state(|state| state.close_hook(drive.position));
         }
-        // An opening that came after the close would hold the token for as long as the run lives.
+        // If the hook were opened after the close, its token would be taken for as long as the run lives.
         if let Some(opening) = effect.take() {
             core.pace.leave_behind(opening);
         }
@@ -135,21 +136,21 @@ fn open<T: Data>(core: &RunCore, position: u32, token: String) -> BoxFuture<'sta
 }
 
 impl<'a, T: Data> OpenHook<'a, T> {
-    /// The token.
+    /// The token of the hook.
     #[must_use]
     pub fn token(&self) -> &str {
         &self.opened.token
     }
 
-    /// Take the next payload that came in, or wait for one; again and again. With a `.timeout(…)` it gives up. Payloads come in
-    /// the order in which they were sent, those from before the call too.
+    /// Take the next payload, or wait for one. Can be called repeatedly. With a `.timeout(…)` it gives up after that time.
+    /// Payloads arrive in the order in which they were sent, including those sent before the call.
     pub fn recv(&self) -> Recv<'a, T> {
         let Opened { token, position } = &self.opened;
         Recv::on(self.ctx, &hook_topic(*position, token), token)
     }
 
-    /// Close the hook: from now on its token is unknown, and may be taken by another run. What came in and was not taken is
-    /// not given to anyone.
+    /// Close the hook: from now on its token is unknown, and another run can use it. Payloads that were not taken are not
+    /// delivered.
     pub fn close(self) {}
 }
 

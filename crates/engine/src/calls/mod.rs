@@ -1,7 +1,7 @@
-//! The durable calls. Each file is one of them; this one is what they have in common.
+//! The durable calls. Each file is one of them; this one has what they share.
 //!
-//! A call takes its position when it is built and begins when it is first polled. What is recorded comes back; what is
-//! not is done, completed, and delivered in its turn.
+//! A call takes its position when it is built and begins when it is first polled. A recorded result is returned; otherwise the
+//! call does its work, completes, and its result is delivered in turn.
 
 pub(crate) mod all;
 mod answered;
@@ -35,10 +35,10 @@ use crate::executor::run::ctx::Ctx;
 use crate::executor::run::state::{Look, Made, Outcome};
 use crate::scope;
 
-/// A call borrows the context it was made of, and gives a `T`.
+/// A call borrows the context that made it, and resolves to a `T`.
 pub(crate) type Lent<'a, T> = PhantomData<(&'a Ctx, fn() -> T)>;
 
-/// What every durable call is made of.
+/// The part that every durable call shares.
 pub(crate) struct Drive {
     pub(crate) core: Arc<RunCore>,
     pub(crate) position: u32,
@@ -49,12 +49,12 @@ pub(crate) struct Drive {
 
 #[derive(PartialEq)]
 enum Stage {
-    /// It was made where it must not be, or with what it must not have.
+    /// Made in a place or with arguments that are not allowed.
     Refused(Option<Box<Refusal>>),
     Built,
     Polled,
     Done,
-    /// What is recorded cannot be read. The call never resolves: its run is held.
+    /// The recorded result cannot be read. The call never resolves: its run is held.
     Held,
 }
 
@@ -78,7 +78,7 @@ impl Drive {
         Drive { core, position, kind, name, stage: Stage::Built }
     }
 
-    /// Poll the call: what is recorded, or what `live` makes of it.
+    /// Polls the call: returns the recorded outcome, or does the work with `live`.
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -112,7 +112,7 @@ impl Drive {
         }
     }
 
-    /// Poll a call that needs no work: what it gives, or says with that number of bytes, is made and recorded on the spot.
+    /// Polls a call without work: its outcome, or what it publishes (`bytes` long), is made and recorded immediately.
     pub(crate) fn poll_immediate(
         &mut self,
         cx: &mut Context<'_>,
@@ -143,7 +143,7 @@ impl Drive {
         }
     }
 
-    /// The outcome as the workflow sees it. What the code cannot read is no outcome: it holds the run.
+    /// The outcome as the workflow sees it. A result that the code cannot decode is not an outcome: it holds the run.
     pub(crate) fn resolve<T: Data>(&mut self, outcome: Outcome) -> Poll<Result<T, Error>> {
         match outcome {
             Ok(json) => match json.decode() {
@@ -154,7 +154,7 @@ impl Drive {
         }
     }
 
-    /// Hold the run: what is recorded here cannot be read.
+    /// Holds the run because the recorded result of this call cannot be read.
     pub(crate) fn hold<T>(&mut self, why: &Error) -> Poll<T> {
         self.stage = Stage::Held;
         self.core.halt(unread::unreadable(self.position, self.kind, &self.name, why));
@@ -166,11 +166,13 @@ impl Drive {
         Poll::Ready(outcome)
     }
 
-    /// What has to hold before anything else.
+    /// The checks before every poll; returns the error if one fails.
     fn before(&mut self) -> Option<Error> {
         assert!(self.stage != Stage::Done, "a durable call was polled after it had resolved");
         if let Stage::Refused(refused) = &mut self.stage {
-            let error = refused.take().map_or_else(|| Error::new(Code::Invalid, "the call was refused"), |it| it.0);
+            let error = refused
+                .take()
+                .map_or_else(|| Error::new(Code::Invalid, "internal error: a refused call lost its error"), |it| it.0);
             self.stage = Stage::Done;
             return Some(error);
         }
@@ -178,8 +180,8 @@ impl Drive {
             self.stage = Stage::Done;
             let Drive { kind, name, .. } = self;
             let message = format!(
-                "{kind} `{name}` was polled outside the task of its run, where its place in the run's order is a matter of \
-                 chance: await it in the workflow, or use `ctx.all`, `join!` or `ctx.start` instead of spawning a task"
+                "{kind} `{name}` was polled outside the task of its run, where its place in the run's order depends on chance: \
+                 await it in the workflow, run calls concurrently through the context, or start a child run instead of a task"
             );
             return Some(Error::new(Code::OutsideRun, message));
         }
@@ -203,13 +205,13 @@ fn refuse(error: Error) -> Stage {
 fn nested(kind: StepKind, name: &str) -> Option<Error> {
     let outer = scope::step()?.name;
     let message = format!(
-        "{kind} `{name}` was called inside the step `{outer}`: a step is one unit of work, so make durable calls beside it, \
+        "{kind} `{name}` was called inside the step `{outer}`: a step is one unit of work, so make durable calls next to it, \
          not in it"
     );
     Some(Error::new(Code::Nested, message))
 }
 
-/// Implements `Future` for a call whose outcome is read as a `T`.
+/// Implements `Future` for a call whose outcome is decoded as a `T`.
 macro_rules! durable_call {
     ($call:ident < $lifetime:lifetime, $t:ident > => $poll:ident) => {
         impl<$t: crate::data::Data> std::future::Future for $call<$lifetime, $t> {

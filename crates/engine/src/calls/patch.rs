@@ -1,7 +1,7 @@
 //! `ctx.patched`: whether new code applies to this run, or the run is older than the code.
 //!
-//! A patch takes no position, so that the call can be added and taken out again without moving any other. The answer is
-//! made once per run and name, and recorded if it is yes.
+//! A patch takes no position, so the call can be added and removed without moving other calls. The answer is made once per run
+//! and name, and is recorded if it is `true`.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -27,8 +27,10 @@ impl Patch {
             return Poll::Ready(Err(error));
         }
         if let Some(step) = crate::scope::step() {
-            let message =
-                format!("patch `{}` was asked for inside the step `{}`: ask in the workflow", self.name, step.name);
+            let message = format!(
+                "patch `{}` was checked inside the step `{}`: check it in the workflow, outside of steps",
+                self.name, step.name
+            );
             return Poll::Ready(Err(Error::new(Code::Nested, message)));
         }
         if self.core.with_state(|state| state.halted().is_some()) {

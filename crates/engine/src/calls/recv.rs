@@ -1,8 +1,8 @@
 //! `ctx.recv`: take the next message of a topic.
 //!
-//! The owner of the run gives messages to its calls in memory, at delivery: the call that comes first takes the oldest one, and
-//! that it was taken is committed with the checkpoint. A call that is dropped before has taken nothing. A call that finds no
-//! message registers, has the database read, and sleeps; after a while without one its run may be parked.
+//! The owner of the run assigns messages to calls in memory, at delivery: the first call takes the oldest message, and the
+//! consumption is committed together with the checkpoint. A call that is dropped before has taken nothing. A call that finds no
+//! message registers, requests a read of the database, and then waits; after a while without a message its run may be parked.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -23,14 +23,14 @@ use crate::executor::run::judge::form_of;
 use crate::executor::run::state::{Idle, Outcome, Takes};
 use crate::future::BoxFuture;
 
-/// A call that takes a message. Made by [`Ctx::recv`].
+/// Takes a message. Made by [`Ctx::recv`].
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct Recv<'a, T> {
     call: RecvCall,
     output: Lent<'a, T>,
 }
 
-/// A call that takes a message if one comes in time. Made by [`Recv::timeout`].
+/// Takes a message if one arrives in time. Made by [`Recv::timeout`].
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct RecvTimeout<'a, T> {
     call: RecvCall,
@@ -45,13 +45,13 @@ impl<'a, T: Data> Recv<'a, T> {
         Recv { call: RecvCall::new::<T>(ctx, topic, topic, check_topic(topic).err()), output: PhantomData }
     }
 
-    /// Take what comes to a topic that is ours, under a name for people.
+    /// Receives on an internal topic, under a name for people.
     pub(crate) fn on(ctx: &'a Ctx, topic: &str, name: &str) -> Recv<'a, T> {
         Recv { call: RecvCall::new::<T>(ctx, topic, name, None), output: PhantomData }
     }
 
-    /// Give up after this long, counted from when the call is first awaited, and give `None`. A message that is there by then
-    /// is taken. The end of the wait survives crashes.
+    /// Stop waiting after this long, counted from when the call is first awaited, and return `None`. A message that has arrived
+    /// by then is taken. The end of the wait survives crashes.
     ///
     /// ```
     /// # use onward_engine::{Ctx, Result};
@@ -81,7 +81,7 @@ impl<T: Data> Future for RecvTimeout<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match ready!(self.call.poll(cx)) {
-            // Recorded as an error, so that it is no message, not even one that says `null`.
+            // The timeout is recorded as an error, so that it differs from every message, also from `null`.
             Err(error) if error.is_timeout() => Poll::Ready(Ok(None)),
             outcome => self.call.drive.resolve(outcome).map_ok(Some),
         }
@@ -96,10 +96,10 @@ struct RecvCall {
     drive: Drive,
     topic: Arc<str>,
     takes: Takes,
-    /// What that looks like, once it has to wait.
+    /// The form of the type in JSON, computed when the call has to wait.
     form: fn() -> Option<Arc<str>>,
     refused: Option<Error>,
-    /// Its wait was opened in an earlier life of the run, whose code may have taken something else.
+    /// Whether its wait was opened by an earlier owner of the run, whose code may have taken another type.
     is_taken_up: bool,
     limit: Option<Duration>,
     due_at: Option<Timestamp>,
@@ -108,13 +108,13 @@ struct RecvCall {
 
 enum Stage {
     New,
-    /// It takes messages, and its time runs.
+    /// It takes messages, and its timeout is running.
     Begun,
     /// The database is being read for the first time.
     Look(oneshot::Receiver<()>),
-    /// Nothing was there.
+    /// There was no message.
     Sleep(Option<BoxFuture<'static, ()>>),
-    /// The time is up, and the database is read once more: what was sent in time is taken.
+    /// The timeout has passed, and the database is read once more: a message that was sent in time is taken.
     LastLook(oneshot::Receiver<()>),
     TimedOut,
 }
@@ -143,7 +143,10 @@ impl RecvCall {
             if drive.core.is_detached() {
                 return Poll::Ready(Err(match limit {
                     Some(limit) => nothing_came(topic, *limit),
-                    None => Error::new(Code::Invalid, "nobody can send to a detached context: open a store in memory"),
+                    None => Error::new(
+                        Code::Invalid,
+                        "a detached context receives no messages: open `sqlite::memory:` instead",
+                    ),
                 }));
             }
             let (takes, form, limit) = (*takes, *form, *limit);
@@ -159,7 +162,7 @@ impl RecvCall {
     }
 }
 
-/// A call that waits, with its parts lent.
+/// A waiting call, with its parts borrowed.
 struct Waiting<'w> {
     drive: &'w Drive,
     topic: &'w Arc<str>,
@@ -172,7 +175,8 @@ struct Waiting<'w> {
 }
 
 impl Waiting<'_> {
-    /// One stage further; the error, if no message came in time. A message is not seen here: it is delivered.
+    /// Advances by one stage; returns the error if no message arrived in time. Messages are not returned here: they are
+    /// delivered.
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
         let core = &self.drive.core;
         if let Stage::New = self.stage {
@@ -187,7 +191,7 @@ impl Waiting<'_> {
             Stage::Look(told) => match Pin::new(told).poll(cx) {
                 Poll::Ready(Ok(())) if core.with_state(|state| state.has_more(self.topic)) => Stage::Look(ask(core)),
                 Poll::Ready(Ok(())) => self.sleep(),
-                // The executor is going down.
+                // The executor is shutting down.
                 Poll::Ready(Err(_)) | Poll::Pending => return Poll::Pending,
             },
             Stage::Sleep(None) => return Poll::Pending,
@@ -213,7 +217,7 @@ impl Waiting<'_> {
         Poll::Ready(None)
     }
 
-    /// Say that the call takes messages from now on. What was written of its wait before a crash counts.
+    /// Registers the call as a receiver. If its wait was recorded before a crash, the due time is kept.
     fn begin(&mut self) {
         let core = &self.drive.core;
         let now = core.clock().now();
@@ -229,7 +233,7 @@ impl Waiting<'_> {
         });
     }
 
-    /// Nothing is there: from now on the run may be parked.
+    /// There is no message: from now on the run may be parked.
     fn sleep(&mut self) -> Stage {
         let core = &self.drive.core;
         let due_at = *self.due_at;
@@ -257,8 +261,8 @@ fn ask(core: &Arc<RunCore>) -> oneshot::Receiver<()> {
 
 fn nothing_came(topic: &str, limit: Duration) -> Error {
     let message = match hook_of(topic) {
-        Some(token) => format!("no payload came to the hook `{token}` within {limit:?}"),
-        None => format!("no message came on topic `{topic}` within {limit:?}"),
+        Some(token) => format!("no payload arrived at the hook `{token}` within {limit:?}"),
+        None => format!("no message arrived on topic `{topic}` within {limit:?}"),
     };
     Error::new(Code::TimedOut, message)
 }

@@ -1,7 +1,7 @@
-//! Calls that only say something: an event, a chunk of a stream.
+//! Calls that only publish something: an event, a chunk of a stream.
 //!
-//! From the workflow that is a pure change, recorded on the spot, and not said again on replay. From the body of a step it is not
-//! recorded, for the body runs again after a crash and says it again.
+//! From the workflow, the call is a change like any other: it is recorded immediately and not repeated on replay. From the body
+//! of a step it is not recorded, because the body runs again after a crash and publishes again.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -42,7 +42,7 @@ impl Say {
                 if let Some(said) = said.take() {
                     say(core, step, said?)?;
                 }
-                // Whoever says more than the disk takes has to wait.
+                // A body that publishes faster than the database commits has to wait.
                 let due = core.with_state(|state| state.due());
                 match core.is_durable(due, cx.waker()) {
                     true => Poll::Ready(Ok(Json::null())),
@@ -53,11 +53,12 @@ impl Say {
     }
 }
 
-/// It would stand where the transaction is rolled back, and on SQLite, where nothing else is written meanwhile, it could be lost where
-/// the transaction stands.
+/// Refused in transactions: the event would be committed even if the transaction is rolled back. On SQLite, where nothing else
+/// is written during a transaction, it could be lost even if the transaction is committed.
 fn in_transaction(kind: StepKind, name: &str, outer: &str) -> Error {
     let message = format!(
-        "{kind} `{name}` was called in the body of the transaction `{outer}`, which may be rolled back: say it before or after"
+        "{kind} `{name}` was called in the body of the transaction `{outer}`, which may be rolled back: call it before or after \
+         the transaction"
     );
     Error::new(Code::Nested, message)
 }
@@ -67,7 +68,7 @@ fn say(core: &RunCore, step: &InStep, said: Said) -> Result<(), Error> {
         return Ok(());
     }
     if let Said::Chunk { .. } = said {
-        // The attempt is announced with its first chunk: the next one, after a crash, has another number.
+        // The attempt is announced with its first chunk, so that the next attempt after a crash gets another number.
         step.streams.store(true, Ordering::SeqCst);
     }
     let now = core.clock().now();

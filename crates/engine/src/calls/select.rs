@@ -1,5 +1,5 @@
-//! `ctx.select`: a race of durable calls. The first completion that is delivered wins, live and on replay alike, so the
-//! race needs no record of its own. Losers are dropped; their waits end with the commit that records the winner.
+//! `ctx.select`: a race of durable calls. The first completion that is delivered wins, live and on replay, so the race needs no
+//! record of its own. The other calls are dropped; their waits end with the commit that records the winner.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,13 +14,13 @@ use onward_types::Error;
     note = "wrap it: `ctx.step(\"name\", async || …)`; for time use `ctx.sleep`"
 )]
 pub trait DurableCall: Future<Output = Result<<Self as DurableCall>::Output, Error>> + Unpin + Send {
-    /// What it gives.
+    /// The result of the call.
     type Output;
 }
 
-/// Some durable calls that race: a tuple of two to four.
+/// Durable calls that race: a tuple of two to four.
 pub trait Race {
-    /// Which call won, with what it gave.
+    /// Which call won, with its result.
     type Winner;
 
     /// Poll the calls in order.
@@ -57,7 +57,7 @@ race!(Either "Which of two calls won a race.": A Left 0, B Right 1);
 race!(Either3 "Which of three calls won a race.": A First 0, B Second 1, C Third 2);
 race!(Either4 "Which of four calls won a race.": A First 0, B Second 1, C Third 2, D Fourth 3);
 
-/// A race under way. Made by [`Ctx::select`](crate::Ctx::select).
+/// A race in progress. Made by [`Ctx::select`](crate::Ctx::select).
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct Select<R> {
     calls: Option<R>,

@@ -1,4 +1,4 @@
-//! `ctx.send`: a message to another run, sent once whatever crashes.
+//! `ctx.send`: a message to another run, sent exactly once despite crashes.
 
 use std::task::{Context, Poll};
 
@@ -23,7 +23,7 @@ pub(crate) struct SendCall {
 impl SendCall {
     pub(crate) fn new(ctx: &Ctx, run: &str, topic: &str, body: &(impl Serialize + ?Sized)) -> SendCall {
         let drive = Drive::new(ctx, StepKind::Send, topic);
-        // The same call sends the same message again if a crash took its record: the key tells the second one for the first.
+        // After a crash that lost its record, the same call sends the message again; the key identifies the duplicate.
         let key = Some(format!("{}:{}", drive.core.about.key, drive.position));
         let message = (|| {
             check_topic(topic)?;

@@ -1,8 +1,8 @@
 //! `ctx.sleep`: a timer that survives the process.
 //!
-//! The time at which it is due is written in a wait row by the first commit after it began, and kept over replays. While
-//! the run is in memory a timer of this process wakes it; while it is parked, its row in `runs` says when it is ready.
-//! `wake_up` ends it early from outside.
+//! The due time is written to a wait row by the first commit after the sleep began, and kept over replays. While the run is in
+//! memory, a timer of this process wakes it; while it is parked, its row in `runs` says when it is ready. `wake_up` ends the
+//! sleep early from outside.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};

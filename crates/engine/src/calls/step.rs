@@ -1,7 +1,7 @@
 //! `ctx.step`: a unit of work whose result is recorded once.
 //!
-//! The body begins when every earlier change of the run is durable, and runs on the workflow's own task. An attempt that
-//! fails, or that is still running after 100 ms, is a row in `attempts`; only a result is a checkpoint.
+//! The body begins when every earlier change of the run is durable, and runs on the workflow's own task. An attempt that fails,
+//! or that is still running after 100 ms, is a row in `attempts`; only a result is a checkpoint.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -25,12 +25,12 @@ use crate::executor::run::state::{Idle, Outcome};
 use crate::future::BoxFuture;
 use crate::scope::{self, InStep};
 
-/// A body that is still running after this long is announced, so that people see it.
+/// An attempt that is still running after this long gets a row, so that people see it.
 const ANNOUNCE_AFTER: Duration = Duration::from_millis(100);
 /// A backoff longer than this is a wait row, so that the run can be parked meanwhile.
 const WAIT_ROW_FROM: Duration = Duration::from_secs(1);
 
-/// An error that can be recorded and taken out again as what it was.
+/// An error type that can be recorded and read back as the same type.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot come back typed",
     label = "not a recordable error",
@@ -70,12 +70,12 @@ struct Policy<'a> {
     timeout: Option<Duration>,
     retry_if: Option<RetryIf<'a>>,
     typed: fn(BoxError) -> Error,
-    /// Whether what was recorded of an error of the declared type can be read as one.
+    /// Whether a recorded error of the declared type can be decoded as that type.
     readable: fn(&Error) -> Result<(), Error>,
 }
 
 enum Phase<'a> {
-    /// Not begun in this process.
+    /// Not started in this process.
     New,
     /// Waits until every change up to this one is durable.
     Barrier(u64),
@@ -84,10 +84,10 @@ enum Phase<'a> {
 }
 
 struct Running<'a> {
-    /// None once it was dropped for taking too long.
+    /// `None` once it was dropped because of its timeout.
     body: Option<BoxFuture<'a, Result<Json>>>,
     scope: InStep,
-    /// Entered whenever the body is polled.
+    /// Entered on every poll of the body.
     span: Span,
     started_at: Timestamp,
     timeout: Option<BoxFuture<'static, ()>>,
@@ -121,33 +121,33 @@ impl<'a, T: Data> Step<'a, T> {
         Step { inner, output: PhantomData }
     }
 
-    /// Try up to this often before the step fails; 0 counts as 1. The default is 1. A panic is a failed attempt, too. A value that
-    /// cannot be recorded is not tried again.
+    /// The maximum number of attempts before the step fails; 0 counts as 1. The default is 1. A panic is a failed attempt. A
+    /// value that cannot be recorded is not retried.
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.inner.policy.attempts = attempts.max(1);
         self
     }
 
-    /// How long to wait between two attempts: the first pause and the longest one. It doubles in between, and half of it
-    /// is left to chance, so that many runs do not come back at once. The default is 1 s to 60 s.
+    /// The pause between two attempts: the first and the longest one. It doubles in between, and half of it is random, so that
+    /// many runs do not retry at the same time. The default is 1 s to 60 s.
     pub fn backoff(mut self, backoff: Range<Duration>) -> Self {
         self.inner.policy.backoff = backoff;
         self
     }
 
-    /// How long one attempt may take. It is dropped then, and counts as failed.
+    /// The time limit of one attempt. When it passes, the attempt is dropped and counts as failed.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.inner.policy.timeout = Some(timeout);
         self
     }
 
-    /// Try again only after errors for which this says yes.
+    /// Retry only after errors for which this returns `true`.
     pub fn retry_if(mut self, retry_if: impl Fn(&Error) -> bool + Send + 'a) -> Self {
         self.inner.policy.retry_if = Some(Box::new(retry_if));
         self
     }
 
-    /// Record errors of this type so that [`Error::downcast`] gives them back, live and replayed alike.
+    /// Record errors of this type so that [`Error::downcast`] returns them, live and on replay.
     pub fn errors<E: Failure>(mut self) -> Self {
         self.inner.policy.typed = Error::typed::<E>;
         self.inner.policy.readable = |error| error.read_as::<E>().map(drop).map_err(|(why, _)| why);
@@ -188,7 +188,7 @@ impl<'a> Inner<'a> {
     }
 }
 
-/// A step at work, with its parts lent.
+/// A step in progress, with its parts borrowed.
 struct Work<'w, 'a> {
     drive: &'w Drive,
     body: &'w Body<'a>,
@@ -199,7 +199,7 @@ struct Work<'w, 'a> {
 }
 
 impl<'a> Work<'_, 'a> {
-    /// One phase further; the outcome, once there is one.
+    /// Advances by one phase; returns the outcome once there is one.
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Option<Outcome>> {
         let core = &self.drive.core;
         match self.phase {
@@ -232,7 +232,7 @@ impl<'a> Work<'_, 'a> {
         Poll::Ready(None)
     }
 
-    /// Where the step stands when it is first reached, with what was noted before a crash.
+    /// The first phase of the step in this process, given what was recorded before a crash.
     fn first(&mut self) -> Phase<'a> {
         let position = self.drive.position;
         let (tried, wait) = self.drive.core.with_state(|state| (state.take_tried(position), state.take_wait(position)));
@@ -244,11 +244,11 @@ impl<'a> Work<'_, 'a> {
         }
     }
 
-    /// Wait until everything before is durable. A run that was recovered says first what it is about to do: if that kills
-    /// the process again, the next owner knows which run it was.
+    /// Waits until everything before is durable. A recovered run first records the attempt that it is about to start: if that
+    /// attempt kills the process again, the next owner knows which run it was.
     fn barrier(&self) -> Phase<'a> {
         let core = &self.drive.core;
-        // Once it has recorded something in this life, a crash says nothing against it.
+        // Once the run has recorded something under this owner, a crash is no evidence against it.
         if core.about.recovered && !core.with_state(|state| state.has_recorded()) {
             let attempt = self.attempt_row(*self.attempt + 1, core.clock().now(), None);
             core.with_state(|state| state.attempt(attempt));
@@ -299,7 +299,7 @@ impl<'a> Work<'_, 'a> {
         }
     }
 
-    /// What an attempt came to: the step's outcome, or another attempt. Pending: the run is held.
+    /// Decides what follows from the result of an attempt: the step's outcome, or another attempt. `Pending`: the run is held.
     fn judge(&mut self, result: Result<Json>, started_at: Timestamp, announced: bool) -> Poll<Option<Outcome>> {
         let core = &self.drive.core;
         let now = core.clock().now();
@@ -320,7 +320,7 @@ impl<'a> Work<'_, 'a> {
                 }
                 return Poll::Ready(Some(Ok(output)));
             }
-            // Its `Display`, its `Serialize` and its `Drop` are code of the user's, too.
+            // Its `Display`, `Serialize` and `Drop` are user code.
             Err(error) => guarded(|| (self.policy.typed)(error)).unwrap_or_else(|said| panicked(&said)),
         };
         *self.failed += 1;
@@ -334,8 +334,9 @@ impl<'a> Work<'_, 'a> {
                 Err(_) if core.is_detached() => false,
                 Err(said) => {
                     let name = &self.drive.name;
-                    let message =
-                        format!("`retry_if` of step `{name}` panicked: {said}. Mend the code, then resume the run");
+                    let message = format!(
+                        "the retry condition of step `{name}` panicked: {said}. Fix the code, then resume the run"
+                    );
                     core.with_state(|state| {
                         state.attempt(row);
                         state.halt(Error::new(Code::Panicked, message));
@@ -399,11 +400,11 @@ impl Running<'_> {
         if let Some(limit) = policy.timeout {
             let clock = drive.core.clock();
             let timeout = self.timeout.get_or_insert_with(|| timer(clock, limit));
-            // A transaction that commits cannot be given up any more: it may stand already.
+            // A transaction that is committing cannot be abandoned any more: it may already be committed.
             let commits = drive.core.with_state(|state| state.is_committing(drive.position));
             if !commits && timeout.as_mut().poll(cx).is_ready() {
                 self.drop_body(drive);
-                let message = format!("step `{}` took longer than {limit:?}", drive.name);
+                let message = format!("step `{}` timed out after {limit:?}", drive.name);
                 return Poll::Ready(Err(Error::new(Code::TimedOut, message).into()));
             }
         }
@@ -411,7 +412,7 @@ impl Running<'_> {
         Poll::Pending
     }
 
-    /// Say that the attempt is still running, once it has for a while or has appended to a stream.
+    /// Records that the attempt is still running, once it has run for a while or has appended to a stream.
     fn announce(&mut self, cx: &mut Context<'_>, drive: &Drive) {
         if self.announced {
             return;
@@ -441,7 +442,7 @@ impl Running<'_> {
     }
 }
 
-/// Whether a body may begin: its executor has its lease, and has not been given another one since it got the run.
+/// Whether a body may start: its executor holds its lease, and has not taken another seat since it got the run.
 pub(crate) fn may_begin(core: &RunCore, cx: &Context<'_>) -> bool {
     let Home::Executor { executor, journal } = &core.home else { return true };
     executor.gate.is_open(cx.waker()) && !journal.is_closed()
@@ -456,7 +457,7 @@ fn panicked(said: &str) -> Error {
     Error::new(Code::Panicked, format!("the step panicked: {said}"))
 }
 
-/// The pause after so many failures: doubled each time, capped, and half of it left to chance.
+/// The pause after this many failures: doubled each time, capped, and half of it random.
 fn pause(backoff: &Range<Duration>, failed: u32) -> Duration {
     let doubled = backoff.start.saturating_mul(1 << (failed.saturating_sub(1)).min(30));
     let most = doubled.min(backoff.end.max(backoff.start));

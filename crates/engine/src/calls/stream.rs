@@ -1,6 +1,7 @@
 //! `ctx.stream`: append to a stream of the run, from the workflow or from the body of a step.
 //!
-//! A chunk that is appended from a body says of which attempt it is, for the body runs again after a crash and appends again.
+//! A chunk that is appended from a body carries the number of the attempt, because the body runs again after a crash and
+//! appends again.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -26,13 +27,13 @@ use crate::executor::run::tails::Said;
 /// ```
 pub const DEFAULT_STREAM: &str = "default";
 
-/// A stream of the run, to be appended to. Made by [`Ctx::stream`].
+/// A stream of the run to append to. Made by [`Ctx::stream`].
 pub struct StreamWriter<'a> {
     ctx: &'a Ctx,
     key: Arc<str>,
 }
 
-/// An append under way. Made by [`StreamWriter`]; await it.
+/// An append in progress. Made by [`StreamWriter`]; done when it is awaited.
 #[must_use = "nothing is appended before this is awaited"]
 pub struct Append<'a> {
     say: Say,
@@ -44,23 +45,23 @@ impl<'a> StreamWriter<'a> {
         StreamWriter { ctx, key: key.into() }
     }
 
-    /// Append a value. In a workflow this is recorded with the chunk, and a replay does not append again; in the body of a
-    /// step the chunk is there once for each attempt.
+    /// Append a value. In the workflow the append is recorded together with the chunk, and a replay does not append again. In
+    /// the body of a step, each attempt appends its own chunk.
     ///
     /// Fails with `closed` if the stream was closed.
     pub fn append<T: Serialize + ?Sized>(&self, value: &T) -> Append<'a> {
         self.put(crate::data::encode("chunk", value).map(ChunkBody::Json))
     }
 
-    /// Append bytes.
+    /// Append bytes. Fails with `closed` if the stream was closed.
     pub fn append_bytes(&self, bytes: impl Into<Vec<u8>>) -> Append<'a> {
         let bytes: Vec<u8> = bytes.into();
         let size = onward_store::check_size("chunk", bytes.len());
         self.put(size.map(|()| ChunkBody::Bytes(bytes.into())))
     }
 
-    /// End the stream: readers stop there, and nothing can be appended any more. To close it again does nothing. A stream
-    /// that is never closed ends with its run.
+    /// Close the stream: readers stop there, and nothing more can be appended. Closing it again has no effect. A stream that is
+    /// never closed ends with its run.
     pub fn close(&self) -> Append<'a> {
         self.put(Ok(ChunkBody::Close))
     }

@@ -1,8 +1,7 @@
 //! `ctx.transaction`: a step whose SQL and whose checkpoint are one commit.
 //!
-//! It is a step with a body of our own around the user's: begin, let the user's body work, wait for the turn, commit. On
-//! SQLite the turn comes first. Why, and what happens to an answer that is lost, stands in
-//! `docs/decisions/0007-transactional-steps.md`.
+//! It is a step whose body wraps the user's: begin, run the user's body, wait for the turn, commit. On SQLite the turn comes
+//! first. `docs/decisions/0007-transactional-steps.md` explains why, and what happens when the answer to a commit is lost.
 
 use std::future::{Future, pending, poll_fn};
 use std::ops::Range;
@@ -25,20 +24,20 @@ use crate::executor::run::leaving::Stop;
 use crate::executor::run::state::{Granted, Outcome};
 use crate::future::BoxFuture;
 
-/// So often a transaction begins again because others were in its way, before that counts as a failed attempt.
+/// How often a transaction is retried because of conflicts with others, before that counts as a failed attempt.
 const CONFLICTS_MAX: u32 = 20;
-/// The pauses before it begins again: the first, and the longest.
+/// The first and the longest pause before such a retry.
 const PAUSE: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// A step whose SQL and record are one commit. Made by [`Ctx::transaction`].
+/// A step whose SQL and result are one commit. Made by [`Ctx::transaction`].
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct Transaction<'a, T> {
     step: Step<'a, T>,
     serializable: Arc<AtomicBool>,
 }
 
-/// The user's body, which every attempt calls anew. Behind a lock only so that it need not be `Sync`.
+/// The user's body, called once per attempt. The lock is there only so that it need not be `Sync`.
 type UserBody<'a> = Arc<Mutex<dyn Fn(SqlTx) -> BoxFuture<'a, Result<Json>> + Send + 'a>>;
 
 impl<'a, T: Data> Transaction<'a, T> {
@@ -64,40 +63,39 @@ impl<'a, T: Data> Transaction<'a, T> {
         Transaction { step: Step::of(drive, body), serializable }
     }
 
-    /// Try up to this often before the step fails; 0 counts as 1. The default is 1. Attempts that met a serialisation failure,
-    /// a deadlock or a lost connection do not count.
+    /// The maximum number of attempts before the step fails; 0 counts as 1. The default is 1. Attempts that end in a
+    /// serialisation failure, a deadlock or a lost connection do not count.
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.step = self.step.attempts(attempts);
         self
     }
 
-    /// How long to wait between two attempts: the first pause and the longest one. The default is 1 s to 60 s.
+    /// The pause between two attempts: the first and the longest one. The default is 1 s to 60 s.
     pub fn backoff(mut self, backoff: Range<Duration>) -> Self {
         self.step = self.step.backoff(backoff);
         self
     }
 
-    /// How long one attempt may take. It is rolled back then, and counts as failed. On SQLite it cannot take longer than a
-    /// second anyway.
+    /// The time limit of one attempt. When it passes, the attempt is rolled back and counts as failed. On SQLite the limit is
+    /// never longer than one second.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.step = self.step.timeout(timeout);
         self
     }
 
-    /// Try again only after errors for which this says yes.
+    /// Retry only after errors for which this returns `true`.
     pub fn retry_if(mut self, retry_if: impl Fn(&Error) -> bool + Send + 'a) -> Self {
         self.step = self.step.retry_if(retry_if);
         self
     }
 
-    /// Record errors of this type so that [`Error::downcast`] gives them back, live and replayed alike.
+    /// Record errors of this type so that [`Error::downcast`] returns them, live and on replay.
     pub fn errors<E: Failure>(mut self) -> Self {
         self.step = self.step.errors::<E>();
         self
     }
 
-    /// Isolate it as if all transactions ran one after another. SQLite always does. The default on PostgreSQL is `read
-    /// committed`.
+    /// Use the isolation level `serializable`. SQLite always does. The default on PostgreSQL is `read committed`.
     pub fn serializable(self) -> Self {
         self.serializable.store(true, Ordering::Relaxed);
         self
@@ -114,7 +112,7 @@ impl<'a, T: Data> Transaction<'a, T> {
 
 durable_call!(Transaction<'_, T> => poll_transaction);
 
-/// The call as its attempts need it.
+/// What an attempt needs from the call.
 struct Call {
     core: Arc<RunCore>,
     position: u32,
@@ -122,9 +120,9 @@ struct Call {
     serializable: bool,
 }
 
-/// Why an attempt gave nothing.
+/// Why an attempt was not committed.
 enum Undone {
-    /// The body said so.
+    /// The body returned an error.
     ByBody(BoxError),
     ByDatabase(Rollback),
 }
@@ -136,10 +134,10 @@ impl From<Rollback> for Undone {
 }
 
 impl Call {
-    /// Begin until it is committed, or until the body or the database say no.
+    /// Retries until the transaction is committed, or until the body or the database rejects it.
     async fn transact(&self, user: &UserBody<'_>) -> Result<Json> {
         let Home::Executor { executor, journal } = &self.core.home else {
-            let message = "a detached context has no database: test transactions on `sqlite::memory:`";
+            let message = "a detached context has no database: test transactions with `sqlite::memory:`";
             return Err(Error::fatal(Error::new(Code::Invalid, message)).into());
         };
         let owner =
@@ -160,12 +158,12 @@ impl Call {
                 }
                 Err(Undone::ByDatabase(Rollback::Refused)) => {
                     executor.refused(&self.core);
-                    // The run is dropped, and this with it.
+                    // The run is dropped, and this future with it.
                     pending::<()>().await;
                 }
-                // Where the database cannot be reached the run waits for it, as it does for the journal.
+                // While the database cannot be reached, the run waits, as it does for the journal.
                 Err(Undone::ByDatabase(Rollback::Lost(error) | Rollback::Unknown(error))) => {
-                    tracing::warn!(run = %self.core.about.id, step = %self.name, %error, "the transaction begins again");
+                    tracing::warn!(run = %self.core.about.id, step = %self.name, %error, "retrying the transaction");
                 }
             }
             self.core.clock().sleep(pause).await;
@@ -174,7 +172,7 @@ impl Call {
     }
 
     async fn attempt(&self, executor: &Arc<Executor>, owner: &Owner, user: &UserBody<'_>) -> Result<Json, Undone> {
-        // On SQLite no change becomes durable while a transaction is open, so nothing may have to.
+        // On SQLite no change becomes durable while a transaction is open, so everything before must be durable first.
         let early = if executor.store.is_shared() { None } else { Some(self.take_turn().await) };
         let begun = executor.store.begin(owner, self.serializable).await;
         let mut open = begun.map_err(Rollback::Lost)?.ok_or(Rollback::Refused)?;
@@ -196,7 +194,7 @@ impl Call {
                 finished.roll_back();
                 Err(Undone::ByBody(error))
             }
-            // What the body made of the failure of its statement says more, but not where the body is not to blame.
+            // The error that the body made of its failed statement says more, unless the body is not the cause of the failure.
             (Err(error), Err(Rollback::Failed(_))) => Err(Undone::ByBody(error)),
             (_, Err(rollback)) => Err(rollback.into()),
         }
@@ -233,7 +231,7 @@ impl Call {
         Ok(output)
     }
 
-    /// Whether the commit stands whose answer was lost. Nothing else of the run goes on before that is known.
+    /// Whether the commit whose answer was lost succeeded. The run makes no other progress until that is known.
     async fn stands(&self, executor: &Arc<Executor>, seq: u64) -> bool {
         loop {
             match executor.store.recorded(self.core.about.key, self.position).await {
@@ -247,14 +245,14 @@ impl Call {
                     pending::<()>().await;
                 }
                 Err(error) => {
-                    tracing::warn!(run = %self.core.about.id, %error, "whether a transaction stands is not known; looking again");
+                    tracing::warn!(run = %self.core.about.id, %error, "cannot find out whether a transaction was committed; trying again");
                     self.core.clock().sleep(PAUSE_MAX).await;
                 }
             }
         }
     }
 
-    /// Wait until it is the turn of this call, and everything before it is durable.
+    /// Waits for the turn of this call, and until everything before it is durable.
     async fn take_turn(&self) -> Turn<'_> {
         let core = &self.core;
         core.with_state(|state| state.ask_turn(self.position, core.clock().now()));
@@ -269,7 +267,7 @@ impl Call {
     }
 }
 
-/// The turn, which goes back when this is dropped, unless the commit stands.
+/// The turn, which is given back when this is dropped, unless the transaction was committed.
 struct Turn<'c> {
     granted: Granted,
     _back: GiveBack<'c>,

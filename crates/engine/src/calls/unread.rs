@@ -1,8 +1,7 @@
 //! Recorded values that the code cannot read, mostly because a type was changed under a running run.
 //!
-//! Such a value is no fact, so nobody is given one: the run is held, and goes on from there once the code reads what was
-//! recorded. An error that a workflow looks into with `downcast` is read long after it was delivered, so it carries a word to
-//! its run with it.
+//! Such a value is never passed on: the run is held, and continues from there once the code can read it. An error that a
+//! workflow inspects with `downcast` is read long after its delivery, so it carries a reference to its run.
 
 use std::sync::{Arc, Weak};
 use std::task::Poll;
@@ -13,16 +12,16 @@ use super::Drive;
 use crate::executor::run::core::RunCore;
 use crate::executor::run::state::Outcome;
 
-/// The reason for which a run is held whose recorded value cannot be read.
+/// The error that holds a run because a recorded value cannot be read.
 pub(crate) fn unreadable(position: u32, kind: StepKind, name: &str, why: &Error) -> Error {
     let message = format!(
-        "at position {position} the run recorded {kind} `{name}`, and the code cannot read that: {why}. Deploy code that can, \
-         then resume the run"
+        "at position {position} the run recorded {kind} `{name}`, which the code cannot read: {why}. Deploy code that can read \
+         it, then resume the run"
     );
     Error::new(Code::Decode, message)
 }
 
-/// What the workflow gets. A call without a place in the order of calls has nothing recorded by others.
+/// The result for the workflow. A call without a position has no recorded outcome that other code could have written.
 pub(super) fn resolve<T: crate::data::Data>(drive: Option<&mut Drive>, outcome: Outcome) -> Poll<Result<T, Error>> {
     match drive {
         Some(drive) => drive.resolve(outcome),
@@ -30,7 +29,7 @@ pub(super) fn resolve<T: crate::data::Data>(drive: Option<&mut Drive>, outcome: 
     }
 }
 
-/// The error of a call, which holds its run should the data of it be unreadable as the type that is asked for.
+/// The error of a call, which holds the run if its data cannot be read as the requested type.
 pub(super) fn watched(error: Error, drive: &Drive) -> Error {
     error.read_by(|| {
         let Drive { core, position, kind, name, .. } = drive;

@@ -1,4 +1,4 @@
-//! Batches: many items in a short time, and one run with all of them.
+//! Batches: collect many items over a short time and process them in one run.
 
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use crate::data::Data;
 use crate::future::BoxFuture;
 use crate::workflow::Workflow;
 
-/// So many items a batch takes, unless something else is said.
+/// The default maximum number of items of a batch.
 const MAX: u32 = 100;
-/// So many at the most, for each push writes the whole batch.
+/// The largest maximum that can be set, because each push writes the whole batch.
 const MOST: u32 = 1_000;
-/// So long a batch waits for more items, unless something else is said.
+/// How long a batch waits for more items by default.
 const WITHIN: Duration = Duration::from_secs(1);
 
-/// Where items are gathered under one key. Made by [`Client::batch`].
+/// Collects items under one key. Made by [`Client::batch`].
 pub struct Batch<'a, W> {
     client: &'a Client,
     key: String,
@@ -29,8 +29,8 @@ pub struct Batch<'a, W> {
     workflow: PhantomData<fn() -> W>,
 }
 
-/// An item about to be pushed into a batch. Made by [`Batch::push`] and [`Start::batch`]; awaits to the handle of the run that
-/// has it.
+/// An item about to be pushed into a batch. Made by [`Batch::push`] and [`Start::batch`]; resolves to the handle of the run
+/// that will process the item.
 #[must_use = "an item is pushed when this is awaited"]
 pub struct Push<'a, T> {
     start: Start<'a, T>,
@@ -41,9 +41,9 @@ pub struct Push<'a, T> {
 }
 
 impl Client {
-    /// Start one run of a workflow for all items that come under a key: its input is a list of them, in the order in which they
-    /// were pushed. It starts as soon as there are [`max`](Batch::max) of them, or [`within`](Batch::within) so long after the
-    /// first. The next item after that begins a new batch.
+    /// Start one run of a workflow for all items that are pushed under a key. Its input is a list of the items, in the order in
+    /// which they were pushed. The run starts when it has [`max`](Batch::max) items, or [`within`](Batch::within) after the
+    /// first item, whichever comes first. The next item then begins a new batch.
     ///
     /// ```
     /// # use onward_engine::{BoxFuture, Client, Ctx, Result, Workflow};
@@ -68,35 +68,35 @@ impl Client {
 }
 
 impl<'a, W> Batch<'a, W> {
-    /// With so many items the batch is due at once and takes no more: 1 to 1,000, and 100 if nothing is said. A batch takes no
-    /// item, either, that would make it longer than 1 MiB. Each push says for itself how many are enough.
+    /// The number of items at which the batch is full, starts and accepts no more: 1 to 1,000, by default 100. A batch also
+    /// refuses an item that would make it larger than 1 MiB. Each push brings its own maximum.
     #[must_use]
     pub fn max(mut self, items: u32) -> Self {
         self.max = items;
         self
     }
 
-    /// So long after its first item the batch is due, however few there are: one second if nothing is said. What comes before it
-    /// starts is still a part of it. The first item says so.
+    /// How long after its first item the batch starts even if it is not full: by default one second. Items that arrive before
+    /// the run starts still join it. The first item of a batch sets this.
     #[must_use]
     pub fn within(mut self, window: Duration) -> Self {
         self.within = window;
         self
     }
 
-    /// Let it enter this queue then, instead of starting. The first item says so.
+    /// Put the run into this queue instead of starting it. The first item of a batch sets this.
     #[must_use]
     pub fn queue(mut self, queue: impl Into<String>) -> Self {
         self.queue = Some(queue.into());
         self
     }
 
-    /// Push an item. Await it for the run that has it.
+    /// Push an item. Resolves to the handle of the run that will process it.
     ///
     /// # Errors
-    /// `invalid` for a key that is none, for no items and for no time; `encode` for an item that is no JSON; `not_registered` if
-    /// this executor does not have the workflow; `conflict` if the key is in use for [`debounce`](Client::debounce); or where the
-    /// database cannot be reached. Nothing is pushed then.
+    /// `invalid` if the key is not a valid name, the maximum is out of range or the time is zero; `encode` if the item cannot
+    /// be written as JSON; `not_registered` if this executor does not have the workflow; `conflict` if the key is used by
+    /// [`debounce`](Client::debounce); `database` if the database cannot be reached. In each case nothing is pushed.
     pub fn push<I: Data>(&self, item: I) -> Push<'a, W::Output>
     where
         W: Workflow<Input = Vec<I>>,
@@ -109,8 +109,8 @@ impl<'a, W> Batch<'a, W> {
 }
 
 impl<'a> Start<'a, serde_json::Value> {
-    /// Push the input of this start, as one item, into the batch of its workflow under this key, as [`Client::batch`] does. What
-    /// else is said of a run is taken from the first item.
+    /// Push the input of this start, as one item, into the batch of its workflow under this key, as [`Client::batch`] does. The
+    /// options of the run are those of the first item.
     ///
     /// ```
     /// # use onward_engine::{Client, EnqueueOptions, Result};
@@ -130,20 +130,21 @@ impl<'a> Start<'a, serde_json::Value> {
 }
 
 impl<T> Push<'_, T> {
-    /// As [`Batch::max`].
+    /// See [`Batch::max`].
     pub fn max(mut self, items: u32) -> Self {
         self.max = items;
         self
     }
 
-    /// As [`Batch::within`].
+    /// See [`Batch::within`].
     pub fn within(mut self, window: Duration) -> Self {
         self.within = window;
         self
     }
 
-    /// The same key again, in the same batch key, is the same push, as long as the run that has its item is there: whoever does
-    /// not know whether a push went well may push again, and gets that run. Another item under the key is a conflict.
+    /// An idempotency key. Pushing the same item again with the same key, into the batch of the same key, returns the run that
+    /// has the item, as long as that run exists: so a push whose result is unknown can be repeated. Another item under the same
+    /// key is a `conflict`.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
@@ -171,10 +172,10 @@ fn check(batch: &str, max: u32, within: Duration, key: Option<&str>) -> Result<(
     key.map_or(Ok(()), |key| check_name("key of a push", key))?;
     let invalid = |message: String| Err(Error::new(Code::Invalid, message));
     if !(1..=MOST).contains(&max) {
-        return invalid(format!("a batch cannot have {max} items: say 1 to {MOST} with `.max(…)`"));
+        return invalid(format!("the maximum number of items of a batch must be between 1 and {MOST}, not {max}"));
     }
     if within.is_zero() {
-        return invalid("a batch needs time for its items: say how long with `.within(…)`".to_owned());
+        return invalid("the time for which a batch collects items must be greater than zero".to_owned());
     }
     Ok(())
 }

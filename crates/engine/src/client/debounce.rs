@@ -1,4 +1,4 @@
-//! Debounce: many inputs in a short time, and one run with the last of them.
+//! Debounce: wait until inputs stop arriving, then process the last one in one run.
 
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::data::Data;
 use crate::future::BoxFuture;
 use crate::workflow::Workflow;
 
-/// Inputs that come one after another under one key. Made by [`Client::debounce`].
+/// Debounces inputs under one key. Made by [`Client::debounce`].
 #[must_use = "nothing is started before `input` is awaited"]
 pub struct Debounce<'a, W> {
     client: &'a Client,
@@ -23,7 +23,7 @@ pub struct Debounce<'a, W> {
     workflow: PhantomData<fn() -> W>,
 }
 
-/// A run about to be started once no more inputs come. Made by [`Start::debounce`].
+/// A run about to be started once inputs stop arriving. Made by [`Start::debounce`].
 #[must_use = "nothing is started before it is awaited"]
 pub struct DebouncedStart<'a, T> {
     start: Start<'a, T>,
@@ -33,8 +33,8 @@ pub struct DebouncedStart<'a, T> {
 }
 
 impl<'a, T: Data> Start<'a, T> {
-    /// Do not start the run before no other start of its workflow has come under this key for `period`; then there is one run,
-    /// with the input of the last of them and its version. What else is said of a run is taken from the first of them.
+    /// Start the run only after `period` has passed without another start of its workflow under this key. There is one run,
+    /// with the input and the version of the last start. Its other options are those of the first start.
     ///
     /// ```
     /// # use onward_engine::{Client, EnqueueOptions, Result};
@@ -58,7 +58,7 @@ impl<T> DebouncedStart<'_, T> {
         DebouncedStart { timeout, ..self }
     }
 
-    /// Start it this long after the first of them at the latest, even if more keep coming. The first one says so.
+    /// Start the run no later than this long after the first start, even if more keep arriving. The first start sets this.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -86,8 +86,8 @@ impl<T> std::fmt::Debug for DebouncedStart<'_, T> {
 }
 
 impl Client {
-    /// Start one run of a workflow for all inputs that come under a key, once none has come for `period`. It gets the last of
-    /// them. The next input after its start begins a new run.
+    /// Start one run of a workflow for all inputs that arrive under a key, once `period` has passed without another one. The
+    /// run gets the last input. The first input after the run has started begins a new run.
     ///
     /// ```
     /// # use onward_engine::{BoxFuture, Client, Ctx, Result, Workflow};
@@ -112,23 +112,24 @@ impl Client {
 }
 
 impl<W: Workflow> Debounce<'_, W> {
-    /// Start it this long after the first input at the latest, even if inputs keep coming.
+    /// Start the run no later than this long after the first input, even if more keep arriving.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Let it enter this queue then, instead of starting.
+    /// Put the run into this queue instead of starting it.
     pub fn queue(mut self, queue: impl Into<String>) -> Self {
         self.queue = Some(queue.into());
         self
     }
 
-    /// The last input so far. Gives the run that will have it, unless another input comes before it starts.
+    /// Replace the pending input. Returns the handle of the run that will get it, unless another input replaces it before the
+    /// run starts.
     ///
     /// # Errors
-    /// `invalid` for a key that is none, `not_registered` if this executor does not have the workflow, or where the database
-    /// cannot be reached.
+    /// `invalid` if the key is not a valid name; `not_registered` if this executor does not have the workflow; `conflict` if
+    /// the key is used by [`batch`](Client::batch); `database` if the database cannot be reached.
     pub async fn input(self, input: W::Input) -> Result<WorkflowHandle<W::Output>, Error> {
         let mut start = self.client.start::<W>(input);
         if let Some(queue) = self.queue {

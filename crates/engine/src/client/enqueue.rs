@@ -1,4 +1,4 @@
-//! Enqueueing runs by names alone.
+//! Enqueue runs by the name of their workflow.
 
 use onward_types::{Error, RunOptions};
 use serde::Serialize;
@@ -9,7 +9,7 @@ use super::start::{Start, start_all};
 use crate::future::BoxFuture;
 use crate::plan::{Options, option_methods};
 
-/// What to enqueue, by names alone: a workflow, a queue, and the options of the run.
+/// What to enqueue: the names of a workflow and a queue, and the options of the run.
 ///
 /// ```
 /// # use onward_engine::EnqueueOptions;
@@ -25,7 +25,7 @@ pub struct EnqueueOptions {
 }
 
 impl EnqueueOptions {
-    /// A run of this workflow in this queue. Both have to be named.
+    /// A run of this workflow in this queue. Both names are required.
     pub fn new(workflow: impl Into<String>, queue: impl Into<String>) -> EnqueueOptions {
         let options = RunOptions { queue: Some(queue.into()), ..RunOptions::default() };
         EnqueueOptions { workflow: workflow.into(), options: options.into() }
@@ -39,11 +39,11 @@ impl EnqueueOptions {
     option_methods!(id);
 }
 
-/// What came of one of many.
+/// The result for one of several runs.
 type Enqueued = Result<WorkflowHandle<serde_json::Value>, Error>;
 
 impl Client {
-    /// Enqueue a run of a workflow by names alone. Await it for a handle.
+    /// Enqueue a run of a workflow by its name. Resolves to a handle.
     ///
     /// ```
     /// # use onward_engine::{Client, EnqueueOptions, Result, Status};
@@ -57,15 +57,15 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// `invalid` for a name or a priority that cannot be accepted, `conflict` for an id that is taken by another run, `deduplicated`
-    /// for a dedup that an open run has.
+    /// `invalid` if a name or the priority is not valid; `conflict` if the id belongs to a different run; `deduplicated` if the
+    /// queue already has an open run with this dedup key.
     pub fn enqueue(&self, options: EnqueueOptions, input: impl Serialize) -> Start<'_, serde_json::Value> {
         let EnqueueOptions { workflow, options } = options;
         self.start_named(&workflow, input).set(|given| *given = options)
     }
 
-    /// Enqueue many runs with few statements. Of each queue and priority, they are taken in the order in which they are given
-    /// here. What comes back is in that order, too.
+    /// Enqueue many runs with few statements. Within a queue and a priority, runs are claimed in the order given here. The
+    /// results are in the same order.
     ///
     /// ```
     /// # use onward_engine::{Client, EnqueueOptions, Result};
@@ -77,10 +77,9 @@ impl Client {
     /// # Ok(()) }
     /// ```
     ///
-    /// # Errors
-    /// Where something is wrong with one of them, and then none is enqueued; or where the database cannot be reached, and
-    /// then some may be: the same call with the same ids enqueues the rest. One whose id or dedup is taken is a conflict of
-    /// its own, and in nobody's way.
+    /// If one of the runs is not valid, and then none is enqueued; or `database` if the database cannot be reached, and then
+    /// some may be enqueued: repeating the call with the same ids enqueues the rest. A run whose id or dedup key is taken gets
+    /// an error of its own in the list and does not affect the others.
     pub fn enqueue_all<I: Serialize>(
         &self,
         runs: impl IntoIterator<Item = (EnqueueOptions, I)>,

@@ -1,4 +1,4 @@
-//! Reading the events of a run.
+//! Read the events of a run.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -13,7 +13,7 @@ use crate::data::Data;
 use crate::executor::hub::EVENT_TIMEOUT;
 use crate::future::BoxFuture;
 
-/// An event that is waited for. Made by [`Client::get_event`]; awaits to its latest value, or to none if it was not set in time.
+/// Waits for an event. Made by [`Client::get_event`]; resolves to its latest value, or to `None` if it was not set in time.
 #[must_use = "an event is read when this is awaited"]
 pub struct GetEvent<'a, T> {
     client: &'a Client,
@@ -28,7 +28,7 @@ impl<'a, T: Data> GetEvent<'a, T> {
         GetEvent { client, asked: Some((run, key)), timeout: EVENT_TIMEOUT, reading: None, value: PhantomData }
     }
 
-    /// Wait for no longer than this; zero looks once. The default is 60 s.
+    /// How long to wait. Zero reads once without waiting. The default is 60 s.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
         self

@@ -1,4 +1,4 @@
-//! Runs as files, on their way out.
+//! Export runs to a file.
 
 use std::future::IntoFuture;
 
@@ -8,7 +8,8 @@ use onward_types::{Error, RunId};
 use super::Client;
 use crate::future::BoxFuture;
 
-/// A run about to be written to a file. Made by [`WorkflowHandle::export`](crate::WorkflowHandle::export); awaits to the file.
+/// A run about to be exported. Made by [`WorkflowHandle::export`](crate::WorkflowHandle::export); resolves to the content of
+/// the file.
 #[must_use = "a run is exported when this is awaited"]
 pub struct Export<'a> {
     client: &'a Client,
@@ -21,13 +22,13 @@ impl<'a> Export<'a> {
         Export { client, id, family: Family::default() }
     }
 
-    /// Leave out all that the run started. Imported without them, it is held where it waits for one of them.
+    /// Leave out the runs that this run started. After an import without them, the run is held where it waits for one of them.
     pub fn alone(mut self) -> Self {
         self.family = Family::Alone;
         self
     }
 
-    /// Take all that the run started, what has ended and is asked for by nobody, too.
+    /// Include every run that this run started, also those that have ended and whose results are no longer needed.
     pub fn all(mut self) -> Self {
         self.family = Family::All;
         self

@@ -14,10 +14,11 @@ use crate::executor::run::state::PATCHES;
 use crate::future::BoxFuture;
 use crate::plan::{Options, input_hash, option_methods};
 
-/// A fork about to be made. Made by [`WorkflowHandle::fork`] and [`WorkflowHandle::restart`]; awaits to the new run's handle.
+/// A fork about to be made. Made by [`WorkflowHandle::fork`] and [`WorkflowHandle::restart`]; resolves to the handle of the
+/// new run.
 ///
-/// An option that is not given is that of the forked run, its version and its queue included. Only the dedup key and the deadline
-/// are not taken over.
+/// An option that is not given is that of the forked run, including its version and its queue. Only the dedup key and the deadline
+/// are not copied.
 #[must_use = "a run is forked when this is awaited"]
 pub struct Fork<'a, T> {
     of: &'a WorkflowHandle<T>,
@@ -37,19 +38,19 @@ impl<'a, T> Fork<'a, T> {
         self
     }
 
-    /// The id of the new run: 1 to 512 bytes without control characters. Without one it is a UUIDv7. The same fork under
-    /// the same id gives the same run.
+    /// The id of the new run: 1 to 512 bytes without control characters. The default is a new UUIDv7. The same fork under the
+    /// same id returns the same run.
     pub fn id(self, id: impl Into<String>) -> Self {
         self.set(|options| options.given.id = Some(id.into()))
     }
 
-    /// Let the executor that claims the fork run it with the newest version that it has.
+    /// Execute the new run with the newest version of the workflow that the claiming executor has.
     pub fn newest_version(mut self) -> Self {
         self.newest = true;
         self
     }
 
-    /// Give the fork another input. What was recorded before the position is taken over all the same.
+    /// Give the new run another input. What was recorded before the position is copied all the same.
     pub fn input(mut self, input: &(impl Serialize + ?Sized)) -> Self {
         self.input = Some(encode("input", input));
         self

@@ -1,4 +1,4 @@
-//! A handle: one run, from outside.
+//! A handle to one run, for use outside of it.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -20,14 +20,14 @@ use crate::executor::hub::result_of;
 use crate::executor::run::end::{End, EndSlot};
 use crate::future::BoxFuture;
 
-/// How many messages are listed at once.
+/// How many messages one call lists.
 const MESSAGES_MAX: u32 = 1_000;
 
-/// A run, from outside. `T` is its output. Clones hold the same run.
+/// A handle to a run. `T` is the type of its output. Clones refer to the same run.
 pub struct WorkflowHandle<T> {
     pub(crate) client: Client,
     pub(crate) id: RunId,
-    /// Set if it was started here: its end is then known without a question to the database.
+    /// Set if this client started the run: its end is then known without a query.
     pub(crate) started: Option<Arc<EndSlot>>,
     pub(crate) output: PhantomData<fn() -> T>,
 }
@@ -56,28 +56,28 @@ impl<T: Data> WorkflowHandle<T> {
         self.id.as_str()
     }
 
-    /// The same run, with its output read as a `U`. As a [`Json`](crate::Json) every digit of its numbers is kept, which a
-    /// `serde_json::Value` does for 64-bit integers and doubles only.
+    /// The same run, with its output decoded as a `U`. [`Json`](crate::Json) keeps every digit of its numbers;
+    /// `serde_json::Value` does so only for 64-bit integers and doubles.
     #[must_use]
     pub fn typed<U: Data>(self) -> WorkflowHandle<U> {
         let WorkflowHandle { client, id, started, .. } = self;
         WorkflowHandle { client, id, started, output: PhantomData }
     }
 
-    /// Wait for the run to end, and take its output. Any number of handles may wait.
+    /// Wait for the run to end, and return its output. Any number of handles may wait.
     ///
     /// # Errors
-    /// What the run failed with, as it was recorded; `cancelled` if it was cancelled; `retries_exceeded` if it was given
-    /// up; the error that holds it if it was held, for example `diverged`; `unknown_run` if there is no such run.
+    /// The error that the run failed with, as it was recorded; `cancelled` if it was cancelled; `retries_exceeded` if it was
+    /// given up; the error that holds it, for example `diverged`, if it is held; `unknown_run` if the run does not exist.
     pub async fn result(&self) -> Result<T, Error> {
         let outcome = ended(&self.client, &self.id, self.started.as_deref()).await?;
         result_of(&outcome)?.decode()
     }
 
-    /// [`result`](WorkflowHandle::result), for no longer than `limit`. The run goes on in any case.
+    /// [`result`](WorkflowHandle::result) with a time limit. The limit does not affect the run.
     ///
     /// # Errors
-    /// `timed_out` once the limit is over.
+    /// As [`result`](WorkflowHandle::result); `timed_out` if the run has not ended within `limit`.
     pub async fn result_within(&self, limit: Duration) -> Result<T, Error> {
         let clock = self.client.store.clock().clone();
         tokio::select! {
@@ -87,31 +87,31 @@ impl<T: Data> WorkflowHandle<T> {
         }
     }
 
-    /// The state of the run.
+    /// The status of the run.
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run.
+    /// `unknown_run` if the run does not exist.
     pub async fn status(&self) -> Result<Status, Error> {
         Ok(self.describe().await?.status)
     }
 
-    /// All that is known of the run.
+    /// The complete record of the run.
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run.
+    /// `unknown_run` if the run does not exist.
     pub async fn describe(&self) -> Result<RunRecord, Error> {
         Ok(self.client.shown(self.client.store.describe(&self.id).await?))
     }
 
-    /// Every durable call of the run, in the order of positions: what is recorded, what was tried, what it waits for.
+    /// Every durable call of the run, in the order of positions: its recorded result, its attempts, and what it waits for.
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run.
+    /// `unknown_run` if the run does not exist.
     pub async fn steps(&self) -> Result<Vec<StepRecord>, Error> {
         Ok(self.client.shown(self.client.store.steps(&self.id).await?))
     }
 
-    /// Some durable calls of the run, in the order of positions: of a run with very many, or where the outputs are large.
+    /// Part of the durable calls of the run, in the order of positions: for runs with very many calls or with large outputs.
     ///
     /// ```
     /// # use onward_engine::{Onward, Result, StepFilter};
@@ -124,14 +124,14 @@ impl<T: Data> WorkflowHandle<T> {
     /// ```
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run.
+    /// `unknown_run` if the run does not exist.
     pub async fn list_steps(&self, filter: StepFilter) -> Result<Vec<StepRecord>, Error> {
         Ok(self.client.shown(self.client.store.list_steps(&self.id, filter).await?))
     }
 
-    /// The run as a file that [`Client::import`] takes: what it recorded, said and heard, as of one moment. It may be under
-    /// way. With it go the runs that it started, and those below them, that have not ended or whose result may still be asked
-    /// for, and the runs for which one of them waits.
+    /// The run as a file for [`Client::import`]: everything it recorded, published and received, as of one moment. It may be in
+    /// progress. The file includes the runs that it started, at all depths, that have not ended or whose results may still be
+    /// needed, and the runs that one of them waits for.
     ///
     /// ```no_run
     /// # use onward_engine::{Client, Result};
@@ -143,33 +143,33 @@ impl<T: Data> WorkflowHandle<T> {
     /// # Ok(()) }
     /// ```
     ///
-    /// The file is lines of JSON, and holds what the runs hold: inputs, results and messages as they are.
+    /// The file is lines of JSON. It contains inputs, results and messages as they are, unmasked.
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run.
+    /// `unknown_run` if the run does not exist.
     pub fn export(&self) -> Export<'_> {
         Export::new(&self.client, &self.id)
     }
 
-    /// The runs that it started, in the order in which it did.
+    /// The runs that this run started, in the order in which it started them.
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run.
+    /// `unknown_run` if the run does not exist.
     pub async fn children(&self) -> Result<Vec<WorkflowHandle<serde_json::Value>>, Error> {
         let ids = self.client.store.children(&self.id).await?;
         Ok(ids.into_iter().map(|id| self.client.handle_named(id.as_str())).collect())
     }
 
-    /// Send a message to the run: as [`Client::send`].
+    /// Send a message to the run. See [`Client::send`].
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run.
+    /// `unknown_run` if the run does not exist.
     pub fn send(&self, topic: impl Into<String>, message: &(impl Serialize + ?Sized)) -> SendMessage<'_> {
         self.client.send(self.id.as_str(), topic, message)
     }
 
-    /// The messages that were sent to the run and that no call has taken, in their order: those that wait, and those that were
-    /// refused, with the reason. The first 1,000 of them; [`list_messages`](WorkflowHandle::list_messages) gives the others.
+    /// The messages of the run that no call has taken, in their order: those that wait, and those that were refused, with the
+    /// reason. Returns the first 1,000; [`list_messages`](WorkflowHandle::list_messages) pages through the others.
     ///
     /// ```no_run
     /// # use onward_engine::{Client, Result};
@@ -185,42 +185,42 @@ impl<T: Data> WorkflowHandle<T> {
     /// ```
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run.
+    /// `unknown_run` if the run does not exist.
     pub async fn messages(&self) -> Result<Vec<MessageRecord>, Error> {
         self.list_messages(0, MESSAGES_MAX).await
     }
 
-    /// Up to `limit` of the [`messages`](WorkflowHandle::messages), after the [`place`](MessageRecord::place) of one: page by page,
-    /// where a run has very many.
+    /// One page of the [`messages`](WorkflowHandle::messages): up to `limit` messages that come after the given
+    /// [`place`](MessageRecord::place).
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run.
+    /// `unknown_run` if the run does not exist.
     pub async fn list_messages(&self, after: i64, limit: u32) -> Result<Vec<MessageRecord>, Error> {
         Ok(self.client.shown(self.client.store.messages(&self.id, after, limit).await?))
     }
 
-    /// Delete a message that no call has taken: one that was refused at any time, another one while no executor has the run. Its
-    /// key can be used again.
+    /// Delete a message that no call has taken. A refused message can be deleted at any time, any other only while no executor
+    /// owns the run. Afterwards its key can be used again.
     ///
     /// # Errors
-    /// `unknown_message` if it is not there, `conflict` if it was taken, or an executor may be taking it at this moment: pause the
-    /// run, then try again.
+    /// `unknown_message` if the message does not exist; `conflict` if it was taken, or if an executor may be taking it at this
+    /// moment: pause the run, then try again.
     pub async fn delete_message(&self, seq: i64) -> Result<(), Error> {
         self.client.store.delete_message(&self.id, seq).await
     }
 
-    /// Put another message in the place of one that no call has taken, with the same topic and key; gives its number. The run goes
-    /// on if that is what it waits for.
+    /// Replace a message that no call has taken by another one with the same topic and key, and return its number. If the run
+    /// waits for such a message, it continues.
     ///
     /// # Errors
-    /// As [`delete_message`](WorkflowHandle::delete_message); `invalid` if it does not fit what the run waits for, as far as that is
-    /// known, and then the old one stays.
+    /// As [`delete_message`](WorkflowHandle::delete_message); `invalid` if the message is known not to fit what the run waits
+    /// for. In each case the old message stays.
     pub async fn replace_message(&self, seq: i64, message: &(impl Serialize + ?Sized)) -> Result<i64, Error> {
         let body = crate::data::encode("message", message);
         self.client.store.replace_message(&self.id, seq, body?).await
     }
 
-    /// The latest value of an event of the run: as [`Client::get_event`].
+    /// The latest value of an event of the run. See [`Client::get_event`].
     pub fn event<V: Data>(&self, key: impl Into<String>) -> GetEvent<'_, V> {
         self.client.get_event(self.id.as_str(), key)
     }
@@ -228,13 +228,13 @@ impl<T: Data> WorkflowHandle<T> {
     /// Every event of the run with its latest value, by key.
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run.
+    /// `unknown_run` if the run does not exist.
     pub async fn events(&self) -> Result<Vec<EventRecord>, Error> {
         let run = self.client.store.find(&self.id).await?;
         Ok(self.client.shown(self.client.store.events(run.key).await?))
     }
 
-    /// The hooks that the run opened, in order: their tokens, since when, and whether anybody reaches the run by them.
+    /// The hooks that the run opened, in order: each with its token, the time at which it was opened, and its state.
     ///
     /// ```
     /// # use onward_engine::{HookState, Onward, Result};
@@ -248,27 +248,27 @@ impl<T: Data> WorkflowHandle<T> {
     /// ```
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run.
+    /// `unknown_run` if the run does not exist.
     pub async fn hooks(&self) -> Result<Vec<HookRecord>, Error> {
         Ok(self.client.shown(self.client.store.hooks(&self.id).await?))
     }
 
-    /// Read a stream of the run: as [`Client::read_stream`].
+    /// Read a stream of the run. See [`Client::read_stream`].
     pub fn stream<V: Data>(&self, key: impl Into<String>) -> ReadStream<V> {
         self.client.read_stream(self.id.as_str(), key)
     }
 
-    /// The streams of the run, by key: how far each is, and whether it was closed.
+    /// The streams of the run, by key: the length of each, and whether it is closed.
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run.
+    /// `unknown_run` if the run does not exist.
     pub async fn streams(&self) -> Result<Vec<StreamInfo>, Error> {
         let run = self.client.store.find(&self.id).await?;
         Ok(self.client.shown(self.client.store.streams(run.key).await?))
     }
 }
 
-/// What a run came to, once it has ended. Boxed here, as [`Builder::launch`](crate::Builder::launch) says why.
+/// The outcome of a run, once it has ended. Boxed for the reason given at [`Builder::launch`](crate::Builder::launch).
 fn ended<'a>(
     client: &'a Client,
     id: &'a RunId,
@@ -290,7 +290,7 @@ fn ended<'a>(
     })
 }
 
-/// The error of a wait that took longer than it was allowed to.
+/// The error for a wait that reached its time limit.
 fn timed_out(what: impl std::fmt::Display, limit: Duration) -> Error {
     Error::new(
         onward_types::Code::TimedOut,

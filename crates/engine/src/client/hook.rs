@@ -1,4 +1,4 @@
-//! Reaching a run by the token of its hook.
+//! Send a payload to a run by the token of its hook.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,8 +9,8 @@ use onward_types::{Error, Json, RunId, check_name};
 
 use crate::future::BoxFuture;
 
-/// A payload about to be sent to a hook. Made by [`Client::resume_hook`](crate::Client::resume_hook); awaits to the id of the
-/// run that has it.
+/// A payload about to be sent to a hook. Made by [`Client::resume_hook`](crate::Client::resume_hook); resolves to the id of the
+/// run that gets it.
 #[must_use = "a payload is sent when this is awaited"]
 pub struct ResumeHook<'a> {
     store: &'a Store,
@@ -25,7 +25,8 @@ impl<'a> ResumeHook<'a> {
         ResumeHook { store, token, key: None, body: Some(body), sending: None }
     }
 
-    /// The same key again, to the same hook, is the same payload: whoever does not know whether it went well may send again.
+    /// An idempotency key. A second payload with the same key, to the same hook, is not delivered again: so a send whose result
+    /// is unknown can be repeated.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self

@@ -1,4 +1,5 @@
-//! Steering: what anyone may do to a run, by its handle, or to all runs that a filter means, by the client.
+//! Operations on existing runs (cancel, pause, resume, delete, fork and so on): on one run by its handle, on all runs that
+//! match a filter by the client.
 
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use crate::plan::encode_attributes;
 const CANCELLED: &str = "cancelled";
 
 impl<T> WorkflowHandle<T> {
-    /// Cancel the run and everything that it started. A step that is under way ends at its next await point. A run that
-    /// has ended stays as it is, and what is returned says how it had ended.
+    /// Cancel the run and every run that it started. A step in progress stops at its next await point. A run that has ended
+    /// does not change; the result says how it ended.
     ///
     /// ```no_run
     /// # use onward_engine::{Client, Result, Status};
@@ -30,53 +31,55 @@ impl<T> WorkflowHandle<T> {
     /// ```
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run.
+    /// `unknown_run` if the run does not exist.
     pub async fn cancel(&self) -> Result<Steered, Error> {
         self.steered(Action::Cancel(CANCELLED.to_owned())).await
     }
 
-    /// Hold the run until it is resumed. It leaves its executor: a step that is under way is dropped at its next await
-    /// point, and its body runs again after the resume. Its children go on. One that is paused stays so. Times go on: a sleep
-    /// ends when it would have, and a deadline strikes.
+    /// Hold the run until it is resumed. It leaves its executor: a step in progress is dropped at its next await point, and its
+    /// body runs again after the resume. The run's children continue. Pausing a paused run changes nothing. Timers are not
+    /// stopped: a sleep ends at the same time as without the pause, and a deadline still cancels the run.
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run, `illegal_move` if it has ended.
+    /// `unknown_run` if the run does not exist; `illegal_move` if it has ended.
     pub async fn pause(&self) -> Result<Steered, Error> {
         self.steered(Action::Pause).await
     }
 
-    /// Let a run that was paused, cancelled, held or given up go on from its last checkpoint. One that is under way goes on
-    /// anyway. What was cancelled with it, or was imported with it, goes on with it, at all depths; what somebody had cancelled or
-    /// paused by itself stays so. A run that was to start later still does.
+    /// Continue a run that was paused, cancelled, held or given up, from its last checkpoint. On any other open run it has no
+    /// effect. Runs that were cancelled or imported together with this one are resumed too, at all depths; runs that were
+    /// cancelled or paused individually stay so. A delayed run keeps its start time.
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run, `illegal_move` if it has succeeded or failed.
+    /// `unknown_run` if the run does not exist; `illegal_move` if it has succeeded or failed.
     pub async fn resume(&self) -> Result<Steered, Error> {
         self.steered(Action::Resume).await
     }
 
-    /// Start a run at once that waits in a queue or for its time: past all that waits before it, past every limit of the queue
-    /// and past its pause. It leaves its queue, and has no partition, priority and dedup any more. One that has begun goes on.
+    /// Start a run now that waits in a queue or for its start time. This bypasses the runs ahead of it, the limits of the queue
+    /// and a pause of the queue. The run leaves its queue and loses its partition, priority and dedup key. It has no effect on
+    /// a run that has started.
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run, `illegal_move` if it is paused or has ended.
+    /// `unknown_run` if the run does not exist; `illegal_move` if it is paused or has ended.
     pub async fn start_now(&self) -> Result<Steered, Error> {
         self.steered(Action::StartNow).await
     }
 
-    /// End every sleep of the run now, and say how many there were. A sleep that is ended does not sleep again after a
-    /// crash, and is not counted again. What waits for a message or a child, or for the next attempt of a step, is no sleep.
+    /// End every current sleep of the run, and return how many there were. An ended sleep is not repeated after a crash, and a
+    /// second call does not count it again. Waits for a message, for a child or for the next attempt of a step are not
+    /// affected.
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run. A run that has ended has no sleeps.
+    /// `unknown_run` if the run does not exist. A run that has ended has no sleeps.
     pub async fn wake_up(&self) -> Result<u64, Error> {
         Ok(self.steer(Action::WakeUp(None)).await?.count)
     }
 
-    /// End the sleeps at these positions, as [`steps`](WorkflowHandle::steps) shows them, and say how many there were.
+    /// End the sleeps at these positions, as [`steps`](WorkflowHandle::steps) lists them, and return how many there were.
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run.
+    /// `unknown_run` if the run does not exist.
     pub async fn wake_up_at(&self, positions: impl IntoIterator<Item = u32>) -> Result<u64, Error> {
         let mut positions: Vec<u32> = positions.into_iter().collect();
         positions.sort_unstable();
@@ -84,52 +87,52 @@ impl<T> WorkflowHandle<T> {
         Ok(self.steer(Action::WakeUp(Some(positions))).await?.count)
     }
 
-    /// Let a run that starts later start this long from now.
+    /// Set the start time of a delayed run to this long from now.
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run, `illegal_move` if it does not wait for its start.
+    /// `unknown_run` if the run does not exist; `illegal_move` if it does not wait for its start time.
     pub async fn set_delay(&self, delay: Duration) -> Result<(), Error> {
         self.steer(Action::SetDelay(delay)).await.map(drop)
     }
 
-    /// Attach these facts instead of those that the run has: a map or a struct with named fields.
+    /// Replace the attributes of the run by these: a map or a struct with named fields.
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run, `invalid` if they are no JSON object.
+    /// `unknown_run` if the run does not exist; `invalid` if the attributes are not a JSON object.
     pub async fn set_attributes(&self, attributes: impl Serialize) -> Result<(), Error> {
         self.steer(Action::SetAttributes(encode_attributes(&attributes)?)).await.map(drop)
     }
 
-    /// Attach these facts beside those that the run has. A `null` takes one away.
+    /// Merge these attributes into those of the run. A `null` removes an attribute.
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run, `invalid` if they are no JSON object.
+    /// `unknown_run` if the run does not exist; `invalid` if the attributes are not a JSON object.
     pub async fn merge_attributes(&self, attributes: impl Serialize) -> Result<(), Error> {
         self.steer(Action::MergeAttributes(encode_attributes(&attributes)?)).await.map(drop)
     }
 
-    /// Delete the run with all that it recorded. Its id may be used again. Its children stay, without a parent.
+    /// Delete the run with everything it recorded. Its id can be used again. Its children stay, without a parent.
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run; `illegal_move` if it or one of its children has not ended, or if a run that
-    /// has not ended may still ask for its result; `busy` if its executor does not let go of it.
+    /// `unknown_run` if the run does not exist; `illegal_move` if it or one of its children has not ended, or if an open run
+    /// may still need its result; `busy` if its executor does not release it in time.
     pub async fn delete(&self) -> Result<Steered, Error> {
         self.steered(Action::Delete { children: false }).await
     }
 
-    /// Delete the run and all that it started, and say how many runs that were.
+    /// Delete the run and all runs that it started, and return how many were deleted.
     ///
     /// # Errors
-    /// As [`delete`](WorkflowHandle::delete).
+    /// See [`delete`](WorkflowHandle::delete).
     pub async fn delete_with_children(&self) -> Result<u64, Error> {
         Ok(self.steer(Action::Delete { children: true }).await?.count)
     }
 
-    /// Create a new run that goes its own way from a position on. It takes over all that this run had recorded when the call
-    /// at that position ended, or, where that has not ended, all there is. Under concurrency that may include later
-    /// positions; from position 0 on it is nothing. With the calls it takes over the events that they set and what they
-    /// appended to streams, under the same indices. Sleeps that are under way and messages are not taken over, and the run
-    /// itself stays as it is: it may be under way.
+    /// Create a new run that continues from a position of this one. It copies everything that this run had recorded when the
+    /// call at that position ended, or, if that call has not ended, everything recorded so far. With concurrent calls, this may
+    /// include later positions. From position 0 on nothing is copied. The copy includes the events and the stream chunks of the
+    /// copied calls, with the same indices. Sleeps in progress and messages are not copied. This run does not change, and may
+    /// be in progress.
     ///
     /// ```
     /// # use onward_engine::{Onward, Result, Error};
@@ -142,23 +145,25 @@ impl<T> WorkflowHandle<T> {
     /// ```
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run, `conflict` if the id is taken.
+    /// `unknown_run` if the run does not exist; `conflict` if the id belongs to another run; `invalid` if the position is not
+    /// one of a call.
     pub fn fork(&self, position: u32) -> Fork<'_, T> {
         Fork::new(self, position)
     }
 
-    /// Create a new run of the same workflow with the same input, from scratch: a fork from position 0 on.
+    /// Create a new run of the same workflow with the same input, from the beginning: a fork from position 0.
     ///
     /// # Errors
-    /// As [`fork`](WorkflowHandle::fork).
+    /// See [`fork`](WorkflowHandle::fork).
     pub fn restart(&self) -> Fork<'_, T> {
         Fork::new(self, 0)
     }
 
     async fn steered(&self, what: Action) -> Result<Steered, Error> {
         let acted = self.steer(what).await?;
-        let found =
-            acted.found.ok_or_else(|| Error::new(Code::Corrupt, "a run that was steered was found in no state"))?;
+        let found = acted
+            .found
+            .ok_or_else(|| Error::new(Code::Corrupt, "internal error: the operation on the run returned no status"))?;
         Ok(Steered::new(found, acted.count))
     }
 
@@ -167,10 +172,10 @@ impl<T> WorkflowHandle<T> {
     }
 }
 
-/// Each of these goes through the runs that a filter means in chunks of 500, each chunk a transaction of its own, and says
-/// how many runs were meant, changed, and refused because of their state. A `limit` in the filter bounds them. A filter that
-/// filters nothing is refused with `invalid`, unless it says that all runs are meant: [`Filter::all`]. Runs that are created
-/// meanwhile are left alone, and what was done before an error stays done.
+/// Each of these operates on the runs that match a filter, in chunks of 500. Each chunk is a transaction of its own. The result
+/// counts the runs that matched, that changed, and that were refused because of their status. The `limit` of the filter bounds
+/// the number of runs. A filter without conditions is refused with `invalid` unless it is [`Filter::all`]. Runs that are
+/// created in the meantime are not affected. If an error occurs, chunks that were committed before stay changed.
 ///
 /// ```
 /// # use onward_engine::{Filter, Onward, Result, Status};
@@ -182,84 +187,86 @@ impl<T> WorkflowHandle<T> {
 /// # Ok(()) }
 /// ```
 impl Client {
-    /// [`cancel`](WorkflowHandle::cancel) all these runs.
+    /// [`cancel`](WorkflowHandle::cancel) all matching runs.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// `invalid` if the filter is not valid; `database` if the database cannot be reached.
     pub async fn cancel_all(&self, filter: Filter) -> Result<Many, Error> {
         self.store.steer_all(filter, Action::Cancel(CANCELLED.to_owned())).await
     }
 
-    /// [`pause`](WorkflowHandle::pause) all these runs.
+    /// [`pause`](WorkflowHandle::pause) all matching runs.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// `invalid` if the filter is not valid; `database` if the database cannot be reached.
     pub async fn pause_all(&self, filter: Filter) -> Result<Many, Error> {
         self.store.steer_all(filter, Action::Pause).await
     }
 
-    /// [`resume`](WorkflowHandle::resume) all these runs.
+    /// [`resume`](WorkflowHandle::resume) all matching runs.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// `invalid` if the filter is not valid; `database` if the database cannot be reached.
     pub async fn resume_all(&self, filter: Filter) -> Result<Many, Error> {
         self.store.steer_all(filter, Action::Resume).await
     }
 
-    /// [`start_now`](WorkflowHandle::start_now) all these runs.
+    /// [`start_now`](WorkflowHandle::start_now) all matching runs.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// `invalid` if the filter is not valid; `database` if the database cannot be reached.
     pub async fn start_now_all(&self, filter: Filter) -> Result<Many, Error> {
         self.store.steer_all(filter, Action::StartNow).await
     }
 
-    /// [`wake_up`](WorkflowHandle::wake_up) all these runs.
+    /// [`wake_up`](WorkflowHandle::wake_up) all matching runs.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// `invalid` if the filter is not valid; `database` if the database cannot be reached.
     pub async fn wake_up_all(&self, filter: Filter) -> Result<Many, Error> {
         self.store.steer_all(filter, Action::WakeUp(None)).await
     }
 
-    /// [`set_delay`](WorkflowHandle::set_delay) of all these runs.
+    /// [`set_delay`](WorkflowHandle::set_delay) of all matching runs.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// `invalid` if the filter is not valid; `database` if the database cannot be reached.
     pub async fn set_delay_all(&self, filter: Filter, delay: Duration) -> Result<Many, Error> {
         self.store.steer_all(filter, Action::SetDelay(delay)).await
     }
 
-    /// [`delete`](WorkflowHandle::delete) all these runs.
+    /// [`delete`](WorkflowHandle::delete) all matching runs.
     ///
     /// # Errors
-    /// Where the database cannot be reached, or `busy` where an executor does not let go of one of them.
+    /// `invalid` if the filter is not valid; `busy` if an executor does not release one of the runs in time; `database` if the
+    /// database cannot be reached.
     pub async fn delete_all(&self, filter: Filter) -> Result<Many, Error> {
         self.store.steer_all(filter, Action::Delete { children: false }).await
     }
 
-    /// [`merge_attributes`](WorkflowHandle::merge_attributes) of all these runs.
+    /// [`merge_attributes`](WorkflowHandle::merge_attributes) of all matching runs.
     ///
     /// # Errors
-    /// Where the database cannot be reached, or `invalid` if they are no JSON object.
+    /// `invalid` if the filter is not valid or the attributes are not a JSON object; `database` if the database cannot be
+    /// reached.
     pub async fn merge_attributes_all(&self, filter: Filter, attributes: impl Serialize) -> Result<Many, Error> {
         self.store.steer_all(filter, Action::MergeAttributes(encode_attributes(&attributes)?)).await
     }
 
-    /// Delete the runs that have ended and that this rule does not keep, now, and say how many there were.
-    /// [`Builder::retention`](crate::Builder::retention) does so again and again.
+    /// Delete the ended runs that this rule does not keep, once, and return how many were deleted.
+    /// [`Builder::retention`](crate::Builder::retention) applies a rule periodically.
     ///
     /// # Errors
-    /// `invalid` for a rule that keeps everything, or where the database cannot be reached; what was deleted before stays
-    /// deleted.
+    /// `invalid` if the rule keeps everything; `database` if the database cannot be reached. Runs that were deleted before the
+    /// error stay deleted.
     pub async fn retain(&self, rule: &Retention) -> Result<u64, Error> {
         self.store.retain(rule).await
     }
 
-    /// [`fork`](WorkflowHandle::fork) all these runs from a position on; from 0 on they are restarted.
+    /// [`fork`](WorkflowHandle::fork) all matching runs from a position; position 0 restarts them.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// `invalid` if the filter or the position is not valid; `database` if the database cannot be reached.
     pub async fn fork_all(&self, filter: Filter, position: u32) -> Result<Many, Error> {
         check_position(position)?;
         self.store.steer_all(filter, Action::Fork(onward_store::Fork { position, ..Default::default() })).await

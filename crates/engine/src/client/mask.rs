@@ -1,13 +1,13 @@
-//! Hiding named fields. What is hidden in which record stands in `shown.rs`.
+//! Hides named fields. `shown.rs` says which fields of which record are hidden.
 
 use std::sync::Arc;
 
 use onward_types::{Error, Json, Tree};
 
-/// What stands in the place of a hidden value.
+/// Replaces a hidden value.
 const HIDDEN: &str = "***";
 
-/// The fields to hide, each as the path that it ends with.
+/// The fields to hide, each as the last part of a path.
 #[derive(Clone, Default)]
 pub(crate) struct Mask(Arc<Vec<Vec<String>>>);
 
@@ -17,7 +17,7 @@ impl Mask {
         Arc::make_mut(&mut self.0).extend(paths);
     }
 
-    /// The data of a typed error is a payload; its code and message are for people.
+    /// Hides fields in the data of a typed error. Its code and message are for people and are not masked.
     pub(super) fn hide_in_error(&self, error: &mut Option<Json>) {
         if let Some(json) = error
             && let Ok(hidden) = Error::map_data(json, |data| Ok(self.hidden(data)))
@@ -31,18 +31,18 @@ impl Mask {
     }
 
     fn hidden(&self, json: &Json) -> Json {
-        // Most values have no such field, and keep the very text that was recorded.
+        // Most values have no such field; they keep the recorded text unchanged.
         let last = |path: &Vec<String>| path.last().is_some_and(|name| json.as_str().contains(name.as_str()));
         if !json.as_str().contains('\\') && !self.0.iter().any(last) {
             return json.clone();
         }
-        // What cannot be looked into may have anything in it.
+        // A value nested too deeply to parse may contain any field, so it is hidden as a whole.
         let Some(mut tree) = Tree::read(json.as_str()) else { return Json::from(format!("\"{HIDDEN}\"")) };
         let mut above = Vec::new();
         if self.walk(&mut tree, &mut above) { Json::from(tree.to_string()) } else { json.clone() }
     }
 
-    /// Hide what is below; says whether anything was.
+    /// Hides fields below this value; returns whether it hid any.
     fn walk(&self, tree: &mut Tree<'_>, above: &mut Vec<String>) -> bool {
         match tree {
             Tree::Object(fields) => {

@@ -1,4 +1,4 @@
-//! The client: start runs, hold them, look at them and steer them, from any process.
+//! The client: starts, reads and manages runs, from any process.
 
 pub(crate) mod batch;
 pub(crate) mod debounce;
@@ -36,8 +36,8 @@ use crate::data::Data;
 use crate::executor::{Executor, Hub};
 use crate::workflow::Workflow;
 
-/// Starts and steers runs. It executes none itself, and needs no workflows: any process that reaches the database may
-/// have one. Clones are cheap.
+/// Starts and manages runs. A client executes no runs and needs no workflows: any process that can reach the database can have
+/// one. Clones are cheap.
 ///
 /// ```no_run
 /// # use onward_engine::{Client, Result};
@@ -65,11 +65,12 @@ impl Drop for AbortOnDrop {
 }
 
 impl Client {
-    /// Connect to a database: `sqlite:app.db` or `postgres://…`. Where there is none yet it is made: the file, the tables,
-    /// and on PostgreSQL the schema that the URL names; tables of an older version are brought up to date.
+    /// Connect to a database: `sqlite:app.db` or `postgres://…`. What is missing is created: the file, the tables, and on
+    /// PostgreSQL the schema that the URL names. Tables of an older version are migrated.
     ///
     /// # Errors
-    /// Where the URL is not understood, the database cannot be reached, or its schema is too new.
+    /// `invalid` if the URL cannot be parsed; `database` if the database cannot be reached; `schema` if its tables are of a
+    /// newer version.
     pub async fn connect(url: &str) -> Result<Client, Error> {
         Client::connect_with(url, Clock::system()).await
     }
@@ -77,14 +78,14 @@ impl Client {
     /// Connect, and take the time from `clock`.
     ///
     /// # Errors
-    /// As [`connect`](Client::connect).
+    /// See [`connect`](Client::connect).
     pub async fn connect_with(url: &str, clock: Clock) -> Result<Client, Error> {
         let url: DatabaseUrl = url.parse()?;
         Ok(Client::on(Store::open(&url, clock).await?))
     }
 
-    /// Connect to a database that is in use already, and make nothing: for tools that look at what others run, where a
-    /// typing mistake must not end in a new, empty database.
+    /// Connect to a database that already has Onward's tables, and create nothing. For tools that look at existing runs, where
+    /// a mistyped URL must not create a new, empty database.
     ///
     /// ```
     /// # use onward_engine::{Client, Result};
@@ -96,30 +97,29 @@ impl Client {
     /// # Ok(()) }
     /// ```
     ///
-    /// # Errors
-    /// As [`connect`](Client::connect); [`Code::Database`](onward_types::Code::Database) where there is no such file,
-    /// [`Code::Schema`](onward_types::Code::Schema) where the database has no tables of Onward or older ones, and
+    /// See [`connect`](Client::connect). Also [`Code::Database`](onward_types::Code::Database) if the file does not exist,
+    /// [`Code::Schema`](onward_types::Code::Schema) if the database has no tables of Onward or older ones, and
     /// [`Code::Invalid`](onward_types::Code::Invalid) for `sqlite::memory:`, which another process cannot see.
     pub async fn connect_existing(url: &str) -> Result<Client, Error> {
         let url: DatabaseUrl = url.parse()?;
         Ok(Client::on(Store::open_existing(&url, Clock::system()).await?))
     }
 
-    /// The same client, but the payloads of runs are encoded and decoded by this codec, which has to be that of the executors:
-    /// see [`Codec`].
+    /// The same client with a codec that encodes and decodes the payloads of runs. It must be the codec of the executors: see
+    /// [`Codec`].
     #[must_use]
     pub fn codec(self, codec: impl Codec) -> Client {
         Client { mask: self.mask, ..Client::on(self.store.with_codec(Arc::new(codec))) }
     }
 
-    /// The same client, but fields of these names are shown as `"***"` in every record that it gives: of runs, steps and their
-    /// attempts, messages, events, [`chunks`](ReadStream::chunks) of streams, and schedules, in inputs, outputs, values, attributes,
-    /// and the data of typed errors. `password` hides every field of that name, however deep it lies; `card.number` every `number`
-    /// that lies right in a `card`. Lists between them do not count. Whatever the field holds is hidden with it.
+    /// The same client, but it shows fields of these names as `"***"` in every record that it returns: of runs, steps and their
+    /// attempts, messages, events, [`chunks`](ReadStream::chunks) of streams, and schedules; in inputs, outputs, values,
+    /// attributes, and the data of typed errors. `password` hides every field of that name, at any depth. `card.number` hides
+    /// every `number` directly inside a `card`, or inside a list in a `card`. The whole value of the field is hidden.
     ///
-    /// Workflows see everything, and so do calls that wait for a value: [`result`](WorkflowHandle::result),
-    /// [`event`](WorkflowHandle::event) and the values of a [`stream`](WorkflowHandle::stream) are whole. So are the tables, and
-    /// [`export`](WorkflowHandle::export). The messages of errors are shown as they are.
+    /// Workflows are not affected, and neither are calls that return a typed value: [`result`](WorkflowHandle::result),
+    /// [`event`](WorkflowHandle::event) and the values of a [`stream`](WorkflowHandle::stream). The tables,
+    /// [`export`](WorkflowHandle::export) and the messages of errors are not masked either.
     #[must_use]
     pub fn mask<F: AsRef<str>>(mut self, fields: impl IntoIterator<Item = F>) -> Client {
         self.mask.add(fields);
@@ -133,25 +133,26 @@ impl Client {
         Client { store, hub, executor: None, mask: Mask::default(), _listener }
     }
 
-    /// Start a run of a workflow. Await it for a handle.
+    /// Start a run of a workflow. Resolves to a handle.
     ///
-    /// The same id, workflow and input give the same run; an id that is taken by anything else is a conflict.
+    /// Starting the same id again with the same workflow and input returns the same run. If the id belongs to a different run,
+    /// the start fails with `conflict`.
     pub fn start<W: Workflow>(&self, input: W::Input) -> Start<'_, W::Output> {
         Start::new(self, W::NAME, Some(W::VERSION), crate::data::encode("input", &input))
     }
 
-    /// Start a run of a workflow that is known by its name alone.
+    /// Start a run of a workflow by its name.
     pub fn start_named(&self, name: &str, input: impl Serialize) -> Start<'_, serde_json::Value> {
         Start::new(self, name, None, crate::data::encode("input", &input))
     }
 
-    /// A handle to a run, typed by its workflow. Whether there is such a run shows when it is asked.
+    /// A handle to a run, typed by its workflow. Creating it does not check that the run exists.
     #[must_use]
     pub fn handle<W: Workflow>(&self, id: impl Into<String>) -> WorkflowHandle<W::Output> {
         self.handle_of(id)
     }
 
-    /// A handle to a run whose output is taken as any JSON.
+    /// A handle to a run whose output is decoded as any JSON. Creating it does not check that the run exists.
     #[must_use]
     pub fn handle_named(&self, id: impl Into<String>) -> WorkflowHandle<serde_json::Value> {
         self.handle_of(id)
@@ -161,8 +162,8 @@ impl Client {
         WorkflowHandle { client: self.clone(), id: RunId::recorded(id.into()), started: None, output: PhantomData }
     }
 
-    /// Send a message to a run, on a topic; [`Ctx::recv`](crate::Ctx::recv) takes it. When this returns, the message is kept,
-    /// whether the run waits for it already or will later. A run that has ended keeps it too, and nobody takes it.
+    /// Send a message to a run, on a topic; [`Ctx::recv`](crate::Ctx::recv) takes it. When this returns, the message is
+    /// durable, whether or not the run waits for it yet. A run that has ended keeps the message unread.
     ///
     /// ```no_run
     /// # use onward_engine::{Client, Result};
@@ -172,9 +173,9 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// `unknown_run` if there is no such run; `invalid` where the topic or the key cannot be accepted, or where the message is not
-    /// what the run waits for, as far as that is known. Then nothing was sent, and the key is free. A message of which only the run
-    /// can say that it does not fit is kept as refused: see [`WorkflowHandle::messages`].
+    /// `unknown_run` if the run does not exist; `invalid` if the topic or the key is not valid, or if the message is known not
+    /// to fit what the run waits for. In these cases nothing was sent, and the key is not used up. If only the run itself can
+    /// tell that a message does not fit, it keeps it as refused: see [`WorkflowHandle::messages`].
     pub fn send(
         &self,
         run: impl Into<String>,
@@ -184,17 +185,17 @@ impl Client {
         SendMessage::new(&self.store, Message::new(run, topic, message))
     }
 
-    /// Send many messages in one transaction, all or none.
+    /// Send many messages in one transaction: all or none.
     ///
     /// # Errors
-    /// As [`send`](Client::send), for the first message with which something is wrong.
+    /// The error of the first message that cannot be sent: see [`send`](Client::send).
     pub async fn send_all(&self, messages: impl IntoIterator<Item = Message>) -> Result<(), Error> {
         let messages = messages.into_iter().map(Message::checked).collect::<Result<_, _>>()?;
         self.store.send(messages).await.map(drop)
     }
 
-    /// Send a payload to the hook that has a token; awaits to the id of its run. When this returns the payload is kept, and
-    /// [`OpenHook::recv`](crate::OpenHook::recv) takes it.
+    /// Send a payload to the hook with this token. Resolves to the id of the hook's run. When this returns, the payload is
+    /// durable, and [`OpenHook::recv`](crate::OpenHook::recv) takes it.
     ///
     /// ```no_run
     /// # use onward_engine::{Client, Result};
@@ -205,14 +206,14 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// `unknown_hook` if no hook has the token: it was never opened, or was closed; `gone` if the run that had it has ended;
-    /// `invalid` if the payload is not what the hook takes, as far as that is known: then nothing was sent, and the hook stays open.
+    /// `unknown_hook` if no hook has the token, because it was never opened or was closed; `gone` if the run of the hook has
+    /// ended; `invalid` if the payload is known not to fit what the hook takes: then nothing was sent, and the hook stays open.
     pub fn resume_hook(&self, token: impl Into<String>, payload: &(impl Serialize + ?Sized)) -> ResumeHook<'_> {
         ResumeHook::new(&self.store, token.into(), crate::data::encode("payload", payload))
     }
 
-    /// The latest value of an event of a run. If it was never set, wait until it is, for up to 60 s; then it is `None`. A run
-    /// that is not there yet is waited for like an event that is not set.
+    /// Read the latest value of an event of a run. If the event is not set, waits for it up to 60 s, and then returns `None`.
+    /// The run need not exist yet.
     ///
     /// ```no_run
     /// # use onward_engine::{Client, Result};
@@ -227,7 +228,8 @@ impl Client {
         GetEvent::new(self, RunId::recorded(run.into()), key.into())
     }
 
-    /// Read a stream of a run: what is there, and what comes, until it is closed or the run has ended.
+    /// Read a stream of a run: the existing values and then new ones as they arrive, until the stream is closed or the run has
+    /// ended.
     ///
     /// ```no_run
     /// # use onward_engine::{Client, Result};
@@ -239,21 +241,22 @@ impl Client {
     /// # Ok(()) }
     /// ```
     ///
-    /// The first thing that it gives is the error `unknown_run` if there is no such run.
+    /// If the run does not exist, the first item is the error `unknown_run`.
     pub fn read_stream<T: Data>(&self, run: impl Into<String>, key: impl Into<String>) -> ReadStream<T> {
         ReadStream::new(self, RunId::recorded(run.into()), key.into())
     }
 
-    /// Create the runs that a file has, which [`WorkflowHandle::export`] made, here or in another database, all in one
-    /// transaction; gives the first of them, which was exported. Runs that had not ended are paused until that one is resumed:
-    /// its family goes on with it, but for what somebody had paused before. Sleeps keep their time, and so does a deadline that is
-    /// still to come. Hooks have their tokens, but for those that a run that goes on has here.
+    /// Create the runs of a file that [`WorkflowHandle::export`] made, in this or another database, in one transaction. Returns
+    /// the first run, which is the one that was exported. Runs that had not ended are paused until the first one is resumed;
+    /// then the whole family continues, except for runs that had been paused before the export. Sleeps keep their wake-up
+    /// times, and deadlines that have not passed are kept. Hooks keep their tokens, except for tokens that open runs in this
+    /// database have.
     ///
-    /// Parents and children find each other by what they were where they were exported, in one file or in several, whichever
-    /// comes first. A run whose child is not here is held when it is resumed, and says so.
+    /// Parents and children are linked by the keys they had where they were exported, in one file or several, in any order. A
+    /// run whose child was not imported is held when it is resumed, and its reason names the child.
     ///
-    /// A run of a queue has its queue, with its partition, priority and dedup: resumed, it waits there, at the end of the line,
-    /// and if nobody made the queue here its reason says so. One that was not to start yet does not start sooner.
+    /// A run in a queue keeps its queue, partition, priority and dedup key. When it is resumed, it waits at the end of that
+    /// queue; if the queue does not exist in this database, the run's reason says so. A delayed run keeps its start time.
     ///
     /// ```no_run
     /// # use onward_engine::{Client, Result};
@@ -265,26 +268,26 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// `invalid` where the file cannot be understood; `conflict` if there is a run of one of its ids; `deduplicated` if its queue
-    /// has an open run of its dedup. That one stays as it is, and nothing is created.
+    /// `invalid` if the file cannot be parsed; `conflict` if a run with one of the ids exists; `deduplicated` if the queue of a
+    /// run has an open run with the same dedup key. In each case nothing is created.
     pub async fn import(&self, file: &str) -> Result<WorkflowHandle<serde_json::Value>, Error> {
         self.first(self.import_all(file).await?)
     }
 
-    /// As [`import`](Client::import), and gives every run that was created, in the order of the file.
+    /// As [`import`](Client::import), but returns every created run, in the order of the file.
     ///
     /// # Errors
-    /// As [`import`](Client::import).
+    /// See [`import`](Client::import).
     pub async fn import_all(&self, file: &str) -> Result<Vec<WorkflowHandle<serde_json::Value>>, Error> {
         let ids = self.store.import(Archive::parse(file)?, None).await?;
         Ok(ids.into_iter().map(|id| self.handle_of(id.as_str())).collect())
     }
 
-    /// Create the run that a file has under another id: as [`import`](Client::import). The runs that come with it have ids that
-    /// begin with that one: `copy-3-4f1c9a7be02d` where it was `order-17-3-4f1c9a7be02d`, `copy-parcel` where it was `parcel`.
+    /// As [`import`](Client::import), but creates the exported run under another id. The other runs of the file get ids that
+    /// begin with it: `copy-3-4f1c9a7be02d` instead of `order-17-3-4f1c9a7be02d`, and `copy-parcel` instead of `parcel`.
     ///
     /// # Errors
-    /// As [`import`](Client::import).
+    /// See [`import`](Client::import).
     pub async fn import_as(
         &self,
         file: &str,
@@ -293,10 +296,10 @@ impl Client {
         self.first(self.import_all_as(file, id).await?)
     }
 
-    /// As [`import_as`](Client::import_as), and gives every run that was created, in the order of the file.
+    /// As [`import_as`](Client::import_as), but returns every created run, in the order of the file.
     ///
     /// # Errors
-    /// As [`import`](Client::import).
+    /// See [`import`](Client::import).
     pub async fn import_all_as(
         &self,
         file: &str,
@@ -307,13 +310,14 @@ impl Client {
     }
 
     fn first(&self, runs: Vec<WorkflowHandle<serde_json::Value>>) -> Result<WorkflowHandle<serde_json::Value>, Error> {
-        runs.into_iter().next().ok_or_else(|| Error::new(onward_types::Code::Corrupt, "a file of no run was imported"))
+        let none = "internal error: the import of the file created no run";
+        runs.into_iter().next().ok_or_else(|| Error::new(onward_types::Code::Corrupt, none))
     }
 
-    /// A page of runs, newest first unless the filter says otherwise.
+    /// One page of the runs that match a filter, newest first unless the filter says otherwise.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// `invalid` if the filter is not valid; `database` if the database cannot be reached.
     pub async fn list(&self, filter: Filter) -> Result<Page<RunRecord>, Error> {
         Ok(self.shown(self.store.list(filter).await?))
     }
@@ -321,7 +325,7 @@ impl Client {
     /// Every executor that has not left.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// `database` if the database cannot be reached.
     pub async fn executors(&self) -> Result<Vec<ExecutorRow>, Error> {
         self.store.executors().await
     }

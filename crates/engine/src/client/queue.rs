@@ -1,4 +1,4 @@
-//! Queues from outside: make and change them, look at them, pause them.
+//! Queues: create, change, inspect, pause and delete them.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use onward_types::{Code, Error, QueueInfo, Rate, check_name};
 use super::Client;
 use crate::future::BoxFuture;
 
-/// A queue. Made by [`Client::queue`]: await it to make the queue or to change its limits, or call what is to be done.
+/// A queue. Made by [`Client::queue`]: await it to create the queue or change its limits, or call one of its methods.
 #[must_use = "a queue is made or changed when this is awaited"]
 pub struct Queue<'a> {
     store: &'a Store,
@@ -22,8 +22,8 @@ pub struct Queue<'a> {
 }
 
 impl Client {
-    /// A queue of this name. Awaited, it is made if it is not there, and changed as far as something is said; limits that
-    /// are not said stay as they are. A change holds from its commit on, for every executor.
+    /// The queue of this name. Awaiting it creates the queue if it does not exist and sets the limits that were given; other
+    /// limits keep their values. A change applies to every executor as soon as it is committed.
     ///
     /// ```
     /// # use onward_engine::{Client, Result};
@@ -31,55 +31,58 @@ impl Client {
     /// # let client = Client::connect("sqlite::memory:").await?;
     /// use std::time::Duration;
     /// client.queue("mail").concurrency(5).rate(100, Duration::from_secs(60)).await?;
-    /// client.queue("mail").concurrency(None).await?; // lifts this limit, and leaves the rate
+    /// client.queue("mail").concurrency(None).await?; // removes this limit and keeps the rate
     /// client.queue("mail").pause().await?;
     /// assert!(client.queue("mail").info().await?.paused);
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
-    /// `invalid` for a name that is none, and for a limit of 0: pause the queue instead.
+    /// `invalid` if the name is not valid, or for a limit of 0: pause the queue instead.
     pub fn queue(&self, name: impl Into<String>) -> Queue<'_> {
         let name = name.into();
         let wrong = check_name("queue's name", &name).err();
         Queue { store: &self.store, name, change: QueueChange::default(), wrong, setting: None }
     }
 
-    /// Every queue, as it stands.
+    /// Every queue, with its limits and counts.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// `database` if the database cannot be reached.
     pub async fn queues(&self) -> Result<Vec<QueueInfo>, Error> {
         self.store.queues().await
     }
 }
 
 impl Queue<'_> {
-    /// How many of its runs may run at once, over all executors. A run that is parked while it waits still counts.
+    /// The number of its runs that may run at once, across all executors; `None` removes the limit. A parked run counts.
     pub fn concurrency(mut self, runs: impl Into<Option<u32>>) -> Self {
         self.change.concurrency = self.limit("concurrency", runs.into());
         self
     }
 
-    /// How many of its runs one executor may have at once. A parked run is no executor's.
+    /// The number of its runs that one executor may have at once; `None` removes the limit. A parked run has no executor and
+    /// does not count.
     pub fn per_executor(mut self, runs: impl Into<Option<u32>>) -> Self {
         self.change.per_executor = self.limit("limit per executor", runs.into());
         self
     }
 
-    /// How many of its runs may start in any period of this length. A recovery is no start.
+    /// The number of its runs that may start in any period of this length; `None` removes the limit. A recovery does not count
+    /// as a start.
     pub fn rate(mut self, starts: impl Into<Option<u32>>, period: Duration) -> Self {
         self.change.rate = self.limit_rate("rate", starts.into(), period);
         self
     }
 
-    /// How many runs of one partition may run at once. With a limit of partitions, they are served in turn.
+    /// The number of runs of one partition that may run at once; `None` removes the limit. If a queue has a partition limit,
+    /// its partitions take turns.
     pub fn partition_concurrency(mut self, runs: impl Into<Option<u32>>) -> Self {
         self.change.partition_concurrency = self.limit("concurrency of a partition", runs.into());
         self
     }
 
-    /// How many runs of one partition may start in any period of this length.
+    /// The number of runs of one partition that may start in any period of this length; `None` removes the limit.
     pub fn partition_rate(mut self, starts: impl Into<Option<u32>>, period: Duration) -> Self {
         self.change.partition_rate = self.limit_rate("rate of a partition", starts.into(), period);
         self
@@ -87,8 +90,7 @@ impl Queue<'_> {
 
     fn limit(&mut self, what: &str, most: Option<u32>) -> Set<u32> {
         if most == Some(0) {
-            let message =
-                format!("a {what} of 0 lets nothing start: give 1 or more, or pause the queue with `.pause()`");
+            let message = format!("a {what} of 0 would start no run: give 1 or more, or pause the queue");
             self.wrong.get_or_insert(Error::new(Code::Invalid, message));
         }
         Some(most)
@@ -103,35 +105,35 @@ impl Queue<'_> {
         Some(count.map(|count| Rate { count, period }))
     }
 
-    /// How it stands.
+    /// The limits and the counts of the queue.
     ///
     /// # Errors
-    /// `unknown_queue` if there is none of that name.
+    /// `unknown_queue` if the queue does not exist.
     pub async fn info(self) -> Result<QueueInfo, Error> {
         self.store.queue(&self.name).await
     }
 
-    /// Start nothing more from it. What runs goes on.
+    /// Start no more runs from the queue. Running runs continue.
     ///
     /// # Errors
-    /// `unknown_queue` if there is none of that name.
+    /// `unknown_queue` if the queue does not exist.
     pub async fn pause(self) -> Result<(), Error> {
         self.store.pause_queue(&self.name, true).await
     }
 
-    /// Let it go on after a pause.
+    /// Start runs again after a pause.
     ///
     /// # Errors
-    /// `unknown_queue` if there is none of that name.
+    /// `unknown_queue` if the queue does not exist.
     pub async fn resume(self) -> Result<(), Error> {
         self.store.pause_queue(&self.name, false).await
     }
 
-    /// Delete it; says whether it was there. No run is lost: what waits in it waits until there is a queue of that name
-    /// again, and what runs goes on.
+    /// Delete the queue; returns whether it existed. No run is lost: waiting runs stay until a queue of that name exists again,
+    /// and running runs continue.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// `database` if the database cannot be reached.
     pub async fn delete(self) -> Result<bool, Error> {
         self.store.delete_queue(&self.name).await
     }

@@ -1,4 +1,4 @@
-//! Schedules: define one, look at it, steer it.
+//! Schedules: define, inspect and manage them.
 
 use std::future::IntoFuture;
 
@@ -13,21 +13,20 @@ use crate::future::BoxFuture;
 use crate::plan::{Options, TICKS_MAX, id_of_trigger, option_methods, run_of_tick};
 use crate::workflow::Workflow;
 
-/// How many of the next ticks a record shows.
+/// The number of upcoming ticks in a record.
 const UPCOMING: usize = 5;
 
 impl Client {
-    /// Run a workflow again and again: at 8:00:00 from Monday to Friday is `0 0 8 * * Mon-Fri`. Await it to define the
-    /// schedule; executors start a run for each tick, once, however many executors there are.
+    /// Run a workflow periodically: `0 0 8 * * Mon-Fri` is 8:00:00 from Monday to Friday. Await it to define the schedule. For
+    /// each tick exactly one run is started, however many executors there are.
     ///
-    /// A cron expression has five fields (minute, hour, day of the month, month, weekday) or six (second before them), each a
-    /// `*` or a list of numbers, names, ranges (`Mon-Fri`) and steps (`*/5`). `L` is the last day of the month, `Fri#2` its
-    /// second Friday, `FriL` its last. Days and weekdays that are both named mean either. `@hourly`, `@daily`, `@weekly`,
-    /// `@monthly` and `@yearly` are understood, too.
+    /// A cron expression has five fields (minute, hour, day of the month, month, weekday) or six (with the second in front).
+    /// Each field is a `*` or a list of numbers, names, ranges (`Mon-Fri`) and steps (`*/5`). `L` is the last day of the month,
+    /// `Fri#2` its second Friday, `FriL` its last Friday. If both a day of the month and a weekday are given, either of them
+    /// matches. `@hourly`, `@daily`, `@weekly`, `@monthly` and `@yearly` are also accepted.
     ///
-    /// A schedule that is there already under the id is defined anew: ticks go on as they were where the cron expression and
-    /// the zone are the same, else they begin from now. One that is paused stays so. So a program may define its schedules
-    /// each time it starts.
+    /// Defining an existing id again updates the schedule: with the same cron expression and zone its ticks continue, otherwise
+    /// they begin now. A paused schedule stays paused. So a program can define its schedules each time it starts.
     ///
     /// The run of a tick has the id `<schedule>@<tick>`, for example `morning@2026-01-05T07:00:00Z`, and gets a [`Tick`].
     ///
@@ -47,14 +46,15 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// `invalid` where the expression, the zone or the id cannot be accepted.
+    /// `invalid` if the expression, the zone, the id or an option is not valid; `not_registered` if this executor does not have
+    /// the workflow and the schedule has no queue.
     pub fn schedule<W: Workflow<Input = Tick>>(&self, cron: impl Into<String>) -> Schedule<'_> {
         Schedule::new(self, W::NAME, Some(W::VERSION), cron.into())
     }
 
-    /// Run a workflow that is known by its name alone again and again: as [`schedule`](Client::schedule). Its input is a
-    /// [`Tick`]; whether the workflow takes one shows when it runs. Each run gets the newest version of the executor that claims
-    /// it.
+    /// Run a workflow periodically, by its name: see [`schedule`](Client::schedule). The workflow gets a [`Tick`] as its input;
+    /// whether it accepts one is checked only when it runs. Each run gets the newest version of the workflow that the executor
+    /// has which claims it.
     pub fn schedule_named(&self, workflow: impl Into<String>, cron: impl Into<String>) -> Schedule<'_> {
         Schedule::new(self, workflow, None, cron.into())
     }
@@ -62,28 +62,28 @@ impl Client {
     /// Every schedule, by id.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// `database` if the database cannot be reached.
     pub async fn schedules(&self) -> Result<Vec<ScheduleRecord>, Error> {
         let now = self.store.clock().now();
         let schedules = self.store.schedules().await?;
         Ok(self.shown(schedules.into_iter().map(|schedule| with_ticks(schedule, now)).collect::<Vec<_>>()))
     }
 
-    /// A handle to a schedule. Whether there is such a one shows when it is asked.
+    /// A handle to a schedule. Creating it does not check that the schedule exists.
     #[must_use]
     pub fn schedule_handle(&self, id: impl Into<String>) -> ScheduleHandle {
         ScheduleHandle { client: self.clone(), id: id.into() }
     }
 }
 
-/// A schedule with its next ticks. One that a newer Onward defined, and that this one cannot understand, has none.
+/// A schedule with its upcoming ticks. A schedule of a newer version of Onward that this version cannot parse has none.
 fn with_ticks(mut schedule: ScheduleRecord, now: Timestamp) -> ScheduleRecord {
     let cron = Cron::new(&schedule.cron, &schedule.zone).ok();
     schedule.upcoming = cron.iter().flat_map(|cron| cron.upcoming(now)).take(UPCOMING).collect();
     schedule
 }
 
-/// A schedule about to be defined. Made by [`Client::schedule`]; awaits to its handle.
+/// A schedule about to be defined. Made by [`Client::schedule`]; resolves to its handle.
 #[must_use = "a schedule is defined when this is awaited"]
 pub struct Schedule<'a> {
     client: &'a Client,
@@ -118,25 +118,25 @@ impl<'a> Schedule<'a> {
 
     option_methods!();
 
-    /// Its id: 1 to 400 bytes without control characters and `@`. The default is the name of the workflow.
+    /// The id of the schedule: 1 to 400 bytes without control characters and `@`. The default is the name of the workflow.
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());
         self
     }
 
-    /// By the clocks of which place it goes: a name of the IANA time zone database, as `Europe/Zurich`. The default is `UTC`.
+    /// The time zone of the cron expression: a name from the IANA database, such as `Europe/Zurich`. The default is `UTC`.
     pub fn zone(mut self, zone: impl Into<String>) -> Self {
         self.zone = zone.into();
         self
     }
 
-    /// What becomes of ticks while no executor was there. The default is that the latest of them starts a run.
+    /// What to do with ticks that were due while no executor was running. By default only the latest of them starts a run.
     pub fn catch_up(mut self, catch_up: CatchUp) -> Self {
         self.catch_up = catch_up;
         self
     }
 
-    /// What becomes of a tick while the run of the last one has not ended. The default is that it starts one beside it.
+    /// What to do with a tick while the run of the previous tick is still open. By default the tick starts another run.
     pub fn overlap(mut self, overlap: Overlap) -> Self {
         self.overlap = overlap;
         self
@@ -191,7 +191,7 @@ impl<'a> IntoFuture for Schedule<'a> {
     }
 }
 
-/// A schedule, from outside. Clones hold the same one.
+/// A handle to a schedule. Clones refer to the same schedule.
 #[derive(Clone, Debug)]
 pub struct ScheduleHandle {
     client: Client,
@@ -199,35 +199,35 @@ pub struct ScheduleHandle {
 }
 
 impl ScheduleHandle {
-    /// Its id.
+    /// The id of the schedule.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// All that is known of it, with its next five ticks.
+    /// The complete record of the schedule, with its next five ticks.
     ///
     /// # Errors
-    /// `unknown_schedule` if there is no such schedule.
+    /// `unknown_schedule` if the schedule does not exist.
     pub async fn describe(&self) -> Result<ScheduleRecord, Error> {
         let now = self.client.store.clock().now();
         Ok(self.client.shown(with_ticks(self.client.store.schedule(&self.id).await?, now)))
     }
 
-    /// Let its ticks start nothing, until it is resumed. Runs that were started go on.
+    /// Start no runs until the schedule is resumed. Runs in progress continue.
     ///
     /// # Errors
-    /// `unknown_schedule` if there is no such schedule.
+    /// `unknown_schedule` if the schedule does not exist.
     pub async fn pause(&self) -> Result<(), Error> {
         self.client.store.pause_schedule(&self.id).await
     }
 
-    /// Let its ticks start runs again. What it would have started meanwhile is not made up for; [`backfill`] does that.
+    /// Start runs again. Ticks that passed during the pause start no runs; use [`backfill`] for those.
     ///
     /// [`backfill`]: ScheduleHandle::backfill
     ///
     /// # Errors
-    /// `unknown_schedule` if there is no such schedule.
+    /// `unknown_schedule` if the schedule does not exist.
     pub async fn resume(&self) -> Result<(), Error> {
         let schedule = self.client.store.schedule(&self.id).await?;
         let since = self.client.store.clock().now().max(schedule.done_until);
@@ -235,10 +235,10 @@ impl ScheduleHandle {
         self.client.store.resume_schedule(&self.id, since, next).await
     }
 
-    /// Start a run now, beside all ticks, and whether or not the schedule is paused. Its id is `<schedule>@trigger-<now>`.
+    /// Start one run now, in addition to the ticks, even if the schedule is paused. Its id is `<schedule>@trigger-<now>`.
     ///
     /// # Errors
-    /// `unknown_schedule` if there is no such schedule.
+    /// `unknown_schedule` if the schedule does not exist.
     pub async fn trigger(&self) -> Result<WorkflowHandle<serde_json::Value>, Error> {
         let schedule = self.client.store.schedule(&self.id).await?;
         let now = self.client.store.clock().now();
@@ -249,13 +249,13 @@ impl ScheduleHandle {
         Ok(self.client.handle_named(id))
     }
 
-    /// Start a run for each tick in a span of time, whether or not the schedule is paused, and say how many are new. A tick
-    /// that has its run already starts no other one. A span without an end ends now, and one without a beginning begins when
-    /// the schedule was created.
+    /// Start a run for each tick in a time span, even if the schedule is paused, and return how many runs are new. A tick that
+    /// already has a run starts no second one. A span without an end ends now; a span without a beginning begins when the
+    /// schedule was created.
     ///
     /// # Errors
-    /// `unknown_schedule` if there is no such schedule; `invalid` where the span has more than 1,000 ticks: nothing is
-    /// started then.
+    /// `unknown_schedule` if the schedule does not exist; `invalid` if the span has more than 1,000 ticks: then nothing is
+    /// started.
     pub async fn backfill(&self, span: Window) -> Result<usize, Error> {
         let schedule = self.client.store.schedule(&self.id).await?;
         let now = self.client.store.clock().now();
@@ -277,10 +277,10 @@ impl ScheduleHandle {
         self.client.store.create_missing(runs.collect::<Result<_, _>>()?).await
     }
 
-    /// Delete it. The runs that it started stay.
+    /// Delete the schedule. The runs that it started stay.
     ///
     /// # Errors
-    /// `unknown_schedule` if there is no such schedule.
+    /// `unknown_schedule` if the schedule does not exist.
     pub async fn delete(&self) -> Result<(), Error> {
         self.client.store.delete_schedule(&self.id).await
     }
@@ -296,12 +296,12 @@ impl ScheduleHandle {
     }
 }
 
-/// Ids of runs are made of it, which name the tick, too.
+/// The id of a schedule becomes part of the ids of its runs, which also contain the time of the tick.
 fn check_id(id: &str) -> Result<(), Error> {
     const BYTES_MAX: usize = 400;
     check_name("id of the schedule", id)?;
     if id.len() > BYTES_MAX {
-        let message = format!("the id of the schedule has {} bytes: {BYTES_MAX} are the most", id.len());
+        let message = format!("the id of the schedule has {} bytes: give it at most {BYTES_MAX}", id.len());
         return Err(Error::new(Code::Invalid, message));
     }
     Ok(())

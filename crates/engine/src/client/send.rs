@@ -1,4 +1,4 @@
-//! Sending messages to runs.
+//! Send messages to runs.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::future::BoxFuture;
 
-/// A message about to be sent. Made by [`Client::send`](crate::Client::send); await it.
+/// A message about to be sent. Made by [`Client::send`](crate::Client::send); sent when it is awaited.
 #[must_use = "a message is sent when this is awaited"]
 pub struct SendMessage<'a> {
     store: &'a Store,
@@ -18,7 +18,7 @@ pub struct SendMessage<'a> {
     sending: Option<BoxFuture<'a, Result<(), Error>>>,
 }
 
-/// One of many messages, for [`Client::send_all`](crate::Client::send_all).
+/// A message for [`Client::send_all`](crate::Client::send_all).
 #[derive(Clone, Debug)]
 #[must_use = "a message is sent by `send_all`"]
 pub struct Message {
@@ -34,13 +34,13 @@ impl Message {
         Message { run: run.into(), topic: topic.into(), body: crate::data::encode("message", body), key: None }
     }
 
-    /// The same key again, to the same run, is the same message: it is kept once.
+    /// An idempotency key. A second message with the same key, to the same run, is not delivered again.
     pub fn key(mut self, key: impl Into<String>) -> Message {
         self.key = Some(key.into());
         self
     }
 
-    /// The message, once nothing can be wrong with it any more.
+    /// The message, after all checks.
     pub(crate) fn checked(self) -> Result<NewMessage, Error> {
         check_topic(&self.topic)?;
         if let Some(key) = &self.key {
@@ -55,8 +55,8 @@ impl<'a> SendMessage<'a> {
         SendMessage { store, message: Some(message), sending: None }
     }
 
-    /// The same key again, to the same run, is the same message: whoever does not know whether a send went well may send
-    /// again.
+    /// An idempotency key. A second message with the same key, to the same run, is not delivered again: so a send whose result
+    /// is unknown can be repeated.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.message = self.message.map(|message| message.key(key));
         self

@@ -1,7 +1,7 @@
-//! The door through which every record leaves a client: what its mask names is hidden here, and nowhere else.
+//! Every record leaves a client through this file: the fields that its mask names are hidden here, and nowhere else.
 //!
-//! A call that shows a record ends in [`Client::shown`]. What gives a value that somebody waits for, typed, is no record:
-//! `result`, `event` and the values of a stream are whole.
+//! A call that returns a record ends in [`Client::shown`]. Calls that return a typed value (`result`, `event`, the values of a
+//! stream) return it unmasked.
 
 use onward_types::{
     Chunk, ChunkBody, EventRecord, HookRecord, MessageRecord, Page, RunRecord, ScheduleRecord, StepRecord, StreamInfo,
@@ -10,13 +10,13 @@ use onward_types::{
 use super::Client;
 use super::mask::Mask;
 
-/// What a client shows of what the tables hold.
+/// A record whose fields a client can hide.
 pub(crate) trait Shown {
     fn hide(&mut self, mask: &Mask);
 }
 
 impl Client {
-    /// What was read, as it may be seen.
+    /// The records with the fields of the mask hidden.
     pub(crate) fn shown<T: Shown>(&self, mut records: T) -> T {
         records.hide(&self.mask);
         records
@@ -65,12 +65,12 @@ impl Shown for Chunk {
     }
 }
 
-/// Names and times alone.
+/// Contains only names and times.
 impl Shown for HookRecord {
     fn hide(&mut self, _: &Mask) {}
 }
 
-/// Names and numbers alone.
+/// Contains only names and numbers.
 impl Shown for StreamInfo {
     fn hide(&mut self, _: &Mask) {}
 }

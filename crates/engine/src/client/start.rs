@@ -1,4 +1,4 @@
-//! Starting a run.
+//! Start a run.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -20,7 +20,7 @@ use crate::executor::{CLAIM_MAX, Executor, PATIENCE};
 use crate::future::BoxFuture;
 use crate::plan::{Checked, Options, Plan, check_gathering, holder_of_dedup, is_taken, option_methods, same_run};
 
-/// A run about to be started. Made by [`Client::start`]; awaits to its handle.
+/// A run about to be started. Made by [`Client::start`]; resolves to its handle.
 #[must_use = "a run is started when this is awaited"]
 pub struct Start<'a, T> {
     pub(super) plan: Option<Plan>,
@@ -38,7 +38,7 @@ impl<'a, T> Start<'a, T> {
         Start { plan: Some(Plan::new(workflow, version, input)), starting: None, client }
     }
 
-    /// The plan, for those who create the run in another way.
+    /// The plan, for callers that create the run in another way.
     pub(super) fn into_plan(self) -> Result<(&'a Client, Plan), Error> {
         let started = || Error::new(Code::Invalid, "the start was awaited already");
         Ok((self.client, self.plan.ok_or_else(started)?))
@@ -75,15 +75,15 @@ impl<'a, T: Send + 'static> Future for Start<'a, T> {
     }
 }
 
-/// A run, and the place where its end is told if it is executed here.
+/// A run, and the slot for its end if it is executed in this process.
 type Started = (RunId, Option<Arc<EndSlot>>);
 
-/// Boxed here, as [`Builder::launch`](crate::Builder::launch) says why.
+/// Boxed for the reason given at [`Builder::launch`](crate::Builder::launch).
 fn started(client: &Client, plan: Plan) -> BoxFuture<'_, Result<Started, Error>> {
     Box::pin(start(client, plan))
 }
 
-/// What only some starts need is boxed by itself: thousands may be under way, and each keeps what it has here in memory.
+/// Rarely needed futures are boxed separately: thousands of starts may be in progress, and each keeps this future in memory.
 async fn start(client: &Client, plan: Plan) -> Result<Started, Error> {
     let mut plan = client.check(plan)?;
     if let Some(executor) = client.executor.as_ref().filter(|executor| plan.is_for(executor))
@@ -97,11 +97,11 @@ async fn start(client: &Client, plan: Plan) -> Result<Started, Error> {
     Ok((came_of(&client.store, &plan, &id, &created).await?, None))
 }
 
-/// The run that this start gave.
+/// The run that this start resolves to.
 async fn came_of(store: &Store, plan: &Checked, id: &RunId, created: &Created) -> Result<RunId, Error> {
     match created {
         Created::New | Created::Waiting(_) => Ok(id.clone()),
-        // Boxed, because it is rare, and each start keeps in memory what it may need.
+        // Boxed because it is rare, and each start in progress keeps this future in memory.
         Created::Duplicate(holder) => Box::pin(holder_of_dedup(store, &plan.options, &plan.workflow, holder)).await,
         Created::Existing(existing) => {
             same_run(&plan.workflow, plan.input_hash, existing).map(|()| existing.id.clone())
@@ -109,7 +109,7 @@ async fn came_of(store: &Store, plan: &Checked, id: &RunId, created: &Created) -
     }
 }
 
-/// Create many runs for whoever may claim them, in their order. Nothing is created if anything is wrong with one of them.
+/// Creates many runs that any executor may claim, in their order. Creates nothing if one of them is not valid.
 pub(super) async fn start_all<T>(
     client: &Client,
     plans: Vec<Plan>,
@@ -128,7 +128,7 @@ pub(super) async fn start_all<T>(
     Ok(handles)
 }
 
-/// Give the input of a plan to the run of its workflow that gathers for the key.
+/// Gives the input of a plan to the pending debounced run of its workflow and key.
 pub(super) async fn debounce<T>(
     client: &Client,
     plan: Plan,
@@ -145,16 +145,16 @@ pub(super) async fn debounce<T>(
     Ok(WorkflowHandle { client: client.clone(), id, started: None, output: PhantomData })
 }
 
-/// How an item goes into a batch.
+/// How an item is added to a batch.
 pub(super) struct Pushed {
     pub(super) batch: String,
     pub(super) max: u32,
     pub(super) key: Option<String>,
 }
 
-/// Push the input of a plan, as an item, into the batch of its workflow under a key. Gives the run that has it.
+/// Pushes the input of a plan, as an item, into the batch of its workflow and key. Returns the run that has it.
 ///
-/// Boxed here, as [`Builder::launch`](crate::Builder::launch) says why.
+/// Boxed for the reason given at [`Builder::launch`](crate::Builder::launch).
 pub(super) fn push(client: &Client, plan: Plan, pushed: Pushed) -> BoxFuture<'_, Result<RunId, Error>> {
     Box::pin(async move {
         check_gathering(&plan.options.given)?;
@@ -169,20 +169,20 @@ pub(super) fn push(client: &Client, plan: Plan, pushed: Pushed) -> BoxFuture<'_,
     })
 }
 
-/// The run that has an input: another input than its first is what it is for.
+/// The run that has the input. It may have been created with an earlier input; that is the purpose of a batch or a debounce.
 async fn gathered_by(client: &Client, options: &RunOptions, new: NewRun, created: Created) -> Result<RunId, Error> {
     match created {
         Created::New | Created::Waiting(_) => Ok(new.id),
         Created::Existing(existing) => Ok(existing.id),
         Created::Duplicate(holder) => {
-            let instead = "It does not get this input: wait until it has ended, or cancel it";
+            let instead = "It will not get this input: wait until it has ended, or cancel it";
             Err(is_taken(&client.store, options, &holder, instead).await)
         }
     }
 }
 
-/// Create the run as one of this executor's own: it is in memory before it is durable, and begins when it is. None: it is for a
-/// queue, and this executor is none to begin it.
+/// Creates the run as owned by this executor: it is in memory before it is durable, and begins once it is durable. `None`: the
+/// run is queued and this executor may not start it directly.
 async fn start_here(executor: &Arc<Executor>, plan: &mut Checked) -> Result<Option<Started>, Error> {
     let most = CLAIM_MAX.min(executor.options.residents_max);
     loop {
@@ -198,7 +198,8 @@ async fn start_here(executor: &Arc<Executor>, plan: &mut Checked) -> Result<Opti
             Box::pin(room).await.map_err(|_| too_late(executor, "was not started"))?;
         }
         let run = Box::new(plan.run(executor.store.clock(), Some(&seat.executor)));
-        // A seat may be lost before it hears that the run was created: then whoever tries again finds that it was.
+        // If the seat is lost before the answer arrives, the run may have been created: the retry uses the same id and finds
+        // it.
         plan.id.get_or_insert_with(|| run.id.clone());
         let (tell, told) = oneshot::channel();
         let core = RunCore::fresh(&run, executor.home(&seat), Some(tell));
@@ -216,7 +217,7 @@ async fn start_here(executor: &Arc<Executor>, plan: &mut Checked) -> Result<Opti
                 if let Some(lost) = executor.store.lost() {
                     return Err(lost);
                 }
-                // The seat was lost before the run was created; the next one is being taken.
+                // The seat was lost before the run was created; the executor is taking the next one.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             Err(_) if core.births.is_pending() => {
@@ -234,9 +235,10 @@ async fn start_here(executor: &Arc<Executor>, plan: &mut Checked) -> Result<Opti
     }
 }
 
-/// The database has taken no commits for as long as anybody waits.
+/// The database has not committed anything for as long as a start waits.
 fn too_late(executor: &Executor, what: &str) -> Error {
-    let said = executor.journal_trouble().map_or_else(|| "it is slow".to_owned(), |trouble| trouble.to_string());
+    let said =
+        executor.journal_trouble().map_or_else(|| "the database is slow".to_owned(), |trouble| trouble.to_string());
     Error::new(
         Code::Busy,
         format!("the database has taken no commit for {} s: run {what} ({said})", PATIENCE.as_secs()),
@@ -250,10 +252,10 @@ impl Client {
 }
 
 impl Plan {
-    /// The run is to start when no more inputs have come for this long. Another time for that is refused, not overwritten.
+    /// Starts the run after this long without more inputs. A delay that was also given is refused, not overwritten.
     pub(super) fn gathers_for(&mut self, how: &str, by: &str, time: Duration) -> Result<(), Error> {
         if self.options.given.delay.replace(time).is_some() {
-            let message = format!("when a run starts that is {how} is said by {by}: leave the delay out");
+            let message = format!("the start time of a run that is {how} is set by {by}: leave the delay out");
             return Err(Error::new(Code::Invalid, message));
         }
         Ok(())

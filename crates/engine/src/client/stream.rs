@@ -1,4 +1,4 @@
-//! Reading the streams of a run.
+//! Read the streams of a run.
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
@@ -13,26 +13,26 @@ use super::Client;
 use crate::data::Data;
 use crate::future::BoxFuture;
 
-/// So many chunks are read at once. No transaction outlives a page.
+/// The number of chunks read by one query. No transaction spans two pages.
 const PAGE: u32 = 100;
 
-/// The values of a stream, one after another, as they come. Made by [`Client::read_stream`].
+/// The values of a stream, in order, as they arrive. Made by [`Client::read_stream`].
 ///
-/// It ends where the stream was closed, or with the run. It is a `futures::Stream`; without that crate there is
-/// [`next`](ReadStream::next).
+/// It ends when the stream is closed or the run has ended. It is a `futures::Stream`; [`next`](ReadStream::next) works without
+/// that crate.
 #[must_use = "a stream is read when it is polled"]
 pub struct ReadStream<T> {
     chunks: ReadChunks,
     value: PhantomData<fn() -> T>,
 }
 
-/// The reader comes back with what it read.
+/// The reader is returned together with what it read.
 type Read = (Box<Reader>, Option<Result<Chunk, Error>>);
 
-/// The chunks of a stream, with all that is known of them. Made by [`ReadStream::chunks`].
+/// The chunks of a stream, with their metadata. Made by [`ReadStream::chunks`].
 #[must_use = "a stream is read when it is polled"]
 pub struct ReadChunks {
-    /// None while `reading` has it.
+    /// `None` while `reading` holds it.
     reader: Option<Box<Reader>>,
     reading: Option<BoxFuture<'static, Read>>,
     next_index: i64,
@@ -42,21 +42,21 @@ struct Reader {
     client: Client,
     run: RunId,
     stream: String,
-    /// Where to begin; negative: so many chunks before the end.
+    /// The index to begin at. Negative: this many chunks before the end.
     from: i64,
     committed: bool,
-    /// Whether chunks are given, which are records, and no values.
+    /// Whether it returns chunks, which are records and therefore masked, or values.
     records: bool,
     open: Option<Open>,
     over: bool,
 }
 
-/// A stream that is being read.
+/// The position in a stream that is being read.
 struct Open {
     run: RunKey,
     watch: watch::Receiver<()>,
     page: VecDeque<Chunk>,
-    /// The index of the next chunk that is not in the page.
+    /// The index of the first chunk after the page.
     next: i64,
 }
 
@@ -68,32 +68,32 @@ impl<T: Data> ReadStream<T> {
         ReadStream { chunks, value: PhantomData }
     }
 
-    /// Begin at this index. Negative: so many chunks before what is the end now, but not before the first one. An index past
-    /// the end waits for it while the stream is open.
+    /// Begin at this index. A negative index counts back from the current end, but not past the first chunk. An index past the
+    /// end waits for that chunk while the stream is open.
     pub fn from(mut self, index: i64) -> Self {
         self.chunks.begin(|reader| reader.from = index);
         self
     }
 
-    /// Leave out what attempts of steps appended that failed or that a crash ended, and wait for the result of a step before
-    /// what its body appended is given. Indices that are left out are missing.
+    /// Skip chunks that were appended by attempts of steps that failed or were ended by a crash, and return the chunks of a
+    /// running step only once its result is recorded. The indices of skipped chunks are missing.
     pub fn committed(mut self) -> Self {
         self.chunks.begin(|reader| reader.committed = true);
         self
     }
 
-    /// The chunks themselves: with their indices, and bytes as bytes.
+    /// The chunks instead of their values: with their indices, and with bytes as bytes.
     pub fn chunks(mut self) -> ReadChunks {
         self.chunks.begin(|reader| reader.records = true);
         self.chunks
     }
 
-    /// The next value; none at the end.
+    /// The next value; `None` at the end.
     pub async fn next(&mut self) -> Option<Result<T, Error>> {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// Where to go on: the index after that of the last value that was given.
+    /// The index to resume from: the one after the last value that was returned.
     #[must_use]
     pub fn next_index(&self) -> i64 {
         self.chunks.next_index
@@ -114,7 +114,8 @@ fn value<T: Data>(chunk: Chunk) -> Result<T, Error> {
     match chunk.body {
         ChunkBody::Json(json) => json.decode(),
         ChunkBody::Bytes(_) | ChunkBody::Close => {
-            let message = format!("chunk {} holds bytes, no value: read the stream with `.chunks()`", chunk.index);
+            let index = chunk.index;
+            let message = format!("chunk {index} holds bytes, not a JSON value: read the chunks of the stream instead");
             Err(Error::new(Code::Decode, message))
         }
     }
@@ -127,7 +128,7 @@ impl ReadChunks {
         }
     }
 
-    /// The next chunk; none at the end.
+    /// The next chunk; `None` at the end.
     pub async fn next(&mut self) -> Option<Result<Chunk, Error>> {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
@@ -160,7 +161,7 @@ impl Reader {
             return None;
         }
         let next = self.advance().await;
-        // After an error the same reader may be asked again: it goes on where it was.
+        // After an error the reader can be polled again; it continues where it was.
         self.over = matches!(next, Ok(None));
         let shown = |chunk: Chunk| if self.records { self.client.shown(chunk) } else { chunk };
         next.map(|chunk| chunk.map(shown)).transpose()
@@ -180,7 +181,7 @@ impl Reader {
                     _ => continue,
                 }
             }
-            // Register, look, wait: whatever is appended after the look is told.
+            // Register, read, wait: an append after the read is signalled.
             open.watch.mark_unchanged();
             let found = self.client.store.chunks(open.run, &self.stream, open.next, PAGE).await?;
             let undecided = |chunk: &Chunk| self.committed && chunk.committed.is_none() && !found.ended;
@@ -192,7 +193,7 @@ impl Reader {
                 None if found.ended || (found.closed && none) => return Ok(None),
                 None => {
                     self.client.store.listen_closely().await;
-                    // The hub lives as long as the client does.
+                    // The client keeps the hub alive, so this cannot fail.
                     open.watch.changed().await.ok();
                 }
             }

@@ -1,5 +1,5 @@
-//! The gate before every step body. It closes by itself when the executor has not been able to say that it lives for one
-//! lease: from then on somebody else may have its runs. A machine that was frozen wakes up before a closed gate.
+//! The gate that every step body passes before it starts. It closes by itself when no heartbeat was acknowledged for one lease:
+//! from then on another executor may own the runs. A machine that was frozen finds the gate closed when it wakes up.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use onward_store::Clock;
 pub(crate) struct Gate {
     clock: Clock,
     lease: Duration,
-    /// False on SQLite: nobody else can take over while this process has the file.
+    /// False on SQLite: no other executor can take over while this process has the file.
     guarded: bool,
     /// Until when the gate is open, in microseconds of uptime.
     open_until: AtomicU64,
@@ -33,7 +33,8 @@ impl Gate {
         gate
     }
 
-    /// A beat that was begun at `sent` was acknowledged: counting from then, not from the answer, is what the others do.
+    /// A heartbeat that was sent at `sent` was acknowledged. The lease counts from `sent` and not from the answer, as other
+    /// executors count it.
     pub(crate) fn extend(&self, sent: Duration) {
         let until = micros(sent + self.lease);
         self.open_until.fetch_max(until, Ordering::SeqCst);
@@ -42,12 +43,12 @@ impl Gate {
         }
     }
 
-    /// Let no body start any more: the executor shuts down.
+    /// Closes the gate for good: the executor shuts down.
     pub(crate) fn shut(&self) {
         self.shut.store(true, Ordering::SeqCst);
     }
 
-    /// Whether a body may start; if not, wake when it may.
+    /// Whether a body may start; if not, `waker` is woken when it may.
     pub(crate) fn is_open(&self, waker: &Waker) -> bool {
         if self.may_pass() {
             return true;
@@ -109,7 +110,7 @@ mod tests {
         clock.advance(LEASE - Duration::from_millis(1));
         assert!(gate.is_open(&waker));
         clock.advance(Duration::from_millis(1));
-        assert!(!gate.is_open(&waker), "somebody else may have its runs");
+        assert!(!gate.is_open(&waker), "another executor may own its runs");
         assert!(!woken.0.load(Ordering::SeqCst));
         gate.extend(clock.uptime());
         assert!(woken.0.load(Ordering::SeqCst) && gate.is_open(&waker));

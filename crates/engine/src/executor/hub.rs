@@ -1,4 +1,4 @@
-//! Everybody in this process who waits for the end of a run that is not in its memory.
+//! The tasks of this process that wait for runs that are not in its memory: for their ends, events and streams.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,13 +13,13 @@ use tokio::task::JoinSet;
 use super::Residents;
 use crate::executor::run::end::End;
 
-/// How often everything that is waited for is looked at, whatever the signals say.
+/// How often every awaited run is checked, whatever the signals say.
 const SWEEP: Duration = Duration::from_secs(1);
-/// How often is looked for a run that is not there yet.
+/// How often a run that does not exist yet is looked up.
 const UNKNOWN: Duration = Duration::from_millis(500);
-/// How long a call waits for an event, unless its caller says otherwise.
+/// How long a call waits for an event by default.
 pub(crate) const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
-/// How many runs one query asks about.
+/// How many runs one query checks.
 const CHUNK: usize = 500;
 
 type Waiters = HashMap<RunKey, Vec<oneshot::Sender<Arc<Outcome>>>>;
@@ -28,7 +28,7 @@ pub(crate) struct Hub {
     store: Store,
     waiting: Mutex<Waiters>,
     count: AtomicUsize,
-    /// Who follows what a run says, and its end.
+    /// The tasks that follow the events, the streams and the end of a run.
     watched: Mutex<HashMap<RunKey, watch::Sender<()>>>,
     watches: AtomicUsize,
 }
@@ -44,7 +44,7 @@ impl Hub {
         })
     }
 
-    /// Wait until the run ends. With `or_held`, also until it is held because of an error.
+    /// Waits until the run ends. With `or_held`, also until it is held because of an error.
     pub(crate) async fn wait(
         &self,
         key: RunKey,
@@ -58,7 +58,7 @@ impl Hub {
                 }
                 drop(core);
             }
-            // Register first, then look, then wait: whatever happens after the look is told.
+            // Register first, then read, then wait: a change after the read is signalled.
             let told = self.register(key);
             self.store.listen_closely().await;
             let outcome = self.store.outcome(key).await?.ok_or_else(gone)?;
@@ -73,7 +73,7 @@ impl Hub {
         }
     }
 
-    /// Follow a run: be told whenever it may have set an event, appended to a stream or ended, and each second.
+    /// Follows a run: notified whenever it may have set an event, appended to a stream or ended, and each second.
     pub(crate) fn watch(&self, key: RunKey) -> watch::Receiver<()> {
         let mut watched = self.lock_watched();
         let watch = watched.entry(key).or_insert_with(|| watch::Sender::new(())).subscribe();
@@ -81,7 +81,7 @@ impl Hub {
         watch
     }
 
-    /// Wait until an event is set, of a run that need not be there yet; gives its latest value.
+    /// Waits until an event is set, of a run that need not exist yet; returns its latest value.
     pub(crate) async fn event(&self, run: &RunId, key: &str) -> Result<Json, Error> {
         let mut followed: Option<(RunKey, watch::Receiver<()>)> = None;
         loop {
@@ -90,11 +90,11 @@ impl Hub {
             }
             match (self.store.event_of(run, key).await?, &mut followed) {
                 (Some((_, Some(value))), _) => return Ok(value),
-                // The hub lives as long as whoever asks.
+                // The caller keeps this object alive, so the channel stays open.
                 (Some((found, None)), Some((of, told))) if found == *of => {
                     told.changed().await.ok();
                 }
-                // Follow it, look, wait: whatever is set after the look is told.
+                // Follow the run, then read, then wait: an event that is set after the read is signalled.
                 (Some((found, None)), _) => {
                     followed = Some((found, self.watch(found)));
                     self.store.listen_closely().await;
@@ -104,7 +104,7 @@ impl Hub {
         }
     }
 
-    /// This run said something, or ended.
+    /// Notifies those that follow this run that it published something or ended.
     pub(crate) fn tell_watchers(&self, key: RunKey) {
         if self.watches.load(Ordering::SeqCst) > 0
             && let Some(told) = self.lock_watched().get(&key)
@@ -113,7 +113,7 @@ impl Hub {
         }
     }
 
-    /// Something may have happened to any run. Says whether somebody follows one.
+    /// Notifies all followers, because any run may have changed. Returns whether there are any.
     fn tell_all_watchers(&self) -> bool {
         if self.watches.load(Ordering::SeqCst) == 0 {
             return false;
@@ -141,7 +141,7 @@ impl Hub {
         told
     }
 
-    /// A run ended: tell who waits for it.
+    /// Passes the outcome of a run that ended to those that wait for it.
     pub(crate) fn publish(&self, key: RunKey, outcome: &Arc<Outcome>) {
         self.tell_watchers(key);
         if self.count.load(Ordering::SeqCst) == 0 {
@@ -154,27 +154,27 @@ impl Hub {
             told
         };
         for waiter in told.into_iter().flatten() {
-            // One that gave up needs no telling.
+            // A waiter that gave up has closed its channel.
             waiter.send(outcome.clone()).ok();
         }
     }
 
-    /// Waiters begin again: the run came into this process's memory, or is gone.
+    /// Makes waiters start over: the run came into the memory of this process, or was deleted.
     pub(crate) fn look_again(&self, key: RunKey) {
         if self.count.load(Ordering::SeqCst) > 0 {
             self.lock().remove(&key);
         }
     }
 
-    /// Tell waiters what happens elsewhere, as long as the hub lives. Should a listener die, another one takes its place, for
-    /// who waits would wait for ever.
+    /// Passes on what happens in other processes, as long as this object lives. If the listener dies, another one replaces it,
+    /// because waiters would otherwise wait for ever.
     pub(crate) async fn keep_listening(hub: Weak<Hub>) {
         loop {
             let mut listener = JoinSet::new();
             listener.spawn(Hub::listen(hub.clone()));
             match listener.join_next().await {
                 Some(Err(died)) if died.is_panic() => {
-                    tracing::error!(%died, "who tells of runs that end elsewhere died; another one takes its place");
+                    tracing::error!(%died, "the listener for runs of other executors died; starting another one");
                 }
                 _ => return,
             }
@@ -188,7 +188,7 @@ impl Hub {
         loop {
             let signal = tokio::time::timeout_at(next_sweep, signals.recv()).await;
             let Some(hub) = hub.upgrade() else { return };
-            // Steady signals of other kinds must not put the sweep off for ever.
+            // A steady stream of other signals must not delay the sweep for ever.
             if signal.is_err() {
                 next_sweep = tokio::time::Instant::now() + SWEEP;
             }
@@ -219,7 +219,7 @@ impl Hub {
             };
             for chunk in keys.chunks(CHUNK) {
                 if let Err(error) = hub.look(chunk).await {
-                    tracing::debug!(%error, "could not look for the ends of runs; looking again in a second");
+                    tracing::debug!(%error, "could not check for the ends of runs; trying again in a second");
                 }
             }
             if !keys.is_empty() {
@@ -236,12 +236,12 @@ impl Hub {
                 None => self.look_again(key),
             }
         }
-        // Whoever waits for one that was deleted finds that it is not there.
+        // Waiters of a deleted run start over and find that it does not exist.
         gone.into_iter().for_each(|key| self.look_again(key));
         Ok(())
     }
 
-    /// The runs that somebody still waits for, of these or of all.
+    /// The runs, of these or of all, that still have waiters.
     fn waited_for(&self, of: Option<&[RunKey]>) -> Vec<RunKey> {
         let mut waiting = self.lock();
         waiting.retain(|_, waiters| {
@@ -265,10 +265,10 @@ fn is_over(outcome: &Outcome, or_held: bool) -> bool {
 }
 
 fn gone() -> Error {
-    Error::new(Code::UnknownRun, "the run was deleted while it was waited for")
+    Error::new(Code::UnknownRun, "the run was deleted while a caller waited for it")
 }
 
-/// The output of a run that ended, or why there is none.
+/// The output of a run that ended, or the error that explains why there is none.
 pub(crate) fn result_of(outcome: &Outcome) -> Result<Json, Error> {
     if let Some(unreadable) = &outcome.unreadable {
         return Err(unreadable.clone());

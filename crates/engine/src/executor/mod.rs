@@ -1,4 +1,4 @@
-//! The executor: the runs that this process has, and the seat that gives it the right to execute them.
+//! The executor: the runs that this process owns, and the seat that gives it the right to execute them.
 
 mod gate;
 pub(crate) mod hub;
@@ -32,16 +32,16 @@ use crate::metrics::{Counters, Metrics, QueueMetrics};
 use crate::states::States;
 use crate::trouble::{Trouble, Troubles};
 
-/// How an executor behaves. The defaults are what most people want.
+/// The settings of an executor.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// An executor that says nothing for this long is dead.
+    /// An executor without a heartbeat for this long is dead.
     pub(crate) lease: Duration,
-    /// A run that only waits is parked after this long, or after 200 times what its replay takes.
+    /// A run that only waits is parked after this long, or after 200 times the duration of its replay if that is longer.
     pub(crate) park_after: Duration,
-    /// More runs than this are not kept in memory if some of them only wait.
+    /// With more runs in memory than this, waiting runs are parked.
     pub(crate) residents_max: usize,
-    /// Which runs that have ended are kept; all of them, where there is no rule.
+    /// The rules for deleting ended runs; without rules all are kept.
     pub(crate) retention: Vec<Retention>,
 }
 
@@ -56,7 +56,7 @@ impl Default for Options {
     }
 }
 
-/// One executor, through all the seats it takes.
+/// One executor, across all the seats it takes.
 pub(crate) struct Executor {
     pub(crate) store: Store,
     pub(crate) registry: Registry,
@@ -66,36 +66,36 @@ pub(crate) struct Executor {
     pub(crate) residents: Arc<Residents>,
     pub(crate) gate: Gate,
     pub(crate) post: Post,
-    /// Rung when it may be worth while to claim.
+    /// Notified when a claim may find runs.
     pub(crate) claim_now: Notify,
-    /// Rung when it may be worth while to claim from queues.
+    /// Notified when a claim from queues may find runs.
     pub(crate) queues_now: Notify,
-    /// Queues of which this process knows that something may be claimed from them, and a bell for those.
+    /// The queues from which this process may be able to claim; `queue_now` is notified when one is added.
     queues_named: Mutex<BTreeSet<String>>,
     pub(crate) queue_now: Notify,
-    /// Rung when a deadline was set that may be the next one.
+    /// Notified when a deadline was set that may be the earliest.
     pub(crate) deadline_set: Notify,
-    /// Rung when more runs are in memory than there should be.
+    /// Notified when more runs are in memory than allowed.
     pub(crate) crowded: Notify,
-    /// Executors that have been silent for their leases.
+    /// Executors without a heartbeat for their leases.
     pub(crate) silent: Silent,
-    /// Rung when an executor was declared dead, so that its runs are orphans.
+    /// Notified when an executor was declared dead, so that its runs are orphans.
     pub(crate) declared_dead: Notify,
-    /// Replays under way: each holds a history in memory.
+    /// Replays in progress: each holds a history in memory.
     pub(crate) replays: Arc<Semaphore>,
     pub(crate) draining: AtomicBool,
     pub(crate) counters: Counters,
-    /// What the journals of former seats did.
+    /// The counters of the journals of earlier seats.
     before: Mutex<JournalCounts>,
     seat: RwLock<Arc<Seat>>,
     handle: Handle,
     workflows: Arc<Known>,
     troubles: Troubles,
-    /// How the queues stood when somebody last looked.
+    /// The counts of the queues when they were last read.
     depths: Mutex<Vec<QueueInfo>>,
 }
 
-/// A commit that is not answered after this long is worth a word.
+/// A commit without an answer for this long is reported.
 const UNANSWERED: Duration = Duration::from_secs(3);
 
 /// How long a start waits for a database that takes no commits.
@@ -147,7 +147,7 @@ impl Executor {
         })
     }
 
-    /// The seat it has now.
+    /// The current seat.
     pub(crate) fn seat(&self) -> Arc<Seat> {
         self.seat.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -158,10 +158,10 @@ impl Executor {
         self.lock_before().add(&old.journal.counts());
     }
 
-    /// What it has done through all its seats.
+    /// The metrics across all its seats.
     pub(crate) fn metrics(&self) -> Metrics {
         let (executor, journal) = {
-            // Between two seats the old journal would be counted twice, or not at all.
+            // Under the lock: between two seats the old journal would be counted twice or not at all.
             let seat = self.seat.read().unwrap_or_else(PoisonError::into_inner);
             let mut journal = seat.journal.counts();
             journal.add(&self.lock_before());
@@ -174,7 +174,7 @@ impl Executor {
         metrics
     }
 
-    /// How the queues stand.
+    /// Stores the latest counts of the queues.
     pub(crate) fn note_depths(&self, queues: Vec<QueueInfo>) {
         *self.lock_depths() = queues;
     }
@@ -187,18 +187,18 @@ impl Executor {
         self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The workflows it knows.
+    /// The workflows that are registered.
     pub(crate) fn workflows(&self) -> Arc<Known> {
         self.workflows.clone()
     }
 
-    /// It may be worth while to claim.
+    /// A claim may find runs.
     pub(crate) fn ring_claimers(&self) {
         self.claim_now.notify_one();
         self.queues_now.notify_one();
     }
 
-    /// It may be worth while to claim from this queue. Thousands of runs may say so at once.
+    /// A claim from this queue may find runs. Thousands of runs may call this at once.
     pub(crate) fn ring_queue(&self, queue: &str) {
         let mut named = self.queues_named.lock().unwrap_or_else(PoisonError::into_inner);
         if !named.contains(queue) {
@@ -208,7 +208,7 @@ impl Executor {
         self.queue_now.notify_one();
     }
 
-    /// The queues that were rung for.
+    /// The queues for which `ring_queue` was called.
     pub(crate) fn take_named_queues(&self) -> BTreeSet<String> {
         std::mem::take(&mut *self.queues_named.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -221,22 +221,22 @@ impl Executor {
         drop(self.handle.spawn(task));
     }
 
-    /// A task could not do this duty of it.
+    /// A task failed to do one of its duties.
     pub(crate) fn trouble(&self, task: &'static str, duty: impl Into<Cow<'static, str>>, message: String) {
         self.troubles.note(task, duty.into(), self.store.clock().now(), message);
     }
 
-    /// A task has done this duty of it, or has it no more.
+    /// A task did this duty, or no longer has it.
     pub(crate) fn no_trouble(&self, task: &'static str, duty: impl Into<Cow<'static, str>>) {
         self.troubles.clear(task, duty.into());
     }
 
-    /// A task has only these of its duties left.
+    /// A task has only these duties left.
     pub(crate) fn keep_trouble(&self, task: &'static str, has: impl Fn(&str) -> bool) {
         self.troubles.keep(task, has);
     }
 
-    /// What it cannot do at the moment, the oldest first.
+    /// What the executor currently fails to do, oldest first.
     pub(crate) fn troubles(&self) -> Vec<Trouble> {
         let mut all = self.troubles.all();
         all.extend(self.journal_trouble());
@@ -244,7 +244,7 @@ impl Executor {
         all
     }
 
-    /// Why nothing that runs do becomes durable, if it does not.
+    /// Why no changes become durable at the moment, if so.
     pub(crate) fn journal_trouble(&self) -> Option<Trouble> {
         let Health { failing, unanswered } = self.seat().journal.health();
         let (since, message) = match failing {

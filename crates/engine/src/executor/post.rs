@@ -1,4 +1,4 @@
-//! Runs whose messages are to be read, and who waits for that.
+//! Runs whose messages are to be read, and the calls that wait for that.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::executor::run::core::RunCore;
 
-/// What is asked for by many runs is read at once.
+/// The messages of all runs that requested a read are read together.
 #[derive(Default)]
 pub(crate) struct Post {
     asked: Mutex<HashMap<RunKey, Asked>>,
@@ -25,14 +25,15 @@ impl Asked {
     /// The messages are in the run's inbox.
     pub(crate) fn done(self) {
         for tell in self.tell {
-            // Whoever asked may have been dropped.
+            // The call that waits may have been dropped.
             tell.send(()).ok();
         }
     }
 }
 
 impl Post {
-    /// Ask for the messages of a run. The answer comes once a read that began after this is in the run's inbox.
+    /// Requests a read of the messages of a run. The receiver resolves once a read that began after this call is in the run's
+    /// inbox.
     pub(crate) fn ask(&self, core: &Arc<RunCore>) -> oneshot::Receiver<()> {
         let (tell, told) = oneshot::channel();
         self.note(core, Some(tell));
@@ -40,7 +41,7 @@ impl Post {
         told
     }
 
-    /// Something may have been sent to this run.
+    /// This run may have new messages.
     pub(crate) fn remind(&self, core: &Arc<RunCore>) {
         self.note(core, None);
     }
@@ -48,24 +49,24 @@ impl Post {
     fn note(&self, core: &Arc<RunCore>, tell: Option<oneshot::Sender<()>>) {
         let mut asked = self.lock();
         let of_run = asked.entry(core.about.key).or_insert_with(|| Asked { core: core.clone(), tell: Vec::new() });
-        // A run that left and came back is another one.
+        // A run that left memory and came back has a new `RunCore`.
         of_run.core = core.clone();
         of_run.tell.extend(tell);
     }
 
-    /// Wait until somebody asks.
+    /// Waits until a read is requested.
     pub(crate) async fn asked(&self) {
         self.bell.notified().await;
     }
 
-    /// Some of those who asked.
+    /// Takes up to `most` requests.
     pub(crate) fn take(&self, most: usize) -> Vec<Asked> {
         let mut asked = self.lock();
         let keys: Vec<RunKey> = asked.keys().take(most).copied().collect();
         keys.iter().filter_map(|key| asked.remove(key)).collect()
     }
 
-    /// Those who asked and could not be answered ask again.
+    /// Puts requests back that could not be served.
     pub(crate) fn put_back(&self, again: Vec<Asked>) {
         let mut asked = self.lock();
         for Asked { core, tell } in again {

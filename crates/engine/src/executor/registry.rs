@@ -11,21 +11,21 @@ use crate::future::BoxFuture;
 #[derive(Default)]
 pub struct Registry {
     known: HashMap<String, Registered>,
-    /// What was wrong with what was given; said at launch.
+    /// The first error in the given workflows; reported at launch.
     wrong: Option<Error>,
 }
 
-/// A workflow under way, its output already encoded.
+/// A workflow in progress; its output is encoded.
 pub(crate) type Running = BoxFuture<'static, Result<Output, BoxError>>;
 
-/// What a workflow gave.
+/// What a workflow returned.
 pub(crate) enum Output {
     Encoded(Json),
-    /// It cannot be recorded. That is no result of the run: the code has to be mended.
+    /// It cannot be recorded. That is not a result of the run: the code has to be fixed.
     Refused(Error),
 }
 
-/// One workflow that an executor was given.
+/// One registered workflow.
 #[derive(Clone, Copy)]
 pub(crate) struct Registered {
     pub(crate) type_name: &'static str,
@@ -34,7 +34,7 @@ pub(crate) struct Registered {
 }
 
 impl Registry {
-    /// Add a workflow. What is wrong with it is said at launch.
+    /// Registers a workflow. Errors are reported at launch.
     pub(crate) fn insert(&mut self, name: &str, version: &str, registered: Registered) {
         let checked = check_name("workflow's name", name).and_then(|()| check_name("workflow's version", version));
         if let Err(error) = checked {
@@ -74,7 +74,7 @@ impl Registry {
         self.versions(name).pop()
     }
 
-    /// The versions of a workflow that are known.
+    /// The registered versions of a workflow, oldest first.
     pub(crate) fn versions(&self, name: &str) -> Vec<String> {
         let prefix = format!("{name}@");
         let mut versions: Vec<String> =
@@ -84,25 +84,28 @@ impl Registry {
     }
 }
 
-/// Names never hold an `@`, so that name and version can stand in one text.
+/// Names never contain an `@`, so that name and version can share one key.
 fn key(name: &str, version: &str) -> String {
     format!("{name}@{version}")
 }
 
-/// What becomes of a run whose workflow panics. A panic in a step is a failed attempt of that step in either case.
+/// What happens to a run whose workflow panics. A panic in a step is always a failed attempt of that step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnPanic {
-    /// It is held, loses nothing, and goes on when it is resumed: under code that was mended meanwhile.
+    /// The run is held and loses nothing. It continues when it is resumed, with code that was fixed in the meantime.
     #[default]
     Hold,
-    /// It fails.
+    /// The run fails.
     Fail,
 }
 
 pub(crate) fn check_name(what: &str, name: &str) -> Result<(), Error> {
     onward_types::check_name(what, name)?;
     if name.contains('@') {
-        return Err(Error::new(Code::Invalid, format!("the {what} `{name}` has an `@` in it: leave it out")));
+        return Err(Error::new(
+            Code::Invalid,
+            format!("the {what} `{name}` contains an `@`: choose a name without it"),
+        ));
     }
     Ok(())
 }

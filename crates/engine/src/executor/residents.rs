@@ -10,35 +10,35 @@ use tokio::sync::Notify;
 
 use crate::executor::run::core::RunCore;
 
-/// So many locks share the map, because the journal and every run use it.
+/// The map is split over this many locks, because the journal and every run use it.
 const SHARDS: usize = 16;
 
-/// A wave of suspects that has not killed the process within this time makes way for the next one, for there may be thousands,
-/// and some have steps that take minutes.
+/// A wave of suspects that has not killed the process after this long makes way for the next one: there may be thousands of
+/// suspects, and some have steps that take minutes.
 const SUSPECT_FOR: Duration = Duration::from_secs(5);
-/// So many suspects come at once, however many waves have gone well.
+/// The maximum number of suspects in a wave.
 const WAVE_MAX: u32 = 1_024;
 
 pub(crate) struct Residents {
     shards: [Mutex<HashMap<RunKey, Arc<RunCore>>>; SHARDS],
     count: AtomicUsize,
     suspects: Mutex<Suspects>,
-    /// Runs that will be here soon, and how often each is expected: claimed and being loaded, or children whose creation is on
-    /// its way. A run that is parked and claimed while an earlier load of it has not ended is expected twice.
+    /// Runs that will soon be in memory, with a count: claimed and being loaded, or children whose creation is not answered
+    /// yet. A run that is parked and claimed again while an earlier load of it is in progress counts twice.
     coming: Mutex<HashMap<RunKey, usize>>,
     claims: Mutex<Claims>,
     claim_ended: Notify,
     left: Notify,
 }
 
-/// Runs that may be what killed the process before. They come in waves, and each wave that goes well lets twice as many come
-/// next: one at a time, ten thousand innocent ones would take half a day.
+/// Runs that may have killed the process before. They are loaded in waves, and each wave that does no harm doubles the size of
+/// the next: one at a time, ten thousand harmless runs would take half a day.
 struct Suspects {
-    /// Those of the wave under way, and since when, in uptime.
+    /// The runs of the current wave, and since when they are loaded, in uptime.
     here: HashMap<RunKey, Duration>,
-    /// How many come with a wave.
+    /// The size of a wave.
     wave: u32,
-    /// Whether a wave of that size has come.
+    /// Whether a wave of this size was loaded.
     came: bool,
 }
 
@@ -64,7 +64,7 @@ impl Default for Residents {
 }
 
 impl Residents {
-    /// Bring a run into memory. False: another life of it is here and has not left, so this one must not begin.
+    /// Adds a run to memory. False: an earlier `RunCore` of the run has not left, so this one must not begin.
     #[must_use]
     pub(crate) fn insert(&self, core: Arc<RunCore>) -> bool {
         let mut shard = self.shard(core.about.key);
@@ -80,12 +80,12 @@ impl Residents {
         true
     }
 
-    /// Whether a life of this run is in memory that has not left.
+    /// Whether this run is in memory and has not left.
     pub(crate) fn has(&self, key: RunKey) -> bool {
         self.get(key).is_some_and(|there| !there.has_left())
     }
 
-    /// Take a run out, if it is this very one.
+    /// Removes a run, if the map still has this `RunCore`.
     pub(crate) fn remove(&self, core: &RunCore) {
         let mut shard = self.shard(core.about.key);
         if shard.get(&core.about.key).is_some_and(|there| std::ptr::eq(Arc::as_ptr(there), core)) {
@@ -101,7 +101,8 @@ impl Residents {
         self.shard(key).get(&key).cloned()
     }
 
-    /// A claim begins. It ends with what is returned, which is kept until what was claimed is [expected](Self::expect).
+    /// Begins a claim. It ends when the returned guard is dropped, which must be kept until the claimed runs are
+    /// [expected](Self::expect).
     pub(crate) fn claiming(&self) -> Claiming<'_> {
         let mut claims = lock(&self.claims);
         claims.begun += 1;
@@ -110,8 +111,8 @@ impl Residents {
         Claiming { residents: self, number }
     }
 
-    /// Wait until every claim that is under way now has ended, and what it brings is known to come. No claim waits for this.
-    /// False: it takes too long.
+    /// Waits until every claim that is in progress now has ended and its runs are expected. Does not block claims. False: it
+    /// takes too long.
     pub(crate) async fn claims_ended(&self, within: Duration) -> bool {
         let latest = lock(&self.claims).begun;
         let ended = async {
@@ -126,7 +127,7 @@ impl Residents {
         tokio::time::timeout(within, ended).await.is_ok()
     }
 
-    /// These runs will be here soon, unless what is returned is dropped.
+    /// These runs will soon be in memory, until the returned guard is dropped.
     pub(crate) fn expect(self: &Arc<Self>, keys: &[RunKey]) -> Expected {
         let mut coming = lock(&self.coming);
         for key in keys {
@@ -135,7 +136,7 @@ impl Residents {
         Expected { residents: self.clone(), keys: keys.to_vec() }
     }
 
-    /// Whether this run is not in memory, and nothing is about to bring it there.
+    /// Whether this run is not in memory and not about to be.
     pub(crate) fn is_absent(&self, key: RunKey) -> bool {
         !lock(&self.coming).contains_key(&key) && self.get(key).is_none()
     }
@@ -144,12 +145,12 @@ impl Residents {
         self.count.load(Ordering::SeqCst)
     }
 
-    /// A run is suspected no more. Says whether it was.
+    /// Stops suspecting a run. Returns whether it was a suspect.
     pub(crate) fn clear(&self, core: &RunCore) -> bool {
         core.about.suspect && lock(&self.suspects).here.remove(&core.about.key).is_some()
     }
 
-    /// How many runs may come now that may be what killed the process before: none while a wave of them is under way.
+    /// How many suspects may be loaded now: none while a wave is in progress.
     pub(crate) fn suspects_wanted(&self, uptime: Duration) -> u32 {
         lock(&self.suspects).wanted(uptime)
     }
@@ -163,7 +164,7 @@ impl Residents {
         self.shards.iter().flat_map(|shard| lock(shard).values().cloned().collect::<Vec<_>>()).collect()
     }
 
-    /// Wait until no run is in memory.
+    /// Waits until no run is in memory.
     pub(crate) async fn emptied(&self) {
         loop {
             let left = self.left.notified();
@@ -200,7 +201,7 @@ impl Suspects {
     }
 }
 
-/// A claim that is under way, until this is dropped.
+/// A claim in progress, until this is dropped.
 pub(crate) struct Claiming<'a> {
     residents: &'a Residents,
     number: u64,
@@ -293,7 +294,7 @@ mod tests {
         let mut compares = Box::pin(residents.claims_ended(Duration::from_secs(60)));
         let mut cx = Context::from_waker(Waker::noop());
         assert_eq!(compares.poll_unpin(&mut cx), Poll::Pending);
-        // It begins at once, and it is not waited for.
+        // It begins now, and `claims_ended` does not wait for it.
         let later = residents.claiming();
         drop(blocked);
         assert!(compares.await);

@@ -1,4 +1,4 @@
-//! How runs come into memory and leave it.
+//! How runs enter and leave memory.
 
 use std::sync::Arc;
 
@@ -16,13 +16,13 @@ use crate::executor::run::end::End;
 use crate::executor::run::leaving::Stop;
 
 impl Executor {
-    /// What a run is part of that was made or claimed under this seat. Only that seat's journal may write for it: the seat
-    /// may be lost at any moment, and under the next one the run can be claimed again.
+    /// The home of a run that was created or claimed under this seat. Only that seat's journal may write for it: the seat may
+    /// be lost at any moment, and the run may be claimed again under the next one.
     pub(crate) fn home(self: &Arc<Self>, seat: &Seat) -> Home {
         Home::Executor { executor: self.clone(), journal: seat.journal.clone() }
     }
 
-    /// A run that was started here is committed, has to wait in its queue, or turned out to be another one.
+    /// The creation of a run was answered: it is committed, it has to wait in its queue, or an existing run has its id.
     pub(crate) fn born(self: &Arc<Self>, born: &RunCore, created: &Created) {
         if *created == Created::New
             && let Some(core) = self.residents.get(born.about.key)
@@ -34,12 +34,12 @@ impl Executor {
         born.end.set(End::Elsewhere);
         self.residents.remove(born);
         if let Created::Waiting(queue) = created {
-            // Only now: who claims it brings it into memory anew.
+            // Only after the removal: whoever claims the run brings it into memory again.
             self.ring_queue(queue);
         }
     }
 
-    /// A child that was created here is committed.
+    /// The creation of a child that starts in this process was committed.
     pub(crate) fn adopt(self: &Arc<Self>, child: Arc<RunCore>) {
         onward_store::crash::point("run.created");
         self.counters.runs_started.one();
@@ -48,20 +48,20 @@ impl Executor {
         }
     }
 
-    /// A run that was claimed, with what it recorded.
+    /// Executes a claimed run from its recorded history.
     pub(crate) fn replay(self: &Arc<Self>, seat: &Seat, history: History, place: OwnedSemaphorePermit) {
         let counted = if history.owners > 1 { &self.counters.replays } else { &self.counters.runs_started };
         let core = RunCore::claimed(history, self.home(seat), place);
         if !self.residents.insert(core.clone()) {
-            // Two lives of one run would run its bodies side by side.
-            return tracing::debug!(run = %core.about.id, "the run is in memory already");
+            // With two `RunCore`s of one run, its bodies would run twice at the same time.
+            return tracing::debug!(run = %core.about.id, "the run is already in memory");
         }
         counted.one();
         self.hub.look_again(core.about.key);
         self.execute(core);
     }
 
-    /// A run that was claimed and cannot be understood: it alone is held.
+    /// Holds a claimed run whose rows cannot be read; other runs are not affected.
     pub(crate) fn hold_unreadable(self: &Arc<Self>, seat: &Seat, key: RunKey, error: &Error) {
         let core = RunCore::unreadable(key, self.home(seat));
         if self.residents.insert(core.clone()) {
@@ -69,8 +69,8 @@ impl Executor {
         }
     }
 
-    /// A run that this executor has without knowing it, and that somebody else steered.
-    /// Nobody waits for it: a child of it may be locked by somebody who takes his time.
+    /// Releases a revoked run that this executor owns without having it in memory. It runs on a task of its own: a child of the
+    /// run may be locked for a long time.
     pub(crate) fn let_go_of_unknown(self: &Arc<Self>, seat: &Seat, key: RunKey) {
         let core = RunCore::unreadable(key, self.home(seat));
         if self.residents.insert(core.clone()) {
@@ -80,7 +80,7 @@ impl Executor {
     }
 
     fn execute(self: &Arc<Self>, core: Arc<RunCore>) {
-        // Whoever dropped the runs of a lost seat may have looked before this one was among them.
+        // The pass that dropped the runs of a lost seat may have come before this run was inserted.
         if matches!(&core.home, Home::Executor { journal, .. } if journal.is_closed()) {
             core.stop(Stop::Fenced);
         }
@@ -108,15 +108,15 @@ impl Executor {
             return Ended::Held(self.not_registered(&core.about.workflow, &core.about.version));
         };
         let Some(input) = core.take_input() else {
-            return Ended::Held(Error::new(Code::Corrupt, "the run has no input"));
+            return Ended::Held(Error::new(Code::Corrupt, "internal error: the input of the run was already taken"));
         };
-        // Reading the input runs the user's code too.
+        // Decoding the input runs user code.
         let begun = guarded(|| (registered.run)(Ctx::of(core.clone()), &input));
         match begun {
             Ok(Ok(workflow)) => drive(core, workflow, registered.on_panic).await,
             Ok(Err(error)) => Ended::Held(error),
             Err(said) => {
-                let message = format!("reading the input panicked: {said}. Mend the code, then resume the run");
+                let message = format!("decoding the input panicked: {said}. Fix the code, then resume the run");
                 Ended::Held(Error::new(Code::Panicked, message))
             }
         }
@@ -141,14 +141,14 @@ impl Executor {
         }
     }
 
-    /// Let go of a run that somebody else steered. Nobody gets it before this is committed.
+    /// Releases a run that was revoked by another process. No other executor can own it before this is committed.
     async fn let_go(self: &Arc<Self>, core: &Arc<RunCore>) {
         if !core.leaving.begin_release() {
             return;
         }
         core.end.set(End::Elsewhere);
         let Home::Executor { journal, .. } = &core.home else { return };
-        // What was on its way is either committed or refused after this, so no child can appear behind the cancel.
+        // After this, every pending change is committed or refused, so no child can be created after its parent was cancelled.
         journal.flush().await;
         while let Err(error) = self.store.cancel_children(core.about.key).await {
             let message = format!("cancelling the children of {}: {}", core.about.id, error.message());
@@ -164,14 +164,14 @@ impl Executor {
         core.leave(LeaveHow::LetGo);
     }
 
-    /// Forget a run without a word to the database: it is not ours any more.
+    /// Removes a run from memory without writing to the database: this executor no longer owns it.
     fn forget(&self, core: &RunCore) {
         core.note_replayed();
         core.end.set(End::Elsewhere);
         self.residents.remove(core);
     }
 
-    /// A run has gone on without killing the process: the next suspect may come.
+    /// A suspect made progress without killing the process: the next one may be loaded.
     pub(crate) fn clear(&self, core: &RunCore) {
         if self.residents.clear(core) {
             self.ring_claimers();
@@ -189,9 +189,9 @@ impl Executor {
             self.hub.publish(core.about.key, &outcome);
         }
         match how {
-            // It may be due already: its child ended meanwhile, or its timer.
+            // It may already be due: its child ended in the meantime, or its timer.
             LeaveHow::Parked { .. } | LeaveHow::LetGo => self.ring_claimers(),
-            // A parent that was parked was woken by the same commit.
+            // The same commit woke its parked parent.
             LeaveHow::Finished(_) if core.about.parent.is_some_and(|parent| self.residents.get(parent).is_none()) => {
                 self.ring_claimers();
             }
@@ -211,7 +211,7 @@ impl Executor {
             LeaveHow::Finished(_) | LeaveHow::Released => {}
         }
         if let Some(queue) = &core.about.slot {
-            // Its place is free, for others here or for everybody.
+            // Its slot is free, for this executor or another.
             self.ring_queue(queue);
         }
         if core.about.suspect {
@@ -232,9 +232,9 @@ impl Executor {
         counter.one();
     }
 
-    /// The journal takes no more of this run: it was revoked, or this executor was fenced off.
+    /// The journal takes no more changes of this run: it was revoked, or this executor was fenced off.
     pub(crate) fn refused(self: &Arc<Self>, core: &RunCore) {
-        // It may have been claimed meanwhile, as another one: whoever waits for its creation waits for this one.
+        // The run may be in memory again, after a claim; only this `RunCore` has the caller that waits for the creation.
         if core.births.take_starter().is_some() {
             return self.forget(core);
         }
@@ -249,10 +249,10 @@ impl Executor {
                 self.forget(&core);
             }
         } else if core.is_let_go() {
-            // What let go of it found that it is not ours.
+            // The release found that this executor no longer owns the run.
             self.forget(&core);
         } else if core.is_leaving() {
-            // It was driven to its end already, and somebody steered it meanwhile.
+            // The workflow has already ended, and the run was revoked in the meantime.
             let executor = self.clone();
             self.spawn(async move { executor.let_go(&core).await });
         } else {
@@ -260,10 +260,10 @@ impl Executor {
         }
     }
 
-    /// No database takes what this run made.
+    /// The database can never take a change of this run.
     pub(crate) fn rejected(self: &Arc<Self>, core: &RunCore, error: &Error) {
         if core.births.is_pending() {
-            tracing::error!(run = %core.about.id, %error, "the database refused to create the run");
+            tracing::error!(run = %core.about.id, %error, "the database rejected the creation of the run");
             core.stop(Stop::Rejected(error.clone()));
             core.births.take_starter();
             return self.forget(core);
@@ -272,7 +272,7 @@ impl Executor {
         else {
             return;
         };
-        tracing::error!(run = %core.about.id, %error, "the database refused what the run made");
+        tracing::error!(run = %core.about.id, %error, "the database rejected the changes of the run");
         if core.is_being_held() {
             core.stop(Stop::Rejected(error.clone()));
             self.forget(&core);
@@ -286,7 +286,7 @@ impl Executor {
         }
     }
 
-    /// These runs were taken from their owners: let go of those that are ours.
+    /// Releases those of these revoked runs that are in memory.
     pub(crate) fn revoke(&self, keys: &[RunKey]) {
         for key in keys {
             if let Some(core) = self.residents.get(*key)
@@ -300,14 +300,14 @@ impl Executor {
     pub(crate) fn not_registered(&self, name: &str, version: &str) -> Error {
         let versions = self.registry.versions(name);
         let message = if versions.is_empty() {
-            format!("this executor was not given workflow `{name}`: add `.workflow::<{name}>()` where Onward is opened")
+            format!("this executor does not have workflow `{name}`: register it where Onward is opened")
         } else {
             format!("this executor has workflow `{name}` in version {}, not {version}", versions.join(", "))
         };
         Error::new(Code::NotRegistered, message)
     }
 
-    /// Tell others in this process, and the tasks of this executor, that something may be claimed.
+    /// Notifies the tasks of this process that runs may be claimed.
     pub(crate) fn tell_ready(&self) {
         self.store.tell(Signal::Ready);
     }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use onward_types::ExecutorId;
 use tokio::sync::Notify;
 
-/// Which executors have not said that they live, each with the beat that was last seen of it.
+/// The executors without a heartbeat for their leases, each with the last beat that was seen.
 #[derive(Default)]
 pub(crate) struct Silent {
     latest: Mutex<Vec<(ExecutorId, i64)>>,
@@ -13,18 +13,18 @@ pub(crate) struct Silent {
 }
 
 impl Silent {
-    /// These are silent by the latest look.
+    /// Stores the executors that are silent now.
     pub(crate) fn note(&self, silent: Vec<(ExecutorId, i64)>) {
         *self.lock() = silent;
         self.bell.notify_one();
     }
 
-    /// Wait until some are found.
+    /// Waits until silent executors are found.
     pub(crate) async fn found(&self) {
         self.bell.notified().await;
     }
 
-    /// Those that were found last.
+    /// Takes the latest list.
     pub(crate) fn take(&self) -> Vec<(ExecutorId, i64)> {
         std::mem::take(&mut *self.lock())
     }

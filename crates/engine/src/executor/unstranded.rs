@@ -1,7 +1,7 @@
 //! Holds a run whose task panics.
 //!
-//! All code of the user's is fenced in where it is called, so that is a fault of ours. Without this the run would stay in a memory where
-//! nobody drives it, with its slot, until the process ends.
+//! User code is called inside `guarded`, so such a panic is a bug in Onward. Without this guard the run would stay in memory,
+//! with its slot, and no task would drive it until the process ends.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::Executor;
 use crate::executor::run::core::RunCore;
 use crate::executor::run::drive::Ended;
 
-/// A run and its task: should that panic, the run is held.
+/// Guards the task of a run: if it panics, the run is held.
 pub(super) struct Unstranded {
     executor: Arc<Executor>,
     core: Arc<RunCore>,
@@ -28,7 +28,7 @@ impl Drop for Unstranded {
         if !std::thread::panicking() || self.core.is_leaving() {
             return;
         }
-        let message = "executing the run panicked, which is a fault of Onward. Nothing is lost: resume the run";
+        let message = "executing the run panicked because of a bug in Onward. Nothing is lost: resume the run";
         let why = self.core.with_state(|state| state.panicked(Error::new(Code::Panicked, message)));
         tracing::error!(run = %self.core.about.id, "the task of a run panicked");
         let (executor, core) = (self.executor.clone(), self.core.clone());

@@ -1,7 +1,7 @@
-//! What a new run is to be, however it starts: by a client, as a child, by a tick of a schedule, by names alone.
+//! The plan of a new run, however it starts: by a client, as a child, by a tick of a schedule, or by name.
 //!
-//! [`RunOptions`] holds what a starter may say of a run. A [`Plan`] joins them with a workflow and an input; a [`Checked`] plan is one
-//! in which nothing can be wrong any more, and it alone makes the [`NewRun`] that becomes a row.
+//! [`RunOptions`] holds the options that a caller can set. A [`Plan`] joins them with a workflow and an input. A [`Checked`]
+//! plan has passed every check, and only it makes the [`NewRun`] that becomes a row.
 
 mod options;
 mod same;
@@ -19,10 +19,10 @@ pub(crate) use tick::{LATE, TICKS_MAX, id_of_trigger, run_of_tick};
 use crate::executor::Executor;
 use crate::executor::registry::check_name;
 
-/// How many times a run may be recovered without progress, unless its starter says otherwise.
+/// How many times a run may be recovered without progress by default.
 pub(crate) const RECOVERIES_MAX: u32 = 100;
 
-/// A run that is to be created, as it was asked for.
+/// A run to be created, as it was requested.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) workflow: String,
@@ -31,23 +31,23 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Without a version it is open: the executor that claims the run decides.
+    /// Without a version it is open: the executor that claims the run sets it.
     pub(crate) fn new(workflow: &str, version: Option<&str>, input: Result<Json, Error>) -> Plan {
         let options = RunOptions { version: version.map(str::to_owned), ..RunOptions::default() };
         Plan { workflow: workflow.to_owned(), input, options: options.into() }
     }
 
-    /// The input, if it could be encoded.
+    /// The input, unless it could not be encoded.
     pub(crate) fn input(&self) -> Result<Json, Error> {
         self.input.clone()
     }
 
-    /// The options, once they are all given.
+    /// The options.
     pub(crate) fn given(&self) -> &RunOptions {
         &self.options.given
     }
 
-    /// Check everything that can be wrong. With an executor, and without a queue, the executor needs the workflow.
+    /// Checks everything that can be wrong. With an executor and without a queue, the executor must have the workflow.
     pub(crate) fn checked(self, store: &Store, executor: Option<&Executor>) -> Result<Checked, Error> {
         check_name("workflow's name", &self.workflow)?;
         let mut options = self.options.checked()?;
@@ -57,7 +57,7 @@ impl Plan {
         let newest = || executor.and_then(|executor| executor.registry.newest(&self.workflow));
         let version = version.or_else(newest).unwrap_or_default();
         let input = self.input?;
-        // Enqueueing needs no workflow here: an executor that serves the queue has it.
+        // Enqueueing does not require the workflow here: an executor that serves the queue has it.
         if let Some(executor) = executor.filter(|_| options.queue.is_none())
             && executor.registry.get(&self.workflow, &version).is_none()
         {
@@ -76,16 +76,16 @@ impl Plan {
     }
 }
 
-/// A plan in which nothing can be wrong any more.
+/// A plan that has passed every check.
 pub(crate) struct Checked {
     pub(crate) workflow: String,
     pub(crate) version: String,
-    /// Whether `version` is only the newest that the executor here has: where the run has to wait, its version is open.
+    /// Whether `version` is only the newest one of this executor: if the run has to wait, its version stays open.
     is_open: bool,
     pub(crate) input: Json,
     pub(crate) input_hash: i64,
     pub(crate) id: Option<RunId>,
-    /// The other options, without id and version.
+    /// The options other than id and version.
     pub(crate) options: RunOptions,
 }
 

@@ -1,11 +1,11 @@
-//! The options of a new run while they are gathered, and the methods that every builder of a run has.
+//! The options of a new run while they are collected, and the methods that every builder of a run has.
 
 use onward_types::{Error, Json, RunOptions, check_attributes};
 use serde::Serialize;
 
 use crate::data::encode;
 
-/// Options that are being gathered. One that cannot be encoded is kept as an error until the run is to be created.
+/// Options that are being collected. If one cannot be encoded, the error is kept until the run is created.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
     pub(crate) given: RunOptions,

@@ -1,11 +1,11 @@
-//! What "the same run" is: an id that is taken by a run of the same workflow with the same input.
+//! Defines "the same run": a run with the same id, the same workflow and the same input.
 
 use hmac::{Hmac, KeyInit, Mac};
 use onward_store::{Existing, Store};
 use onward_types::{Code, Error, Json, Tree};
 use sha2::{Digest, Sha256};
 
-/// A run of that id was there already: it is the same one only with the same workflow and input.
+/// Checks that an existing run with this id is the same run: it needs the same workflow and input.
 pub(crate) fn same_run(workflow: &str, input_hash: i64, existing: &Existing) -> Result<(), Error> {
     if existing.workflow != workflow {
         let message = format!(
@@ -24,11 +24,11 @@ pub(crate) fn same_run(workflow: &str, input_hash: i64, existing: &Existing) -> 
     Ok(())
 }
 
-/// By which "the same input" is judged. Objects are compared with their keys sorted, because a map's order is no part of
-/// its value, and numbers by every digit; the workflow's name is mixed in, so that hashes of two workflows tell nothing
-/// about each other's inputs.
+/// The hash by which inputs are compared. Objects are hashed with sorted keys, because the order of a map is not part of its
+/// value, and numbers by every digit. The name of the workflow is included, so that hashes of two workflows say nothing about
+/// each other's inputs.
 ///
-/// With a codec the hash is keyed: whoever reads the tables cannot tell by it which of a few possible inputs it was.
+/// With a codec the hash is keyed: otherwise a reader of the tables could use it to test guesses of the input.
 pub(crate) fn input_hash(store: &Store, workflow: &str, input: &Json) -> i64 {
     let canonical = canonical(workflow, input);
     let digest: [u8; 32] = match store.hash_key() {

@@ -9,10 +9,10 @@ use super::{Plan, RunOptions};
 
 /// How many missed ticks are caught up at once.
 pub(crate) const TICKS_MAX: usize = 1_000;
-/// A tick that is fired later than this was missed.
+/// A tick that fires later than this counts as missed.
 pub(crate) const LATE: Duration = Duration::from_secs(60);
 
-/// The run of a tick, created now, for the executor that claims it. Its id names the schedule and the tick.
+/// The run of a tick, created now for any executor to claim. Its id contains the schedule and the tick.
 pub(crate) fn run_of_tick(
     store: &Store,
     schedule: &ScheduleRecord,

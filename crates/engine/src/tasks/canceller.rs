@@ -15,12 +15,12 @@ pub(crate) async fn run(executor: Arc<Executor>) {
         if next.is_some_and(|deadline| deadline <= clock.now()) {
             let cancelled = note(&executor, "canceller", "cancel", cancel(&executor).await);
             if cancelled != Some(true) {
-                // What is left waits for somebody's lock, or for the database.
+                // The remaining runs wait for a lock of someone else, or for the database.
                 clock.sleep(SWEEP).await;
             }
             continue;
         }
-        // Without a deadline of its own to wait for it still looks now and then: others may have set one.
+        // Another process may set an earlier deadline, so this checks at least once per sweep.
         let sweep = onward_store::add(clock.now(), SWEEP);
         let until = next.map_or(sweep, |deadline| deadline.min(sweep));
         tokio::select! {
@@ -30,11 +30,14 @@ pub(crate) async fn run(executor: Arc<Executor>) {
     }
 }
 
-/// Cancel what is overdue. Says whether anything was; an error, if some could not be.
+/// Cancels overdue runs. Returns whether there were any; an error if some could not be cancelled.
 async fn cancel(executor: &Executor) -> Result<bool, Error> {
     let Overdue { cancelled, left, why } = executor.store.cancel_overdue().await?;
     match why {
-        Some(why) => Err(Error::new(why.kind(), format!("{left} runs are past their deadlines: {}", why.message()))),
+        Some(why) => Err(Error::new(
+            why.kind(),
+            format!("{left} runs past their deadlines could not be cancelled: {}", why.message()),
+        )),
         None => Ok(!cancelled.runs.is_empty()),
     }
 }

@@ -1,4 +1,4 @@
-//! Takes waiting runs: those that were started elsewhere, whose timers are due, or whose executor died.
+//! Claims ready runs: those that were started elsewhere, whose timers are due, or whose executor died.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use tokio::sync::broadcast::Receiver;
 use super::{SWEEP, note};
 use crate::executor::{CLAIM_MAX, Executor, Expected, REPLAYS_MAX};
 
-/// So often runs are loaded together before they are loaded in halves.
+/// How often runs are loaded together before they are loaded in halves.
 const TRIES_TOGETHER: u32 = 3;
-/// A run that no database can be blamed for is held after so many tries alone.
+/// How often a run is tried alone before it is held, unless the database is busy.
 const TRIES_ALONE: u32 = 5;
 /// The longest pause before a run that cannot be loaded is tried again.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -21,8 +21,8 @@ pub(crate) async fn run(executor: Arc<Executor>) {
     let mut signals = executor.store.signals();
     let mut told = false;
     loop {
-        // What was just said to be ready is taken at once; else a read tells whether anything is, for a claim takes its turn
-        // among all that write.
+        // After a signal the claim follows at once. Otherwise a read checks first whether any run is ready, because a claim
+        // queues with all writers.
         if told {
             claim_all(&executor).await;
         }
@@ -41,7 +41,7 @@ async fn claim_all(executor: &Arc<Executor>) {
     while note(executor, "claimer", "claim", claim(executor).await) == Some(true) {}
 }
 
-/// Wait until something may be claimed: a signal, a timer, or a second. Says whether somebody said that runs are ready.
+/// Waits until runs may be ready: for a signal, a timer, or one second. Returns whether a signal said that runs are ready.
 async fn wait(executor: &Executor, due: Option<Timestamp>, signals: &mut Receiver<Signal>) -> bool {
     let clock = executor.store.clock();
     let sweep = onward_store::add(clock.now(), SWEEP);
@@ -61,10 +61,10 @@ async fn wait(executor: &Executor, due: Option<Timestamp>, signals: &mut Receive
     }
 }
 
-/// No more bytes of histories than this are loaded at once, unless one run alone has more.
+/// The maximum size of histories loaded at once, in bytes, unless a single run has more.
 const HISTORIES_BYTES: usize = 16 * 1024 * 1024;
 
-/// Whether runs may be taken now.
+/// Whether runs may be claimed now.
 fn has_room(executor: &Executor, seat: &Seat) -> bool {
     if executor.is_draining() || executor.workflows().is_empty() || seat.journal.is_closed() {
         return false;
@@ -76,7 +76,7 @@ fn has_room(executor: &Executor, seat: &Seat) -> bool {
     has_room
 }
 
-/// Claim once. Says whether there may be more.
+/// Claims once. Returns whether there may be more.
 async fn claim(executor: &Arc<Executor>) -> Result<bool, Error> {
     let seat = executor.seat();
     if !has_room(executor, &seat) {
@@ -89,8 +89,8 @@ async fn claim(executor: &Arc<Executor>) -> Result<bool, Error> {
     Ok(full)
 }
 
-/// Runs that may have killed their process are recovered apart from the others, so that they take no innocent with them: a wave
-/// of them, and the next one once this one has shown that it does not.
+/// Claims runs that may have killed their process separately from others, so that they do not take harmless runs down with
+/// them: one wave, and the next one once this one has shown to be harmless.
 async fn claim_suspects(executor: &Arc<Executor>) -> Result<(), Error> {
     let seat = executor.seat();
     if !has_room(executor, &seat) {
@@ -101,7 +101,7 @@ async fn claim_suspects(executor: &Arc<Executor>) -> Result<(), Error> {
     if wanted > 0 {
         let mut suspects = take(executor, &seat, wanted.min(CLAIM_MAX), true).await?;
         if suspects.len() == 0 && wanted > 1 {
-            // Those that are left would be given up at the next crash, and come one by one.
+            // The remaining runs would be given up at the next crash; load them one at a time.
             suspects = take(executor, &seat, 1, true).await?;
         }
         executor.residents.suspects_come(&suspects.keys, uptime);
@@ -110,7 +110,7 @@ async fn claim_suspects(executor: &Arc<Executor>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Runs that are ours and not in memory yet.
+/// Runs that this executor owns and that are not in memory yet.
 pub(super) struct Taken {
     keys: Vec<RunKey>,
     _expected: Expected,
@@ -140,7 +140,7 @@ async fn take(executor: &Executor, seat: &Seat, limit: usize, suspects: bool) ->
     Ok(Taken::new(executor, claimed))
 }
 
-/// Load runs that are ours and execute them, some at a time: each history is memory until it was replayed.
+/// Loads owned runs and executes them, a limited number at a time: each history uses memory until it was replayed.
 pub(super) async fn load(executor: &Arc<Executor>, seat: &Arc<Seat>, taken: Taken) {
     let Taken { mut keys, _expected } = taken;
     while !keys.is_empty() && !seat.journal.is_closed() {
@@ -149,14 +149,14 @@ pub(super) async fn load(executor: &Arc<Executor>, seat: &Arc<Seat>, taken: Take
     }
 }
 
-/// Load these runs. Where that fails again and again there are too many, or one of them cannot be loaded: then in halves, until
-/// that one is alone and is tried apart from all others.
+/// Loads these runs. If that fails repeatedly, they are too many, or one of them cannot be loaded: then they are loaded in
+/// halves, until the failing one is alone and is loaded separately.
 async fn load_some(executor: &Arc<Executor>, seat: &Arc<Seat>, some: Vec<RunKey>) {
     let mut parts = vec![some];
     while let Some(part) = parts.pop() {
         let mut failures = 0;
         while let Err(error) = load_once(executor, seat, &part).await {
-            // They are claimed: only the fence can take them away again.
+            // The runs are claimed: only a lost fence can take them away.
             if seat.journal.is_closed() {
                 return;
             }
@@ -175,7 +175,8 @@ async fn load_some(executor: &Arc<Executor>, seat: &Arc<Seat>, some: Vec<RunKey>
     executor.no_trouble("claimer", "load");
 }
 
-/// Load a run that cannot be loaded with others, for as long as it takes. It does not stay in the way of those that can.
+/// Loads a run that cannot be loaded together with others, for as long as it takes, on a task of its own so that it does not
+/// delay them.
 fn load_apart(executor: &Arc<Executor>, seat: &Arc<Seat>, key: RunKey) {
     let (of, seat) = (executor.clone(), seat.clone());
     let expected = executor.residents.expect(&[key]);
@@ -201,7 +202,7 @@ fn load_apart(executor: &Arc<Executor>, seat: &Arc<Seat>, key: RunKey) {
     });
 }
 
-/// Load these runs once and execute them, but for those that are in memory already and those that are not ours any more.
+/// Loads these runs once and executes them, except those that are already in memory or have another owner.
 async fn load_once(executor: &Arc<Executor>, seat: &Arc<Seat>, keys: &[RunKey]) -> Result<(), Error> {
     let mut wanted: Vec<RunKey> = keys.iter().copied().filter(|key| !executor.residents.has(*key)).collect();
     let places = u32::try_from(wanted.len()).unwrap_or(u32::MAX);
@@ -213,7 +214,7 @@ async fn load_once(executor: &Arc<Executor>, seat: &Arc<Seat>, keys: &[RunKey]) 
             match history {
                 Ok(history) if history.owner.as_ref() != Some(&seat.executor) => {}
                 Ok(history) => {
-                    let Some(place) = places.split(1) else { unreachable!("one place was taken for each run") };
+                    let Some(place) = places.split(1) else { unreachable!("one permit was acquired for each run") };
                     executor.replay(seat, history, place);
                 }
                 Err(error) => executor.hold_unreadable(seat, key, &error),
@@ -223,4 +224,4 @@ async fn load_once(executor: &Arc<Executor>, seat: &Arc<Seat>, keys: &[RunKey]) 
     Ok(())
 }
 
-const _: () = assert!(SUSPECT_AFTER > 1, "the first crash suspects nobody");
+const _: () = assert!(SUSPECT_AFTER > 1, "a single crash must not make a run a suspect");

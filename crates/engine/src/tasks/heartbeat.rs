@@ -1,7 +1,6 @@
-//! Takes a new seat when this executor was declared dead. That it lives is said by the [pulse](super::pulse).
-//!
-//! A database that is away is no reason to drop anything: bodies that run go on, nothing new begins, and when the
-//! database is back the fence says whether the runs are still ours.
+//! Takes a new seat when this executor was declared dead. The [pulse](super::pulse) sends the heartbeats.
+//! An unreachable database is no reason to drop anything: running bodies continue, nothing new begins, and when the database is
+//! back the fence shows whether this executor still owns the runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use crate::executor::Executor;
 use crate::executor::run::end::End;
 use crate::executor::run::leaving::Stop;
 
-/// So long is waited for runs to be dropped before the executor joins again.
+/// How long to wait for runs to be dropped before the executor joins again.
 const DROP_WITHIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(executor: Arc<Executor>) {
@@ -20,7 +19,7 @@ pub(crate) async fn run(executor: Arc<Executor>) {
         let seat = executor.seat();
         tokio::select! {
             () = seat.journal.fenced() => {}
-            // An executor without a pulse is taken for dead, and must not be told that all is well.
+            // Without a pulse other executors consider this one dead, so it must not continue.
             () = pulse.ended() => return,
         }
         if executor.is_draining() {
@@ -31,17 +30,17 @@ pub(crate) async fn run(executor: Arc<Executor>) {
     }
 }
 
-/// The executor was declared dead: drop every run, and come back under a new id.
+/// The executor was declared dead: drops every run, and joins again under a new id.
 async fn rejoin(executor: &Arc<Executor>) {
     let old = executor.seat();
     old.journal.close();
     tracing::warn!(executor = %old.executor, "this executor was declared dead: dropping its runs and joining again");
     for core in executor.residents.all() {
         core.stop(Stop::Fenced);
-        // Whoever waits for it here looks elsewhere from now on.
+        // Callers in this process that wait for the run read the database from now on.
         core.end.set(End::Elsewhere);
     }
-    // A body that blocks its thread cannot be dropped. What it does cannot be written any more, so it is not waited for.
+    // A body that blocks its thread cannot be dropped. Its result can no longer be written, so this does not wait for it.
     let dropped = tokio::time::timeout(DROP_WITHIN, executor.residents.emptied());
     if dropped.await.is_err() {
         tracing::warn!(

@@ -1,5 +1,5 @@
-//! The background tasks of an executor. Each runs until the executor stops; one that ends before that takes the executor
-//! down with a report, because an executor that quietly lacks a task is worse than none.
+//! The background tasks of an executor. Each runs until the executor stops. If one ends earlier, the executor stops and reports
+//! it: an executor that silently lacks a task would be worse.
 
 mod canceller;
 pub(crate) mod claimer;
@@ -30,7 +30,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::executor::Executor;
 use crate::future::BoxFuture;
 
-/// How often each task looks, whatever the signals say.
+/// How often each task checks the database, whatever the signals say.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// The tasks of one executor.
@@ -76,7 +76,7 @@ impl Drop for Tasks {
     }
 }
 
-/// A task that ends has died: stop starting bodies, and say so.
+/// Waits until a task ends unexpectedly; then stops new bodies, ends the other tasks and reports it.
 async fn watch(executor: Arc<Executor>, mut tasks: JoinSet<&'static str>) {
     let Some(died) = tasks.join_next().await else { return };
     let report = match died {
@@ -86,11 +86,11 @@ async fn watch(executor: Arc<Executor>, mut tasks: JoinSet<&'static str>) {
     tracing::error!(executor = %executor.seat().executor, %report, "the executor stops");
     executor.gate.shut();
     executor.trouble("executor", "run", format!("the executor stopped: {report}"));
-    // Without a beat the lease runs out, and others take the runs over.
+    // Without heartbeats the lease runs out, and other executors take the runs over.
     drop(tasks);
 }
 
-/// Signals, and a sweep each second that no signal puts off.
+/// Signals, and a sweep each second that signals cannot delay.
 struct Ear {
     signals: broadcast::Receiver<Signal>,
     sweep: BoxFuture<'static, ()>,
@@ -106,7 +106,8 @@ impl Ear {
         Box::pin(async move { clock.sleep(SWEEP).await })
     }
 
-    /// The next signal, or none when it is time to look. A receiver that fell behind is told to look at everything.
+    /// The next signal, or `None` when a sweep is due. A receiver that fell behind gets [`Signal::Look`], which means that
+    /// anything may have changed.
     async fn next(&mut self, executor: &Executor) -> Option<Signal> {
         tokio::select! {
             biased;
@@ -119,7 +120,7 @@ impl Ear {
     }
 }
 
-/// Note that a task could not do a duty of its, or that it has done it.
+/// Reports whether a task failed at or did one of its duties.
 fn note<T>(
     executor: &Executor,
     task: &'static str,

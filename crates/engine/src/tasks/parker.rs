@@ -1,7 +1,7 @@
-//! Parks runs that only wait: they leave memory, and their row says when they are ready.
+//! Parks runs that only wait: they leave memory, and their rows say when they are ready.
 //!
-//! Parking follows the price: a run whose replay is dear waits longer in memory. When too many are in memory, those that
-//! have waited longest go first.
+//! The patience depends on the cost: a run with a slow replay stays in memory longer. If too many runs are in memory, those
+//! that have waited longest leave first.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -13,9 +13,9 @@ use crate::executor::Executor;
 use crate::executor::run::core::RunCore;
 use crate::executor::run::leaving::Stop;
 
-/// A run is worth so many times its replay in memory.
+/// A waiting run stays in memory for at least this many times the duration of its replay.
 const REPLAYS_WORTH: u32 = 200;
-/// So long is waited after a run too many came, before all runs are looked at.
+/// The pause between the signal that too many runs are in memory and the sweep.
 const LOOK_AFTER: Duration = Duration::from_millis(100);
 
 pub(crate) async fn run(executor: Arc<Executor>) {
@@ -23,7 +23,7 @@ pub(crate) async fn run(executor: Arc<Executor>) {
         tokio::select! {
             () = executor.store.clock().sleep(SWEEP) => {}
             () = executor.crowded.notified() => {
-                // Each birth rings; one look serves many.
+                // Each new run notifies; one sweep serves many.
                 tokio::time::sleep(LOOK_AFTER).await;
             }
         }

@@ -1,4 +1,4 @@
-//! Brings messages to the runs in memory that wait for some: when they begin to wait, when a signal says that something was
+//! Reads messages for the runs in memory that wait for them: when they begin to wait, when a signal says that a message was
 //! sent, and each second.
 
 use std::collections::HashMap;
@@ -12,9 +12,9 @@ use crate::executor::Executor;
 use crate::executor::post::Asked;
 use crate::executor::run::core::RunCore;
 
-/// So many runs are woken at once that refused messages.
+/// How many runs with refused messages are woken at once.
 const WOKEN: u32 = 500;
-/// Messages of so many runs are read at once.
+/// For how many runs messages are read at once.
 const CHUNK: usize = 500;
 
 pub(crate) async fn run(executor: Arc<Executor>) {
@@ -39,7 +39,7 @@ pub(crate) async fn run(executor: Arc<Executor>) {
     }
 }
 
-/// This executor may have other code than the one before: what that refused is looked at again.
+/// This executor may have newer code than the one that refused messages: wakes their runs so that they try again.
 async fn look_at_refused(executor: &Executor) {
     let mut after = None;
     loop {
@@ -65,7 +65,7 @@ fn remind(executor: &Executor, cores: impl Iterator<Item = Arc<RunCore>>) {
 }
 
 async fn bring(executor: &Executor, some: Vec<Asked>) {
-    // What is durable now is seen by the read that follows.
+    // Read before the query: what is durable now is visible to it.
     let durable: Vec<u64> = some.iter().map(|asked| asked.core.pace.durable()).collect();
     let wanted: Vec<Vec<Wanted>> =
         some.iter().map(|Asked { core, .. }| core.with_state(|state| state.wanted_messages(core.about.key))).collect();

@@ -1,7 +1,7 @@
-//! The pulse, on PostgreSQL: says that this executor lives, and looks which others do.
+//! The pulse, on PostgreSQL: sends the heartbeats of this executor, and reads those of others.
 //!
-//! It has a thread, a small runtime and a session of its own. Steps that compute may keep every thread of the program for as long
-//! as they like: the lease does not depend on them.
+//! It has a thread, a small runtime and a database session of its own. Steps may compute and block every thread of the program
+//! for as long as they like: the lease does not depend on them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use super::SWEEP;
 use super::silence::Silence;
 use crate::executor::Executor;
 
-/// An executor that cannot commit for this many leases, while its beats go through, falls silent, so that others take its runs.
+/// An executor whose heartbeats are acknowledged but which cannot commit for this many leases stops its heartbeats, so that
+/// others take its runs over.
 const STALLED: u32 = 3;
 
 /// A running pulse. It stops when this is dropped.
@@ -23,16 +24,19 @@ pub(super) struct Pulse {
 }
 
 impl Pulse {
-    /// Start the thread. A SQLite file has one executor, which nobody watches: there it only waits.
+    /// Starts the thread. A SQLite file has only one executor, which no other one watches: there the pulse does nothing.
     pub(super) fn start(executor: &Arc<Executor>) -> Pulse {
         let (_stop, stopped) = oneshot::channel();
         let (alive, ended) = oneshot::channel();
         let of = executor.clone();
         if executor.store.is_shared() {
             let thread = std::thread::Builder::new().name("onward-pulse".to_owned());
-            // Where there is no thread, `alive` is dropped, which says that the pulse has ended.
+            // If the thread cannot be started, `alive` is dropped, which signals that the pulse has ended.
             let started = thread.spawn(move || run(of, stopped, alive));
-            started.map_or_else(|error| tracing::error!(%error, "no thread for the pulse of the executor"), drop);
+            started.map_or_else(
+                |error| tracing::error!(%error, "could not start the thread for the executor's heartbeats"),
+                drop,
+            );
         } else {
             executor.spawn(async move {
                 stopped.await.ok();
@@ -42,13 +46,13 @@ impl Pulse {
         Pulse { _stop, ended }
     }
 
-    /// Wait until it has ended, which it does not by itself.
+    /// Waits until it has ended, which happens only if it fails.
     pub(super) async fn ended(&mut self) {
         (&mut self.ended).await.ok();
     }
 }
 
-/// Beat until it is stopped. `alive` is dropped with this thread, however it ends.
+/// Sends heartbeats until it is stopped. `alive` is dropped with this thread, however it ends.
 fn run(executor: Arc<Executor>, stopped: oneshot::Receiver<()>, alive: oneshot::Sender<()>) {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(async move {
@@ -57,7 +61,7 @@ fn run(executor: Arc<Executor>, stopped: oneshot::Receiver<()>, alive: oneshot::
                 () = Beats::new(executor).go_on() => {}
             }
         }),
-        Err(error) => tracing::error!(%error, "no runtime for the pulse of the executor"),
+        Err(error) => tracing::error!(%error, "could not start the runtime for the executor's heartbeats"),
     }
     drop(alive);
 }
@@ -66,9 +70,9 @@ struct Beats {
     executor: Arc<Executor>,
     lease: Duration,
     silence: Silence,
-    /// When the last beat was sent that was acknowledged, in uptime.
+    /// When the last acknowledged heartbeat was sent, in uptime.
     last: Option<Duration>,
-    /// Since when beats go through and commits do not, in uptime.
+    /// Since when heartbeats are acknowledged but commits fail, in uptime.
     stalled: Option<Duration>,
 }
 
@@ -78,12 +82,12 @@ impl Beats {
         Beats { executor, lease, silence: Silence::default(), last: None, stalled: None }
     }
 
-    /// Beat at least five times a lease.
+    /// Sends at least five heartbeats per lease.
     async fn go_on(mut self) {
         let clock = self.executor.store.clock().clone();
         loop {
             let seat = self.executor.seat();
-            // A seat that is lost is given up by the heartbeat, which takes the next one.
+            // The heartbeat task replaces a lost seat.
             if !seat.journal.is_closed() {
                 self.beat(&seat).await;
             }
@@ -96,8 +100,8 @@ impl Beats {
         let executor = self.executor.clone();
         let sent = executor.store.clock().uptime();
         if self.is_stalled(seat, sent) {
-            let message = "nothing can be committed while the database takes beats: \
-                           this executor has fallen silent, so that others take its runs over";
+            let message = "the database acknowledges heartbeats but takes no commits: this executor has stopped its \
+                           heartbeats, so that others take its runs over";
             return executor.trouble("heartbeat", "beat", message.to_owned());
         }
         match executor.store.beat(&seat.executor).await {
@@ -106,7 +110,8 @@ impl Beats {
                 executor.no_trouble("heartbeat", "beat");
                 let gap = self.last.replace(sent).map_or(Duration::ZERO, |last| sent.saturating_sub(last));
                 if gap > self.lease / 2 {
-                    tracing::warn!(?gap, lease = ?self.lease, "this executor could not say for more than half its lease that it lives");
+                    let lease = self.lease;
+                    tracing::warn!(?gap, ?lease, "no heartbeat of this executor was acknowledged for half its lease");
                 }
                 if is_failing(seat, self.lease) {
                     self.stalled.get_or_insert(sent);
@@ -114,14 +119,14 @@ impl Beats {
             }
             Ok(false) => seat.journal.close(),
             Err(error) => {
-                // The database takes nothing at all: no other executor is better off.
+                // The database accepts no writes at all: other executors could not do better.
                 self.stalled = None;
                 executor.trouble("heartbeat", "beat", error.message().to_owned());
             }
         }
     }
 
-    /// Whether it has been unable to commit for so long that somebody else should have its runs.
+    /// Whether it has been unable to commit for so long that another executor should have its runs.
     fn is_stalled(&mut self, seat: &Seat, now: Duration) -> bool {
         if !is_failing(seat, self.lease) {
             self.stalled = None;
@@ -129,7 +134,7 @@ impl Beats {
         self.stalled.is_some_and(|since| now.saturating_sub(since) >= self.lease * STALLED)
     }
 
-    /// Look which executors live, and what time it is on the server.
+    /// Reads which executors live, and the time of the server.
     async fn look(&mut self, seat: &Seat) {
         let executor = &self.executor;
         match executor.store.look_around().await {
@@ -139,7 +144,7 @@ impl Beats {
                 if !silent.is_empty() {
                     executor.silent.note(silent);
                 }
-                // One that has fallen silent hears of its death in no other way.
+                // An executor that stopped its heartbeats learns of its death only here.
                 if !beats.iter().any(|row| row.executor == seat.executor && !row.dead) {
                     seat.journal.close();
                 }

@@ -1,5 +1,5 @@
-//! Takes waiting runs from queues. Each queue is served by a task of its own, so that one whose row somebody holds, or whose
-//! count takes long, delays no other.
+//! Claims waiting runs from queues. Each queue is served by a task of its own, so that a queue whose row is locked, or whose
+//! count is slow, does not delay others.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::claimer::{self, Taken};
 use super::{SWEEP, note};
 use crate::executor::{CLAIM_MAX, Executor};
 
-/// How often starts are forgotten that no rate looks at any more.
+/// How often starts are deleted that no rate limit counts any more.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(executor: Arc<Executor>) {
@@ -31,19 +31,19 @@ pub(crate) async fn run(executor: Arc<Executor>) {
 struct Queues {
     executor: Arc<Executor>,
     signals: broadcast::Receiver<Signal>,
-    /// The queues that had limits when they were last claimed from.
+    /// The queues that had limits at their last claim.
     limited: HashSet<String>,
-    /// The queues that are being served, and whether something happened since that may concern them.
+    /// The queues that are being served, and whether they have to be served again afterwards.
     serving: HashMap<String, bool>,
-    /// When the rate of a queue lets the next run start.
+    /// When the rate limit of a queue allows the next start.
     next: HashMap<String, Timestamp>,
-    /// When starts were last forgotten that no rate looks at.
+    /// When old starts were last deleted.
     swept: Timestamp,
     say: mpsc::UnboundedSender<Served>,
     said: mpsc::UnboundedReceiver<Served>,
 }
 
-/// A queue is being served. However that ends, it is said: nobody else would serve this queue again.
+/// One round of serving a queue. Reports when it ends in any way: otherwise the queue would never be served again.
 struct Turn {
     queue: String,
     came_of: Came,
@@ -52,7 +52,7 @@ struct Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        // Whoever is gone has stopped, and everything with it.
+        // If the receiver is gone, the executor has stopped.
         self.say.send(Served { queue: std::mem::take(&mut self.queue), came_of: self.came_of }).ok();
     }
 }
@@ -63,17 +63,17 @@ struct Served {
     came_of: Came,
 }
 
-/// What came of serving a queue.
+/// The result of serving a queue.
 #[derive(Clone, Copy, Debug, Default)]
 struct Came {
-    /// When its rate lets the next run start.
+    /// When its rate limit allows the next start.
     next: Option<Timestamp>,
-    /// Whether it has limits, if that is known.
+    /// Whether it has limits, if known.
     limited: Option<bool>,
 }
 
 impl Queues {
-    /// Have every queue served that may have something. Says when the next delayed run enters its queue.
+    /// Starts serving every queue that may have runs to claim. Returns when the next delayed run enters its queue.
     async fn look(&mut self) -> Option<Timestamp> {
         let executor = &self.executor;
         if executor.is_draining() || executor.workflows().is_empty() {
@@ -90,7 +90,7 @@ impl Queues {
             note(executor, "queues", "forget starts", executor.store.sweep_starts().await);
         }
         self.next.retain(|_, next| *next > now);
-        // What failed in a queue in which nothing waits any more needs no mending.
+        // A queue without waiting runs has no failure to report.
         executor.keep_trouble("queue", |queue| lines.queues.iter().any(|(waits, _)| waits == queue));
         for (queue, limited) in lines.queues {
             self.note_limited(&queue, limited);
@@ -107,7 +107,7 @@ impl Queues {
         }
     }
 
-    /// Have a queue served, once more if it is being served. `waits`: somebody is known to wait in it.
+    /// Starts serving a queue, or marks it to be served again. `waits`: a run is known to wait in it.
     fn have_served(&mut self, queue: String, waits: bool) {
         if let Some(again) = self.serving.get_mut(&queue) {
             *again = true;
@@ -121,15 +121,15 @@ impl Queues {
         let (executor, say) = (self.executor.clone(), self.say.clone());
         let turn = Turn { queue, came_of: Came::default(), say };
         self.executor.spawn(async move {
-            // All of it goes along, and not only the fields that are named here.
+            // Moves all of `turn` into the task, not only the fields used here, so that its drop reports.
             let mut turn = turn;
             let served = serve(&executor, &turn.queue, limited, waits).await;
             turn.came_of = note(&executor, "queue", turn.queue.clone(), served).unwrap_or_default();
         });
     }
 
-    /// Serve the queues that are named, and wait until it may be worth while to look at all of them again: a signal that names
-    /// none, a time, or a second.
+    /// Serves the queues that signals name, and waits until all queues have to be checked again: after a signal without a name,
+    /// at a due time, or after a second.
     async fn wait(&mut self, due: Option<Timestamp>) {
         let clock = self.executor.store.clock().clone();
         let sweep = onward_store::add(clock.now(), SWEEP);
@@ -163,8 +163,8 @@ impl Queues {
     }
 }
 
-/// Take from one queue until it gives no more. Whoever counts does it alone, so a queue with limits is looked at first, unless it
-/// is known that somebody waits in it: every run that ends there tells all executors.
+/// Claims from one queue until it has no more. Only one claimer can count a queue with limits at a time, so such a queue is
+/// checked first unless a run is known to wait in it: every run that ends there notifies all executors.
 async fn serve(executor: &Arc<Executor>, queue: &str, limited: bool, waits: bool) -> Result<Came, Error> {
     if limited && !waits && !executor.store.has_waiting(queue, executor.workflows()).await? {
         return Ok(Came::default());

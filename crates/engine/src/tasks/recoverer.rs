@@ -1,5 +1,5 @@
-//! Releases the runs of executors that are dead, so that anyone can claim them. A scan by state: it finds what a crash in the
-//! middle of it left.
+//! Releases the runs of dead executors, so that any executor can claim them. It scans by state, so it also finds what a crash
+//! in the middle of a release left.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::{SWEEP, note};
 use crate::executor::Executor;
 
 pub(crate) async fn run(executor: Arc<Executor>) {
-    // The dead of former times are forgotten too.
+    // Also deletes executors that died before this one started.
     let mut forgets = true;
     loop {
         if let Some(recovered) = note(&executor, "recoverer", "release", release(&executor).await)
@@ -24,7 +24,7 @@ pub(crate) async fn run(executor: Arc<Executor>) {
     }
 }
 
-/// Release what is orphaned. Says how many runs were; an error, if some could not be.
+/// Releases orphaned runs. Returns how many there were; an error if some could not be released.
 async fn release(executor: &Executor) -> Result<usize, Error> {
     let mut all = 0;
     loop {

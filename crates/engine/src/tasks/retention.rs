@@ -1,5 +1,5 @@
-//! Deletes runs that have ended and that no rule keeps. Every executor that was given rules does so, each at a moment of its
-//! own; two that meet step over each other's runs.
+//! Deletes ended runs that no rule keeps. Every executor with rules does so, starting at a random offset; when two overlap,
+//! each skips rows that the other has locked.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use onward_types::Error;
 use super::note;
 use crate::executor::Executor;
 
-/// How often is looked for what may go.
+/// How often it deletes.
 const EVERY: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(executor: Arc<Executor>) {
@@ -19,7 +19,7 @@ pub(crate) async fn run(executor: Arc<Executor>) {
         if let Some(deleted) =
             note(&executor, "retention", "delete", sweep(&executor).await).filter(|deleted| *deleted > 0)
         {
-            tracing::info!(runs = deleted, "deleted runs that are kept no longer");
+            tracing::info!(runs = deleted, "deleted runs that no retention rule keeps");
         }
         clock.sleep(EVERY).await;
     }

@@ -1,4 +1,5 @@
-//! Starts a run for each tick of a schedule that is due. Every executor does so; the first one to move the schedule on wins.
+//! Starts a run for each due tick of a schedule. Every executor does so; only the first to advance the schedule starts the
+//! runs.
 
 use std::sync::Arc;
 
@@ -21,24 +22,24 @@ pub(crate) async fn run(executor: Arc<Executor>) {
         if next.is_some_and(|tick| tick <= clock.now()) && fire_due(&executor).await {
             continue;
         }
-        // Others may define schedules at any time.
+        // Other processes may define schedules at any time.
         let sweep = onward_store::add(clock.now(), SWEEP);
         clock.sleep_until(next.filter(|tick| *tick > clock.now()).map_or(sweep, |tick| tick.min(sweep))).await;
     }
 }
 
-/// Deal with every tick that is due. Says whether there was a schedule that could be moved on. One that cannot, because somebody
-/// has locked it or since it cannot be understood, keeps no other from its ticks.
+/// Fires every due tick. Returns whether a schedule was advanced. A schedule that is locked or cannot be parsed does not delay
+/// others.
 async fn fire_due(executor: &Executor) -> bool {
     let Some(due) = note(executor, "scheduler", "read", executor.store.due_schedules().await) else { return false };
     executor.keep_trouble("schedule", |id| due.iter().any(|schedule| schedule.id == id));
     let mut moved = false;
-    // One that is done beyond now was moved on by a clock that is ahead of this one.
+    // A schedule that is done beyond `now` was advanced by a clock that is ahead of this one.
     let now = executor.store.clock().now();
     for schedule in due.into_iter().filter(|schedule| schedule.done_until < now) {
         let fired = match firing(executor, &schedule) {
             Ok(firing) => executor.store.fire(firing).await.map(drop),
-            // Another version may have defined it.
+            // A newer version of Onward may have defined it.
             Err(error) => Err(error),
         };
         let fired = fired.map_err(|error| {

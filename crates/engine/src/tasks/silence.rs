@@ -1,7 +1,7 @@
-//! Which executors have been silent for their leases.
+//! Detects executors that have been silent for their leases.
 //!
-//! Death is judged by observation alone: a beat that does not change for one lease of this machine's own uptime, while
-//! this executor could read. No clock of another machine counts, and a database that was away kills nobody.
+//! Death is judged only by observation: a beat counter that does not change for one lease of this machine's own uptime, while
+//! this executor could read it. Clocks of other machines do not matter, and an unreachable database makes no executor dead.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use onward_types::ExecutorId;
 
 use super::SWEEP;
 
-/// What is known of the silence of other executors.
+/// The observed silence of other executors.
 #[derive(Default)]
 pub(super) struct Silence {
     seen: HashMap<ExecutorId, Seen>,
@@ -19,15 +19,15 @@ pub(super) struct Silence {
     read_at: Option<Duration>,
 }
 
-/// What was last seen of another executor.
+/// The last observation of another executor.
 struct Seen {
     beat: i64,
-    /// For how long it has been watched with this beat.
+    /// For how long this beat has been observed.
     silent: Duration,
 }
 
 impl Silence {
-    /// The executors were read: which of them have not beaten for a lease, each for its own?
+    /// Evaluates a read of the executors: returns those without a new beat for their own lease.
     pub(super) fn look(
         &mut self,
         rows: &[Beat],
@@ -49,7 +49,7 @@ impl Silence {
                 *seen = new();
                 continue;
             }
-            // A process that was frozen between two looks has watched nobody meanwhile.
+            // A process that was frozen between two reads observed nothing in between.
             seen.silent += passed.min(lease / 2).min(SWEEP * 2);
             if seen.silent >= lease {
                 silent.push((row.executor.clone(), row.beat));
@@ -58,7 +58,7 @@ impl Silence {
         silent
     }
 
-    /// The executors could not be read. That proves nothing about them: all observation begins again.
+    /// The executors could not be read. That proves nothing about them: all observation starts over.
     pub(super) fn forget(&mut self) {
         *self = Silence::default();
     }
@@ -74,7 +74,7 @@ mod tests {
         Beat { executor: ExecutorId::new(id.to_owned()), beat, dead: false, lease }
     }
 
-    /// After which looks, one a second, an executor with a beat that never changes is dead.
+    /// Reads executors once a second and returns which are dead.
     struct Observer {
         silence: Silence,
         now: Duration,
@@ -117,7 +117,7 @@ mod tests {
         observer.now += LEASE * 10;
         observer.silence.forget();
         for _ in 0..5 {
-            assert!(observer.looks(&rows).is_empty(), "it has a whole lease to say that it lives");
+            assert!(observer.looks(&rows).is_empty(), "it has a whole lease for its next beat");
         }
         assert_eq!(observer.looks(&rows), ["other"]);
     }

@@ -1,4 +1,5 @@
-//! Sends away who waits for the start of a run while the database takes no commits. The run starts all the same, once it does.
+//! Stops callers from waiting for the start of a run while the database takes no commits. The run starts all the same once it
+//! does.
 
 use std::sync::Arc;
 

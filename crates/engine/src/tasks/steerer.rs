@@ -1,6 +1,5 @@
-//! Lets go of runs that somebody else steered, and ends the sleeps that somebody ended: told by a signal, and looked for
-//! each second. And finds runs that are ours by
-//! the tables and in nobody's memory, because an answer of the database was lost.
+//! Releases revoked runs, and ends sleeps that were woken from outside: on a signal, and on a sweep each second. Also loads
+//! runs that this executor owns in the database but not in memory, because the answer to a commit was lost.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,9 +12,9 @@ use super::claimer::{self, Taken};
 use super::{Ear, note};
 use crate::executor::Executor;
 
-/// Every so many sweeps, all runs that are ours are compared with those in memory.
+/// After this many sweeps, all owned runs are compared with those in memory.
 const COMPARE_EVERY: u32 = 5;
-/// A claim that takes longer waits for somebody's lock.
+/// A claim that takes longer waits for a lock.
 const CLAIMS_END_WITHIN: Duration = Duration::from_millis(500);
 
 pub(crate) async fn run(executor: Arc<Executor>) {
@@ -53,7 +52,7 @@ async fn look(executor: &Arc<Executor>) {
     wake(executor).await;
 }
 
-/// End the sleeps that somebody ended. Their rows go with their results, so that none is forgotten before.
+/// Ends sleeps that were woken from outside. Their rows are deleted together with their results, so that none is lost before.
 async fn wake(executor: &Arc<Executor>) {
     let seat = executor.seat();
     for (key, position) in
@@ -65,7 +64,7 @@ async fn wake(executor: &Arc<Executor>) {
     }
 }
 
-/// Take up what is ours and in nobody's memory.
+/// Loads runs that this executor owns but that are not in memory.
 async fn compare(executor: &Arc<Executor>) {
     let seat = executor.seat();
     if executor.is_draining() {
@@ -77,8 +76,8 @@ async fn compare(executor: &Arc<Executor>) {
         executor.let_go_of_unknown(&seat, key);
     }
     if taken.len() > 0 {
-        tracing::warn!(runs = taken.len(), "taking up runs that were ours and in nobody's memory");
-        // It may take long, and what is revoked must not wait for it.
+        tracing::warn!(runs = taken.len(), "loading runs that this executor owns but that are not in memory");
+        // Loading may take long, and revoked runs must not wait for it.
         let of = executor.clone();
         executor.spawn(async move { claimer::load(&of, &seat, taken).await });
     }
@@ -90,9 +89,9 @@ struct Lost {
     revoked: Vec<RunKey>,
 }
 
-/// What is ours by the tables and absent here. A run may be absent because it has just left: then it is not ours any more where the
-/// tables are read again. Or because its claim has not ended: so after each reading those claims are waited for. None: one of
-/// them takes too long, and the next round will do.
+/// The runs that this executor owns in the database and that are absent here. A run may be absent because it has just left:
+/// then the second read no longer finds it. Or because its claim has not ended: so each read is followed by a wait for the
+/// claims in progress. `None`: one of them takes too long; the next round tries again.
 async fn lost(executor: &Arc<Executor>, seat: &Seat) -> Result<Option<Lost>, Error> {
     let mut before: Option<HashSet<RunKey>> = None;
     loop {

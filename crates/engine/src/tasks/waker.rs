@@ -1,4 +1,4 @@
-//! Wakes parked runs whose wake-up was missed: what makes sure what the signals make fast.
+//! Wakes parked runs whose wake-up signal was lost.
 
 use std::sync::Arc;
 

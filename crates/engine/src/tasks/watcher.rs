@@ -1,5 +1,5 @@
-//! Declares executors dead that have been silent for their leases. The [pulse](super::pulse) finds them; this may wait for the
-//! database, and nothing waits for it.
+//! Declares executors dead that have been silent for their leases. The [pulse](super::pulse) finds them. This task may wait for
+//! the database; nothing waits for it.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::executor::Executor;
 pub(crate) async fn run(executor: Arc<Executor>) {
     loop {
         executor.silent.found().await;
-        // All at once: one whose row somebody holds keeps no other alive, and is found again with the next look.
+        // Concurrently: an executor whose row is locked does not delay the others, and is found again at the next read.
         let declare = async |(id, beat)| {
             let declared = executor.store.declare_dead(&id, beat).await;
             if note(&executor, "watcher", format!("declare {id}"), declared) == Some(true) {
-                tracing::warn!(executor = %id, "an executor has not said that it lives for one lease: taking over its runs");
+                tracing::warn!(executor = %id, "an executor sent no heartbeat for one lease: taking over its runs");
                 executor.declared_dead.notify_one();
             }
         };

@@ -241,9 +241,9 @@ async fn what_is_wrong_with_a_push_is_said_and_nothing_is_pushed(db: TestDatabas
     let client: &Client = &house.onward;
     let row = || "row".to_owned();
     for (push, why) in [
-        (of(&house, 0).push(row()), "a batch cannot have 0 items: say 1 to 1000"),
-        (of(&house, 1_001).push(row()), "1001 items"),
-        (of(&house, 5).within(secs(0)).push(row()), "`.within(…)`"),
+        (of(&house, 0).push(row()), "must be between 1 and 1000, not 0"),
+        (of(&house, 1_001).push(row()), "not 1001"),
+        (of(&house, 5).within(secs(0)).push(row()), "must be greater than zero"),
         (client.batch::<load>("").push(row()), "batch key"),
         (of(&house, 5).push(row()).key("k\0"), "key of a push"),
     ] {

@@ -202,7 +202,7 @@ async fn who_waits_for_a_child_of_another_run_is_held_when_it_is_cancelled_with_
     house.until("it waits", async || guest.describe().await.unwrap().reason.contains("depth-0")).await;
     run.cancel().await.unwrap();
     let held = house.done(guest.result()).await.unwrap_err();
-    assert!(held.code() == "held" && held.message().contains("cancelled with run `root`"), "{held}");
+    assert!(held.code() == "held" && held.message().contains("cancelled together with run `root`"), "{held}");
     assert_eq!(guest.status().await.unwrap(), Status::Paused);
     is_let_go(&house, &["root", "depth-0"]).await;
     run.resume().await.unwrap();
@@ -230,7 +230,7 @@ async fn a_fork_of_a_cancelled_parent_sees_no_cascade_and_a_restart_has_children
     run.cancel().await.unwrap();
     let fork = run.fork(2).id("fork").await.unwrap();
     let held = house.done(fork.result()).await.unwrap_err();
-    assert!(held.code() == "held" && held.message().contains("cancelled with run `first`"), "{held}");
+    assert!(held.code() == "held" && held.message().contains("cancelled together with run `first`"), "{held}");
     let restart = run.restart().id("restart").await.unwrap();
     let own = async || restart.children().await.unwrap().first().map(|child| child.id().to_owned());
     house.until("it has a child of its own", async || own().await.is_some()).await;

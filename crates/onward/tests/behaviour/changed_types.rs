@@ -219,8 +219,8 @@ async fn times_and_numbers_and_errors_that_only_a_newer_version_knows_hold_the_r
         (r#""name":"now","output":""#, r#""name":"now","output":"yesterday "#, "position 0 the run recorded now"),
         (r#""name":"random","output":"#, r#""name":"random","output":-"#, "position 1 the run recorded random"),
         (r#""name":"uuid","output":""#, r#""name":"uuid","output":"x"#, "position 2 the run recorded uuid"),
-        (r#""code":"failed""#, r#""code":"quota_exceeded""#, "an error of code `quota_exceeded` (no)"),
-        (r#"{"code":"failed","#, r#"{"#, "position 3, step `fail`, there is an error that cannot be read"),
+        (r#""code":"failed""#, r#""code":"quota_exceeded""#, "an error with code `quota_exceeded` (no)"),
+        (r#"{"code":"failed","#, r#"{"#, "position 3, step `fail` recorded an error that cannot be read"),
     ];
     for (at, (from, to, reason)) in cases.into_iter().enumerate() {
         let run = changed(&house, &file, &format!("changed {at}"), from, to).await;

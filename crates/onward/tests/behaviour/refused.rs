@@ -461,7 +461,7 @@ async fn a_message_at_which_a_type_panics_is_refused(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<lucky>()).await;
     let run = house.onward.start::<lucky>(()).await.unwrap();
     run.send("n", &6).await.unwrap();
-    assert_eq!(refused(&house, &run).await.refused.as_deref(), Some("reading it panicked: 6 is not 7"));
+    assert_eq!(refused(&house, &run).await.refused.as_deref(), Some("decoding it panicked: 6 is not 7"));
     run.send("n", &7).await.unwrap();
     house.done(run.result()).await.unwrap();
 }

@@ -194,9 +194,9 @@ async fn what_cannot_be_a_schedule_is_refused_and_an_unknown_one_is_an_error(db:
     for (refused, why) in [
         (schedule("0 25 * * *").await, "it goes from 0 to 23"),
         (schedule("@daily").zone("Mars/Olympus").await, "no time zone"),
-        (schedule("@daily").id("a@b").await, "leave it out"),
-        (schedule("@daily").id("a".repeat(500)).await, "400 are the most"),
-        (house.onward.schedule_named("nobody", "@daily").await, "not given workflow `nobody`"),
+        (schedule("@daily").id("a@b").await, "choose a name without it"),
+        (schedule("@daily").id("a".repeat(500)).await, "give it at most 400"),
+        (house.onward.schedule_named("nobody", "@daily").await, "does not have workflow `nobody`"),
     ] {
         let error = refused.unwrap_err();
         assert!(error.message().contains(why), "{error}");

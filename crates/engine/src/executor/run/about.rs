@@ -1,4 +1,4 @@
-//! What is known of a run when it comes into memory, and never changes there.
+//! The facts about a run that never change while it is in memory.
 
 use std::sync::Arc;
 
@@ -12,21 +12,21 @@ pub(crate) struct About {
     pub(crate) id: RunId,
     pub(crate) workflow: String,
     pub(crate) version: String,
-    /// How many executors have had the run, this one included.
+    /// How many executors have owned the run, including this one.
     pub(crate) owners: u32,
     pub(crate) deadline: Option<Timestamp>,
     pub(crate) parent: Option<RunKey>,
-    /// On whose behalf it works, and the trace that it is a part of.
+    /// The user and roles that it works for, and its trace.
     pub(crate) identity: Option<Box<Identity>>,
-    /// Whether it was recovered from a dead executor without having made progress since.
+    /// Whether it may have killed its last executors: it was recovered several times without progress.
     pub(crate) suspect: bool,
     pub(crate) recovered: bool,
-    /// The queue with limits of which it has a slot.
+    /// The queue with limits in which it holds a slot.
     pub(crate) slot: Option<Arc<str>>,
 }
 
 impl About {
-    /// A run of which nothing but the key is known.
+    /// A run of which only the key is known.
     pub(crate) fn bare(key: RunKey) -> About {
         About {
             key,
@@ -43,7 +43,7 @@ impl About {
         }
     }
 
-    /// A run that is being created here.
+    /// A run that this executor is creating.
     pub(crate) fn of_new(run: &NewRun) -> About {
         About {
             id: run.id.clone(),
@@ -56,7 +56,7 @@ impl About {
         }
     }
 
-    /// A run that was claimed. Takes the facts out of its history.
+    /// A claimed run. Takes the facts out of its history.
     pub(crate) fn take_from(history: &mut History) -> About {
         About {
             key: history.key,
@@ -73,7 +73,7 @@ impl About {
         }
     }
 
-    /// The trace that the run is a part of, as a W3C `traceparent`.
+    /// The trace of the run, as a W3C `traceparent`.
     pub(crate) fn traceparent(&self) -> Option<&str> {
         self.identity.as_ref()?.traceparent.as_deref()
     }

@@ -1,4 +1,4 @@
-//! Creations whose answer is not known yet: that of the run itself, and those of its children.
+//! Creations that are not answered yet: of the run itself and of its children.
 
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -10,35 +10,35 @@ use super::core::RunCore;
 use crate::executor::Expected;
 use crate::sync::lock;
 
-/// Receives what came of a creation.
+/// Receives the answer to a creation.
 pub(crate) type Answer = oneshot::Sender<Created>;
 
-/// The creations of one run.
+/// The pending creations of one run.
 pub(crate) struct Births {
     starter: Mutex<Starter>,
     children: Mutex<Vec<Newborn>>,
-    /// Calls that wait for what comes of the creation of a child.
+    /// Calls that wait for the answer to the creation of a child.
     asked: Mutex<Vec<(RunKey, Answer)>>,
-    /// Children that an earlier life of the run created without recording anything of them, once they were looked for.
+    /// Children that an earlier owner of the run created without recording them, once they were read.
     pub(crate) strays: OnceLock<Box<[Stray]>>,
 }
 
-/// A child whose creation is on its way to the database.
+/// A child whose creation is not answered yet.
 pub(crate) struct Newborn {
     pub(crate) child: Arc<RunCore>,
-    /// Where it was started.
+    /// The position of the call that starts it.
     pub(crate) position: u32,
-    /// Keeps the sweep for lost runs from taking it for one while the answer is on its way.
+    /// Keeps the sweep for lost runs from loading the child while the answer is pending.
     _expected: Expected,
 }
 
-/// Who waits for the creation of the run.
+/// The caller that waits for the creation of the run.
 enum Starter {
-    /// Nobody: it is created.
+    /// The creation is answered, or the run was claimed.
     Nobody,
-    /// This caller.
+    /// This caller waits.
     Waits(Answer),
-    /// A caller that gave up waiting. The run is created all the same.
+    /// The caller stopped waiting. The run is created all the same.
     WentAway,
 }
 
@@ -62,12 +62,12 @@ impl Births {
         }
     }
 
-    /// Whether it is not known yet what came of the creation of the run itself.
+    /// Whether the creation of the run itself is not answered yet.
     pub(crate) fn is_pending(&self) -> bool {
         !matches!(*lock(&self.starter), Starter::Nobody)
     }
 
-    /// The caller that started the run waits no longer. The run is created all the same.
+    /// Stops the caller's wait for the creation. The run is created all the same.
     pub(crate) fn send_starter_away(&self) {
         let mut starter = lock(&self.starter);
         if matches!(*starter, Starter::Waits(_)) {
@@ -75,25 +75,26 @@ impl Births {
         }
     }
 
-    /// The creation of the run was answered. Gives its starter, if it still waits; the outer option is empty where it was answered
-    /// before.
+    /// The creation of the run was answered. Returns its caller, if that still waits; the outer `None` means that it was
+    /// answered before.
     pub(crate) fn take_starter(&self) -> Option<Option<Answer>> {
         lock(&self.starter).take()
     }
 
-    /// Remember a child whose creation was just made a change of the run.
+    /// Registers a child whose creation was just added to the changes of the run.
     pub(crate) fn expect(&self, child: Arc<RunCore>, position: u32, expected: Expected) {
         lock(&self.children).push(Newborn { child, position, _expected: expected });
     }
 
-    /// Wait for what comes of the creation of this child.
+    /// Waits for the answer to the creation of this child.
     pub(crate) fn ask(&self, child: RunKey) -> oneshot::Receiver<Created> {
         let (tell, told) = oneshot::channel();
         lock(&self.asked).push((child, tell));
         told
     }
 
-    /// The creation of a child was answered. Gives the child, if it is to live here, and the call that waits for the answer.
+    /// The creation of a child was answered. Returns the child, if it is to be executed here, and the call that waits for the
+    /// answer.
     pub(crate) fn take_child(&self, run: RunKey) -> (Option<Newborn>, Option<Answer>) {
         let mut children = lock(&self.children);
         let child = children.iter().position(|it| it.child.about.key == run).map(|at| children.swap_remove(at));

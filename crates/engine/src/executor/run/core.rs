@@ -1,4 +1,4 @@
-//! A run as its calls, the journal and the executor share it.
+//! A run, as its calls, the journal and the executor share it.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -27,7 +27,7 @@ use crate::sync::lock;
 /// One run in the memory of one executor.
 pub(crate) struct RunCore {
     pub(crate) about: About,
-    /// Whether it was claimed, instead of created here.
+    /// Whether it was claimed instead of created here.
     pub(crate) was_claimed: bool,
     pub(crate) home: Home,
     pub(crate) end: Arc<EndSlot>,
@@ -35,42 +35,42 @@ pub(crate) struct RunCore {
     /// Woken when the run has to be polled.
     pub(crate) task: AtomicWaker,
     state: Mutex<State>,
-    /// Its creation and that of its children, while they are not answered.
+    /// The creations of the run and of its children, while they are not answered.
     pub(crate) births: Births,
-    /// How it leaves this memory.
+    /// How it leaves memory.
     pub(crate) leaving: Leaving,
     /// How far it is ahead of what is durable.
     pub(crate) pace: Pace,
     /// The latest time that the workflow was given, in microseconds.
     latest: AtomicI64,
     input: Mutex<Option<Json>>,
-    /// When the run last went to sleep, and how long its last replay took.
+    /// Since when the run only waits; `replay_took` is the duration of its last replay.
     pub(crate) idle_since: Mutex<Option<Timestamp>>,
     pub(crate) replay_took: Mutex<Duration>,
     replaying: Mutex<Option<Replaying>>,
 }
 
-/// A replay under way: since when, and its place among those that may be.
+/// A replay in progress: its start, and its permit.
 pub(crate) struct Replaying {
     since: Instant,
     _place: OwnedSemaphorePermit,
 }
 
-/// What a run is part of.
+/// Where a run is executed.
 pub(crate) enum Home {
-    /// An executor.
+    /// In an executor.
     Executor { executor: Arc<Executor>, journal: Journal },
-    /// Nothing: a unit test.
+    /// Nowhere: in a detached context.
     Detached { clock: Clock, states: Arc<States> },
 }
 
 impl RunCore {
-    /// A run that is being created here.
+    /// A run that this executor is creating.
     pub(crate) fn fresh(run: &NewRun, home: Home, starter: Option<oneshot::Sender<Created>>) -> Arc<RunCore> {
         RunCore::new(About::of_new(run), run.input.clone(), State::fresh(), home, starter)
     }
 
-    /// A run that was claimed. It keeps its place among the replays until it has been replayed.
+    /// A claimed run. It keeps its replay permit until it has been replayed.
     pub(crate) fn claimed(mut history: History, home: Home, place: OwnedSemaphorePermit) -> Arc<RunCore> {
         let latest = latest_time(&history);
         let state = State::replaying(&mut history);
@@ -81,14 +81,14 @@ impl RunCore {
         core
     }
 
-    /// The run has nothing more to deliver: if it was replayed, that is over now.
+    /// The run has nothing more to deliver: if it was being replayed, the replay is complete.
     pub(crate) fn note_replayed(&self) {
         if let Some(replaying) = lock(&self.replaying).take() {
             *lock(&self.replay_took) = replaying.since.elapsed();
         }
     }
 
-    /// A run that was claimed and that nothing else is known of.
+    /// A claimed run of which only the key is known.
     pub(crate) fn unreadable(key: RunKey, home: Home) -> Arc<RunCore> {
         RunCore::new(About::bare(key), Json::null(), State::fresh(), home, None)
     }
@@ -127,12 +127,12 @@ impl RunCore {
         lock(&self.state)
     }
 
-    /// Do something with the state of the run, under its lock.
+    /// Accesses the state of the run under its lock.
     pub(crate) fn with_state<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         work(&mut self.state())
     }
 
-    /// Hold the run instead of recording an outcome: with the next poll of its task it leaves.
+    /// Holds the run instead of recording an outcome: it leaves at the next poll of its task.
     pub(crate) fn halt(&self, why: Error) {
         self.state().halt(why);
     }
@@ -144,7 +144,7 @@ impl RunCore {
         }
     }
 
-    /// The time, for the workflow: never before one that it was given already, whatever the clocks of its owners say.
+    /// The time for the workflow. It never goes back, whatever the clocks of the run's owners say.
     pub(crate) fn time(&self) -> Timestamp {
         let now = micros(self.clock().now());
         from_micros(self.latest.fetch_max(now, Ordering::SeqCst).max(now))
@@ -168,7 +168,7 @@ impl RunCore {
         matches!(self.home, Home::Detached { .. })
     }
 
-    /// The span of the run's life in this memory. One that was here or elsewhere before is marked as replayed.
+    /// The span of the run while it is in memory. A claimed run is marked as replayed.
     pub(crate) fn span(&self) -> tracing::Span {
         let span = tracing::info_span!(
             "onward.run",
@@ -186,14 +186,14 @@ impl RunCore {
         span
     }
 
-    /// The input, once: replay decodes it, and nobody needs it after that.
+    /// The input, once: the start of the workflow decodes it, and it is not needed after that.
     pub(crate) fn take_input(&self) -> Option<Json> {
         lock(&self.input).take()
     }
 
-    // The journal.
+    // Journal.
 
-    /// Hand what was made since the last time to the journal.
+    /// Submits the changes made since the last call to the journal.
     pub(crate) fn flush(self: &Arc<Self>) {
         let Home::Executor { journal, .. } = &self.home else { return };
         let taken = self.state().take_changes();
@@ -202,28 +202,28 @@ impl RunCore {
         }
     }
 
-    /// Whether every change up to this one is durable; if not, wake when it is.
+    /// Whether every change up to this one is durable; if not, `waker` is woken when it is.
     pub(crate) fn is_durable(&self, upto: u64, waker: &Waker) -> bool {
         if self.is_detached() || self.pace.durable() >= upto {
             return true;
         }
         self.state().wait_durable(upto, waker);
-        // It may have become durable between the look and the registration.
+        // It may have become durable between the check and the registration.
         self.pace.durable() >= upto
     }
 
-    /// Whether the run has made so much more than is durable that it should wait; its next commit wakes it then.
+    /// Whether the run is so far ahead of what is durable that it should wait; then its next commit wakes it.
     pub(crate) fn is_ahead(&self) -> bool {
         let ahead = || self.state().due() > self.pace.durable();
         if self.is_detached() || !ahead() {
             return false;
         }
         self.pace.hold_back();
-        // Look again: the commit that would have woken us may have come in between.
+        // Check again: the commit that would have woken the run may have come in between.
         ahead()
     }
 
-    /// Wait until the journal has room, if it has none.
+    /// Waits until the journal has capacity, if it has none.
     pub(crate) fn room(&self) -> Option<BoxFuture<'static, ()>> {
         let Home::Executor { journal, .. } = &self.home else { return None };
         if journal.has_capacity() {
@@ -233,7 +233,8 @@ impl RunCore {
         Some(Box::pin(async move { journal.capacity().await }))
     }
 
-    /// Messages of these topics were read for the run, each after a number, when so many of its changes were durable.
+    /// Delivers messages that were read for the run, by topic and after a message number. When the read began, the first
+    /// `durable` changes of the run were durable.
     pub(crate) fn receive(&self, read: &[(Arc<str>, i64)], messages: Vec<Message>, durable: u64) {
         self.state().put_messages(read, messages, durable);
         self.task.wake();
@@ -241,7 +242,7 @@ impl RunCore {
 
     // Leaving.
 
-    /// Ask the run to leave.
+    /// Requests that the run leaves memory.
     pub(crate) fn stop(&self, why: Stop) {
         if self.leaving.ask(why) {
             self.canceller.cancel();
@@ -249,11 +250,11 @@ impl RunCore {
         self.task.wake();
     }
 
-    /// Make the last change: the run leaves this executor.
+    /// Makes the last change: the run leaves this executor.
     pub(crate) fn leave(self: &Arc<Self>, how: LeaveHow) {
         let at = self.clock().now();
         {
-            // Under one lock, or the commit of what came before could be taken for that of the leave.
+            // Under one lock: otherwise the commit of an earlier change could be taken for the commit of the leave.
             let mut state = self.state();
             state.push(Change::Leave(Leave {
                 at,
@@ -266,19 +267,19 @@ impl RunCore {
         self.flush();
     }
 
-    /// Whether its last change is on its way.
+    /// Whether its last change was made and is not durable yet.
     pub(crate) fn is_leaving(&self) -> bool {
         self.leaving.is(|_| true)
     }
 
-    /// Whether this life of the run is over, or will be as soon as what is on its way is known to be durable: one that was claimed
-    /// meanwhile takes its place.
+    /// Whether the run has left this memory, or will have as soon as its last change is known to be durable. Then a new claim
+    /// of the run may replace it.
     pub(crate) fn has_left(&self) -> bool {
         let is_fenced = matches!(&self.home, Home::Executor { journal, .. } if journal.is_closed());
         is_fenced || self.leaving.has_begun()
     }
 
-    /// Whether its last change releases it because a steering call took it away.
+    /// Whether its last change releases it after it was revoked.
     pub(crate) fn is_let_go(&self) -> bool {
         self.leaving.is(|how| matches!(how, LeaveHow::LetGo))
     }
@@ -289,7 +290,7 @@ impl RunCore {
 
     // Children.
 
-    /// Remember a child whose creation was just made a change of this run.
+    /// Registers a child whose creation was just added to the changes of this run.
     pub(crate) fn expect_child(&self, child: Arc<RunCore>, position: u32) {
         let Some(executor) = self.executor() else { return };
         let expected = executor.residents.expect(&[child.about.key]);
@@ -349,7 +350,7 @@ impl Origin for RunCore {
             if let Some(starter) = self.births.take_starter() {
                 executor.born(self, &created);
                 if let Some(starter) = starter {
-                    // The caller may have gone away; the run is there.
+                    // The caller may be gone; the run exists.
                     starter.send(created).ok();
                 }
             }
@@ -357,13 +358,13 @@ impl Origin for RunCore {
         }
         let (child, asked) = self.births.take_child(run);
         if let Created::Waiting(queue) = &created {
-            // Nobody else in this process knows of it.
+            // No other part of this process knows about the child.
             executor.ring_queue(queue);
         }
         match (&created, child) {
             (Created::New, Some(Newborn { child, .. })) => executor.adopt(child),
             (Created::Existing(existing), Some(Newborn { position, .. })) if asked.is_none() => {
-                // The id of this child was not chosen by anybody: only a stranger can have taken it.
+                // The id of this child was generated, so only an unrelated run can have taken it.
                 if let Some(error) = onward_store::is_stranger(existing, (self.about.key, position)) {
                     self.stop(Stop::Rejected(error));
                 }
@@ -383,7 +384,7 @@ fn latest_time(history: &History) -> i64 {
     times.map(micros).max().unwrap_or(i64::MIN)
 }
 
-/// How a run that left stands, for those who wait for it here.
+/// The end of a run that left, for callers in this process that wait for it.
 pub(crate) fn end_of(how: &LeaveHow) -> End {
     let ended = |status, output, error| {
         End::Ended(Arc::new(Outcome { status, said: None, output, error, unreadable: None, cancelled_with: None }))

@@ -1,4 +1,4 @@
-//! The context of a run, as the calls hold it. What can be done with one is in `context.rs`.
+//! The context of a run. Its methods are in `context.rs`.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use super::core::{Home, RunCore};
 use super::state::State;
 use crate::states::States;
 
-/// The context of one run: its durable calls, and what can be asked of the run.
+/// The context of a run: it makes durable calls and gives access to the properties of the run.
 ///
-/// A workflow borrows it, `ctx: &Ctx`. Everything that goes through it is recorded and comes back on replay; everything
-/// that does not must be the same on every replay, so leave clocks, chance and I/O to steps and to the calls below.
+/// A workflow borrows it as `ctx: &Ctx`. Everything done through it is recorded and replayed. Everything else must be the same
+/// on every replay, so use clocks, randomness and I/O only in steps and in the methods below.
 pub struct Ctx {
     pub(crate) core: Arc<RunCore>,
-    /// The names of the branches around, as a prefix for the names of calls.
+    /// The labels of the enclosing branches, as a prefix for the names of calls.
     scope: Option<Arc<str>>,
 }
 
@@ -38,7 +38,7 @@ impl Ctx {
         Ctx::of(RunCore::new(about, Json::null(), State::fresh(), Home::Detached { clock, states }, None))
     }
 
-    /// A name as it is recorded: behind the names of the branches around.
+    /// A name as it is recorded: with the labels of the enclosing branches in front.
     pub(crate) fn scoped(&self, name: &str) -> Arc<str> {
         match &self.scope {
             Some(scope) => format!("{scope}/{name}").into(),

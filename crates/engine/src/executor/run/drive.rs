@@ -1,4 +1,4 @@
-//! Drives a run: polls the workflow until it is quiet, delivers one completion, polls again; hands changes to the journal
+//! Drives a run: polls the workflow until it is quiet, delivers one completion, and polls again; submits changes to the journal
 //! whenever there is nothing more to deliver.
 
 use std::sync::Arc;
@@ -14,30 +14,30 @@ use crate::executor::registry::{OnPanic, Output, Running};
 use crate::future::BoxFuture;
 use crate::scope;
 
-/// A workflow that wakes itself this often without waiting for anything lets others have the thread for once.
+/// A workflow that wakes itself this often without waiting for anything yields its thread once.
 const SPINS_MAX: u32 = 10_000;
 
-/// Why a run is driven no further.
+/// Why a run is not driven any further.
 pub(crate) enum Ended {
     /// The workflow returned.
     Finished(Result<Json, Error>),
-    /// Going on would lose something.
+    /// Continuing would lose something.
     Held(Error),
-    /// All it does is wait.
+    /// It only waits.
     Parked(Option<Timestamp>),
     /// The executor shuts down.
     Released,
-    /// It was taken from this executor.
+    /// The run was revoked.
     Revoked,
     /// This executor was fenced off.
     Fenced,
 }
 
-/// Drive the run until it leaves. The future is dropped before this returns.
+/// Drives the run until it leaves. The workflow's future is dropped before this returns.
 pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPanic) -> Ended {
     let root = Arc::new(Root { core: core.clone(), woken: AtomicBool::new(true), polling: AtomicBool::new(false) });
     let waker = Waker::from(root.clone());
-    // Tokio's budget would make a call look quiet that is not, and quiet is when completions are delivered.
+    // With Tokio's budget, a workflow that still has work could look quiet, and completions are delivered when it is quiet.
     let mut workflow = Some(Box::pin(tokio::task::unconstrained(workflow)));
     let mut room = None;
     let ended = std::future::poll_fn(|cx| {
@@ -86,7 +86,7 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPa
             core.flush();
             core.note_quiet();
             root.polling.store(false, Ordering::SeqCst);
-            // A wake that came while we were polling left only its mark.
+            // A wake during the poll only set the flag.
             if root.woken.load(Ordering::SeqCst) {
                 root.polling.store(true, Ordering::SeqCst);
                 continue;
@@ -96,7 +96,7 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPa
     })
     .await;
     core.state().leave_memory();
-    // A drop that panics must not take the executor with it.
+    // A panic in a drop must not end the executor.
     let future = workflow.take();
     if let Err(said) = guarded(|| scope::in_run(core.address(), || drop(future))) {
         tracing::warn!(run = %core.about.id, said, "dropping the workflow panicked");
@@ -105,7 +105,7 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPa
     ended
 }
 
-/// Whether the journal keeps up with the run, or the run has to wait for it.
+/// Whether the run may make more changes, or has to wait for the journal.
 fn may_go_on(core: &RunCore, room: &mut Option<BoxFuture<'static, ()>>, cx: &mut Context<'_>) -> bool {
     if room.is_none() {
         *room = core.room();
@@ -119,7 +119,7 @@ fn may_go_on(core: &RunCore, room: &mut Option<BoxFuture<'static, ()>>, cx: &mut
     !core.is_ahead()
 }
 
-/// Whether the run was asked to leave, and may.
+/// Whether the run was asked to leave, and can.
 fn stopped(core: &Arc<RunCore>) -> Option<Ended> {
     match core.leaving.asked()? {
         Stop::Revoked => Some(Ended::Revoked),
@@ -140,7 +140,7 @@ fn stopped(core: &Arc<RunCore>) -> Option<Ended> {
 fn judge(core: &RunCore, polled: Result<Poll<Result<Output, BoxError>>, String>, on_panic: OnPanic) -> Option<Ended> {
     let result = match polled {
         Ok(Poll::Pending) => return None,
-        // `Display`, `source` and `Drop` of the error are code of the user's, too.
+        // `Display`, `source` and `Drop` of the error are user code.
         Ok(Poll::Ready(result)) => guarded(|| result.map_err(Error::from_box)),
         Err(said) => Err(said),
     };
@@ -150,7 +150,7 @@ fn judge(core: &RunCore, polled: Result<Poll<Result<Output, BoxError>>, String>,
         (Ok(Err(error)), _) => Err(error),
         (Err(said), OnPanic::Fail) => Err(Error::new(Code::Panicked, format!("the workflow panicked: {said}"))),
         (Err(said), OnPanic::Hold) => {
-            let message = format!("the workflow panicked: {said}. Mend the code, then resume the run");
+            let message = format!("the workflow panicked: {said}. Fix the code, then resume the run");
             return Some(Ended::Held(core.state().panicked(Error::new(Code::Panicked, message))));
         }
     };
@@ -165,11 +165,11 @@ impl RunCore {
         *self.idle_since.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
     }
 
-    /// The run has nothing to do until something happens: note since when, so that it can be parked.
+    /// The run has nothing to do until something happens: notes since when, so that it can be parked.
     fn note_quiet(&self) {
         self.note_replayed();
         let idle = matches!(self.state().idle(), Idle::Until(_));
-        // What only waits kills nobody.
+        // A run that only waits cannot kill the process.
         if idle
             && self.about.suspect
             && let Some(executor) = self.executor()
@@ -185,7 +185,7 @@ impl RunCore {
     }
 }
 
-/// The waker of the workflow as a whole. A wake during the poll sets a mark; only one from outside wakes the task.
+/// The waker of the whole workflow. A wake during the poll sets a flag; only a wake at another time wakes the task.
 struct Root {
     core: Arc<RunCore>,
     woken: AtomicBool,

@@ -1,4 +1,4 @@
-//! How a run left the memory of this process: for everybody here who waits for that.
+//! How a run left the memory of this process, for callers in this process that wait for it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -15,9 +15,9 @@ pub(crate) struct EndSlot {
 /// How a run left.
 #[derive(Clone)]
 pub(crate) enum End {
-    /// It ended, and this is committed.
+    /// It ended, and its end is committed.
     Ended(Arc<Outcome>),
-    /// It is not here any more: parked, released or taken away. The store knows more.
+    /// It is no longer in this memory: parked, released, held or revoked. The database has its state.
     Elsewhere,
 }
 

@@ -1,4 +1,4 @@
-//! What was sent to a run and is in memory, until one of its calls takes it or all of them refuse it.
+//! The messages of a run that are in memory, until a call takes them or all calls refuse them.
 
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap};
@@ -10,30 +10,31 @@ use onward_types::{Error, Json};
 #[derive(Default)]
 pub(crate) struct Inbox {
     topics: HashMap<Arc<str>, Topic>,
-    /// Taken, each with the number of the change that says so: until that is durable, a read still finds the message.
+    /// Taken messages, each with the number of the change that consumes it: until that change is durable, a read still finds
+    /// the message.
     taken: BTreeMap<i64, u64>,
 }
 
 #[derive(Default)]
 struct Topic {
-    /// Not taken, each at its place.
+    /// Messages that were not taken, by place.
     waiting: BTreeMap<i64, Waiting>,
     /// The number of the last message that was read.
     seen: i64,
-    /// The last read found as much as a read gives.
+    /// Whether the last read returned a full page.
     has_more: bool,
-    /// What was refused has to be read once more, for a call that may take it. Until then nothing is taken.
+    /// Whether refused messages have to be read again, for a call that may take them. Until then nothing is taken.
     is_stale: bool,
-    /// The types that some message was refused for.
+    /// The types for which some message was refused.
     refused_for: Vec<TypeId>,
 }
 
 struct Waiting {
     seq: i64,
     body: Result<Json, Error>,
-    /// Why it was refused before.
+    /// The reason, if it was refused before.
     refused: Option<String>,
-    /// Whether it is of a type, as far as somebody has looked, or why not.
+    /// For each type that was tried: whether the message fits it, or why not.
     verdicts: Vec<(TypeId, Result<(), String>)>,
 }
 
@@ -43,7 +44,7 @@ impl Waiting {
     }
 }
 
-/// A message of which it has to be found out whether it is of a type.
+/// A message that has to be matched against a type.
 #[derive(Debug)]
 pub(crate) struct Unjudged {
     place: i64,
@@ -56,15 +57,15 @@ pub(crate) struct Unjudged {
 pub(crate) struct Misfit {
     pub(crate) seq: i64,
     pub(crate) why: String,
-    /// It was refused before, for the very same reason.
+    /// Whether it was refused before for the same reason.
     pub(crate) is_known: bool,
 }
 
-/// What there is for a call.
+/// The message for a call, if any.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum There {
     Nothing,
-    /// The message at this place, if it is of the right type.
+    /// The message at this place, if it fits the type.
     Unjudged(i64),
     /// The message at this place.
     Fits(i64),
@@ -74,21 +75,22 @@ impl Inbox {
     pub(crate) fn of(messages: Vec<Message>) -> Inbox {
         let mut inbox = Inbox::default();
         inbox.put(messages);
-        // A whole page may not be all there is.
+        // If a page is full, there may be more.
         for topic in inbox.topics.values_mut() {
             topic.has_more = topic.waiting.len() >= UNCONSUMED_MAX as usize;
         }
         inbox
     }
 
-    /// Put in what a read of these topics, each after a number, found that began when the first `durable` changes of the run were
-    /// durable. Reads of one run do not overlap, so whatever was durable then is found by no later read either.
+    /// Adds the result of a read of these topics, each after a message number. When the read began, the first `durable` changes
+    /// of the run were durable. Reads of one run do not overlap, so no later read finds a message whose consumption was durable
+    /// by then.
     pub(crate) fn read(&mut self, read: &[(Arc<str>, i64)], mut messages: Vec<Message>, durable: u64) {
         for (topic, after) in read {
             let found = messages.iter().filter(|message| message.topic == *topic).count();
             let Some(of_topic) = self.topics.get_mut(topic) else { continue };
             if of_topic.is_stale && *after > 0 {
-                // It began before what was refused was to be read again.
+                // This read began before the refused messages were due to be read again.
                 messages.retain(|message| message.topic != *topic);
                 continue;
             }
@@ -109,7 +111,7 @@ impl Inbox {
         }
     }
 
-    /// A call begins to take messages of a type. What was refused for other types may be of this one.
+    /// A call starts to take messages of a type. Messages that were refused for other types may fit it.
     pub(crate) fn begin(&mut self, topic: &Arc<str>, of: TypeId) {
         if let Some(topic) = self.topics.get_mut(topic)
             && !topic.refused_for.is_empty()
@@ -126,13 +128,13 @@ impl Inbox {
         self.topics.get(topic).map_or(0, |topic| topic.seen)
     }
 
-    /// Whether there is more of a topic than was read.
+    /// Whether a topic has more messages than were read.
     pub(crate) fn has_more(&self, topic: &str) -> bool {
         self.topics.get(topic).is_some_and(|topic| topic.has_more)
     }
 
-    /// What there is for calls that take messages of a topic, each of a type: each gets the oldest that is of its type and not of
-    /// those before it. Only up to the first of which nobody knows whether it is.
+    /// Assigns messages of a topic to calls that each take a type: each call gets the oldest message that fits its type and is
+    /// not assigned to a call before it. Stops at the first message whose fit is not known.
     pub(crate) fn assign(&self, topic: &str, types: &[TypeId]) -> Vec<There> {
         let Some(topic) = self.topics.get(topic).filter(|topic| !topic.is_stale) else {
             return vec![There::Nothing; types.len()];
@@ -164,7 +166,7 @@ impl Inbox {
         Some(Unjudged { place, seq: *seq, body: body.clone() })
     }
 
-    /// Note whether a message is of a type.
+    /// Stores whether a message fits a type.
     pub(crate) fn judged(&mut self, topic: &str, message: &Unjudged, of: TypeId, verdict: Result<(), String>) {
         let Some(topic) = self.topics.get_mut(topic) else { return };
         if let Some(waiting) = topic.waiting.get_mut(&message.place).filter(|there| there.seq == message.seq) {
@@ -172,7 +174,7 @@ impl Inbox {
         }
     }
 
-    /// Take out what is of none of these types.
+    /// Removes the messages that fit none of these types.
     pub(crate) fn misfits(&mut self, topic: &str, types: &[TypeId]) -> Vec<Misfit> {
         let Some(topic) = self.topics.get_mut(topic).filter(|topic| !topic.is_stale) else { return Vec::new() };
         let mut misfits = Vec::new();
@@ -196,7 +198,7 @@ impl Inbox {
         misfits
     }
 
-    /// Take the message at a place; `said_by` is the number of the change that will say so.
+    /// Takes the message at a place; `said_by` is the number of the change that will consume it.
     pub(crate) fn take(&mut self, topic: &str, place: i64, said_by: u64) -> Option<(i64, Json)> {
         let waiting = self.topics.get_mut(topic)?.waiting.remove(&place)?;
         self.taken.insert(waiting.seq, said_by);
@@ -227,7 +229,7 @@ mod tests {
         let orders = [(Arc::from("orders"), 0)];
         inbox.read(&orders, vec![message(1), message(2)], 6);
         assert_eq!(inbox.topics["orders"].waiting.len(), 1);
-        // The read after this one began when the taking was durable, so it cannot find the message any more.
+        // The next read began after the consumption was durable, so it cannot find the message any more.
         inbox.read(&orders, vec![message(2)], 7);
         assert!(inbox.taken.is_empty());
     }

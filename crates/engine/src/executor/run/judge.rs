@@ -1,5 +1,5 @@
-//! Whether messages fit the calls that wait for them: found out on the task of the run, with nothing locked, for it runs the code of
-//! users.
+//! Whether messages fit the calls that wait for them. Decided on the task of the run, without holding a lock, because this runs
+//! user code.
 
 use std::any::{TypeId, type_name};
 use std::collections::HashMap;
@@ -11,17 +11,17 @@ use super::core::RunCore;
 use super::state::Candidate;
 use crate::data::Data;
 
-/// A reason is a sentence, and people read it in a table.
+/// The maximum length of a reason, in characters: people read it in a table.
 const WHY_MAX: usize = 1_000;
 
 impl RunCore {
-    /// Find out which messages fit the calls that wait for them, and set aside those that fit none.
+    /// Matches messages with the calls that wait for them, and refuses those that fit none.
     pub(crate) fn judge_messages(&self) {
         if !self.state().waits_for_messages() {
             return;
         }
         loop {
-            // Not locked while the message is decoded.
+            // The state is not locked while the message is decoded.
             let Some(candidate) = self.state().candidate() else { break };
             let verdict = judge(&candidate);
             self.state().judged(&candidate, verdict);
@@ -34,12 +34,12 @@ impl RunCore {
 fn judge(candidate: &Candidate) -> Result<(), String> {
     let body = candidate.message.body.as_ref().map_err(|unreadable| sentence(unreadable.message()))?;
     let judged = guarded(|| (candidate.fits)(body));
-    let verdict = judged.unwrap_or_else(|panic| Err(format!("reading it panicked: {panic}")));
+    let verdict = judged.unwrap_or_else(|panic| Err(format!("decoding it panicked: {panic}")));
     verdict.map_err(|why| sentence(&why))
 }
 
-/// Whether a message can be decoded into a `T`; if not, why, without what the message says: that may be a secret, and the reason is
-/// shown and stored as it is.
+/// Whether a message can be decoded into a `T`; if not, why. The reason does not quote the message, which may be a secret:
+/// reasons are stored and shown unmasked.
 pub(crate) fn fits<T: Data>(body: &Json) -> Result<(), String> {
     let Err(error) = body.decode::<T>() else { return Ok(()) };
     let words = serde_json::from_str::<T>(body.as_str()).err().map(|error| without_value(&error.to_string()));
@@ -47,7 +47,7 @@ pub(crate) fn fits<T: Data>(body: &Json) -> Result<(), String> {
     Err(words.map_or_else(|| error.message().to_owned(), |words| format!("it is not a `{of}`: {words}")))
 }
 
-/// serde's words, but for the value that they quote.
+/// serde's message without the value that it quotes.
 fn without_value(words: &str) -> String {
     for begins in ["invalid type: ", "invalid value: ", "unknown variant "] {
         if let Some(rest) = words.strip_prefix(begins)
@@ -61,14 +61,14 @@ fn without_value(words: &str) -> String {
     words.to_owned()
 }
 
-/// Text that every database takes, of a length that people read.
+/// Text that every database accepts, of limited length.
 fn sentence(why: &str) -> String {
     let end = why.char_indices().nth(WHY_MAX).map_or(why.len(), |(end, _)| end);
     let cut = if end < why.len() { "…" } else { "" };
     why[..end].replace('\0', "\u{fffd}") + cut
 }
 
-/// What a `T` looks like in JSON, to be recorded; none where that says nothing. It takes some time to find out, so it is done once.
+/// The form of `T` in JSON, to be recorded; `None` if it is not specific. It is slow to compute, so it is cached.
 pub(crate) fn form_of<T: Data>() -> Option<Arc<str>> {
     static KNOWN: LazyLock<Mutex<HashMap<TypeId, Option<Arc<str>>>>> = LazyLock::new(Mutex::default);
     let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);

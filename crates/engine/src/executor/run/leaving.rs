@@ -1,4 +1,4 @@
-//! How a run leaves the memory of its executor: that it was asked to, that its last change is on its way, that it is durable.
+//! How a run leaves the memory of its executor: it is asked to leave, makes its last change, and that change becomes durable.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,20 +8,20 @@ use onward_types::Error;
 
 use crate::sync::lock;
 
-/// Why a run is to leave.
+/// Why a run is asked to leave.
 #[derive(Clone, Debug)]
 pub(crate) enum Stop {
     /// It only waits: park it.
     Park,
-    /// The executor shuts down: release the run once no body runs.
+    /// The executor shuts down: release the run once no step body runs.
     Release,
-    /// The executor shuts down, and time is up.
+    /// The executor shuts down, and the time limit has passed.
     ReleaseNow,
-    /// The database refuses what it made.
+    /// The database rejected its changes.
     Rejected(Error),
-    /// It was taken from this executor by a steering call: release it.
+    /// It was revoked: release it.
     Revoked,
-    /// Its executor lost its fence: forget it.
+    /// Its executor was fenced off: drop it.
     Fenced,
 }
 
@@ -39,20 +39,21 @@ impl Stop {
     }
 }
 
-/// The way out of one run.
+/// The leave of one run.
 #[derive(Default)]
 pub(crate) struct Leaving {
     stop: Mutex<Option<Stop>>,
-    /// How it leaves, while its last change is on its way.
+    /// How it leaves, from its last change until that is durable.
     how: Mutex<Option<LeaveHow>>,
-    /// Whether its last change is durable: its row may be another executor's by now.
+    /// Whether its last change is durable: another executor may own it by now.
     gone: AtomicBool,
-    /// Whether the executor is about to release it after it was taken away.
+    /// Whether the release of the revoked run has begun.
     releasing: AtomicBool,
 }
 
 impl Leaving {
-    /// Ask the run to leave. The first reason counts, unless the new one is stronger. Says whether its bodies are to be cancelled.
+    /// Asks the run to leave. The first reason counts, unless the new one is stronger. Returns whether its bodies are to be
+    /// cancelled.
     pub(crate) fn ask(&self, why: Stop) -> bool {
         let mut stop = lock(&self.stop);
         if stop.as_ref().is_some_and(|before| before.weight() >= why.weight()) {
@@ -67,7 +68,7 @@ impl Leaving {
         lock(&self.stop).clone()
     }
 
-    /// A park that was asked for and is not possible any more.
+    /// Withdraws a park that is no longer possible.
     pub(crate) fn forget_park(&self) {
         let mut stop = lock(&self.stop);
         if matches!(*stop, Some(Stop::Park)) {
@@ -75,30 +76,30 @@ impl Leaving {
         }
     }
 
-    /// Its last change was made.
+    /// The last change was made.
     pub(crate) fn begin(&self, how: LeaveHow) {
         *lock(&self.how) = Some(how);
     }
 
-    /// How it leaves, if its last change was made and is not durable yet.
+    /// Whether the last change was made, is not durable yet, and leaves in this way.
     pub(crate) fn is(&self, is_so: impl Fn(&LeaveHow) -> bool) -> bool {
         lock(&self.how).as_ref().is_some_and(is_so)
     }
 
-    /// Whether its last change was made.
+    /// Whether the last change was made.
     pub(crate) fn has_begun(&self) -> bool {
         self.is(|_| true) || self.gone.load(Ordering::SeqCst)
     }
 
-    /// Everything it made is durable. Gives how it left, if that was among it.
+    /// All changes are durable. Returns how the run left, if that was one of them.
     pub(crate) fn take(&self) -> Option<LeaveHow> {
         let mut how = lock(&self.how);
-        // Before `how` is empty: at every moment one of the two says that it has left.
+        // Before `how` is cleared: at every moment one of the two says that the run has left.
         self.gone.store(how.is_some(), Ordering::SeqCst);
         how.take()
     }
 
-    /// Begin to release a run that was taken away, once: the journal may refuse several of its entries.
+    /// Begins the release of a revoked run, once: the journal may refuse several of its entries.
     pub(crate) fn begin_release(&self) -> bool {
         !self.releasing.swap(true, Ordering::SeqCst)
     }

@@ -1,4 +1,4 @@
-//! A run in memory: what it recorded, what it is about to record, and the future that is the workflow itself.
+//! A run in memory: its recorded history, its pending changes, and the future of the workflow.
 
 pub(crate) mod about;
 mod births;

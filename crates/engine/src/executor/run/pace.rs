@@ -12,9 +12,9 @@ use crate::sync::lock;
 pub(crate) struct Pace {
     /// How many of the run's changes are durable.
     durable: AtomicU64,
-    /// Whether the run waits for the journal before it goes on.
+    /// Whether the run waits for the journal before it continues.
     held_back: AtomicBool,
-    /// What calls that were dropped are still doing to the database.
+    /// Database operations in progress of calls that were dropped.
     left_behind: Mutex<Vec<BoxFuture<'static, Outcome>>>,
 }
 
@@ -23,28 +23,28 @@ impl Pace {
         self.durable.load(Ordering::SeqCst)
     }
 
-    /// Changes up to this one are durable. Says whether the run waited for that.
+    /// Changes up to this one are durable.
     pub(crate) fn advance(&self, upto: u64) {
         self.durable.fetch_max(upto, Ordering::SeqCst);
     }
 
-    /// The run waits until more is durable.
+    /// Makes the run wait for its next commit.
     pub(crate) fn hold_back(&self) {
         self.held_back.store(true, Ordering::SeqCst);
     }
 
-    /// Whether the run waited; from now on it does not.
+    /// Ends the wait; returns whether the run waited.
     pub(crate) fn let_on(&self) -> bool {
         self.held_back.swap(false, Ordering::SeqCst)
     }
 
-    /// A call was dropped while it did this to the database. It is brought to its end before any change that the run makes from
-    /// now on, among which is the one that undoes it.
+    /// Keeps a database operation whose call was dropped. It is finished before the run makes any further change, which may be
+    /// the one that undoes it.
     pub(crate) fn leave_behind(&self, doing: BoxFuture<'static, Outcome>) {
         lock(&self.left_behind).push(doing);
     }
 
-    /// Bring to its end what dropped calls left behind.
+    /// Finishes the operations of dropped calls.
     pub(crate) fn finish_left_behind(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut left = lock(&self.left_behind);
         left.retain_mut(|doing| doing.as_mut().poll(cx).is_pending());

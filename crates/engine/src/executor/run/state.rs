@@ -1,8 +1,8 @@
-//! What a run knows while it is in memory: its history, its calls, and its undurable changes.
+//! The state of a run in memory: its history, its calls, and its changes that are not durable yet.
 //!
-//! This file decides; it waits for nothing. Completions are delivered one at a time, in the order of their `seq`, live
-//! and on replay, and everything the workflow does between two deliveries is determined by them. That is what makes
-//! `join!`, `select` and loops replay the same.
+//! This file decides; it waits for nothing. Completions are delivered one at a time, in the order of their `seq`, live and on
+//! replay, and everything the workflow does between two deliveries is determined by them. That is why `join!`, `select` and
+//! loops replay identically.
 
 mod ahead;
 mod attempts;
@@ -30,53 +30,53 @@ use turn::Turn;
 /// What a call resolves to.
 pub(crate) type Outcome = Result<Json, Error>;
 
-/// Positions from here on are those of patches, which stand outside the order of calls.
+/// Positions from here on belong to patches, which are outside the order of calls.
 pub(crate) const PATCHES: u32 = 1 << 31;
 
 #[derive(Default)]
 pub(crate) struct State {
     next_position: u32,
-    /// Recorded and not yet delivered, by position.
+    /// Recorded results that are not delivered yet, by position.
     history: HashMap<u32, Recorded>,
-    /// The same, in the order in which it is delivered.
+    /// The positions of `history`, in the order of delivery.
     order: VecDeque<u32>,
-    /// Waits that were open when the run was loaded, until their calls take them up.
+    /// Waits that were open when the run was loaded, until their calls take them.
     waits: HashMap<u32, Wait>,
-    /// Attempts that were noted before the run was loaded, until their steps take them up.
+    /// Attempts that were recorded before the run was loaded, until their steps take them.
     tried: HashMap<u32, Tried>,
-    /// Sleeps that somebody ended from outside.
+    /// Sleeps that were ended from outside.
     woken: HashSet<u32>,
     patches: HashMap<Arc<str>, bool>,
     patches_recorded: u32,
-    /// Boxed, for a node of the tree has room for eleven, and most runs make one call at a time.
+    /// Boxed, because a node of the tree has room for eleven entries and most runs make one call at a time.
     calls: BTreeMap<u32, Box<Call>>,
-    /// Calls that take messages, each with its topic and what it takes.
+    /// Calls that take messages, each with its topic and its type.
     receivers: BTreeMap<u32, Receiver>,
     inbox: Inbox,
     tails: Tails,
-    /// Which changes said something to the world that nobody was told of: the first and the last of them.
+    /// Changes that published something for which watchers were not notified yet: the first and the last.
     untold: Option<(u64, u64)>,
-    /// Results in the order in which they came, not yet delivered.
+    /// Results in the order in which they completed, not yet delivered.
     ready: VecDeque<Ready>,
     turn: Turn,
     next_seq: u64,
     immediate: Immediate,
-    /// Whether history is behind the run, and everything that it made the workflow do has been done.
+    /// Whether the run is past its history: all of it is delivered, and the workflow has reacted to it.
     live: bool,
-    /// Changes that are not yet handed to the journal.
+    /// Changes that are not submitted to the journal yet.
     changes: Vec<Change>,
     /// How many changes the run has made in all.
     made: u64,
     large: Large,
-    /// Which of them was the first that recorded a completion.
+    /// The number of the first change that recorded a completion.
     progress: Option<u64>,
-    /// Who waits until so many changes are durable.
+    /// The wakers of calls that wait until a change is durable.
     barrier: Vec<(u64, Waker)>,
-    /// Where those changes begin that were made while a panic of the workflow unwound.
+    /// The index in `changes` of the first change that was made while a panic of the workflow unwound.
     unwinding: Option<usize>,
-    /// Why the run cannot go on.
+    /// The error that holds the run.
     halt: Option<Error>,
-    /// What may have led the code another way than it went before.
+    /// A possible cause if the code diverges from the history.
     suspected: Option<Error>,
     left: bool,
 }
@@ -91,21 +91,21 @@ struct Call {
     /// Whether its result is in `ready`.
     is_ready: bool,
     idle: Idle,
-    /// Whether the body of a step runs.
+    /// Whether a step body runs.
     works: bool,
     has_wait: bool,
-    /// The last of its attempts that was noted.
+    /// The last of its attempts that has a row.
     attempt: Option<Noted>,
-    /// How the last of them ended.
+    /// How the last attempt ended.
     ended: Option<Box<AttemptChange>>,
 }
 
-/// Whether a call only waits for something that is written in its wait row.
+/// Whether a call only waits for something that its wait row describes.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Idle {
     /// It works: dropping it would lose something.
     No,
-    /// It waits, until then at the latest if there is a time.
+    /// It waits, at most until this time if there is one.
     Until(Option<Timestamp>),
 }
 
@@ -117,15 +117,15 @@ struct Ready {
 
 enum What {
     Made(Made),
-    /// A transaction wants to be the next that is delivered.
+    /// A transaction requests the next turn.
     Turn,
 }
 
-/// What a call came to.
+/// What a call made.
 pub(crate) enum Made {
     /// An outcome.
     Outcome(Outcome),
-    /// It says this when it is recorded, and gives nothing.
+    /// It publishes this when it is recorded, and has no result.
     Said(Said),
 }
 
@@ -135,7 +135,7 @@ pub(crate) enum Look {
     Done(Outcome),
     /// Nothing to do until it is woken.
     Wait,
-    /// History is behind it: do the work.
+    /// The run is past its history: do the work.
     Live,
 }
 
@@ -171,7 +171,7 @@ impl State {
         self.next_position - 1
     }
 
-    /// Say that a call is waiting, and see what is there for it.
+    /// Registers a call that is polled, and returns what it finds.
     pub(crate) fn look(
         &mut self,
         position: u32,
@@ -186,7 +186,7 @@ impl State {
         if !self.register(position, kind, name, waker, now) {
             return Look::Wait;
         }
-        // The loser of a race is still there when the winner, the last of history, was delivered: it must not begin.
+        // The loser of a race is still there when the winner, the last of the history, was delivered: it must not begin.
         let undelivered = !self.live;
         let Some(call) = self.calls.get_mut(&position) else { return Look::Wait };
         match call.delivered.take() {
@@ -199,7 +199,7 @@ impl State {
         }
     }
 
-    /// Remember who to wake. False: what is recorded at this position is something else.
+    /// Registers the waker of a call. False: the history has another call at this position.
     fn register(&mut self, position: u32, kind: StepKind, name: &Arc<str>, waker: &Waker, now: Timestamp) -> bool {
         if let Some(call) = self.calls.get_mut(&position) {
             call.waker.clone_from(waker);
@@ -210,8 +210,8 @@ impl State {
         {
             let Recorded { kind: was, name: called, .. } = recorded;
             let message = format!(
-                "at position {position} the run recorded {was} `{called}`, the code now asks for {kind} `{name}`. Bring the \
-                 old order of calls back (or guard the new one with `ctx.patched(..)`), then resume the run"
+                "at position {position} the run recorded {was} `{called}`, but the code now calls {kind} `{name}`. Restore the \
+                 old order of calls, or guard the new code with a patch; then resume the run"
             );
             self.diverge(message);
             return false;
@@ -233,7 +233,7 @@ impl State {
         true
     }
 
-    /// The work of a call is done. It learns so when the result is delivered.
+    /// The work of a call is done. The call gets its result at delivery.
     pub(crate) fn complete(&mut self, position: u32, outcome: Outcome, at: Timestamp) {
         let Some(call) = self.calls.get_mut(&position) else { return };
         call.is_ready = true;
@@ -251,7 +251,7 @@ impl State {
         }
     }
 
-    /// Resolve a call whose result needs no work and that says so many bytes, at once if its turn has come.
+    /// Resolves a call without work that publishes this many bytes: immediately, if its turn has come.
     #[expect(clippy::too_many_arguments, reason = "a call, who polls it and what it makes")]
     pub(crate) fn immediate(
         &mut self,
@@ -263,9 +263,9 @@ impl State {
         bytes: usize,
         made: impl FnOnce() -> Made,
     ) -> Look {
-        // One that was put off then, is put off now, however often it is polled before its turn.
+        // A call that was once deferred stays deferred, however often it is polled before its turn.
         let is_first = !self.calls.contains_key(&position);
-        // What needs no work waits for nobody once history is behind it: on the next replay it will resolve here, too.
+        // A call without work does not wait for the run to become live: on the next replay it will resolve here too.
         let look = match self.look(position, kind, name, waker, now) {
             Look::Wait if self.is_waiting_for_life(position) => Look::Live,
             look => look,
@@ -301,14 +301,14 @@ impl State {
         }
     }
 
-    /// Whether all that keeps this call from its work is that the run is not live yet.
+    /// Whether the call waits only because the run is not live yet.
     fn is_waiting_for_life(&self, position: u32) -> bool {
         let Some(call) = self.calls.get(&position) else { return false };
         let is_fresh = !call.is_ready && call.delivered.is_none();
         self.halt.is_none() && !self.live && self.order.is_empty() && is_fresh
     }
 
-    /// Whether a patch applies: recorded, or else the run has nothing recorded beyond this point.
+    /// Whether a patch applies: it is recorded, or the run has no recorded history beyond this point.
     pub(crate) fn patched(&mut self, name: &Arc<str>, now: Timestamp) -> bool {
         if let Some(applies) = self.patches.get(name) {
             return *applies;
@@ -323,12 +323,12 @@ impl State {
         applies
     }
 
-    /// The workflow is about to be dropped as a whole: that ends none of its waits.
+    /// The whole workflow is about to be dropped: that closes none of its waits.
     pub(crate) fn leave_memory(&mut self) {
         self.left = true;
     }
 
-    /// The workflow was dropped. Nothing may be left that it would be woken by: wakers hold the run, and the run holds them.
+    /// The workflow was dropped. Removes everything that holds a waker: wakers reference the run, and the run owns them.
     pub(crate) fn forget_calls(&mut self) {
         self.calls = BTreeMap::new();
         self.receivers = BTreeMap::new();
@@ -337,16 +337,16 @@ impl State {
         self.barrier = Vec::new();
     }
 
-    /// A call was dropped by the workflow before it resolved: its wait is over.
+    /// The workflow dropped a call before it resolved: its wait is over.
     pub(crate) fn dropped(&mut self, position: u32, now: Timestamp) {
-        // What the code does after it could not read something is no part of its way.
+        // What the code does after it failed to read something is not part of its history.
         if self.left || self.halt.is_some() {
             return;
         }
         let Some(call) = self.calls.remove(&position) else { return };
         self.note_unwinding();
         self.receivers.remove(&position);
-        // One from before the run was loaded is there still if the run left between the winner and the drop of the loser.
+        // A wait from before the load still exists if the run left between the win and the drop of the loser.
         let recorded = self.waits.remove(&position).is_some();
         if call.has_wait || recorded {
             self.push(Change::CloseWait(position));
@@ -358,7 +358,7 @@ impl State {
 
     // Delivery.
 
-    /// Deliver the next completion, if one may be delivered. Says whether somebody was woken.
+    /// Delivers the next completion, if there is one. Returns whether a call was woken.
     pub(crate) fn deliver(&mut self, now: Timestamp) -> bool {
         if self.halt.is_some() {
             return false;
@@ -383,7 +383,7 @@ impl State {
                 }
             };
             if is_message_there {
-                // Its time was up, and the message has come all the same.
+                // Its timeout had passed, but a message has arrived.
                 call.is_ready = false;
                 continue;
             }
@@ -408,7 +408,7 @@ impl State {
         self.deliver_message(now)
     }
 
-    /// History is behind the run, and all is quiet: whoever waited for that may begin.
+    /// The run is past its history and quiet: calls that waited for that may begin.
     fn begin_to_live(&mut self) -> bool {
         self.live = true;
         for call in self.calls.values() {
@@ -421,7 +421,7 @@ impl State {
         let Some(call) = self.calls.get(&position) else {
             let what = self.history.get(&position).map_or_else(String::new, |it| format!("{} `{}`", it.kind, it.name));
             let message = format!(
-                "the run recorded {what} at position {position}, and the code did not ask for it. Bring the call back, then \
+                "the run recorded {what} at position {position}, but the code did not make that call. Restore the call, then \
                  resume the run"
             );
             self.diverge(message);
@@ -436,15 +436,14 @@ impl State {
         true
     }
 
-    /// Take what is delivered next out of history. None: it cannot be understood, and the run is halted.
+    /// Takes the next completion out of the history. `None`: it cannot be read, and the run is halted.
     fn next_recorded(&mut self, position: u32) -> Option<Outcome> {
         let Recorded { kind, name, result, .. } = self.history.remove(&position)?;
         self.order.pop_front();
         self.understood(position, kind, &name, &result)
     }
 
-    /// A recorded result as the workflow sees it. None: it cannot be understood. That is no fact to go on with, so the run is
-    /// halted.
+    /// A recorded result as the workflow sees it. `None`: it cannot be read, and the run is halted.
     fn understood(
         &mut self,
         position: u32,
@@ -456,27 +455,27 @@ impl State {
             Ok(value) => return Some(Ok(value.clone())),
             Err(json) => match Error::from_json(json) {
                 Ok(error) if error.kind() == Code::Unknown => format!(
-                    "an error of code `{}` ({error}), which this version of Onward does not know. Run it with the version that \
-                     recorded it, or a newer one, and resume it there",
+                    "an error with code `{}` ({error}), which this version of Onward does not know. Resume the run on the \
+                     version that recorded it, or a newer one",
                     error.code()
                 ),
                 Ok(error) => return Some(Err(error)),
                 Err(why) => format!("an error that cannot be read: {why}"),
             },
         };
-        let message = format!("at position {position}, {kind} `{name}`, there is {why}");
+        let message = format!("at position {position}, {kind} `{name}` recorded {why}");
         self.halt(Error::new(Code::Decode, message));
         None
     }
 
-    /// The workflow returned. Anything recorded that it did not ask for is a divergence.
+    /// The workflow returned. A recorded call that it did not make is a divergence.
     pub(crate) fn returned(&mut self) -> Option<Error> {
         if self.halt.is_none()
             && let Some(position) = self.order.front()
         {
             let what = self.history.get(position).map_or_else(String::new, |it| format!("{} `{}`", it.kind, it.name));
             let message = format!(
-                "the code returned, but the run recorded {what} at position {position}. Bring the call back, then resume the \
+                "the code returned, but the run recorded {what} at position {position}. Restore the call, then resume the \
                  run"
             );
             self.diverge(message);
@@ -489,28 +488,28 @@ impl State {
         self.halt.get_or_insert(why);
     }
 
-    /// Remember what may have led the code another way than it went before.
+    /// Remembers a possible cause of a later divergence.
     pub(crate) fn suspect(&mut self, why: Error) {
         self.suspected.get_or_insert(why);
     }
 
     fn diverge(&mut self, message: String) {
         let message = match &self.suspected {
-            Some(before) => format!("{message}. It may be because {before}"),
+            Some(before) => format!("{message}. A possible cause: {before}"),
             None => message,
         };
         self.halt(Error::new(Code::Diverged, message));
     }
 
-    /// A panic drops what the workflow holds, and it will hold that again when it goes on.
+    /// A panic drops what the workflow holds; the workflow will hold it again when it continues.
     fn note_unwinding(&mut self) {
         if std::thread::panicking() {
             self.unwinding.get_or_insert(self.changes.len());
         }
     }
 
-    /// The workflow panicked, and is to go on from here once it was mended: what its drops made is no part of its way. Says why
-    /// the run cannot go on.
+    /// The workflow panicked and will continue from here once its code is fixed: discards the changes that its drops made.
+    /// Returns the error that holds the run.
     pub(crate) fn panicked(&mut self, why: Error) -> Error {
         if let Some(from) = self.unwinding.take() {
             self.made -= self.changes.drain(from..).count() as u64;
@@ -522,7 +521,7 @@ impl State {
         self.halt.as_ref()
     }
 
-    /// Whether the run has recorded anything in this life.
+    /// Whether the run has recorded anything since it was loaded.
     pub(crate) fn has_recorded(&self) -> bool {
         self.progress.is_some()
     }
@@ -550,7 +549,7 @@ impl State {
         self.changes.push(change);
     }
 
-    /// The changes to hand over, and how many were made in all.
+    /// The changes to submit, and how many were made in all.
     pub(crate) fn take_changes(&mut self) -> Option<(Vec<Change>, u64)> {
         if self.changes.is_empty() {
             return None;
@@ -559,12 +558,12 @@ impl State {
         Some((std::mem::take(&mut self.changes), self.made))
     }
 
-    /// Forget what was not handed over: what came before it was refused, and only a prefix may become durable.
+    /// Discards changes that were not submitted: earlier changes were refused, and only a prefix may become durable.
     pub(crate) fn discard_changes(&mut self) {
         self.changes.clear();
     }
 
-    /// Whether some completion was recorded here and is durable, if the changes up to this one are.
+    /// Whether a completion was recorded here and is durable, given how many changes are durable.
     pub(crate) fn has_progressed(&self, durable: u64) -> bool {
         self.progress.is_some_and(|first| first <= durable)
     }
@@ -574,12 +573,12 @@ impl State {
     }
 
     pub(crate) fn wait_durable(&mut self, upto: u64, waker: &Waker) {
-        // Calls of one `join!` share a waker, so it alone says nothing about who waits.
+        // Calls of one `join!` share a waker, so the waker alone does not identify the call.
         self.barrier.retain(|(other_upto, other)| *other_upto != upto || !other.will_wake(waker));
         self.barrier.push((upto, waker.clone()));
     }
 
-    /// Who waited for no more than this to be durable.
+    /// The wakers of calls that waited for no more than these changes.
     pub(crate) fn past_barrier(&mut self, durable: u64) -> Vec<Waker> {
         self.large.forget(durable);
         let mut past = Vec::new();

@@ -1,4 +1,4 @@
-//! What a run says to the world: events, and chunks of streams, to which the owner of the run gives their indices.
+//! What a run publishes: events and chunks of streams. The owner of the run assigns the indices of chunks.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,17 +6,17 @@ use std::sync::Arc;
 use onward_store::{Change, NewChunk};
 use onward_types::{ChunkBody, Code, Error, Json, StreamInfo, Timestamp};
 
-/// What a call says.
+/// What a call publishes.
 #[derive(Clone)]
 pub(crate) enum Said {
-    /// An event has this value from now on.
+    /// Sets the value of an event.
     Event { key: Arc<str>, value: Json },
-    /// A stream goes on, or ends.
+    /// Appends to a stream, or closes it.
     Chunk { stream: Arc<str>, body: ChunkBody },
 }
 
 impl Said {
-    /// How many bytes it says.
+    /// The size of what it publishes, in bytes.
     pub(crate) fn size(&self) -> usize {
         match self {
             Said::Event { value, .. } => value.len(),
@@ -25,7 +25,7 @@ impl Said {
     }
 }
 
-/// Where each stream of a run goes on.
+/// The next index of each stream of a run.
 #[derive(Default)]
 pub(crate) struct Tails(HashMap<Arc<str>, Tail>);
 
@@ -41,7 +41,7 @@ impl Tails {
         Tails(streams.into_iter().map(|info| (info.key.as_str().into(), tail(&info))).collect())
     }
 
-    /// The change that this makes. A stream that was closed takes nothing more, but being closed again.
+    /// The change that publishes this. A closed stream accepts nothing except another close.
     pub(crate) fn change(
         &mut self,
         position: u32,
@@ -58,7 +58,7 @@ impl Tails {
             return Ok(None);
         }
         if tail.closed {
-            let message = format!("the stream `{stream}` was closed: nothing can be appended to it any more");
+            let message = format!("the stream `{stream}` is closed: nothing more can be appended to it");
             return Err(Error::new(Code::Closed, message));
         }
         let index = tail.next;

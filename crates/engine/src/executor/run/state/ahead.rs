@@ -1,4 +1,4 @@
-//! How far a run may be ahead of what is durable: by so many changes, and by so many bytes.
+//! How far a run may be ahead of what is durable, in changes and in bytes.
 
 use std::collections::VecDeque;
 
@@ -6,21 +6,21 @@ use onward_store::Change;
 
 use super::State;
 
-/// More undurable changes than this, and the run waits for the journal.
+/// With more undurable changes than this, the run waits for the journal.
 const CHANGES_MAX: u64 = 256;
-/// More undurable bytes than this, and the run waits for the journal.
+/// With more undurable bytes than this, the run waits for the journal.
 pub(super) const BYTES_MAX: usize = 1024 * 1024;
-/// Changes up to this size are not counted: 256 of them are no more than the budget.
+/// Changes up to this size are not counted in bytes: 256 of them fit into the budget.
 const SMALL: usize = BYTES_MAX / CHANGES_MAX as usize;
 
-/// Calls in a row that are resolved at once; the next one goes through a delivery, where a run that makes changes faster
-/// than they become durable can be held back.
+/// The maximum number of calls in a row that resolve immediately. The next one is delivered, and at a delivery a run that makes
+/// changes faster than they become durable can be held back.
 const IMMEDIATE_MAX: u32 = 128;
 
 /// Large changes that are not known to be durable.
 #[derive(Default)]
 pub(super) struct Large {
-    /// The number of each among the changes of the run, and its size.
+    /// The number of each change of the run, and its size.
     changes: VecDeque<(u64, usize)>,
     bytes: usize,
 }
@@ -40,7 +40,7 @@ impl Large {
         }
     }
 
-    /// Up to which change they have to be durable, so that the others are within the budget.
+    /// The change up to which all must be durable, so that the rest is within the budget.
     fn due(&self) -> u64 {
         let mut bytes = self.bytes;
         let mut due = 0;
@@ -55,8 +55,8 @@ impl Large {
     }
 }
 
-/// What was resolved at once since the last delivery. It depends on what the workflow says and on nothing else, so that a replay
-/// counts the same.
+/// The calls that resolved immediately since the last delivery. It depends only on what the workflow publishes, so that a
+/// replay counts the same.
 #[derive(Default)]
 pub(super) struct Immediate {
     calls: u32,
@@ -64,7 +64,7 @@ pub(super) struct Immediate {
 }
 
 impl Immediate {
-    /// Whether a call that says so many bytes may be resolved at once.
+    /// Whether a call that publishes this many bytes may resolve immediately.
     pub(super) fn takes(&self, bytes: usize) -> bool {
         self.calls < IMMEDIATE_MAX && (bytes <= SMALL || self.bytes == 0 || self.bytes + bytes <= BYTES_MAX)
     }
@@ -78,7 +78,7 @@ impl Immediate {
 }
 
 impl State {
-    /// Up to which change everything has to be durable before the run makes more.
+    /// The change up to which all must be durable before the run makes more.
     pub(crate) fn due(&self) -> u64 {
         self.made.saturating_sub(CHANGES_MAX).max(self.large.due())
     }

@@ -1,4 +1,4 @@
-//! Attempts of steps: which of them have a row, and how those that were given up are noted.
+//! Attempts of steps: which of them have a row, and how abandoned ones are recorded.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ impl Noted {
 }
 
 impl State {
-    /// How often the step at this position was tried before the run was loaded.
+    /// The attempts of the step at this position that were recorded before the run was loaded.
     pub(crate) fn take_tried(&mut self, position: u32) -> Tried {
         let tried = self.tried.remove(&position).unwrap_or_default();
         if let (Some(call), Some(since)) = (self.calls.get_mut(&position), tried.since) {
@@ -38,8 +38,8 @@ impl State {
         self.push(Change::Attempt(attempt));
     }
 
-    /// The attempt whose result is that of the call. It is noted together with the result: a crash in between would leave an
-    /// attempt that counts, and no result, and then there would be one more.
+    /// Stores the attempt whose result is that of the call. It is recorded together with the result: a crash in between would
+    /// leave a counted attempt without a result, and then there would be one attempt too many.
     pub(crate) fn end_attempt(&mut self, attempt: AttemptChange) {
         if let Some(call) = self.calls.get_mut(&attempt.position) {
             call.ended = Some(Box::new(attempt));
@@ -52,10 +52,10 @@ impl State {
         }
     }
 
-    /// People see attempts that were noted; of one that was given up nothing else would tell them so.
+    /// Records the end of an abandoned attempt. People see recorded attempts; without this it would seem to run for ever.
     pub(super) fn give_up(&mut self, position: u32, name: Arc<str>, noted: Noted, now: Timestamp) {
         let Noted { last, since, failed } = noted;
-        let error = Error::new(Code::Cancelled, "given up: it lost a race, or the run ended without it");
+        let error = Error::new(Code::Cancelled, "abandoned: it lost a race, or the run ended without it");
         self.push(Change::Attempt(AttemptChange {
             position,
             attempt: if failed { last + 1 } else { last },

@@ -1,4 +1,4 @@
-//! Messages: which call takes which, in the order of their arrival, and what is done with those that fit none.
+//! Messages: which call takes which, in the order of arrival, and what happens to those that fit none.
 
 use std::any::TypeId;
 use std::sync::Arc;
@@ -18,17 +18,17 @@ pub(super) struct Receiver {
     takes: Takes,
 }
 
-/// What a call takes.
+/// The type that a call takes.
 #[derive(Clone, Copy)]
 pub(crate) struct Takes {
     /// Values of this type.
     of: TypeId,
-    /// Whether a message can be decoded into one. It runs the code of users.
+    /// Whether a message can be decoded into one. This runs user code.
     fits: fn(&Json) -> Result<(), String>,
 }
 
 impl Takes {
-    /// What can be decoded into a `T`.
+    /// Messages that can be decoded into a `T`.
     pub(crate) fn new<T: Data>() -> Takes {
         Takes { of: TypeId::of::<T>(), fits: fits::<T> }
     }
@@ -43,7 +43,7 @@ pub(crate) struct Candidate {
 }
 
 impl State {
-    /// The call that comes first takes the oldest message of its topic that fits it.
+    /// The first call takes the oldest message of its topic that fits it.
     pub(super) fn deliver_message(&mut self, now: Timestamp) -> bool {
         let found = self.topics_of_receivers().into_iter().find_map(|topic| {
             let positions = self.receivers_of(&topic);
@@ -71,7 +71,7 @@ impl State {
         self.record(position, kind, name, Ok(body), started_at, now);
         self.immediate = super::Immediate::default();
         waker.wake();
-        // Whoever counted on this message has to look for another one.
+        // Calls that had this message assigned have to look for another one.
         self.wake_receivers(&topic);
         true
     }
@@ -107,22 +107,22 @@ impl State {
         self.receivers.insert(position, Receiver { topic: topic.clone(), takes });
     }
 
-    /// Whether there is a message for this call, or one that may be.
+    /// Whether there is a message for this call, or one that may fit it.
     pub(crate) fn is_message_there(&self, position: u32) -> bool {
         let Some(Receiver { topic, .. }) = self.receivers.get(&position) else { return false };
         let receivers = self.receivers_of(topic);
         let there = self.inbox.assign(topic, &receivers.iter().map(|(_, takes)| takes.of).collect::<Vec<_>>());
         let of_call = receivers.iter().position(|(other, _)| *other == position).and_then(|at| there.get(at));
-        // Nobody knows what is left for it while that of a call before it is not known.
+        // While the message of a call before it is not known, it is not known what is left for this one.
         of_call.is_none_or(|there| *there != There::Nothing)
     }
 
-    /// Whether there may be more of a topic than was read.
+    /// Whether a topic may have more messages than were read.
     pub(crate) fn has_more(&self, topic: &str) -> bool {
         self.inbox.has_more(topic)
     }
 
-    /// A message of which it has to be found out whether it fits a call, if there is one.
+    /// A message that has to be matched against the type of a call, if there is one.
     pub(crate) fn candidate(&self) -> Option<Candidate> {
         if self.receivers.is_empty() {
             return None;
@@ -139,12 +139,12 @@ impl State {
         })
     }
 
-    /// Whether a message fits was found out.
+    /// Stores whether the message fits.
     pub(crate) fn judged(&mut self, candidate: &Candidate, verdict: Result<(), String>) {
         self.inbox.judged(&candidate.topic, &candidate.message, candidate.of, verdict);
     }
 
-    /// Set aside what fits no call that waits.
+    /// Refuses the messages that fit no waiting call.
     pub(crate) fn refuse_misfits(&mut self, now: Timestamp) {
         for topic in self.topics_of_receivers() {
             let types: Vec<TypeId> = self.receivers_of(&topic).iter().map(|(_, takes)| takes.of).collect();
@@ -154,24 +154,25 @@ impl State {
                 self.push(Change::Refuse { seq: misfit.seq, said: misfit.why, at: now });
             }
             if any {
-                // They counted on it.
+                // They had this message assigned.
                 self.wake_receivers(&topic);
             }
         }
     }
 
-    /// Whether some call waits for a message that is not there.
+    /// Whether a call waits for a message.
     pub(crate) fn waits_for_messages(&self) -> bool {
         !self.receivers.is_empty()
     }
 
-    /// What has to be read for the calls of the run `run`.
+    /// The reads that the calls of the run `run` need.
     pub(crate) fn wanted_messages(&self, run: RunKey) -> Vec<Wanted> {
         let topics = self.topics_of_receivers().into_iter();
         topics.map(|topic| Wanted { run, after: self.inbox.seen(&topic), topic }).collect()
     }
 
-    /// Put in what a read of these topics, each after a number, found that began when so many changes were durable.
+    /// Adds the result of a read of these topics, each after a message number. When it began, the first `durable` changes were
+    /// durable.
     pub(crate) fn put_messages(&mut self, read: &[(Arc<str>, i64)], messages: Vec<Message>, durable: u64) {
         self.inbox.read(read, messages, durable);
     }

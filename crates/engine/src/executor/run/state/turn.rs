@@ -1,7 +1,7 @@
-//! The turn of a transaction: its `seq` is given before it commits, and until it has ended nothing else is delivered.
+//! The turn of a transaction: it gets its `seq` before it commits, and until it has ended nothing else is delivered.
 //!
-//! Everything else gets its `seq` at its delivery. A transaction writes its own checkpoint, so it needs the number before,
-//! and nobody may come in between: see `docs/decisions/0007-transactional-steps.md`.
+//! Every other completion gets its `seq` at delivery. A transaction writes its own checkpoint, so it needs the number before,
+//! and no other completion may come in between: see `docs/decisions/0007-transactional-steps.md`.
 
 use onward_types::Timestamp;
 
@@ -12,11 +12,11 @@ pub(super) enum Turn {
     /// Completions are delivered as they come.
     #[default]
     Free,
-    /// A transaction has it. Once it commits, only the database knows whether it stands.
+    /// A transaction has the turn. Once it commits, only the database knows whether the commit succeeded.
     Given { position: u32, granted: Granted, commits: bool },
-    /// Its commit stands; its result is on its way here.
+    /// It was committed; its call has not completed yet.
     Committed { position: u32 },
-    /// It is delivered next, and is recorded already.
+    /// It is delivered next, and is already recorded.
     Recorded { position: u32, outcome: Outcome },
 }
 
@@ -24,7 +24,7 @@ pub(super) enum Turn {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Granted {
     pub(crate) seq: u64,
-    /// Every change up to this one has to be durable before it commits.
+    /// Every change up to this one must be durable before it commits.
     pub(crate) upto: u64,
     /// When the call began.
     pub(crate) started_at: Timestamp,
@@ -37,12 +37,12 @@ impl Turn {
 }
 
 impl State {
-    /// Queue for the turn, behind the results that wait for their delivery.
+    /// Queues for the turn, behind the results that wait for delivery.
     pub(crate) fn ask_turn(&mut self, position: u32, at: Timestamp) {
         self.ready.push_back(Ready { position, what: What::Turn, at });
     }
 
-    /// What the transaction at this position was granted, if it is its turn.
+    /// What the transaction at this position was granted, if it has the turn.
     pub(crate) fn turn_of(&self, position: u32) -> Option<Granted> {
         match &self.turn {
             Turn::Given { position: of, granted, .. } if *of == position => Some(*granted),
@@ -50,7 +50,7 @@ impl State {
         }
     }
 
-    /// From here on its fate is the database's to tell.
+    /// From here on only the database knows whether the transaction is committed.
     pub(crate) fn begin_commit(&mut self, of: u32) {
         if let Turn::Given { position, commits, .. } = &mut self.turn
             && *position == of
@@ -59,7 +59,7 @@ impl State {
         }
     }
 
-    /// Whether the transaction at this position is past the point where it could be given up.
+    /// Whether the transaction at this position can no longer be abandoned.
     pub(crate) fn is_committing(&self, of: u32) -> bool {
         match &self.turn {
             Turn::Given { position, commits, .. } => *position == of && *commits,
@@ -68,17 +68,17 @@ impl State {
         }
     }
 
-    /// Its commit stands.
+    /// The transaction was committed.
     pub(crate) fn note_committed(&mut self, position: u32) {
         self.turn = Turn::Committed { position };
     }
 
-    /// It was rolled back, or waits no more. A `seq` that it had been given stays unused.
+    /// The transaction was rolled back, or no longer waits for its turn. If it had a `seq`, that stays unused.
     pub(crate) fn give_back_turn(&mut self, position: u32) {
         self.ready.retain(|ready| ready.position != position || !matches!(ready.what, What::Turn));
         if self.turn_of(position).is_some() {
             self.turn = Turn::Free;
-            // Others may have waited behind it; the run's task looks again when it is polled.
+            // Others may have waited behind it; the run's task checks again when it is polled.
             self.wake_call(position);
         }
     }
@@ -91,7 +91,7 @@ impl State {
         self.wake_call(position);
     }
 
-    /// Take the result of the transaction whose commit stands. It comes back if it is not one of such.
+    /// Keeps the result of a committed transaction for delivery. Any other outcome is returned unchanged.
     pub(super) fn recorded_by_itself(&mut self, position: u32, outcome: Outcome) -> Option<Outcome> {
         match self.turn {
             Turn::Committed { position: of } if of == position => {
@@ -102,7 +102,8 @@ impl State {
         }
     }
 
-    /// Deliver what a transaction recorded. None: nobody has the turn. `Some(false)`: somebody has, and is not done.
+    /// Delivers the result of a committed transaction. `None`: no transaction has the turn. `Some(false)`: one has it and is
+    /// not done.
     pub(super) fn deliver_turn(&mut self) -> Option<bool> {
         match std::mem::take(&mut self.turn) {
             Turn::Free => None,
@@ -188,7 +189,7 @@ mod tests {
         state.give_back_turn(0);
         assert!(state.deliver(NOW));
         assert_eq!(seqs(&mut state), [(1, 2)]);
-        // One that gives up before its turn came is not given it later.
+        // A transaction that gives up before its turn does not get it later.
         state.ask_turn(0, NOW);
         state.give_back_turn(0);
         assert!(!state.deliver(NOW) && state.turn_of(0).is_none());

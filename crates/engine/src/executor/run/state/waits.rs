@@ -1,4 +1,4 @@
-//! Waits: what is open in the database, and whether waiting is all that the run does.
+//! Waits: which are open in the database, and whether the run only waits.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ impl State {
         let wait = self.waits.remove(&position)?;
         if let Some(call) = self.calls.get_mut(&position) {
             call.has_wait = true;
-            // It began in an earlier life of the run.
+            // It began under an earlier owner of the run.
             call.started_at = call.started_at.min(wait.since);
         }
         Some(wait.wait_for)
     }
 
-    /// Somebody ended the sleep at this position. It learns so now, or when it is asked for.
+    /// The sleep at this position was ended from outside. Its call is woken now, or resolves at once when it is first polled.
     pub(crate) fn wake_up(&mut self, position: u32) {
         if self.woken.insert(position)
             && let Some(call) = self.calls.get_mut(&position)
@@ -33,7 +33,7 @@ impl State {
         self.woken.contains(&position)
     }
 
-    /// Whether a wait was opened at this position, in this life of the run or before.
+    /// Whether a wait is open at this position, opened now or before the run was loaded.
     pub(crate) fn has_wait(&self, position: u32) -> bool {
         self.calls.get(&position).is_some_and(|call| call.has_wait)
     }
@@ -53,9 +53,9 @@ impl State {
         }
     }
 
-    /// The hook that was opened at this position is dropped by the workflow, and not with it.
+    /// The workflow dropped the hook that was opened at this position, and was not itself dropped.
     pub(crate) fn close_hook(&mut self, position: u32) {
-        // What comes later is recorded, so this was written long ago.
+        // Later calls are recorded, so this close was written long ago.
         let is_closed = !self.order.is_empty();
         if !self.left && self.halt.is_none() && !is_closed {
             self.note_unwinding();
@@ -63,8 +63,8 @@ impl State {
         }
     }
 
-    /// Hooks that the workflow dropped when it returned stay behind under the name of its run: nobody can send to a run that
-    /// has ended, and whoever tries is told so. Their tokens are free.
+    /// Keeps the hooks that the workflow dropped when it returned: they stay linked to the run, so that sending to one reports
+    /// that the run has ended. Their tokens are free.
     pub(super) fn leave_hooks(&mut self) {
         while let Some(Change::CloseHook(_)) = self.changes.last() {
             self.changes.pop();
@@ -85,7 +85,7 @@ impl State {
         }
     }
 
-    /// Whether all that the run does is wait for what its wait rows say; and until when at the latest.
+    /// Whether the run only waits for what its wait rows describe, and until when at most.
     pub(crate) fn idle(&self) -> Idle {
         if self.calls.is_empty() || !self.live || !self.ready.is_empty() || !self.turn.is_free() {
             return Idle::No;

@@ -1,4 +1,4 @@
-//! What the run says to the world: events and streams.
+//! What the run publishes: events and streams.
 
 use onward_types::{Error, Json, Timestamp};
 
@@ -12,7 +12,7 @@ impl State {
         }
     }
 
-    /// Say something, in this attempt of the step at this position; in attempt 0 it is the workflow that does.
+    /// Publishes something in an attempt of the step at this position. Attempt 0 is the workflow itself.
     pub(crate) fn say(&mut self, position: u32, attempt: u32, said: Said, at: Timestamp) -> Result<(), Error> {
         if let Some(change) = self.tails.change(position, attempt, said, at)? {
             self.push(change);
@@ -22,7 +22,7 @@ impl State {
         Ok(())
     }
 
-    /// Whether something that was said became durable with these changes, of which nobody was told.
+    /// Whether these changes made something durable that was published and for which watchers were not notified yet.
     pub(crate) fn take_untold(&mut self, durable: u64) -> bool {
         match self.untold {
             Some((first, last)) if first <= durable => {
