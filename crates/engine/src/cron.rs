@@ -19,7 +19,7 @@ const SECOND: SignedDuration = SignedDuration::from_secs(1);
 /// A cron expression and the place by whose clocks it goes.
 #[derive(Clone, Debug)]
 pub(crate) struct Cron {
-    /// The civil times that it means, whatever the zone. So croner never meets a change of clocks, for which it has other rules.
+    /// The times that it means, whatever the zone: croner has other rules for a change of clocks, and never meets one.
     times: croner::Cron,
     /// Its hours are `*` or `*/n`.
     hours_open: bool,

@@ -1,7 +1,7 @@
-//! What is written in a cron expression, put so that croner reads it as it is meant.
+//! Reads the text of a cron expression, and hands it to croner in numbers.
 //!
-//! croner finds a meaning for much that is a mistake: `Feb5` is 25 to it, `5,,6` is `5,6`, and `/5` counts from zero. Some of
-//! what is none it refuses, as `*,5` and `Fri-0`. So each item is understood here and handed on in numbers.
+//! croner by itself gives many mistakes a meaning: `Feb5` is 25, `5,,6` is `5,6`, and `/5` starts at zero. It refuses forms that
+//! schedules in a database may have, as `*,5` and `Fri-0`. And it says neither which field is wrong nor what may be written there.
 
 use croner::parser::{CronParser, Seconds, Year};
 use onward_types::{Code, Error};
@@ -42,7 +42,7 @@ const WEEKDAY: Kind = Kind {
     more: ", has names as `Fri`, and of a month `Fri#1` to `Fri#5` and the last, `FriL`",
 };
 
-/// A whole expression: the times that it means, and whether it leaves the hours open.
+/// Understand a whole expression: the times that it means, and whether its hours begin with a `*`.
 pub(super) fn parse(expression: &str) -> Result<(croner::Cron, bool), Error> {
     let refuse = |why: String| Error::new(Code::Invalid, format!("the cron expression `{expression}` {why}"));
     let written = match expression.trim() {
@@ -69,7 +69,7 @@ pub(super) fn parse(expression: &str) -> Result<(croner::Cron, bool), Error> {
     let (month, _) = field(month, &MONTH)?;
     let (weekday, weekdays_open) = field(weekday, &WEEKDAY)?;
     let parser = CronParser::builder().seconds(Seconds::Required).year(Year::Disallowed);
-    // Who names days and weekdays means either. To croner `*/2` names days.
+    // Days and weekdays that are both named mean either. To croner `*/2` names days, too.
     let parser = parser.dom_and_dow(days_open || weekdays_open).build();
     let times = parser.parse(&format!("{second} {minute} {hour} {day} {month} {weekday}"));
     let times = times.map_err(|error| refuse(format!("cannot be understood: {error}")))?;
@@ -97,14 +97,14 @@ fn field(text: &str, kind: &Kind) -> Result<(String, bool), String> {
             )
         })?);
     }
-    // With both of them croner forgets the first.
+    // croner drops `L` where `LW` is written, too.
     if items.iter().any(|item| item == "L") && items.iter().any(|item| item == "LW") {
         return Err(format!("has `{text}` as its {}: take `L` or `LW`", kind.name));
     }
     Ok((items.join(","), open.unwrap_or(false)))
 }
 
-/// What is another day in each month: `L`, `LW` and `15W`, and the weekdays `5#2` and `5L`.
+/// What falls on another day in each month: the days `L`, `LW` and `15W`, the weekdays `5#2` and `5L`.
 fn of_month(item: &str, kind: &Kind) -> Option<String> {
     let item = item.to_ascii_uppercase();
     if kind.name == DAY.name {
@@ -126,7 +126,7 @@ fn of_month(item: &str, kind: &Kind) -> Option<String> {
     }
 }
 
-/// A value, a range or a step.
+/// A value, a range or a step, written out as `from-to/by`.
 fn range(item: &str, kind: &Kind) -> Option<String> {
     let (range, step) = match item.split_once('/') {
         Some((range, step)) => (range, Some(step.parse::<u8>().ok()?)),

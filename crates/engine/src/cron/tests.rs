@@ -106,7 +106,10 @@ fn what_cannot_be_understood_is_refused_with_the_reason() {
         ("60 * * * *", "`60` as its minute: it goes from 0 to 59"),
         ("0 0 * * Fry", "`Fry` as its weekday"),
         ("0 9-5 * * *", "`9-5` as its hour: it goes from 0 to 23, never backwards"),
-        ("*/0 * * * *", "`*/0` as its minute: it goes from 0 to 59, never backwards, with `/` and a number from 1 to 59"),
+        (
+            "*/0 * * * *",
+            "`*/0` as its minute: it goes from 0 to 59, never backwards, with `/` and a number from 1 to 59",
+        ),
         ("0 0 31 2 *", "never comes"),
         ("0 0 * * 5#6", "`Fri#1` to `Fri#5`"),
         ("0 0 , * *", "day of the month"),
@@ -191,7 +194,8 @@ fn the_nearest_working_day_is_one_of_the_same_month() {
         let expected: Vec<String> = named.map(|named| format!("{}T00:00:00Z", nearest_working_day(named))).collect();
         assert_eq!(utc(&expression, "2025-12-31T23:59:59Z", expected.len()), expected.join(" "), "{expression}");
     }
-    let last = "2026-01-30T00:00:00Z 2026-02-27T00:00:00Z 2026-03-31T00:00:00Z 2026-04-30T00:00:00Z 2026-05-29T00:00:00Z";
+    let last =
+        "2026-01-30T00:00:00Z 2026-02-27T00:00:00Z 2026-03-31T00:00:00Z 2026-04-30T00:00:00Z 2026-05-29T00:00:00Z";
     assert_eq!(utc("0 0 LW * *", "2025-12-31T23:59:59Z", 5), last);
     let both = "2026-01-01T00:00:00Z 2026-01-30T00:00:00Z 2026-01-31T00:00:00Z 2026-02-02T00:00:00Z";
     assert_eq!(utc("0 0 1w,l * 5l", "2025-12-31T23:59:59Z", 4), both);
