@@ -1,5 +1,8 @@
 //! What cron expressions mean, day by day and when the clocks are set.
 
+use jiff::civil::Date;
+use jiff::civil::Weekday::{Saturday, Sunday};
+
 use super::*;
 
 fn at(text: &str) -> Timestamp {
@@ -102,10 +105,13 @@ fn what_cannot_be_understood_is_refused_with_the_reason() {
         ("* * * *", "neither five fields"),
         ("60 * * * *", "`60` as its minute: it goes from 0 to 59"),
         ("0 0 * * Fry", "`Fry` as its weekday"),
-        ("0 9-5 * * *", "backwards"),
-        ("*/0 * * * *", "after `/` stands a number from 1 to 59"),
+        ("0 9-5 * * *", "`9-5` as its hour: it goes from 0 to 23, never backwards"),
+        (
+            "*/0 * * * *",
+            "`*/0` as its minute: it goes from 0 to 59, never backwards, with `/` and a number from 1 to 59",
+        ),
         ("0 0 31 2 *", "never comes"),
-        ("0 0 * * 5#6", "its 1st to its 5th"),
+        ("0 0 * * 5#6", "`Fri#1` to `Fri#5`"),
         ("0 0 , * *", "day of the month"),
         ("+5 * * * *", "minute"),
         ("@often", "neither five fields"),
@@ -116,6 +122,128 @@ fn what_cannot_be_understood_is_refused_with_the_reason() {
     }
     let error = Cron::new("@daily", "Europe/Zuerich").unwrap_err();
     assert!(error.message().contains("`Europe/Zuerich` is no time zone"), "{error}");
+}
+
+/// croner by itself gives each of these a meaning that nobody had in mind.
+#[test]
+fn what_croner_would_take_for_something_else_is_refused() {
+    let refused = [
+        "Jan 0 * * *",
+        "0 0 Mon * *",
+        "0 0 1 Feb5 *",
+        "0 0 * * SunMon",
+        "0 0 * * \u{17f}un",
+        "5,,6 * * * *",
+        "/5 * * * *",
+        "*/90 * * * *",
+        "0 0 * * +Mon",
+        "0 0 * * L",
+        "0 0 * * Mon-Fri#2",
+        "0 0 * * 5#L",
+        "0 0 * * 5#2L",
+        "0 0 15W3 * *",
+        "0 0 L,LW * *",
+        "0 0 0 1 1 * 2027",
+    ];
+    for expression in refused {
+        let error = Cron::new(expression, "UTC").unwrap_err();
+        assert!(error.code() == "invalid" && error.message().contains(expression), "{expression}: {error}");
+    }
+}
+
+/// Each of these was accepted before croner was asked, so it may be that of a schedule; croner by itself refuses it or takes it
+/// for something else.
+#[test]
+fn a_schedule_that_is_in_a_database_keeps_its_meaning() {
+    let kept = [
+        ("? ? ? ? ?", "2026-01-01T00:00:00Z 2026-01-01T00:01:00Z"),
+        ("?/30 ?/12 * * *", "2026-01-01T00:00:00Z 2026-01-01T00:30:00Z"),
+        ("*,5 3 * * *", "2026-01-01T03:00:00Z 2026-01-01T03:01:00Z"),
+        ("0 0 5,? * *", "2026-01-01T00:00:00Z 2026-01-02T00:00:00Z"),
+        ("0 0 L,* * Mon", "2026-01-05T00:00:00Z 2026-01-12T00:00:00Z"),
+        ("59/1 23 * * *", "2026-01-01T23:59:00Z 2026-01-02T23:59:00Z"),
+        ("007 0 * * *", "2026-01-01T00:07:00Z 2026-01-02T00:07:00Z"),
+        ("*/+30 0 * * *", "2026-01-01T00:00:00Z 2026-01-01T00:30:00Z"),
+        ("@midnight", "2026-01-01T00:00:00Z 2026-01-02T00:00:00Z"),
+        // Days that begin with `*` are no choice of their own.
+        ("0 0 */2 * Mon", "2026-01-05T00:00:00Z 2026-01-19T00:00:00Z"),
+        ("0 0 1 * */2", "2026-01-01T00:00:00Z 2026-02-01T00:00:00Z"),
+        // Sunday is 0 and 7.
+        ("0 0 * * Sun-Sun", "2026-01-04T00:00:00Z 2026-01-11T00:00:00Z"),
+        ("0 0 * * Fri-0", "2026-01-02T00:00:00Z 2026-01-03T00:00:00Z"),
+        ("0 0 * * 6-0/1", "2026-01-03T00:00:00Z 2026-01-04T00:00:00Z"),
+        ("0 0 * * 7/2", "2026-01-04T00:00:00Z 2026-01-11T00:00:00Z"),
+        ("0 0 * * 7#2", "2026-01-11T00:00:00Z 2026-02-08T00:00:00Z"),
+        ("0 0 * * 7L", "2026-01-25T00:00:00Z 2026-02-22T00:00:00Z"),
+        ("0 0 * * 5#+2,5#05", "2026-01-09T00:00:00Z 2026-01-30T00:00:00Z"),
+        ("0 0 * 2 1#5", "2044-02-29T00:00:00Z 2072-02-29T00:00:00Z"),
+        ("0 0 l jan-FEB fril", "2026-01-30T00:00:00Z 2026-01-31T00:00:00Z"),
+    ];
+    for (expression, expected) in kept {
+        assert_eq!(utc(expression, "2025-12-31T23:59:59Z", 2), expected, "{expression}");
+    }
+}
+
+/// The working day that is nearest to each day of ten years is looked for by hand.
+#[test]
+fn the_nearest_working_day_is_one_of_the_same_month() {
+    let first = date(2026, 1, 1);
+    for (day, expression) in (1..=31).map(|day| (day, format!("0 0 {day}W * *"))) {
+        let days = first.series(jiff::Span::new().days(1)).take_while(|date| date.year() < 2036);
+        let named = days.filter(|date| date.day() == day);
+        let expected: Vec<String> = named.map(|named| format!("{}T00:00:00Z", nearest_working_day(named))).collect();
+        assert_eq!(utc(&expression, "2025-12-31T23:59:59Z", expected.len()), expected.join(" "), "{expression}");
+    }
+    let last =
+        "2026-01-30T00:00:00Z 2026-02-27T00:00:00Z 2026-03-31T00:00:00Z 2026-04-30T00:00:00Z 2026-05-29T00:00:00Z";
+    assert_eq!(utc("0 0 LW * *", "2025-12-31T23:59:59Z", 5), last);
+    let both = "2026-01-01T00:00:00Z 2026-01-30T00:00:00Z 2026-01-31T00:00:00Z 2026-02-02T00:00:00Z";
+    assert_eq!(utc("0 0 1w,l * 5l", "2025-12-31T23:59:59Z", 4), both);
+}
+
+fn nearest_working_day(named: Date) -> Date {
+    let is_meant = |date: &Date| date.month() == named.month() && !matches!(date.weekday(), Saturday | Sunday);
+    let by_distance = [0, -1, 1, -2, 2].map(|days| named.checked_add(jiff::Span::new().days(days)).unwrap());
+    by_distance.into_iter().find(is_meant).unwrap()
+}
+
+#[test]
+fn no_expression_takes_long_or_ends_the_process() {
+    let long = [
+        format!("{}1 * * * *", "1,".repeat(100_000)),
+        format!("{} * * * *", "9".repeat(100_000)),
+        format!("0 0 1 {} *", "Jan".repeat(100_000)),
+        format!("0 0 * * {}", "é#".repeat(100_000)),
+        "* ".repeat(100_000),
+    ];
+    let hostile = [
+        "0 0 30 2 *",
+        "0 0 31W 2,4 *",
+        "0 0 30,31 2 *",
+        "0 0 */31 2 5#1",
+        "0 0 31 */2 *",
+        "65535 * * * *",
+        "0-65535 * * * *",
+        "*/65535 * * * *",
+        "* * * * 99999999999999999999#2",
+        "\0 * * * *",
+        "# # # # #",
+        "- - - - -",
+        "L L L L L",
+        "W W W W W",
+        "0 0 W * L",
+        "",
+        "@",
+    ];
+    for expression in hostile.into_iter().chain(long.iter().map(String::as_str)) {
+        if let Ok(cron) = Cron::new(expression, "UTC") {
+            assert!(cron.next(at("2026-01-01T00:00:00Z")).is_some(), "{expression}");
+        }
+    }
+    let cron = Cron::new("59 59 23 31 12 *", "Europe/Zurich").unwrap();
+    for after in [Timestamp::MIN, Timestamp::MAX] {
+        cron.next(after);
+    }
 }
 
 /// Each minute of some days is looked at by itself, and the search has to find just those that are meant.
@@ -150,7 +278,8 @@ const DAYS: SignedDuration = SignedDuration::from_hours(3 * 24);
 fn minutes(cron: &Cron, from: Timestamp, until: Timestamp) -> Vec<Timestamp> {
     let minute = SignedDuration::from_mins(1);
     let is_meant = |civil: DateTime| {
-        cron.has_day(civil.date()) && cron.hours.has(civil.hour()) && cron.minutes.has(civil.minute())
+        // Asked of croner for this one time, without a search.
+        cron.times.is_time_matching(&civil.with().second(0).build().unwrap()).unwrap()
     };
     // On the clock more is to be looked at: what is named may lie in a gap before the first instant.
     let begin = from - SignedDuration::from_hours(3) + SignedDuration::from_secs(30);
@@ -158,7 +287,7 @@ fn minutes(cron: &Cron, from: Timestamp, until: Timestamp) -> Vec<Timestamp> {
         .take_while(|at| *at <= until + SignedDuration::from_hours(3))
         .map(|at| (at, cron.zone.to_datetime(at)))
         .collect();
-    let mut ticks: Vec<Timestamp> = if cron.hours.open {
+    let mut ticks: Vec<Timestamp> = if cron.hours_open {
         shown.iter().filter(|(_, civil)| is_meant(*civil)).map(|(at, _)| *at).collect()
     } else {
         let last = shown.last().unwrap().1;
