@@ -107,7 +107,7 @@ impl Onward {
                 core.stop(Stop::ReleaseNow);
             }
             // A body that blocks its thread cannot be dropped; leaving the database takes its run away from this executor.
-            let patience = tokio::time::timeout(Duration::from_secs(1), executor.residents.emptied());
+            let patience = onward_store::real_time::timeout(Duration::from_secs(1), executor.residents.emptied());
             if patience.await.is_err() {
                 tracing::warn!(runs = executor.residents.len(), "some runs could not be stopped in time");
             }

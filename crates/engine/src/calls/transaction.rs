@@ -6,7 +6,7 @@
 use std::future::{Future, pending, poll_fn};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use crate::executor::run::ctx::Ctx;
 use crate::executor::run::leaving::Stop;
 use crate::executor::run::state::{Granted, Outcome};
 use crate::future::BoxFuture;
+use crate::sync::lock;
 
 /// How often a transaction is retried because of conflicts with others, before that counts as a failed attempt.
 const CONFLICTS_MAX: u32 = 20;
@@ -176,7 +177,7 @@ impl Call {
         let early = if executor.store.is_shared() { None } else { Some(self.take_turn().await) };
         let begun = executor.store.begin(owner, self.serializable).await;
         let mut open = begun.map_err(Rollback::Lost)?.ok_or(Rollback::Refused)?;
-        let work = (user.lock().unwrap_or_else(PoisonError::into_inner))(open.handle());
+        let work = (lock(user))(open.handle());
         let done = tokio::select! {
             biased;
             done = work => done,

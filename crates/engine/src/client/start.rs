@@ -194,7 +194,7 @@ async fn start_here(executor: &Arc<Executor>, plan: &mut Checked) -> Result<Opti
         }
         let seat = executor.seat();
         if !seat.journal.has_capacity() {
-            let room = tokio::time::timeout(PATIENCE, seat.journal.capacity());
+            let room = onward_store::real_time::timeout(PATIENCE, seat.journal.capacity());
             Box::pin(room).await.map_err(|_| too_late(executor, "was not started"))?;
         }
         let run = Box::new(plan.run(executor.store.clock(), Some(&seat.executor)));
@@ -218,7 +218,7 @@ async fn start_here(executor: &Arc<Executor>, plan: &mut Checked) -> Result<Opti
                     return Err(lost);
                 }
                 // The seat was lost before the run was created; the executor is taking the next one.
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                onward_store::real_time::sleep(Duration::from_millis(20)).await;
             }
             Err(_) if core.births.is_pending() => {
                 let what = format!("{:?} may still start: start it again under this id to wait for it", core.about.id);

@@ -2,11 +2,13 @@
 //! from then on another executor may own the runs. A machine that was frozen finds the gate closed when it wakes up.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::Duration;
 
 use onward_store::Clock;
+
+use crate::sync::lock;
 
 pub(crate) struct Gate {
     clock: Clock,
@@ -68,7 +70,7 @@ impl Gate {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Waker>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting)
     }
 }
 

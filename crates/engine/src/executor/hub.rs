@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use onward_store::{Ends, Outcome, Signal, Store};
@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::Residents;
 use crate::executor::run::end::End;
+use crate::sync::lock;
 
 /// How often every awaited run is checked, whatever the signals say.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -99,7 +100,7 @@ impl Hub {
                     followed = Some((found, self.watch(found)));
                     self.store.listen_closely().await;
                 }
-                (None, _) => tokio::time::sleep(UNKNOWN).await,
+                (None, _) => onward_store::real_time::sleep(UNKNOWN).await,
             }
         }
     }
@@ -128,7 +129,7 @@ impl Hub {
     }
 
     fn lock_watched(&self) -> MutexGuard<'_, HashMap<RunKey, watch::Sender<()>>> {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.watched)
     }
 
     fn register(&self, key: RunKey) -> oneshot::Receiver<Arc<Outcome>> {
@@ -178,19 +179,19 @@ impl Hub {
                 }
                 _ => return,
             }
-            tokio::time::sleep(SWEEP).await;
+            onward_store::real_time::sleep(SWEEP).await;
         }
     }
 
     async fn listen(hub: Weak<Hub>) {
         let Some(mut signals) = hub.upgrade().map(|hub| hub.store.signals()) else { return };
-        let mut next_sweep = tokio::time::Instant::now() + SWEEP;
+        let mut next_sweep = onward_store::real_time::now() + SWEEP;
         loop {
-            let signal = tokio::time::timeout_at(next_sweep, signals.recv()).await;
+            let signal = onward_store::real_time::timeout_at(next_sweep, signals.recv()).await;
             let Some(hub) = hub.upgrade() else { return };
             // A steady stream of other signals must not delay the sweep for ever.
             if signal.is_err() {
-                next_sweep = tokio::time::Instant::now() + SWEEP;
+                next_sweep = onward_store::real_time::now() + SWEEP;
             }
             match &signal {
                 Ok(Ok(Signal::Said(keys) | Signal::Finished(keys))) => {
@@ -256,7 +257,7 @@ impl Hub {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiters> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting)
     }
 }
 

@@ -30,6 +30,7 @@ use silent::Silent;
 
 use crate::metrics::{Counters, Metrics, QueueMetrics};
 use crate::states::States;
+use crate::sync::lock;
 use crate::trouble::{Trouble, Troubles};
 
 /// The settings of an executor.
@@ -180,11 +181,11 @@ impl Executor {
     }
 
     fn lock_depths(&self) -> MutexGuard<'_, Vec<QueueInfo>> {
-        self.depths.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.depths)
     }
 
     fn lock_before(&self) -> MutexGuard<'_, JournalCounts> {
-        self.before.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.before)
     }
 
     /// The workflows that are registered.
@@ -200,7 +201,7 @@ impl Executor {
 
     /// A claim from this queue may find runs. Thousands of runs may call this at once.
     pub(crate) fn ring_queue(&self, queue: &str) {
-        let mut named = self.queues_named.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut named = lock(&self.queues_named);
         if !named.contains(queue) {
             named.insert(queue.to_owned());
         }
@@ -210,7 +211,7 @@ impl Executor {
 
     /// The queues for which `ring_queue` was called.
     pub(crate) fn take_named_queues(&self) -> BTreeSet<String> {
-        std::mem::take(&mut *self.queues_named.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *lock(&self.queues_named))
     }
 
     pub(crate) fn is_draining(&self) -> bool {

@@ -1,12 +1,13 @@
 //! Runs whose messages are to be read, and the calls that wait for that.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use onward_types::RunKey;
 use tokio::sync::{Notify, oneshot};
 
 use crate::executor::run::core::RunCore;
+use crate::sync::lock;
 
 /// The messages of all runs that requested a read are read together.
 #[derive(Default)]
@@ -75,6 +76,6 @@ impl Post {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<RunKey, Asked>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.asked)
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use onward_types::RunKey;
 use tokio::sync::Notify;
 
 use crate::executor::run::core::RunCore;
+use crate::sync::lock;
 
 /// The map is split over this many locks, because the journal and every run use it.
 const SHARDS: usize = 16;
@@ -124,7 +125,7 @@ impl Residents {
                 ended.await;
             }
         };
-        tokio::time::timeout(within, ended).await.is_ok()
+        onward_store::real_time::timeout(within, ended).await.is_ok()
     }
 
     /// These runs will soon be in memory, until the returned guard is dropped.
@@ -232,10 +233,6 @@ impl Drop for Expected {
             }
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Executors that were found silent, for the task that declares them dead.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use onward_types::ExecutorId;
 use tokio::sync::Notify;
+
+use crate::sync::lock;
 
 /// The executors without a heartbeat for their leases, each with the last beat that was seen.
 #[derive(Default)]
@@ -30,6 +32,6 @@ impl Silent {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<(ExecutorId, i64)>> {
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.latest)
     }
 }

@@ -41,7 +41,7 @@ async fn rejoin(executor: &Arc<Executor>) {
         core.end.set(End::Elsewhere);
     }
     // A body that blocks its thread cannot be dropped. Its result can no longer be written, so this does not wait for it.
-    let dropped = tokio::time::timeout(DROP_WITHIN, executor.residents.emptied());
+    let dropped = onward_store::real_time::timeout(DROP_WITHIN, executor.residents.emptied());
     if dropped.await.is_err() {
         tracing::warn!(
             runs = executor.residents.len(),

@@ -3,7 +3,7 @@
 //! The patience depends on the cost: a run with a slow replay stays in memory longer. If too many runs are in memory, those
 //! that have waited longest leave first.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use onward_types::Timestamp;
@@ -12,6 +12,7 @@ use super::SWEEP;
 use crate::executor::Executor;
 use crate::executor::run::core::RunCore;
 use crate::executor::run::leaving::Stop;
+use crate::sync::lock;
 
 /// A waiting run stays in memory for at least this many times the duration of its replay.
 const REPLAYS_WORTH: u32 = 200;
@@ -24,7 +25,7 @@ pub(crate) async fn run(executor: Arc<Executor>) {
             () = executor.store.clock().sleep(SWEEP) => {}
             () = executor.crowded.notified() => {
                 // Each new run notifies; one sweep serves many.
-                tokio::time::sleep(LOOK_AFTER).await;
+                onward_store::real_time::sleep(LOOK_AFTER).await;
             }
         }
         park(&executor);
@@ -38,7 +39,7 @@ fn park(executor: &Executor) {
     let crowded = executor.residents.len().saturating_sub(executor.options.residents_max);
     idle.sort_by_key(|(since, _)| *since);
     for (at, (since, core)) in idle.iter().enumerate() {
-        let replay = *core.replay_took.lock().unwrap_or_else(PoisonError::into_inner);
+        let replay = *lock(&core.replay_took);
         let patience = executor.options.park_after.max(replay * REPLAYS_WORTH);
         let waited = Duration::try_from(now.duration_since(*since)).unwrap_or_default();
         if at < crowded || waited >= patience {
@@ -48,5 +49,5 @@ fn park(executor: &Executor) {
 }
 
 fn idle_since(core: &RunCore) -> Option<Timestamp> {
-    *core.idle_since.lock().unwrap_or_else(PoisonError::into_inner)
+    *lock(&core.idle_since)
 }

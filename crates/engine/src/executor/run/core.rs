@@ -77,7 +77,7 @@ impl RunCore {
         let about = About::take_from(&mut history);
         let core = RunCore::new(about, history.input, state, home, None);
         core.latest.store(latest, Ordering::SeqCst);
-        *lock(&core.replaying) = Some(Replaying { since: Instant::now(), _place: place });
+        *lock(&core.replaying) = Some(Replaying { since: onward_store::real_time::now(), _place: place });
         core
     }
 

@@ -13,6 +13,7 @@ use super::state::Idle;
 use crate::executor::registry::{OnPanic, Output, Running};
 use crate::future::BoxFuture;
 use crate::scope;
+use crate::sync::lock;
 
 /// A workflow that wakes itself this often without waiting for anything yields its thread once.
 const SPINS_MAX: u32 = 10_000;
@@ -162,7 +163,7 @@ fn judge(core: &RunCore, polled: Result<Poll<Result<Output, BoxError>>, String>,
 
 impl RunCore {
     fn note_busy(&self) {
-        *self.idle_since.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+        *lock(&self.idle_since) = None;
     }
 
     /// The run has nothing to do until something happens: notes since when, so that it can be parked.
@@ -176,7 +177,7 @@ impl RunCore {
         {
             executor.clear(self);
         }
-        let mut since = self.idle_since.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut since = lock(&self.idle_since);
         match (idle, *since) {
             (true, None) => *since = Some(self.clock().now()),
             (false, Some(_)) => *since = None,

@@ -3,13 +3,14 @@
 
 use std::any::{TypeId, type_name};
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use onward_types::{Form, Json, guarded};
 
 use super::core::RunCore;
 use super::state::Candidate;
 use crate::data::Data;
+use crate::sync::lock;
 
 /// The maximum length of a reason, in characters: people read it in a table.
 const WHY_MAX: usize = 1_000;
@@ -71,7 +72,7 @@ fn sentence(why: &str) -> String {
 /// The form of `T` in JSON, to be recorded; `None` if it is not specific. It is slow to compute, so it is cached.
 pub(crate) fn form_of<T: Data>() -> Option<Arc<str>> {
     static KNOWN: LazyLock<Mutex<HashMap<TypeId, Option<Arc<str>>>>> = LazyLock::new(Mutex::default);
-    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = || lock(&KNOWN);
     if let Some(form) = known().get(&TypeId::of::<T>()) {
         return form.clone();
     }
