@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
-use onward_store::{Ends, Outcome, Signal, Store};
+use onward_store::{Clock, Ends, Outcome, Signal, Store, add};
 use onward_types::{Code, Error, Json, RunId, RunKey, Status};
 use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::JoinSet;
@@ -100,7 +100,7 @@ impl Hub {
                     followed = Some((found, self.watch(found)));
                     self.store.listen_closely().await;
                 }
-                (None, _) => onward_store::real_time::sleep(UNKNOWN).await,
+                (None, _) => self.store.clock().sleep(UNKNOWN).await,
             }
         }
     }
@@ -170,44 +170,48 @@ impl Hub {
     /// Passes on what happens in other processes, as long as this object lives. If the listener dies, another one replaces it,
     /// because waiters would otherwise wait for ever.
     pub(crate) async fn keep_listening(hub: Weak<Hub>) {
+        let Some(clock) = hub.upgrade().map(|hub| hub.store.clock().clone()) else { return };
         loop {
             let mut listener = JoinSet::new();
-            listener.spawn(Hub::listen(hub.clone()));
+            listener.spawn(Hub::listen(hub.clone(), clock.clone()));
             match listener.join_next().await {
                 Some(Err(died)) if died.is_panic() => {
                     tracing::error!(%died, "the listener for runs of other executors died; starting another one");
                 }
                 _ => return,
             }
-            onward_store::real_time::sleep(SWEEP).await;
+            clock.sleep(SWEEP).await;
         }
     }
 
-    async fn listen(hub: Weak<Hub>) {
+    async fn listen(hub: Weak<Hub>, clock: Clock) {
         let Some(mut signals) = hub.upgrade().map(|hub| hub.store.signals()) else { return };
-        let mut next_sweep = onward_store::real_time::now() + SWEEP;
+        let mut next_sweep = add(clock.now(), SWEEP);
         loop {
-            let signal = onward_store::real_time::timeout_at(next_sweep, signals.recv()).await;
+            let signal = tokio::select! {
+                signal = signals.recv() => Some(signal),
+                () = clock.sleep_until(next_sweep) => None,
+            };
             let Some(hub) = hub.upgrade() else { return };
             // A steady stream of other signals must not delay the sweep for ever.
-            if signal.is_err() {
-                next_sweep = onward_store::real_time::now() + SWEEP;
+            if signal.is_none() {
+                next_sweep = add(clock.now(), SWEEP);
             }
             match &signal {
-                Ok(Ok(Signal::Said(keys) | Signal::Finished(keys))) => {
+                Some(Ok(Signal::Said(keys) | Signal::Finished(keys))) => {
                     keys.iter().for_each(|key| hub.tell_watchers(*key))
                 }
-                Ok(Ok(Signal::Look) | Err(broadcast::error::RecvError::Lagged(_))) | Err(_) => {
+                Some(Ok(Signal::Look) | Err(broadcast::error::RecvError::Lagged(_))) | None => {
                     if hub.tell_all_watchers() {
                         hub.store.listen_closely().await;
                     }
                 }
-                Ok(_) => {}
+                Some(_) => {}
             }
             let keys = match signal {
-                Ok(Ok(Signal::Finished(keys))) => hub.waited_for(Some(&keys)),
-                Ok(Ok(Signal::Look) | Err(broadcast::error::RecvError::Lagged(_))) | Err(_) => hub.waited_for(None),
-                Ok(Ok(
+                Some(Ok(Signal::Finished(keys))) => hub.waited_for(Some(&keys)),
+                Some(Ok(Signal::Look) | Err(broadcast::error::RecvError::Lagged(_))) | None => hub.waited_for(None),
+                Some(Ok(
                     Signal::Ready
                     | Signal::Queued(_)
                     | Signal::Revoked(_)
@@ -216,7 +220,7 @@ impl Hub {
                     | Signal::Said(_)
                     | Signal::Listening,
                 )) => continue,
-                Ok(Err(broadcast::error::RecvError::Closed)) => return,
+                Some(Err(broadcast::error::RecvError::Closed)) => return,
             };
             for chunk in keys.chunks(CHUNK) {
                 if let Err(error) = hub.look(chunk).await {
