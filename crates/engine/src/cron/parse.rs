@@ -1,6 +1,6 @@
 //! Reads the text of a cron expression, and hands it to croner in numbers.
 //!
-//! croner by itself gives many mistakes a meaning: `Feb5` is 25, `5,,6` is `5,6`, and `/5` starts at zero. It refuses forms that
+//! croner by itself gives many mistakes a meaning: `Feb5` is 25 as a day, `5,,6` is `5,6`, and `*/90` is each hour. It refuses forms that
 //! schedules in a database may have, as `*,5` and `Fri-0`. And it says neither which field is wrong nor what may be written there.
 
 use croner::parser::{CronParser, Seconds, Year};

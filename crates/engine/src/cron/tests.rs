@@ -130,7 +130,7 @@ fn what_croner_would_take_for_something_else_is_refused() {
     let refused = [
         "Jan 0 * * *",
         "0 0 Mon * *",
-        "0 0 1 Feb5 *",
+        "0 0 Feb5 * *",
         "0 0 * * SunMon",
         "0 0 * * \u{17f}un",
         "5,,6 * * * *",
