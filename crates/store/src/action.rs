@@ -1,50 +1,50 @@
-//! What can be done to a run, as plain data. `ops/action.rs` does it.
+//! The actions on a run, as plain data. `ops/action.rs` carries them out.
 
 use std::time::Duration;
 
 use onward_types::{Json, RunId, RunOptions};
 
-/// What is to be done to a run.
+/// An action on a run.
 #[derive(Clone, Debug)]
 pub enum Action {
-    /// End it, and all that it started, and say why.
+    /// Cancel it and its descendants, for this reason.
     Cancel(String),
-    /// Hold it until it is resumed.
+    /// Pause it until it is resumed.
     Pause,
-    /// Let it go on after it was paused, held, cancelled or given up.
+    /// Resume it after it was paused, held, cancelled or given up.
     Resume,
-    /// Let it begin at once, past its queue and its delay.
+    /// Start it at once, bypassing its queue and its delay.
     StartNow,
-    /// End its sleeps: those at these positions, or all.
+    /// End its sleeps: those at these positions, or all with `None`.
     WakeUp(Option<Vec<u32>>),
-    /// Let it start this long from now, if it starts later.
+    /// Delay its start by this long from now, if it has not started yet.
     SetDelay(Duration),
-    /// Attach these facts instead of those that it has.
+    /// Replace its attributes.
     SetAttributes(Json),
-    /// Attach these facts beside those that it has; a null takes one away.
+    /// Merge these attributes into its own; a null removes one.
     MergeAttributes(Json),
-    /// Delete it, with all that it started or alone.
+    /// Delete it, with or without its descendants.
     Delete {
-        /// Whether all that it started goes with it.
+        /// Whether its descendants are deleted as well.
         children: bool,
     },
-    /// Create a run like it that goes its own way from a position on.
+    /// Create a copy of it that diverges from a position on.
     Fork(Fork),
 }
 
-/// How a run is forked. What is not given is as the forked run has it.
+/// How to fork a run. A value that is not given is taken from the forked run.
 #[derive(Clone, Debug, Default)]
 pub struct Fork {
-    /// From which position on the new run goes its own way. At 0 it starts from scratch.
+    /// The position from which the new run diverges. With 0 it starts from scratch.
     pub position: u32,
-    /// The id of the new run; without one it is a UUIDv7.
+    /// The id of the new run; a new UUIDv7 if there is none.
     pub id: Option<RunId>,
-    /// Another input, and the hash of its canonical form.
+    /// A different input, and the hash of its canonical form.
     pub input: Option<(Json, i64)>,
-    /// Whether the executor that claims the new run decides its version, instead of `options` or the forked run.
+    /// Whether the executor that claims the new run decides its version; `options` and the forked run are ignored then.
     pub newest: bool,
-    /// The options of the new run: those that are given. A dedup and a deadline are not inherited; without a queue it waits in that
-    /// of the forked run, if there is one. The id is `id`, and whoever wants the holder of a dedup instead of an error finds it in
-    /// the data of the error.
+    /// Options of the new run that override those of the forked run. A dedup key and a deadline are not inherited. Without a
+    /// queue here, the new run waits in the forked run's queue, if there is one. The id is ignored in favour of `id`. If the
+    /// dedup key is taken, the error's data name the run that holds it.
     pub options: RunOptions,
 }

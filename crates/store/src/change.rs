@@ -1,129 +1,131 @@
-//! Changes: all durable change as plain data. The engine makes them, the journal commits them.
+//! Changes: every durable change of a run as plain data. The engine creates them, the journal commits them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use onward_types::{ChunkBody, Error, ExecutorId, Identity, Json, RunId, RunKey, Status, StepKind, Timestamp};
 
-/// Payloads up to this size stand in the run's row; longer ones beside it.
+/// Payloads up to this many bytes are stored in the run's row; longer ones in a table of their own.
 pub const INLINE_MAX: usize = 1024;
 
-/// The most bytes that one recorded value may have.
+/// The maximum size of a recorded value, in bytes.
 pub const PAYLOAD_MAX: usize = 16 * 1024 * 1024;
 
-/// The version of a run in the tables as long as no executor has claimed it.
+/// The stored version of a run that no executor has claimed yet and whose version is open.
 pub(crate) const OPEN: &str = "";
 
-/// One thing that becomes durable for a run.
+/// One durable change of a run.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// A run is created. For a child it is a change of its parent: it stands in the parent's order.
+    /// A run is created. The creation of a child is a change of its parent and keeps its place in the parent's order.
     Create(Box<NewRun>),
-    /// A durable call got its result.
+    /// A durable call finished with a result.
     Checkpoint(Checkpoint),
     /// An attempt of a step began, or ended without a result.
     Attempt(AttemptChange),
     /// The run waits for something.
     OpenWait(NewWait),
-    /// A wait ended: its call has its result, lost a race or was dropped.
+    /// A wait ended: its call got a result, lost a race or was dropped.
     CloseWait(u32),
-    /// A call took a message. Travels with the checkpoint of the call.
+    /// A call took a message. Committed together with the checkpoint of the call.
     Consume {
-        /// The message.
+        /// The number of the message.
         seq: i64,
-        /// The call.
+        /// The position of the call.
         position: u32,
     },
-    /// A message fits none of the calls that wait for one: it is set aside, until somebody takes it back or other code takes it.
+    /// A message fits none of the calls that wait for one. It is set aside until it is deleted or replaced, or other code takes
+    /// it.
     Refuse {
-        /// The message.
+        /// The number of the message.
         seq: i64,
-        /// Why, in a sentence.
+        /// The reason, as a sentence.
         said: String,
-        /// When.
+        /// When it was refused.
         at: Timestamp,
     },
-    /// An event has a new value. Travels with the checkpoint of the call.
+    /// An event has a new value. Committed together with the checkpoint of the call.
     SetEvent {
-        /// The call.
+        /// The position of the call.
         position: u32,
-        /// The event.
+        /// The key of the event.
         key: Arc<str>,
-        /// Its value.
+        /// The new value.
         value: Json,
         /// When it was set.
         at: Timestamp,
     },
     /// A chunk is appended to a stream, or the stream ends.
     Append(Box<NewChunk>),
-    /// The hook that the call at this position opened is closed: its token is free.
+    /// The hook that was opened by the call at this position is closed: its token may be used again.
     CloseHook(u32),
-    /// The run leaves its owner. The last change that an owner makes.
+    /// The run leaves its owner. Always the owner's last change.
     Leave(Leave),
 }
 
 /// A run to be created.
 #[derive(Clone, Debug)]
 pub struct NewRun {
-    /// The key for tables.
+    /// Its key in the tables.
     pub key: RunKey,
-    /// The id for people.
+    /// Its id, as users see it.
     pub id: RunId,
     /// The workflow.
     pub workflow: String,
-    /// Its version; empty where it is open, which means that the executor that claims the run decides.
+    /// The version of the workflow. Empty if it is open: then the executor that claims the run decides.
     pub version: String,
-    /// Whether `version` is only what the executor has that makes the run: where the run has to wait, its version is open.
+    /// Whether `version` is only the newest one that the creating executor knows: if the run has to wait, its version stays
+    /// open.
     pub is_open: bool,
-    /// The executor that has it from the first moment; none if any may claim it. Where it is for a queue too, the queue decides:
-    /// it lets the run begin at once, or the run waits in it and is nobody's.
+    /// The executor that owns it from the start; `None` if any may claim it. If it also has a queue, the queue decides whether
+    /// the run starts at once; otherwise it waits in the queue without an owner.
     pub executor: Option<ExecutorId>,
-    /// `Running` with an executor, else `Enqueued` or `Delayed`.
+    /// `Running` if it has an executor, else `Enqueued` or `Delayed`.
     pub status: Status,
-    /// From when on it may be claimed.
+    /// The time from which it may be claimed.
     pub ready_at: Option<Timestamp>,
     /// When it was created.
     pub created_at: Timestamp,
-    /// How long it may take from its first start.
+    /// The maximum duration, counted from its first start.
     pub timeout: Option<Duration>,
-    /// When it is cancelled.
+    /// The time at which it is cancelled.
     pub deadline: Option<Timestamp>,
-    /// How often it may be recovered without progress.
+    /// How many times it may be recovered without making progress.
     pub recoveries_max: u32,
-    /// The run that starts it, and where.
+    /// The run that starts it, and the position of the call.
     pub parent: Option<(RunKey, u32)>,
     /// The input.
     pub input: Json,
-    /// A hash of the input's canonical form, by which "the same input" is judged.
+    /// A hash of the input's canonical form, used to decide whether two inputs are the same.
     pub input_hash: i64,
-    /// On whose behalf it works.
+    /// The identity on whose behalf it runs.
     pub identity: Option<Identity>,
-    /// Attached facts.
+    /// Attributes attached to the run.
     pub attributes: Option<Json>,
-    /// Its place in a queue, if it waits in one.
+    /// How it waits in a queue, if it does.
     pub queued: Option<Queued>,
-    /// Whether its parent goes on without waiting for the answer, because no run can have the id. Should one have it all the same,
-    /// what the parent made in the same batch is left out: it says of a run that there is one, and there is none.
+    /// Whether its parent continues without waiting for the create, because no run can have the id. If one has it after all,
+    /// the parent's other changes of the same batch are left out, since they refer to a run that was not created.
     pub must_be_new: bool,
 }
 
 impl NewRun {
-    /// Its version if it begins at once, or has to wait.
+    /// The version to store, depending on whether it begins at once.
     pub(crate) fn version_if(&self, begins: bool) -> &str {
         if self.is_open && !begins { OPEN } else { &self.version }
     }
 
-    /// Whether it is created to wait in its queue for whoever may claim it.
+    /// Whether it will wait in its queue, where any executor may claim it.
     pub(crate) fn is_claimable_in_queue(&self) -> bool {
         self.executor.is_none() && self.queued.is_some() && self.status != Status::Delayed
     }
 
-    /// Whether it is for whoever may claim it, and not from a queue, or not yet: claimers have to look when.
+    /// Whether claimers have to schedule it: it has no owner, and is not in a queue or not yet.
     pub(crate) fn is_for_claimers(&self) -> bool {
         self.executor.is_none() && !self.is_claimable_in_queue()
     }
 
-    /// When it is cancelled if it begins at once. What is for a queue has its timeout counted from then.
+    /// Its deadline if it begins at once: the timeout of a run with a queue counts from that moment.
     #[must_use]
     pub fn deadline_at_start(&self) -> Option<Timestamp> {
         let timeout = self.timeout.filter(|_| self.queued.is_some());
@@ -137,28 +139,29 @@ impl NewRun {
 pub struct Queued {
     /// The queue.
     pub queue: String,
-    /// Lower numbers come first; 0, for runs that were given none, before all.
+    /// Lower numbers come first. 0, the default, comes before all others.
     pub priority: u32,
-    /// What it shares the limits of a partition by.
+    /// The partition whose limits it shares.
     pub partition: Option<String>,
-    /// No two open runs of a queue have the same.
+    /// The dedup key: two open runs of a queue cannot have the same one.
     pub dedup: Option<String>,
 }
 
-/// What came of a create.
+/// The result of creating a run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Created {
     /// The run is new.
     New,
-    /// The run is new, and an executor made it for this queue, where it waits now. One that enters its queue later is just new.
+    /// The run is new, was created by an executor, and waits in this queue. A run that enters its queue later is reported as
+    /// `New`.
     Waiting(String),
-    /// A run with that id was there already.
+    /// A run with this id already existed.
     Existing(Existing),
-    /// An open run of the queue has the same dedup; it may have ended since.
+    /// An open run of the queue had the same dedup key. It may have ended since.
     Duplicate(Existing),
 }
 
-/// The run that already has the id.
+/// An existing run that a create ran into.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Existing {
     /// Its key.
@@ -169,60 +172,60 @@ pub struct Existing {
     pub workflow: String,
     /// The hash of its input.
     pub input_hash: i64,
-    /// The run that started it, and where.
+    /// The run that started it, and the position of the call.
     pub parent: Option<(RunKey, u32)>,
 }
 
-/// The result of a durable call.
+/// The recorded result of a durable call.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
-    /// The call's place in its run's order.
+    /// The position of the call in its run.
     pub position: u32,
-    /// The place of its completion in the order of completions.
+    /// The place of this completion in the run's order of completions.
     pub seq: u64,
-    /// What kind of call.
+    /// The kind of the call.
     pub kind: StepKind,
-    /// Its name.
+    /// The name of the call.
     pub name: Arc<str>,
     /// The output, or the recorded error.
     pub result: Result<Json, Json>,
     /// When the call began.
     pub started_at: Timestamp,
-    /// When its result was known.
+    /// When the result was known.
     pub finished_at: Timestamp,
 }
 
-/// An attempt that is worth a row: it failed, or it has not ended for a while.
+/// An attempt of a step that gets a row: it failed, or has been running for a while.
 #[derive(Clone, Debug)]
 pub struct AttemptChange {
-    /// The step's position.
+    /// The position of the step.
     pub position: u32,
-    /// The number of the attempt, from 1.
+    /// The number of the attempt, counted from 1.
     pub attempt: u32,
-    /// The step's name.
+    /// The name of the step.
     pub name: Arc<str>,
     /// When it began.
     pub started_at: Timestamp,
-    /// When it ended.
+    /// When it ended, if it has.
     pub finished_at: Option<Timestamp>,
     /// Why it failed.
     pub error: Option<Json>,
 }
 
-/// What a call waits for.
+/// A wait to be recorded.
 #[derive(Clone, Debug)]
 pub struct NewWait {
-    /// The call's position.
+    /// The position of the call.
     pub position: u32,
-    /// The call's name.
+    /// The name of the call.
     pub name: Arc<str>,
-    /// What has to happen.
+    /// The event that ends the wait.
     pub wait: WaitKind,
-    /// Since when it waits.
+    /// When the wait began.
     pub since: Timestamp,
 }
 
-/// What has to happen for a wait to end.
+/// The event that ends a wait.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WaitKind {
     /// A timer.
@@ -233,26 +236,26 @@ pub enum WaitKind {
     Child(RunKey),
     /// A message.
     Message {
-        /// On which topic.
+        /// The topic of the message.
         topic: Arc<str>,
-        /// Until when, if not for ever.
+        /// When the wait times out; `None` if never.
         due_at: Option<Timestamp>,
-        /// What its call takes, where that is known: a [`Form`](onward_types::Form) as JSON.
+        /// The form of message that the call takes, if known: a [`Form`](onward_types::Form) as JSON.
         form: Option<Arc<str>>,
     },
-    /// An event of a run, this one or another, which need not be there yet.
+    /// An event of any run, which need not exist yet.
     Event {
-        /// Of which run.
+        /// The run that sets the event.
         run: RunId,
-        /// Which event.
+        /// The key of the event.
         key: Arc<str>,
-        /// Until when.
+        /// When the wait times out.
         due_at: Timestamp,
     },
 }
 
 impl WaitKind {
-    /// The kind as the table names it.
+    /// The kind as it is stored in the table.
     pub(crate) fn as_str(&self) -> &'static str {
         match self {
             WaitKind::Timer(_) => "timer",
@@ -263,7 +266,7 @@ impl WaitKind {
         }
     }
 
-    /// When it ends in any case.
+    /// When the wait ends at the latest.
     pub(crate) fn due_at(&self) -> Option<Timestamp> {
         match self {
             WaitKind::Timer(due_at) | WaitKind::Retry(due_at) | WaitKind::Event { due_at, .. } => Some(*due_at),
@@ -272,7 +275,7 @@ impl WaitKind {
         }
     }
 
-    /// The child that has to end.
+    /// The child that the wait is for.
     pub(crate) fn child(&self) -> Option<RunKey> {
         if let WaitKind::Child(child) = self { Some(*child) } else { None }
     }
@@ -285,7 +288,7 @@ impl WaitKind {
         }
     }
 
-    /// What the call takes.
+    /// The form of message that the call takes.
     pub(crate) fn form(&self) -> Option<&str> {
         if let WaitKind::Message { form, .. } = self { form.as_deref() } else { None }
     }
@@ -296,18 +299,18 @@ impl WaitKind {
     }
 }
 
-/// A chunk to be appended.
+/// A chunk to be appended to a stream.
 #[derive(Clone, Debug)]
 pub struct NewChunk {
-    /// To which stream.
+    /// The key of the stream.
     pub stream: Arc<str>,
-    /// Its place in the stream, from 0.
+    /// The index of the chunk in the stream, counted from 0.
     pub index: i64,
-    /// The call that appends it, or the step in whose body that is done.
+    /// The position of the call that appends it, or of the step whose body does.
     pub position: u32,
-    /// In which attempt of the step; 0 for the workflow itself.
+    /// The attempt of the step that appends it; 0 for the workflow itself.
     pub attempt: u32,
-    /// What it holds.
+    /// The content.
     pub body: ChunkBody,
     /// When it was appended.
     pub at: Timestamp,
@@ -316,41 +319,41 @@ pub struct NewChunk {
 /// How a run leaves its owner.
 #[derive(Clone, Debug)]
 pub struct Leave {
-    /// When.
+    /// When it leaves.
     pub at: Timestamp,
-    /// The run's parent, which may wait for it.
+    /// The run's parent, which may be waiting for it.
     pub parent: Option<RunKey>,
-    /// In which way.
+    /// The way in which it leaves.
     pub how: LeaveHow,
-    /// The queue of which it had a slot, for which others may wait.
+    /// The queue in which it had a slot, if others may be waiting for that slot.
     pub slot: Option<Arc<str>>,
 }
 
 /// The ways in which a run leaves its owner.
 #[derive(Clone, Debug)]
 pub enum LeaveHow {
-    /// It ended: with an output, or with an error as recorded.
+    /// It ended with an output, or with a recorded error.
     Finished(Result<Json, Json>),
-    /// It is parked: owned by nobody until `ready_at`, or until what it waits for happens.
+    /// It is parked (suspended): it has no owner until `ready_at`, or until what it waits for happens.
     Parked {
-        /// When its earliest timer is due.
+        /// The time of its earliest timer.
         ready_at: Option<Timestamp>,
     },
-    /// It is paused, because going on would lose something.
+    /// It is held (paused by Onward), because continuing would lose something.
     Held {
-        /// Why, in a sentence.
+        /// The reason, as a sentence.
         said: String,
-        /// Why, as an error.
+        /// The reason, as an error.
         error: Json,
     },
-    /// Its owner is shutting down: anyone may claim it now.
+    /// Its owner is shutting down: any executor may claim it now.
     Released,
-    /// It was taken from its owner by a steering call, and the owner lets go. Its state stays as it was steered.
+    /// It was revoked by a steering call and its owner releases it. Its state stays as the call set it.
     LetGo,
 }
 
 impl Change {
-    /// About how many bytes the change takes in memory and on its way to the database.
+    /// The approximate size of the change in bytes, in memory and when sent to the database.
     #[must_use]
     pub fn size(&self) -> usize {
         let payload = |result: &Result<Json, Json>| result.as_ref().map_or_else(Json::len, Json::len);
@@ -372,24 +375,24 @@ impl Change {
     }
 }
 
-/// Refuse a payload that is too large for a row.
+/// Reject a payload that is larger than [`PAYLOAD_MAX`].
 ///
 /// # Errors
-/// [`Code::Invalid`](onward_types::Code::Invalid), with both sizes.
+/// [`Code::Invalid`](onward_types::Code::Invalid) with the actual and the maximum size.
 pub fn check_payload(what: &str, payload: &Json) -> Result<(), Error> {
     check_size(what, payload.len())
 }
 
-/// Refuse bytes that are too many for a row.
+/// Reject a size above [`PAYLOAD_MAX`].
 ///
 /// # Errors
-/// [`Code::Invalid`](onward_types::Code::Invalid), with both sizes.
+/// [`Code::Invalid`](onward_types::Code::Invalid) with the actual and the maximum size.
 pub fn check_size(what: &str, size: usize) -> Result<(), Error> {
     if size <= PAYLOAD_MAX {
         return Ok(());
     }
     let message =
-        format!("the {what} has {size} bytes: {PAYLOAD_MAX} are the most. Store it elsewhere and record where");
-    // No retry makes it smaller.
+        format!("the {what} has {size} bytes, and the maximum is {PAYLOAD_MAX}: store it elsewhere and record where");
+    // Retrying would not make it smaller.
     Err(Error::fatal(Error::new(onward_types::Code::Invalid, message)))
 }

@@ -1,4 +1,4 @@
-//! The one source of time. No SQL and no other file asks for the time, so that a test can move it.
+//! The only source of time: no SQL and no other file reads a clock, so that a test can control the time.
 #![expect(clippy::disallowed_methods, reason = "the only source of time for runs")]
 
 use std::collections::BTreeMap;
@@ -12,17 +12,18 @@ use uuid::Uuid;
 
 use crate::sync::lock;
 
-/// A clock that is ahead of the truth by less than this stays so: two readings may lie as far apart when a thread has to wait
-/// between them.
+/// An error of the clock up to this many microseconds is left alone: when a thread has to wait between two readings, they may
+/// differ by as much.
 const TOLERANCE: i64 = 50_000;
 
-/// A server that was not heard for so long is asked what time it is.
+/// After this many microseconds without an answer, the server is queried for its time again.
 const STALE: i64 = 60_000_000;
 
-/// Tells the time and waits for it. Clones share one time.
+/// Reads the time and sleeps. Clones share the same time.
 ///
-/// It never goes back and never stops. A clock that turns out to be ahead, because the machine's was and was set right, goes at half
-/// pace until it is right again. On PostgreSQL the truth is the server's time, so that all executors of a database have one.
+/// The time never goes back and never stops. If the clock turns out to be ahead, for example because the machine's clock was
+/// set back, it runs at half speed until it is correct again. On PostgreSQL the server's time is the reference, so that all
+/// executors of a database agree.
 #[derive(Clone, Debug)]
 pub struct Clock(Arc<Inner>);
 
@@ -38,42 +39,42 @@ enum Kind {
     Virtual { now: AtomicI64, ids: AtomicU64, sleepers: Mutex<BTreeMap<(i64, u64), oneshot::Sender<()>>> },
 }
 
-/// Time in microseconds. It goes at the pace of uptime, which nobody sets; what may change is by how much it is ahead of that.
+/// Time in microseconds. It advances with the machine's uptime, which cannot be set; only the offset from uptime changes.
 #[derive(Debug)]
 struct System {
-    /// By how much the time that was told last is ahead of uptime.
+    /// The current offset: the time minus uptime.
     ahead: AtomicI64,
-    /// By how much the server's time is, once it is known.
+    /// The offset of the server's time, or [`UNKNOWN`].
     fleet: AtomicI64,
-    /// When the server was heard last, in uptime.
+    /// The uptime of the last answer from the server.
     heard: AtomicI64,
-    /// The latest time that was told.
+    /// The latest time that was returned.
     latest: AtomicI64,
-    /// Since when, in uptime, the time goes at half pace, if it does: moved on with each step back.
+    /// While the clock runs at half speed: the uptime of the last correction.
     slewing: Mutex<Option<i64>>,
     machine: Machine,
 }
 
-/// What a machine says of time, in microseconds.
+/// The clocks of a machine, in microseconds.
 #[derive(Clone, Debug)]
 enum Machine {
     /// This one.
     This,
-    /// One whose clocks a test sets.
+    /// A machine whose clocks a test controls.
     Told(Skew),
 }
 
-/// By how much the realtime clock of a process is wrong, for tests of what happens then. Clones share it.
+/// The error of a process's realtime clock, for tests of clock errors. Clones share it.
 #[doc(hidden)]
 #[derive(Clone, Debug, Default)]
 pub struct Skew {
     micros: Arc<AtomicI64>,
-    /// Where it is given, uptime too is what the test says.
+    /// If present, the test controls the uptime as well.
     uptime: Option<Arc<AtomicI64>>,
 }
 
 impl Skew {
-    /// Put the clock wrong by so many microseconds.
+    /// Set the error of the clock, in microseconds.
     pub fn set(&self, micros: i64) {
         self.micros.store(micros, Ordering::SeqCst);
     }
@@ -113,8 +114,8 @@ impl System {
     }
 
     fn now(&self) -> i64 {
-        // In this order: a thread that has to wait in between finds the clock less ahead, which the tolerance forgives. In the
-        // other, each such wait would set this process before all others.
+        // Read in this order: if the thread is interrupted in between, the clock seems less far ahead, which the tolerance
+        // absorbs. In the other order, each interruption would push this process ahead of all others.
         let truth = self.fleet.load(Ordering::SeqCst);
         let time = if truth == UNKNOWN { self.machine.realtime() } else { 0 };
         let up = self.machine.uptime();
@@ -131,31 +132,31 @@ impl System {
         self.latest.fetch_max(now, Ordering::SeqCst).max(now)
     }
 
-    /// Go back towards the truth by half of the time that has passed. Says by how much the clock is ahead now.
+    /// Go back towards the truth by half of the time that has passed. Returns the new offset.
     fn slew(&self, up: i64, truth: i64) -> i64 {
         let ahead = self.ahead.load(Ordering::SeqCst);
-        // Whoever does it at the moment does it for all.
+        // If another thread is correcting the clock, its correction is enough.
         let Ok(mut since) = self.slewing.try_lock() else { return ahead };
         let by = Duration::from_micros((ahead - truth).unsigned_abs());
         let Some(before) = since.replace(up) else {
-            tracing::warn!(?by, "the clock was ahead of the truth: it goes at half pace until it is right");
+            tracing::warn!(?by, "the clock was ahead of the correct time: it runs at half speed until it is correct");
             return ahead;
         };
         let less = (ahead - (up - before).max(0) / 2).max(truth);
         self.ahead.store(less, Ordering::SeqCst);
         if less - truth <= TOLERANCE {
             *since = None;
-            tracing::info!("the clock is right again");
+            tracing::info!("the clock is correct again");
         }
         less
     }
 
-    /// The server said that it is `at`, between these two moments of uptime. What is known already stays where that agrees with it,
-    /// so that answers which take their time do not make the clock sway.
+    /// The server's time was `at`, at some moment between these two uptimes. An offset that agrees with this is kept, so that
+    /// slow answers do not make the clock waver.
     fn learn(&self, at: i64, before: i64, after: i64) {
         let (least, most) = (at.saturating_sub(after), at.saturating_sub(before));
         let known = self.fleet.load(Ordering::SeqCst);
-        // The answer takes about as long as the question did.
+        // Assume that the answer took as long as the request.
         let fleet = if known == UNKNOWN { least.midpoint(most) } else { known.clamp(least, most.max(least)) };
         self.fleet.store(fleet, Ordering::SeqCst);
         self.heard.store(after, Ordering::SeqCst);
@@ -166,20 +167,20 @@ impl System {
 const UNKNOWN: i64 = i64::MIN;
 
 impl Clock {
-    /// The time of this machine, or, once it is known, that of the database server.
+    /// The time of this machine, or the database server's once that is known.
     #[must_use]
     pub fn system() -> Clock {
         Clock::of(Kind::System(System::new(Machine::This)))
     }
 
-    /// The time of a machine whose realtime clock is wrong. For tests.
+    /// The time of a machine with a wrong realtime clock. For tests.
     #[doc(hidden)]
     #[must_use]
     pub fn skewed(skew: &Skew) -> Clock {
         Clock::of(Kind::System(System::new(Machine::Told(skew.clone()))))
     }
 
-    /// A time that stands still until [`advance`](Clock::advance) moves it.
+    /// A time that changes only by [`advance`](Clock::advance).
     #[must_use]
     pub fn virtual_at(start: Timestamp) -> Clock {
         let now = AtomicI64::new(micros(start));
@@ -191,7 +192,7 @@ impl Clock {
         Clock(Arc::new(Inner { uuids, kind }))
     }
 
-    /// The time. It never goes back and never stands still, even if the machine's clock is set back.
+    /// The current time. It never goes back and never stands still, even if the machine's clock is set back.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         from_micros(match &self.0.kind {
@@ -200,8 +201,8 @@ impl Clock {
         })
     }
 
-    /// How long this machine has been up, sleep included. Leases are measured with it: a clock that is set, or a laptop
-    /// that was shut, changes nothing about how much time has passed.
+    /// How long this machine has been up, including sleep. Leases are measured with it, because setting the clock or suspending
+    /// the machine does not change how much time has passed.
     #[must_use]
     pub fn uptime(&self) -> Duration {
         match &self.0.kind {
@@ -210,8 +211,8 @@ impl Clock {
         }
     }
 
-    /// Whether the server should be asked for the time: it was not for a while, in which two clocks may have drifted apart. Says so
-    /// once, and again when it was not asked after all.
+    /// Whether the server should be queried for its time, because two clocks may have drifted apart since the last answer.
+    /// Returns true to one caller, and again later if no answer arrived.
     pub(crate) fn is_stale(&self) -> bool {
         let Kind::System(system) = &self.0.kind else { return false };
         let up = system.machine.uptime();
@@ -219,7 +220,7 @@ impl Clock {
         up - before > STALE && system.heard.compare_exchange(before, up, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
-    /// The database server said that it is `at`: it was asked at `before` and its answer was here at `after`, both in uptime.
+    /// Learn the database server's time: it was `at`. `before` and `after` are the uptimes of the request and of the answer.
     pub(crate) fn learn(&self, at: Timestamp, before: Duration, after: Duration) {
         if let Kind::System(system) = &self.0.kind {
             let in_micros = |up: Duration| i64::try_from(up.as_micros()).unwrap_or(i64::MAX);
@@ -227,7 +228,7 @@ impl Clock {
         }
     }
 
-    /// A UUIDv7 of this time, later than every one made before.
+    /// A UUIDv7 of the current time, greater than all earlier ones.
     #[must_use]
     pub fn uuid(&self) -> Uuid {
         let now = micros(self.now()).max(0).unsigned_abs();
@@ -236,7 +237,7 @@ impl Clock {
         Uuid::new_v7(uuid::Timestamp::from_unix(&*context, now / 1_000_000, nanos))
     }
 
-    /// A UUIDv7 of another time.
+    /// A UUIDv7 of the given time.
     #[must_use]
     pub fn uuid_of(at: Timestamp) -> Uuid {
         let at = micros(at).max(0).unsigned_abs();
@@ -248,7 +249,7 @@ impl Clock {
     pub async fn sleep_until(&self, at: Timestamp) {
         match &self.0.kind {
             Kind::System(_) => {
-                // A long wait is cut into hours, so that a clock that is set forward is noticed within one.
+                // A long sleep is cut into hours, so that a clock that is set forward is noticed within an hour.
                 loop {
                     let left = at.duration_since(self.now());
                     let Ok(left) = Duration::try_from(left) else { return };
@@ -268,7 +269,7 @@ impl Clock {
                     sleepers.insert((micros(at), ids.fetch_add(1, Ordering::SeqCst)), wake);
                     woken
                 };
-                // The sender lives in the map until the time has come, and the map as long as the clock.
+                // The sender stays in the map until the time has come, and the map lives as long as the clock.
                 woken.await.ok();
             }
         }
@@ -282,10 +283,10 @@ impl Clock {
         }
     }
 
-    /// Move a virtual clock forward and wake whoever waits for a time up to then.
+    /// Move a virtual clock forward and wake all sleepers that are due.
     ///
     /// # Panics
-    /// On a clock that is not virtual: nobody can move that one.
+    /// If the clock is not virtual.
     pub fn advance(&self, duration: Duration) {
         let Kind::Virtual { now, sleepers, .. } = &self.0.kind else { panic!("only a virtual clock can be moved") };
         let step = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
@@ -294,12 +295,12 @@ impl Clock {
         now.store(then, Ordering::SeqCst);
         let later = sleepers.split_off(&(then + 1, 0));
         for (_, sleeper) in std::mem::replace(&mut *sleepers, later) {
-            // A sleeper that was dropped needs no waking.
+            // A sleeper that was dropped needs no wake-up.
             sleeper.send(()).ok();
         }
     }
 
-    /// The earliest time that somebody waits for on a virtual clock.
+    /// The earliest time that a task sleeps until, on a virtual clock.
     #[must_use]
     pub fn next_sleeper(&self) -> Option<Timestamp> {
         let Kind::Virtual { sleepers, .. } = &self.0.kind else { return None };
@@ -309,13 +310,13 @@ impl Clock {
     }
 }
 
-/// A timeout in microseconds, as tables have it. The longest, of some ten thousand years, is such that a time and a timeout can be
-/// added: a sum that no database can have would stop whoever claims the run, and all others with it.
+/// A timeout in microseconds, as it is stored. It is capped at some 70,000 years so that a time plus a timeout cannot overflow:
+/// such an error in SQL would stop the claimer, and all other runs with it.
 pub(crate) fn timeout_micros(timeout: Duration) -> i64 {
     i64::try_from(timeout.as_micros()).unwrap_or(i64::MAX).min(i64::MAX / 4)
 }
 
-/// `at` plus `duration`, or the last instant there is.
+/// `at` plus `duration`, capped at the last representable instant.
 #[must_use]
 pub fn add(at: Timestamp, duration: Duration) -> Timestamp {
     at.checked_add(duration).unwrap_or(Timestamp::MAX)
@@ -353,7 +354,7 @@ mod tests {
         sleeper.await.unwrap();
     }
 
-    /// A machine whose uptime and realtime clock the test sets, both in seconds.
+    /// A machine whose uptime and realtime clock are set by the test.
     struct Laptop {
         skew: Skew,
         clock: Clock,
@@ -367,19 +368,19 @@ mod tests {
             Laptop { clock: Clock::skewed(&skew), skew }
         }
 
-        /// So many seconds pass.
+        /// Let this many seconds pass.
         fn pass(&self, seconds: i64) {
             let up = self.skew.uptime.as_ref().expect("the test sets it");
             up.fetch_add(seconds * SECOND, Ordering::SeqCst);
         }
 
-        /// By how much the clock is ahead of uptime, in seconds.
+        /// The offset of the clock from uptime, in seconds.
         fn ahead(&self) -> f64 {
             let up = i64::try_from(self.clock.uptime().as_micros()).unwrap();
             (micros(self.clock.now()) - up) as f64 / SECOND as f64
         }
 
-        /// The server, whose clock is ahead of our uptime by so many seconds, answers after so many microseconds.
+        /// The server answers after `answer` microseconds; its clock is `server` seconds ahead of our uptime.
         fn hears(&self, server: i64, answer: u64) {
             let up = self.clock.uptime();
             let half = Duration::from_micros(answer / 2);
@@ -402,7 +403,7 @@ mod tests {
             before = now;
         }
         assert!(machine.ahead() < 0.06, "at half pace two hours are made up for in four: {}", machine.ahead());
-        // From here on it goes at its own pace.
+        // From here on it runs at normal speed.
         let ahead = machine.ahead();
         machine.pass(1_000);
         assert_eq!(machine.ahead(), ahead);
@@ -433,10 +434,10 @@ mod tests {
     fn an_answer_that_took_its_time_moves_the_clock_no_further_than_it_proves() {
         let machine = Laptop::new();
         machine.hears(50, 2_000);
-        // Asked ten seconds ago: the truth may be five seconds off either way, and what is known lies within.
+        // Requested ten seconds ago: the true time may differ by five seconds either way, which includes the known offset.
         machine.hears(53, 10 * 1_000_000);
         assert_eq!(machine.ahead(), 50.0);
-        // This one proves that the server's clock is at least a second further.
+        // This answer proves that the server's clock is at least a second further ahead.
         machine.hears(52, 2 * 1_000_000);
         assert_eq!(machine.ahead(), 51.0);
     }

@@ -1,9 +1,9 @@
-//! Codecs: how payloads are turned into what stands in the tables, and back. For encryption, mostly.
+//! Codecs convert payloads to what is stored in the tables, and back. Mostly for encryption.
 //!
-//! Everything above the store sees plain values. They are encoded where they enter the store (`Journal::submit` for what a run
-//! makes, `Store` for what a client does, a user's transaction for its checkpoint), and decoded where they leave it. What of
-//! each thing is a payload is said in this file alone. In a table an encoded value is JSON too: an envelope with the name of
-//! the codec, the key, and the data.
+//! Everything above the store sees plain values. They are encoded where they enter the store (`Journal::submit` for the changes
+//! of a run, `Store` for client calls, a user transaction for its checkpoint), and decoded where they leave it. Only this file
+//! defines which parts of each thing are payloads. In a table an encoded value is JSON too: an envelope with the codec's name,
+//! the key id, and the data.
 
 use std::sync::Arc;
 
@@ -18,69 +18,71 @@ use crate::records::{Chunks, History, Message, Outcome};
 
 /// Encodes the payloads of runs before they are stored, and decodes them when they are read.
 ///
-/// Every process that reads the payloads of a database has to be given the same codec: executors with `Builder::codec`, clients
-/// with `Client::codec`. Values that were stored before there was a codec are read as they are. A run with a value that cannot
-/// be decoded is held, and harms no other.
+/// Every process that reads the payloads of a database needs the same codec: executors get it with `Builder::codec`, clients
+/// with `Client::codec`. Values stored before a codec was introduced are read as they are. If a value cannot be decoded, its
+/// run is held; no other run is affected.
 ///
 /// Encoded are inputs, outputs, the results of steps and other calls, messages, events, the chunks of streams, and the data of
-/// typed errors. Names, ids, keys, topics, attributes, identities, reasons, and the messages of errors are not, for people and
-/// queries have to read them: keep secrets out of them.
+/// typed errors. Names, ids, keys, topics, attributes, identities, reasons, and the messages of errors are not, because people
+/// and queries have to read them: keep secrets out of them.
 ///
-/// Both methods are called on the threads that execute runs, so they have to be quick and must not wait for anything. One that
-/// panics has failed to encode or decode that value, and no other.
+/// Both methods are called on the threads that execute runs, so they must be quick and must not block. A panic counts as a
+/// failure to encode or decode that one value.
 pub trait Codec: Send + Sync + 'static {
-    /// The name of the codec. It stands beside everything that it encodes, so it never changes.
+    /// The name of the codec. It is stored with every encoded value, so it must never change.
     fn name(&self) -> &str;
 
-    /// Encode `plain`, mostly a JSON text. `what` is the same when it is decoded: authenticate it along with the data.
+    /// Encode `plain`, which is usually a JSON text. `what` is the same when it is decoded: authenticate it along with the
+    /// data.
     ///
     /// # Errors
-    /// Whatever keeps it from being encoded. A run that made the value is held with it; a start fails with it.
+    /// Any reason why it cannot be encoded. A run that produced the value is held with this error; a start fails with it.
     fn encode(&self, plain: &[u8], what: Payload) -> Result<Encoded, BoxError>;
 
-    /// The plain text of what was encoded, possibly long ago and with a key that is used for nothing new any more.
+    /// Decode a value, which may have been encoded long ago with a key that has been rotated out.
     ///
     /// # Errors
-    /// Whatever keeps it from being decoded. The run whose value it is is held with it, and can be resumed once that is mended.
+    /// Any reason why it cannot be decoded. The run that owns the value is held with this error, and can be resumed once the
+    /// problem is fixed.
     fn decode(&self, encoded: &Encoded, what: Payload) -> Result<Vec<u8>, BoxError>;
 
-    /// A secret by which inputs are compared: the same id may be started again only with the same input, and an encrypted
-    /// input never looks the same twice. It has to outlive every rotation of keys. A plain hash would tell whoever reads the
-    /// tables which of a few possible inputs it was.
+    /// The secret key with which inputs are hashed for comparison. An id may be started again only with the same input, and an
+    /// encrypted input never looks the same twice. It has to outlive every key rotation. With a plain hash, anyone who reads
+    /// the tables could test which of a few possible inputs it was.
     fn hash_key(&self) -> [u8; 32];
 }
 
 /// An encoded value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
-    /// Which key it was encoded with, in the codec's own words: never the key itself.
+    /// An identifier of the encryption key, chosen by the codec: never the key itself.
     pub key: String,
-    /// The data.
+    /// The encoded data.
     pub data: Vec<u8>,
 }
 
-/// What a value is to its run.
+/// The role of a value in its run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Payload {
-    /// What the run was started with.
+    /// The input of the run.
     Input,
-    /// What it gave.
+    /// The output of the run.
     Output,
-    /// What a durable call recorded: the output of a step, the result of a child, a message that was received.
+    /// The recorded result of a durable call: the output of a step, the result of a child, a received message.
     Checkpoint,
-    /// A message that was sent to the run.
+    /// A message sent to the run.
     Message,
     /// The value of an event.
     Event,
-    /// A chunk of a stream. Bytes are encoded too, and then `plain` is no JSON.
+    /// A chunk of a stream. Chunks of bytes are encoded too; then `plain` is not JSON.
     Chunk,
     /// The data of a typed error.
     Error,
 }
 
 impl Payload {
-    /// A word for it that never changes: what an encryption can authenticate along with the data.
+    /// A name that never changes, to be authenticated along with the data.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -95,7 +97,7 @@ impl Payload {
     }
 }
 
-/// An encoded value as it stands in a table.
+/// An encoded value as it is stored in a table.
 #[derive(Serialize, Deserialize)]
 struct Envelope {
     #[serde(rename = "onward:codec")]
@@ -104,14 +106,14 @@ struct Envelope {
     data: String,
 }
 
-/// How every envelope begins.
+/// The prefix of every envelope.
 const ENVELOPE: &str = "{\"onward:codec\":";
 
-/// What stands between plain values and the tables: a codec, or nothing.
+/// Encodes and decodes payloads, or passes them through if there is no codec.
 #[derive(Clone, Default)]
 pub(crate) struct Sealer(Option<Arc<Given>>);
 
-/// A codec that was given.
+/// The codec and its hash key.
 struct Given {
     codec: Arc<dyn Codec>,
     hash_key: [u8; 32],
@@ -135,34 +137,34 @@ impl Sealer {
         }
     }
 
-    /// Decode a value. One that was never encoded is taken as it is.
+    /// Decode a value. A value that was never encoded is returned as it is.
     pub(crate) fn open(&self, stored: &Json, what: Payload) -> Result<Json, Error> {
         if !is_envelope(stored.as_str().as_bytes()) {
             return Ok(stored.clone());
         }
         let plain = self.unwrapped(stored.as_str().as_bytes(), what)?;
         let no_json =
-            |why: String| Error::new(Code::Decode, format!("the {} decodes to no JSON: {why}", what.as_str()));
+            |why: String| Error::new(Code::Decode, format!("the decoded {} is not JSON: {why}", what.as_str()));
         let plain = String::from_utf8(plain).map_err(|error| no_json(error.to_string()))?;
         serde_json::from_str::<&serde_json::value::RawValue>(&plain).map_err(|error| no_json(error.to_string()))?;
         Ok(Json::from(plain))
     }
 
-    /// What an envelope holds.
+    /// Decode the content of an envelope.
     fn unwrapped(&self, envelope: &[u8], what: Payload) -> Result<Vec<u8>, Error> {
         let Envelope { codec: name, key, data } = serde_json::from_slice(envelope).map_err(|error| {
-            Error::new(Code::Decode, format!("the {} is a broken envelope: {error}", what.as_str()))
+            Error::new(Code::Decode, format!("the {} has a broken envelope: {error}", what.as_str()))
         })?;
         let wrong = |why: String| {
             let message = format!("the {} was encoded by codec `{name}` with key `{key}`: {why}", what.as_str());
             Error::new(Code::Decode, message)
         };
         let Some(given) = &self.0 else {
-            return Err(wrong("give this process the codec with `.codec(..)`".to_owned()));
+            return Err(wrong("configure this process with that codec".to_owned()));
         };
-        let data = STANDARD.decode(data).map_err(|error| wrong(format!("its data is no base64: {error}")))?;
+        let data = STANDARD.decode(data).map_err(|error| wrong(format!("its data is not base64: {error}")))?;
         let encoded = Encoded { key: key.clone(), data };
-        // The codec and its errors are code of the user's.
+        // The codec and its errors are user code.
         let decoded = guarded(|| match given.codec.name() {
             own if own == name => given.codec.decode(&encoded, what).map_err(|error| error.to_string()),
             own => Err(format!("this process has codec `{own}`")),
@@ -181,7 +183,7 @@ impl Sealer {
         Error::map_data(error, |data| self.open(data, Payload::Error))
     }
 
-    /// Encode every payload of a change. Each kind of change says here what of it is one.
+    /// Encode every payload of a change. Each kind of change lists its payloads here.
     fn seal_change(&self, change: &mut Change) -> Result<(), Error> {
         match change {
             Change::Create(run) => self.seal_run(run)?,
@@ -214,7 +216,7 @@ impl Sealer {
         Ok(())
     }
 
-    /// Encode what a call recorded.
+    /// Encode the payloads of a checkpoint.
     pub(crate) fn seal_checkpoint(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
         match &mut checkpoint.result {
             Ok(_) if is_ours(checkpoint.kind) => {}
@@ -252,7 +254,7 @@ impl Sealer {
         changes.iter_mut().try_for_each(|change| self.seal_change(change))
     }
 
-    /// Encode the payloads of what somebody does to a run.
+    /// Encode the payloads of an action.
     pub(crate) fn seal_action(&self, action: &mut Action) -> Result<(), Error> {
         if let Action::Fork(Fork { input: Some((input, _)), .. }) = action {
             *input = self.seal(input, Payload::Input)?;
@@ -260,7 +262,7 @@ impl Sealer {
         Ok(())
     }
 
-    /// Decode what a run recorded. A message that cannot be decoded matters only to the call that takes it.
+    /// Decode the payloads of a run's history. A message that cannot be decoded matters only to the call that takes it.
     pub(crate) fn open_history(&self, mut history: History) -> Result<History, Error> {
         history.input = self.open(&history.input, Payload::Input)?;
         for recorded in &mut history.checkpoints {
@@ -273,14 +275,14 @@ impl Sealer {
         Ok(history)
     }
 
-    /// Decode a message. What cannot be decoded is said in it.
+    /// Decode a message. If that fails, the error is stored in it.
     pub(crate) fn open_message(&self, message: &mut Message) {
         if let Ok(body) = &message.body {
             message.body = self.open(body, Payload::Message);
         }
     }
 
-    /// Decode chunks, up to the first one that cannot be decoded: whoever reads on from there is told why.
+    /// Decode chunks, up to the first one that cannot be decoded: reading from that index on gives the error.
     pub(crate) fn open_chunks(&self, mut found: Chunks) -> Result<Chunks, Error> {
         for at in 0..found.chunks.len() {
             if let Err(error) = self.open_chunk(&mut found.chunks[at]) {
@@ -294,7 +296,7 @@ impl Sealer {
         Ok(found)
     }
 
-    /// Decode how a run stands. What cannot be decoded is said in it: whoever waits for other runs is not bothered.
+    /// Decode an outcome. If that fails, the error is stored in it and does not affect those who wait for other runs.
     pub(crate) fn open_outcome(&self, mut outcome: Outcome) -> Outcome {
         let opened = (|| {
             if let Some(output) = &mut outcome.output {
@@ -310,7 +312,7 @@ impl Sealer {
         outcome
     }
 
-    /// Decode a run for a listing, which shows what cannot be decoded as it stands.
+    /// Decode a run for a listing. A value that cannot be decoded is shown as stored.
     pub(crate) fn show_run(&self, run: &mut RunRecord) {
         self.show(&mut run.input, Payload::Input);
         if let Some(output) = &mut run.output {
@@ -344,7 +346,8 @@ impl Sealer {
     }
 }
 
-/// Whether what such a call records is ours and tells nothing: that it was done, or the id of a child, which listings show.
+/// Whether the call's result is written by Onward and holds no user data: only that the call was made, or the id of a child,
+/// which listings show.
 fn is_ours(kind: StepKind) -> bool {
     match kind {
         StepKind::Sleep | StepKind::Start | StepKind::Patch | StepKind::Send | StepKind::Event | StepKind::Stream => {
@@ -368,7 +371,7 @@ fn is_envelope(stored: &[u8]) -> bool {
 
 fn envelope(codec: &dyn Codec, plain: &[u8], what: Payload) -> Result<Json, Error> {
     let what_it_is = what.as_str();
-    // The codec and its errors are code of the user's.
+    // The codec and its errors are user code.
     let encoded = guarded(|| {
         let encoded = codec.encode(plain, what);
         let name = codec.name().to_owned();
@@ -377,6 +380,7 @@ fn envelope(codec: &dyn Codec, plain: &[u8], what: Payload) -> Result<Json, Erro
             Err(error) => Err(format!("codec `{name}` could not encode the {what_it_is}: {error}")),
         }
     });
-    let encoded = encoded.unwrap_or_else(|said| Err(format!("the codec panicked over the {what_it_is}: {said}")));
+    let encoded =
+        encoded.unwrap_or_else(|said| Err(format!("the codec panicked while encoding the {what_it_is}: {said}")));
     Json::encode(&encoded.map_err(|why| Error::new(Code::Encode, why))?)
 }

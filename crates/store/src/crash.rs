@@ -1,10 +1,10 @@
-//! Named places where a test can end the process as a power cut would, or freeze it. Without the feature `crash-points`
-//! they are nothing.
+//! Named points at which a test can kill the process, as a power failure would, or freeze it. They compile to nothing without
+//! the feature `crash-points`.
 //!
-//! `ONWARD_CRASH=step.returned:3` kills the process with SIGKILL the third time it comes by `step.returned`, and
-//! `ONWARD_FREEZE=step.returned:3` stops it there with SIGSTOP, until somebody sends it SIGCONT.
+//! `ONWARD_CRASH=step.returned:3` kills the process with SIGKILL when it passes `step.returned` for the third time, and
+//! `ONWARD_FREEZE=step.returned:3` stops it there with SIGSTOP until it receives SIGCONT.
 
-/// The process dies or freezes here if this is where a test wants it to.
+/// Kill or freeze the process here if a test requested it.
 #[inline]
 pub fn point(name: &'static str) {
     #[cfg(feature = "crash-points")]
@@ -13,7 +13,7 @@ pub fn point(name: &'static str) {
     let _: &str = name;
 }
 
-/// Whether a test wants something to happen at `name`.
+/// Whether a test requested something at `name`.
 #[inline]
 pub(crate) fn is_armed(name: &'static str) -> bool {
     #[cfg(feature = "crash-points")]
@@ -25,7 +25,7 @@ pub(crate) fn is_armed(name: &'static str) -> bool {
     }
 }
 
-/// Every place there is, so that a suite can visit them all.
+/// All crash points, so that a test suite can cover them.
 pub const POINTS: &[&str] = &[
     "run.created",
     "run.claimed",
@@ -70,7 +70,7 @@ mod armed {
             .any(|(trap, variable)| read(trap, variable).is_some_and(|trap| trap.point == name))
     }
 
-    /// A point, and how often it is still to be passed before something happens there.
+    /// A crash point, and how many more times it is to be passed before it triggers.
     struct Trap {
         point: String,
         left: AtomicU64,
@@ -91,7 +91,7 @@ mod armed {
         }
     }
 
-    /// SIGKILL runs no destructor and flushes no buffer, as when the power fails.
+    /// SIGKILL runs no destructors and flushes no buffers, like a power failure.
     fn die() -> ! {
         kill_process(getpid(), Signal::KILL).expect("a process may kill itself");
         loop {
@@ -99,10 +99,10 @@ mod armed {
         }
     }
 
-    /// SIGSTOP stops all threads, wherever they are, as when a machine is suspended.
+    /// SIGSTOP stops all threads wherever they are, like suspending the machine.
     fn freeze() {
         kill_process(getpid(), Signal::STOP).expect("a process may stop itself");
-        // Another thread may be the first to stop; this one shall not pass the point meanwhile.
+        // Another thread may stop first; this one must not pass the point meanwhile.
         crate::real_time::block(std::time::Duration::from_millis(100));
     }
 }

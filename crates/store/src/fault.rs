@@ -1,26 +1,26 @@
-//! What can go wrong between us and a database, by what the caller may do about it.
+//! Failures of the database, classified by what the caller may do.
 
 use onward_types::{Code, Error};
 
-/// A failure of the database, sorted by its cure.
+/// A failure of the database with its cure.
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) cure: Cure,
     pub(crate) error: Error,
 }
 
-/// What may be done about a [`Fault`].
+/// What the caller may do about a [`Fault`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cure {
-    /// Nothing was written; the same again may succeed.
+    /// Nothing was written; a retry may succeed.
     TryAgain,
-    /// The connection is gone, and what was last sent may or may not have been done.
+    /// The connection is lost, and it is unknown whether the last statement took effect.
     Reopen,
-    /// The executor lost its fence: it must come back under a new id.
+    /// The executor lost its fence: it must join again under a new id.
     Rejoin,
-    /// Some value cannot be stored. The same again fails again.
+    /// A value cannot be stored. A retry would fail again.
     LeaveOut,
-    /// None: a wrong argument, a corrupt row, a mistake of ours.
+    /// Nothing helps: a wrong argument, a corrupt row, or a bug.
     None,
 }
 
@@ -29,9 +29,9 @@ impl Fault {
         Fault { cure, error: Error::new(code, message) }
     }
 
-    /// A row that cannot be understood: it names the table, the column and the row.
+    /// A row that cannot be read. `what` names the table, the column and the row.
     pub(crate) fn corrupt(what: impl std::fmt::Display) -> Fault {
-        Fault::new(Cure::None, Code::Corrupt, format!("a row cannot be understood: {what}"))
+        Fault::new(Cure::None, Code::Corrupt, format!("a row cannot be read: {what}"))
     }
 
     pub(crate) fn try_again(message: impl Into<String>) -> Fault {
@@ -46,12 +46,12 @@ impl Fault {
         Fault::new(Cure::Rejoin, Code::Fenced, "this executor was declared dead and may write no more")
     }
 
-    /// Whether the database is there and has no time, or no room for one more session.
+    /// Whether the database is reachable but has no time, or no room for another session.
     pub(crate) fn is_busy(&self) -> bool {
         self.error.kind() == Code::Busy
     }
 
-    /// Whether waiting a little and trying again may cure it.
+    /// Whether a retry after a short wait may succeed.
     pub(crate) fn is_passing(&self) -> bool {
         matches!(self.cure, Cure::TryAgain | Cure::Reopen)
     }

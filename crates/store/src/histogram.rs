@@ -1,4 +1,4 @@
-//! Counting values in fixed buckets: cheap enough for every commit and every step.
+//! Counting values in fixed buckets, cheap enough for every commit and every step.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -28,35 +28,35 @@ const TIMES: &[u64] = &[
 /// Upper bounds for sizes.
 const SIZES: &[u64] = &[1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
 
-/// Buckets that are being filled. Every operation is a few relaxed atomic additions.
+/// Buckets being filled. Every operation is a few relaxed atomic additions.
 pub struct Buckets {
     bounds: &'static [u64],
-    /// How many of a bucket's units make one unit of what people read.
+    /// How many internal units make one displayed unit.
     per_unit: f64,
     counts: Vec<AtomicU64>,
     sum: AtomicU64,
 }
 
 impl Buckets {
-    /// For times; people read seconds.
+    /// Buckets for durations, displayed in seconds.
     #[must_use]
     pub fn of_times() -> Buckets {
         Buckets::new(TIMES, 1e6)
     }
 
-    /// For sizes, as they are.
+    /// Buckets for sizes.
     #[must_use]
     pub fn of_sizes() -> Buckets {
         Buckets::new(SIZES, 1.0)
     }
 
     fn new(bounds: &'static [u64], per_unit: f64) -> Buckets {
-        // One more for what is above every bound.
+        // One more for values above every bound.
         let counts = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
         Buckets { bounds, per_unit, counts, sum: AtomicU64::new(0) }
     }
 
-    /// Count a time.
+    /// Count a duration.
     pub fn note_time(&self, time: Duration) {
         self.note(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
     }
@@ -68,7 +68,7 @@ impl Buckets {
         self.sum.fetch_add(value, Ordering::Relaxed);
     }
 
-    /// What was counted so far.
+    /// The counts so far.
     #[must_use]
     pub fn read(&self) -> Histogram {
         let bounds = self.bounds.iter().map(|bound| *bound as f64 / self.per_unit).collect();
@@ -77,12 +77,12 @@ impl Buckets {
     }
 }
 
-/// How often values fell into each of some buckets, since the process began.
+/// The number of values in each bucket since the process started.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Histogram {
-    /// The upper bound of each bucket but the last, which has none. A value that equals a bound is below it.
+    /// The upper bound of each bucket except the last, which has none. A value equal to a bound belongs to the bucket below.
     pub bounds: Vec<f64>,
-    /// How many values fell into each bucket: one more than there are bounds.
+    /// The number of values in each bucket; one more entry than there are bounds.
     pub counts: Vec<u64>,
     /// The sum of all values.
     pub sum: f64,
@@ -95,7 +95,7 @@ impl Histogram {
         self.counts.iter().sum()
     }
 
-    /// Add what another one of the same buckets counted.
+    /// Add the counts of a histogram with the same buckets.
     pub fn add(&mut self, other: &Histogram) {
         if self.counts.is_empty() {
             self.clone_from(other);

@@ -1,7 +1,7 @@
 //! Everything in Onward that touches a database: the journal, queries, claims and migrations.
 //!
-//! This crate alone knows SQL. The engine hands it [`Change`]s and asks it questions; which database is behind a
-//! [`Store`] shows nowhere else.
+//! Only this crate knows SQL. The engine submits [`Change`]s to it and reads from it; which database is behind a [`Store`] is
+//! visible nowhere else.
 
 mod action;
 mod change;
@@ -55,7 +55,7 @@ pub use signal::Signal;
 pub use store::{Move, MovedTable, Seat, Store};
 pub use url::{DatabaseUrl, Synchronous};
 
-/// The name of this machine, for messages only.
+/// The name of this machine, only for messages.
 fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

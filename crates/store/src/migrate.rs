@@ -1,23 +1,23 @@
 //! Migrations: numbered, forward only, one transaction each, safe when several processes start at once.
 //!
-//! A migration that an older binary can still work with leaves `compatible_from` as it is; only one that it cannot work
-//! with raises it. So a rolling deploy, and going back one release, both work.
+//! A migration that older binaries can still work with leaves `compatible_from` unchanged; only one that they cannot work with
+//! raises it. So a rolling deploy and a rollback by one release both work.
 
 use onward_types::Code;
 
 use crate::fault::{Cure, Fault};
 
-/// One step of the schema.
+/// One migration of the schema.
 pub(crate) struct Migration {
     pub(crate) version: i64,
-    /// The oldest schema version that a binary may know and still work with this one.
+    /// The lowest schema version that a binary must know to work with this one.
     pub(crate) compatible_from: i64,
     pub(crate) sqlite: &'static str,
     #[cfg_attr(not(feature = "postgres"), expect(dead_code))]
     pub(crate) postgres: &'static str,
 }
 
-/// Every migration, in order.
+/// All migrations, in order.
 pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
@@ -27,7 +27,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: 2,
-        // An older binary holds a run whose wait for a message it cannot understand, and harms nothing.
+        // An older binary holds a run whose wait for a message it cannot read, and does no harm.
         compatible_from: 1,
         sqlite: include_str!("../migrations/sqlite/0002_talk.sql"),
         postgres: include_str!("../migrations/postgres/0002_talk.sql"),
@@ -38,7 +38,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0004_manage.sql"),
         postgres: include_str!("../migrations/postgres/0004_manage.sql"),
     },
-    // An executor that knows no queues would take delayed runs of them without regard to any limit.
+    // An executor that does not know queues would take their delayed runs regardless of any limit.
     Migration {
         version: 5,
         compatible_from: 5,
@@ -59,12 +59,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: 8,
-        // An older binary holds a run whose wait for an event it cannot understand, and harms nothing.
+        // An older binary holds a run whose wait for an event it cannot read, and does no harm.
         compatible_from: 1,
         sqlite: include_str!("../migrations/sqlite/0008_awaited.sql"),
         postgres: include_str!("../migrations/postgres/0008_awaited.sql"),
     },
-    // An executor that does not know in which queue a schedule's runs wait would start them without regard to any limit.
+    // An executor that does not know the queue of a schedule's runs would start them regardless of any limit.
     Migration {
         version: 9,
         compatible_from: 9,
@@ -127,7 +127,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: 19,
-        // An older binary takes what was refused, as it always did, and looks at a parked run that has such a message each second.
+        // An older binary takes refused messages, as it always did, and examines a parked run with such a message every second.
         compatible_from: 1,
         sqlite: include_str!("../migrations/sqlite/0019_refused.sql"),
         postgres: include_str!("../migrations/postgres/0019_refused.sql"),
@@ -141,31 +141,31 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// The table that says which schema a database has. Made before anything else, by whoever comes first.
+/// The table with the schema version. Created before anything else by the first process.
 pub(crate) const SCHEMA_TABLE: &str = "create table if not exists schema_version (\
      version bigint not null primary key, compatible_from bigint not null)";
 
-/// What the database says it has; nothing for a new one.
+/// The schema version of the database; no row for a new one.
 pub(crate) const SCHEMA_READ: &str =
     "select max(version) as version, max(compatible_from) as compatible_from from schema_version having count(*) > 0";
 
-/// What is done about the tables when a database is opened.
+/// What to do about the tables when a database is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tables {
-    /// Make what is missing.
+    /// Create what is missing.
     BringUpToDate,
-    /// Make and change nothing, and refuse a database that cannot be used as it is.
+    /// Create and change nothing, and reject a database that cannot be used as it is.
     TakeAsTheyAre,
 }
 
-/// The schema that a database has.
+/// The schema version of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SchemaVersion {
     pub(crate) version: i64,
     pub(crate) compatible_from: i64,
 }
 
-/// The newest version that this binary knows.
+/// The newest schema version that this binary knows.
 pub(crate) fn newest() -> i64 {
     MIGRATIONS.last().map_or(0, |it| it.version)
 }
@@ -175,8 +175,8 @@ pub(crate) fn missing(found: Option<SchemaVersion>) -> Result<Vec<&'static Migra
     let Some(found) = found else { return Ok(MIGRATIONS.iter().collect()) };
     if found.compatible_from > newest() {
         let message = format!(
-            "the database has schema version {}, which needs an Onward that knows version {} or newer; this one knows {}. \
-             Install a newer one, or open another database",
+            "the database has schema version {}, which requires an Onward that knows version {} or newer, but this one knows {}. \
+             Install a newer version, or open another database",
             found.version,
             found.compatible_from,
             newest(),
@@ -186,7 +186,7 @@ pub(crate) fn missing(found: Option<SchemaVersion>) -> Result<Vec<&'static Migra
     Ok(MIGRATIONS.iter().filter(|it| it.version > found.version).collect())
 }
 
-/// Refuse a database whose tables cannot be used as they are. `place` says for people where it is.
+/// Reject a database whose tables cannot be used as they are. `place` is its location for display.
 pub(crate) fn usable(found: Option<SchemaVersion>, place: &str) -> Result<(), Fault> {
     let Some(version) = found.map(|it| it.version) else {
         return Err(Fault::new(Cure::None, Code::Schema, format!("`{place}` has no tables of Onward")));
@@ -195,14 +195,14 @@ pub(crate) fn usable(found: Option<SchemaVersion>, place: &str) -> Result<(), Fa
         return Ok(());
     }
     let message = format!(
-        "`{place}` has schema version {version}, and this Onward works with {}. A program that runs workflows with this \
-         version brings it up to date",
+        "`{place}` has schema version {version}, but this Onward works with {}. Start a program that runs workflows with this \
+         version to bring it up to date",
         newest(),
     );
     Err(Fault::new(Cure::None, Code::Schema, message))
 }
 
-/// Whether a SQLite file has the table that says which schema it has. Other programs have one of that name, too.
+/// Whether a SQLite file has the table with the schema version. Other programs have a table of this name as well.
 const HAS_SCHEMA: &str =
     "select count(*) = 2 from pragma_table_info('schema_version') where name in ('version', 'compatible_from')";
 
@@ -212,7 +212,7 @@ pub(crate) fn sqlite_has_ours(connection: &rusqlite::Connection) -> rusqlite::Re
     Ok(has_schema && sqlite_schema(connection)?.is_some())
 }
 
-/// Refuse a SQLite file that cannot be used as it is.
+/// Reject a SQLite file that cannot be used as it is.
 pub(crate) fn sqlite_is_usable(
     connection: &rusqlite::Connection,
     place: &str,
@@ -230,7 +230,7 @@ fn sqlite_schema(connection: &rusqlite::Connection) -> rusqlite::Result<Option<S
     connection.query_row(SCHEMA_READ, [], version).optional()
 }
 
-/// Bring a SQLite file up to date. Whoever else starts now waits for the write lock and then finds nothing to do.
+/// Bring a SQLite file up to date. Another process that starts now waits for the write lock and then finds nothing to do.
 pub(crate) fn sqlite(
     connection: &mut rusqlite::Connection,
     fault: impl Fn(rusqlite::Error) -> Fault,

@@ -1,5 +1,5 @@
-//! The columns of a new run's row, in one catalogue: every statement that creates runs takes its values from here. What such a
-//! statement may leave out stands beside its test, in `tests/behaviour/columns.rs`.
+//! The columns of a new run's row, in one catalogue: every statement that creates runs takes its values from here. The test in
+//! `tests/behaviour/columns.rs` lists the columns that such a statement may leave out.
 
 use std::borrow::Cow;
 
@@ -20,10 +20,10 @@ pub(crate) struct Column {
     stored: Option<Stored>,
 }
 
-/// What stands in the row, where that is decided when the run is created.
+/// Computes the value stored in the row, if it is decided when the run is created.
 type Stored = for<'a> fn(&Born<'a>) -> Value<'a>;
 
-/// The type of a column, by which PostgreSQL takes an array of its values.
+/// The type of a column, from which the array type on PostgreSQL follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Key,
@@ -31,18 +31,18 @@ pub(crate) enum Kind {
     Int,
 }
 
-/// Which runs a maker gives the value for.
+/// For which runs the creator gives the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Of {
     /// Every run.
     Run,
-    /// A run that is for a queue.
+    /// A run with a queue.
     Queue,
-    /// None: it follows from the others when the run is created.
+    /// No run: the value is derived when the run is created.
     Row,
 }
 
-/// A value, borrowed from the run where it can be.
+/// A value, borrowed from the run if possible.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value<'a> {
     Null,
@@ -51,27 +51,27 @@ pub(crate) enum Value<'a> {
     Key(RunKey),
 }
 
-/// A run at the moment of its creation, and what is decided then.
+/// A run at the moment of its creation, with the values decided then.
 pub(crate) struct Born<'a> {
     pub(crate) run: &'a NewRun,
-    /// Whether its executor has it from the first moment.
+    /// Whether it begins at once with its executor.
     pub(crate) begins: bool,
-    /// Its input, if that is short enough for the row.
+    /// Its input, if it is short enough for the row.
     pub(crate) inline: Option<&'a str>,
-    /// Its place in the order of arrival in its queue.
+    /// Its place in the arrival order of its queue.
     pub(crate) seq: Option<i64>,
     pub(crate) gathering: Gathering<'a>,
-    /// The run that it is a fork of, and from which position on.
+    /// The run that it is a fork of, and the position from which it diverges.
     pub(crate) forked: Option<(RunKey, u32)>,
 }
 
-/// What the row of a new run says of what it gathers.
+/// What a new run gathers.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Gathering<'a> {
-    /// None if it takes no more.
+    /// `None` if it takes no further inputs.
     pub(crate) key: Option<&'a str>,
     pub(crate) until: Option<Timestamp>,
-    /// How many items it has, if it gathers all.
+    /// How many items it has, if it gathers all of them.
     pub(crate) items: Option<u32>,
 }
 
@@ -84,13 +84,13 @@ impl<'a> Born<'a> {
 }
 
 impl Column {
-    /// What the maker of the run says.
+    /// The value that the creator of the run gives.
     #[cfg(feature = "postgres")]
     pub(crate) fn given<'a>(&self, run: &'a NewRun) -> Value<'a> {
         (self.given)(run)
     }
 
-    /// What stands in the row.
+    /// The value stored in the row.
     pub(crate) fn stored<'a>(&self, born: &Born<'a>) -> Value<'a> {
         match self.stored {
             Some(stored) => stored(born),
@@ -99,7 +99,7 @@ impl Column {
     }
 }
 
-/// What the maker gives stands in the row as it is.
+/// The row stores what the creator gives.
 const fn fact(name: &'static str, kind: Kind, given: fn(&NewRun) -> Value<'_>) -> Column {
     Column { name, kind, of: Of::Run, given, stored: None }
 }
@@ -108,7 +108,7 @@ const fn of_queue(name: &'static str, kind: Kind, given: fn(&NewRun) -> Value<'_
     Column { name, kind, of: Of::Queue, given, stored: None }
 }
 
-/// What the maker gives, and what becomes of it when the run is created.
+/// The creator gives a value, and the stored value is decided when the run is created.
 const fn decided(name: &'static str, kind: Kind, given: fn(&NewRun) -> Value<'_>, stored: Stored) -> Column {
     Column { name, kind, of: Of::Run, given, stored: Some(stored) }
 }
@@ -117,7 +117,7 @@ const fn of_row(name: &'static str, kind: Kind, stored: Stored) -> Column {
     Column { name, kind, of: Of::Row, given: |_| Value::Null, stored: Some(stored) }
 }
 
-/// The columns, in the order in which `runs/create.sql` names them.
+/// The columns in the order of `runs/create.sql`.
 pub(crate) const NEW_RUN: &[Column] = &[
     fact("run_key", Kind::Key, |run| Value::Key(run.key)),
     fact("id", Kind::Text, |run| text(run.id.as_str())),
@@ -167,7 +167,7 @@ pub(crate) const NEW_RUN: &[Column] = &[
 ];
 
 impl Born<'_> {
-    /// It was made for an executor, and its queue does not let it begin.
+    /// It was created for an executor, but its queue does not let it begin.
     fn has_to_wait(&self) -> bool {
         self.run.executor.is_some() && !self.begins
     }
@@ -215,7 +215,7 @@ mod tests {
         lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
     }
 
-    /// What stands in the brackets after the `nth` of these words.
+    /// The items of the parenthesised list after these words.
     fn list_after(code: &str, words: &str) -> Vec<String> {
         let rest = code.split_once(words).unwrap_or_else(|| panic!("`{words}` in {code}")).1;
         let end = rest.find(')').expect("the list ends");
@@ -266,7 +266,7 @@ mod tests {
             let known = names(|_| true);
             assert!(inserted.iter().all(|name| known.contains(name)), "{inserted:?}");
             for name in given.iter().map(|column| column.name) {
-                assert!(inserted.iter().any(|inserted| inserted == name), "`{name}` is given and not inserted");
+                assert!(inserted.iter().any(|inserted| inserted == name), "`{name}` is given but not inserted");
             }
         }
     }

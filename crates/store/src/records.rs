@@ -1,4 +1,4 @@
-//! What is read of a run: as replay needs it, and as those who wait for it do. Plain data, without SQL.
+//! The data read about a run, for replay and for those who wait for it. Plain data without SQL.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use onward_types::{
     Chunk, Error, ExecutorId, Identity, Json, RunId, RunKey, Status, StepKind, StreamInfo, Timestamp, Wait,
 };
 
-/// A run with all that it recorded, ready to be replayed.
+/// A run with everything it recorded, ready to be replayed.
 #[derive(Clone, Debug)]
 pub struct History {
     /// Its key.
@@ -20,31 +20,31 @@ pub struct History {
     pub version: String,
     /// Its input.
     pub input: Json,
-    /// The executor that has it.
+    /// The executor that owns it.
     pub owner: Option<ExecutorId>,
-    /// How many executors have had it, this one included.
+    /// How many times it got an owner, the current one included.
     pub owners: u32,
-    /// How often it was recovered without progress.
+    /// How many times it was recovered without making progress.
     pub recoveries: u32,
     /// Whether it was ever recovered from a dead executor.
     pub recovered: bool,
-    /// When it is cancelled.
+    /// The time at which it is cancelled.
     pub deadline: Option<Timestamp>,
     /// The run that started it.
     pub parent: Option<RunKey>,
-    /// On whose behalf it works, and the trace that it is a part of.
+    /// The identity on whose behalf it runs, and the trace it belongs to.
     pub identity: Option<Identity>,
-    /// The queue with limits of which it has a slot.
+    /// The queue in which it has a slot, if that queue has limits.
     pub slot: Option<Arc<str>>,
-    /// What it recorded, in the order of completions.
+    /// Its checkpoints, in the order of completions.
     pub checkpoints: Vec<Recorded>,
-    /// What it waits for.
+    /// Its open waits.
     pub waits: Vec<Wait>,
-    /// What was noted of the attempts at each position.
+    /// A summary of the recorded attempts at each position.
     pub attempts: HashMap<u32, Tried>,
-    /// What was sent to it and not consumed yet, the oldest of each topic that it waits for.
+    /// Unconsumed messages sent to it: the oldest of each topic that it waits for.
     pub messages: Vec<Message>,
-    /// How far its streams are.
+    /// The current ends of its streams.
     pub streams: Vec<StreamInfo>,
 }
 
@@ -55,64 +55,65 @@ pub struct Recorded {
     pub position: u32,
     /// Its place in the order of completions.
     pub seq: u64,
-    /// What kind of call.
+    /// The kind of the call.
     pub kind: StepKind,
-    /// Its name.
+    /// The name of the call.
     pub name: Arc<str>,
-    /// Its output or error.
+    /// The output or error.
     pub result: Result<Json, Json>,
 }
 
-/// How often a step was tried before.
+/// A summary of a step's earlier attempts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tried {
-    /// The number of the last attempt that was noted.
+    /// The number of the last recorded attempt.
     pub last: u32,
-    /// How many have failed. One that a crash interrupted has not.
+    /// How many attempts failed. One that was interrupted by a crash does not count.
     pub failed: u32,
-    /// When the first attempt that was noted began.
+    /// When the first recorded attempt began.
     pub since: Option<Timestamp>,
 }
 
 /// A message that no call has taken.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// Its number. Those that were read later have higher ones.
+    /// Its number. Messages that were read later have higher numbers.
     pub seq: i64,
-    /// Its place in the order of what was sent to the run.
+    /// Its place in the order of the messages sent to the run.
     pub place: i64,
-    /// On which topic.
+    /// Its topic.
     pub topic: Arc<str>,
-    /// What it says, or why that cannot be decoded.
+    /// Its content, or the error of decoding it.
     pub body: Result<Json, Error>,
-    /// Why it was refused, if it was.
+    /// The reason why it was refused, if it was.
     pub refused: Option<String>,
 }
 
-/// How a run stands, as far as somebody who waits for its end cares.
+/// The state of a run, as far as it matters to those who wait for its end.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// Its state.
     pub status: Status,
-    /// What was said of it.
+    /// The reason for its state.
     pub said: Option<String>,
     /// Its output.
     pub output: Option<Json>,
     /// Its error.
     pub error: Option<Json>,
-    /// Why output or error cannot be read.
+    /// Why its output or error cannot be decoded, if so.
     pub unreadable: Option<Error>,
-    /// The run with which it was cancelled. That is no result of its own: it comes back with that run.
+    /// The run whose cancellation cancelled this one. This run is resumed together with it, so its cancellation is not final by
+    /// itself.
     pub cancelled_with: Option<RunId>,
 }
 
-/// Some chunks of a stream, and whether there may be more.
+/// Some chunks of a stream.
 #[derive(Clone, Debug)]
 pub struct Chunks {
-    /// The chunks, in the order of their indices. The end of a closed stream is the last of them.
+    /// The chunks, ordered by index. The last one of a closed stream is its end.
     pub chunks: Vec<Chunk>,
-    /// Whether the stream was closed: no chunk comes after those that are there.
+    /// Whether the stream was closed: no chunk follows after these.
     pub closed: bool,
-    /// Whether the run has ended and appends no more.
+    /// Whether the run has ended and will append no more.
     pub ended: bool,
 }

@@ -1,35 +1,35 @@
-//! Signals: what was just committed and may be waited for. They only make it fast; whoever waits also looks now and then.
+//! Signals: notifications of commits that others may wait for. They only make it fast; everyone who waits also polls.
 
 use onward_types::RunKey;
 
-/// Something that was committed.
+/// A notification that something was committed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Signal {
-    /// Look at everything you wait for: signals may have been missed.
+    /// Signals may have been missed: check everything you wait for.
     Look,
-    /// Runs may be claimed, from whatever queue or from none.
+    /// Runs may be claimed, from any queue or from none.
     Ready,
     /// Runs may be claimed from this queue.
     Queued(String),
     /// These runs ended.
     Finished(Vec<RunKey>),
-    /// These runs were taken from their owners.
+    /// These runs were revoked from their owners.
     Revoked(Vec<RunKey>),
-    /// Somebody ended sleeps of these runs.
+    /// Sleeps of these runs were ended.
     Woken(Vec<RunKey>),
-    /// Something was sent to these runs, which somebody executes.
+    /// Messages were sent to these runs, which are being executed.
     Sent(Vec<RunKey>),
-    /// These runs set events, or appended to streams.
+    /// These runs set events or appended to streams.
     Said(Vec<RunKey>),
-    /// Somebody in another process waits for runs to end, for the next minute or so.
+    /// Another process waits for runs to end, during the next minute or so.
     Listening,
 }
 
-/// More keys than this are not worth naming: whoever listens looks at all it waits for.
+/// With more keys than this, the signal becomes [`Signal::Look`]: listeners check everything they wait for.
 const KEYS_MAX: usize = 50;
 
 impl Signal {
-    /// The signal as text that fits into a notification of PostgreSQL.
+    /// The signal as text that fits into a PostgreSQL notification.
     #[must_use]
     pub fn to_text(&self) -> String {
         match self {
@@ -54,7 +54,7 @@ impl Signal {
         }
     }
 
-    /// The signal that a text stands for. One that is not understood says: look.
+    /// Parse a signal. An unknown text becomes [`Signal::Look`].
     #[must_use]
     pub fn from_text(text: &str) -> Signal {
         let (kind, keys) = text.split_once(':').unwrap_or((text, ""));

@@ -1,4 +1,4 @@
-//! A store: one database, of either kind, and what can be asked of it.
+//! A store: one database of either kind, and every operation on it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -35,7 +35,7 @@ use db::Db;
 pub use executors::Seat;
 pub use moving::{Move, MovedTable};
 
-/// Signals that a slow receiver may be behind before it is told to look at everything.
+/// How many signals a slow receiver may fall behind before it gets [`Signal::Look`] instead of the ones it missed.
 const SIGNALS: usize = 1024;
 
 /// One database. Clones share its connections.
@@ -46,7 +46,7 @@ pub struct Store {
     signals: broadcast::Sender<Signal>,
     sealer: Sealer,
     creates: Creates,
-    /// When wake-ups that were missed are worth looking for, in uptime.
+    /// The uptime at which the next sweep for missed wake-ups is due.
     next_sweep: Arc<Mutex<Duration>>,
 }
 
@@ -54,21 +54,21 @@ impl Store {
     /// Open a database and bring its schema up to date.
     ///
     /// # Errors
-    /// Where the URL is not understood, the database cannot be reached, or its schema is too new.
+    /// If the URL is invalid, the database cannot be reached, or its schema is too new.
     pub async fn open(url: &DatabaseUrl, clock: Clock) -> Result<Store, Error> {
         Store::open_with(url, Tables::BringUpToDate, clock).await?.unless_moved().await
     }
 
-    /// Open a database that has its tables already. Nothing is made, and nothing changed in what is not ours.
+    /// Open a database that already has Onward's tables. Creates nothing and leaves everyone else's tables alone.
     ///
     /// # Errors
-    /// As [`open`](Store::open); [`Code::Schema`](onward_types::Code::Schema) where there are no tables of Onward or they
-    /// are of an older version, and [`Code::Invalid`](onward_types::Code::Invalid) for a database in memory.
+    /// As [`open`](Store::open); [`Code::Schema`](onward_types::Code::Schema) if Onward's tables are missing or from an older
+    /// version, and [`Code::Invalid`](onward_types::Code::Invalid) for an in-memory database.
     pub async fn open_existing(url: &DatabaseUrl, clock: Clock) -> Result<Store, Error> {
         Store::open_with(url, Tables::TakeAsTheyAre, clock).await?.unless_moved().await
     }
 
-    /// A database whose runs were moved to another one is of no use to anybody.
+    /// Refuse a database whose runs were moved to another one.
     async fn unless_moved(self) -> Result<Store, Error> {
         self.read("moves.check_moved", (), |tx, ()| Box::pin(moves::check_moved(tx))).await?;
         Ok(self)
@@ -90,7 +90,7 @@ impl Store {
             #[cfg(not(feature = "postgres"))]
             DatabaseUrl::Postgres(_) => {
                 let message =
-                    "this binary was built without PostgreSQL: add the feature `postgres` of the crate onward";
+                    "this binary was built without PostgreSQL: enable the feature `postgres` of the crate onward";
                 return Err(Error::new(onward_types::Code::Invalid, message));
             }
         };
@@ -104,25 +104,25 @@ impl Store {
         })
     }
 
-    /// The same database, its payloads encoded and decoded by this codec.
+    /// The same database with a codec that encodes and decodes payloads.
     #[must_use]
     pub fn with_codec(&self, codec: Arc<dyn Codec>) -> Store {
         Store { sealer: Sealer::new(codec), ..self.clone() }
     }
 
-    /// The secret by which inputs are compared, if there is a codec.
+    /// The secret with which inputs are hashed for comparison. `None` without a codec.
     #[must_use]
     pub fn hash_key(&self) -> Option<[u8; 32]> {
         self.sealer.hash_key()
     }
 
-    /// The time that this store lives by.
+    /// The clock from which this store takes the time.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// Where the database is, for people: without the secrets of its URL.
+    /// The location of the database for display, without the secrets of its URL.
     #[must_use]
     pub fn place(&self) -> String {
         match &self.db {
@@ -132,25 +132,26 @@ impl Store {
         }
     }
 
-    /// Whether several executors may share this database, and so watch over each other.
+    /// Whether several executors may share this database and so watch each other's heartbeats.
     #[must_use]
     pub fn is_shared(&self) -> bool {
         !matches!(self.db, Db::Sqlite(_))
     }
 
-    /// What is committed from now on, by this process or another, as far as somebody may wait for it.
+    /// Receives a signal for each commit, by this process or another one, that somebody may be waiting for.
     #[must_use]
     pub fn signals(&self) -> broadcast::Receiver<Signal> {
         self.signals.subscribe()
     }
 
-    /// Tell this process what was committed.
+    /// Notify the waiters of this process of a commit.
     pub fn tell(&self, signal: Signal) {
-        // Without a receiver nobody waits.
+        // Sending fails if there are no receivers, which is fine: then nothing waits.
         self.signals.send(signal).ok();
     }
 
-    /// Somebody in this process waits for a change by another one: look often, or be told, for the next minute.
+    /// Notice changes by other processes promptly: on SQLite, poll often for the next 2 s; on PostgreSQL, announce that this
+    /// process listens for notifications.
     pub async fn listen_closely(&self) {
         match &self.db {
             Db::Sqlite(sqlite) => sqlite.watch_closely(crate::clock::add(self.clock.now(), Duration::from_secs(2))),
@@ -159,8 +160,8 @@ impl Store {
         }
     }
 
-    /// Why nothing more is written by this process, if that is so: the SQLite file was deleted, moved or replaced while it was
-    /// open, or is damaged.
+    /// The reason why this process has stopped writing, if it has: the SQLite file was deleted, moved, replaced or damaged
+    /// while it was open. Always `None` on PostgreSQL.
     #[must_use]
     pub fn lost(&self) -> Option<Error> {
         match &self.db {
@@ -170,7 +171,7 @@ impl Store {
         }
     }
 
-    /// Wait until other processes were told of what was committed here, but not for long: for a process that is about to end.
+    /// Wait briefly until other processes have been notified of the commits made here. Call it before the process ends.
     pub async fn tell_others(&self) {
         match &self.db {
             Db::Sqlite(_) => {}

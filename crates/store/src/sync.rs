@@ -1,8 +1,8 @@
-//! Locks whose poison is ignored.
+//! Locks that ignore poisoning.
 //!
-//! A panic while a lock is held poisons it, and everybody who locks it afterwards would panic as well. Here that would turn one
-//! failed task into a store that no longer works. What these locks guard is changed by single steps that do not panic (a push, a
-//! take, a new number), so it is whole whenever the lock is free; and whoever panicked is reported elsewhere.
+//! A panic while a lock is held poisons it, and everyone who locks it afterwards would panic as well. Here that would turn one
+//! failed task into a store that no longer works. The data behind these locks changes only in single steps that do not panic (a
+//! push, a take, a new number), so it is consistent whenever the lock is free; the panic itself is reported elsewhere.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Give the lock up until the bell rings, or for this long.
+/// Release the lock until the condition variable is notified, or for at most this long.
 pub(crate) fn wait<'a, T>(bell: &Condvar, guard: MutexGuard<'a, T>, most: Duration) -> MutexGuard<'a, T> {
     bell.wait_timeout(guard, most).unwrap_or_else(PoisonError::into_inner).0
 }

@@ -1,13 +1,13 @@
-//! The tables that Onward has in a database, and which of them a move takes along.
+//! The tables of Onward in a database, and which of them are moved.
 
-/// A table whose rows are moved, by its key.
+/// A table to be moved, with the columns of its key.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) name: &'static str,
     pub(crate) key: &'static [&'static str],
 }
 
-/// All that makes up runs, queues and schedules. A run comes last: whoever reads it finds the rest.
+/// Everything that makes up runs, queues and schedules. The runs come last, so that a run is never seen without its other rows.
 pub(crate) static MOVED: &[Table] = &[
     Table { name: "queues", key: &["name"] },
     Table { name: "queue_starts", key: &["queue", "at", "partition_key"] },
@@ -25,10 +25,10 @@ pub(crate) static MOVED: &[Table] = &[
     Table { name: "runs", key: &["run_key"] },
 ];
 
-/// What a database has for itself: who executes, which schema it has, the next place in a queue.
+/// Tables that stay with a database: its executors, its schema version, the next place in a queue.
 const OWN: &[&str] = &["executors", "fences", "moves", "queue_seq", "schema_version"];
 
-/// Whether a table of this name is one of Onward's.
+/// Whether a table of this name belongs to Onward.
 pub(crate) fn is_one(name: &str) -> bool {
     let is_it = |ours: &str| ours.eq_ignore_ascii_case(name);
     OWN.iter().any(|ours| is_it(ours)) || MOVED.iter().any(|table| is_it(table.name))
@@ -50,11 +50,11 @@ mod tests {
         let made = list.as_mut().unwrap().query_map([], |row| row.get(0)).unwrap();
         let made: BTreeSet<String> = made.map(Result::unwrap).collect();
         let known = OWN.iter().copied().chain(MOVED.iter().map(|table| table.name));
-        assert_eq!(made, known.map(str::to_owned).collect(), "a new table has to stand in one of the two lists");
+        assert_eq!(made, known.map(str::to_owned).collect(), "a new table has to be in one of the two lists");
         for table in MOVED {
             let unique = "select group_concat(name) from pragma_table_info(?1) where pk > 0 order by pk";
             let key: String = connection.query_row(unique, [table.name], |row| row.get(0)).unwrap();
-            // On SQLite a message is known by its number alone.
+            // On SQLite the key of a message is its number alone.
             let wanted = if table.name == "messages" { "seq".to_owned() } else { table.key.join(",") };
             assert_eq!(key, wanted, "{}", table.name);
         }

@@ -1,33 +1,33 @@
-//! Database URLs: where the runs are kept.
+//! Database URLs: where runs are stored.
 
 use std::path::PathBuf;
 
 use onward_types::{Code, Error};
 
-/// A database, as its URL names it.
+/// A parsed database URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatabaseUrl {
     /// `sqlite:app.db`, `sqlite:///var/app.db`, or `sqlite::memory:`.
     Sqlite {
-        /// The file; none for a database in memory.
+        /// The file; `None` for an in-memory database.
         path: Option<PathBuf>,
-        /// How much SQLite does before it says that a commit is durable: `?synchronous=normal` weakens it.
+        /// What SQLite does before it acknowledges a commit: `?synchronous=normal` weakens it.
         synchronous: Synchronous,
-        /// Whether Onward's tables are added to a file that has those of another program: `?tables=add`.
+        /// Whether Onward's tables are added to a file with tables of another program: `?tables=add`.
         beside_others: bool,
     },
-    /// `postgres://user@host/database`, with `?schema=billing` for tables in a schema of their own, which is made if need be.
+    /// `postgres://user@host/database`; with `?schema=billing`, the tables are in that schema, which is created if necessary.
     Postgres(String),
 }
 
-/// How much SQLite does before it says that a commit is durable.
+/// What SQLite does before it acknowledges a commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Synchronous {
-    /// Every commit is on the disk when it is acknowledged. The default, and the only setting under which a recorded step
-    /// never runs again after a power cut.
+    /// Every commit is on disk when it is acknowledged. This is the default, and the only setting under which a recorded step
+    /// never runs again after a power failure.
     #[default]
     Full,
-    /// A power cut may take the last commits back; a crash of the process may not. Several times faster.
+    /// A power failure may undo the last commits; a crash of the process cannot. Several times faster.
     Normal,
 }
 
@@ -39,12 +39,13 @@ impl std::str::FromStr for DatabaseUrl {
             return Ok(DatabaseUrl::Postgres(url.to_owned()));
         }
         let Some(rest) = url.strip_prefix("sqlite:") else {
-            let message = format!("`{url}` is no database URL: write sqlite:app.db, sqlite::memory: or postgres://…");
+            let message =
+                format!("`{url}` is not a database URL: write sqlite:app.db, sqlite::memory: or postgres://…");
             return Err(Error::new(Code::Invalid, message));
         };
         let (path, options) = rest.split_once('?').unwrap_or((rest, ""));
         let Options { synchronous, beside_others } = options_of(options)?;
-        // SQLite's own way to write it: another name of the same file.
+        // SQLite's own notation for the same file.
         let path = path.strip_prefix("file:").unwrap_or(path);
         if path == ":memory:" {
             return Ok(DatabaseUrl::Sqlite { path: None, synchronous, beside_others });
@@ -72,7 +73,7 @@ fn options_of(text: &str) -> Result<Options, Error> {
             "tables=add" => options.beside_others = true,
             _ => {
                 let message = format!(
-                    "`{option}` is no option of a SQLite URL: there is synchronous=full or normal, and tables=add"
+                    "`{option}` is not an option of a SQLite URL: use synchronous=full, synchronous=normal or tables=add"
                 );
                 return Err(Error::new(Code::Invalid, message));
             }

@@ -155,7 +155,7 @@ async fn a_run_is_written_to_a_file_and_comes_back_from_it(db: TestDatabase) -> 
     assert_eq!(printed.out, std::fs::read_to_string(&path)?);
 
     let said = runs(&db, &["import", file]).await;
-    assert!(said.code == 1 && said.err.contains("there is a run `greeting` already"), "{said:?}");
+    assert!(said.code == 1 && said.err.contains("a run with the id `greeting` already exists"), "{said:?}");
     let said = runs(&db, &["import", file, "--new-id", "copy"]).await;
     assert_eq!((said.code, said.out.as_str()), (0, "copy is imported (succeeded)\n"));
     assert_eq!(onward.handle_named("copy").result().await?, "hello, world");

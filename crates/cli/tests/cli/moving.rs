@@ -166,7 +166,8 @@ async fn goes_on(from: TestDatabase, to: TestDatabase) -> Result<()> {
         said = beats => said,
     };
     assert!(
-        at_work.code != 0 && (at_work.err.contains("is at work") || at_work.err.contains("are executed by")),
+        at_work.code != 0
+            && (at_work.err.contains("is running on that database") || at_work.err.contains("are executed by")),
         "{at_work:?}"
     );
     before.onward.shutdown(secs(1)).await?;
@@ -295,7 +296,7 @@ async fn a_database_with_other_data_is_refused_and_stays_as_it_is() -> Result<()
         begin(db).await?.onward.shutdown(secs(1)).await?;
     }
     let said = moves(&from, &to).await;
-    assert!(said.code == 1 && said.err.contains("has rows in its table"), "{said:?}");
+    assert!(said.code == 1 && said.err.contains("already has rows"), "{said:?}");
     // No move was begun: the runs of both can be executed.
     for db in [&from, &to] {
         let clock = Clock::virtual_at("2026-01-02T12:00:00Z".parse().expect("a time"));

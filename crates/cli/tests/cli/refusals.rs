@@ -92,7 +92,7 @@ async fn a_server_that_does_not_answer_is_named() {
 async fn what_cannot_be_understood_is_a_usage_error() {
     for (arguments, sentence) in [
         (&["list", "--db", "shop.db"][..], "write sqlite:app.db"),
-        (&["list", "--db", "sqlite::memory:"], "seen by its own process alone"),
+        (&["list", "--db", "sqlite::memory:"], "only the process that opened"),
         (&["list", "--db", "postgres://"], "names no host"),
         (&["list", "--db", "postgres:///shop"], "names no host"),
         (&["list", "--status", "done"], "use one of delayed"),

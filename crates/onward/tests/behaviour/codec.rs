@@ -147,7 +147,7 @@ async fn the_tables_hold_no_plain_payload_and_whoever_has_the_codec_reads_it(db:
     assert!(error.as_str().contains("the card was declined"), "messages are for people: {error}");
     let unread = blind.handle::<shop>("shop").result().await.unwrap_err();
     assert_eq!(unread.code(), "decode");
-    assert!(unread.message().contains("`old`") && unread.message().contains(".codec("), "{unread}");
+    assert!(unread.message().contains("`old`") && unread.message().contains("configure this process"), "{unread}");
 
     let seeing = blind.codec(old());
     assert_eq!(seeing.handle::<shop>("shop").result().await.unwrap(), result);

@@ -113,7 +113,7 @@ async fn a_token_that_is_held_is_a_conflict_that_names_the_holder_and_leaves_it_
     house.until("the hook is open", async || is_open(&house, "holder").await).await;
     let second = house.onward.start::<opens>("t".into()).await.unwrap();
     let refused = house.done(second.result()).await.unwrap();
-    assert_eq!(refused, "conflict: the token `t` is held by run `holder`: choose another one, or end that run");
+    assert_eq!(refused, "conflict: the token `t` belongs to run `holder`: choose another token, or end that run");
     house.onward.resume_hook("t", &1).await.unwrap();
     assert_eq!(house.done(holder.result()).await.unwrap(), [1]);
 }
@@ -147,7 +147,7 @@ async fn when_a_run_has_ended_however_its_token_is_free_and_who_sends_to_it_is_t
     let gone = async |house: &House, run: &str, how: &str| {
         let error = house.onward.resume_hook("t", &1).await.unwrap_err();
         assert_eq!(error.code(), "gone");
-        let says = format!("run `{run}`, which had the token `t`, has ended ({how}): nobody takes this any more");
+        let says = format!("run `{run}`, which had the token `t`, has ended ({how}) and takes no more payloads");
         assert_eq!(error.message(), says);
     };
     let fails = house.onward.start::<opens_and_fails>(()).id("fails").await.unwrap();

@@ -57,7 +57,7 @@ async fn a_server_that_takes_no_writes_is_named_and_a_start_is_told(db: TestData
     client.batch_execute(close).await.unwrap();
     is_told(&house, "late").await;
     let trouble = of_journal(&house).unwrap();
-    assert!(trouble.message.contains("takes no writes"), "{trouble}");
+    assert!(trouble.message.contains("accepts no writes"), "{trouble}");
     client.batch_execute(&format!("alter database \"{name}\" reset default_transaction_read_only")).await.unwrap();
     is_over(&house, "late").await;
 }

@@ -1,17 +1,17 @@
-//! Rows as they are, for moving them to another database: any table that Onward has, all its columns, page by page.
+//! Reading and writing rows verbatim, for moving them to another database: any table of Onward, all columns, page by page.
 
 use super::{Tx, params, sql};
 use crate::fault::Fault;
 use crate::tables::Table;
 
-/// A value as SQLite knows it, which is all that both databases have in common.
+/// A value in SQLite's types, which both databases support.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cell {
     Null,
-    /// Flags, too.
+    /// Also a boolean.
     Int(i64),
     Text(String),
-    /// Keys, too.
+    /// Also a key.
     Bytes(Vec<u8>),
 }
 
@@ -26,7 +26,7 @@ impl Cell {
     }
 }
 
-/// What a column holds, as far as a database tells these apart.
+/// The type of a column, as far as databases distinguish it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Int,
@@ -42,15 +42,15 @@ pub(crate) struct Column {
     pub(crate) kind: Kind,
 }
 
-/// How much of a table is read at once.
+/// The size of a page.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PageSize {
     pub(crate) rows: usize,
-    /// A page ends with the row that passes this.
+    /// A page ends with the row that exceeds this many bytes.
     pub(crate) bytes: usize,
 }
 
-/// The columns of a table, by name.
+/// The columns of a table, ordered by name.
 pub(crate) async fn columns(tx: &mut Tx, table: &Table) -> Result<Vec<Column>, Fault> {
     let rows = tx.query(sql!("moves/columns", split), &params![table.name]).await?;
     let column = |row: &super::Row| {
@@ -74,7 +74,7 @@ pub(crate) async fn columns(tx: &mut Tx, table: &Table) -> Result<Vec<Column>, F
     Ok(columns)
 }
 
-/// The statement that reads the next page of a table, behind the key in its parameters if there is one.
+/// The statement that reads the next page of a table, after the key in its parameters if this is not the first page.
 pub(crate) fn select(table: &Table, columns: &[Column], is_first: bool, rows: usize) -> String {
     let (names, key) = (names(columns), table.key.join(", "));
     let behind = match (is_first, table.key) {
@@ -93,7 +93,7 @@ pub(crate) fn names(columns: &[Column]) -> String {
 }
 
 impl Tx {
-    /// The next rows of a table in the order of its key, behind the key `after`.
+    /// The next rows of a table, in the order of its key, after the key `after`.
     pub(crate) async fn page(
         &mut self,
         table: &'static Table,
@@ -109,7 +109,7 @@ impl Tx {
         }
     }
 
-    /// Add rows to a table.
+    /// Insert rows into a table.
     pub(crate) async fn add(
         &mut self,
         table: &'static Table,
@@ -123,7 +123,7 @@ impl Tx {
         }
     }
 
-    /// Delete up to some rows of a table, and say how many there were.
+    /// Delete up to `rows` rows of a table. Returns how many were deleted.
     pub(crate) async fn clear(&mut self, table: &'static Table, rows: usize) -> Result<u64, Fault> {
         let key = table.key.join(", ");
         let text =

@@ -1,7 +1,7 @@
-//! What the two databases have in common: statements, parameters, rows and transactions.
+//! What the two databases share: statements, parameters, rows and transactions.
 //!
-//! Everything but the hot batch is written once over these. A statement stands in a file in PostgreSQL's words; where
-//! SQLite says the same in other words, [`Sql`] translates, and where it cannot, there are two files.
+//! Everything except the journal's batches is written once on top of these. A statement is a file in PostgreSQL's SQL. If
+//! SQLite only needs a different notation, [`Sql`] translates it; otherwise there are two files.
 
 pub(crate) mod copy;
 #[cfg(feature = "postgres")]
@@ -28,8 +28,8 @@ pub(crate) struct Sql {
     translated: OnceLock<String>,
 }
 
-/// The statement in `sql/<name>.sql`; with `split`, those in `sql/<name>.sqlite.sql` and `sql/<name>.postgres.sql`, and with
-/// `then` another name, whose text follows on both.
+/// The statement in `sql/<name>.sql`. With `split`, the statements in `sql/<name>.sqlite.sql` and `sql/<name>.postgres.sql`;
+/// with `then`, the text of another file is appended to both.
 macro_rules! sql {
     ($name:literal) => {{
         static SQL: $crate::driver::Sql = $crate::driver::Sql::new(
@@ -74,8 +74,8 @@ impl Sql {
         self.postgres
     }
 
-    /// The statement as SQLite takes it: parameters are `?1`, a list is a table-valued parameter, and since a writer has
-    /// the whole database to itself, there are no row locks to ask for.
+    /// The statement for SQLite: parameters are written `?1`, a list is a table-valued parameter, and row locks are removed,
+    /// because a writer has the whole database to itself.
     pub(crate) fn sqlite(&self) -> &str {
         self.translated.get_or_init(|| {
             let mut text = self.sqlite.replace('$', "?");
@@ -204,7 +204,7 @@ impl Row {
         u32::try_from(value).map_err(|_| Fault::corrupt(format!("column `{column}` is {value}")))
     }
 
-    /// The run that a row names which was there before.
+    /// The existing run that this row describes.
     pub(crate) fn existing(&self) -> Result<Existing, Fault> {
         let position = self.opt_int("parent_position")?.and_then(|it| u32::try_from(it).ok());
         Ok(Existing {
@@ -225,7 +225,7 @@ pub(crate) enum Tx {
 }
 
 impl Tx {
-    /// The rows that the statement gives.
+    /// The rows that a statement returns.
     pub(crate) async fn query(&mut self, sql: &'static Sql, params: &[Param]) -> Result<Vec<Row>, Fault> {
         match self {
             Tx::Sqlite(tx) => tx.query(sql, params).map(|rows| rows.into_iter().map(Row::Sqlite).collect()),
@@ -238,12 +238,12 @@ impl Tx {
         matches!(self, Tx::Sqlite(_))
     }
 
-    /// The one row that the statement gives, or none.
+    /// The only row that a statement returns, if it returns one.
     pub(crate) async fn first(&mut self, sql: &'static Sql, params: &[Param]) -> Result<Option<Row>, Fault> {
         Ok(self.query(sql, params).await?.into_iter().next())
     }
 
-    /// How many rows the statement changed.
+    /// Executes a statement and returns how many rows it changed.
     pub(crate) async fn execute(&mut self, sql: &'static Sql, params: &[Param]) -> Result<u64, Fault> {
         match self {
             Tx::Sqlite(tx) => tx.execute(sql, params),
@@ -252,7 +252,7 @@ impl Tx {
         }
     }
 
-    /// The rows that the statement gives for each of these parameters, asked all at once.
+    /// The rows that a statement returns for each of these parameter lists, all sent at once.
     pub(crate) async fn query_each(
         &mut self,
         sql: &'static Sql,
@@ -271,7 +271,7 @@ impl Tx {
         }
     }
 
-    /// The rows of each of these statements, asked all at once.
+    /// The rows of each of these statements, all sent at once.
     pub(crate) async fn query_all<const N: usize>(
         &mut self,
         asked: [(&'static Sql, &[Param]); N],
@@ -293,7 +293,7 @@ impl Tx {
         Ok(all)
     }
 
-    /// Tell other processes, once this transaction is committed. SQLite has no way to; there they look.
+    /// Notify other processes once this transaction is committed. On SQLite this does nothing: other processes poll.
     pub(crate) fn notify(&mut self, signal: &crate::signal::Signal) {
         match self {
             Tx::Sqlite(_) => {
@@ -305,7 +305,7 @@ impl Tx {
     }
 }
 
-/// What is done in a transaction. It may be done more than once, if the database asks for it.
+/// The work inside a transaction. It may run more than once if the database requires a retry.
 pub(crate) trait Transact<T>:
     for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync + 'static
 {

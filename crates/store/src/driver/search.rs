@@ -1,13 +1,14 @@
-//! Searches: statements with many filters, most of which are not asked for.
+//! Searches: statements with many optional filters.
 //!
-//! Both databases find an index only for a filter that they can see alone. PostgreSQL plans a search anew when it knows the
-//! parameters, and drops `$3 is null or …` by itself. SQLite plans first, so these clauses are left out of its text.
+//! Both databases use an index only for a filter that stands alone. PostgreSQL drops `$3 is null or …` if it plans the
+//! statement with the parameters known, so it is planned on each execution. SQLite plans first, so these clauses are removed
+//! from its text.
 
 use super::{Param, Row, Sql, Tx, sql};
 use crate::fault::Fault;
 
 impl Tx {
-    /// The rows that a search gives. Each of its filters is a clause `and ($n is null or …)`.
+    /// The rows that a search returns. Each of its filters is a clause `and ($n is null or …)`.
     pub(crate) async fn search(&mut self, sql: &'static Sql, params: &[Param]) -> Result<Vec<Row>, Fault> {
         match self {
             Tx::Sqlite(tx) => {
@@ -23,11 +24,11 @@ impl Tx {
     }
 }
 
-/// What a filter begins with, before the number of its parameter.
+/// How a filter begins, up to the number of its parameter.
 const CLAUSE: &str = "and (?";
 const OTHERWISE: &str = " is null or ";
 
-/// The text with the clauses of those parameters alone that are given.
+/// The text with only those clauses whose parameters are given.
 pub(crate) fn asked(text: &str, is_given: impl Fn(usize) -> bool) -> String {
     let mut asked = String::new();
     let mut rest = text;
@@ -50,7 +51,7 @@ fn number(head: &str) -> Option<usize> {
     head.strip_prefix(CLAUSE)?.parse().ok().filter(|number| *number > 0)
 }
 
-/// Where the bracket is closed that the clause opens.
+/// The end of the clause's outer parenthesis.
 fn end_of_clause(clause: &str) -> usize {
     let mut depth = 0;
     for (at, c) in clause.char_indices() {

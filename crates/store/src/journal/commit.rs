@@ -1,4 +1,4 @@
-//! What happens to a batch: written, tried again, looked up after a lost answer, or split until the culprit stands alone.
+//! The life of a batch: it is written, retried, resolved after a lost answer, or split until the culprit is found.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -13,63 +13,64 @@ use crate::change::{Change, Created, Existing};
 use crate::clock::Clock;
 use crate::fault::{Cure, Fault};
 
-/// The pause before the first new try; it doubles up to [`PAUSE_MAX`].
+/// The pause before the first retry; it doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// A batch that lost its session so often, and was found not to stand each time, is halved.
+/// A batch is halved after its session was lost this many times and each time the batch turned out not to be committed.
 const LOST_MAX: u32 = 3;
-/// What is left of it, the changes of one run, is given up once it lost so many more, while the database took an empty batch
-/// after each of them.
+/// The changes of a single run are given up after this many more lost sessions, if the database committed an empty batch before
+/// each of them.
 const STRIKES_MAX: u32 = 8;
 
-/// After a batch of so many runs the next one gathers first.
+/// After a batch with at least this many runs, the next one gathers first.
 const MANY: usize = 8;
-/// It looks so often at the most whether more came.
+/// How often at most the gathering checks whether more entries have arrived.
 const LOOKS: usize = 20;
 
 /// Writes batches to one database.
 pub(crate) trait Writer {
-    /// Write the batch in one transaction, all or nothing. Returning `Ok` says that every statement did what it should
-    /// and that the commit is durable.
+    /// Write the batch in one transaction, all or nothing. `Ok` means that every statement had its expected effect and that the
+    /// commit is durable.
     fn write(&mut self, batch: &Batch) -> impl Future<Output = Result<Committed, Fault>> + Send;
 
-    /// After [`Cure::Reopen`]: open the database anew and look under lock whether the batch stands. None: it does not,
-    /// and the same batch may be written again.
+    /// After [`Cure::Reopen`]: reopen the database and check, under the fence's lock, whether the batch was committed. `None`:
+    /// it was not, and the same batch may be written again.
     fn look(&mut self, batch: &Batch) -> impl Future<Output = Result<Option<Committed>, Fault>> + Send;
 
-    /// Wait before another try.
+    /// Wait before a retry.
     fn pause(&mut self, duration: Duration) -> impl Future<Output = ()> + Send;
 
-    /// Let others run for a moment.
+    /// Let other tasks run briefly.
     fn moment(&mut self) -> impl Future<Output = ()> + Send;
 
-    /// Tell everybody what came of a batch; says whether every entry met a busy row. A writer may leave it to somebody else,
-    /// who does it in the order of the batches.
+    /// Report the result of a batch to all origins. Returns whether every entry hit a busy row. A writer may delegate this, as
+    /// long as batches are reported in order.
     fn settle(&mut self, settlement: Settlement) -> bool {
         settlement.settle()
     }
 }
 
-/// What came of a batch that stands.
+/// The result of a committed batch.
 #[derive(Debug, Default)]
 pub(crate) struct Committed {
-    /// Runs that were taken from this owner: nothing of theirs was written.
+    /// Runs that were revoked from this owner: none of their changes were written.
     pub(crate) refused: HashSet<RunKey>,
-    /// Runs that were taken from this owner while the batch was written: all of theirs was written but their leave.
+    /// Runs that were revoked from this owner while the batch was being written: all of their changes were written except their
+    /// leave.
     pub(crate) late: HashSet<RunKey>,
-    /// Runs whose row was held by somebody else: all of theirs was written but the update of the row.
+    /// Runs whose row was locked by another session: all of their changes were written except the update of the row.
     pub(crate) busy: HashSet<RunKey>,
-    /// Runs that set an event for which somebody was parked who may be claimed now.
+    /// Runs that set an event and thereby made a parked waiter claimable.
     pub(crate) woke: HashSet<RunKey>,
-    /// Creates that made no run, by its key, and why: there is one of that id, or of that dedup in the queue.
+    /// Creates that created no run, by its key, with the reason: a run has the same id, or the same dedup key in the queue.
     pub(crate) not_created: HashMap<RunKey, Created>,
-    /// Runs of this owner that were created for a queue and have to wait in it.
+    /// Runs that were created with this owner for a queue and have to wait in it.
     pub(crate) waiting: HashSet<RunKey>,
 }
 
 impl Committed {
-    /// Runs whose child could not be created, because its id is taken: what else they made was left out.
+    /// Runs whose child could not be created because its id is taken: their other changes were left out.
     fn conflicting(&self, batch: &Batch) -> HashMap<RunKey, Error> {
         if self.not_created.is_empty() {
             return HashMap::new();
@@ -77,9 +78,11 @@ impl Committed {
         let conflict = |create: &super::fold::Create| {
             let error = match self.not_created.get(&create.run.key).filter(|_| create.run.must_be_new)? {
                 Created::Existing(existing) => is_stranger(existing, create.run.parent.unwrap_or((create.by, 0)))
-                    .unwrap_or_else(|| Error::new(Code::Conflict, format!("there is a run {:?} already", existing.id))),
+                    .unwrap_or_else(|| {
+                        Error::new(Code::Conflict, format!("a run with the id {:?} already exists", existing.id))
+                    }),
                 Created::Duplicate(holder) => {
-                    let message = format!("run {:?} has the dedup of a run that had to be new", holder.id);
+                    let message = format!("run {:?} already has the dedup key of the new run", holder.id);
                     Error::new(Code::Deduplicated, message)
                 }
                 Created::New | Created::Waiting(_) => return None,
@@ -90,7 +93,7 @@ impl Committed {
     }
 }
 
-/// Entries on their way, with the batch they make.
+/// Entries being committed, with the batch they form.
 pub(crate) struct Pending {
     entries: Vec<Entry>,
     batch: Batch,
@@ -104,10 +107,10 @@ impl Pending {
     }
 }
 
-/// A batch that stands, and of which nobody was told.
+/// A committed batch whose origins have not been informed yet.
 pub(crate) struct Settlement {
     shared: Arc<Shared>,
-    /// None once they were told.
+    /// `None` once they were informed.
     pending: Option<(Pending, Committed)>,
 }
 
@@ -126,7 +129,7 @@ impl Settlement {
     }
 }
 
-/// Whoever should have told them is gone: nobody may wait for an answer that does not come.
+/// If it is dropped before the origins were informed, they must not wait for an answer that never comes.
 impl Drop for Settlement {
     fn drop(&mut self) {
         if let Some((pending, _)) = self.pending.take() {
@@ -136,8 +139,8 @@ impl Drop for Settlement {
     }
 }
 
-/// Commit what is queued, batch by batch, until the queue is empty or the journal is closed. `most` batches at the most,
-/// so that others who use the same writer get their turn; returns whether there is more.
+/// Commit the queued entries, batch by batch, until the queue is empty or the journal is closed. Stops after `most` batches so
+/// that others who share the writer get their turn; returns whether there is more.
 pub(crate) async fn drain<W: Writer>(writer: &mut W, shared: &Arc<Shared>, clock: &Clock, most: usize) -> bool {
     for _ in 0..most {
         if shared.is_closed() {
@@ -151,8 +154,8 @@ pub(crate) async fn drain<W: Writer>(writer: &mut W, shared: &Arc<Shared>, clock
     true
 }
 
-/// The runs of a large batch come back one by one once they are told of it, and whoever commits the first of them alone pays a
-/// commit for a handful: wait as long as more come, until it is half as many.
+/// After a large batch its runs submit their next changes one by one; committing the first few alone would waste a commit. Keep
+/// gathering while more arrive, up to half the previous batch.
 async fn gather<W: Writer>(writer: &mut W, shared: &Shared) {
     let wanted = shared.latest.load(Ordering::Relaxed) / 2;
     let mut before = 0;
@@ -166,7 +169,7 @@ async fn gather<W: Writer>(writer: &mut W, shared: &Shared) {
     }
 }
 
-/// Commit `entries` as one batch, or, if some database refuses a value in it or cannot survive it, as several.
+/// Commit `entries` as one batch, or as several if the database rejects a value in it or loses its session over it.
 async fn commit_all<W: Writer>(
     writer: &mut W,
     shared: &Arc<Shared>,
@@ -199,7 +202,7 @@ async fn commit_all<W: Writer>(
                 crate::crash::point("batch.committed");
                 let conflicting = committed.conflicting(&pending.batch);
                 for entry in pending.entries.iter().filter(|_| !conflicting.is_empty()) {
-                    // What the run made after this must not stand without it.
+                    // What the run submitted later must not be committed without these changes.
                     conflicting.get(&entry.run).into_iter().for_each(|error| shared.reject(entry, error));
                 }
                 if writer.settle(Settlement::new(shared, pending, committed)) {
@@ -218,9 +221,9 @@ async fn commit_all<W: Writer>(
                     parts.push_front(second);
                     parts.push_front(first);
                 }
-                // One run is left, and it is the culprit.
+                // Only one run is left, so it is the culprit.
                 Err(entries) => {
-                    // What the run made after this must not stand without it.
+                    // What the run submitted later must not be committed without these changes.
                     entries.iter().take(1).for_each(|entry| shared.reject(entry, &fault.error));
                     tell(&entries, |entry| entry.origin.rejected(&fault.error));
                 }
@@ -229,8 +232,9 @@ async fn commit_all<W: Writer>(
     }
 }
 
-/// Write what one run made, of which the session was lost again and again. It is to blame if that goes on while the database takes
-/// an empty batch each time, on a session that is as new; a network that loses everybody's sessions blames nobody.
+/// Write the changes of a single run over which the session was lost repeatedly. The run is to blame if that continues although
+/// the database commits an empty batch on an equally new session each time. If the empty batches lose their sessions too, the
+/// network is to blame and no run is given up.
 async fn commit_suspect<W: Writer>(
     writer: &mut W,
     shared: &Arc<Shared>,
@@ -253,7 +257,7 @@ async fn commit_suspect<W: Writer>(
             Err(fault) if fault.cure == Cure::Reopen => fault,
             done => return (pending, done),
         };
-        // A session that did not answer in time says that the database is slow.
+        // A session that timed out means that the database is slow.
         strikes += u32::from(!fault.is_busy());
         if strikes >= STRIKES_MAX {
             return (pending, Err(gave_up(&fault)));
@@ -266,15 +270,15 @@ async fn commit_suspect<W: Writer>(
 
 fn gave_up(fault: &Fault) -> Fault {
     let message = format!(
-        "the database closes the connection whenever it is given what this run made, and takes everything else. It said \
-         last: {}",
+        "the database closes the connection whenever it receives this run's changes, but accepts everything else. Its last \
+         error: {}",
         fault.error.message()
     );
     Fault::new(Cure::LeaveOut, fault.error.kind(), message)
 }
 
-/// Write one batch, however often it takes. Fails only where trying again is useless, or, with [`Cure::Reopen`], where the batch
-/// lost its session `lost_max` times and does not stand.
+/// Write one batch, retrying as long as necessary. Fails only if a retry is useless or, with [`Cure::Reopen`], if the batch
+/// lost its session `lost_max` times and was not committed.
 async fn commit<W: Writer>(
     writer: &mut W,
     shared: &Shared,
@@ -309,13 +313,13 @@ async fn commit<W: Writer>(
                 }
                 unknown = true;
             }
-            // Whether the batch stands is still not known, whatever keeps us from looking.
+            // It is still unknown whether the batch was committed, whatever prevents the lookup.
             Cure::LeaveOut if unknown => {}
-            // A refused login, a file that became read-only: no change is to blame for it, so none is given up.
+            // For example a refused login or a file that became read-only: no change is to blame, so none is given up.
             Cure::None => {}
             Cure::Rejoin if !unknown => {
-                // The fence did not move. Either somebody declared us dead, or this batch stands already: a session that
-                // was thought lost wrote it after we had sent it again.
+                // The fence did not move. Either we were declared dead, or this batch is committed already: a session that
+                // seemed lost wrote it after we had sent it again.
                 unknown = true;
                 continue;
             }
@@ -323,7 +327,7 @@ async fn commit<W: Writer>(
         }
         shared.note_failing(clock.now(), &error);
         if pause >= PAUSE_MAX {
-            tracing::warn!(executor = %shared.executor, %error, "the database takes no commits; trying on");
+            tracing::warn!(executor = %shared.executor, %error, "the database does not accept commits; still retrying");
         }
         if shared.is_closed() {
             return Err(Fault::fenced());
@@ -333,7 +337,7 @@ async fn commit<W: Writer>(
     }
 }
 
-/// How often the session was lost while a batch was written.
+/// How often the session was lost while a batch was being written.
 #[derive(Default)]
 struct Lost {
     times: u32,
@@ -344,7 +348,7 @@ fn tell(entries: &[Entry], what: impl Fn(&Entry)) {
     entries.iter().for_each(what);
 }
 
-/// Two halves by runs, or the entries back if they are of one run.
+/// Split by runs into two halves. Returns the entries as `Err` if they belong to a single run.
 fn halves(entries: Vec<Entry>) -> Result<(Vec<Entry>, Vec<Entry>), Vec<Entry>> {
     let mut runs: Vec<RunKey> = entries.iter().map(|entry| entry.run).collect();
     runs.sort_unstable();
@@ -357,8 +361,8 @@ fn halves(entries: Vec<Entry>) -> Result<(Vec<Entry>, Vec<Entry>), Vec<Entry>> {
 }
 
 impl Shared {
-    /// Tell every origin what became of its changes, and queue again what met a busy row. Says whether all of them did:
-    /// trying again at once would only spin.
+    /// Report the result to every origin, and requeue entries that hit a busy row. Returns whether all entries did: then an
+    /// immediate retry would only spin.
     fn settle(&self, pending: Pending, committed: &Committed) -> bool {
         let Committed { refused, late, busy, woke, not_created, waiting } = committed;
         let conflicting = committed.conflicting(&pending.batch);
@@ -371,7 +375,7 @@ impl Shared {
             }
             for change in &entry.changes {
                 match change {
-                    // Its parent is told below why it cannot go on.
+                    // The parent is rejected below.
                     Change::Create(run) if run.must_be_new && not_created.contains_key(&run.key) => {}
                     Change::Create(run) => {
                         let waits = match run.executor {
@@ -416,8 +420,8 @@ impl Shared {
     }
 }
 
-/// Why a child cannot have an id: it belongs to another run. Attaching to that one would give the parent a stranger's
-/// result. None if the run is the child itself, created before a crash.
+/// Why a child cannot have this id: it belongs to another run, and attaching to that one would give the parent a stranger's
+/// result. `None` if the existing run is this child, created before a crash.
 #[must_use]
 pub fn is_stranger(existing: &Existing, parent: (RunKey, u32)) -> Option<Error> {
     if existing.parent == Some(parent) {
@@ -425,8 +429,8 @@ pub fn is_stranger(existing: &Existing, parent: (RunKey, u32)) -> Option<Error> 
     }
     let by_whom = match existing.parent {
         Some((key, position)) => format!("run {key} at position {position}"),
-        None => "somebody else".to_owned(),
+        None => "a client".to_owned(),
     };
-    let message = format!("the id {:?} of a child is taken by a run that {by_whom} started", existing.id);
+    let message = format!("the child's id {:?} is taken by a run that was started by {by_whom}", existing.id);
     Some(Error::new(Code::Conflict, message))
 }

@@ -1,8 +1,8 @@
-//! Folding: many changes become their net effect, one row at a time, sorted by kind.
+//! Folding: reduces many changes to their net effect, one row each, grouped by kind.
 //!
-//! A statement per kind changes the order between kinds, and a statement over many rows may touch a row once only. So a
-//! batch is folded before it is written: a wait that was opened and closed in it is not written, an attempt that began and
-//! ended in it is one row. Rows of one kind keep the order of their changes.
+//! One statement per kind changes the order between kinds, and a statement over many rows may touch each row only once. So a
+//! batch is folded before it is written: a wait that was opened and closed within it is not written, and an attempt that began
+//! and ended within it becomes one row. Rows of one kind keep the order of their changes.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -12,43 +12,44 @@ use onward_types::{ExecutorId, Json, RunKey, Timestamp};
 
 use crate::change::{AttemptChange, Change, Checkpoint, Leave, NewChunk, NewRun, NewWait};
 
-/// The net effect of some changes, ready to be written in this order of fields.
+/// The net effect of a batch of changes, written in the order of these fields.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    /// Who writes.
+    /// The executor that writes.
     pub(crate) executor: Option<ExecutorId>,
-    /// The number of the batch; the fence stands at the number before.
+    /// The number of the batch; the fence still has the previous number.
     pub(crate) number: u64,
-    /// Runs whose owner made these changes. Those of revoked runs are left out.
+    /// Runs with changes in this batch. Revoked ones are left out when it is written.
     pub(crate) owned: Vec<RunKey>,
-    /// Runs to create. `by` is the run that creates it: its parent, or itself.
+    /// Runs to create. `by` is the run whose change it is: the parent, or the run itself.
     pub(crate) creates: Vec<Create>,
     pub(crate) checkpoints: Vec<(RunKey, Checkpoint)>,
     pub(crate) attempts: Vec<(RunKey, AttemptChange)>,
-    /// Messages that were taken: which, and by the call at which position.
+    /// Messages that were taken: the run, the number of the message, and the position of the call.
     pub(crate) consumed: Vec<(RunKey, i64, u32)>,
-    /// Why messages fit no call.
+    /// Messages that fit no call, with the reason.
     pub(crate) refusals: Vec<(RunKey, Refusal)>,
     /// The last value of each event.
     pub(crate) events: Vec<(RunKey, Event)>,
-    /// Every value that events had; of those that one step set, the last.
+    /// Every value of each event; if one step set an event several times, only the last value.
     pub(crate) event_history: Vec<(RunKey, Event)>,
     pub(crate) chunks: Vec<(RunKey, NewChunk)>,
-    /// Hooks that are closed, by the calls that opened them.
+    /// Hooks that are closed, by the position of the call that opened them.
     pub(crate) closed_hooks: Vec<(RunKey, u32)>,
-    /// Waits that end. Before those that begin: between two attempts, a position closes one wait and opens another.
+    /// Waits that end. They are written before those that begin, because between two attempts a position closes one wait and
+    /// opens another.
     pub(crate) closed: Vec<(RunKey, u32)>,
     pub(crate) opened: Vec<(RunKey, NewWait)>,
-    /// In the order of their keys, which is the order in which rows are locked.
+    /// Sorted by key, which is the order in which rows are locked.
     pub(crate) updates: Vec<Update>,
-    /// How many changes went in, and how many bytes they have.
+    /// The number of changes folded, and their size in bytes.
     pub(crate) changes: usize,
     pub(crate) bytes: usize,
 }
 
 impl Batch {
-    /// The runs that began, or wait in their queues: where the answer was lost nobody knows which. They are taken for waiting: one
-    /// that began is found among those that are ours and in nobody's memory.
+    /// Runs of which the queue decides whether they start or wait. After a lost commit answer it is unknown which of them
+    /// started. Treat them as waiting; the sweep for owned but non-resident runs picks up any that did.
     pub(crate) fn for_queues(&self) -> HashSet<RunKey> {
         let decided = |run: &NewRun| run.executor.is_some() && run.queued.is_some();
         self.creates.iter().filter(|create| decided(&create.run)).map(|create| create.run.key).collect()
@@ -63,7 +64,7 @@ pub(crate) struct Refusal {
     pub(crate) at: Timestamp,
 }
 
-/// A value that an event had.
+/// One value of an event.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub(crate) position: u32,
@@ -78,7 +79,7 @@ pub(crate) struct Create {
     pub(crate) run: Box<NewRun>,
 }
 
-/// A run's row at the end of the batch.
+/// The update of a run's row at the end of the batch.
 #[derive(Debug)]
 pub(crate) struct Update {
     pub(crate) run: RunKey,
@@ -110,9 +111,9 @@ pub(crate) fn fold(executor: &ExecutorId, number: u64, entries: &[super::Entry])
 #[derive(Default)]
 struct Folding {
     batch: Batch,
-    /// Where in the batch an attempt stands that may yet end.
+    /// The index in the batch of each attempt that has not ended yet.
     attempts: HashMap<(RunKey, u32, u32), usize>,
-    /// Where in the batch the value stands that a call gave to an event.
+    /// The index in the batch of the value that a call set.
     history: HashMap<(RunKey, u32, Arc<str>), usize>,
     events: BTreeMap<(RunKey, Arc<str>), Event>,
     refusals: BTreeMap<(RunKey, i64), Refusal>,
@@ -128,11 +129,12 @@ impl Folding {
             Change::Create(new) => self.batch.creates.push(Create { by: run, run: new.clone() }),
             Change::Checkpoint(checkpoint) => self.batch.checkpoints.push((run, checkpoint.clone())),
             Change::Attempt(attempt) => self.attempt(run, attempt),
-            // A wait that is open already keeps its time, here as in the table.
+            // A wait that is open already keeps its time, as in the table.
             Change::OpenWait(wait) => {
                 self.opened.entry((run, wait.position)).or_insert_with(|| wait.clone());
             }
-            // After a crash a wait is opened again that is in the table still: it has to go even if it was opened here.
+            // Even if it was opened in this batch: after a crash, a wait that is still in the table is opened again, so its row
+            // must be deleted.
             Change::CloseWait(position) => {
                 self.opened.remove(&(run, *position));
                 self.batch.closed.push((run, *position));
@@ -154,7 +156,7 @@ impl Folding {
         }
     }
 
-    /// A statement touches a row once only.
+    /// Keep only the last value of a call, because a statement may touch a row only once.
     fn keep(&mut self, run: RunKey, event: Event) {
         let rows = &mut self.batch.event_history;
         match self.history.entry((run, event.position, event.key.clone())) {

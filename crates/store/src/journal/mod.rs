@@ -1,8 +1,7 @@
-//! The journal: the one path by which changes of an executor become durable, many changes of many runs in one commit.
+//! The journal: the only path by which an executor's changes become durable, many changes of many runs per commit.
 //!
-//! While the journal is idle a change commits at once; while a commit is in flight the next batch gathers. There is no
-//! timer. What happens to a batch stands in `commit.rs`, how it is folded in `fold.rs`, how it is written in the
-//! drivers.
+//! While the journal is idle, a change is committed at once; while a commit is in flight, the next batch gathers. There is no
+//! timer. `commit.rs` commits batches, `fold.rs` folds them, and the drivers write them.
 
 mod commit;
 mod fold;
@@ -26,75 +25,75 @@ use crate::codec::Sealer;
 use crate::histogram::{Buckets, Histogram};
 use crate::sync::lock;
 
-/// A batch ends at this many changes: about 5 ms of work on either database.
+/// The most changes in a batch: about 5 ms of work on either database.
 const BATCH_CHANGES: usize = 2_000;
-/// A batch ends at this many bytes, far below the 1 GiB that a message to PostgreSQL may have.
+/// The most bytes in a batch, far below the 1 GiB limit of a PostgreSQL message.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
-/// Above this many bytes in the queue, runs wait before they make more.
+/// Above this many queued bytes, runs wait before they submit more.
 const QUEUE_BYTES: usize = 64 * 1024 * 1024;
 
-/// Where changes come from, and who is told what became of them. Called from the journal's own thread: an answer only
-/// sets flags and wakes.
+/// The source of changes, which is informed of their fate. Called from the journal's own thread: implementations may only set
+/// flags and wake tasks.
 pub trait Origin: Send + Sync {
     /// Every change up to the `upto`-th of this run is durable.
     fn committed(&self, upto: u64);
-    /// The run was taken from its owner, or its owner was fenced off. No change of it is accepted any more.
+    /// The run was revoked from its owner, or its owner was fenced off. No further change of it is accepted.
     fn refused(&self);
-    /// No database takes one of these changes, and none was written.
+    /// The database rejects one of these changes, and none of them was written.
     fn rejected(&self, error: &Error);
-    /// A parked run that waits for an event of this one may be claimed now.
+    /// A parked run that waits for an event of this run may be claimed now.
     fn woke(&self) {}
-    /// What came of a create.
+    /// The result of creating a run.
     fn created(&self, run: RunKey, created: Created);
 }
 
-/// Some changes of one run, made one after another.
+/// Consecutive changes of one run.
 pub struct Entry {
     /// The run.
     pub run: RunKey,
-    /// Who made them.
+    /// The source to inform about their fate.
     pub origin: Arc<dyn Origin>,
     /// The changes, in order.
     pub changes: Vec<Change>,
-    /// How many changes the run has made, these included.
+    /// How many changes the run has made, including these.
     pub upto: u64,
 }
 
-/// The way into the journal of one executor. Clones lead to the same journal.
+/// A handle to the journal of one executor. Clones share the journal.
 #[derive(Clone)]
 pub struct Journal(pub(crate) Arc<Shared>, Sealer);
 
 pub(crate) struct Shared {
     pub(crate) executor: ExecutorId,
     queue: Mutex<Queue>,
-    /// Bytes in the queue, beside its lock: every run asks before it goes on.
+    /// Bytes in the queue. Kept outside its lock because every run reads it before it continues.
     queued: AtomicUsize,
-    /// Rung when the queue stops being empty.
+    /// Rung when the queue becomes non-empty.
     pub(crate) bell: Bell,
-    /// Rung when the queue became shorter.
+    /// Notified when the queue becomes shorter.
     drained: Notify,
     /// How many entries the latest batch had.
     latest: AtomicUsize,
-    /// The number of the last batch that is known to stand.
+    /// The number of the last batch that is known to be committed.
     number: AtomicU64,
     closed: AtomicBool,
     closing: Notify,
-    /// Since when the commit under way has been, tries that failed included.
+    /// When the current commit began, including its failed attempts.
     under_way: Mutex<Option<Instant>>,
     health: Mutex<Health>,
     counts: Counts,
 }
 
-/// How the writer is told that there is work.
+/// How the writer is notified of work.
 pub(crate) enum Bell {
-    /// Wake the journal's own task. It is woken too when the journal is dropped.
+    /// Wakes the journal's own task, also when the journal is dropped.
     #[cfg_attr(not(feature = "postgres"), expect(dead_code))]
     Notify(Arc<Notify>),
-    /// Call the writer thread.
+    /// Calls the writer thread.
     Call(CallWriter),
 }
 
-/// Tells a writer thread that this journal has work.
+/// Notifies a writer thread that this journal has work.
 type CallWriter = Box<dyn Fn(&Arc<Shared>) + Send + Sync>;
 
 impl Drop for Bell {
@@ -105,12 +104,12 @@ impl Drop for Bell {
     }
 }
 
-/// How the journal is doing.
+/// The health of the journal.
 #[derive(Clone, Debug, Default)]
 pub struct Health {
-    /// Since when the database takes no commits, and what it said last.
+    /// Since when the database does not accept commits, and its last error.
     pub failing: Option<(Timestamp, String)>,
-    /// How long the commit under way has been without an answer; nothing between two of them.
+    /// How long the current commit has been without an answer; zero between commits.
     pub unanswered: Duration,
 }
 
@@ -138,31 +137,31 @@ impl Default for Counts {
     }
 }
 
-/// What the journal has done so far.
+/// Counters and measurements of the journal.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JournalCounts {
     /// Committed batches.
     pub commits: u64,
-    /// Changes in them.
+    /// Changes in those batches.
     pub changes: u64,
-    /// Tries to commit that the database did not take, and that were made again.
+    /// Failed attempts to commit that were retried.
     pub failures: u64,
-    /// How long the last commit took.
+    /// The duration of the last commit.
     pub last_commit: Duration,
-    /// Changes that wait in the queue, in bytes.
+    /// The bytes of changes waiting in the queue.
     pub queued_bytes: usize,
-    /// How long the oldest change in the queue has waited for its turn.
+    /// How long the oldest queued change has been waiting.
     pub lag: Duration,
-    /// How many changes a batch had.
+    /// The number of changes per batch.
     pub batch_changes: Histogram,
-    /// How many seconds a commit took, failed tries included.
+    /// The duration of commits in seconds, including failed attempts.
     pub commit_seconds: Histogram,
-    /// How many seconds the oldest change of a batch took from being handed over to being durable.
+    /// The seconds between the submission of a batch's oldest change and its durability.
     pub durable_seconds: Histogram,
 }
 
 impl JournalCounts {
-    /// Add what another journal did: that of the executor's seat before.
+    /// Add the counts of another journal: that of the executor's previous seat.
     pub fn add(&mut self, other: &JournalCounts) {
         self.commits += other.commits;
         self.changes += other.changes;
@@ -192,7 +191,7 @@ impl Journal {
         Journal(Arc::new(shared), Sealer::default())
     }
 
-    /// The way into the same journal for changes whose payloads are encoded.
+    /// The same journal, with payloads encoded by `sealer`.
     pub(crate) fn sealed_by(self, sealer: Sealer) -> Journal {
         Journal(self.0, sealer)
     }
@@ -203,7 +202,7 @@ impl Journal {
         &self.0.executor
     }
 
-    /// Hand over changes. They are durable once their origin is told so.
+    /// Submit changes. They are durable once their origin is informed.
     pub fn submit(&self, mut entry: Entry) {
         if self.is_closed() {
             return entry.origin.refused();
@@ -222,16 +221,16 @@ impl Journal {
         match pushed {
             Ok(true) => self.0.ring(),
             Ok(false) => {}
-            // Without the lock: who hears it may hand over the next entry.
+            // After the lock is released: the origin may submit its next entry.
             Err((entry, error)) => return entry.origin.rejected(&error),
         }
-        // The journal may have been closed, and its queue emptied, between the look and the push.
+        // The journal may have been closed, and its queue emptied, between the check and the push.
         if self.is_closed() {
             self.0.refuse_all();
         }
     }
 
-    /// Whether more changes may be made now, or the database is so far behind that runs should wait.
+    /// Whether more changes may be submitted. If not, the database is too far behind and runs should wait.
     #[must_use]
     pub fn has_capacity(&self) -> bool {
         self.0.queued.load(Ordering::Relaxed) < QUEUE_BYTES
@@ -248,16 +247,16 @@ impl Journal {
         }
     }
 
-    /// Wait until everything that was handed over before has been committed or refused.
+    /// Wait until everything submitted so far has been committed or refused.
     pub async fn flush(&self) {
         let (tell, told) = tokio::sync::oneshot::channel();
         let origin = Arc::new(Flush(Mutex::new(Some(tell))));
         self.submit(Entry { run: RunKey(uuid::Uuid::nil()), origin, changes: Vec::new(), upto: 0 });
-        // A sender that was dropped says the same: the journal is closed.
+        // A dropped sender means the same: the journal is closed.
         told.await.ok();
     }
 
-    /// Wait until the journal was closed because its executor lost its fence.
+    /// Wait until the journal is closed because its executor lost its fence.
     pub async fn fenced(&self) {
         loop {
             let closing = self.0.closing.notified();
@@ -268,25 +267,25 @@ impl Journal {
         }
     }
 
-    /// Whether the journal takes nothing more.
+    /// Whether the journal is closed and accepts nothing more.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.closed.load(Ordering::SeqCst)
     }
 
-    /// Take nothing more, and refuse what is queued.
+    /// Close the journal: accept nothing more, and refuse what is queued.
     pub fn close(&self) {
         self.0.close();
     }
 
-    /// How it is doing.
+    /// The current health.
     #[must_use]
     pub fn health(&self) -> Health {
         let unanswered = lock(&self.0.under_way).map(|since| since.elapsed()).unwrap_or_default();
         Health { unanswered, ..lock(&self.0.health).clone() }
     }
 
-    /// What it has done so far.
+    /// The counts so far.
     #[must_use]
     pub fn counts(&self) -> JournalCounts {
         let Counts { commits, changes, failures, last_commit, batches, took, durable_after } = &self.0.counts;
@@ -338,8 +337,8 @@ impl Shared {
         }
     }
 
-    /// The next batch's worth of entries, and since when the oldest waits; none, and the bell is armed again, if there are
-    /// none.
+    /// The entries of the next batch, and since when the oldest has been waiting. If there are none, arms the bell again and
+    /// returns `None`.
     fn take(&self) -> Option<(Vec<Entry>, Instant)> {
         let mut queue = lock(&self.queue);
         let Some(Taken { entries, bytes, since }) = queue.take() else {
@@ -352,24 +351,24 @@ impl Shared {
         Some((entries, since))
     }
 
-    /// How many entries wait.
+    /// How many entries are queued.
     fn entries(&self) -> usize {
         lock(&self.queue).len()
     }
 
-    /// No database takes what this entry has: nothing that its run makes after it may stand without it.
+    /// The database rejects this entry: nothing that its run submitted later may be committed without it.
     fn reject(&self, entry: &Entry, error: &Error) {
         let mut queue = lock(&self.queue);
         let freed = queue.reject(entry.run, &entry.origin, error);
         self.queued.fetch_sub(freed, Ordering::Relaxed);
     }
 
-    /// Put entries that could not be written back to the front, in their order.
+    /// Put entries that could not be written back at the front, in their order.
     fn put_back(&self, entries: Vec<Entry>) {
         let mut queue = lock(&self.queue);
         self.queued.fetch_add(queue.put_back(entries), Ordering::Relaxed);
         drop(queue);
-        // Whoever closed the journal meanwhile has refused what was in the queue then.
+        // If the journal was closed meanwhile, only what was in the queue then was refused.
         if self.is_closed() {
             self.refuse_all();
         }
@@ -386,7 +385,7 @@ impl Shared {
         *lock(&self.under_way) = since;
     }
 
-    /// A batch stands. It was taken up at `began`; its oldest change was handed over at `since`.
+    /// A batch was committed. Its commit began at `began`; its oldest change was submitted at `since`.
     fn note_commit(&self, changes: usize, began: Instant, since: Instant) {
         let (counts, now) = (&self.counts, crate::real_time::now());
         let (took, changes) = (now - began, changes as u64);
@@ -403,13 +402,13 @@ impl Shared {
     }
 }
 
-/// An entry without changes: all that counts is that its turn came.
+/// An entry without changes, which only marks a place in the queue.
 struct Flush(Mutex<Option<tokio::sync::oneshot::Sender<()>>>);
 
 impl Flush {
     fn done(&self) {
         if let Some(tell) = lock(&self.0).take() {
-            // Whoever waited may have gone away.
+            // The waiter may have been dropped.
             tell.send(()).ok();
         }
     }
@@ -431,7 +430,7 @@ impl Origin for Flush {
     fn created(&self, _: RunKey, _: Created) {}
 }
 
-/// Closes the journal if whoever writes it panics: runs would queue for ever, while the executor says that it lives.
+/// Closes the journal if its writer panics. Otherwise runs would queue forever while the executor keeps sending heartbeats.
 pub(crate) struct CloseOnPanic(pub(crate) Arc<Shared>);
 
 impl Drop for CloseOnPanic {

@@ -1,4 +1,4 @@
-//! The queue of a journal: entries in the order in which they were handed over, and the runs of which nothing is taken.
+//! The queue of a journal: entries in the order of submission, and the runs whose entries are rejected.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
@@ -12,21 +12,21 @@ use crate::change::{Change, Leave, LeaveHow};
 #[derive(Default)]
 pub(super) struct Queue {
     entries: VecDeque<Queued>,
-    /// Whether the writer was told and has not emptied the queue since.
+    /// Whether the writer was notified and has not emptied the queue since.
     pub(super) rung: bool,
-    /// Runs of which the database refused a change. What they make after it must not stand without it.
+    /// Runs of which a change was rejected. Their later changes must not be committed without it.
     rejected: HashMap<RunKey, Rejected>,
 }
 
 struct Queued {
     entry: Entry,
     bytes: usize,
-    /// Since when it waits.
+    /// Since when it has been waiting.
     since: Instant,
 }
 
 struct Rejected {
-    /// Under the next owner the run goes on from what is recorded.
+    /// The origin that made the rejected change. The run's next owner has a new origin and continues from what is recorded.
     origin: Weak<dyn Origin>,
     error: Error,
 }
@@ -35,13 +35,13 @@ struct Rejected {
 pub(super) struct Taken {
     pub(super) entries: Vec<Entry>,
     pub(super) bytes: usize,
-    /// Since when the oldest of them waits.
+    /// Since when the oldest of them has been waiting.
     pub(super) since: Instant,
 }
 
 impl Queue {
-    /// Append an entry; gives how many bytes it has. An entry of a run of which a change was refused is not taken, but for the
-    /// change by which the run leaves its owner.
+    /// Append an entry and return its size in bytes. An entry of a rejected run is returned as an error, unless the run leaves
+    /// its owner with it.
     pub(super) fn push(&mut self, mut entry: Entry) -> Result<usize, (Entry, Error)> {
         if !self.rejected.is_empty()
             && let Some(error) = self.rejection_of(&mut entry)
@@ -53,8 +53,8 @@ impl Queue {
         Ok(bytes)
     }
 
-    /// Why nothing of this entry may be written, if a change that its origin made before was refused. Of one by which the run is
-    /// held or let go of, only that is left.
+    /// Why this entry must not be written: an earlier change of its origin was rejected. If the run is held or released by this
+    /// entry, only that last change is kept and written.
     fn rejection_of(&mut self, entry: &mut Entry) -> Option<Error> {
         let rejected = self.rejected.get(&entry.run)?;
         let is_same = std::ptr::addr_eq(rejected.origin.as_ptr(), Arc::as_ptr(&entry.origin));
@@ -69,8 +69,8 @@ impl Queue {
         None
     }
 
-    /// The database refused a change of this run: drop what the run has in the queue, and take nothing of it until it leaves its
-    /// owner. Gives how many bytes became free.
+    /// The database rejected a change of this run: drop the run's queued entries, and accept none until it leaves its owner.
+    /// Returns how many bytes were freed.
     pub(super) fn reject(&mut self, run: RunKey, origin: &Arc<dyn Origin>, error: &Error) -> usize {
         self.rejected.retain(|_, rejected| rejected.origin.strong_count() > 0);
         self.rejected.insert(run, Rejected { origin: Arc::downgrade(origin), error: error.clone() });
@@ -83,8 +83,8 @@ impl Queue {
         freed
     }
 
-    /// Take the next batch's worth. An entry that is larger than a batch is cut: its changes are in order, so some of them may
-    /// stand without those that follow.
+    /// Take the entries of the next batch. An entry that is larger than a batch is cut: its changes are ordered, so a prefix
+    /// may be committed first.
     pub(super) fn take(&mut self) -> Option<Taken> {
         let since = self.entries.front()?.since;
         let (mut changes, mut bytes, mut count) = (0, 0, 0);
@@ -108,7 +108,7 @@ impl Queue {
         Some(Taken { entries, bytes, since })
     }
 
-    /// Put entries back to the front, in their order. Gives how many bytes they have.
+    /// Put entries back at the front, in their order. Returns their size in bytes.
     pub(super) fn put_back(&mut self, entries: Vec<Entry>) -> usize {
         let mut all = 0;
         for entry in entries.into_iter().rev() {
@@ -124,18 +124,18 @@ impl Queue {
         self.entries.drain(..).map(|queued| queued.entry).collect()
     }
 
-    /// How many entries wait.
+    /// How many entries are queued.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Since when the oldest entry waits.
+    /// Since when the oldest entry has been waiting.
     pub(super) fn oldest(&self) -> Option<Instant> {
         self.entries.front().map(|queued| queued.since)
     }
 }
 
-/// Whether a run leaves its owner by this change, whatever became of those before it.
+/// Whether the run leaves its owner with this change, regardless of the changes before it.
 fn gives_up(change: &Change) -> bool {
     matches!(change, Change::Leave(Leave { how: LeaveHow::Held { .. } | LeaveHow::LetGo, .. }))
 }
@@ -145,8 +145,8 @@ impl Entry {
         self.changes.iter().map(Change::size).sum()
     }
 
-    /// Leave so much in this entry that it has no more bytes than that, and give the rest. None where it cannot be cut: the
-    /// changes of one call stand together, but for the chunks that the body of a step appends.
+    /// Keep the first changes, about `bytes` bytes, and return the rest as a new entry. `None` if it cannot be cut: the changes
+    /// of one call stay together, except chunks that the body of a step appends.
     fn cut(&mut self, bytes: usize) -> Option<Entry> {
         let mut size = 0;
         let mut at = None;
@@ -169,13 +169,13 @@ impl Entry {
     }
 }
 
-/// Whether the first of two changes that follow each other may stand without the second.
+/// Whether the first of two consecutive changes may be committed without the second.
 fn may_be_parted(first: &Change, second: &Change) -> bool {
     let appended_by_body = matches!(first, Change::Append(chunk) if chunk.attempt > 0);
     appended_by_body || position(first) != position(second)
 }
 
-/// The call that makes a change; none for a refusal and the leave, which are of no call.
+/// The position of the call that made a change; `None` for a refusal and a leave, which belong to no call.
 fn position(change: &Change) -> Option<u32> {
     match change {
         Change::Create(run) => run.parent.map(|(_, position)| position),
@@ -230,7 +230,7 @@ mod tests {
         })
     }
 
-    /// How many changes each batch takes of one entry, and up to which change it goes.
+    /// For each batch of one entry: its number of changes, and its `upto`.
     fn batches(changes: Vec<Change>) -> Vec<(usize, u64)> {
         let mut queue = Queue::default();
         let (run, upto) = (RunKey(Uuid::from_u128(1)), changes.len() as u64);

@@ -1,4 +1,5 @@
-//! What anyone may do to a run, or to all runs that a filter means. It wins at once; an owner is told, and lets go.
+//! Steering: what clients may do to a run, or to all runs that match a filter. It takes effect at once; if a run has an owner,
+//! the owner is notified and releases the run.
 
 use onward_types::{Code, Error, ExecutorId, Filter, RunId, RunKey, Status, Timestamp};
 
@@ -9,17 +10,17 @@ use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
 
-/// So many runs are steered in one transaction.
+/// The most runs steered in one transaction.
 const CHUNK: u32 = 500;
 
-/// What came of an action.
+/// The result of an action.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Acted {
-    /// How many runs it changed or created, or, of sleeps, how many it ended.
+    /// How many runs it changed or created; for sleeps, how many it ended.
     pub count: u64,
-    /// In which state the run was found.
+    /// The state of the run before the action.
     pub found: Option<Status>,
-    /// The run that was created.
+    /// The id of the run that was created.
     pub created: Option<RunId>,
     pub(crate) ended: Vec<RunKey>,
     pub(crate) revoked: Vec<RunKey>,
@@ -27,20 +28,20 @@ pub struct Acted {
     pub(crate) is_ready: bool,
 }
 
-/// What came of an action on many runs.
+/// The result of an action on many runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Many {
-    /// How many runs were meant.
+    /// How many runs matched the filter.
     pub matched: u64,
-    /// How many of them were changed, or forked.
+    /// How many of them were changed or forked.
     pub changed: u64,
-    /// How many of them refused, because in their state it cannot be done.
+    /// How many of them refused the action because of their state.
     pub refused: u64,
     /// How many sleeps were ended.
     pub sleeps: u64,
 }
 
-/// A run that is locked, as it stands.
+/// The current row of a locked run.
 pub(crate) struct Target {
     pub(crate) key: RunKey,
     pub(crate) id: RunId,
@@ -48,9 +49,9 @@ pub(crate) struct Target {
     pub(crate) executor: Option<ExecutorId>,
     /// Whether it waits, or has waited, in a queue.
     pub(crate) in_queue: bool,
-    /// The run with which it was cancelled, or came here paused.
+    /// The run whose cancellation cancelled this one, or with which this one was imported and paused.
     pub(crate) steered_with: Option<RunKey>,
-    /// Whether it was paused when it was cancelled with that run.
+    /// Whether it was paused before it was cancelled with that run.
     pub(crate) was_paused: bool,
 }
 
@@ -67,7 +68,7 @@ impl Target {
         })
     }
 
-    /// That a run in this state cannot do that.
+    /// The error that the action is not possible in the run's state.
     pub(crate) fn cannot(&self, what: &str, instead: &str) -> Fault {
         let Target { id, status, .. } = self;
         Error::new(Code::IllegalMove, format!("run {id:?} is {status} and cannot be {what}: {instead}")).into()
@@ -87,7 +88,7 @@ impl Acted {
         self.is_ready |= other.is_ready;
     }
 
-    /// What others may wait for.
+    /// The signals to send after the action.
     pub(crate) fn signals(&self) -> Vec<Signal> {
         let keys =
             |keys: &Vec<RunKey>, signal: fn(Vec<RunKey>) -> Signal| (!keys.is_empty()).then(|| signal(keys.clone()));
@@ -105,7 +106,7 @@ impl Acted {
     }
 }
 
-/// Do this to one run.
+/// Apply an action to one run.
 pub(crate) async fn one(tx: &mut Tx, id: &RunId, action: &Action, call: Call) -> Result<Acted, Fault> {
     if !id.is_possible() {
         return Err(steer::unknown(id));
@@ -117,8 +118,7 @@ pub(crate) async fn one(tx: &mut Tx, id: &RunId, action: &Action, call: Call) ->
     Ok(acted)
 }
 
-/// When an action was called for, and what tells its new runs from those of every other call: a transaction that is tried
-/// again makes the same ones.
+/// The time of a call, and a nonce from which the ids of its new runs are derived: a retried transaction creates the same ones.
 #[derive(Clone, Copy)]
 pub(crate) struct Call {
     pub(crate) now: Timestamp,
@@ -141,22 +141,22 @@ async fn act(tx: &mut Tx, target: &Target, action: &Action, call: Call) -> Resul
     }
 }
 
-/// One chunk of the runs that a filter means.
+/// The result for one chunk of the runs that match a filter.
 #[derive(Default)]
 pub(crate) struct Chunk {
     pub(crate) many: Many,
     pub(crate) acted: Acted,
-    /// Where the next chunk begins; none after the last.
+    /// Where the next chunk begins; `None` after the last.
     pub(crate) next: Option<RunKey>,
 }
 
-/// The last run that a filter means now: what an action creates is newer, and none of its business.
+/// The newest run that matches the filter now. Runs that the action itself creates are newer, and are not affected by it.
 pub(crate) async fn newest(tx: &mut Tx, filter: &Filter) -> Result<Option<RunKey>, Fault> {
     let newest_first = Filter { oldest_first: false, after: None, ..filter.clone() };
     Ok(list::pick(tx, &newest_first, 1).await?.pop())
 }
 
-/// Do this to the next runs that a filter means, none of them newer than `newest`, and `left` of them at the most.
+/// Apply an action to the next runs that match a filter: none newer than `newest`, and at most `left` of them.
 pub(crate) async fn chunk(
     tx: &mut Tx,
     filter: &Filter,
@@ -169,7 +169,7 @@ pub(crate) async fn chunk(
     let mut keys = list::pick(tx, filter, limit).await?;
     let next = keys.last().copied().filter(|last| keys.len() == limit as usize && *last <= newest);
     keys.retain(|key| *key <= newest);
-    // Rows are locked in the order of their keys, whatever order the filter has.
+    // Rows are locked in the order of their keys, regardless of the filter's order.
     keys.sort_unstable();
     let mut done = Chunk { next, ..Chunk::default() };
     for key in keys {

@@ -1,7 +1,8 @@
-//! Runs as a file: what each recorded, said and heard, a line of JSON for each row. The first line of a run is the run itself.
+//! Runs as a file: what each run recorded, published and received, one line of JSON per row. The first line of a run is the run
+//! itself.
 //!
-//! Keys are never used again, so an imported run has a new one. The one that it had is written in the file and kept beside the
-//! run: by it parents and children find each other, whether they come in one file or in several, and in whatever order.
+//! Keys are never reused, so an imported run gets a new one. The original key is written to the file and stored with the run;
+//! through it parents and children find each other, whether they come in one file or in several, and in any order.
 
 mod columns;
 mod export;
@@ -12,17 +13,17 @@ pub(crate) use export::export;
 pub use file::Archive;
 pub(crate) use import::{arrived_as, import};
 
-/// The form of the file. A number that is not known is refused; one of form 1 has a run without the keys of its family.
+/// The version of the file format. Unknown versions are rejected; version 1 has runs without the keys of their families.
 const FORM: i64 = 2;
 
-/// Which of the runs that a run started go into its file.
+/// Which descendants of a run are exported with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Family {
-    /// None of them.
+    /// No descendants.
     Alone,
-    /// Those that have not ended, and those whose result may still be asked for, at all depths.
+    /// Descendants at any depth that have not ended or whose result may still be needed.
     #[default]
     Open,
-    /// All of them.
+    /// All descendants.
     All,
 }

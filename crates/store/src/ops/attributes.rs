@@ -1,4 +1,4 @@
-//! The facts that are attached to a run: replaced, or merged key by key.
+//! The attributes of a run: replaced, or merged key by key.
 
 use std::borrow::Cow;
 
@@ -9,13 +9,13 @@ use crate::change::check_payload;
 use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
 
-/// Attach these instead of those that the run has.
+/// Replace the run's attributes.
 pub(crate) async fn set(tx: &mut Tx, run: &Target, new: &Json) -> Result<Acted, Fault> {
     tx.execute(sql!("runs/set_attributes"), &params![run.key, new.as_str()]).await?;
     Ok(Acted::one(run.key, None))
 }
 
-/// Attach these beside those that the run has. A null takes one away.
+/// Merge these into the run's attributes. A null removes one.
 pub(crate) async fn merge(tx: &mut Tx, run: &Target, new: &Json) -> Result<Acted, Fault> {
     let row = tx.first(sql!("runs/attributes"), &params![run.key]).await?;
     let before = row.map(|row| row.opt_text("attributes")).transpose()?.flatten();
@@ -41,7 +41,7 @@ fn merged(before: Option<&str>, new: &Json) -> Result<Json, Error> {
 fn fields(text: &str) -> Result<Vec<(Cow<'_, str>, Tree<'_>)>, Error> {
     match Tree::read(text) {
         Some(Tree::Object(fields)) => Ok(fields),
-        _ => Err(Error::new(Code::Invalid, format!("attributes are a JSON object, not {text}"))),
+        _ => Err(Error::new(Code::Invalid, format!("attributes must be a JSON object, not {text}"))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Take waiting runs for an executor, and load what they recorded.
+//! Claiming waiting runs for an executor, and loading their histories.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,34 +12,34 @@ use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 use crate::records::{History, Recorded, Tried};
 
-/// After this many recoveries without progress a run is suspected to kill its process, and is recovered alone.
+/// After this many recoveries without progress, a run is suspected of crashing its process and is recovered alone.
 pub const SUSPECT_AFTER: u32 = 3;
 
-/// What a claimer asks for.
+/// A claim of an executor.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// For whom.
+    /// The executor that claims.
     pub executor: ExecutorId,
-    /// The workflows it knows.
+    /// The workflows that it knows.
     pub workflows: Arc<Known>,
-    /// How many runs at the most.
+    /// The most runs to claim.
     pub limit: u32,
-    /// Take suspects only, instead of all but them.
+    /// Whether to claim only suspects. If not, suspects are left out.
     pub suspects: bool,
 }
 
-/// What waits to be claimed, beside what waits in queues.
+/// The runs that wait to be claimed, not counting those in queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    /// Runs may be claimed now.
+    /// Whether a run may be claimed now.
     pub is_ready: bool,
-    /// A suspect may be claimed now.
+    /// Whether a suspect may be claimed now.
     pub is_suspect: bool,
     /// When the next run will be ready.
     pub next: Option<Timestamp>,
 }
 
-/// Take waiting runs: the longest ready first, of whatever workflow.
+/// Claim waiting runs of any known workflow, those that have been ready the longest first.
 pub(crate) async fn claim(tx: &mut Tx, claim: &Claim, now: Timestamp) -> Result<Vec<RunKey>, Fault> {
     let (from, to) = if claim.suspects { (SUSPECT_AFTER, u32::MAX) } else { (0, SUSPECT_AFTER - 1) };
     let known = claim.workflows.claimable().iter();
@@ -59,18 +59,18 @@ pub(crate) async fn claim(tx: &mut Tx, claim: &Claim, now: Timestamp) -> Result<
     rows.iter().map(|row| row.key("run_key")).collect()
 }
 
-/// What of these workflows waits to be claimed.
+/// Which runs of these workflows wait to be claimed.
 pub(crate) async fn waiting(tx: &mut Tx, workflows: &Known, now: Timestamp) -> Result<Waiting, Fault> {
     let row = tx.first(sql!("runs/waiting", split), &params![now, workflows.claimable()]).await?;
-    let row = row.ok_or_else(|| Fault::corrupt("what waits is told in no row"))?;
+    let row = row.ok_or_else(|| Fault::corrupt("the statement `runs/waiting` returned no row"))?;
     let next = row.opt_int("next")?.map(from_micros);
     Ok(Waiting { is_ready: row.flag("is_ready")?, is_suspect: row.flag("is_suspect")?, next })
 }
 
-/// An index has the suspects, and names the number as the statements do.
-const _: () = assert!(SUSPECT_AFTER - 1 == 2, "`runs/waiting` and the index `runs_suspects` say 2");
+/// The index on suspects contains the number literally, as the statements do.
+const _: () = assert!(SUSPECT_AFTER - 1 == 2, "`runs/waiting` and the index `runs_suspects` contain 2");
 
-/// How many of these runs, from the first one on, have histories of no more than so many bytes together; one in any case.
+/// How many of these runs, counted from the first, have histories of at most `bytes` bytes in total; at least one.
 pub(crate) async fn how_many_fit(tx: &mut Tx, keys: &[RunKey], bytes: usize) -> Result<usize, Fault> {
     if keys.len() < 2 {
         return Ok(keys.len());
@@ -86,7 +86,7 @@ pub(crate) async fn how_many_fit(tx: &mut Tx, keys: &[RunKey], bytes: usize) -> 
     Ok(keys.iter().take_while(fits).count().max(1))
 }
 
-/// Load these runs. One that cannot be understood comes back as the fault it is, and harms no other.
+/// Load these runs. A run that cannot be read gets its own fault and does not affect the others.
 pub(crate) async fn load(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<(RunKey, Result<History, Fault>)>, Fault> {
     let of_runs = params![keys];
     let of_messages = params![keys, messages::UNCONSUMED_MAX];

@@ -1,4 +1,4 @@
-//! Deleting runs: what has ended, what nobody has, and what nobody will ask for any more.
+//! Deleting runs: only those that have ended, have no owner, and whose result cannot be needed any more.
 
 use onward_types::{Code, Error, RunKey};
 
@@ -6,13 +6,14 @@ use super::action::{Acted, Target};
 use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
 
-/// Delete a run that has ended; with `children`, all that it started, too.
+/// Delete a run that has ended; with `children`, its descendants as well.
 pub(crate) async fn delete(tx: &mut Tx, run: &Target, children: bool) -> Result<Acted, Fault> {
     check(run)?;
     if let Some(asker) = tx.first(sql!("runs/asker"), &params![run.key]).await? {
         let (id, asker) = (&run.id, asker.text("id")?);
-        let message =
-            format!("run {id:?} is kept for run `{asker}`, which may still ask for its result: let that one end first");
+        let message = format!(
+            "run {id:?} cannot be deleted, because run `{asker}` may still need its result: wait until that one has ended"
+        );
         return Err(Error::new(Code::IllegalMove, message).into());
     }
     let mut keys = vec![run.key];
@@ -21,15 +22,15 @@ pub(crate) async fn delete(tx: &mut Tx, run: &Target, children: bool) -> Result<
     } else if let Some(child) = tx.first(sql!("runs/open_child"), &params![run.key]).await? {
         let (id, child) = (&run.id, child.text("id")?);
         let message =
-            format!("run {id:?} has the child `{child}`, which has not ended: cancel that one, or let it end");
+            format!("run {id:?} has the child `{child}`, which has not ended: cancel that one, or wait until it ends");
         return Err(Error::new(Code::IllegalMove, message).into());
     }
     let count = delete_all(tx, &keys).await?;
-    // Whoever waits for one of them is told that it is gone.
+    // Those who wait for one of them learn that it no longer exists.
     Ok(Acted { count, ended: keys, ..Acted::default() })
 }
 
-/// All that a run started, and all that those started. Each of them must have ended.
+/// All descendants of a run. Each of them must have ended.
 async fn descendants(tx: &mut Tx, run: RunKey) -> Result<Vec<RunKey>, Fault> {
     let mut all = Vec::new();
     let mut level = vec![run];
@@ -48,19 +49,19 @@ async fn descendants(tx: &mut Tx, run: RunKey) -> Result<Vec<RunKey>, Fault> {
 
 fn check(run: &Target) -> Result<(), Fault> {
     if !run.status.is_terminal() {
-        return Err(run.cannot("deleted", "cancel it first, or let it end"));
+        return Err(run.cannot("deleted", "cancel it first, or wait until it ends"));
     }
     match &run.executor {
-        // It lets go in a moment, so whoever asked may wait for it.
+        // It will release the run shortly, so the caller may retry.
         Some(executor) => {
             let id = &run.id;
-            Err(Fault::try_again(format!("executor `{executor}` has not let go of run {id:?} yet: try again")))
+            Err(Fault::try_again(format!("executor `{executor}` has not released run {id:?} yet: try again")))
         }
         None => Ok(()),
     }
 }
 
-/// Delete these runs with all that is theirs.
+/// Delete these runs with everything that belongs to them.
 pub(crate) async fn delete_all(tx: &mut Tx, keys: &[RunKey]) -> Result<u64, Fault> {
     let of = params![keys];
     tx.execute(sql!("checkpoints/delete_checkpoints"), &of).await?;

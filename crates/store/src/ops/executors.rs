@@ -1,4 +1,4 @@
-//! Executors: join, beat, be declared dead, leave.
+//! Executors: joining, heartbeats, being declared dead, leaving.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
 
-/// An executor as the others see it.
+/// An executor, as listed.
 #[derive(Clone, Debug)]
 pub struct ExecutorRow {
     /// Its id.
     pub id: ExecutorId,
-    /// How often it has said that it lives.
+    /// Its number of heartbeats.
     pub beat: i64,
     /// Whether it was declared dead.
     pub dead: bool,
@@ -23,22 +23,22 @@ pub struct ExecutorRow {
     pub pid: u32,
     /// The workflows it knows, each as `name@version`.
     pub workflows: Vec<String>,
-    /// Since when it lives.
+    /// When it joined.
     pub started_at: Timestamp,
-    /// How long it may say nothing before it is declared dead; not known of one that an older version runs.
+    /// How long it may send no heartbeat before it is declared dead. `None` for executors of an older version.
     pub lease: Option<Duration>,
 }
 
-/// The sign of life of an executor.
+/// The heartbeat of an executor.
 #[derive(Clone, Debug)]
 pub struct Beat {
-    /// Of which executor.
+    /// The executor.
     pub executor: ExecutorId,
-    /// How often it has said that it lives.
+    /// Its number of heartbeats.
     pub beat: i64,
     /// Whether it was declared dead.
     pub dead: bool,
-    /// How long it may say nothing before it is declared dead, if that is known.
+    /// How long it may send no heartbeat before it is declared dead, if known.
     pub lease: Option<Duration>,
 }
 
@@ -49,7 +49,7 @@ pub struct NewExecutor {
     pub id: ExecutorId,
     /// The workflows it knows, each as `name@version`.
     pub workflows: Vec<String>,
-    /// How long it may say nothing before it is declared dead.
+    /// How long it may send no heartbeat before it is declared dead.
     pub lease: Duration,
 }
 
@@ -62,7 +62,7 @@ pub(crate) async fn join(tx: &mut Tx, new: &NewExecutor, now: Timestamp) -> Resu
     Ok(())
 }
 
-/// Say that the executor lives. False: it was declared dead.
+/// Write a heartbeat. `false`: the executor was declared dead.
 pub(crate) async fn beat(tx: &mut Tx, executor: &ExecutorId) -> Result<bool, Fault> {
     Ok(tx.execute(sql!("executors/beat"), &params![executor.as_str()]).await? == 1)
 }
@@ -91,7 +91,7 @@ fn lease(row: &crate::driver::Row) -> Result<Option<Duration>, Fault> {
     Ok(row.opt_int("lease")?.map(|micros| Duration::from_micros(micros.unsigned_abs())))
 }
 
-/// The signs of life of all executors, and what time it is on the server.
+/// The heartbeats of all executors, and the server's current time.
 pub(crate) async fn beats(tx: &mut Tx) -> Result<(Vec<Beat>, Option<Timestamp>), Fault> {
     let rows = tx.query(sql!("executors/beats"), &[]).await?;
     let at = rows.first().map(|row| row.int("at")).transpose()?.map(from_micros);
@@ -102,12 +102,12 @@ pub(crate) async fn beats(tx: &mut Tx) -> Result<(Vec<Beat>, Option<Timestamp>),
     Ok((rows.iter().map(beat).collect::<Result<_, Fault>>()?, at))
 }
 
-/// The workflows that some live executor knows, each as `name@version`.
+/// The workflows that at least one live executor knows, each as `name@version`.
 pub(crate) async fn known_workflows(tx: &mut Tx) -> Result<Vec<String>, Fault> {
     Ok(list(tx).await?.into_iter().filter(|it| !it.dead).flat_map(|it| it.workflows).collect())
 }
 
-/// Whether one of these workflows is this one, in any version where that is open.
+/// Whether `known` contains this workflow in this version; in any version if it is open.
 pub(crate) fn is_known(known: &[String], workflow: &str, version: Option<&str>) -> bool {
     known.iter().any(|known| match (known.split_once('@'), version) {
         (Some((name, its)), Some(version)) => name == workflow && its == version,
@@ -116,14 +116,14 @@ pub(crate) fn is_known(known: &[String], workflow: &str, version: Option<&str>) 
     })
 }
 
-/// Declare an executor dead unless it lives. From the commit on no batch of it can stand.
+/// Declare an executor dead unless it has sent a heartbeat since `beat`. After the commit none of its batches can be committed.
 pub(crate) async fn declare_dead(tx: &mut Tx, executor: &ExecutorId, beat: i64) -> Result<bool, Fault> {
     let declared = tx.execute(sql!("executors/declare_dead"), &params![executor.as_str(), beat]).await?;
     tx.execute(sql!("executors/kill_fence"), &params![executor.as_str()]).await?;
     Ok(declared == 1)
 }
 
-/// Declare every executor dead: the caller has the lock that only one executor of a SQLite file can have.
+/// Declare every executor dead. The caller holds the lock that only one executor of a SQLite file can have.
 pub(crate) async fn declare_all_dead(tx: &mut Tx) -> Result<(), Fault> {
     tx.execute(sql!("executors/declare_others_dead"), &[]).await?;
     tx.execute(sql!("executors/kill_fences"), &[]).await?;
@@ -136,17 +136,17 @@ pub(crate) async fn end_sessions(tx: &mut Tx, executor: &ExecutorId) -> Result<(
     Ok(())
 }
 
-/// Forget dead executors that have no runs any more.
+/// Delete dead executors that own no runs any more.
 pub(crate) async fn forget(tx: &mut Tx) -> Result<(), Fault> {
     tx.execute(sql!("executors/forget"), &[]).await?;
     tx.execute(sql!("executors/forget_fences"), &[]).await?;
     Ok(())
 }
 
-/// An executor that shut down leaves, and whatever it still has may be claimed at once.
+/// Remove an executor that shuts down. The runs that it still owns may be claimed at once.
 pub(crate) async fn leave(tx: &mut Tx, executor: &ExecutorId, now: Timestamp) -> Result<(), Fault> {
     tx.execute(sql!("executors/leave_fence"), &params![executor.as_str()]).await?;
-    // What one of them started in its last batch was not there yet when it was cancelled.
+    // A child that a cancelled run started in its last batch did not exist yet when the run was cancelled.
     let cancelled = tx.query(sql!("runs/cancelled_of"), &params![executor.as_str()]).await?;
     let cancelled: Vec<RunKey> = cancelled.iter().map(|row| row.key("run_key")).collect::<Result<_, _>>()?;
     super::steer::cancel_children(tx, &cancelled, now).await?;
@@ -156,13 +156,13 @@ pub(crate) async fn leave(tx: &mut Tx, executor: &ExecutorId, now: Timestamp) ->
     Ok(())
 }
 
-/// The runs that were taken from an executor and that it has not let go of.
+/// The runs that were revoked from an executor and that it has not released yet.
 pub(crate) async fn revoked(tx: &mut Tx, executor: &ExecutorId) -> Result<Vec<RunKey>, Fault> {
     let rows = tx.query(sql!("runs/revoked"), &params![executor.as_str()]).await?;
     rows.iter().map(|row| row.key("run_key")).collect()
 }
 
-/// The runs that an executor has, but for those that were taken from it.
+/// The runs that an executor owns, except revoked ones.
 pub(crate) async fn owned(tx: &mut Tx, executor: &ExecutorId) -> Result<Vec<RunKey>, Fault> {
     let rows = tx.query(sql!("runs/owned"), &params![executor.as_str()]).await?;
     rows.iter().map(|row| row.key("run_key")).collect()

@@ -1,7 +1,7 @@
-//! Forking a run: a new one that has recorded what the other had, up to a point.
+//! Forking a run: creating a new one that shares the other's recorded results up to a point.
 //!
-//! What is copied is a prefix of the order of completions, for that alone is a state in which the run once was: under
-//! concurrency a lower position may end after a higher one.
+//! The copy is a prefix of the order of completions, because only that is a state that the run once had: with concurrent calls,
+//! a lower position may complete after a higher one.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
 use crate::new_run::Born;
 
-/// Create a run like `run` that goes its own way from a position on.
+/// Create a copy of `run` that diverges from a position on.
 pub(crate) async fn fork(tx: &mut Tx, run: &Target, plan: &Fork, call: Call) -> Result<Acted, Fault> {
     let key = key_of(run.key, call);
     let id = plan.id.clone().unwrap_or_else(|| RunId::of_key(key));
@@ -38,7 +38,7 @@ pub(crate) async fn fork(tx: &mut Tx, run: &Target, plan: &Fork, call: Call) -> 
     Ok(acted)
 }
 
-/// What the forked run has that its fork may take over.
+/// The values of the forked run that its fork may inherit.
 struct Original {
     workflow: String,
     version: String,
@@ -47,7 +47,7 @@ struct Original {
     input_hash: i64,
     identity: Option<Identity>,
     attributes: Option<Json>,
-    /// None where it lies beside the row.
+    /// `None` if it is stored outside the row.
     input: Option<Json>,
     queue: Option<String>,
     priority: u32,
@@ -74,7 +74,7 @@ impl Original {
         })
     }
 
-    /// The fork, as the plan wants it.
+    /// The fork according to the plan.
     fn forked(&self, key: RunKey, id: RunId, plan: &Fork, call: Call) -> Result<NewRun, Fault> {
         let options = &plan.options;
         let queued = self.queued(options)?;
@@ -91,7 +91,7 @@ impl Original {
             is_open: false,
             executor: None,
             status: if delayed.is_some() { Status::Delayed } else { Status::Enqueued },
-            // One that waits in a queue is taken when it is its turn.
+            // In a queue it is claimed when its turn comes.
             ready_at: delayed.or_else(|| queued.is_none().then_some(call.now)),
             created_at: call.now,
             timeout: options.timeout.or(self.timeout),
@@ -107,7 +107,7 @@ impl Original {
         })
     }
 
-    /// How the fork waits: in the queue that is given, or in that of the forked run.
+    /// How the fork waits: in the given queue, or in that of the forked run.
     fn queued(&self, options: &RunOptions) -> Result<Option<Queued>, Error> {
         let queue = options.queue.clone().or_else(|| self.queue.clone());
         RunOptions { queue: queue.clone(), ..options.clone() }.check()?;
@@ -121,7 +121,7 @@ impl Original {
     }
 }
 
-/// Create the run, with its input. False: there is one of that id, or of that dedup in its queue.
+/// Create the run with its input. `false`: a run has the same id, or the same dedup key in its queue.
 async fn insert(tx: &mut Tx, run: &Target, original: &Original, new: &NewRun, plan: &Fork) -> Result<bool, Fault> {
     let seq = if new.queued.is_some() { Some(queues::next_seq(tx).await?) } else { None };
     let mut born = Born { seq, forked: Some((run.key, plan.position)), ..Born::of(new) };
@@ -138,17 +138,17 @@ async fn insert(tx: &mut Tx, run: &Target, original: &Original, new: &NewRun, pl
     Ok(true)
 }
 
-/// Who holds the dedup that the fork was to have.
+/// The error that another run holds the fork's dedup key.
 async fn deduplicated(tx: &mut Tx, new: &NewRun, holder: Existing, call: Call) -> Result<Fault, Fault> {
     let Some(Queued { queue, dedup: Some(dedup), .. }) = &new.queued else {
-        return Err(Fault::corrupt("a run without a dedup met one"));
+        return Err(Fault::corrupt("internal error: a run without a dedup key hit a dedup conflict"));
     };
-    let instead = "Fork the run when that one has ended, or give another dedup";
+    let instead = "Fork the run after that one has ended, or give another dedup key";
     runs::deduplicated(tx, queue, dedup, holder.key, instead, call.now).await
 }
 
-/// Copy what the calls that the fork has said to the world. What was sent to the run is not copied: its calls took it, or it is
-/// for the run and not for the fork.
+/// Copy the events and streams of the copied calls. Messages are not copied: either a copied call took them already, or they
+/// are meant for the original run.
 async fn copy_what_was_said(tx: &mut Tx, run: &Target, fork: RunKey) -> Result<(), Fault> {
     let of = params![run.key, fork];
     tx.execute(sql!("events/copy_history"), &of).await?;
@@ -161,7 +161,7 @@ async fn copy_what_was_said(tx: &mut Tx, run: &Target, fork: RunKey) -> Result<(
     Ok(())
 }
 
-/// Up to which completion a fork at `position` takes over what was recorded.
+/// The last completion, as a `seq`, that a fork at `position` copies.
 async fn prefix(tx: &mut Tx, run: RunKey, position: u32) -> Result<i64, Fault> {
     if position == 0 {
         return Ok(0);
@@ -171,10 +171,10 @@ async fn prefix(tx: &mut Tx, run: RunKey, position: u32) -> Result<i64, Fault> {
     Ok(before.or(row.opt_int("last")?).unwrap_or(0))
 }
 
-/// A run of that id is there: this very one, another fork of the same, or a stranger.
+/// A run with this id exists: this fork itself, an equal fork of the same run, or another run. Only the last is an error.
 async fn same_fork(tx: &mut Tx, run: &Target, key: RunKey, id: &RunId, plan: &Fork) -> Result<(), Fault> {
     let found = tx.first(sql!("runs/forked"), &params![id.as_str()]).await?;
-    let found = found.ok_or_else(|| Fault::try_again(format!("run {id:?} was deleted just now")))?;
+    let found = found.ok_or_else(|| Fault::try_again(format!("run {id:?} was just deleted: try again")))?;
     let is_same = found.key("run_key")? == key
         || (found.opt_key("forked_from")? == Some(run.key)
             && found.opt_int("fork_position")? == Some(i64::from(plan.position))
@@ -187,7 +187,7 @@ async fn same_fork(tx: &mut Tx, run: &Target, key: RunKey, id: &RunId, plan: &Fo
     Err(Error::new(Code::Conflict, message).into())
 }
 
-/// The key of the fork that this call makes of this run, the same however often its transaction is tried.
+/// The key of the fork that this call creates of this run. It is the same for every retry of the transaction.
 fn key_of(run: RunKey, call: Call) -> RunKey {
     let digest: [u8; 32] =
         Sha256::new().chain_update(call.nonce.as_bytes()).chain_update(run.as_bytes()).finalize().into();

@@ -1,5 +1,5 @@
-//! Runs that gather inputs while they have not begun. Debounce: a run takes the last of many inputs, and starts once no more
-//! come. Batch: a run takes all of them as a list, and starts when there are enough, or it has waited long enough.
+//! Runs that gather inputs before they begin. Debounce: a run takes the last of many inputs, and starts once no more arrive.
+//! Batch: a run takes all of them as a list, and starts when there are enough or it has waited long enough.
 
 use onward_types::{Code, Error, Json, RunKey, Timestamp, from_micros};
 
@@ -12,32 +12,33 @@ use crate::fault::Fault;
 use crate::new_run::{Born, Gathering};
 use crate::signal::Signal;
 
-/// A batch takes no item that would make it longer than this, and each push writes it anew.
+/// The maximum size of a batch in bytes: each push rewrites it.
 const BATCH_BYTES: usize = 1024 * 1024;
 
-/// For what a run gathers inputs, and until when at the latest.
+/// How a run gathers inputs.
 #[derive(Clone, Debug)]
 pub struct Gather {
-    /// Inputs of one workflow under one key are gathered by one run.
+    /// Inputs of one workflow with the same key are gathered by one run.
     pub key: String,
-    /// Later than then it does not start, however many more inputs come.
+    /// The latest time at which it starts, however many more inputs arrive.
     pub until: Option<Timestamp>,
 }
 
-/// The push of an item into a batch.
+/// A push of an item into a batch.
 #[derive(Clone, Debug)]
 pub struct Push {
-    /// Items of one workflow under one key are gathered by one run.
+    /// Items of one workflow with the same key are gathered by one run.
     pub key: String,
-    /// Names the push: tried again, it is the same one.
+    /// The id of the push: a retry with the same id has no further effect.
     pub id: String,
     /// The item.
     pub item: Json,
-    /// With so many items the batch takes no more, and is due.
+    /// With this many items the batch is full and due.
     pub max: u32,
 }
 
-/// Give this input to the run that gathers for the key, which starts when `run` would; without one `run` is created.
+/// Replace the input of the run that gathers for the key, and reschedule it to the start time of `run`. If there is none,
+/// create `run`.
 pub(crate) async fn debounce(tx: &mut Tx, run: &NewRun, gather: &Gather, now: Timestamp) -> Result<Created, Fault> {
     let found = gathering(tx, run, &gather.key, false).await?;
     tx.notify(&Signal::Ready);
@@ -47,15 +48,15 @@ pub(crate) async fn debounce(tx: &mut Tx, run: &NewRun, gather: &Gather, now: Ti
     };
     let until = row.opt_int("gather_until")?.map(from_micros);
     let at = run.ready_at.into_iter().chain(until).min();
-    // It has not begun, and what it was made for is gone: the version that it has to be of comes with its input.
+    // It has not begun, and its earlier input is replaced: the version that it needs comes with the new input.
     let version = Some(run.version_if(false));
     let taken = Taken { input: &run.input, hash: run.input_hash, at, items: None, full: false, version };
     take(tx, row.key("run_key")?, &taken, now).await?;
     row.existing().map(Created::Existing)
 }
 
-/// Append this item to the input of the run that gathers for the key; without one `run` is created, with this item alone. A
-/// push that was made before gives the run that took it then.
+/// Append this item to the input of the run that gathers for the key. If there is none, create `run` with this item alone. A
+/// push that was made before returns the run that took it.
 pub(crate) async fn push(
     tx: &mut Tx,
     run: &NewRun,
@@ -64,7 +65,7 @@ pub(crate) async fn push(
     now: Timestamp,
 ) -> Result<Created, Fault> {
     let found = gathering(tx, run, &push.key, true).await?;
-    // Looked for after the row was locked: the same push, by another one at the same time, is seen.
+    // After the row was locked, so that the same push by a concurrent caller is found.
     let of = params![run.workflow.as_str(), push.key.as_str(), push.id.as_str()];
     if let Some(before) = tx.first(sql!("pushes/find"), &of).await? {
         return same_item(&before, run, push);
@@ -89,13 +90,13 @@ pub(crate) async fn push(
     let [workflow, key, id] = of;
     let noted = tx.execute(sql!("pushes/note"), &[workflow, key, id, taken_by.into(), run.input_hash.into()]).await?;
     if noted == 0 {
-        return Err(Fault::try_again(format!("push `{}` was made by somebody else just now", push.id)));
+        return Err(Fault::try_again(format!("push `{}` was just made by another caller: try again", push.id)));
     }
     Ok(created)
 }
 
-/// Whether the run that gathers is one that an executor may run which is there, or no worse off than a new one would be. After a
-/// deploy nobody may have the version that its items are for, and what is pushed now would wait with them for ever.
+/// Whether a current executor can run the gathering run, or a new one would be no better off. After a deploy no executor may
+/// have the version that its items are for; an item pushed now would wait with them forever.
 async fn somebody_may_run(tx: &mut Tx, gathers: &Row, new: &NewRun) -> Result<bool, Fault> {
     let version = gathers.text("version")?;
     if version == OPEN || version == new.version_if(false) {
@@ -104,7 +105,7 @@ async fn somebody_may_run(tx: &mut Tx, gathers: &Row, new: &NewRun) -> Result<bo
     Ok(executors::is_known(&executors::known_workflows(tx).await?, &new.workflow, Some(&version)))
 }
 
-/// A new batch, with its first item.
+/// Create a new batch with its first item.
 async fn begin(tx: &mut Tx, run: &NewRun, push: &Push, sealer: &Sealer) -> Result<Created, Fault> {
     let input = format!("[{}]", push.item.as_str());
     let full = is_full(1, &input, push);
@@ -119,7 +120,7 @@ async fn begin(tx: &mut Tx, run: &NewRun, push: &Push, sealer: &Sealer) -> Resul
     open(tx, &first, Gathering { key, until: None, items: Some(1) }).await
 }
 
-/// The batch that took the item. One that has no room for it is due instead, and takes no more.
+/// Append the item and return the batch. If it has no room, close the batch, make it due, and return `None`.
 async fn append(
     tx: &mut Tx,
     row: &Row,
@@ -134,7 +135,7 @@ async fn append(
     let stored = stored.ok_or_else(|| Fault::corrupt(format!("run {:?} has no row", gathering.id)))?.text("input")?;
     let list = sealer.open(&Json::from(stored), Payload::Input)?;
     let Some(before) = list.as_str().strip_suffix(']') else {
-        return Err(Fault::corrupt(format!("column `input` of run {:?} in `runs` is no list", gathering.id)));
+        return Err(Fault::corrupt(format!("column `input` of run {:?} in `runs` is not a list", gathering.id)));
     };
     if items > push.max || before.len() + push.item.len() + 2 > BATCH_BYTES {
         tx.execute(sql!("runs/full"), &params![key, now]).await?;
@@ -161,12 +162,12 @@ fn is_full(items: u32, input: &str, push: &Push) -> bool {
     items >= push.max || input.len() >= BATCH_BYTES
 }
 
-/// The hash of a batch with one more item. To hash all of it with each push would cost more than to write it.
+/// The hash of a batch after adding an item. Hashing the whole batch on each push would cost more than writing it.
 fn with_item(before: i64, item: i64) -> i64 {
     before.wrapping_mul(31).wrapping_add(item)
 }
 
-/// The run that took a push before, which has to have been of the same item.
+/// The run that took this push before; an error if that push had another item.
 fn same_item(before: &Row, run: &NewRun, push: &Push) -> Result<Created, Fault> {
     let taken_by = before.existing()?;
     if before.int("item_hash")? == run.input_hash {
@@ -174,13 +175,13 @@ fn same_item(before: &Row, run: &NewRun, push: &Push) -> Result<Created, Fault> 
     }
     let Push { id, key, .. } = push;
     let message = format!(
-        "the push with key `{id}` into batch `{key}` was of another item, which run {:?} has: choose another key for this one",
+        "the push with key `{id}` into batch `{key}` had another item, which is in run {:?}: choose another key for this item",
         taken_by.id
     );
     Err(Error::new(Code::Conflict, message).into())
 }
 
-/// The run that gathers for a key: all inputs, or the last of them.
+/// The run that gathers for a key. `all`: as a batch, otherwise debounced.
 async fn gathering(tx: &mut Tx, run: &NewRun, key: &str, all: bool) -> Result<Option<Row>, Fault> {
     let row = tx.first(sql!("runs/gathering"), &params![run.workflow.as_str(), key]).await?;
     if let Some(row) = &row
@@ -188,8 +189,9 @@ async fn gathering(tx: &mut Tx, run: &NewRun, key: &str, all: bool) -> Result<Op
     {
         let (id, workflow) = (row.text("id")?, &run.workflow);
         let (does, asked) = if all { ("is debounced", "a batch") } else { ("gathers a batch", "debounce") };
-        let message =
-            format!("run {id:?} of workflow `{workflow}` {does} under key `{key}`: choose another key for {asked}");
+        let message = format!(
+            "run {id:?} of workflow `{workflow}` already {does} under the key `{key}`: choose another key for {asked}"
+        );
         return Err(Error::new(Code::Conflict, message).into());
     }
     Ok(row)
@@ -204,7 +206,7 @@ async fn open(tx: &mut Tx, run: &NewRun, gathering: Gathering<'_>) -> Result<Cre
     match runs::insert(tx, &Born { seq, gathering, ..Born::of(run) }).await? {
         Created::Existing(taken) => {
             let message = format!(
-                "run {:?} is there already and takes no more inputs: say no id, and each run gets one of its own",
+                "run {:?} already exists and takes no more inputs: omit the id, so that each run gets its own",
                 taken.id
             );
             Err(Error::new(Code::Conflict, message).into())
@@ -213,14 +215,14 @@ async fn open(tx: &mut Tx, run: &NewRun, gathering: Gathering<'_>) -> Result<Cre
     }
 }
 
-/// What a run that gathers has from now on.
+/// The new values of a gathering run.
 struct Taken<'a> {
     input: &'a Json,
     hash: i64,
     at: Option<Timestamp>,
     items: Option<u32>,
     full: bool,
-    /// Which version the input is for, if it replaces the one before.
+    /// The version that the input is for, if it replaces the previous one.
     version: Option<&'a str>,
 }
 

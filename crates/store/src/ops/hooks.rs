@@ -1,4 +1,4 @@
-//! Hooks: tokens by which the world outside reaches a call of a run.
+//! Hooks: tokens by which external callers reach a call of a run.
 
 use onward_types::{
     Code, Error, ExecutorId, Form, HookState, Json, RunId, RunKey, Status, Timestamp, from_micros, hook_topic,
@@ -11,39 +11,39 @@ use crate::fault::Fault;
 /// A hook to be opened.
 #[derive(Clone, Debug)]
 pub struct NewHook {
-    /// By which run.
+    /// The run that opens it.
     pub run: RunKey,
-    /// By which of its calls.
+    /// The position of the call that opens it.
     pub position: u32,
-    /// Under which token.
+    /// Its token.
     pub token: String,
-    /// What it takes, where that is known: a [`Form`] as JSON.
+    /// The form of payload that it takes, if known: a [`Form`] as JSON.
     pub form: Option<String>,
     /// The executor that opens it.
     pub executor: ExecutorId,
 }
 
-/// Something to be sent to a hook.
+/// A payload to be sent to a hook.
 #[derive(Clone, Debug)]
 pub struct HookPayload {
-    /// To the hook that has this token.
+    /// The token of the hook.
     pub token: String,
-    /// What it says.
+    /// The content.
     pub body: Json,
-    /// The same key again, to the same hook, is the same payload.
+    /// Identifies the payload: sending the same key to the same hook again has no effect.
     pub key: Option<String>,
 }
 
-/// What was done for whom by resuming a hook.
+/// The result of resuming a hook.
 #[derive(Clone, Debug)]
 pub struct Resumed {
     /// The run that has the hook.
     pub run: RunId,
-    /// What sending did.
+    /// The effects of sending the payload.
     pub sent: Sent,
 }
 
-/// Open a hook; gives its token, which is the one it got before a crash if there was one.
+/// Open a hook and return its token. If the call opened a hook before a crash, that one's token is returned.
 pub(crate) async fn open(tx: &mut Tx, new: &NewHook, now: Timestamp) -> Result<String, Fault> {
     let NewHook { run, position, token, form, executor } = new;
     let (form, form_by) = (form.as_deref(), form.as_ref().map(|_| executor.as_str()));
@@ -55,15 +55,15 @@ pub(crate) async fn open(tx: &mut Tx, new: &NewHook, now: Timestamp) -> Result<S
     }
     let (holder, _) = holder(tx, token).await?.ok_or_else(just_now)?;
     if holder == (*run, *position) {
-        // Opened just now, by an earlier life of the run whose answer came late.
+        // It was just opened by an earlier attempt of this call whose answer came late.
         return Ok(token.clone());
     }
     match target(tx, holder.0).await? {
         Some((id, target)) if !target.status.is_terminal() => {
-            let message = format!("the token `{token}` is held by run {id:?}: choose another one, or end that run");
+            let message = format!("the token `{token}` belongs to run {id:?}: choose another token, or end that run");
             Err(Error::new(Code::Conflict, message).into())
         }
-        // Its run has ended, or was deleted.
+        // The holder has ended or was deleted.
         _ => {
             let taken = params![token.as_str(), *run, *position, now, form, form_by, holder.0, holder.1];
             match tx.execute(sql!("hooks/take_over"), &taken).await? {
@@ -74,7 +74,7 @@ pub(crate) async fn open(tx: &mut Tx, new: &NewHook, now: Timestamp) -> Result<S
     }
 }
 
-/// Send something to the hook that has a token. `plain` is what it says before that was encoded.
+/// Send a payload to the hook with a token. `plain` is the payload before encoding.
 pub(crate) async fn resume(tx: &mut Tx, payload: &HookPayload, plain: &Json, now: Timestamp) -> Result<Resumed, Fault> {
     let HookPayload { token, body, key } = payload;
     let unknown = || {
@@ -85,17 +85,17 @@ pub(crate) async fn resume(tx: &mut Tx, payload: &HookPayload, plain: &Json, now
     let (id, target) = target(tx, run).await?.ok_or_else(unknown)?;
     if target.status.is_terminal() {
         let message = format!(
-            "run {id:?}, which had the token `{token}`, has ended ({}): nobody takes this any more",
+            "run {id:?}, which had the token `{token}`, has ended ({}) and takes no more payloads",
             target.status
         );
         return Err(Error::new(Code::Gone, message).into());
     }
     let topic = hook_topic(position, token);
-    // Keys are those of a run: this one must not meet that of a message, or of another hook.
+    // Keys are unique per run: this one must not collide with the key of a message or of another hook.
     let key = key.as_ref().map(|key| format!("{topic}/{key}"));
     let message = NewMessage { run: id.clone(), topic, body: body.clone(), key };
     match form {
-        // All its payloads are of one type.
+        // A typed hook takes one type for all its payloads.
         Some(form) if !form.accepts(plain) => {
             messages::misfit(tx, (run, &id), &message, plain, &form.to_string()).await?;
         }
@@ -106,18 +106,18 @@ pub(crate) async fn resume(tx: &mut Tx, payload: &HookPayload, plain: &Json, now
     Ok(Resumed { run: id, sent: messages::told(tx, &[target], now).await? })
 }
 
-/// A hook of a run, as it is stored.
+/// A hook of a run, as stored.
 pub(crate) struct StoredHook {
     pub(crate) position: u32,
     pub(crate) opened_at: Timestamp,
-    /// What the call that opened it recorded.
+    /// The recorded result of the call that opened it.
     pub(crate) recorded: Option<Json>,
     /// Its token, while it has one.
     pub(crate) token: Option<String>,
     pub(crate) state: HookState,
 }
 
-/// The hooks of a run, those that it closed too.
+/// The hooks of a run, closed ones included.
 pub(crate) async fn of_run(tx: &mut Tx, run: RunKey) -> Result<Vec<StoredHook>, Fault> {
     let rows = tx.query(sql!("hooks/of_run"), &params![run]).await?;
     rows.iter().map(stored).collect()
@@ -135,7 +135,7 @@ fn stored(row: &Row) -> Result<StoredHook, Fault> {
     })
 }
 
-/// The call that has a token, and what it takes, if that is known.
+/// The call that holds a token, and the form of payload that it takes, if known.
 async fn holder(tx: &mut Tx, token: &str) -> Result<Option<((RunKey, u32), Option<Form>)>, Fault> {
     let Some(row) = tx.first(sql!("hooks/holder"), &params![token]).await? else { return Ok(None) };
     let form = row.opt_text("form")?.map(|form| Form::from_json(&form));
@@ -148,5 +148,5 @@ async fn target(tx: &mut Tx, run: RunKey) -> Result<Option<(RunId, Target)>, Fau
 }
 
 fn just_now() -> Fault {
-    Fault::try_again("somebody else opened or closed a hook with that token just now")
+    Fault::try_again("a hook with this token was just opened or closed by another caller: try again")
 }

@@ -1,7 +1,7 @@
-//! What an executor can run: versions of workflows, and runs whose version is open.
+//! What an executor can run: specific versions of workflows, and runs whose version is open.
 //!
-//! A run that was started by the name of its workflow alone has no version until it is claimed. It stands in the tables under
-//! the empty version, which no workflow has, and gets the newest one that its first owner knows.
+//! A run that was started without a version has none until it is claimed. It is stored with the empty version, which no
+//! workflow has, and gets the newest version that its first owner knows.
 
 use std::collections::HashMap;
 
@@ -14,13 +14,13 @@ use crate::fault::Fault;
 /// The workflows that an executor knows.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
-    /// Each as `name@version`, and each name once more with the version open.
+    /// Each as `name@version`, plus an entry for each name with an empty (open) version.
     claimable: Vec<String>,
     newest: HashMap<String, String>,
 }
 
 impl Known {
-    /// Of workflows that are given as `name@version`. A name has no `@` in it.
+    /// From workflows given as `name@version`. A name contains no `@`.
     pub fn new<W: AsRef<str>>(workflows: impl IntoIterator<Item = W>) -> Known {
         let mut known = Known::default();
         for workflow in workflows {
@@ -45,12 +45,12 @@ impl Known {
         self.claimable.is_empty()
     }
 
-    /// What a run is to be of, as `name@version`, where an open version is empty.
+    /// The workflows that it can claim, as `name@version`; an open version is empty.
     pub(crate) fn claimable(&self) -> &Vec<String> {
         &self.claimable
     }
 
-    /// Fix the version of those among these runs, just claimed, that have none: the newest one known here.
+    /// Fix the version of the claimed runs that have an open version: it becomes the newest one known here.
     pub(crate) async fn fix_versions(&self, tx: &mut Tx, claimed: &[Row]) -> Result<(), Fault> {
         let mut open: HashMap<String, Vec<RunKey>> = HashMap::new();
         for row in claimed {
@@ -60,8 +60,9 @@ impl Known {
         }
         for (workflow, keys) in open {
             let newest = self.newest.get(&workflow);
-            let newest =
-                newest.ok_or_else(|| Fault::corrupt(format!("nobody knows `{workflow}`, and it was claimed")))?;
+            let newest = newest.ok_or_else(|| {
+                Fault::corrupt(format!("internal error: a run of the unknown workflow `{workflow}` was claimed"))
+            })?;
             tx.execute(sql!("runs/fix_version"), &params![&keys, newest.as_str()]).await?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Lists of runs: which runs a filter means, page by page.
+//! Listing runs: the runs that match a filter, page by page.
 
 use std::borrow::Cow;
 
@@ -10,26 +10,26 @@ use super::runs::{Loaded, records};
 use crate::driver::{Param, Tx, params, sql};
 use crate::fault::Fault;
 
-/// How many runs a page has where nobody says how many.
+/// The number of runs on a page if the filter has no limit.
 const LIMIT: u32 = 100;
 const LIMIT_MAX: u32 = 10_000;
 
-/// How a run stands that is in its queue.
+/// The states of a run that is in its queue.
 const IN_QUEUE: &[Status] = &[Status::Delayed, Status::Enqueued, Status::Running, Status::Paused];
 
-/// The key of a run says when it was made, to the millisecond. A clock that counts ahead of itself stays within this.
+/// In milliseconds. A run's key contains its creation time to the millisecond; a generator of keys may run ahead of it by less.
 const KEY_SLACK: i64 = 60_000;
-/// Who creates a run and who executes it have clocks of their own, which may differ by a day. Where no run is known that started
-/// more than [`KEY_SLACK`] before it was created, they differ by less.
+/// In milliseconds. The creator of a run and its executor have different clocks, which may differ by up to a day. If no run is
+/// known to have started more than [`KEY_SLACK`] before its creation, they differ by less.
 const CLOCK_SLACK: i64 = 24 * 3_600_000;
 
-/// So many runs are sorted as fast as half a million are looked through in the order of their keys.
+/// Sorting this many runs takes as long as scanning half a million in the order of their keys.
 const FEW: u32 = 10_000;
 
 /// A page of runs.
 pub(crate) async fn list(tx: &mut Tx, filter: &Filter, now: Timestamp) -> Result<Page<RunRecord>, Fault> {
     let limit = filter.limit.unwrap_or(LIMIT).min(LIMIT_MAX);
-    // One more than the page has says whether there is another page.
+    // One more than the page holds, to learn whether there is another page.
     let mut keys = pick(tx, filter, limit + 1).await?;
     let more = keys.len() > limit as usize;
     keys.truncate(limit as usize);
@@ -38,7 +38,7 @@ pub(crate) async fn list(tx: &mut Tx, filter: &Filter, now: Timestamp) -> Result
     Ok(Page { items: records(tx, &keys, loaded, now).await?, next })
 }
 
-/// The keys of the first runs that a filter means, in its order.
+/// The keys of the first runs that match a filter, in its order.
 pub(crate) async fn pick(tx: &mut Tx, filter: &Filter, limit: u32) -> Result<Vec<RunKey>, Fault> {
     let Some(filter) = possible(filter) else { return Ok(Vec::new()) };
     let filter = &*filter;
@@ -51,8 +51,7 @@ pub(crate) async fn pick(tx: &mut Tx, filter: &Filter, limit: u32) -> Result<Vec
     rows.iter().map(|row| row.key("run_key")).collect()
 }
 
-/// The filter without texts that no run can have, which PostgreSQL cannot even compare; none if no run is left that it could
-/// mean.
+/// The filter without texts that no run can contain, which PostgreSQL cannot even compare. `None` if no run can match any more.
 fn possible(filter: &Filter) -> Option<Cow<'_, Filter>> {
     let alone = [
         filter.id_prefix.as_deref(),
@@ -83,7 +82,7 @@ fn possible(filter: &Filter) -> Option<Cow<'_, Filter>> {
     Some(Cow::Owned(Filter { ids, workflows, versions, ..filter.clone() }))
 }
 
-/// Whether attributes have only texts that attributes can have.
+/// Whether every text in these attributes can occur in stored attributes.
 fn are_texts(attributes: &Json) -> bool {
     let is_text = |(name, value): (&String, &serde_json::Value)| {
         !name.contains('\0') && value.as_str().is_none_or(|text| !text.contains('\0'))
@@ -92,12 +91,12 @@ fn are_texts(attributes: &Json) -> bool {
     map.map_or(true, |map| map.iter().all(is_text))
 }
 
-/// How to look for what started within a time.
+/// How to search for runs that started within a time window.
 #[derive(Clone, Copy)]
 struct Started {
-    /// By so many milliseconds may the clocks of who created a run and of who executed it differ.
+    /// How many milliseconds the clocks of a run's creator and of its executor may differ.
     slack: i64,
-    /// They are few enough to look at all of them.
+    /// Whether so few runs match that all of them can be sorted.
     few: bool,
 }
 
@@ -106,7 +105,7 @@ async fn how_started(tx: &mut Tx, Window { from, until }: Window) -> Result<Star
     if until.is_some() && tx.first(sql!("runs/early"), &[]).await?.is_some() {
         started.slack = CLOCK_SLACK;
     }
-    // PostgreSQL knows by itself how many there are, about.
+    // PostgreSQL estimates by itself how many there are.
     if let (Some(from), Some(until), true) = (from, until, tx.is_sqlite()) {
         let found = tx.first(sql!("runs/started_few"), &params![from, until, FEW]).await?;
         started.few = found.map_or(Ok(false), |row| row.flag("are_few"))?;
@@ -126,12 +125,12 @@ fn parameters(filter: &Filter, limit: u32, started: Started) -> Result<Vec<Param
     let after = after.into_iter().chain(from.map(|at| key_at(at, -KEY_SLACK))).max();
     let prefix = filter.id_prefix.as_deref().filter(|prefix| !prefix.is_empty());
     let ids: Vec<String> = filter.ids.iter().map(ToString::to_string).collect();
-    // Of the runs of a queue those that have not ended are few, and by their states they have an index.
+    // Few runs of a queue have not ended, and the index on the status finds them.
     let wanted = if filter.queued && filter.statuses.is_empty() { IN_QUEUE } else { &filter.statuses };
     let statuses: Vec<String> = wanted.iter().map(ToString::to_string).collect();
     let succeeded = Status::Succeeded.as_str();
     let is_indexed = !wanted.is_empty() && !wanted.contains(&Status::Succeeded);
-    // Where nobody speaks of versions all runs are of the first, so only others are indexed.
+    // Runs of applications that do not use versions all have version 1, so only other versions are indexed.
     let is_versioned = !filter.versions.is_empty() && filter.versions.iter().all(|version| version != "1");
     if let Some(attributes) = &filter.attributes {
         check_attributes(attributes)?;
@@ -172,23 +171,23 @@ fn parameters(filter: &Filter, limit: u32, started: Started) -> Result<Vec<Param
     .to_vec())
 }
 
-/// A clause of its own for each answer, so that each can find its index.
+/// A separate parameter for each answer, so that each clause can use its own index.
 fn only(asked: Option<bool>, answer: bool) -> Option<bool> {
     asked.filter(|asked| *asked == answer).map(|_| true)
 }
 
-/// A list that is empty filters nothing.
+/// An empty list filters nothing.
 fn asked(texts: &Vec<String>) -> Param {
     if texts.is_empty() { Param::Null } else { Param::from(texts) }
 }
 
-/// The lowest key that a run of about this time can have.
+/// The lowest possible key of a run created at about this time.
 fn key_at(at: Timestamp, slack: i64) -> RunKey {
     let millis = at.as_millisecond().saturating_add(slack).clamp(0, (1 << 48) - 1);
     RunKey(uuid::Uuid::from_u128(u128::from(millis.unsigned_abs()) << 80))
 }
 
-/// The first text that comes after all those that begin with this one; none if there is none.
+/// The first text that sorts after all texts with this prefix. `None` if there is none.
 fn after_prefix(prefix: &str) -> Option<String> {
     let mut chars: Vec<char> = prefix.chars().collect();
     while let Some(last) = chars.pop() {
@@ -200,14 +199,14 @@ fn after_prefix(prefix: &str) -> Option<String> {
     None
 }
 
-/// The databases agree about values that have no parts, and about nothing else.
+/// Only values without parts compare the same way on both databases.
 fn check_attributes(attributes: &Json) -> Result<(), Error> {
     let plain = |value: &Tree<'_>| !matches!(value, Tree::List(_) | Tree::Object(_));
     match Tree::read(attributes.as_str()) {
         Some(Tree::Object(fields)) if fields.iter().all(|(_, value)| plain(value)) => Ok(()),
         _ => {
             let message = format!(
-                "a filter by attributes is a JSON object of texts, numbers, booleans and nulls, not {attributes}"
+                "a filter by attributes must be a JSON object of texts, numbers, booleans and nulls, not {attributes}"
             );
             Err(Error::new(Code::Invalid, message))
         }
@@ -225,7 +224,7 @@ mod tests {
         assert_eq!(after_prefix("a\u{10ffff}").as_deref(), Some("b"));
         assert_eq!(after_prefix("\u{10ffff}"), None);
     }
-    /// How SQLite goes about a page with these filters.
+    /// The line of SQLite's query plan that reads `runs` for these filters.
     fn plan(connection: &rusqlite::Connection, filter: Filter) -> String {
         let few = filter.started.from.is_some();
         let given = parameters(&filter, 10, Started { slack: KEY_SLACK, few }).unwrap();

@@ -1,4 +1,4 @@
-//! The messages of a run that no call has taken, as people look at them: listed, deleted, replaced.
+//! Messages that no call has taken, as users manage them: listing, deleting, replacing.
 
 use onward_types::{Code, Error, Json, MessageRecord, Refused, RunId, RunKey, Timestamp, from_micros, hook_of};
 
@@ -7,7 +7,7 @@ use super::steer;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 
-/// A page of the messages of a run that no call has taken, after a place.
+/// A page of the messages of a run that no call has taken, starting after a place.
 pub(crate) async fn of_run(tx: &mut Tx, run: RunKey, after: i64, limit: u32) -> Result<Vec<MessageRecord>, Fault> {
     let rows = tx.query(sql!("messages/of_run"), &params![run, after, limit]).await?;
     rows.iter().map(record).collect()
@@ -27,14 +27,14 @@ fn record(row: &Row) -> Result<MessageRecord, Fault> {
     })
 }
 
-/// The key as the sender gave it; none where it gave none and one was made.
+/// The key that the sender gave. `None` if it gave none and one was generated.
 fn given_key(topic: &str, key: &str) -> Option<String> {
     let of_hook = hook_of(topic).and_then(|_| key.strip_prefix(topic)?.strip_prefix('/'));
     let key = of_hook.unwrap_or(key);
     (!key.starts_with("onward:")).then(|| key.to_owned())
 }
 
-/// What of the topics that these runs wait for was refused.
+/// The refused messages on the topics that these runs wait for.
 pub(crate) async fn refused(tx: &mut Tx, runs: &[RunKey]) -> Result<Vec<(RunKey, Refused)>, Fault> {
     let rows = tx.query(sql!("messages/refused"), &params![runs]).await?;
     let of_topic = |row: &Row| -> Result<(RunKey, Refused), Fault> {
@@ -50,7 +50,7 @@ pub(crate) async fn delete(tx: &mut Tx, id: &RunId, seq: i64) -> Result<(), Faul
     take_back(tx, id, &target, seq).await.map(drop)
 }
 
-/// Put another message in the place of one that no call has taken; gives its number.
+/// Replace a message that no call has taken. Returns the number of the new message.
 pub(crate) async fn replace(
     tx: &mut Tx,
     id: &RunId,
@@ -66,18 +66,18 @@ pub(crate) async fn replace(
     let NewMessage { topic, body, .. } = message;
     let kept = params![target.key, topic, body.as_str(), key, now, place];
     let kept = tx.first(sql!("messages/replace"), &kept).await?;
-    let seq = kept.ok_or_else(|| Fault::corrupt("a message that was kept has no number"))?.int("seq")?;
+    let seq = kept.ok_or_else(|| Fault::corrupt("a message was inserted without a number"))?.int("seq")?;
     Ok((seq, messages::told(tx, &[target], now).await?))
 }
 
-/// What is left of a message that was taken back.
+/// The values of a deleted message that its replacement keeps.
 struct Former {
     topic: String,
     key: Option<String>,
     place: i64,
 }
 
-/// The run, locked until the transaction ends.
+/// Lock the run until the transaction ends.
 async fn lock(tx: &mut Tx, id: &RunId) -> Result<Target, Fault> {
     if !id.is_possible() {
         return Err(steer::unknown(id));
@@ -86,19 +86,19 @@ async fn lock(tx: &mut Tx, id: &RunId) -> Result<Target, Fault> {
     messages::target(rows.first().ok_or_else(|| steer::unknown(id))?)
 }
 
-/// Whoever executes the run may be taking a message at this moment, but none that was refused.
+/// Delete a message. The run's executor may be taking it right now, unless it was refused.
 async fn take_back(tx: &mut Tx, id: &RunId, target: &Target, seq: i64) -> Result<Former, Fault> {
     if let Some(row) = tx.first(sql!("messages/take_back"), &params![target.key, seq, !target.owned]).await? {
         return Ok(Former { topic: row.text("topic")?, key: row.opt_text("key")?, place: row.int("place")? });
     }
     let Some(row) = tx.first(sql!("messages/find"), &params![target.key, seq]).await? else {
-        let message = format!("run `{id}` has no message {seq}: it was taken back, or was never sent");
+        let message = format!("run `{id}` has no message {seq}: it was deleted, or never sent");
         return Err(Error::new(Code::UnknownMessage, message).into());
     };
     let message = match row.opt_int("consumed_by")? {
         Some(position) => format!("message {seq} of run `{id}` was taken by its call at position {position}"),
         None => format!(
-            "an executor has run `{id}` and may be taking message {seq}, which was not refused: pause the run, then try again"
+            "message {seq} was not refused, and the executor of run `{id}` may be taking it right now: pause the run, then try again"
         ),
     };
     Err(Error::new(Code::Conflict, message).into())

@@ -1,4 +1,4 @@
-//! Messages: sent to a run by anyone, taken by one of its calls, or set aside by it.
+//! Messages: sent to a run by clients or other runs, and taken by one of its calls or set aside by it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,51 +12,51 @@ use crate::fault::Fault;
 use crate::records::Message;
 use crate::signal::Signal;
 
-/// So many unconsumed messages of one topic are read at once. More than a run may have taken without the taking being
-/// durable, so a read always tells something new if there is something new.
+/// The most unconsumed messages of one topic that are read at once. It is more than a run can have taken before that is
+/// durable, so a read always returns a new message if there is one.
 pub const UNCONSUMED_MAX: u32 = 300;
 
 /// A message to be sent.
 #[derive(Clone, Debug)]
 pub struct NewMessage {
-    /// To which run.
+    /// The run that receives it.
     pub run: RunId,
-    /// On which topic.
+    /// Its topic.
     pub topic: String,
-    /// What it says.
+    /// Its content.
     pub body: Json,
-    /// The same key again, to the same run, is the same message.
+    /// Identifies the message: sending the same key to the same run again has no effect.
     pub key: Option<String>,
 }
 
-/// A message as it goes to the database, with what it says before that was encoded where that has to fit what its run waits for.
+/// A message to be stored. `plain` is its content before encoding, if it has to fit what its run waits for.
 #[derive(Clone, Debug)]
 pub(crate) struct Outgoing {
     pub(crate) message: NewMessage,
     pub(crate) plain: Option<Json>,
 }
 
-/// A topic of which a run in memory has to know more.
+/// A topic of which a resident run wants further messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// The run.
     pub run: RunKey,
     /// The topic.
     pub topic: Arc<str>,
-    /// The number of the last message of it that was read; 0 to read it from the start.
+    /// The number of the last message of the topic that was read; 0 to read it from the start.
     pub after: i64,
 }
 
-/// What sending did beside keeping the messages.
+/// The effects of sending, apart from storing the messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
-    /// Runs that somebody executes now.
+    /// Receiving runs that an executor owns.
     pub owned: Vec<RunKey>,
     /// Whether a parked run was woken.
     pub woke: bool,
 }
 
-/// The form in which a list of messages goes to the database.
+/// One message of a list, as it is passed to the database.
 #[derive(Serialize)]
 struct Line<'a> {
     run: String,
@@ -65,7 +65,7 @@ struct Line<'a> {
     key: Option<&'a str>,
 }
 
-/// The form in which a list of topics does.
+/// One topic of a list, as it is passed to the database.
 #[derive(Serialize)]
 struct WantedLine<'a> {
     run: String,
@@ -73,8 +73,8 @@ struct WantedLine<'a> {
     after: i64,
 }
 
-/// Send messages, all or none. Who waits, checks last, and so does who sends: the runs are locked first, and looked at again
-/// after the messages were written.
+/// Send messages, all or none. As a waiting run checks once more after it opened its wait, so does the sender: it locks the
+/// runs first, and examines them again after writing the messages.
 pub(crate) async fn send(tx: &mut Tx, outgoing: &[Outgoing], now: Timestamp) -> Result<Sent, Fault> {
     let targets = targets(tx, outgoing).await?;
     let mut before = HashMap::new();
@@ -82,7 +82,7 @@ pub(crate) async fn send(tx: &mut Tx, outgoing: &[Outgoing], now: Timestamp) -> 
     for Outgoing { message, plain } in outgoing {
         let run = target_of(&targets, message)?.key;
         if let Some(plain) = plain {
-            // What stands before it in the list is taken before it, too.
+            // Earlier messages of the list are taken before this one.
             let before = before.entry((run, message.topic.as_str())).or_insert(0);
             check(tx, (run, &message.run), message, plain, *before).await?;
             *before += 1;
@@ -98,8 +98,8 @@ fn target_of<'t>(targets: &'t HashMap<String, Target>, message: &NewMessage) -> 
     targets.get(message.run.as_str()).ok_or_else(|| steer::unknown(&message.run))
 }
 
-/// Refuse a message that would be the next for calls that wait already, and that none of them takes. What a call after them takes
-/// nobody knows. A message that is there already, by its key, is as good as sent.
+/// Reject a message that is next in line for calls that already wait, if none of them accepts it. What later calls will accept
+/// is unknown. A message whose key is already stored counts as sent.
 pub(crate) async fn check(
     tx: &mut Tx,
     (run, id): (RunKey, &RunId),
@@ -119,7 +119,7 @@ pub(crate) async fn check(
     misfit(tx, (run, id), message, plain, &wanted.join(", or ")).await
 }
 
-/// The answer to somebody who sent what does not fit, unless it was sent before.
+/// The error for a message that does not fit, unless it was sent before.
 pub(crate) async fn misfit(
     tx: &mut Tx,
     (run, id): (RunKey, &RunId),
@@ -141,20 +141,20 @@ pub(crate) async fn misfit(
     Err(Error::new(Code::Invalid, said).into())
 }
 
-/// Keep messages for these runs.
+/// Store messages for these runs.
 pub(crate) async fn insert(tx: &mut Tx, messages: &[(RunKey, &NewMessage)], now: Timestamp) -> Result<(), Fault> {
     let lines: Vec<String> = messages.iter().map(|(run, message)| encode(*run, message)).collect::<Result<_, _>>()?;
     tx.execute(sql!("messages/insert", split), &params![list(&lines), now]).await.map(drop)
 }
 
-/// A run that something is sent to.
+/// A run that receives a message.
 pub(crate) struct Target {
     pub(crate) key: RunKey,
     pub(crate) status: Status,
     pub(crate) owned: bool,
 }
 
-/// The runs that have these ids, locked until the transaction ends.
+/// Lock the runs with these ids until the transaction ends.
 async fn targets(tx: &mut Tx, outgoing: &[Outgoing]) -> Result<HashMap<String, Target>, Fault> {
     let mut ids: Vec<String> = outgoing.iter().map(|it| it.message.run.as_str().to_owned()).collect();
     ids.sort_unstable();
@@ -173,7 +173,7 @@ fn encode(run: RunKey, message: &NewMessage) -> Result<String, Fault> {
     line(&Line { run: simple(run), topic, body: body.as_str(), key: key.as_deref() })
 }
 
-/// SQLite reads no hyphens.
+/// Without hyphens: SQLite cannot convert them.
 fn simple(run: RunKey) -> String {
     run.0.simple().to_string()
 }
@@ -186,7 +186,7 @@ fn list(lines: &[String]) -> String {
     format!("[{}]", lines.join(","))
 }
 
-/// Wake who is parked and tell who is not.
+/// Wake the parked ones, and notify the owners of the others.
 pub(crate) async fn told(tx: &mut Tx, targets: &[Target], now: Timestamp) -> Result<Sent, Fault> {
     let keys =
         |of: &dyn Fn(&Target) -> bool| -> Vec<RunKey> { targets.iter().filter(|it| of(it)).map(|it| it.key).collect() };
@@ -202,7 +202,7 @@ pub(crate) async fn told(tx: &mut Tx, targets: &[Target], now: Timestamp) -> Res
     Ok(Sent { owned, woke })
 }
 
-/// What was sent to runs on these topics and not consumed yet, after the last that was read of each.
+/// Unconsumed messages on these topics: for each topic those after the last one read.
 pub(crate) async fn unconsumed(tx: &mut Tx, wanted: &[Wanted]) -> Result<Vec<(RunKey, Message)>, Fault> {
     let lines =
         wanted.iter().map(|Wanted { run, topic, after }| line(&WantedLine { run: simple(*run), topic, after: *after }));

@@ -1,4 +1,4 @@
-//! What is asked of the database outside the hot batch, written once for both databases.
+//! Database operations outside the journal's batches, written once for both databases.
 
 pub(crate) mod action;
 pub(crate) mod archive;
@@ -31,12 +31,12 @@ use onward_types::{Json, RunId, RunKey, Wait, WaitFor, from_micros};
 use crate::driver::{Param, Row, Tx, params, sql};
 use crate::fault::Fault;
 
-/// From here on this transaction waits for nobody's lock: who sweeps steps over what others hold, and comes back to it.
+/// From here on this transaction does not wait for locks: a sweep skips rows that others have locked, and tries again later.
 pub(crate) async fn impatient(tx: &mut Tx) -> Result<(), Fault> {
     tx.query(sql!("sessions/impatient", split), &[]).await.map(drop)
 }
 
-/// What these runs wait for, by run.
+/// The waits of these runs.
 pub(crate) async fn waits(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<(RunKey, Wait)>, Fault> {
     let rows = tx.query(sql!("waits/of_runs"), &params![keys]).await?;
     rows.iter().map(|row| Ok((row.key("run_key")?, wait(row)?))).collect()
@@ -67,7 +67,7 @@ fn result(row: &Row) -> Result<Result<Json, Json>, Fault> {
     match (row.opt_text("output")?, row.opt_text("error")?) {
         (Some(output), None) => Ok(Ok(Json::from(output))),
         (None, Some(error)) => Ok(Err(Json::from(error))),
-        _ => Err(Fault::corrupt("a row of `checkpoints` has not one of output and error")),
+        _ => Err(Fault::corrupt("a row of `checkpoints` must have either an output or an error")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A move to another database, as both of them remember it.
+//! Records of a move to another database, kept in both databases.
 
 use onward_types::{Code, Error, Timestamp};
 
@@ -7,25 +7,25 @@ use crate::driver::copy::Cell;
 use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
 
-/// In the database that is moved: where to.
+/// The `part` of the record in the source, which names the target.
 pub(crate) const TO: &str = "to";
-/// In the database that is filled: where from.
+/// The `part` of the record in the target, which names the source.
 pub(crate) const FROM: &str = "from";
 
-/// What a database remembers of a part of a move: of all of it, or of one table.
+/// A record of the whole move, or of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) part: String,
-    /// The same in both databases, and in no other two.
+    /// The id of the move, the same in both databases.
     pub(crate) id: String,
-    /// The other database, for people.
+    /// The location of the other database, for display.
     pub(crate) place: String,
     pub(crate) done: bool,
-    /// The key of the last row that was taken over.
+    /// The key of the last row that was copied.
     pub(crate) upto: Option<Vec<Cell>>,
 }
 
-/// All that a database remembers.
+/// All records of a database.
 pub(crate) async fn read(tx: &mut Tx) -> Result<Vec<Part>, Fault> {
     let rows = tx.query(sql!("moves/read"), &[]).await?;
     let part = |row: &crate::driver::Row| {
@@ -47,16 +47,16 @@ pub(crate) async fn forget(tx: &mut Tx, part: &str) -> Result<(), Fault> {
     tx.execute(sql!("moves/forget"), &params![part]).await.map(drop)
 }
 
-/// The database has got everything: it is one like any other, and goes on where the other one was.
+/// The target has all rows: it becomes an ordinary database and continues where the source was.
 pub(crate) async fn end(tx: &mut Tx) -> Result<(), Fault> {
     tx.query(sql!("moves/go_on", split), &[]).await?;
     tx.execute(sql!("moves/forget_tables"), &[]).await.map(drop)
 }
 
-/// Note that a move begins, unless an executor is at work. Whoever joins later finds the note.
+/// Record the start of a move, unless an executor is running. Executors that join later find the record.
 pub(crate) async fn begin(tx: &mut Tx, part: &Part, now: Timestamp) -> Result<(), Fault> {
     if tx.is_sqlite() {
-        // The caller has the lock that only one executor of a SQLite file can have.
+        // The caller holds the lock that only one executor of a SQLite file can have.
         executors::declare_all_dead(tx).await?;
     } else {
         tx.execute(sql!("moves/hold"), &[]).await?;
@@ -70,17 +70,17 @@ pub(crate) async fn begin(tx: &mut Tx, part: &Part, now: Timestamp) -> Result<()
 
 pub(crate) fn at_work(row: &executors::ExecutorRow) -> Error {
     let executors::ExecutorRow { id, host, pid, .. } = row;
-    let message = format!("executor `{id}` (process {pid} on {host}) is at work in that database: shut it down first");
+    let message = format!("executor `{id}` (process {pid} on {host}) is running on that database: shut it down first");
     Error::new(Code::Conflict, message)
 }
 
-/// Refuse to execute runs that are moved, in either database.
+/// Refuse to execute runs in either database during a move, and in the source after it.
 pub(crate) async fn check(tx: &mut Tx) -> Result<(), Fault> {
     for Part { part, place, done, .. } in read(tx).await? {
         let message = match (part.as_str(), done) {
             (TO, true) => moved(&place),
             (TO, false) => format!(
-                "the runs of this database are on their way to {place}: let `onward move` finish, or call it off with `onward move \
+                "the runs of this database are being moved to {place}: let `onward move` finish, or cancel it with `onward move \
                  --undo`"
             ),
             (FROM, _) => format!("this database is being filled with the runs of {place}: let `onward move` finish"),
@@ -93,12 +93,12 @@ pub(crate) async fn check(tx: &mut Tx) -> Result<(), Fault> {
 
 fn moved(place: &str) -> String {
     format!(
-        "the runs of this database were moved to {place}: open that one. If they shall go on here, and nothing was executed there, \
-         call the move off with `onward move --undo`"
+        "the runs of this database were moved to {place}: open that one. To execute them here again, if nothing was executed there, \
+         cancel the move with `onward move --undo`"
     )
 }
 
-/// Refuse a database whose runs are elsewhere by now.
+/// Refuse a database whose runs have been moved.
 pub(crate) async fn check_moved(tx: &mut Tx) -> Result<(), Fault> {
     match read(tx).await?.into_iter().find(|it| it.part == TO && it.done) {
         Some(part) => Err(Error::new(Code::Conflict, moved(&part.place)).into()),
@@ -106,12 +106,12 @@ pub(crate) async fn check_moved(tx: &mut Tx) -> Result<(), Fault> {
     }
 }
 
-/// How many runs somebody has.
+/// How many runs have an owner.
 pub(crate) async fn owned(tx: &mut Tx) -> Result<i64, Fault> {
     tx.first(sql!("moves/owned"), &[]).await?.map_or(Ok(0), |row| row.int("many"))
 }
 
-/// A key as text. Bytes are those of a run's key.
+/// Encode a key as text. Bytes are the key of a run.
 fn text(key: &[Cell]) -> String {
     let part = |cell: &Cell| match cell {
         Cell::Null => serde_json::Value::Null,

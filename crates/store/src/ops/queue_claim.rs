@@ -1,7 +1,8 @@
-//! Take waiting runs of one queue for an executor, within its limits.
+//! Claiming waiting runs of one queue for an executor, within the queue's limits.
 //!
-//! Whoever claims from a queue with limits locks its row first and counts in later statements, each of which sees all that was
-//! committed before. So nobody else counts or starts at the same time, and what was counted can only become less.
+//! To claim from a queue with limits, an executor first locks the queue's row and counts in later statements, each of which
+//! sees everything committed before. So no other executor counts or starts runs at the same time, and the counted runs can only
+//! become fewer.
 
 mod choice;
 mod room;
@@ -18,37 +19,37 @@ use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
 use choice::Choice;
 
-/// What is asked of a queue.
+/// A claim from a queue.
 #[derive(Clone, Debug)]
 pub struct QueueClaim {
     /// The queue.
     pub queue: String,
-    /// For whom.
+    /// The executor that claims.
     pub executor: ExecutorId,
-    /// The workflows it knows.
+    /// The workflows that it knows.
     pub workflows: Arc<Known>,
-    /// How many runs at the most.
+    /// The most runs to claim.
     pub limit: u32,
-    /// How many runs may be among them that may have killed their process.
+    /// How many of them may be suspected of crashing their process.
     pub suspects: u32,
-    /// Whether the queue was last seen with limits.
+    /// Whether the queue had limits when it was last read.
     pub limited: bool,
 }
 
-/// What a queue gave.
+/// The result of a claim from a queue.
 #[derive(Clone, Debug, Default)]
 pub struct QueueClaimed {
-    /// The runs that are the executor's now.
+    /// The runs that the executor now owns.
     pub keys: Vec<RunKey>,
-    /// Whether asking again at once may give more.
+    /// Whether another claim right away may return more.
     pub more: bool,
-    /// When the rate lets the next one start.
+    /// When the rate limit allows the next start.
     pub next: Option<Timestamp>,
     /// Whether the queue was claimed from as one with limits.
     pub limited: bool,
 }
 
-/// Take what the queue gives. None: it was given limits since it was last seen, and has to be locked in the other way.
+/// Claim from the queue. `None`: the queue got limits since it was last read, and has to be locked exclusively.
 pub(crate) async fn claim(tx: &mut Tx, claim: &QueueClaim, clock: &Clock) -> Result<Option<QueueClaimed>, Fault> {
     let Some(queue) = queues::lock(tx, &claim.queue, claim.limited).await? else {
         return Ok(Some(QueueClaimed::default()));
@@ -68,7 +69,7 @@ pub(crate) async fn claim(tx: &mut Tx, claim: &QueueClaim, clock: &Clock) -> Res
     }
 }
 
-/// Nothing to be counted.
+/// Claim from a queue without limits: nothing has to be counted.
 async fn take(tx: &mut Tx, claim: &QueueClaim, now: Timestamp) -> Result<QueueClaimed, Fault> {
     let (executor, queue) = (claim.executor.as_str(), claim.queue.as_str());
     let rows =
@@ -83,7 +84,7 @@ async fn take(tx: &mut Tx, claim: &QueueClaim, now: Timestamp) -> Result<QueueCl
 mod tests {
     use super::*;
 
-    /// How SQLite goes about it, a line for each table.
+    /// SQLite's query plan, one line per table.
     fn plan(connection: &rusqlite::Connection, sql: &crate::driver::Sql) -> Vec<String> {
         let mut statement = connection.prepare(&format!("explain query plan {}", sql.sqlite())).unwrap();
         let given = vec![rusqlite::types::Null; statement.parameter_count()];
@@ -111,7 +112,8 @@ mod tests {
             let plan = plan(&connection, sql);
             assert!(plan.iter().any(|line| line.contains(search)), "{}: {plan:#?}", sql.name);
             assert!(plan.iter().all(|line| !line.contains("SCAN runs")), "{}: {plan:#?}", sql.name);
-            // Whoever sorts has looked at all. Of those that run, and of their children, there are few.
+            // A statement that sorts has read all candidates. Running runs and their children are few, so there it is
+            // acceptable.
             let sorts = plan.iter().any(|line| line.contains("TEMP B-TREE"));
             assert!(!sorts || ["queues/lent", "queues/woken"].contains(&sql.name), "{}: {plan:#?}", sql.name);
         }

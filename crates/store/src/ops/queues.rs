@@ -1,4 +1,4 @@
-//! Queues: make and change them, say how they stand and what keeps a run in one, and let in what was delayed.
+//! Queues: creating and changing them, reading their state, what holds a run back, and admitting delayed runs.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
 
-/// So many delayed runs enter their queues in one transaction. One number of the sequence has room for as many.
+/// How many delayed runs enter their queues in one transaction. One number of the sequence leaves room for as many.
 const LINE_UP: u32 = 900;
 
 /// A row of `queues`.
@@ -26,25 +26,25 @@ pub(crate) struct QueueRow {
     updated_at: Timestamp,
 }
 
-/// A limit that is to be set, lifted, or left as it is.
+/// A limit to set (`Some(Some(_))`), remove (`Some(None)`) or leave unchanged (`None`).
 pub type Set<T> = Option<Option<T>>;
 
-/// What is to be changed of a queue.
+/// Changes of a queue's settings.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct QueueChange {
-    /// How many runs may run at once.
+    /// The maximum number of runs at the same time.
     pub concurrency: Set<u32>,
-    /// How many of them one executor may have.
+    /// The maximum number of them per executor.
     pub per_executor: Set<u32>,
-    /// How many may start in a period.
+    /// The maximum number of starts per period.
     pub rate: Set<Rate>,
-    /// How many of one partition may run at once.
+    /// The maximum number of runs of a partition at the same time.
     pub partition_concurrency: Set<u32>,
-    /// How many of one partition may start in a period.
+    /// The maximum number of starts of a partition per period.
     pub partition_rate: Set<Rate>,
 }
 
-/// What an executor may take from queues.
+/// The queues that an executor may claim from.
 #[derive(Clone, Debug, Default)]
 pub struct Lines {
     /// The queues, and whether each has limits.
@@ -75,19 +75,19 @@ fn queue(row: &Row) -> Result<QueueRow, Fault> {
     })
 }
 
-/// The queue, locked: for one claimer alone where it has limits, else together with others.
+/// The queue, locked exclusively with `limited`, otherwise shared with other claimers.
 pub(crate) async fn lock(tx: &mut Tx, name: &str, limited: bool) -> Result<Option<QueueRow>, Fault> {
     let sql = if limited { sql!("queues/lock") } else { sql!("queues/share") };
     tx.first(sql, &params![name]).await?.as_ref().map(queue).transpose()
 }
 
-/// A place at the end of every queue, and room for 999 more behind it.
+/// The next place at the end of all queues, with room for 999 more places behind it.
 pub(crate) async fn next_seq(tx: &mut Tx) -> Result<i64, Fault> {
     let row = tx.first(sql!("queues/next_seq", split), &[]).await?;
     row.ok_or_else(|| Fault::corrupt("table `queue_seq` has no row"))?.int("seq")
 }
 
-/// From which queues something may be taken, and whether each has limits; of all of them, or of one.
+/// The queues with runs to claim, and whether each has limits; with `only`, just that queue.
 pub(crate) async fn waiting(
     tx: &mut Tx,
     workflows: &Known,
@@ -98,7 +98,7 @@ pub(crate) async fn waiting(
     rows.iter().map(|row| queue(row).map(|queue| (queue.name, queue.limits.any()))).collect()
 }
 
-/// From which queues something may be taken, and when the next delayed run enters its queue.
+/// The queues with runs to claim, and when the next delayed run enters its queue.
 pub(crate) async fn lines(tx: &mut Tx, workflows: &Known, now: Timestamp) -> Result<Lines, Fault> {
     let queues = waiting(tx, workflows, now, None).await?;
     let due = tx.first(sql!("queues/next_due"), &[]).await?;
@@ -106,13 +106,13 @@ pub(crate) async fn lines(tx: &mut Tx, workflows: &Known, now: Timestamp) -> Res
     Ok(Lines { queues, due })
 }
 
-/// Let delayed runs whose time has come into their queues. Says whether there may be more.
+/// Move delayed runs that are due into their queues. Returns whether there may be more.
 pub(crate) async fn line_up(tx: &mut Tx, now: Timestamp) -> Result<bool, Fault> {
     let seq = next_seq(tx).await?;
     Ok(tx.query(sql!("queues/line_up"), &params![now, seq, LINE_UP]).await?.len() == LINE_UP as usize)
 }
 
-/// Make a queue, or change it.
+/// Create or change a queue.
 pub(crate) async fn set(tx: &mut Tx, name: &str, change: &QueueChange, now: Timestamp) -> Result<QueueInfo, Fault> {
     let micros = |rate: Rate| i64::try_from(rate.period.as_micros()).unwrap_or(i64::MAX);
     let (rate, partition_rate) = (change.rate.flatten(), change.partition_rate.flatten());
@@ -139,7 +139,7 @@ pub(crate) async fn set(tx: &mut Tx, name: &str, change: &QueueChange, now: Time
     Ok(info)
 }
 
-/// Pause a queue, or let it go on.
+/// Pause or resume a queue.
 pub(crate) async fn set_paused(tx: &mut Tx, name: &str, paused: bool, now: Timestamp) -> Result<(), Fault> {
     if tx.execute(sql!("queues/set_paused"), &params![name, paused, now]).await? == 0 {
         return Err(unknown(name));
@@ -148,18 +148,18 @@ pub(crate) async fn set_paused(tx: &mut Tx, name: &str, paused: bool, now: Times
     Ok(())
 }
 
-/// Delete a queue. Says whether there was one.
+/// Delete a queue. Returns whether it existed.
 pub(crate) async fn delete(tx: &mut Tx, name: &str) -> Result<bool, Fault> {
     Ok(tx.execute(sql!("queues/delete"), &params![name]).await? == 1)
 }
 
-/// How a queue stands.
+/// The settings and the current state of a queue.
 pub(crate) async fn info(tx: &mut Tx, name: &str) -> Result<QueueInfo, Fault> {
     let row = tx.first(sql!("queues/read"), &params![name]).await?.ok_or_else(|| unknown(name))?;
     with_depth(tx, queue(&row)?).await
 }
 
-/// How every queue stands.
+/// The settings and the current state of every queue.
 pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<QueueInfo>, Fault> {
     let mut all = Vec::new();
     for row in tx.query(sql!("queues/list"), &[]).await? {
@@ -186,13 +186,14 @@ async fn with_depth(tx: &mut Tx, queue: QueueRow) -> Result<QueueInfo, Fault> {
 }
 
 fn unknown(name: &str) -> Fault {
-    let message = format!("there is no queue `{name}`; create it with `client.queue(\"{name}\").await`");
+    let message = format!("there is no queue `{name}`: create it first");
     Error::new(Code::UnknownQueue, message).into()
 }
 
-// What keeps runs in their queues.
+// The reasons why runs stay in their queues.
 
-/// What keeps each of these runs, given by their rows, in its queue. One that may start at once, or waits in none, is left out.
+/// For each of these runs, given by their rows, what holds it in its queue. Runs that may start at once or are in no queue are
+/// left out.
 pub(crate) async fn held(tx: &mut Tx, rows: &[Row], now: Timestamp) -> Result<HashMap<RunKey, Held>, Fault> {
     let mut held = HashMap::new();
     let mut known: HashMap<(String, Option<String>), Option<Held>> = HashMap::new();

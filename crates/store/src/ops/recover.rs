@@ -1,5 +1,5 @@
-//! Recovery: release the runs of executors that are dead. A scan by state, not an event: whoever looks later finds what a
-//! crash in the middle left.
+//! Recovery: releases the runs of dead executors. It scans by state instead of reacting to events, so a later scan finds
+//! whatever a crash in the middle left.
 
 use onward_types::{RunKey, Status, Timestamp};
 
@@ -8,39 +8,39 @@ use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
 
-/// How many runs one transaction releases.
+/// How many runs are released in one transaction.
 pub(crate) const CHUNK: u32 = 500;
 
-/// What a scan did.
+/// The result of a scan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// Runs that may be claimed again.
     pub released: usize,
-    /// Runs that crashed their executor too often.
+    /// Runs that were given up because they crashed their executor too often.
     pub given_up: usize,
-    /// Runs that had been taken from their dead owner.
+    /// Runs that had been revoked from their dead owner, and are released now.
     pub let_go: usize,
-    /// Cancelled runs that could not be let go of: a child that is to be cancelled with them is locked. They are tried again with
-    /// the next sweep.
+    /// Cancelled runs that could not be released because a child to be cancelled with them is locked. The next sweep tries them
+    /// again.
     pub left: usize,
-    /// Why, for the last of them.
+    /// The reason for the last of them.
     pub why: Option<String>,
 }
 
 impl Recovered {
-    /// How many runs in all.
+    /// The number of released, given-up and revoked runs.
     #[must_use]
     pub fn total(&self) -> usize {
         self.released + self.given_up + self.let_go
     }
 }
 
-/// How a run fared since its last recovery.
+/// What a run did since its last recovery.
 #[derive(Clone, Copy, PartialEq)]
 enum Fared {
     Progress,
     Stuck,
-    /// It was only waiting, so the crash says nothing about it.
+    /// It was only waiting, so it did not cause the crash.
     Idle,
 }
 
@@ -64,7 +64,8 @@ struct Orphan {
     recoveries_max: u32,
 }
 
-/// Release up to [`CHUNK`] runs whose executor is dead or gone, but for those that were cancelled. Says whether there are such.
+/// Release up to [`CHUNK`] runs whose executor is dead or gone, except cancelled ones. Returns whether there are cancelled
+/// ones.
 pub(crate) async fn release_orphans(tx: &mut Tx, now: Timestamp) -> Result<(Recovered, bool), Fault> {
     let is_cancelled = |it: &Orphan| it.revoked && it.status == Status::Cancelled;
     let (cancelled, orphans): (Vec<Orphan>, Vec<Orphan>) = orphans(tx).await?.into_iter().partition(is_cancelled);
@@ -92,14 +93,14 @@ pub(crate) async fn release_orphans(tx: &mut Tx, now: Timestamp) -> Result<(Reco
     Ok((Recovered { released, given_up, let_go, ..Recovered::default() }, !cancelled.is_empty()))
 }
 
-/// Up to [`CHUNK`] runs after this one that were cancelled and whose executor is dead or gone.
+/// Up to [`CHUNK`] cancelled runs after this one whose executor is dead or gone.
 pub(crate) async fn cancelled_orphans(tx: &mut Tx, after: RunKey) -> Result<Vec<RunKey>, Fault> {
     let rows = tx.query(sql!("runs/cancelled_orphans"), &params![after, CHUNK]).await?;
     rows.iter().map(|row| row.key("run_key")).collect()
 }
 
-/// Let go of cancelled runs for their dead executors, and cancel their children once more: what one of them started in its last
-/// batch was not there yet when it was cancelled. Waits for nobody's lock.
+/// Release cancelled runs of dead executors, and cancel their children once more, because a child started in the last batch did
+/// not exist yet when the run was cancelled. Does not wait for locks.
 pub(crate) async fn let_go_of_cancelled(tx: &mut Tx, keys: &[RunKey], now: Timestamp) -> Result<u64, Fault> {
     super::impatient(tx).await?;
     steer::cancel_children(tx, keys, now).await?;
@@ -143,13 +144,14 @@ async fn give_up(tx: &mut Tx, orphan: &Orphan, now: Timestamp) -> Result<(), Fau
     Ok(())
 }
 
-/// Parked runs that nobody woke although what they wait for is there. Found by a reader, for they are looked for among all.
+/// Parked runs whose wait is over but that were not woken. Found on a read connection, because the search covers all parked
+/// runs.
 pub(crate) async fn missed(tx: &mut Tx, now: Timestamp) -> Result<Vec<RunKey>, Fault> {
     let rows = tx.query(sql!("runs/missed"), &params![now]).await?;
     rows.iter().map(|row| row.key("run_key")).collect()
 }
 
-/// Wake those of them that are still parked.
+/// Wake those that are still parked.
 pub(crate) async fn wake_missed(tx: &mut Tx, missed: &[RunKey], now: Timestamp) -> Result<u64, Fault> {
     tx.execute(sql!("runs/wake_missed"), &params![missed, now]).await
 }

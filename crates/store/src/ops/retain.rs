@@ -1,7 +1,7 @@
-//! Retention: which runs are too old or too many, and deleting those that nobody asks for any more.
+//! Retention: finding runs that are too old or too many, and deleting those whose result cannot be needed any more.
 //!
-//! They are looked for by readers, page by page in the order in which they ended, so that a long search holds up nobody. What
-//! was found is judged once more where it is deleted.
+//! The search runs on read connections, page by page in the order of ends, so that a long search blocks no writer. Each run
+//! found is checked again when it is deleted.
 
 use onward_types::{RunKey, Timestamp, from_micros};
 
@@ -9,15 +9,16 @@ use super::delete;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 
-/// So many runs are looked at together.
+/// How many runs are examined together.
 pub(crate) const CHUNK: u32 = 500;
-/// So many rows are deleted in one transaction, unless one run alone has more: some 15 ms on SQLite, in which nobody else writes.
+/// How many rows are deleted in one transaction, unless a single run has more: some 15 ms on SQLite, during which there is no
+/// other writer.
 pub(crate) const ROWS: i64 = 10_000;
 
 /// A place in the order in which runs ended.
 pub(crate) type Place = (Timestamp, RunKey);
 
-/// Before every run.
+/// The place before every run.
 pub(crate) const BEGIN: Place = (Timestamp::MIN, RunKey(uuid::Uuid::nil()));
 
 /// Every workflow that has runs.
@@ -25,20 +26,20 @@ pub(crate) async fn workflows(tx: &mut Tx) -> Result<Vec<String>, Fault> {
     tx.query(sql!("runs/workflows"), &[]).await?.iter().map(|row| row.text("workflow")).collect()
 }
 
-/// The newest run of a workflow after which so many others have ended.
+/// The newest run of a workflow after which `count` others have ended.
 pub(crate) async fn boundary(tx: &mut Tx, workflow: &str, count: u64) -> Result<Option<Place>, Fault> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     let row = tx.first(sql!("runs/boundary"), &params![workflow, count]).await?;
     row.as_ref().map(place).transpose()
 }
 
-/// The next runs of a workflow after one place and up to another.
+/// The next runs of a workflow, after one place and up to another.
 pub(crate) async fn expired(tx: &mut Tx, workflow: &str, after: Place, upto: Place) -> Result<Vec<Place>, Fault> {
     let page = params![workflow, after.0, after.1, upto.0, upto.1, CHUNK];
     tx.query(sql!("runs/expired"), &page).await?.iter().map(place).collect()
 }
 
-/// These runs in chunks of [`ROWS`]. Those that are gone already are left out.
+/// Split these runs into chunks of about [`ROWS`] rows. Runs that no longer exist are left out.
 pub(crate) async fn chunks(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<Vec<RunKey>>, Fault> {
     let rows = tx.query(sql!("runs/sizes"), &params![keys]).await?;
     let sizes =
@@ -65,7 +66,7 @@ fn place(row: &Row) -> Result<Place, Fault> {
     Ok((from_micros(row.int("finished_at")?), row.key("run_key")?))
 }
 
-/// Delete those of these runs that ended by then and that nobody asks for.
+/// Delete those of these runs that ended by then and whose result cannot be needed any more.
 pub(crate) async fn expire(tx: &mut Tx, keys: &[RunKey], by: Timestamp) -> Result<u64, Fault> {
     let rows = tx.query(sql!("runs/to_expire"), &params![keys, by]).await?;
     let keys: Vec<RunKey> = rows.iter().map(|row| row.key("run_key")).collect::<Result<_, _>>()?;

@@ -1,4 +1,4 @@
-//! Create runs, and read what is known of them.
+//! Creating runs and reading them.
 
 mod create;
 mod records;
@@ -18,7 +18,7 @@ pub(crate) use create::{create, create_many, in_the_way, insert, insert_row, rea
 pub(crate) use records::{Loaded, deduplicated, identity, records};
 pub(crate) use steps::steps;
 
-/// The run that has this id, if one has.
+/// The run with this id, if there is one.
 pub(crate) async fn find(tx: &mut Tx, id: &RunId) -> Result<Option<Existing>, Fault> {
     if !id.is_possible() {
         return Ok(None);
@@ -27,22 +27,22 @@ pub(crate) async fn find(tx: &mut Tx, id: &RunId) -> Result<Option<Existing>, Fa
     row.as_ref().map(Row::existing).transpose()
 }
 
-/// The open run of the queue that has the dedup.
+/// The open run of the queue with this dedup key.
 pub(crate) async fn holder(tx: &mut Tx, queue: &str, dedup: &str) -> Result<Option<Existing>, Fault> {
     let row = tx.first(sql!("runs/holder"), &params![queue, dedup]).await?;
     row.as_ref().map(Row::existing).transpose()
 }
 
-/// Of some runs, those that somebody who waits for their end should look at.
+/// The runs, among those someone waits for, whose state matters to the waiter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ends {
-    /// Those that have ended or are paused.
+    /// Runs that have ended or are paused.
     pub ended: Vec<RunKey>,
-    /// Those that are not there any more.
+    /// Runs that do not exist any more.
     pub gone: Vec<RunKey>,
 }
 
-/// How a run stands; none if there is no such run.
+/// The state and result of a run; `None` if it does not exist.
 pub(crate) async fn outcome(tx: &mut Tx, key: RunKey) -> Result<Option<Outcome>, Fault> {
     let Some(row) = tx.first(sql!("runs/outcome"), &params![key]).await? else { return Ok(None) };
     Ok(Some(Outcome {
@@ -55,7 +55,7 @@ pub(crate) async fn outcome(tx: &mut Tx, key: RunKey) -> Result<Option<Outcome>,
     }))
 }
 
-/// Which of these runs somebody who waits for their end should look at.
+/// Which of these runs have ended, are paused, or do not exist any more.
 pub(crate) async fn ended(tx: &mut Tx, keys: &[RunKey]) -> Result<Ends, Fault> {
     let rows = tx.query(sql!("runs/ended"), &params![keys]).await?;
     let ended = rows.iter().map(|row| row.key("run_key")).collect::<Result<_, _>>()?;
@@ -68,7 +68,7 @@ pub(crate) async fn ended(tx: &mut Tx, keys: &[RunKey]) -> Result<Ends, Fault> {
     Ok(Ends { ended, gone: keys.iter().copied().filter(|key| !there.contains(key)).collect() })
 }
 
-/// A child of which its parent recorded nothing.
+/// A child that exists although its parent has no record of it.
 #[derive(Clone, Debug)]
 pub struct Stray {
     /// Its key.
@@ -77,11 +77,11 @@ pub struct Stray {
     pub id: RunId,
     /// Its workflow.
     pub workflow: String,
-    /// Where in its parent's order it was started.
+    /// The position in its parent at which it was started.
     pub position: u32,
 }
 
-/// The children of a run of which it recorded nothing.
+/// The children of a run that it has no record of.
 pub(crate) async fn stray_children(tx: &mut Tx, parent: RunKey) -> Result<Vec<Stray>, Fault> {
     let rows = tx.query(sql!("runs/stray_children"), &params![parent]).await?;
     let stray = |row: &Row| {
@@ -95,13 +95,13 @@ pub(crate) async fn stray_children(tx: &mut Tx, parent: RunKey) -> Result<Vec<St
     rows.iter().map(stray).collect()
 }
 
-/// All that is known of one run.
+/// The full record of a run.
 pub(crate) async fn describe(tx: &mut Tx, id: &RunId, now: Timestamp) -> Result<Option<RunRecord>, Fault> {
     let Some(run) = find(tx, id).await? else { return Ok(None) };
     Ok(records(tx, &[run.key], Loaded { input: true, output: true }, now).await?.pop())
 }
 
-/// Wake parked runs that refused messages which they wait for, so that other code looks at those.
+/// Wake parked runs that refused messages on topics they wait for, so that possibly different code examines those messages.
 pub(crate) async fn look_again(
     tx: &mut Tx,
     workflows: &Vec<String>,

@@ -1,7 +1,7 @@
-//! Schedules: what is due, and once per tick whoever looks.
+//! Schedules: finds due ticks and fires each exactly once, however many executors poll.
 //!
-//! A tick is dealt with in one transaction: the schedule moves forward by compare-and-swap, and the runs are created. Their
-//! ids are made from the tick, so that not even a schedule that was deleted and made anew starts one twice.
+//! A tick is fired in one transaction: the schedule advances by compare-and-swap, and the runs are created. Their ids are
+//! derived from the tick, so that not even a schedule that was deleted and created again starts a run twice.
 
 use onward_types::{
     CatchUp, Code, Error, Json, Overlap, RunId, RunKey, RunOptions, ScheduleRecord, Timestamp, from_micros,
@@ -14,47 +14,47 @@ use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
 
-/// A schedule to be created, or to be defined anew.
+/// A schedule to create, or the new definition of an existing one.
 #[derive(Clone, Debug)]
 pub struct NewSchedule {
     /// Its id.
     pub id: String,
-    /// What it runs.
+    /// The workflow to run.
     pub workflow: String,
-    /// In which version; empty where that is open.
+    /// Its version; empty if it is open.
     pub version: String,
-    /// When.
+    /// The cron expression.
     pub cron: String,
-    /// By the clocks of which place.
+    /// The time zone.
     pub zone: String,
-    /// What becomes of ticks that were missed.
+    /// What to do about missed ticks.
     pub catch_up: CatchUp,
-    /// What becomes of a tick while the last run is open.
+    /// What to do about a tick while the last run is open.
     pub overlap: Overlap,
-    /// From when on its ticks count.
+    /// The time from which its ticks count.
     pub since: Timestamp,
-    /// Its first tick after that.
+    /// The first tick after that.
     pub next_tick: Option<Timestamp>,
     /// The options of its runs.
     pub options: RunOptions,
 }
 
-/// Ticks that are to be dealt with.
+/// Due ticks to fire.
 #[derive(Clone, Debug)]
 pub struct Firing {
-    /// Of which schedule.
+    /// The schedule.
     pub schedule: String,
-    /// Up to when ticks were dealt with before.
+    /// The time up to which ticks had been handled before.
     pub was: Timestamp,
-    /// Up to when they are now.
+    /// The time up to which ticks are handled now.
     pub until: Timestamp,
-    /// The last tick among them.
+    /// The last of the ticks.
     pub last_tick: Option<Timestamp>,
-    /// The tick after them.
+    /// The first tick after them.
     pub next_tick: Option<Timestamp>,
-    /// What becomes of a tick while the last run is open.
+    /// What to do about a tick while the last run is open.
     pub overlap: Overlap,
-    /// The runs that they start, in order.
+    /// The runs that the ticks start, in order.
     pub runs: Vec<NewRun>,
 }
 
@@ -91,7 +91,7 @@ pub(crate) async fn next(tx: &mut Tx) -> Result<Option<Timestamp>, Fault> {
     Ok(row.map(|row| row.opt_int("next_tick")).transpose()?.flatten().map(from_micros))
 }
 
-/// Deal with ticks, unless somebody else did. Says how many runs were started.
+/// Fire due ticks, unless another executor already did. Returns how many runs were started.
 pub(crate) async fn fire(tx: &mut Tx, firing: &Firing, now: Timestamp) -> Result<usize, Fault> {
     let Firing { schedule, was, until, last_tick, next_tick, overlap, runs: new } = firing;
     super::impatient(tx).await?;
@@ -125,8 +125,8 @@ pub(crate) async fn fire(tx: &mut Tx, firing: &Firing, now: Timestamp) -> Result
     Ok(started)
 }
 
-/// The last run keeps others out until it has ended. If it has not begun, and no executor has its version any more, it never would:
-/// then it goes on in the version that the schedule has now. Its input is a tick, whatever the version.
+/// The last run blocks new ones until it has ended. If it has not begun and no executor has its version any more, it never
+/// would. Then it moves to the schedule's current version. Its input is a tick, which fits any version.
 async fn free_the_way(tx: &mut Tx, last: RunKey, next: &NewRun, now: Timestamp) -> Result<(), Fault> {
     let Some(waits) = tx.first(sql!("schedules/unbegun"), &params![last]).await? else { return Ok(()) };
     let (workflow, version) = (waits.text("workflow")?, waits.text("version")?);
@@ -142,7 +142,7 @@ async fn is_open(tx: &mut Tx, run: RunKey) -> Result<bool, Fault> {
     Ok(runs::outcome(tx, run).await?.is_some_and(|run| !run.status.is_terminal()))
 }
 
-/// Create these runs; one whose id is taken is there already. Says how many are new.
+/// Create runs; a run whose id is taken is skipped. Returns how many are new.
 pub(crate) async fn start(tx: &mut Tx, new: &[NewRun]) -> Result<usize, Fault> {
     let mut started = 0;
     for run in new {
@@ -157,7 +157,7 @@ pub(crate) async fn pause(tx: &mut Tx, id: &str, now: Timestamp) -> Result<(), F
     if changed == 0 { Err(unknown(id)) } else { Ok(()) }
 }
 
-/// One that is not paused stays as it is.
+/// A schedule that is not paused stays as it is.
 pub(crate) async fn resume(tx: &mut Tx, id: &str, since: Timestamp, next: Option<Timestamp>) -> Result<(), Fault> {
     check_possible(id)?;
     tx.execute(sql!("schedules/resume"), &params![id, since, next]).await?;
@@ -199,7 +199,7 @@ fn options(row: &Row) -> Result<RunOptions, Fault> {
     Json::from(row.text("options")?).decode().map_err(corrupt)
 }
 
-/// No schedule has an id with a NUL, and PostgreSQL cannot even look for one.
+/// A schedule id cannot contain a NUL, and PostgreSQL cannot even look one up.
 fn check_possible(id: &str) -> Result<(), Fault> {
     if id.contains('\0') { Err(unknown(id)) } else { Ok(()) }
 }

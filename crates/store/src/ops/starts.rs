@@ -1,8 +1,8 @@
-//! What was started of queues with rates: a ledger, for a start is never given back.
+//! A ledger of starts in queues with rate limits: a start is never given back.
 //!
-//! The latest starts stand by themselves. What is older than a 64th of the period is folded into buckets as wide as that, each at the
-//! time of its last start. So no start counts for less than its period, and a claim adds up some 64 numbers, however many starts
-//! there were.
+//! The latest starts have rows of their own. Starts older than a 64th of the period are folded into buckets of that width, each
+//! at the time of its last start. So no start is counted for less than its period, and a claim adds up some 64 numbers
+//! regardless of the number of starts.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,25 +13,26 @@ use crate::clock::add;
 use crate::driver::{Param, Row, Tx, params, sql};
 use crate::fault::Fault;
 
-/// So many buckets has a period.
+/// The number of buckets in a period.
 const BUCKETS: u128 = 64;
 
-/// The clocks of two executors differ by less. A start that lies further ahead was noted by one that is wrong.
+/// The clocks of two executors differ by less than this. A start further ahead was recorded by a wrong clock.
 const AHEAD: Duration = Duration::from_secs(10);
 
-/// Rows of queues that are gone are kept as long, for a queue of that name may come back.
+/// How long rows of a deleted queue are kept, since a queue of the same name may be created again.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3_600);
 
-/// When the queue's starts are counted, and when the last of them was.
+/// The time to use for counting a queue's starts, and the time of the last one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counting {
-    /// Now, by the latest of the clocks that have noted a start: a start is never noted before one that was noted already.
+    /// The current time, or that of the latest recorded start if that is later: a start is never recorded before an earlier
+    /// one.
     pub(crate) now: Timestamp,
     last: Option<Timestamp>,
 }
 
-/// Begin to count the starts of a queue whose row is locked. Starts that a clock noted which was far ahead count from now on: left as
-/// they are, they would shut the queue until then.
+/// Prepare to count the starts of a queue whose row is locked. Starts recorded by a clock that was far ahead are moved to the
+/// current time: otherwise they would block the queue until then.
 pub(crate) async fn begin(tx: &mut Tx, queue: &str, now: Timestamp) -> Result<Counting, Fault> {
     let mut last = last(tx, queue).await?;
     let ahead = add(now, AHEAD);
@@ -47,7 +48,7 @@ async fn last(tx: &mut Tx, queue: &str) -> Result<Option<Timestamp>, Fault> {
     Ok(row.map(|row| row.opt_int("at")).transpose()?.flatten().map(from_micros))
 }
 
-/// Note starts, by partition, and forget those that no rate looks at any more.
+/// Record starts by partition, and delete those that no rate limit needs any more.
 pub(crate) async fn note(
     tx: &mut Tx,
     queue: &str,
@@ -69,13 +70,13 @@ pub(crate) async fn note(
     trim(tx, queue, longest, counting.now).await
 }
 
-/// How wide a bucket is, in microseconds: as the shorter of two periods has it.
+/// The width of a bucket in microseconds, from the shorter of the two periods.
 fn width(limits: &QueueLimits) -> i64 {
     let shortest = limits.rate.into_iter().chain(limits.partition_rate).map(|rate| rate.period.as_micros()).min();
     i64::try_from(shortest.unwrap_or(1) / BUCKETS).unwrap_or(i64::MAX).max(1)
 }
 
-/// Fold what was started from one time to another into one row for each partition, at a time of its own or that of the last start.
+/// Fold the starts in a time range into one row per partition, at the given time or else at that of the last start.
 async fn fold(
     tx: &mut Tx,
     queue: &str,
@@ -100,14 +101,14 @@ async fn fold(
     Ok(())
 }
 
-/// Forget what a queue started longer ago than its longest period.
+/// Delete a queue's starts that are older than its longest period.
 async fn trim(tx: &mut Tx, queue: &str, longest: Duration, now: Timestamp) -> Result<(), Fault> {
     let over = now.checked_sub(longest).unwrap_or(Timestamp::UNIX_EPOCH);
     tx.execute(sql!("queues/trim_starts"), &params![queue, over]).await?;
     Ok(())
 }
 
-/// Forget what no limit of a queue looks at any more, after a change of them.
+/// After a change of limits, delete the starts that none of them needs any more.
 pub(crate) async fn limits_changed(
     tx: &mut Tx,
     queue: &str,
@@ -125,13 +126,13 @@ async fn drop_all(tx: &mut Tx, queue: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Forget what no rate looks at any more, of every queue, and what was started of queues that have been gone for a day.
+/// Delete the starts that no rate limit of any queue needs any more, and those of queues that were deleted more than a day ago.
 pub(crate) async fn sweep(tx: &mut Tx, now: Timestamp) -> Result<u64, Fault> {
     let gone = now.checked_sub(FORGOTTEN_AFTER).unwrap_or(Timestamp::UNIX_EPOCH);
     tx.execute(sql!("queues/sweep_starts"), &params![now, gone]).await
 }
 
-/// How many were started of a queue within a rate's period, and when one more may be if that are too many.
+/// How many more runs of a queue a rate limit allows and, if none, when it allows the next one.
 pub(crate) async fn room(
     tx: &mut Tx,
     queue: &str,
@@ -142,7 +143,7 @@ pub(crate) async fn room(
     row.as_ref().map_or(Ok((None, None)), |row| room_of(row, rate))
 }
 
-/// How many more a rate lets start, and when one more than none.
+/// How many more runs a rate limit allows and, if none, when it allows the next one.
 pub(crate) fn room_of(row: &Row, rate: Rate) -> Result<(Option<u32>, Option<Timestamp>), Fault> {
     let started = u32::try_from(row.int("n")?).unwrap_or(u32::MAX);
     let room = rate.count.saturating_sub(started);
@@ -151,7 +152,7 @@ pub(crate) fn room_of(row: &Row, rate: Rate) -> Result<(Option<u32>, Option<Time
     Ok((Some(room), next))
 }
 
-/// From when on starts count.
+/// The time from which starts count.
 pub(crate) fn since(now: Timestamp, rate: Rate) -> Timestamp {
     now.checked_sub(rate.period).unwrap_or(Timestamp::UNIX_EPOCH)
 }

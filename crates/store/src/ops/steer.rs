@@ -1,4 +1,5 @@
-//! Steering by anyone: cancel, pause, resume, wake up. They win at once; an owner is told, and lets go.
+//! Steering by clients: cancel, pause, resume, wake up. It takes effect at once; if a run has an owner, the owner is notified
+//! and releases the run.
 
 use onward_types::{Code, Error, RunId, RunKey, Status, Timestamp};
 
@@ -8,38 +9,38 @@ use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
 
-/// What was cancelled in one transaction.
+/// The runs that were cancelled in one transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cancelled {
-    /// Runs that were cancelled, with all their descendants.
+    /// The cancelled runs, including all descendants.
     pub runs: Vec<RunKey>,
-    /// Those among them that an executor has.
+    /// Those of them that an executor owns.
     pub owned: Vec<RunKey>,
 }
 
-/// What became of the runs whose deadlines have passed.
+/// The result of cancelling the runs whose deadlines have passed.
 #[derive(Clone, Debug, Default)]
 pub struct Overdue {
-    /// What was cancelled.
+    /// The runs that were cancelled.
     pub cancelled: Cancelled,
-    /// How many runs could not be cancelled: their rows, or those of their children, are locked. They are tried again with the
-    /// next sweep.
+    /// How many runs could not be cancelled because their rows, or those of their children, are locked. The next sweep tries
+    /// them again.
     pub left: usize,
-    /// Why, for the last of them.
+    /// The reason for the last of them.
     pub why: Option<Error>,
 }
 
-/// Cancel a run and all that it started. A run that has ended stays as it is.
+/// Cancel a run and its descendants. A run that has ended stays as it is.
 pub(crate) async fn cancel(tx: &mut Tx, run: &Target, said: &str, now: Timestamp) -> Result<Acted, Fault> {
     if matches!(run.status, Status::Succeeded | Status::Failed | Status::Cancelled) {
         return Ok(Acted::default());
     }
     let Cancelled { runs, owned } = cancel_tree(tx, run.key, said, now).await?;
-    // The tree tells other processes itself; these are for our own.
+    // The cascade notifies other processes itself; these are for this process.
     Ok(Acted { count: runs.len() as u64, ended: runs, revoked: owned, is_ready: true, ..Acted::default() })
 }
 
-/// Cancel what these cancelled runs started, once more: a child whose creation was in flight was not seen the first time.
+/// Cancel the children of these cancelled runs once more: a child whose creation was in flight was not found the first time.
 pub(crate) async fn cancel_children(tx: &mut Tx, of: &[RunKey], now: Timestamp) -> Result<Cancelled, Fault> {
     let mut cascade = Cascade::default();
     for row in tx.query(sql!("runs/cancelled"), &params![of]).await? {
@@ -59,7 +60,7 @@ pub(crate) async fn cancel_tree(tx: &mut Tx, root: RunKey, said: &str, now: Time
 
 const PARENT_CANCELLED: &str = "cancelled with its parent";
 
-/// A cancel on its way through a family.
+/// A cancellation on its way through a family.
 #[derive(Default)]
 struct Cascade {
     cancelled: Cancelled,
@@ -73,7 +74,7 @@ impl Cascade {
         self.cancel_with(tx, root, children, now).await
     }
 
-    /// Cancel runs because another one was, with all that they started. They come back with that one.
+    /// Cancel runs and their descendants because another run was cancelled. They are resumed together with that run.
     async fn cancel_with(
         &mut self,
         tx: &mut Tx,
@@ -107,7 +108,7 @@ impl Cascade {
         Ok(())
     }
 
-    /// Wake who waits for one of them, and tell other processes.
+    /// Wake the runs that wait for a cancelled one, and notify other processes.
     async fn tell(self, tx: &mut Tx, now: Timestamp) -> Result<Cancelled, Fault> {
         let Cascade { cancelled, parents } = self;
         if !parents.is_empty() {
@@ -129,22 +130,23 @@ async fn children(tx: &mut Tx, of: &[RunKey]) -> Result<Vec<RunKey>, Fault> {
     rows.iter().map(|row| row.key("run_key")).collect()
 }
 
-/// Let a paused, cancelled or given-up run go on from its last checkpoint, with all that was cancelled, or came here, with it.
+/// Resume a paused, cancelled or given-up run from its last checkpoint, together with all runs that were cancelled or imported
+/// with it.
 pub(crate) async fn resume(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<Acted, Fault> {
     match run.status {
         Status::Paused | Status::Cancelled | Status::RetriesExceeded => {}
-        // It goes on already.
+        // It is not stopped.
         Status::Delayed | Status::Enqueued | Status::Running => return Ok(Acted::default()),
         Status::Succeeded | Status::Failed => {
             let Target { id, status, .. } = run;
-            let message = format!("run {id:?} has {status} and cannot be resumed: start it anew under another id");
+            let message = format!("run {id:?} has {status} and cannot be resumed: start a new run under another id");
             return Err(Error::new(Code::IllegalMove, message).into());
         }
     }
     go_on(tx, run, now).await?;
     let mut resumed = vec![run.key];
     if let Some(with) = run.steered_with {
-        // It comes back alone of a larger family: so do those below it.
+        // It is resumed alone out of a larger family; its own descendants are resumed with it.
         let mut level = vec![run.key];
         while !level.is_empty() {
             let rows = tx.query(sql!("runs/children_taken_with"), &params![&level]).await?;
@@ -173,7 +175,7 @@ pub(crate) async fn resume(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<
     Ok(Acted { count: resumed.len() as u64, is_ready: true, ..Acted::default() })
 }
 
-/// A run that was taken off its way with another one comes back as it was.
+/// Restore a run that was cancelled or imported together with another one: a paused run is paused again, any other is resumed.
 async fn come_back(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<(), Fault> {
     if run.was_paused {
         tx.execute(sql!("runs/pause_again"), &params![run.key, now, STILL_PAUSED]).await?;
@@ -182,42 +184,42 @@ async fn come_back(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<(), Faul
     go_on(tx, run, now).await
 }
 
-const STILL_PAUSED: &str = "paused before it was cancelled with its parent; `resume` lets it go on";
+const STILL_PAUSED: &str = "paused before it was cancelled with its parent; `resume` continues it";
 
 async fn go_on(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<(), Fault> {
-    // One of a queue lines up again, behind those that have waited meanwhile.
+    // A run of a queue goes to the end of the queue, behind those that waited meanwhile.
     let seq = if run.in_queue { Some(queues::next_seq(tx).await?) } else { None };
     tx.execute(sql!("runs/resume"), &params![run.key, now, seq]).await?;
     tx.execute(sql!("runs/drop_payload"), &params![run.key, "error"]).await?;
     Ok(())
 }
 
-/// Let a run begin at once that waits in a queue or for its time. It leaves its queue: what has no place there takes none.
+/// Start a run at once that waits in a queue or for its start time. It leaves its queue and takes no slot there.
 pub(crate) async fn start_now(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<Acted, Fault> {
     match run.status {
         Status::Delayed | Status::Enqueued => {}
         // It has begun already.
         Status::Running => return Ok(Acted::default()),
-        Status::Paused => return Err(run.cannot("started now", "resume it, and start it then")),
+        Status::Paused => return Err(run.cannot("started now", "resume it first")),
         _ => return Err(run.cannot("started now", "it has ended")),
     }
     tx.execute(sql!("runs/start_now"), &params![run.key, now]).await?;
     Ok(Acted { is_ready: true, ..Acted::one(run.key, None) })
 }
 
-/// Hold a run that has not ended. One that is paused stays as it is.
+/// Pause a run that has not ended. A paused run stays as it is.
 pub(crate) async fn pause(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<Acted, Fault> {
     match run.status {
         Status::Delayed | Status::Enqueued | Status::Running => {}
         Status::Paused => return Ok(Acted::default()),
         _ => return Err(run.cannot("paused", "it has ended")),
     }
-    tx.execute(sql!("runs/pause"), &params![run.key, "paused; `resume` lets it go on", now]).await?;
-    // In a queue, another run may have its slot.
+    tx.execute(sql!("runs/pause"), &params![run.key, "paused; `resume` continues it", now]).await?;
+    // Its slot in the queue is free for another run.
     Ok(Acted { is_ready: run.in_queue, ..Acted::one(run.key, run.executor.as_ref()) })
 }
 
-/// End sleeps of a run: those at these positions, or all. A run that has ended has none.
+/// End sleeps of a run: those at these positions, or all with `None`. A run that has ended has none.
 pub(crate) async fn wake_up(
     tx: &mut Tx,
     run: &Target,
@@ -247,22 +249,22 @@ pub(crate) async fn wake_up(
     Ok(Acted { count, woken, is_ready: !owned, ..Acted::default() })
 }
 
-/// Let a run that starts later start at another time.
+/// Change the start time of a delayed run.
 pub(crate) async fn set_ready_at(tx: &mut Tx, run: &Target, at: Timestamp, now: Timestamp) -> Result<Acted, Fault> {
     if run.status != Status::Delayed {
-        return Err(run.cannot("delayed", "only a run that has not begun and has a delay can start at another time"));
+        return Err(run.cannot("delayed", "only the start of a delayed run that has not begun can be changed"));
     }
     tx.execute(sql!("runs/set_ready_at"), &params![run.key, at, now]).await?;
     Ok(Acted { is_ready: true, ..Acted::one(run.key, None) })
 }
 
-/// Sleeps of an executor's runs that somebody ended.
+/// The sleeps of an executor's runs that were ended by a wake-up call.
 pub(crate) async fn woken(tx: &mut Tx, executor: &str) -> Result<Vec<(RunKey, u32)>, Fault> {
     let rows = tx.query(sql!("waits/woken"), &params![executor]).await?;
     rows.iter().map(|row| Ok((row.key("run_key")?, row.count("position")?))).collect()
 }
 
-/// Runs whose deadline has passed, after this one and its deadline, and the last of them.
+/// Runs whose deadline has passed, in the order of deadlines, starting after the given deadline and run.
 pub(crate) async fn overdue(
     tx: &mut Tx,
     now: Timestamp,
@@ -273,7 +275,7 @@ pub(crate) async fn overdue(
     rows.iter().map(|row| Ok((onward_types::from_micros(row.int("deadline")?), row.key("run_key")?))).collect()
 }
 
-/// Cancel these runs, as far as their deadlines have passed. Waits for nobody's lock.
+/// Cancel those of these runs whose deadline has passed. Does not wait for locks.
 pub(crate) async fn cancel_overdue(tx: &mut Tx, keys: &[RunKey], now: Timestamp) -> Result<Cancelled, Fault> {
     super::impatient(tx).await?;
     let mut cascade = Cascade::default();
@@ -289,7 +291,7 @@ pub(crate) async fn cancel_overdue(tx: &mut Tx, keys: &[RunKey], now: Timestamp)
     cascade.tell(tx, now).await
 }
 
-/// When the next deadline strikes.
+/// The earliest deadline of a run.
 pub(crate) async fn next_deadline(tx: &mut Tx) -> Result<Option<Timestamp>, Fault> {
     let row = tx.first(sql!("runs/next_deadline"), &[]).await?;
     Ok(row.map(|row| row.opt_int("deadline")).transpose()?.flatten().map(onward_types::from_micros))

@@ -1,4 +1,4 @@
-//! Streams of runs, as others read them and as their owner goes on with them.
+//! Streams of runs: reading them, and their ends for an owner that continues them.
 
 use onward_types::{Chunk, ChunkBody, Json, RunKey, Status, StreamInfo, from_micros};
 
@@ -6,7 +6,7 @@ use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 use crate::records::Chunks;
 
-/// How far the streams of these runs are.
+/// The last chunk of each stream of these runs.
 pub(crate) async fn tails(tx: &mut Tx, runs: &[RunKey]) -> Result<Vec<Row>, Fault> {
     tx.query(sql!("streams/tails"), &params![runs]).await
 }
@@ -21,7 +21,7 @@ pub(crate) async fn of_run(tx: &mut Tx, run: RunKey) -> Result<Vec<StreamInfo>, 
     tails(tx, &[run]).await?.iter().map(tail).collect()
 }
 
-/// Up to `limit` chunks from an index on; none if there is no such run.
+/// Up to `limit` chunks from an index on; `None` if the run does not exist.
 pub(crate) async fn read(
     tx: &mut Tx,
     run: RunKey,
@@ -31,7 +31,7 @@ pub(crate) async fn read(
 ) -> Result<Option<Chunks>, Fault> {
     let Some(row) = tx.first(sql!("streams/run"), &params![run, stream]).await? else { return Ok(None) };
     let status: Status = row.text("status")?.parse()?;
-    // A run that was cancelled may append until its owner has let go of it.
+    // A cancelled run may still append until its owner has released it.
     let ended = status.is_terminal() && row.opt_text("executor")?.is_none();
     let closed = row.flag("closed")?;
     let rows = tx.query(sql!("streams/read"), &params![run, stream, from, limit]).await?;

@@ -1,12 +1,12 @@
-//! What became of a transaction whose answer was lost.
+//! Resolving a user transaction whose commit answer was lost.
 
 use onward_types::RunKey;
 
 use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
 
-/// The `seq` of the checkpoint at a position, if there is one. No transaction of the run is open any more when this is known,
-/// so one that is absent will stay so.
+/// The `seq` of the checkpoint at a position, if it exists. Waits until no transaction of the run is open any more, so a
+/// missing checkpoint stays missing.
 pub(crate) async fn recorded(tx: &mut Tx, run: RunKey, position: u32) -> Result<Option<u64>, Fault> {
     tx.query(sql!("transactions/settle"), &params![run]).await?;
     let row = tx.first(sql!("transactions/recorded"), &params![run, position]).await?;

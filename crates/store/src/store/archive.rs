@@ -1,4 +1,4 @@
-//! Runs as files.
+//! Exporting runs to files and importing them.
 
 use onward_types::{Error, RunId, RunKey};
 
@@ -7,7 +7,8 @@ use crate::ops::archive::{self, Archive, Family};
 use crate::ops::{events, runs, steer};
 
 impl Store {
-    /// A run as a file, with those that it started: what they recorded, said and heard, as of one moment.
+    /// Export a run and, depending on `family`, the runs it started, as the text of an archive file. All are read in one
+    /// snapshot: what they recorded, published and received.
     ///
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
@@ -24,10 +25,11 @@ impl Store {
         file.await?.ok_or_else(|| steer::unknown(id).error)
     }
 
-    /// Create the runs that a file has, under new keys, all in one transaction; gives their ids. The first one may be given another.
+    /// Create the runs of an archive under new keys, in one transaction, and return their ids. `first` replaces the id of the
+    /// first run.
     ///
     /// # Errors
-    /// [`Code::Conflict`](onward_types::Code::Conflict) if there is a run of one of the ids.
+    /// [`Code::Conflict`](onward_types::Code::Conflict) if one of the ids is taken.
     pub async fn import(&self, archive: Archive, first: Option<RunId>) -> Result<Vec<RunId>, Error> {
         let now = self.clock().now();
         let ids = archive.ids(first.as_ref());
@@ -46,10 +48,10 @@ impl Store {
         Ok(ids)
     }
 
-    /// The run that had this key where it was exported, if it came here.
+    /// The run that was imported from a run with the key `old`, if there is one.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn arrived_as(&self, old: RunKey) -> Result<Option<RunKey>, Error> {
         self.read("archive.arrived_as", old, |tx, old| Box::pin(archive::arrived_as(tx, *old))).await
     }

@@ -11,11 +11,11 @@ use crate::ops::known::Known;
 use crate::records::History;
 
 impl Store {
-    /// Take waiting runs.
+    /// Claim waiting runs.
     ///
     /// # Errors
-    /// Where the database cannot be reached. Runs may have been taken all the same, where only the answer was lost:
-    /// [`owned`](Store::owned) tells of them.
+    /// If the database cannot be reached. If only the answer was lost, runs may have been claimed nevertheless:
+    /// [`owned`](Store::owned) lists them.
     pub async fn claim(&self, wanted: Claim) -> Result<Vec<RunKey>, Error> {
         let given = (wanted, self.clock.now());
         let claim = self.try_write("runs.claim", given, |tx, (wanted, now)| Box::pin(claim::claim(tx, wanted, *now)));
@@ -26,20 +26,20 @@ impl Store {
         Ok(keys)
     }
 
-    /// What of these workflows waits to be claimed, and when the next run will be ready.
+    /// Which runs of these workflows wait to be claimed, and when the next one becomes ready.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn waiting(&self, workflows: Arc<Known>) -> Result<Waiting, Error> {
         let given = (workflows, self.clock.now());
         self.read("runs.waiting", given, |tx, (known, now)| Box::pin(claim::waiting(tx, known, *now))).await
     }
 
-    /// The same as [`load`](Store::load) for the first of these runs, no more of them than have histories of so many bytes together;
-    /// one in any case. Gives the others back.
+    /// Like [`load`](Store::load), for as many of the first runs as have histories of at most `bytes` bytes in total, but for
+    /// at least one. Returns the remaining keys as well.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn load_within(
         &self,
         mut keys: Vec<RunKey>,
@@ -58,10 +58,10 @@ impl Store {
         Ok((self.load(keys).await?, left))
     }
 
-    /// What these runs recorded. A run that cannot be understood comes back as an error of its own.
+    /// Load the histories of these runs. A run that cannot be decoded gets an error of its own.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn load(&self, keys: Vec<RunKey>) -> Result<Vec<(RunKey, Result<History, Error>)>, Error> {
         let loaded = self.read("runs.load", keys, |tx, keys| Box::pin(claim::load(tx, keys))).await?;
         let open = |history: Result<History, Fault>| self.sealer.open_history(history?);

@@ -1,8 +1,9 @@
-//! Creates that come at the same time share a transaction: a commit costs the same for one run as for hundreds.
+//! Concurrent creates share a transaction: one commit costs the same for one run as for hundreds.
 //!
-//! While one is under way the next ones gather, as changes do in the journal. Each is told what came of its own run. They are
-//! served by a task of the runtime of who came first. That may rest, as one does that is only run while a thread waits for it; so
-//! whoever is not told soon has another task serve instead, which begins with what the first one had taken.
+//! While one transaction is in progress, further creates gather, as changes do in the journal. Each caller receives the result
+//! of its own run. The task that serves them runs on the runtime of the caller that started it. That runtime may stall, for
+//! example if it only runs while a thread blocks on it. So a caller that gets no answer in time starts another task, which
+//! begins with the creates that the first one had taken.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -17,14 +18,14 @@ use crate::fault::Fault;
 use crate::ops::runs;
 use crate::sync::lock;
 
-/// And so many bytes of their inputs, unless one run alone has more.
+/// The most bytes of input in one transaction, unless a single run has more.
 const BYTES: usize = 4 * 1024 * 1024;
 
-/// A task that serves is replaced when it has been at the same transaction for so long. The database may just be slow: then the
-/// same runs are created twice, the second time they are found, and the next replacement takes twice as long.
+/// How long the serving task may take for one transaction before it is replaced. If the database is merely slow, the same runs
+/// are created twice: the second attempt finds the existing ones, and the next replacement waits twice as long.
 const SOON: Duration = Duration::from_secs(1);
 
-/// It looks so often at the most whether more came.
+/// How often at most it checks whether more creates have arrived.
 const LOOKS: usize = 20;
 
 /// Creates that wait for their transaction.
@@ -34,22 +35,22 @@ pub(super) struct Creates(Arc<Mutex<Waiting>>);
 #[derive(Default)]
 struct Waiting {
     runs: Vec<(NewRun, Told)>,
-    /// What is in a transaction now.
+    /// The creates in the current transaction.
     taken: Option<Taken>,
-    /// How many were taken.
+    /// How many transactions were started.
     batches: u64,
-    /// The task that takes what waits, if one is at work.
+    /// The task that serves the waiting creates, if one is running.
     server: Option<Server>,
-    /// How many tasks have served.
+    /// How many serving tasks were started.
     servers: u64,
 }
 
 struct Server {
-    /// One that was replaced takes nothing more.
+    /// Its number. A task that was replaced has an older number and takes no more creates.
     number: u64,
-    /// When it took what it is at.
+    /// When it took its current transaction.
     since: Instant,
-    /// How long it may be at it.
+    /// How long it may take for it.
     patience: Duration,
 }
 
@@ -62,10 +63,10 @@ struct Taken {
 type Told = oneshot::Sender<Result<Created, Error>>;
 
 impl Store {
-    /// Create a run for whoever may claim it.
+    /// Create a run that any executor may claim.
     ///
     /// # Errors
-    /// Where the database cannot be reached or refuses a value.
+    /// If the database cannot be reached or rejects a value.
     pub async fn create(&self, mut run: NewRun) -> Result<Created, Error> {
         self.sealer.seal_run(&mut run)?;
         let (tell, mut told) = oneshot::channel();
@@ -73,7 +74,7 @@ impl Store {
         loop {
             match crate::real_time::timeout(SOON, &mut told).await {
                 Ok(Ok(created)) => return created,
-                // Whoever served has ended with its runtime. If the run was created, its key says so.
+                // The serving task ended with its runtime. If it created the run, this create finds it by its key.
                 Ok(Err(_)) => return Ok(self.create_together(&Arc::new(vec![run])).await?.remove(0)),
                 Err(_) => self.serve(self.creates.replace_server()),
             }
@@ -91,7 +92,7 @@ impl Store {
         while let Some((number, new)) = self.creates.take(serving.server) {
             let created: Vec<Result<Created, Error>> = match self.create_together(&new).await {
                 Ok(created) => created.into_iter().map(Ok).collect(),
-                // Where one of them is to blame, the others have nothing to do with it.
+                // One bad run must not fail the others.
                 Err(fault) if new.len() > 1 && !fault.is_passing() => self.create_each(&new).await,
                 Err(fault) => new.iter().map(|_| Err(fault.error.clone())).collect(),
             };
@@ -110,7 +111,7 @@ impl Store {
         all
     }
 
-    /// In one transaction, all or nothing.
+    /// Create these runs in one transaction, all or none.
     async fn create_together(&self, new: &Arc<Vec<NewRun>>) -> Result<Vec<Created>, Fault> {
         let attempt = || {
             self.try_write("runs.create", new.clone(), |tx, new| {
@@ -133,14 +134,14 @@ impl Creates {
         lock(&self.0)
     }
 
-    /// Wait for a transaction; whoever finds nobody who serves has to.
+    /// Add a run to the waiting ones. Returns the right to serve if no task serves: the caller has to start one.
     fn wait(&self, run: NewRun, tell: Told) -> Option<Serving> {
         let mut waiting = self.lock();
         waiting.runs.push((run, tell));
         waiting.server.is_none().then(|| self.serving(&mut waiting, SOON))
     }
 
-    /// Serve instead of a task that has been at the same work for too long.
+    /// Replace a serving task that has taken too long for its transaction.
     fn replace_server(&self) -> Option<Serving> {
         let mut waiting = self.lock();
         let late = waiting.server.as_ref().filter(|server| server.since.elapsed() >= server.patience)?;
@@ -155,8 +156,8 @@ impl Creates {
         Serving { creates: Some(self.clone()), server: number }
     }
 
-    /// Whoever was told of a batch comes back with the next run one by one: let others run as long as more come, until half
-    /// as many are there.
+    /// After a transaction, its callers come back with their next runs one by one. Yield while more arrive, until half as many
+    /// as before are waiting.
     async fn gather(&self, latest: usize) {
         let mut before = 0;
         for _ in 0..LOOKS {
@@ -169,8 +170,8 @@ impl Creates {
         }
     }
 
-    /// What goes into the next transaction, and its number: first what a task took that was replaced. None: nothing waits, or
-    /// another task serves now.
+    /// The creates for the next transaction and its number, beginning with what a replaced task had taken. `None` if nothing
+    /// waits or another task serves now.
     fn take(&self, server: u64) -> Option<(u64, Arc<Vec<NewRun>>)> {
         let mut waiting = self.lock();
         let serving = waiting.server.as_mut().filter(|serving| serving.number == server)?;
@@ -195,8 +196,8 @@ impl Creates {
         Some((number, runs))
     }
 
-    /// Tell what came of this transaction, unless another task that was at the same did. Whoever asked may have gone away; the
-    /// run is there.
+    /// Send the results of this transaction, unless another task that had the same transaction already did. A caller may have
+    /// been dropped; its run exists nevertheless.
     fn tell(&self, number: u64, created: Vec<Result<Created, Error>>) {
         let mut waiting = self.lock();
         let Some(taken) = waiting.taken.take_if(|taken| taken.number == number) else { return };
@@ -210,8 +211,8 @@ impl Creates {
     }
 }
 
-/// The right to serve what waits, until nothing does. Dropped before, with its runtime or by a panic, it lets the next one serve,
-/// and whoever waits creates its run itself.
+/// The right to serve waiting creates until there are none. If it is dropped earlier, by a panic or with its runtime, the next
+/// caller may serve, and each current caller creates its own run.
 struct Serving {
     creates: Option<Creates>,
     server: u64,

@@ -1,5 +1,5 @@
-//! The database behind a store, and how an operation reaches it: in a transaction, under a span that names it, and again while the
-//! database is away.
+//! The database behind a store and how an operation reaches it: in a transaction, under a span with its name, retried while the
+//! database is unavailable.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::driver::sqlite::Sqlite;
 use crate::driver::{Transact, Tx};
 use crate::fault::Fault;
 
-/// How long a call tries on while the database is away, before it says so.
+/// How long a call keeps retrying while the database is unavailable.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub(super) enum Db {
 }
 
 impl Store {
-    /// Read, trying again for [`PATIENCE`] while the database is away or busy.
+    /// Read, retrying for [`PATIENCE`] while the database is unavailable or busy.
     pub(super) async fn read<A, T>(&self, op: &'static str, given: A, work: impl Work<A, T>) -> Result<T, Error>
     where
         A: Send + Sync + 'static,
@@ -36,7 +36,7 @@ impl Store {
         Ok(self.patiently(|| self.db.read(work.clone())).instrument(span(op)).await?)
     }
 
-    /// Write, trying again for [`PATIENCE`] while the database is away or busy.
+    /// Write, retrying for [`PATIENCE`] while the database is unavailable or busy.
     pub(super) async fn write<A, T>(&self, op: &'static str, given: A, work: impl Work<A, T>) -> Result<T, Error>
     where
         A: Send + Sync + 'static,
@@ -46,7 +46,7 @@ impl Store {
         Ok(self.patiently(|| self.db.write(work.clone())).instrument(span(op)).await?)
     }
 
-    /// Write, once: the caller comes back to it, or knows what to do instead.
+    /// Write without retrying: the caller retries later or handles the failure.
     pub(super) async fn try_write<A, T>(&self, op: &'static str, given: A, work: impl Work<A, T>) -> Result<T, Fault>
     where
         A: Send + Sync + 'static,
@@ -55,7 +55,7 @@ impl Store {
         self.db.write(bound(given, work)).instrument(span(op)).await
     }
 
-    /// Write, once, on the connection for heartbeats where there is one: a heartbeat must not wait behind what is slow.
+    /// Write without retrying, on the heartbeat connection if there is one: a heartbeat must not wait behind slow statements.
     pub(super) async fn try_beat<A, T>(&self, op: &'static str, given: A, work: impl Work<A, T>) -> Result<T, Fault>
     where
         A: Send + Sync + 'static,
@@ -108,7 +108,8 @@ impl Db {
     }
 }
 
-/// What an operation does in a transaction with what its caller gave. It may be done more than once, if the database asks for it.
+/// The work of an operation inside a transaction, with the arguments of its caller. It may run more than once if the database
+/// requires a retry.
 pub(super) trait Work<A, T>:
     for<'t> Fn(&'t mut Tx, &'t A) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync + 'static
 {
@@ -119,7 +120,7 @@ impl<A, T, F> Work<A, T> for F where
 {
 }
 
-/// The work and what it is done with, as one that the drivers take.
+/// Binds the work to its arguments, in the form that the drivers take.
 fn bound<A: Send + Sync + 'static, T>(given: A, work: impl Work<A, T>) -> impl Transact<T> + Clone {
     let shared = Arc::new((given, work));
     move |tx: &mut Tx| {
@@ -128,7 +129,7 @@ fn bound<A: Send + Sync + 'static, T>(given: A, work: impl Work<A, T>) -> impl T
     }
 }
 
-/// One operation of the store. Where nobody looks at spans of this level, it costs the check for that.
+/// The span of one operation. When this level is disabled, it costs only the check.
 fn span(op: &'static str) -> tracing::Span {
     tracing::debug_span!("onward.store", op)
 }

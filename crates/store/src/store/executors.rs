@@ -1,4 +1,4 @@
-//! Executors: joining, signs of life, leaving, and what becomes of the runs of one that died.
+//! Executors: joining, heartbeats, leaving, and recovering the runs of dead executors.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -17,21 +17,21 @@ use crate::ops::{executors, moves, recover};
 use crate::signal::Signal;
 use crate::sync::lock;
 
-/// How long a sweep for missed wake-ups is good for on SQLite.
+/// On SQLite, the interval between sweeps for missed wake-ups.
 const SWEEP_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
-/// The right to execute runs, and the way to write what they do.
+/// An executor's registration: the right to execute runs, and the journal through which it writes.
 pub struct Seat {
-    /// Under which id.
+    /// The id of the executor.
     pub executor: ExecutorId,
-    /// The way into the journal.
+    /// The executor's journal.
     pub journal: Journal,
-    /// On SQLite: the lock on the file, held until the seat is given up.
+    /// On SQLite, the lock on the file, held until the seat is given up.
     lock: Mutex<Option<Arc<ExecutorLock>>>,
 }
 
 impl Seat {
-    /// Give the seat up: no batch is written any more, and on SQLite another process may execute the runs.
+    /// Give up the seat: no batch is written any more, and on SQLite another process may execute the runs.
     pub fn give_up(&self) {
         self.journal.close();
         self.lock().take();
@@ -43,10 +43,11 @@ impl Seat {
 }
 
 impl Store {
-    /// Take a seat among the executors of this database, under a new id. An executor that says nothing for its lease is declared dead.
+    /// Register a new executor of this database under a new id. It is declared dead if it sends no heartbeat for the duration
+    /// of its lease. `before` is the caller's previous seat; on SQLite its lock is kept.
     ///
     /// # Errors
-    /// On SQLite [`Code::Busy`](onward_types::Code::Busy) while another process has the only seat.
+    /// On SQLite [`Code::Busy`](onward_types::Code::Busy) while another process holds the only seat.
     pub async fn join(&self, workflows: Vec<String>, lease: Duration, before: Option<&Seat>) -> Result<Seat, Error> {
         let lock = match (&self.db, before) {
             (_, Some(seat)) => seat.lock().clone(),
@@ -77,20 +78,20 @@ impl Store {
         Ok(Seat { executor, journal, lock: Mutex::new(lock) })
     }
 
-    /// Say that the executor lives. False: it was declared dead and must join anew.
+    /// Write a heartbeat. `false`: the executor was declared dead and must join again.
     ///
     /// # Errors
-    /// Where the database cannot be reached; that says nothing about the executor.
+    /// If the database cannot be reached; this does not mean that the executor is dead.
     pub async fn beat(&self, executor: &ExecutorId) -> Result<bool, Error> {
         let beat = self.try_beat("executors.beat", executor.clone(), |tx, of| Box::pin(executors::beat(tx, of)));
         Ok(beat.await?)
     }
 
-    /// The signs of life of all executors, by the session for heartbeats; the clock learns what time it is on the server. Nothing on
-    /// SQLite, where there is one executor, and its clock.
+    /// The heartbeats of all executors, read on the heartbeat session; the clock also learns the server's time. Empty on
+    /// SQLite, where there is only one executor and it uses its own clock.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn look_around(&self) -> Result<Vec<Beat>, Error> {
         if !self.is_shared() {
             return Ok(Vec::new());
@@ -103,18 +104,18 @@ impl Store {
         Ok(beats)
     }
 
-    /// Every executor that has not left.
+    /// All executors that have not left.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn executors(&self) -> Result<Vec<ExecutorRow>, Error> {
         self.read("executors.list", (), |tx, ()| Box::pin(executors::list(tx))).await
     }
 
-    /// Declare an executor dead unless it has beaten since; end its sessions if they hold its fence.
+    /// Declare an executor dead unless it has sent a heartbeat since `beat`. Ends its sessions if they hold its fence.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn declare_dead(&self, executor: &ExecutorId, beat: i64) -> Result<bool, Error> {
         let declare = || {
             self.try_write("executors.declare_dead", executor.clone(), move |tx, executor| {
@@ -133,10 +134,10 @@ impl Store {
         }
     }
 
-    /// Release one chunk of runs whose executor is dead or gone. Repeat until nothing was released.
+    /// Release one chunk of runs whose executor is dead or gone. Repeat until nothing is released.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn release_orphans(&self) -> Result<Recovered, Error> {
         let now = self.clock.now();
         let release =
@@ -151,7 +152,7 @@ impl Store {
         Ok(recovered)
     }
 
-    /// Let go of the cancelled runs of dead executors. One that has a child which somebody holds keeps no other.
+    /// Release the cancelled runs of dead executors. A run that is blocked by a locked child does not hold up the others.
     async fn let_go_of_cancelled(&self) -> Result<Recovered, Error> {
         let now = self.clock.now();
         let mut all = Recovered::default();
@@ -174,18 +175,18 @@ impl Store {
         }
     }
 
-    /// Forget dead executors that have no runs any more.
+    /// Delete dead executors that own no runs any more.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn forget_dead(&self) -> Result<(), Error> {
         self.write("executors.forget", (), |tx, ()| Box::pin(executors::forget(tx))).await
     }
 
-    /// Wake parked runs that nobody woke although what they wait for is there.
+    /// Wake parked runs whose wait is over but whose wake-up was missed.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn wake_missed(&self) -> Result<u64, Error> {
         let now = self.clock.now();
         let missed = self.read("recover.missed", now, |tx, now| Box::pin(recover::missed(tx, *now))).await?;
@@ -196,11 +197,12 @@ impl Store {
             .await
     }
 
-    /// The same, as often as it is worth the search: each time on PostgreSQL, where a row that another session holds is stepped
-    /// over; at first and then once a minute on SQLite, where writers come one after another and miss nothing.
+    /// Like [`wake_missed`](Store::wake_missed), as often as it is worthwhile: every time on PostgreSQL, where a wake-up skips
+    /// rows that another session has locked; on SQLite at first and then once a minute, since its writers run one after another
+    /// and miss nothing.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn sweep_missed(&self) -> Result<u64, Error> {
         if !self.is_shared() {
             let now = self.clock.uptime();
@@ -213,10 +215,10 @@ impl Store {
         self.wake_missed().await
     }
 
-    /// Leave: whatever the executor still has may be claimed at once.
+    /// Leave: the runs that the executor still owns may be claimed at once.
     ///
     /// # Errors
-    /// Where the database cannot be reached; the lease heals it then.
+    /// If the database cannot be reached; then the runs are recovered when the lease expires.
     pub async fn leave(&self, seat: &Seat) -> Result<(), Error> {
         seat.journal.close();
         let given = (seat.executor.clone(), self.clock.now());
@@ -232,18 +234,18 @@ impl Store {
         left.and(put_away.map_err(Error::from))
     }
 
-    /// The runs that were taken from an executor and that it has not let go of.
+    /// The runs that were revoked from an executor and that it has not released yet.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn revoked(&self, executor: &ExecutorId) -> Result<Vec<RunKey>, Error> {
         self.read("executors.revoked", executor.clone(), |tx, of| Box::pin(executors::revoked(tx, of))).await
     }
 
-    /// The runs that an executor has, but for those that were taken from it.
+    /// The runs that an executor owns, except revoked ones.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn owned(&self, executor: &ExecutorId) -> Result<Vec<RunKey>, Error> {
         self.read("executors.owned", executor.clone(), |tx, of| Box::pin(executors::owned(tx, of))).await
     }

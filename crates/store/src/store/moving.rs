@@ -1,8 +1,8 @@
-//! Moving everything to another database: until one machine is outgrown, or for any other reason.
+//! Moving everything to another database, for example when one machine no longer suffices.
 //!
-//! Both databases note the move first, and from then on nobody executes in either. Rows are taken over page by page, each page in
-//! one transaction with the note of how far it goes, so a move that is killed goes on where it was. At the end both databases are
-//! read once more, table by table: only what is equal counts as moved.
+//! Both databases first record the move, and from then on no executor may run on either. Rows are copied page by page, each
+//! page in one transaction with a record of the progress, so a move that is killed continues where it stopped. At the end both
+//! databases are read once more, table by table: a table counts as moved only if both sides are equal.
 
 use std::sync::Arc;
 
@@ -21,54 +21,54 @@ mod sum;
 
 use end::{End, places};
 
-/// A page ends with this many rows, or the row that passes this many bytes.
+/// A page ends after this many rows, or after the row that exceeds this many bytes.
 const PAGE: PageSize = PageSize { rows: 1_000, bytes: 4 * 1024 * 1024 };
 
-/// How a table came over.
+/// The comparison of a table in both databases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MovedTable {
     /// Its name.
     pub table: &'static str,
-    /// How many rows there are where it comes from.
+    /// How many rows the source has.
     pub from_rows: u64,
-    /// How many rows there are where it went.
+    /// How many rows the target has.
     pub to_rows: u64,
-    /// What its rows come to, whatever their order, where it comes from.
+    /// The digest of the source's rows, independent of their order.
     pub from_digest: String,
-    /// And where it went.
+    /// The digest of the target's rows.
     pub to_digest: String,
 }
 
 impl MovedTable {
-    /// Whether every row is there as it was.
+    /// Whether the target has exactly the source's rows.
     #[must_use]
     pub fn is_equal(&self) -> bool {
         self.from_rows == self.to_rows && self.from_digest == self.to_digest
     }
 }
 
-/// Two databases of which one is moved into the other.
+/// A move in progress from one database to another.
 pub struct Move {
     from: End,
     to: End,
     id: String,
-    /// On SQLite nobody executes while these are held.
+    /// On SQLite, no executor can run while these are held.
     _locks: [Option<ExecutorLock>; 2],
 }
 
 impl Move {
-    /// Open both databases, see that nobody executes in them, and note that everything of one goes to the other. The other has to
-    /// be empty, but for what an earlier call that was interrupted took over. None: an earlier call has moved everything.
+    /// Open both databases, check that no executor is running on them, and record the move. The target must be empty, except
+    /// for what an earlier interrupted call copied. `None`: an earlier call has moved everything.
     ///
     /// # Errors
-    /// Where a database cannot be used, [`Code::Conflict`] where an executor is at work in it or it has other data, and
-    /// [`Code::Invalid`] where both are the same.
+    /// If a database cannot be used, [`Code::Conflict`] if an executor is running on it or it holds other data, and
+    /// [`Code::Invalid`] if both are the same.
     pub async fn begin(from: &DatabaseUrl, to: &DatabaseUrl, clock: Clock) -> Result<Option<Move>, Error> {
         for url in [from, to] {
             if matches!(url, DatabaseUrl::Sqlite { path: None, .. }) {
                 return Err(Error::new(
                     Code::Invalid,
-                    "a database in memory is seen by its own process alone: name a file or PostgreSQL",
+                    "only the process that opened an in-memory database can see it: give a file or a PostgreSQL URL",
                 ));
             }
         }
@@ -82,22 +82,23 @@ impl Move {
         let moving = Move { from, to, id, _locks: locks };
         let goes_on = moving.note_target(is_done).await;
         if goes_on.is_err() && !is_done {
-            // Nothing was taken over, so nothing has to keep this one from being executed.
+            // Nothing was copied, so the source may be executed again.
             moving.from.forget(TO.to_owned()).await?;
         }
         Ok(goes_on?.then_some(moving))
     }
 
-    /// Where everything comes from, and where it goes, without secrets.
+    /// The locations of the source and the target, without secrets.
     #[must_use]
     pub fn places(&self) -> (&str, &str) {
         (&self.from.place, &self.to.place)
     }
 
-    /// Take over what is still missing. `progress` hears of each page: the table and how many rows of it came with this call.
+    /// Copy what is still missing. `progress` is called after each page with the table and the number of its rows that this
+    /// call copied.
     ///
     /// # Errors
-    /// Where a database cannot be reached; what was taken over stays, and another call goes on with the rest.
+    /// If a database cannot be reached; what was copied stays, and another call copies the rest.
     pub async fn run(&self, mut progress: impl FnMut(&'static str, u64)) -> Result<(), Error> {
         self.release_runs().await?;
         let parts = self.to.parts().await?;
@@ -111,10 +112,10 @@ impl Move {
         Ok(())
     }
 
-    /// Read both databases, and compare them table by table.
+    /// Read both databases and compare them table by table.
     ///
     /// # Errors
-    /// Where a database cannot be reached.
+    /// If a database cannot be reached.
     pub async fn compare(&self) -> Result<Vec<MovedTable>, Error> {
         let mut tables = Vec::new();
         for table in MOVED {
@@ -130,20 +131,20 @@ impl Move {
         Ok(tables)
     }
 
-    /// Everything is there: from now on the one database says where its runs are, and the other one is as any other.
+    /// Complete the move: the source records where its runs are now, and the target becomes an ordinary database.
     ///
     /// # Errors
-    /// Where a database cannot be reached; another move of the same two ends it.
+    /// If a database cannot be reached; starting the same move again completes it.
     pub async fn end(self) -> Result<(), Error> {
         let to = self.note(TO, &self.to.place, true);
         self.from.put(to).await?;
         self.to.end().await
     }
 
-    /// Some tables are not equal, for they changed meanwhile: have them taken over again by another move.
+    /// Delete these tables from the target because they changed during the move; another move copies them again.
     ///
     /// # Errors
-    /// Where a database cannot be reached.
+    /// If a database cannot be reached.
     pub async fn take_back(&self, tables: &[MovedTable]) -> Result<(), Error> {
         for table in MOVED.iter().filter(|table| tables.iter().any(|it| it.table == table.name)) {
             while self.to.clear(table).await? > 0 {}
@@ -152,16 +153,17 @@ impl Move {
         Ok(())
     }
 
-    /// Call a move off: the database that it was begun on, or came to its end on, may execute its runs again.
+    /// Cancel a move, whether it is in progress or complete: executors may run on the source again. Returns the location of the
+    /// target.
     ///
     /// # Errors
-    /// Where the database cannot be used, or is not moved.
+    /// If the database cannot be used or has not been moved.
     pub async fn undo(from: &DatabaseUrl, clock: Clock) -> Result<String, Error> {
         let from = End::open(from, Tables::TakeAsTheyAre, &clock).await?;
         let _lock = from.hold().await?;
         match from.parts().await?.into_iter().find(|it| it.part == TO) {
             Some(part) => from.forget(TO.to_owned()).await.map(|()| part.place),
-            None => Err(Error::new(Code::Conflict, format!("the runs of {} are not moved anywhere", from.place))),
+            None => Err(Error::new(Code::Conflict, format!("the runs of {} have not been moved", from.place))),
         }
     }
 
@@ -169,19 +171,19 @@ impl Move {
         Part { part: part.to_owned(), id: self.id.clone(), place: place.to_owned(), done, upto: None }
     }
 
-    /// Note where the other database is filled from. False: it was, and is in use by now.
+    /// Record in the target where its rows come from. `false`: an earlier move completed, and the target is already in use.
     async fn note_target(&self, is_done: bool) -> Result<bool, Error> {
         let parts = self.to.parts().await?;
         if parts.iter().any(|it| it.part == TO && it.id == self.id) {
             return Err(same());
         }
         let place = &self.to.place;
-        let refuse = |why: String| Err(Error::new(Code::Conflict, format!("nothing is moved to {place}: {why}")));
+        let refuse = |why: String| Err(Error::new(Code::Conflict, format!("cannot move to {place}: {why}")));
         match parts.iter().find(|it| it.part == FROM) {
             Some(part) if part.id == self.id => return Ok(true),
             Some(part) => {
                 return refuse(format!(
-                    "it has a part of the runs of {}. Finish that move, or give another database",
+                    "it holds part of the runs of {}. Finish that move, or give another database",
                     part.place
                 ));
             }
@@ -190,20 +192,22 @@ impl Move {
         }
         for table in MOVED {
             if !self.to.is_empty(table).await? {
-                return refuse(format!("it has rows in its table `{}` already. Give an empty database", table.name));
+                return refuse(format!("its table `{}` already has rows. Give an empty database", table.name));
             }
         }
         self.to.begin(self.note(FROM, &self.from.place, false)).await?;
         Ok(true)
     }
 
-    /// What dead executors left is released first: a run that is moved has no owner.
+    /// Release the runs of dead executors first: a run must have no owner when it is moved.
     async fn release_runs(&self) -> Result<(), Error> {
         while self.from.store.release_orphans().await?.total() > 0 {}
         let owned = self.from.store.read("moves.owned", (), |tx, ()| Box::pin(moves::owned(tx))).await?;
         if owned > 0 {
-            let message =
-                format!("{owned} runs of {} have an owner that cannot be found: report this", self.from.place);
+            let message = format!(
+                "internal error: {owned} runs of {} have an owner that does not exist: please report this",
+                self.from.place
+            );
             return Err(Error::new(Code::Conflict, message));
         }
         Ok(())
@@ -231,17 +235,17 @@ impl Move {
             if done {
                 return Ok(());
             }
-            // Rows are of one size more or less, and what does not fit is read in vain.
+            // Rows are of similar size, and rows read beyond the page's limit are read in vain.
             size.rows = if bytes * 4 < PAGE.bytes { (size.rows * 2).min(PAGE.rows) } else { size.rows };
         }
     }
 
-    /// The columns of a table in both databases: they have the same names in the same order.
+    /// The columns of a table in both databases; they must have the same names in the same order.
     async fn columns(&self, table: &'static Table) -> Result<(Arc<Vec<Column>>, Arc<Vec<Column>>), Error> {
         let (from, to) = (self.from.columns(table).await?, self.to.columns(table).await?);
         if from.iter().map(|it| &it.name).ne(to.iter().map(|it| &it.name)) {
             let message = format!(
-                "the table `{}` has other columns there than here: is one of them of a newer Onward?",
+                "the two databases have different columns in the table `{}`: use the same version of Onward for both",
                 table.name
             );
             return Err(Error::new(Code::Schema, message));

@@ -1,4 +1,4 @@
-//! What can be asked of queues.
+//! Operations on queues.
 
 use std::sync::Arc;
 
@@ -13,23 +13,23 @@ use crate::ops::queues::{self, Lines, QueueChange};
 use crate::ops::{runs, starts};
 use crate::signal::Signal;
 
-/// So many runs are created in one transaction.
+/// The most runs created in one transaction.
 pub(super) const MANY: usize = 500;
 
 impl Store {
-    /// From which queues an executor of these workflows may take something, and when the next delayed run enters its queue.
+    /// The queues from which an executor of these workflows may claim, and when the next delayed run enters its queue.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn lines(&self, workflows: Arc<Known>) -> Result<Lines, Error> {
         let given = (workflows, self.clock.now());
         self.read("queues.lines", given, |tx, (known, now)| Box::pin(queues::lines(tx, known, *now))).await
     }
 
-    /// Whether an executor of these workflows may take something from a queue, as far as a look without a lock can tell.
+    /// Whether an executor of these workflows may claim from a queue. Reads without a lock, so the answer may be outdated.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn has_waiting(&self, queue: &str, workflows: Arc<Known>) -> Result<bool, Error> {
         let given = (queue.to_owned(), workflows, self.clock.now());
         let waiting = self.read("queues.waiting", given, |tx, (queue, known, now)| {
@@ -38,10 +38,10 @@ impl Store {
         Ok(!waiting.await?.is_empty())
     }
 
-    /// Let delayed runs whose time has come into their queues. Says whether there may be more.
+    /// Move delayed runs that are due into their queues. Returns whether there may be more.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn line_up(&self) -> Result<bool, Error> {
         let now = self.clock.now();
         let more = self.write("queues.line_up", now, |tx, now| Box::pin(queues::line_up(tx, *now))).await?;
@@ -49,10 +49,10 @@ impl Store {
         Ok(more)
     }
 
-    /// Create these runs for whoever may claim them, in their order and in few transactions. Says of each what came of it.
+    /// Create runs that any executor may claim, in the given order and in few transactions. Returns one result for each.
     ///
     /// # Errors
-    /// Where the database cannot be reached or refuses a value. Those that were created before stay.
+    /// If the database cannot be reached or rejects a value. Runs created before the error stay.
     pub async fn create_many(&self, new: Vec<NewRun>) -> Result<Vec<Created>, Error> {
         let mut came_of = Vec::with_capacity(new.len());
         for part in new.chunks(MANY) {
@@ -66,10 +66,10 @@ impl Store {
         Ok(came_of)
     }
 
-    /// Give the input of this run to the one that gathers for the key; without one it is created.
+    /// Replace the input of the run that gathers for this debounce key; if there is none, create this run.
     ///
     /// # Errors
-    /// Where the database cannot be reached or refuses a value.
+    /// If the database cannot be reached or rejects a value.
     pub async fn debounce(&self, mut run: NewRun, gather: Gather) -> Result<Created, Error> {
         self.sealer.seal_run(&mut run)?;
         let given = (run, gather, self.clock.now());
@@ -80,13 +80,13 @@ impl Store {
         Ok(created)
     }
 
-    /// Push an item into the batch that gathers for the key; without one, this run is created with it. The item, and not the
-    /// input of the run, is what is pushed; the hash is that of the item.
+    /// Push an item into the batch that gathers for the key; if there is none, create this run with it. The item is taken from
+    /// `push`, not from the run's input; the run's input hash is the hash of the item.
     ///
     /// # Errors
-    /// [`Code::Conflict`](onward_types::Code::Conflict) if the same push was of another item, or the id of the run is taken;
-    /// [`Code::Decode`](onward_types::Code::Decode) if this store cannot read what the batch has; or where the database cannot be
-    /// reached or refuses a value.
+    /// [`Code::Conflict`](onward_types::Code::Conflict) if an earlier push with the same key had another item, or the id of the
+    /// run is taken; [`Code::Decode`](onward_types::Code::Decode) if this store cannot decode the items of the batch; or if the
+    /// database cannot be reached or rejects a value.
     pub async fn push(&self, run: NewRun, push: Push) -> Result<Created, Error> {
         let given = (run, push, self.sealer.clone(), self.clock.now());
         let created = self.write("runs.push", given, |tx, (run, push, sealer, now)| {
@@ -97,11 +97,11 @@ impl Store {
         Ok(created)
     }
 
-    /// Take waiting runs of one queue, within its limits.
+    /// Claim waiting runs of one queue, within its limits.
     ///
     /// # Errors
-    /// Where the database cannot be reached, or somebody holds the queue's row. Runs may have been taken all the same, where
-    /// only the answer was lost: [`owned`](Store::owned) tells of them.
+    /// If the database cannot be reached or another session has locked the queue's row. If only the answer was lost, runs may
+    /// have been claimed nevertheless: [`owned`](Store::owned) lists them.
     pub async fn claim_queue(&self, mut wanted: QueueClaim) -> Result<QueueClaimed, Error> {
         loop {
             let given = (wanted.clone(), self.clock.clone());
@@ -120,10 +120,10 @@ impl Store {
         }
     }
 
-    /// Make a queue, or change what is said of it.
+    /// Create a queue or change its settings.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn set_queue(&self, name: &str, change: QueueChange) -> Result<QueueInfo, Error> {
         let given = (name.to_owned(), change, self.clock.now());
         let set =
@@ -133,19 +133,19 @@ impl Store {
         Ok(set)
     }
 
-    /// Forget starts that no rate of a queue looks at any more. Says how many rows that were.
+    /// Delete recorded starts that no rate limit of a queue needs any more. Returns the number of rows deleted.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn sweep_starts(&self) -> Result<u64, Error> {
         let now = self.clock.now();
         self.write("queues.sweep_starts", now, |tx, now| Box::pin(starts::sweep(tx, *now))).await
     }
 
-    /// Pause a queue, or let it go on.
+    /// Pause or resume a queue.
     ///
     /// # Errors
-    /// [`Code::UnknownQueue`](onward_types::Code::UnknownQueue) if there is none of that name.
+    /// [`Code::UnknownQueue`](onward_types::Code::UnknownQueue) if no queue has the name.
     pub async fn pause_queue(&self, name: &str, paused: bool) -> Result<(), Error> {
         let given = (name.to_owned(), paused, self.clock.now());
         let set = self.write("queues.set_paused", given, |tx, (name, paused, now)| {
@@ -156,26 +156,26 @@ impl Store {
         Ok(())
     }
 
-    /// Delete a queue. Says whether there was one.
+    /// Delete a queue. Returns whether it existed.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn delete_queue(&self, name: &str) -> Result<bool, Error> {
         self.write("queues.delete", name.to_owned(), |tx, name| Box::pin(queues::delete(tx, name))).await
     }
 
-    /// How a queue stands.
+    /// The settings and the current state of a queue.
     ///
     /// # Errors
-    /// [`Code::UnknownQueue`](onward_types::Code::UnknownQueue) if there is none of that name.
+    /// [`Code::UnknownQueue`](onward_types::Code::UnknownQueue) if no queue has the name.
     pub async fn queue(&self, name: &str) -> Result<QueueInfo, Error> {
         self.read("queues.info", name.to_owned(), |tx, name| Box::pin(queues::info(tx, name))).await
     }
 
-    /// How every queue stands.
+    /// The settings and the current state of every queue.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn queues(&self) -> Result<Vec<QueueInfo>, Error> {
         self.read("queues.all", (), |tx, ()| Box::pin(queues::all(tx))).await
     }

@@ -1,4 +1,4 @@
-//! Retention: deleting what has ended and is too old, or too much.
+//! Retention: deletes ended runs that are too old or too many.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use crate::fault::{Cure, Fault};
 use crate::ops::retain::{self, BEGIN, Place};
 
 impl Store {
-    /// Delete the runs that a rule does not keep, and say how many there were.
+    /// Delete the runs that a rule does not keep. Returns how many were deleted.
     ///
     /// # Errors
-    /// [`Code::Invalid`](onward_types::Code::Invalid) for a rule that keeps everything, or where the database cannot be
-    /// reached; what was deleted before stays deleted.
+    /// [`Code::Invalid`](onward_types::Code::Invalid) for a rule that keeps everything, or if the database cannot be reached;
+    /// runs deleted before the error stay deleted.
     pub async fn retain(&self, rule: &Retention) -> Result<u64, Error> {
         rule.check()?;
         let workflows = match &rule.workflow {
@@ -31,7 +31,7 @@ impl Store {
         failed.map_or(Ok(deleted), |fault| Err(fault.into()))
     }
 
-    /// The last run of a workflow, in the order in which they ended, that the rule does not keep.
+    /// The last run of a workflow, in the order of their ends, that the rule does not keep.
     async fn expiry(&self, rule: &Retention, workflow: &str) -> Result<Option<Place>, Error> {
         let now = self.clock().now();
         let age = rule.max_age.map(|age| SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX));
@@ -69,8 +69,8 @@ impl Store {
         }
     }
 
-    /// Delete these runs, chunk by chunk. One that takes too long is made smaller; what a run that cannot be deleted alone failed
-    /// by is left for later, for it keeps no other from being deleted.
+    /// Delete these runs, chunk by chunk. A chunk that takes too long is split. If a single run cannot be deleted, its fault is
+    /// kept in `failed` and the others are still deleted.
     async fn expire_all(
         &self,
         chunks: Vec<Vec<RunKey>>,

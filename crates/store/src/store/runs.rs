@@ -1,4 +1,4 @@
-//! What is known of runs: one, its calls, its children, and pages of many.
+//! Reading runs: one run, its calls, its children, and pages of many.
 
 use onward_types::{Error, Filter, Page, RunId, RunKey, RunRecord, StepFilter, StepRecord};
 
@@ -9,16 +9,16 @@ use crate::ops::{list, runs, steer};
 use crate::records::Outcome;
 
 impl Store {
-    /// The run that has an id.
+    /// The run with this id.
     ///
     /// # Errors
-    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if none has.
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
     pub async fn find(&self, id: &RunId) -> Result<Existing, Error> {
         let found = self.read("runs.find", id.clone(), |tx, id| Box::pin(runs::find(tx, id)));
         found.await?.ok_or_else(|| steer::unknown(id).error)
     }
 
-    /// All that is known of a run.
+    /// The full record of a run.
     ///
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
@@ -30,7 +30,7 @@ impl Store {
         Ok(run)
     }
 
-    /// Every durable call of a run, in the order of positions.
+    /// All durable calls of a run, ordered by position.
     ///
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
@@ -38,7 +38,7 @@ impl Store {
         self.list_steps(id, StepFilter::default()).await
     }
 
-    /// Some durable calls of a run, in the order of positions.
+    /// The durable calls of a run that match a filter, ordered by position.
     ///
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
@@ -62,7 +62,7 @@ impl Store {
     /// A page of runs.
     ///
     /// # Errors
-    /// [`Code::Invalid`](onward_types::Code::Invalid) for attributes that no run can have, or where the database cannot be
+    /// [`Code::Invalid`](onward_types::Code::Invalid) for attributes that no run can have, or if the database cannot be
     /// reached.
     pub async fn list(&self, filter: Filter) -> Result<Page<RunRecord>, Error> {
         let given = (filter, self.clock.now());
@@ -72,27 +72,28 @@ impl Store {
         Ok(page)
     }
 
-    /// How a run stands; none if it is gone.
+    /// The state of a run and its result, if it has one. `None` if the run does not exist any more.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn outcome(&self, key: RunKey) -> Result<Option<Outcome>, Error> {
         let outcome = self.read("runs.outcome", key, |tx, key| Box::pin(runs::outcome(tx, *key))).await?;
         Ok(outcome.map(|outcome| self.sealer.open_outcome(outcome)))
     }
 
-    /// Which of these runs have ended or are paused, and which are gone.
+    /// Which of these runs have ended or are paused, and which do not exist any more.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn ended(&self, keys: Vec<RunKey>) -> Result<Ends, Error> {
         self.read("runs.ended", keys, |tx, keys| Box::pin(runs::ended(tx, keys))).await
     }
 
-    /// The children of a run of which it recorded nothing: they were created when it was lost.
+    /// Children of a run that exist without a record of the call that started them: the run lost its owner before it recorded
+    /// the call.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn stray_children(&self, parent: RunKey) -> Result<Vec<Stray>, Error> {
         self.read("runs.stray_children", parent, |tx, parent| Box::pin(runs::stray_children(tx, *parent))).await
     }

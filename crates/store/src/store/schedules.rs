@@ -1,4 +1,4 @@
-//! Schedules: define, look, and deal with what is due.
+//! Schedules: defining, reading and firing them.
 
 use onward_types::{Error, ScheduleRecord, Timestamp};
 
@@ -8,18 +8,18 @@ use crate::ops::schedules::{self, Firing, NewSchedule};
 use crate::signal::Signal;
 
 impl Store {
-    /// Create a schedule, or define it anew.
+    /// Create a schedule or replace its definition.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn put_schedule(&self, new: NewSchedule) -> Result<(), Error> {
         self.write("schedules.put", new, |tx, new| Box::pin(schedules::put(tx, new))).await
     }
 
-    /// Every schedule, by id.
+    /// All schedules, ordered by id.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn schedules(&self) -> Result<Vec<ScheduleRecord>, Error> {
         self.read("schedules.list", (), |tx, ()| Box::pin(schedules::list(tx))).await
     }
@@ -27,15 +27,15 @@ impl Store {
     /// One schedule.
     ///
     /// # Errors
-    /// [`Code::UnknownSchedule`](onward_types::Code::UnknownSchedule) if none has the id.
+    /// [`Code::UnknownSchedule`](onward_types::Code::UnknownSchedule) if no schedule has the id.
     pub async fn schedule(&self, id: &str) -> Result<ScheduleRecord, Error> {
         self.read("schedules.get", id.to_owned(), |tx, id| Box::pin(schedules::get(tx, id))).await
     }
 
-    /// Schedules that have a tick that is due.
+    /// Schedules with a tick that is due.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn due_schedules(&self) -> Result<Vec<ScheduleRecord>, Error> {
         let now = self.clock().now();
         self.read("schedules.due", now, |tx, now| Box::pin(schedules::due(tx, *now))).await
@@ -44,31 +44,31 @@ impl Store {
     /// When the next tick of any schedule is due.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn next_tick(&self) -> Result<Option<Timestamp>, Error> {
         self.read("schedules.next", (), |tx, ()| Box::pin(schedules::next(tx))).await
     }
 
-    /// Deal with ticks, unless somebody else did. Says how many runs were started. It is tried once, and waits for nobody's lock:
-    /// who sweeps comes back to it.
+    /// Fire due ticks, unless another executor already did. Returns how many runs were started. It does not retry or wait for
+    /// locks: the sweep tries again.
     ///
     /// # Errors
-    /// Where the database cannot be reached, or somebody holds the schedule.
+    /// If the database cannot be reached or another session has locked the schedule.
     pub async fn fire(&self, mut firing: Firing) -> Result<usize, Error> {
         firing.runs.iter_mut().try_for_each(|run| self.sealer.seal_run(run))?;
         let given = (firing, self.clock().now());
         let fire =
             self.try_write("schedules.fire", given, |tx, (firing, now)| Box::pin(schedules::fire(tx, firing, *now)));
         let started = fire.await?;
-        // A run may have been cancelled, and runs may be claimed.
+        // A run may have been cancelled, and others may now be claimable.
         self.tell(Signal::Look);
         Ok(started)
     }
 
-    /// Create these runs for whoever may claim them; one whose id is taken is there already. Says how many are new.
+    /// Create runs that any executor may claim; a run whose id is taken is skipped. Returns how many are new.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn create_missing(&self, mut runs: Vec<NewRun>) -> Result<usize, Error> {
         runs.iter_mut().try_for_each(|run| self.sealer.seal_run(run))?;
         let start = self.write("schedules.start", runs, |tx, runs| Box::pin(schedules::start(tx, runs)));
@@ -77,19 +77,19 @@ impl Store {
         Ok(started)
     }
 
-    /// Let no tick of a schedule start anything.
+    /// Pause a schedule: its ticks start nothing.
     ///
     /// # Errors
-    /// [`Code::UnknownSchedule`](onward_types::Code::UnknownSchedule) if none has the id.
+    /// [`Code::UnknownSchedule`](onward_types::Code::UnknownSchedule) if no schedule has the id.
     pub async fn pause_schedule(&self, id: &str) -> Result<(), Error> {
         let given = (id.to_owned(), self.clock().now());
         self.write("schedules.pause", given, |tx, (id, now)| Box::pin(schedules::pause(tx, id, *now))).await
     }
 
-    /// Let the ticks of a paused schedule start runs again, from an instant on.
+    /// Resume a paused schedule. Ticks from `since` on start runs again.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn resume_schedule(&self, id: &str, since: Timestamp, next: Option<Timestamp>) -> Result<(), Error> {
         let given = (id.to_owned(), since, next);
         self.write("schedules.resume", given, |tx, (id, since, next)| {
@@ -101,7 +101,7 @@ impl Store {
     /// Delete a schedule. The runs that it started stay.
     ///
     /// # Errors
-    /// [`Code::UnknownSchedule`](onward_types::Code::UnknownSchedule) if none has the id.
+    /// [`Code::UnknownSchedule`](onward_types::Code::UnknownSchedule) if no schedule has the id.
     pub async fn delete_schedule(&self, id: &str) -> Result<(), Error> {
         self.write("schedules.delete", id.to_owned(), |tx, id| Box::pin(schedules::delete(tx, id))).await
     }

@@ -1,4 +1,4 @@
-//! Steering runs: one, or all that a filter means.
+//! Managing (steering) runs: a single run, or all that match a filter.
 
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ use crate::ops::steer;
 use crate::ops::steer::{Cancelled, Overdue};
 use crate::signal::Signal;
 
-/// How many runs are cancelled in one transaction, as long as nobody is in the way.
+/// How many overdue runs are cancelled in one transaction, unless a lock is in the way.
 const OVERDUE: u32 = 20;
 
 impl Store {
-    /// Do this to a run.
+    /// Apply an action to a run.
     ///
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id,
-    /// [`Code::IllegalMove`](onward_types::Code::IllegalMove) where the run's state does not allow it, and
-    /// [`Code::Conflict`](onward_types::Code::Conflict) where the id of a fork is taken.
+    /// [`Code::IllegalMove`](onward_types::Code::IllegalMove) if the run's state does not allow the action, and
+    /// [`Code::Conflict`](onward_types::Code::Conflict) if the id of a fork is taken.
     pub async fn steer(&self, id: &RunId, mut what: Action) -> Result<Acted, Error> {
         self.sealer.seal_action(&mut what)?;
         let given = (id.clone(), what, self.call());
@@ -32,7 +32,7 @@ impl Store {
         Ok(acted)
     }
 
-    /// Cancel a run and all that it started. A run that has ended stays as it is.
+    /// Cancel a run and its descendants. A run that has ended stays as it is. `said` is the reason.
     ///
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
@@ -41,26 +41,26 @@ impl Store {
         Ok(Cancelled { runs: ended, owned: revoked })
     }
 
-    /// Let a paused, cancelled or given-up run go on from its last checkpoint. Says whether it was one.
+    /// Resume a paused, cancelled or given-up run from its last checkpoint. Returns whether the run changed.
     ///
     /// # Errors
-    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun), or [`Code::IllegalMove`](onward_types::Code::IllegalMove) for a
-    /// run that has succeeded or failed.
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id, or
+    /// [`Code::IllegalMove`](onward_types::Code::IllegalMove) if the run has succeeded or failed.
     pub async fn resume(&self, id: &RunId) -> Result<bool, Error> {
         Ok(self.steer(id, Action::Resume).await?.count > 0)
     }
 
-    /// Do this to all runs that a filter means, in chunks that are transactions of their own. Runs that are created
-    /// meanwhile are left alone; what was done before an error stays done.
+    /// Apply an action to all runs that match a filter, in chunks of one transaction each. Runs created after the call began
+    /// are not affected; chunks committed before an error stay committed.
     ///
     /// # Errors
-    /// [`Code::Invalid`](onward_types::Code::Invalid) for a filter that filters nothing and does not say that all runs are meant; or
-    /// where the database cannot be reached. A run whose state does not allow it is counted, and is no error.
+    /// [`Code::Invalid`](onward_types::Code::Invalid) for an empty filter without `all`; or if the database cannot be reached.
+    /// A run whose state does not allow the action is counted as refused and is not an error.
     pub async fn steer_all(&self, mut filter: Filter, mut what: Action) -> Result<Many, Error> {
         self.sealer.seal_action(&mut what)?;
         let (call, what) = (self.call(), Arc::new(what));
         if filter.is_empty() && !filter.all {
-            let message = "this filter means every run there is: say which runs are meant, or that all are";
+            let message = "an empty filter matches every run: add a condition, or set `all` to confirm";
             return Err(Error::new(Code::Invalid, message));
         }
         let mut left = filter.limit.map_or(u64::MAX, u64::from);
@@ -86,18 +86,18 @@ impl Store {
         }
     }
 
-    /// The sleeps of an executor's runs that somebody ended.
+    /// The sleeps of an executor's runs that were ended by a wake-up call, each as the run and the position of the sleep.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn woken(&self, executor: &ExecutorId) -> Result<Vec<(RunKey, u32)>, Error> {
         self.read("runs.woken", executor.clone(), |tx, executor| Box::pin(steer::woken(tx, executor.as_str()))).await
     }
 
-    /// Cancel the children of a run once more, if it is cancelled.
+    /// If a run is cancelled, cancel its children once more.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn cancel_children(&self, of: RunKey) -> Result<Cancelled, Error> {
         let given = ([of], self.clock.now());
         let cancel =
@@ -107,10 +107,10 @@ impl Store {
         Ok(cancelled)
     }
 
-    /// Cancel runs whose deadline has passed. One that is locked by somebody, or has a child that is, keeps no other alive.
+    /// Cancel runs whose deadline has passed. A run that is locked, or has a locked child, does not hold up the others.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn cancel_overdue(&self) -> Result<Overdue, Error> {
         let now = self.clock.now();
         let mut all = Overdue::default();
@@ -138,10 +138,10 @@ impl Store {
         }
     }
 
-    /// When the next deadline strikes.
+    /// The earliest deadline of a run.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn next_deadline(&self) -> Result<Option<Timestamp>, Error> {
         self.read("runs.next_deadline", (), |tx, ()| Box::pin(steer::next_deadline(tx))).await
     }
@@ -152,7 +152,7 @@ impl Store {
         }
         if !cancelled.runs.is_empty() {
             self.tell(Signal::Finished(cancelled.runs.clone()));
-            // Parents among them may have been woken.
+            // Parents of the ended runs may have been woken.
             self.tell(Signal::Ready);
         }
     }
@@ -168,8 +168,8 @@ impl Store {
     }
 }
 
-/// Do something for many runs in one transaction; where that fails, for each in one of its own, so that one that somebody holds
-/// stops no other. Gives what was done, and what stopped those that it stopped.
+/// Do something for many runs in one transaction. If that fails, do it for each run in a transaction of its own, so that a
+/// locked run does not stop the others. Returns the results, and the faults of the runs that failed.
 pub(super) async fn one_for_all<'a, T>(
     keys: Vec<RunKey>,
     work: impl Fn(Vec<RunKey>) -> BoxFuture<'a, Result<T, Fault>>,

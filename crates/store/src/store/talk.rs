@@ -1,4 +1,4 @@
-//! What can be asked of a store about how runs talk: messages, hooks, events and streams.
+//! How runs communicate: messages, hooks, events and streams.
 
 use std::sync::Arc;
 
@@ -13,27 +13,27 @@ use crate::ops::{events, mailbox, runs, steer, streams};
 use crate::records::{Chunks, Message};
 use crate::signal::Signal;
 
-/// What a call records that opens a hook.
+/// The recorded result of a call that opens a hook.
 #[derive(serde::Deserialize)]
 struct Opened {
     token: String,
 }
 
 impl Store {
-    /// Send messages, all or none, if they fit what their runs wait for, as far as that is known.
+    /// Send messages, all or none. Each must fit what its run waits for, as far as that is known.
     ///
     /// # Errors
-    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if one of the runs is not there,
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if one of the runs does not exist,
     /// [`Code::Invalid`](onward_types::Code::Invalid) if one of the messages does not fit.
     pub async fn send(&self, messages: Vec<NewMessage>) -> Result<Sent, Error> {
         let outgoing = messages.into_iter().map(|message| Outgoing { plain: Some(message.body.clone()), message });
         self.send_all(outgoing.collect()).await
     }
 
-    /// Send messages, all or none, whatever their runs wait for: what does not fit is refused by its run and kept.
+    /// Send messages, all or none, without checking them: a run refuses a message that does not fit, and it is kept.
     ///
     /// # Errors
-    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if one of the runs is not there.
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if one of the runs does not exist.
     pub async fn send_unchecked(&self, messages: Vec<NewMessage>) -> Result<Sent, Error> {
         let outgoing = messages.into_iter().map(|message| Outgoing { plain: None, message });
         self.send_all(outgoing.collect()).await
@@ -54,7 +54,7 @@ impl Store {
         Ok(sent)
     }
 
-    /// The answer to a commit may be lost, and then the same is sent again: the key tells the second one for the first.
+    /// The answer to a commit may be lost; then the same messages are sent again, and the key identifies the duplicates.
     fn key_of_this_call(&self) -> String {
         format!("onward:{}", self.clock.uuid().simple())
     }
@@ -68,11 +68,11 @@ impl Store {
         }
     }
 
-    /// What was sent to runs on these topics and not consumed yet, after the last that was read of each; of each the first
-    /// [`UNCONSUMED_MAX`](crate::UNCONSUMED_MAX). What was refused is among it.
+    /// Messages on these topics that were not consumed yet, refused ones included: for each topic those after the last one
+    /// read, at most [`UNCONSUMED_MAX`](crate::UNCONSUMED_MAX).
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn unconsumed(&self, wanted: Vec<Wanted>) -> Result<Vec<(RunKey, Message)>, Error> {
         let found = self.read("messages.unconsumed", wanted, |tx, wanted| Box::pin(messages::unconsumed(tx, wanted)));
         let mut found = found.await?;
@@ -80,7 +80,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Up to `limit` messages of a run that no call has taken, in their order, after a place.
+    /// Up to `limit` messages of a run that no call has taken, in order, starting after the place `after`.
     ///
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
@@ -95,17 +95,18 @@ impl Store {
         Ok(found)
     }
 
-    /// Delete a message that no call has taken; while an executor has the run, only one that was refused.
+    /// Delete a message that no call has taken. While an executor owns the run, only a refused message can be deleted.
     ///
     /// # Errors
-    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) and [`Code::UnknownMessage`](onward_types::Code::UnknownMessage) if
-    /// there is none, [`Code::Conflict`](onward_types::Code::Conflict) if it was taken, or may be taken at this moment.
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) or [`Code::UnknownMessage`](onward_types::Code::UnknownMessage) if
+    /// the run or the message does not exist, [`Code::Conflict`](onward_types::Code::Conflict) if the message was taken, or
+    /// might be taken right now.
     pub async fn delete_message(&self, id: &RunId, seq: i64) -> Result<(), Error> {
         let given = (id.clone(), seq);
         self.write("messages.delete", given, |tx, (id, seq)| Box::pin(mailbox::delete(tx, id, *seq))).await
     }
 
-    /// Put another message in the place of one that no call has taken, with its key; gives its number.
+    /// Replace a message that no call has taken. The new message keeps the key; returns its number.
     ///
     /// # Errors
     /// As [`delete_message`](Store::delete_message), and as [`send`](Store::send) if it does not fit.
@@ -120,11 +121,11 @@ impl Store {
         Ok(seq)
     }
 
-    /// Wake up to `limit` parked runs of these workflows, after the run `after`, that wait for messages and refused some: who executes
-    /// them now may have other code. Gives the last of them, if there may be more.
+    /// Wake parked runs of these workflows that wait for messages and have refused some, since the current executors may run
+    /// other code. Wakes up to `limit` runs after the run `after`. Returns the last one woken if there may be more.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn look_at_refused(
         &self,
         known: Arc<Known>,
@@ -142,21 +143,21 @@ impl Store {
         Ok(woken.last().copied().filter(|_| woken.len() >= limit as usize))
     }
 
-    /// Open a hook; gives its token, which is the one it got before a crash if there was one.
+    /// Open a hook and return its token. If the call opened a hook before a crash, that one's token is returned.
     ///
     /// # Errors
-    /// [`Code::Conflict`](onward_types::Code::Conflict) if a run that has not ended holds the token.
+    /// [`Code::Conflict`](onward_types::Code::Conflict) if the token belongs to a run that has not ended.
     pub async fn open_hook(&self, new: NewHook) -> Result<String, Error> {
         let given = (new, self.clock.now());
         self.write("hooks.open", given, |tx, (new, now)| Box::pin(hooks::open(tx, new, *now))).await
     }
 
-    /// Send something to the hook that has a token.
+    /// Send a payload to the hook with a token.
     ///
     /// # Errors
-    /// [`Code::UnknownHook`](onward_types::Code::UnknownHook) if nobody has the token, [`Code::Gone`](onward_types::Code::Gone)
-    /// if the run that has it has ended, [`Code::Invalid`](onward_types::Code::Invalid) if it does not fit what the hook takes, as
-    /// far as that is known.
+    /// [`Code::UnknownHook`](onward_types::Code::UnknownHook) if no hook has the token,
+    /// [`Code::Gone`](onward_types::Code::Gone) if the hook's run has ended, [`Code::Invalid`](onward_types::Code::Invalid) if
+    /// the payload does not fit what the hook takes, as far as that is known.
     pub async fn resume_hook(&self, mut payload: HookPayload) -> Result<Resumed, Error> {
         let plain = payload.body.clone();
         payload.body = self.sealer.seal(&plain, Payload::Message)?;
@@ -170,11 +171,12 @@ impl Store {
         Ok(resumed)
     }
 
-    /// The run that has an id, if there is one, and the latest value of an event of it, if it was ever set.
+    /// The key of a run, and the latest value of one of its events. `None` if the run does not exist; the inner `None` if the
+    /// event was never set.
     ///
     /// # Errors
-    /// [`Code::Invalid`](onward_types::Code::Invalid) for a key that no event can have,
-    /// [`Code::Decode`](onward_types::Code::Decode) where the value cannot be decoded, and where the database cannot be reached.
+    /// [`Code::Invalid`](onward_types::Code::Invalid) if `key` is not a valid event key,
+    /// [`Code::Decode`](onward_types::Code::Decode) if the value cannot be decoded, or if the database cannot be reached.
     pub async fn event_of(&self, run: &RunId, key: &str) -> Result<Option<(RunKey, Option<Json>)>, Error> {
         onward_types::check_name("key of an event", key)?;
         let given = (run.clone(), key.to_owned());
@@ -183,8 +185,8 @@ impl Store {
         Ok(Some((run, value.map(|value| self.sealer.open(&value, Payload::Event)).transpose()?)))
     }
 
-    /// The hooks of a run, those that it closed too, in the order of the calls that opened them. Where a token cannot be decoded,
-    /// what is stored of it stands in its place.
+    /// The hooks of a run, closed ones included, in the order of the calls that opened them. If a token cannot be decoded, its
+    /// stored form is returned instead.
     ///
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
@@ -203,22 +205,22 @@ impl Store {
         HookRecord { token: token.or(recorded).unwrap_or_default(), position, state, opened_at }
     }
 
-    /// The latest value of every event of a run, by key.
+    /// The latest value of each event of a run, ordered by key.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn events(&self, run: RunKey) -> Result<Vec<EventRecord>, Error> {
         let mut events = self.read("events.of_run", run, |tx, run| Box::pin(events::of_run(tx, *run))).await?;
         events.iter_mut().for_each(|event| self.sealer.show(&mut event.value, Payload::Event));
         Ok(events)
     }
 
-    /// Up to `limit` chunks of a stream from an index on.
+    /// Up to `limit` chunks of a stream, from the index `from` on.
     ///
     /// # Errors
-    /// [`Code::Invalid`](onward_types::Code::Invalid) for a key that no stream can have,
-    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if the run is gone, [`Code::Decode`](onward_types::Code::Decode)
-    /// where the first of them cannot be decoded.
+    /// [`Code::Invalid`](onward_types::Code::Invalid) if `stream` is not a valid stream key,
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if the run does not exist any more,
+    /// [`Code::Decode`](onward_types::Code::Decode) if the first chunk cannot be decoded.
     pub async fn chunks(&self, run: RunKey, stream: &str, from: i64, limit: u32) -> Result<Chunks, Error> {
         onward_types::check_name("key of a stream", stream)?;
         let found = self.read("streams.read", stream.to_owned(), move |tx, stream| {
@@ -228,10 +230,10 @@ impl Store {
         self.sealer.open_chunks(found)
     }
 
-    /// The streams of a run, by key.
+    /// The streams of a run, ordered by key.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn streams(&self, run: RunKey) -> Result<Vec<StreamInfo>, Error> {
         self.read("streams.of_run", run, |tx, run| Box::pin(streams::of_run(tx, *run))).await
     }

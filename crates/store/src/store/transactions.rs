@@ -1,4 +1,4 @@
-//! Transactions of users: SQL of their own, committed with the checkpoint of their step.
+//! User transactions: the user's own SQL, committed together with the checkpoint of the step.
 
 use onward_types::{Error, RunKey};
 
@@ -8,11 +8,11 @@ use crate::driver::transaction::{OpenTransaction, Owner, Session};
 use crate::ops::transactions;
 
 impl Store {
-    /// Begin a transaction of a user. None: the run was taken from its executor. `serializable`: in the strictest isolation,
-    /// which SQLite always has.
+    /// Begin a user transaction. `None`: the run was revoked from its executor. `serializable` selects the strictest isolation
+    /// level; SQLite always uses it.
     ///
     /// # Errors
-    /// Where the database cannot be reached; it may be tried again.
+    /// If the database cannot be reached; the caller may try again.
     pub async fn begin(&self, owner: &Owner, serializable: bool) -> Result<Option<OpenTransaction>, Error> {
         let session = match &self.db {
             Db::Sqlite(sqlite) => sqlite.begin(owner.clone()).await?.map(Session::Sqlite),
@@ -26,10 +26,10 @@ impl Store {
         Ok(session.map(|session| OpenTransaction::new(session, owner.clone(), self.sealer.clone())))
     }
 
-    /// The `seq` of the checkpoint at a position, if there is one; for whoever lost the answer to the commit of a transaction.
+    /// The `seq` of the checkpoint at a position, if it exists. Used when the answer to a user transaction's commit was lost.
     ///
     /// # Errors
-    /// Where the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn recorded(&self, run: RunKey, position: u32) -> Result<Option<u64>, Error> {
         let given = (run, position);
         self.write("transactions.recorded", given, |tx, (run, at)| Box::pin(transactions::recorded(tx, *run, *at)))

@@ -71,7 +71,7 @@ async fn a_schema_that_is_behind_is_not_brought_up_to_date_by_looking(db: TestDa
     sql(&db, "insert into schema_version (version, compatible_from) values (0, 0)").await;
     let refused = Store::open_existing(&url(&db), Clock::system()).await.err().unwrap();
     assert_eq!(refused.code(), "schema");
-    assert!(refused.message().contains("has schema version 0, and this Onward works with "), "{refused}");
+    assert!(refused.message().contains("has schema version 0, but this Onward works with "), "{refused}");
     assert_eq!(number(&db, "select count(*) from schema_version").await, 1);
 }
 
@@ -161,7 +161,7 @@ mod a_role_that_may_make_no_tables_is_told_what_to_do {
         assert_eq!(refused.code(), "schema");
         assert!(refused.message().contains(&format!("grant create on schema public to {role}")), "{refused}");
         let refused = is_refused(&db, &format!("{url}?schema=billing")).await;
-        assert!(refused.message().contains("`billing` is not there, and cannot be made"), "{refused}");
+        assert!(refused.message().contains("`billing` does not exist and cannot be created"), "{refused}");
         sql(&db, &format!("grant create on schema public to {role}")).await;
         Store::open(&url.parse().unwrap(), Clock::system()).await.unwrap();
         // Whoever finds the tables needs no right to make them.
@@ -180,7 +180,7 @@ mod a_server_that_takes_no_writes_is_named_so {
         let (role, url) = role(&db, "").await;
         sql(&db, &format!("alter role {role} set default_transaction_read_only = on")).await;
         let refused = is_refused(&db, &url).await;
-        assert!(refused.message().contains("takes no writes: it is a standby"), "{refused}");
+        assert!(refused.message().contains("accepts no writes: it is a standby"), "{refused}");
         sql(&db, &format!("drop role {role}")).await;
     }
 }

@@ -156,6 +156,6 @@ async fn a_file_that_is_mounted_by_itself_is_refused() {
     let refused = Store::open(&format!("sqlite:{}", alone.display()).parse().unwrap(), Clock::system()).await.err();
     let unmounted = Command::new("umount").arg(&alone).status().unwrap();
     assert!(unmounted.success());
-    assert!(refused.as_ref().is_some_and(|it| it.message().contains("is mounted by itself")), "{refused:?}");
+    assert!(refused.as_ref().is_some_and(|it| it.message().contains("is mounted as a single file")), "{refused:?}");
     volume.open().await.unwrap().find(&run_id("order-1")).await.unwrap();
 }

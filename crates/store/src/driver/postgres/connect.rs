@@ -1,4 +1,4 @@
-//! How PostgreSQL is reached: the URL, the sessions' settings, and the clocks that notice a dead peer.
+//! Connecting to PostgreSQL: the URL, the sessions' settings, and the timeouts that detect a dead peer.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -19,12 +19,12 @@ use super::schema::Schema;
 use super::tls::{self, Tls};
 use crate::fault::Fault;
 
-/// How long a session may take to be there.
+/// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
-/// What was sent and not acknowledged for so long says that the peer is gone.
+/// After this long without an acknowledgement for sent data, the peer is considered gone.
 const PEER_SILENT: Duration = Duration::from_secs(5);
 
-/// A server, and how to get in.
+/// A server, and how to connect to it.
 #[derive(Clone)]
 pub(super) struct Server {
     config: Config,
@@ -32,22 +32,22 @@ pub(super) struct Server {
     schema: Option<Schema>,
 }
 
-/// A connection that is read by whoever made it.
+/// A connection that its creator has to poll.
 pub(super) type Wire = tokio_postgres::Connection<Socket, <Tls as MakeTlsConnect<Socket>>::Stream>;
 
-/// A session of its own, which ends when it is dropped.
+/// A single session, which ends when it is dropped.
 pub(super) struct Session {
     client: Client,
     reader: JoinHandle<()>,
 }
 
 impl Server {
-    /// Read a URL. Nothing is reached yet.
+    /// Parse a URL, without connecting.
     pub(super) fn parse(url: &str) -> Result<Server, Fault> {
         let (url, schema) = Schema::parse(url)?;
         let (url, tls) = tls::parse(&url)?;
         let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
-            let message = format!("the PostgreSQL URL is not understood: {}", super::fault::sentence(&error));
+            let message = format!("the PostgreSQL URL is not valid: {}", super::fault::sentence(&error));
             Fault::from(Error::new(Code::Invalid, message))
         })?;
         let is_named = |host: &Host| !matches!(host, Host::Tcp(name) if name.is_empty());
@@ -59,7 +59,7 @@ impl Server {
             let options = schema.options(config.get_options());
             config.options(options);
         }
-        // After a failover the old primary may still answer, as a standby: what it shows is old.
+        // After a failover the old primary may still answer as a standby, with outdated data.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT);
@@ -75,12 +75,12 @@ impl Server {
         Ok(Server { config, tls, schema })
     }
 
-    /// The schema that the URL names.
+    /// The schema named in the URL.
     pub(super) fn schema(&self) -> Option<&Schema> {
         self.schema.as_ref()
     }
 
-    /// A session that the caller reads itself.
+    /// Open a session whose connection the caller polls.
     pub(super) async fn connect(&self, name: &str, settings: &str) -> Result<(Client, Wire), Fault> {
         let mut config = self.config.clone();
         config.application_name(name);
@@ -93,15 +93,16 @@ impl Server {
             }
             Ok((client, wire))
         };
-        let late = |_| Fault::try_again(format!("PostgreSQL at {} lets nobody in", self.place()));
+        let late =
+            |_| Fault::try_again(format!("PostgreSQL at {} did not accept the connection in time", self.place()));
         crate::real_time::timeout(2 * CONNECT, connecting).await.map_err(late)?
     }
 
-    /// A session that is read by a task of its own.
+    /// Open a session whose connection is polled by a task of its own.
     pub(super) async fn session(&self, name: &str, settings: &str) -> Result<Session, Fault> {
         let (client, wire) = self.connect(name, settings).await?;
         let reader = tokio::spawn(async move {
-            // Whoever waits for an answer is told so itself; this is for the log.
+            // Everyone who awaits an answer gets this error too; this is only for the log.
             if let Err(error) = wire.await {
                 tracing::debug!(%error, "a connection to PostgreSQL has ended");
             }
@@ -109,7 +110,7 @@ impl Server {
         Ok(Session { client, reader })
     }
 
-    /// Sessions for many, made when they are needed.
+    /// A pool of sessions, which are opened on demand.
     pub(super) fn pool(&self, name: &str, size: usize, settings: &'static str) -> Result<Sessions, Fault> {
         let mut config = self.config.clone();
         config.application_name(name);
@@ -125,11 +126,14 @@ impl Server {
         let timeouts = Timeouts { wait: None, create: Some(2 * CONNECT), recycle: Some(CONNECT) };
         let pool = Pool::builder(manager).max_size(size).timeouts(timeouts).runtime(Runtime::Tokio1);
         let pool = pool.post_create(set).pre_recycle(look).build();
-        let pool = pool.map_err(|error| Fault::from(Error::new(Code::Database, format!("no pool: {error}"))))?;
+        let pool = pool.map_err(|error| {
+            let message = format!("the connection pool cannot be created: {error}");
+            Fault::from(Error::new(Code::Database, message))
+        })?;
         Ok(Sessions::new(pool, size))
     }
 
-    /// Where it is, for messages: never with the password.
+    /// The location of the server for messages, without the password.
     pub(super) fn place(&self) -> String {
         let hosts = self.config.get_hosts().iter().enumerate().map(|(at, host)| {
             let ports = self.config.get_ports();
@@ -147,7 +151,7 @@ impl Server {
     }
 }
 
-/// Ask a session whether it is there: one that lost its server would take a call with it.
+/// Check that a session still works: one that lost its server would fail the next call.
 async fn is_there(client: &ClientWrapper) -> Result<(), HookError> {
     match crate::real_time::timeout(limit::IS_THERE, client.simple_query("")).await {
         Ok(answer) => answer.map(drop).map_err(HookError::Backend),
@@ -155,7 +159,7 @@ async fn is_there(client: &ClientWrapper) -> Result<(), HookError> {
     }
 }
 
-/// The settings that each kind of session begins with.
+/// The initial settings of each kind of session.
 macro_rules! settings {
     ($kind:literal) => {
         concat!(
@@ -168,12 +172,12 @@ pub(super) const OF_WRITER: &str = settings!("writer");
 pub(super) const OF_POOL: &str = settings!("pool");
 pub(super) const OF_SIGNALS: &str = settings!("signals");
 pub(super) const OF_MIGRATION: &str = settings!("migration");
-/// What the session of a user's transaction is brought back to after it.
+/// Resets a session after a user transaction.
 pub(super) const RESET: &str =
     concat!(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/sessions/reset.sql")), settings!("transaction"));
 pub(super) const OF_TRANSACTION: &str = settings!("transaction");
 
-/// What the session that writes for an executor is called. Whoever ends it knows it by this name.
+/// The application name of the session that writes for an executor. It identifies the session when it has to be terminated.
 pub(super) fn writer_name(executor: &ExecutorId) -> String {
     format!("onward-writer-{executor}")
 }
@@ -188,7 +192,7 @@ impl Deref for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Left alone, the reader would first send whatever is still to be sent.
+        // Otherwise the reader would first send everything that is still queued.
         self.reader.abort();
     }
 }

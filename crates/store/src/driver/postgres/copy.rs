@@ -1,4 +1,4 @@
-//! Rows as they are, read from and added to PostgreSQL.
+//! Copying rows verbatim from and to PostgreSQL.
 
 use std::pin::pin;
 
@@ -133,7 +133,7 @@ fn bytes(cell: &Cell) -> Result<Option<Vec<u8>>, Fault> {
 
 fn key(cell: &Cell) -> Result<Option<Uuid>, Fault> {
     let key = bytes(cell)?.map(|bytes| Uuid::from_slice(&bytes));
-    key.transpose().map_err(|error| Fault::corrupt(format!("a key cannot be understood: {error}")))
+    key.transpose().map_err(|error| Fault::corrupt(format!("a key is not a UUID: {error}")))
 }
 
 fn wrong(wanted: &str, found: &Cell) -> Fault {
@@ -143,7 +143,7 @@ fn wrong(wanted: &str, found: &Cell) -> Fault {
         Cell::Text(_) => "a text",
         Cell::Bytes(_) => "bytes",
     };
-    Fault::corrupt(format!("a row to be moved has {found} where {wanted} belongs"))
+    Fault::corrupt(format!("a row to be moved has {found} where {wanted} is expected"))
 }
 
 fn cell(row: &tokio_postgres::Row, at: usize, kind: Kind) -> Result<Cell, tokio_postgres::Error> {

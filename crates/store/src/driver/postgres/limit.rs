@@ -1,8 +1,8 @@
-//! How long the client waits for an answer.
+//! Limits on how long the client waits for an answer.
 //!
-//! The server limits its statements, and TCP notices a peer that is gone. Neither helps where the peer is there and does not
-//! answer: a pooler that lost its server, a backend that was stopped. So every round trip has a limit on this side, too; a session
-//! that passes it is closed, and another one takes its place.
+//! The server limits its statements, and TCP detects a peer that is gone. Neither helps against a peer that is there but does
+//! not answer: a pooler that lost its server, or a stopped backend. So every round trip has a limit on the client's side as
+//! well; a session that exceeds it is closed and replaced.
 
 use std::time::Duration;
 
@@ -10,24 +10,25 @@ use onward_types::Code;
 
 use crate::fault::{Cure, Fault};
 
-/// For a statement outside the journal: the server ends it before.
+/// The limit for a statement outside the journal; the server's own limit is shorter.
 pub(super) const STATEMENT: Duration = Duration::from_secs(35);
-/// For a statement of a user: the server ends it before.
+/// The limit for a user statement; the server's own limit is shorter.
 pub(super) const OF_USERS: Duration = Duration::from_secs(65);
-/// For a session to be opened that takes the fence: it may wait for the one before to end.
+/// The limit for opening a session that takes the fence: it may have to wait for the previous session to end.
 pub(super) const TAKE_OVER: Duration = Duration::from_secs(35);
-/// A session that was not used for so long is asked whether it is there before somebody gets it.
+/// A session that was unused for this long is checked before it is handed out.
 pub(super) const IDLE: Duration = Duration::from_secs(5);
-/// For that answer.
+/// The limit for the answer to that check.
 pub(super) const IS_THERE: Duration = Duration::from_secs(2);
 
-/// For a batch of so many bytes. A slow database is given twice the time after each batch that passed it.
+/// The limit for a batch of this many bytes. It doubles with each consecutive batch that exceeded its limit (`passed`), since the
+/// database may be slow.
 pub(super) fn of_batch(bytes: usize, passed: u32) -> Duration {
     let megabytes = u32::try_from(bytes / (1024 * 1024)).unwrap_or(u32::MAX);
     (Duration::from_secs(10) + Duration::from_secs(1) * megabytes) * 2u32.pow(passed.min(4))
 }
 
-/// Wait for an answer, but not for longer than that.
+/// Wait for an answer, up to the limit.
 pub(super) async fn within<T>(limit: Duration, asked: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     match crate::real_time::timeout(limit, asked).await {
         Ok(answer) => answer,
@@ -35,9 +36,9 @@ pub(super) async fn within<T>(limit: Duration, asked: impl Future<Output = Resul
     }
 }
 
-/// What was sent may have been done or not.
+/// It is unknown whether the statement took effect.
 fn silent(limit: Duration) -> Fault {
-    let message = format!("PostgreSQL has not answered for {limit:?}; its session is replaced by another one");
+    let message = format!("PostgreSQL has not answered for {limit:?}; its session is being replaced");
     Fault::new(Cure::Reopen, Code::Busy, message)
 }
 

@@ -1,4 +1,5 @@
-//! The listener: hears what other processes committed, and tells this one. On the same session others are told, see `notify.rs`.
+//! The listener: receives signals from other processes and passes them on in this one. The same session sends signals, see
+//! `notify.rs`.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
@@ -15,40 +16,40 @@ use crate::fault::Fault;
 use crate::signal::Signal;
 use crate::sync::lock;
 
-/// Whoever said that he waits is believed for so long.
+/// How long a listener's announcement stays valid.
 const LISTENING_FOR: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 const LISTEN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/signals/listen.sql"));
 
-/// Whether somebody in another process waits for runs to end: only then it is told.
+/// Whether another process waits for runs to end; only then is it notified.
 #[derive(Clone, Default)]
 pub(super) struct Listeners(Arc<Mutex<Option<Instant>>>);
 
 impl Listeners {
     pub(super) fn are_there(&self) -> bool {
-        lock(&self.0).is_some_and(|heard| heard.elapsed() < LISTENING_FOR)
+        lock(&self.0).is_some_and(|announced| announced.elapsed() < LISTENING_FOR)
     }
 
-    fn heard(&self) {
+    fn renew(&self) {
         *lock(&self.0) = Some(crate::real_time::now());
     }
 }
 
-/// The task that hears and tells. Once this is dropped it tells what is gathered, and ends.
+/// The task that receives and sends signals. When this is dropped, the task sends what is gathered, and ends.
 pub(super) struct Listener(Notifier);
 
-/// A session that listens, and how its server knows it.
-struct Heard {
+/// A listening session and its process id on the server.
+struct ListeningSession {
     client: Client,
     wire: Wire,
     pid: Option<i32>,
 }
 
-/// What the task needs.
+/// The state of the task.
 #[derive(Clone)]
-struct Ear {
+struct SignalReceiver {
     server: Server,
     signals: broadcast::Sender<Signal>,
     listeners: Listeners,
@@ -56,34 +57,35 @@ struct Ear {
 }
 
 impl Listener {
-    /// Listen from now on. Whatever is committed after this returns is heard, or `Signal::Look` says that it may have been missed.
+    /// Start listening. Every commit after this returns is signalled, or `Signal::Look` reports that signals may have been
+    /// missed.
     pub(super) async fn start(
         server: &Server,
         signals: &broadcast::Sender<Signal>,
         listeners: &Listeners,
         notifier: &Notifier,
     ) -> Result<Listener, Fault> {
-        let ear = Ear {
+        let receiver = SignalReceiver {
             server: server.clone(),
             signals: signals.clone(),
             listeners: listeners.clone(),
             notifier: notifier.clone(),
         };
-        let heard = ear.listen().await?;
-        tokio::spawn(keep_listening(ear, heard));
+        let session = receiver.listen().await?;
+        tokio::spawn(keep_listening(receiver, session));
         Ok(Listener(notifier.clone()))
     }
 }
 
-/// Should the task die, another one takes its place, or nobody would hear or tell anything any more.
-async fn keep_listening(ear: Ear, first: Heard) {
+/// If the task panics, restart it: otherwise no signals would be received or sent any more.
+async fn keep_listening(receiver: SignalReceiver, first: ListeningSession) {
     let mut first = Some(first);
     loop {
         let mut task = JoinSet::new();
-        task.spawn(ear.clone().hear_for_ever(first.take()));
+        task.spawn(receiver.clone().receive_forever(first.take()));
         match task.join_next().await {
             Some(Err(died)) if died.is_panic() => {
-                tracing::error!(%died, "who hears and tells what is committed died; another one takes its place");
+                tracing::error!(%died, "the task that receives and sends signals panicked; it is being restarted");
             }
             _ => return,
         }
@@ -91,12 +93,12 @@ async fn keep_listening(ear: Ear, first: Heard) {
     }
 }
 
-impl Ear {
-    async fn listen(&self) -> Result<Heard, Fault> {
+impl SignalReceiver {
+    async fn listen(&self) -> Result<ListeningSession, Fault> {
         let (client, mut wire) = self.server.connect("onward-signals", OF_SIGNALS).await?;
         let pid = {
             let mut listen = std::pin::pin!(client.simple_query(LISTEN));
-            // The wire is ours to read: an answer comes only while we do. What is heard meanwhile is old.
+            // We have to poll the connection ourselves to get an answer. Notifications that arrive meanwhile are old.
             loop {
                 tokio::select! {
                     said = &mut listen => break pid(&said.map_err(fault)?),
@@ -107,35 +109,35 @@ impl Ear {
                 }
             }
         };
-        Ok(Heard { client, wire, pid })
+        Ok(ListeningSession { client, wire, pid })
     }
 
-    async fn hear_for_ever(self, first: Option<Heard>) {
-        let mut heard = match first {
-            Some(heard) => Ok(heard),
+    async fn receive_forever(self, first: Option<ListeningSession>) {
+        let mut session = match first {
+            Some(session) => Ok(session),
             None => self.listen().await,
         };
         let mut pause = PAUSE;
         loop {
-            let ended = match heard {
-                Ok(heard) => {
+            let ended = match session {
+                Ok(session) => {
                     pause = PAUSE;
-                    self.hear(heard).await
+                    self.receive(session).await
                 }
                 Err(fault) => Some(fault),
             };
             let Some(ended) = ended.filter(|_| !self.notifier.is_closed()) else { return };
-            tracing::warn!(error = %ended.error, "not hearing what other processes commit; listening again soon");
+            tracing::warn!(error = %ended.error, "no longer receiving signals from other processes; reconnecting");
             crate::real_time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
-            heard = self.listen().await;
-            // What was committed meanwhile was told to nobody here.
+            session = self.listen().await;
+            // Signals of commits made meanwhile were missed.
             self.pass_on(Signal::Look);
         }
     }
 
-    /// Pass on what is heard and tell what is committed here, until the session ends. None: all is told, and nobody is left.
-    async fn hear(&self, Heard { client, wire, pid }: Heard) -> Option<Fault> {
+    /// Receive and send signals until the session ends. `None`: the notifier was closed and everything is sent.
+    async fn receive(&self, ListeningSession { client, wire, pid }: ListeningSession) -> Option<Fault> {
         tokio::select! {
             ended = self.read(wire, pid) => Some(ended),
             ended = self.notifier.tell_for_ever(&client) => ended,
@@ -145,12 +147,12 @@ impl Ear {
     async fn read(&self, mut wire: Wire, pid: Option<i32>) -> Fault {
         while let Some(message) = poll_fn(|context| wire.poll_message(context)).await {
             match message {
-                // This process was told when it committed.
+                // This process was notified at its own commit.
                 Ok(AsyncMessage::Notification(said)) if Some(said.process_id()) == pid => {}
                 Ok(AsyncMessage::Notification(said)) => {
                     let signal = Signal::from_text(said.payload());
                     if signal == Signal::Listening {
-                        self.listeners.heard();
+                        self.listeners.renew();
                     }
                     self.pass_on(signal);
                 }
@@ -162,19 +164,19 @@ impl Ear {
     }
 
     fn pass_on(&self, signal: Signal) {
-        // Without a receiver nobody waits.
+        // Sending fails if there are no receivers, which is fine: then nothing waits.
         self.signals.send(signal).ok();
     }
 }
 
-/// The number by which notifications of our own session are known.
+/// The server's process id of our own session, which identifies our own notifications.
 fn pid(said: &[SimpleQueryMessage]) -> Option<i32> {
     let row = said.iter().find_map(|it| if let SimpleQueryMessage::Row(row) = it { Some(row) } else { None });
     row.and_then(|row| row.get("pid")?.parse().ok())
 }
 
 fn closed() -> Fault {
-    Fault::reopen("the connection to PostgreSQL that hears and tells what is committed was closed")
+    Fault::reopen("the connection to PostgreSQL that receives and sends signals was closed")
 }
 
 impl Drop for Listener {

@@ -1,4 +1,4 @@
-//! Bring the schema up to date: one process at a time, all in one transaction.
+//! Bringing the schema up to date: one process at a time, one transaction per migration.
 
 use std::time::{Duration, Instant};
 
@@ -11,24 +11,24 @@ use super::row;
 use crate::fault::{Cure, Fault};
 use crate::migrate::{SCHEMA_READ, SCHEMA_TABLE, SchemaVersion, missing, usable};
 
-/// How long to wait for another process that migrates, or for whoever uses a table that is to be changed.
+/// How long to wait for another process that migrates, or for users of a table that is to be changed.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(100);
-/// Whoever waits says so this often.
+/// The interval between log lines while waiting.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
-/// Whether tables can be made, where and by whom.
+/// Whether tables can be created, in which schema and by which role.
 const MAY_CREATE: &str = "select current_user::text as role, current_schema()::text as schema, \
      coalesce(has_schema_privilege(current_schema(), 'create'), false) as may";
 
-/// Whether there is the table that says which schema the database has. Other programs have one of that name, too.
+/// Whether the table with the schema version exists. Other programs have a table of this name as well.
 const HAS_SCHEMA: &str = "select count(*) = 2 as has_schema from pg_attribute \
      where attrelid = to_regclass('schema_version') and attname in ('version', 'compatible_from')";
-/// The number says `onward` in ASCII; it must never change, or two versions would migrate at once.
+/// The number spells `onward` in ASCII. It must never change, or two versions could migrate at the same time.
 const LOCK: &str = "set local lock_timeout = '2s'; select pg_advisory_xact_lock(122520239960676)";
 const RECORD: &str = "insert into schema_version (version, compatible_from) values ($1, $2)";
 
-/// Apply what is missing. Waits in short bites, for whoever waits for a lock is waited for by all who come after him.
+/// Apply missing migrations. Retries with a short lock timeout: a session queued for a lock blocks everyone behind it.
 pub(super) async fn migrate(session: &Session, place: &str) -> Result<(), Fault> {
     if !is_behind(session).await? {
         return Ok(());
@@ -53,7 +53,7 @@ pub(super) async fn migrate(session: &Session, place: &str) -> Result<(), Fault>
     }
 }
 
-/// Looked up before anything is written: since PostgreSQL 15 only the owner of a database makes tables in `public`.
+/// Checked before anything is written: since PostgreSQL 15, only the owner of a database may create tables in `public`.
 async fn may_make_tables(session: &Session, place: &str) -> Result<(), Fault> {
     let found = session.query_one(MAY_CREATE, &[]).await.map_err(fault)?;
     if row::flag(&found, "may")? == Some(true) {
@@ -62,19 +62,19 @@ async fn may_make_tables(session: &Session, place: &str) -> Result<(), Fault> {
     let role = row::text(&found, "role")?.unwrap_or_default();
     let message = match row::text(&found, "schema")? {
         Some(schema) => format!(
-            "PostgreSQL at {place} has no tables of this version of Onward, and the role `{role}` may not make them in the schema \
-             `{schema}`. Let it by `grant create on schema {schema} to {role}`, name a schema of its own by `?schema=`, or open \
-             the database once as a role that may"
+            "PostgreSQL at {place} lacks the tables of this version of Onward, and the role `{role}` may not create them in the schema \
+             `{schema}`. Allow it with `grant create on schema {schema} to {role}`, name another schema with `?schema=`, or open \
+             the database once as a role that may create them"
         ),
         None => format!(
-            "PostgreSQL at {place} has no schema that the role `{role}` finds tables in: name one by `?schema=`, or set its \
+            "PostgreSQL at {place} has no schema in which the role `{role}` finds tables: name one with `?schema=`, or set its \
              `search_path`"
         ),
     };
     Err(Error::new(Code::Schema, message).into())
 }
 
-/// What the server refuses is refused for good, however often it is tried.
+/// Adds the location to an error. What the server rejects is rejected on every attempt.
 fn in_words(fault: Fault, place: &str) -> Fault {
     if fault.error.is_busy() {
         return fault;
@@ -84,12 +84,12 @@ fn in_words(fault: Fault, place: &str) -> Fault {
     Fault::new(fault.cure, fault.error.kind(), message)
 }
 
-/// Looked up without any lock, so that a process that finds nothing to do waits for nobody, and needs no right to create.
+/// Checked without a lock, so that a process with nothing to migrate neither waits nor needs the privilege to create tables.
 async fn is_behind(session: &Session) -> Result<bool, Fault> {
     Ok(!missing(look_up(session).await?)?.is_empty())
 }
 
-/// Refuse a database whose tables cannot be used as they are.
+/// Reject a database whose tables cannot be used as they are.
 pub(super) async fn check(session: &Session, place: &str) -> Result<(), Fault> {
     usable(look_up(session).await?, place)
 }
@@ -99,7 +99,7 @@ async fn look_up(session: &Session) -> Result<Option<SchemaVersion>, Fault> {
     if row::flag(&found, "has_schema")? == Some(true) { read(session).await } else { Ok(None) }
 }
 
-/// One transaction for each, so that none holds locks of the one before: executors may be at work meanwhile.
+/// One transaction per migration, so that none holds the locks of the previous one: executors may be running meanwhile.
 async fn apply(session: &Session) -> Result<(), Fault> {
     loop {
         session.batch_execute("begin").await.map_err(fault)?;

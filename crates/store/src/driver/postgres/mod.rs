@@ -1,5 +1,5 @@
-//! PostgreSQL: one session that commits the journal's batches, one that says that the executor lives, one that hears and tells
-//! what was committed, and a pool for everything else.
+//! PostgreSQL: one session commits the journal's batches, one sends heartbeats, one receives and sends signals, and a pool
+//! serves everything else.
 
 mod batch;
 mod columns;
@@ -39,12 +39,12 @@ use listen::{Listener, Listeners};
 use notify::Notifier;
 use pool::Sessions;
 
-/// Sessions for reads and for writes outside the journal, all short. Several processes share the 100 that a server grants
-/// by default.
+/// Sessions for reads and for writes outside the journal, all short. Several processes share the 100 connections that a server
+/// grants by default.
 const POOL: usize = 10;
-/// Sessions for the transactions of users, each of which keeps one for as long as it takes.
+/// Sessions for user transactions. Each transaction keeps one until it ends.
 const TRANSACTIONS: usize = 10;
-/// A heartbeat that takes longer says as much as one that failed.
+/// A heartbeat that takes longer than this counts as failed.
 const BEAT: Duration = Duration::from_secs(3);
 
 const WRITE: &str = "begin";
@@ -57,7 +57,7 @@ struct Inner {
     server: Server,
     clock: Clock,
     pool: Sessions,
-    /// One session of its own for heartbeats: they must not wait for their turn behind what is slow.
+    /// A single session only for heartbeats, so that they do not wait behind slow statements.
     beats: Sessions,
     transactions: Sessions,
     listeners: Listeners,
@@ -66,7 +66,7 @@ struct Inner {
 }
 
 impl Postgres {
-    /// Connect, see to the tables, and listen.
+    /// Connect, migrate or check the tables, and start listening.
     pub(crate) async fn open(
         url: &str,
         tables: Tables,
@@ -103,7 +103,8 @@ impl Postgres {
 
     /// Run `work` in a write transaction.
     pub(crate) async fn write<T>(&self, work: impl Transact<T>) -> Result<T, Fault> {
-        // Executors ask each second anyway. A client does now and then, so that what it enqueues is dated by the fleet's time.
+        // Executors query the time every second anyway. A client does so now and then, so that what it enqueues has the
+        // server's time.
         if self.0.clock.is_stale() {
             let client = self.0.pool.get().await?;
             limit::within(limit::STATEMENT, learn_time(&client, &self.0.clock)).await?;
@@ -111,18 +112,18 @@ impl Postgres {
         self.transaction(&self.0.pool, WRITE, work).await
     }
 
-    /// Run `work` in a write transaction on the session for heartbeats.
+    /// Run `work` in a write transaction on the heartbeat session.
     pub(crate) async fn beat<T>(&self, work: impl Transact<T>) -> Result<T, Fault> {
         let late = |_| Fault::try_again("PostgreSQL does not answer a heartbeat");
         crate::real_time::timeout(BEAT, self.transaction(&self.0.beats, WRITE, work)).await.map_err(late)?
     }
 
-    /// Run `work` on one snapshot.
+    /// Run `work` in a read-only transaction on one snapshot.
     pub(crate) async fn read<T>(&self, work: impl Transact<T>) -> Result<T, Fault> {
         self.transaction(&self.0.pool, READ, work).await
     }
 
-    /// The way into the journal of an executor that has joined.
+    /// The journal of an executor that has joined.
     pub(crate) async fn journal(&self, executor: ExecutorId) -> Result<Journal, Fault> {
         let told = Told {
             listeners: self.0.listeners.clone(),
@@ -132,24 +133,24 @@ impl Postgres {
         writer::journal(&self.0.server, told, executor, &self.0.clock).await
     }
 
-    /// Where it is, for people.
+    /// The location, for display.
     pub(crate) fn place(&self) -> String {
         self.0.server.place()
     }
 
-    /// Somebody in this process waits for runs that other processes have: let them tell when these end.
+    /// Announce that this process waits for runs of other processes, so that they send signals when those end.
     pub(crate) async fn announce_listening(&self) {
         self.0.notifier.announce().await;
     }
 
-    /// Wait until other processes were told of what was committed here.
+    /// Wait until other processes have been notified of the commits made here.
     pub(crate) async fn tell_others(&self) {
         self.0.notifier.flush().await;
     }
 
     async fn transaction<T>(&self, pool: &Sessions, begin: &'static str, work: impl Transact<T>) -> Result<T, Fault> {
         let client = match pool.get().await {
-            // Where the server grants too few for a session of its own, it takes its turn among the others.
+            // If the server grants too few connections for the separate session, use one of the common pool.
             Err(fault) if fault.is_busy() && !Sessions::are_same(pool, &self.0.pool) => self.0.pool.get().await?,
             got => got?,
         };
@@ -171,7 +172,7 @@ impl Postgres {
                 Ok(value)
             }
             Err(fault) => {
-                // Where the answer was lost it may stand, and to look once too often does no harm.
+                // The transaction may have been committed although its answer was lost, and an unnecessary signal does no harm.
                 if fault.cure == Cure::Reopen {
                     self.0.notifier.tell_others(signals);
                 }
@@ -181,16 +182,17 @@ impl Postgres {
     }
 }
 
-/// Who is told of batches, and who gives way to them.
+/// Which parts are notified of batches, and which pool gives up a session for the writer.
 #[derive(Clone)]
 struct Told {
     listeners: Listeners,
     notifier: Notifier,
-    /// Who gives a session up where the server grants too few.
+    /// The pool that gives up a session if the server grants too few.
     others: Sessions,
 }
 
-/// Ask what time it is. What a client enqueues before its executors beat is dated by the server, too.
+/// Query the server's time. This also gives the server's time to runs that a client enqueues before any executor has sent a
+/// heartbeat.
 async fn learn_time(session: &tokio_postgres::Client, clock: &Clock) -> Result<(), Fault> {
     const TIME: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/sessions/time.sql"));
     let time = session.prepare(TIME).await.map_err(fault::fault)?;

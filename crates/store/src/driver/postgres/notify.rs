@@ -1,7 +1,8 @@
-//! The notifier: gathers what was committed here, and tells other processes of it in few statements of its own.
+//! The notifier: gathers signals of commits made here, and sends them to other processes in few statements.
 //!
-//! Nothing is told inside a transaction, for `pg_notify` makes every commit of the server wait for the one before. What is told
-//! is told after its commit, by the session that listens, and only makes others look sooner: who misses it looks each second.
+//! Signals are not sent inside the transactions that they report, because `pg_notify` makes every commit of the server wait for
+//! the previous one. They are sent after the commit, on the listening session, and only make others react sooner: a process
+//! that misses one polls every second.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,47 +17,48 @@ use crate::fault::Fault;
 use crate::signal::Signal;
 use crate::sync::lock;
 
-/// No more than one statement in this time, so that commits of one process cost the others a thousand wake-ups a second.
+/// The minimum interval between statements, so that the commits of one process cost the others at most a thousand wake-ups per
+/// second.
 const EVERY: Duration = Duration::from_millis(1);
-/// The same while there is much to tell: then more of it shares a statement.
+/// The interval under load: then more signals share a statement.
 const EVERY_BUSY: Duration = Duration::from_millis(5);
-/// So many signals are much.
+/// A statement with more signals than this counts as load.
 const MANY: usize = 8;
-/// More runs than this are not worth naming: whoever listens looks at all it waits for.
+/// With more runs than this, one general signal replaces the keys: listeners check everything they wait for.
 const KEYS_MAX: usize = 500;
-/// Runs that one notification names; its text may have 8,000 bytes.
+/// The most runs that one notification names; its text is limited to 8,000 bytes.
 const KEYS_OF_ONE: usize = 50;
-/// More queues than this are not worth naming.
+/// With more queues than this, one general signal replaces their names.
 const QUEUES_MAX: usize = 32;
 
-/// A session that does not answer within this time is replaced by another one.
+/// A session that does not answer within this time is replaced.
 const ANSWER: Duration = Duration::from_secs(5);
-/// So often a session that has nothing to tell is asked whether it is there.
+/// How often an idle session is checked.
 const PING: Duration = Duration::from_secs(10);
-/// Whoever did nothing for so long waits until what it did is told: it may be about to end.
+/// If this process sent nothing for this long, it waits until its signals are sent: it may be about to end.
 const ALONE: Duration = Duration::from_millis(100);
-/// Nobody waits for longer than this until something is told.
+/// The longest wait for signals to be sent.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Whoever waits for runs of others says so this often at the most.
+/// The minimum interval between announcements that this process listens.
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(30);
 
 const NOTIFY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/signals/notify.sql"));
 
-/// The way to tell other processes. Clones lead to the same notifier.
+/// Sends signals to other processes. Clones share the same notifier.
 #[derive(Clone)]
 pub(super) struct Notifier(Arc<Inner>);
 
 struct Inner {
     gathered: Mutex<Gathered>,
-    /// Rung when there is something to tell.
+    /// Rung when there are signals to send.
     bell: Notify,
-    /// How many signals were told.
+    /// How many signals were sent.
     told: watch::Sender<u64>,
-    /// Those who wait in this process.
+    /// The waiters in this process.
     here: broadcast::Sender<Signal>,
 }
 
-/// What is to be told.
+/// The signals to send.
 #[derive(Default)]
 struct Gathered {
     look: bool,
@@ -68,23 +70,23 @@ struct Gathered {
     woken: BTreeSet<RunKey>,
     sent: BTreeSet<RunKey>,
     said: BTreeSet<RunKey>,
-    /// How many signals came since something was told.
+    /// How many signals were gathered since the last statement.
     signals: usize,
-    /// How many came in all.
+    /// How many signals were gathered in total.
     all: u64,
-    /// Whether a statement is on its way of which it is not known whether it was committed.
+    /// Whether a statement is in flight, so that it is unknown whether it was committed.
     on_its_way: bool,
-    /// When something was gathered last.
+    /// When the last signal was gathered.
     last: Option<Instant>,
-    /// When others were told last that somebody here waits.
+    /// When this process last announced that it listens.
     announced: Option<Instant>,
     closed: bool,
 }
 
-/// One statement.
+/// The signals of one statement.
 struct Telling {
     texts: Vec<String>,
-    /// How many signals were gathered up to it, and how many it has.
+    /// How many signals were gathered in total up to this statement, and how many of them are in it.
     all: u64,
     signals: usize,
 }
@@ -95,7 +97,7 @@ impl Notifier {
         Notifier(Arc::new(Inner { gathered, bell, told, here }))
     }
 
-    /// Tell other processes of what was committed just now. Those who wait in this one are told by whoever committed it.
+    /// Notify other processes of a commit. The waiters of this process are notified by the code that committed.
     pub(super) fn tell_others(&self, signals: impl IntoIterator<Item = Signal>) {
         let mut gathered = self.lock();
         let before = gathered.all;
@@ -107,16 +109,16 @@ impl Notifier {
         }
     }
 
-    /// Tell everybody, in this process and in others.
+    /// Notify everyone, in this process and in others.
     pub(super) fn tell(&self, signals: Vec<Signal>) {
         for signal in &signals {
-            // Without a receiver nobody waits.
+            // Sending fails if there are no receivers, which is fine: then nothing waits.
             self.0.here.send(signal.clone()).ok();
         }
         self.tell_others(signals);
     }
 
-    /// The same as `tell_others`, for a process that does nothing else and may be about to end: it waits until others were told.
+    /// Like `tell_others`, but if this process has been idle and may be about to end, wait until the signals are sent.
     pub(super) async fn tell_others_alone(&self, signals: Vec<Signal>) {
         if signals.is_empty() {
             return;
@@ -128,15 +130,15 @@ impl Notifier {
         }
     }
 
-    /// Wait until everything that was gathered is told, but not for long.
+    /// Wait briefly until everything gathered so far is sent.
     pub(super) async fn flush(&self) {
         let all = self.lock().all;
         let mut told = self.0.told.subscribe();
-        // The database may be away, and whoever was not told looks within a second.
+        // The database may be unavailable; processes that are not notified poll within a second.
         crate::real_time::timeout(PATIENCE, told.wait_for(|told| *told >= all)).await.ok();
     }
 
-    /// Tell other processes that somebody here waits for their runs to end.
+    /// Announce to other processes that this one waits for their runs to end.
     pub(super) async fn announce(&self) {
         {
             let mut gathered = self.lock();
@@ -149,7 +151,7 @@ impl Notifier {
         self.flush().await;
     }
 
-    /// Tell what is gathered, and then no more.
+    /// Send what is gathered, and nothing after that.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.0.bell.notify_one();
@@ -159,7 +161,7 @@ impl Notifier {
         self.lock().closed
     }
 
-    /// Tell others on this session, until it does not take it or the notifier is closed.
+    /// Send signals on this session until it fails or the notifier is closed.
     pub(super) async fn tell_for_ever(&self, client: &Client) -> Option<Fault> {
         self.lock().begin();
         let statement = match answered(client.prepare(NOTIFY)).await {
@@ -184,7 +186,8 @@ impl Notifier {
         }
     }
 
-    /// What is to be told next, or nothing where it is time to see whether the session is there. None: all is told.
+    /// The next signals to send; an empty statement when it is time to check the session. `None`: closed, and everything is
+    /// sent.
     async fn next(&self) -> Option<Telling> {
         let ping = crate::real_time::now() + PING;
         loop {
@@ -208,11 +211,11 @@ impl Notifier {
     }
 }
 
-/// Wait for an answer, but not for ever: a pooler may have lost its server, and a server may be stopped.
+/// Wait for an answer with a limit: a pooler may have lost its server, or the server may be stopped.
 async fn answered<T>(asked: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Fault> {
     match crate::real_time::timeout(ANSWER, asked).await {
         Ok(answer) => answer.map_err(|error| named("signals/notify", error)),
-        Err(_) => Err(Fault::reopen("PostgreSQL does not answer the session that hears and tells what is committed")),
+        Err(_) => Err(Fault::reopen("PostgreSQL does not answer on the session that receives and sends signals")),
     }
 }
 
@@ -254,7 +257,7 @@ impl Gathered {
         }
     }
 
-    /// On a new session: what was on its way may have got lost, and so may what others told.
+    /// Start on a new session: signals in flight may have been lost, and signals from others may have been missed.
     fn begin(&mut self) {
         self.announced = None;
         if std::mem::take(&mut self.on_its_way) {

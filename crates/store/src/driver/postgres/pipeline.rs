@@ -1,4 +1,4 @@
-//! Pipelining: every statement is sent before the first answer is awaited, so a batch costs one round trip.
+//! Pipelining: all statements are sent before the first answer is awaited, so a batch costs one round trip.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -31,7 +31,7 @@ impl<'a> Pipeline<'a> {
         Pipeline { client, sent: Vec::new() }
     }
 
-    /// Add a statement. A connection begins to send when a request is polled first, and keeps the order of these polls.
+    /// Add a statement. The client sends a request when its future is first polled, in the order of those polls.
     pub(super) fn add(&mut self, name: &'static str, statement: &'a Statement, args: Args<'a>) {
         let client = self.client;
         let asked = async move {
@@ -53,20 +53,20 @@ impl<'a> Pipeline<'a> {
         self.sent.push(sent);
     }
 
-    /// Whether a statement has failed already. One that could not even be sent does not abort the transaction on the server,
-    /// which would then commit all the others.
+    /// Whether a statement has already failed. A statement that could not even be sent does not abort the transaction on the
+    /// server, which would then commit all others.
     fn has_failed(&self) -> bool {
         self.sent.iter().any(|sent| matches!(sent.answer, Some(Err(_))))
     }
 
-    /// End the transaction and wait for the answers: commit it, unless something could not be sent.
+    /// End the transaction and await the answers: commit, or roll back if a statement could not be sent.
     pub(super) async fn commit(mut self) -> Result<Answers, Fault> {
         self.command(if self.has_failed() { "rollback" } else { "commit" });
         self.answers().await
     }
 
-    /// Wait for every answer. Only if all are good, each comes back with its rows; else the first that went wrong is told, for
-    /// the others only followed from it, and a `commit` is answered as if nothing had happened.
+    /// Await all answers, and return the rows of each statement if all succeeded. Otherwise return the first error, because the
+    /// later ones only follow from it, and the `commit` after them is answered as a success.
     pub(super) async fn answers(mut self) -> Result<Answers, Fault> {
         self.settle().await;
         let answered = |sent: Sent<'_>| {
@@ -76,7 +76,7 @@ impl<'a> Pipeline<'a> {
         Ok(Answers(self.sent.into_iter().map(answered).collect::<Result<_, _>>()?))
     }
 
-    /// Wait until all that was sent is answered, well or not.
+    /// Wait until everything sent is answered, successfully or not.
     pub(super) async fn settle(&mut self) {
         poll_fn(|context| {
             let mut all = Poll::Ready(());
@@ -92,16 +92,16 @@ impl<'a> Pipeline<'a> {
     }
 }
 
-/// The rows of every statement, by its name.
+/// The rows of each statement, by its name.
 pub(super) struct Answers(Vec<(&'static str, Vec<Row>)>);
 
 impl Answers {
-    /// The rows of a statement; none if it was not sent.
+    /// The rows of a statement; empty if it was not sent.
     pub(super) fn rows(&self, name: &str) -> &[Row] {
         self.0.iter().find(|(of, _)| *of == name).map_or(&[], |(_, rows)| rows)
     }
 
-    /// The same, to keep.
+    /// The same, as owned rows.
     pub(super) fn take(self, name: &str) -> Vec<Row> {
         self.0.into_iter().find(|(of, _)| *of == name).map(|(_, rows)| rows).unwrap_or_default()
     }

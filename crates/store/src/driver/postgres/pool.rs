@@ -1,4 +1,4 @@
-//! Sessions for many, made when they are needed, and no more of them than the server grants.
+//! A pool of sessions that are opened on demand, within what the server grants.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -11,30 +11,30 @@ use super::fault::{is_full, of_pool, too_few};
 use crate::fault::Fault;
 use crate::sync::lock;
 
-/// How long a call waits for its turn while all sessions are in use.
+/// How long a call waits while all sessions are in use.
 const TURN: Duration = Duration::from_secs(5);
-/// After the server granted no more sessions, more are asked for again so long after.
+/// How long after a refusal by the server further sessions are requested again.
 const FULL_FOR: Duration = Duration::from_secs(30);
 
-/// Up to so many sessions. Clones share them.
+/// A limited number of sessions. Clones share them.
 #[derive(Clone)]
 pub(super) struct Sessions(Arc<Inner>);
 
 struct Inner {
     pool: Pool,
-    /// One for each session that may be in use.
+    /// One permit for each session that may be in use.
     turns: Arc<Semaphore>,
     full: Mutex<Full>,
 }
 
-/// What the server did not grant.
+/// The sessions that the server refused.
 #[derive(Default)]
 struct Full {
     missing: usize,
     since: Option<Instant>,
 }
 
-/// A session, until it is given back.
+/// A session on loan from the pool.
 pub(super) struct Lent {
     object: Object,
     _turn: OwnedSemaphorePermit,
@@ -51,7 +51,7 @@ impl Sessions {
         crate::real_time::timeout(TURN, self.get_in_turn()).await.map_err(late)?
     }
 
-    /// The same, however long it takes until one is free.
+    /// The same, without a time limit.
     pub(super) async fn get_in_turn(&self) -> Result<Lent, Fault> {
         let Inner { pool, turns, .. } = &*self.0;
         loop {
@@ -60,7 +60,7 @@ impl Sessions {
             match pool.get().await {
                 Ok(object) => return Ok(Lent { object, _turn: turn }),
                 Err(error) if is_full(&error) => {
-                    // Whoever waits then gets one that is there.
+                    // Loop to wait for one of the existing sessions.
                     if pool.status().size == 0 {
                         return Err(too_few(&error));
                     }
@@ -75,7 +75,7 @@ impl Sessions {
         Arc::ptr_eq(&one.0, &other.0)
     }
 
-    /// Somebody who needs a session more could not have one: close one that is free, and do with less for a while.
+    /// A more important session could not be opened: close a free one, and use fewer for a while.
     pub(super) fn give_way(&self) {
         if self.0.turns.available_permits() > 1
             && let Ok(turn) = self.0.turns.clone().try_acquire_owned()
@@ -113,7 +113,7 @@ impl Sessions {
 }
 
 impl Lent {
-    /// Close the session: nobody else gets it.
+    /// Close the session instead of returning it.
     pub(super) fn close(self) {
         drop(Object::take(self.object));
     }

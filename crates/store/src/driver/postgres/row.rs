@@ -1,4 +1,4 @@
-//! Rows, read by the names of their columns, and parameters as PostgreSQL takes them.
+//! Reading rows by column name, and encoding parameters for PostgreSQL.
 
 use std::error::Error;
 
@@ -31,7 +31,7 @@ pub(crate) fn key(row: &Row, column: &str) -> Result<Option<RunKey>, Fault> {
     Ok(get(row, column)?.map(RunKey))
 }
 
-/// A list of keys; null is an empty one.
+/// A list of keys; null is read as an empty list.
 pub(super) fn keys(row: &Row, column: &str) -> Result<Vec<RunKey>, Fault> {
     let keys: Option<Vec<Uuid>> = get(row, column)?;
     Ok(keys.unwrap_or_default().into_iter().map(RunKey).collect())
@@ -46,7 +46,7 @@ impl ToSql for Param {
     fn to_sql(&self, of: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
         match self {
             Param::Null => Ok(IsNull::Yes),
-            // Where a statement does no more than compare a number with a small constant, PostgreSQL asks for a small one.
+            // If a statement only compares a number with a small constant, PostgreSQL infers a 4-byte integer.
             Param::Int(value) if *of == Type::INT4 => i32::try_from(*value)?.to_sql_checked(of, out),
             Param::Int(value) => value.to_sql_checked(of, out),
             Param::Bool(value) => value.to_sql_checked(of, out),
@@ -57,7 +57,7 @@ impl ToSql for Param {
         }
     }
 
-    /// Which type a value fits is checked with the value.
+    /// The type is checked together with the value in `to_sql`.
     fn accepts(_: &Type) -> bool {
         true
     }

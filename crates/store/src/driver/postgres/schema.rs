@@ -1,4 +1,4 @@
-//! The schema that the tables are in: `?schema=billing` in the URL. Several applications share a database that way.
+//! The schema that contains the tables: `?schema=billing` in the URL. This lets several applications share a database.
 
 use std::fmt;
 
@@ -8,15 +8,15 @@ use super::connect::Session;
 use super::fault::fault;
 use crate::fault::Fault;
 
-/// A name of lower-case letters, digits and underscores. It stands in quotes, for it may be a word of SQL.
+/// A name of lower-case letters, digits and underscores. It is quoted because it may be an SQL keyword.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Schema(String);
 
-/// PostgreSQL cuts longer names.
+/// PostgreSQL truncates longer names.
 const NAME_MAX: usize = 63;
 
 impl Schema {
-    /// Take the schema out of the URL, if it names one; the driver would not understand it.
+    /// Take the schema out of the URL, if it names one; the driver would reject it.
     pub(super) fn parse(url: &str) -> Result<(String, Option<Schema>), Fault> {
         let Some((address, query)) = url.split_once('?') else { return Ok((url.to_owned(), None)) };
         let (named, rest): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| pair.starts_with("schema="));
@@ -38,14 +38,14 @@ impl Schema {
         format!("\"{}\"", self.0)
     }
 
-    /// What a session is to be told when it begins, after what the URL says itself.
+    /// The startup options of a session, appended to those in the URL.
     pub(super) fn options(&self, before: Option<&str>) -> String {
         let own = format!("-c search_path={}", self.quoted());
         before.map_or(own.clone(), |before| format!("{before} {own}"))
     }
 
-    /// Make the schema if it is not there. Asked first, so that a user without the right to make one can use one; and once
-    /// more after a failure, for two that make it at once are in each other's way even with `if not exists`.
+    /// Create the schema if it does not exist. Checked first, so that a role without the privilege to create a schema can use
+    /// an existing one; and again after a failure, because two concurrent `if not exists` can conflict.
     pub(super) async fn create(&self, session: &Session) -> Result<(), Fault> {
         if self.is_there(session).await? {
             return Ok(());
@@ -65,7 +65,7 @@ impl Schema {
 fn refused(schema: &str, error: tokio_postgres::Error) -> Fault {
     let Fault { cure, error } = fault(error);
     let message = format!(
-        "the schema `{schema}` is not there, and cannot be made: {}. Make it, or let the role make it by `grant create on database`",
+        "the schema `{schema}` does not exist and cannot be created: {}. Create it, or allow the role to with `grant create on database`",
         error.message()
     );
     Fault::new(cure, error.kind(), message)

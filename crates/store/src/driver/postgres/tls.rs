@@ -1,13 +1,13 @@
-//! Encrypted connections, with the words of a PostgreSQL URL: `sslmode` and `sslrootcert`.
+//! Encrypted connections, with the options of a PostgreSQL URL: `sslmode` and `sslrootcert`.
 //!
-//! As with libpq, `prefer` and `require` encrypt and believe whoever answers; `verify-ca` and `verify-full` check the
-//! server's certificate against `sslrootcert`, a file of certificates or `system`.
+//! As in libpq, `prefer` and `require` encrypt without verifying the server; `verify-ca` and `verify-full` check the server's
+//! certificate against `sslrootcert`, a file of certificates or `system`.
 
 use onward_types::{Code, Error};
 
 use crate::fault::Fault;
 
-/// What a URL says about encryption.
+/// The TLS options of a URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Wanted {
     mode: Option<String>,
@@ -19,7 +19,7 @@ pub(super) type Tls = tokio_postgres_rustls::MakeRustlsConnect;
 #[cfg(not(feature = "tls"))]
 pub(super) type Tls = tokio_postgres::NoTls;
 
-/// Take what is said about encryption out of the URL; the driver would not understand all of it.
+/// Take the TLS options out of the URL; the driver does not support all of them.
 pub(super) fn parse(url: &str) -> Result<(String, Tls), Fault> {
     let (url, wanted) = split(url);
     let (mode, verify) = match wanted.mode.as_deref() {
@@ -30,7 +30,7 @@ pub(super) fn parse(url: &str) -> Result<(String, Tls), Fault> {
         Some("verify-full") => (Some("require"), Some(Verify::IssuerAndName)),
         Some(other) => {
             let modes = "disable, allow, prefer, require, verify-ca and verify-full";
-            return Err(invalid(format!("`sslmode={other}` is not understood: there are {modes}")));
+            return Err(invalid(format!("`sslmode={other}` is not valid: use one of {modes}")));
         }
     };
     let url = match mode {
@@ -40,7 +40,7 @@ pub(super) fn parse(url: &str) -> Result<(String, Tls), Fault> {
     Ok((url, connector(mode, verify, wanted.roots.as_deref())?))
 }
 
-/// How much of a server's certificate is checked.
+/// Which parts of a server's certificate are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verify {
     Issuer,
@@ -71,7 +71,7 @@ fn invalid(message: String) -> Fault {
 #[cfg(not(feature = "tls"))]
 fn connector(mode: Option<&str>, _: Option<Verify>, _: Option<&str>) -> Result<Tls, Fault> {
     if mode == Some("require") {
-        let message = "this binary was built without TLS: add the feature `tls` of the crate onward";
+        let message = "this binary was built without TLS: enable the feature `tls` of the crate onward";
         return Err(invalid(message.to_owned()));
     }
     Ok(tokio_postgres::NoTls)
@@ -94,7 +94,7 @@ mod with_rustls {
 
     use super::{Fault, Tls, Verify, invalid};
 
-    /// Where systems keep the certificates they trust.
+    /// Where systems keep their trusted certificates.
     const SYSTEM: [&str; 4] = [
         "/etc/ssl/certs/ca-certificates.crt",
         "/etc/pki/tls/certs/ca-bundle.crt",
@@ -108,7 +108,7 @@ mod with_rustls {
             (None, _) => None,
             (Some(_), None) => {
                 let remedy = "add sslrootcert=system, or sslrootcert=<a file of certificates>";
-                return Err(invalid(format!("the URL wants the server's certificate verified: {remedy}")));
+                return Err(invalid(format!("the URL requires the server's certificate to be verified: {remedy}")));
             }
             (Some(_), Some(roots)) => Some(verifier(roots, &crypto)?),
         };
@@ -130,20 +130,23 @@ mod with_rustls {
         };
         let path = if roots == "system" { system() } else { Some(roots.to_owned()) };
         let path = path.ok_or_else(|| {
-            invalid("this system keeps its certificates in no usual place: name their file in SSL_CERT_FILE".to_owned())
+            invalid(
+                "the system's trusted certificates were not found in a usual place: name their file in SSL_CERT_FILE"
+                    .to_owned(),
+            )
         })?;
         let unreadable =
             |error: &dyn std::fmt::Display| invalid(format!("the certificates in {path} cannot be read: {error}"));
         let mut store = RootCertStore::empty();
         for certificate in CertificateDer::pem_file_iter(&path).map_err(|error| unreadable(&error))? {
-            // A bundle may have an odd certificate among many good ones.
+            // A bundle may contain an odd certificate among many good ones.
             store.add_parsable_certificates([certificate.map_err(|error| unreadable(&error))?]);
         }
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), crypto.clone()).build();
         verifier.map_err(|error| unreadable(&error))
     }
 
-    /// Checks as much of a certificate as the URL wants, and always that the peer has its key.
+    /// Checks what the URL requires of a certificate, and always that the peer has its private key.
     #[derive(Debug)]
     struct Checked {
         issuers: Option<Arc<WebPkiServerVerifier>>,

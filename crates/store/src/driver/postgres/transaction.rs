@@ -1,4 +1,4 @@
-//! A user's transaction on PostgreSQL, on a session of its own.
+//! User transactions on PostgreSQL, each on a session of its own.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -20,21 +20,21 @@ use crate::driver::transaction::{Answer, Failure, Owner};
 use crate::driver::{Param, params, sql};
 use crate::fault::{Cure, Fault};
 
-/// So many statements a session keeps prepared. Texts that are put together differ each time, and would pile up.
+/// The most prepared statements that a session keeps. Texts that are assembled differ each time, and would accumulate.
 const PREPARED_MAX: usize = 256;
 
-/// What the body may have set for its own statements, and ours do not work under.
+/// Undoes settings of the body under which Onward's own statements would fail.
 const OUR_OWN_WAY: &str = "set local search_path to default; set local role none";
 
-/// Microseconds from 1970 to 2000, where PostgreSQL's clock begins.
+/// Microseconds from 1970 to 2000, the epoch of PostgreSQL.
 const EPOCH: i64 = 946_684_800_000_000;
 
 pub(crate) struct UserTransaction(Tx);
 
 impl Postgres {
-    /// Begin a transaction of a user. None: the run was taken from its executor.
+    /// Begin a user transaction. `None`: the run was revoked from its executor.
     pub(crate) async fn begin(&self, owner: &Owner, serializable: bool) -> Result<Option<UserTransaction>, Fault> {
-        // Whoever comes first is served first, however long it takes: a step has its own timeout.
+        // First come, first served, without a time limit: a step has its own timeout.
         let pool = &self.0.transactions;
         let client = pool.get_in_turn().await?;
         if client.statement_cache.size() > PREPARED_MAX {
@@ -51,7 +51,7 @@ impl Postgres {
             }
             Ok(_) => {
                 let client = tx.client.as_ref().ok_or_else(|| Fault::reopen("the transaction has ended"))?;
-                // Before the body may set a search path for itself, under which they would not be understood.
+                // Prepared before the body can set a search path under which they would not find their tables.
                 client.prepare_cached(sql!("transactions/own").postgres()).await.map_err(fault)?;
                 client.prepare_cached(sql!("checkpoints/insert").postgres()).await.map_err(fault)?;
                 Ok(Some(UserTransaction(tx)))
@@ -74,7 +74,7 @@ impl UserTransaction {
         let late = |_| Err(Failure::Lost(Error::new(Code::Database, "PostgreSQL does not answer the transaction")));
         let ran = crate::real_time::timeout(limit::OF_USERS, answer(client, sql, values)).await.unwrap_or_else(late);
         if ran.is_err() {
-            // A plan that does not fit the tables any more would fail again and again.
+            // A cached plan that does not fit the tables any more would fail again and again.
             client.statement_cache.remove(sql, &[]);
         }
         ran
@@ -87,7 +87,7 @@ impl UserTransaction {
     /// Write the checkpoint and commit, in one pipeline.
     pub(crate) async fn commit(self, owner: &Owner, it: &Checkpoint) -> Result<(), Failure> {
         let UserTransaction(mut tx) = self;
-        // In every way out but the last, the session goes with its transaction.
+        // On every path except success, the session is closed together with its transaction.
         let client = tx.client.as_ref().ok_or_else(ended)?;
         let own = client.prepare_cached(sql!("transactions/own").postgres()).await.map_err(|error| failure(&error))?;
         let insert = sql!("checkpoints/insert").postgres();
@@ -101,7 +101,7 @@ impl UserTransaction {
         pipeline.command(OUR_OWN_WAY);
         pipeline.add("transactions/own", &own, args(possession(owner)));
         pipeline.add("checkpoints/insert", &insert, args(row));
-        // A process can die between the last statement and the commit only if it waits there, which costs a round trip.
+        // The process can be killed between the last statement and the commit only if it waits there, which costs a round trip.
         if crate::crash::is_armed("transaction.written") {
             pipeline.settle().await;
             crate::crash::point("transaction.written");
@@ -132,7 +132,7 @@ async fn answer(client: &deadpool_postgres::Object, sql: &str, values: &[SqlValu
     let statement = client.prepare_cached(sql).await.map_err(|error| failure(&error))?;
     let wanted = statement.params().len();
     if wanted != values.len() {
-        let message = format!("the statement has {wanted} parameters, and {} were given", values.len());
+        let message = format!("the statement has {wanted} parameters, but {} were given", values.len());
         return Err(Failure::Failed(Error::fatal(Error::new(Code::Invalid, message))));
     }
     let columns: Arc<[String]> = statement.columns().iter().map(|column| column.name().to_owned()).collect();
@@ -148,7 +148,7 @@ async fn answer(client: &deadpool_postgres::Object, sql: &str, values: &[SqlValu
     Ok((rows, sent.rows_affected().unwrap_or(0)))
 }
 
-/// What an error in a transaction comes to while nothing was committed.
+/// Classifies an error before the commit was sent.
 fn failure(error: &tokio_postgres::Error) -> Failure {
     let said = |code| Error::new(code, format!("PostgreSQL: {}", sentence(error)));
     let Some(state) = error.as_db_error().map(|said| said.code().code()) else {
@@ -161,18 +161,18 @@ fn failure(error: &tokio_postgres::Error) -> Failure {
     };
     match state {
         "40001" | "40P01" | "55P03" => Failure::Conflict(said(Code::Busy)),
-        // The session ends, the server starts or stops or is a standby now, or the transaction did nothing for too long.
+        // The session ends, the server starts, stops or has become a standby, or the transaction was idle for too long.
         "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "25006" | "25P02" | "25P03" => {
             Failure::Lost(said(Code::Database))
         }
         "0A000" if sentence(error).contains("cached plan") => Failure::Conflict(said(Code::Busy)),
-        // The connection; memory, disk or connections that ran out; an error of the operating system.
+        // A connection error; out of memory, disk or connections; an error of the operating system.
         _ if ["08", "53", "58"].iter().any(|class| state.starts_with(class)) => Failure::Lost(said(Code::Database)),
         _ => Failure::Failed(said(Code::Database)),
     }
 }
 
-/// A column as a value.
+/// Read a column.
 fn read(row: &Row, at: usize) -> Result<SqlValue, Error> {
     let of = row.columns()[at].type_();
     let value = match *of {
@@ -198,14 +198,14 @@ fn read(row: &Row, at: usize) -> Result<SqlValue, Error> {
         ref other => {
             let column = row.columns()[at].name();
             let message =
-                format!("column `{column}` is of type {other}, which is not read here: write `{column}::text`");
+                format!("column `{column}` has the type {other}, which is not supported: write `{column}::text`");
             return Err(Error::fatal(Error::new(Code::Decode, message)));
         }
     };
     value.map_err(|error| Error::new(Code::Decode, format!("PostgreSQL: {}", sentence(&error))))
 }
 
-/// A value that is read from its binary form here.
+/// A value that is decoded here from its binary form.
 struct Raw(SqlValue);
 
 impl<'a> tokio_postgres::types::FromSql<'a> for Raw {
@@ -213,7 +213,7 @@ impl<'a> tokio_postgres::types::FromSql<'a> for Raw {
         let text = |raw: &[u8]| String::from_utf8(raw.to_vec()).map(SqlValue::Text);
         Ok(Raw(match *of {
             Type::TIMESTAMPTZ | Type::TIMESTAMP => instant(i64::from_be_bytes(raw.try_into()?).saturating_add(EPOCH)),
-            // Its first byte is the version of the format.
+            // The first byte is the version of the format.
             Type::JSONB => text(raw.get(1..).unwrap_or_default())?,
             _ => text(raw)?,
         }))
@@ -224,7 +224,7 @@ impl<'a> tokio_postgres::types::FromSql<'a> for Raw {
     }
 }
 
-/// As text, which the server reads as whatever the place asks for.
+/// Sent as text, which the server converts to the type required in that place.
 impl ToSql for SqlValue {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
@@ -256,7 +256,7 @@ fn float(value: f64) -> String {
     match value {
         f64::INFINITY => "Infinity".to_owned(),
         f64::NEG_INFINITY => "-Infinity".to_owned(),
-        // Rust's own form is the shortest one that reads back the same.
+        // Rust's format is the shortest one that reads back the same.
         value => value.to_string(),
     }
 }

@@ -1,4 +1,4 @@
-//! A transaction outside the journal, on a connection of the pool.
+//! A transaction outside the journal, on a session of the pool.
 
 use futures_util::{
     FutureExt, StreamExt,
@@ -14,19 +14,19 @@ use crate::driver::{Param, Sql};
 use crate::fault::{Cure, Fault};
 use crate::signal::Signal;
 
-/// Begins with its first statement, in the same round trip. Dropped before its end, it takes its connection with it.
+/// Begins together with its first statement, in one round trip. Dropping it before its end closes its session.
 pub(crate) struct Tx {
-    /// None once it has ended.
+    /// `None` once it has ended.
     pub(super) client: Option<Lent>,
-    /// What it begins with; none once it has begun.
+    /// The statement that begins it; `None` once it has begun.
     begin: Option<&'static str>,
-    /// Whether a statement failed: from then on PostgreSQL answers `commit` with a rollback and calls that a success.
+    /// Whether a statement failed: then PostgreSQL answers `commit` with a rollback and reports success.
     failed: bool,
-    /// Whether its session did not answer, or is gone.
+    /// Whether the session did not answer or is gone.
     lost: bool,
-    /// What brings the session back to what it was.
+    /// The statement that resets the session afterwards.
     reset: Option<&'static str>,
-    /// What other processes are told once it is committed.
+    /// The signals for other processes, sent after the commit.
     signals: Vec<Signal>,
 }
 
@@ -43,7 +43,7 @@ impl Tx {
         self.ask(sql, params).await.map(|(_, changed)| changed)
     }
 
-    /// Ask the statement for each of these parameters in one pipeline. The transaction has begun already.
+    /// Run the statement for each of these parameter lists, in one pipeline if the transaction has begun.
     pub(crate) async fn query_each(
         &mut self,
         sql: &'static Sql,
@@ -67,7 +67,7 @@ impl Tx {
         self.note(asked)
     }
 
-    /// Ask each of these statements, the first one together with the beginning of the transaction and the others in one pipeline.
+    /// Run these statements: the first together with the beginning of the transaction, the others in one pipeline.
     pub(crate) async fn query_all(&mut self, asked: &[(&'static Sql, &[Param])]) -> Result<Vec<Vec<Row>>, Fault> {
         let (mut all, mut asked) = (Vec::with_capacity(asked.len()), asked);
         if self.begin.is_some()
@@ -87,7 +87,7 @@ impl Tx {
         Ok(all)
     }
 
-    /// Tell other processes, once this is committed.
+    /// Notify other processes after the commit.
     pub(crate) fn notify(&mut self, signal: &Signal) {
         self.signals.push(signal.clone());
     }
@@ -96,7 +96,7 @@ impl Tx {
         std::mem::take(&mut self.signals)
     }
 
-    /// The session, in the transaction.
+    /// The session, after the transaction has begun.
     pub(super) async fn begun(&mut self) -> Result<&Lent, Fault> {
         let client = self.client.as_ref().expect("it is taken by what ends the transaction only");
         if let Some(begin) = self.begin.take() {
@@ -133,7 +133,7 @@ impl Tx {
         asked.map_err(|error| named(sql.name, error))
     }
 
-    /// Commit. Says so only if it was committed.
+    /// Commit. `Ok` means that it was committed.
     pub(super) async fn commit(mut self) -> Result<(), Fault> {
         if self.failed {
             self.roll_back();
@@ -147,8 +147,8 @@ impl Tx {
         Ok(())
     }
 
-    /// End it without waiting for the answer: it wrote nothing, or nothing of it shall stand. Whoever has the connection next
-    /// sends after us.
+    /// End the transaction without awaiting the answer: it wrote nothing, or is to be rolled back. The session's next user
+    /// sends after this.
     pub(super) fn roll_back(mut self) {
         let Some(client) = &self.client else { return };
         let sent = self.begin.is_some() || !matches!(client.batch_execute("rollback").now_or_never(), Some(Err(_)));
@@ -157,12 +157,12 @@ impl Tx {
         }
     }
 
-    /// What it set goes with it, before whoever has the session next sends anything.
+    /// Reset the session's settings before its next user sends anything.
     pub(super) fn reset_with(&mut self, reset: &'static str) {
         self.reset = Some(reset);
     }
 
-    /// It has ended: its connection may go back to the pool.
+    /// The transaction has ended: return its session to the pool.
     pub(super) fn give_back(&mut self) {
         let Some(client) = self.client.take() else { return };
         let reset = self.reset.and_then(|reset| client.batch_execute(reset).now_or_never());
@@ -189,7 +189,7 @@ async fn rows(
 impl Drop for Tx {
     fn drop(&mut self) {
         if let Some(client) = self.client.take() {
-            // Whoever worked in it was dropped in the middle: closing the connection is what ends the transaction.
+            // The future that used it was dropped midway: closing the connection ends the transaction.
             client.close();
         }
     }

@@ -1,4 +1,4 @@
-//! Commits the journal's batches, on a session of its own.
+//! Commits the journal's batches on a session of its own.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -20,9 +20,9 @@ pub(super) struct PostgresWriter {
     server: Server,
     told: Told,
     executor: ExecutorId,
-    /// None after it was lost, until `look` has opened another.
+    /// `None` after it was lost, until `look` opens a new one.
     open: Option<Open>,
-    /// How many batches in a row took longer than they may.
+    /// How many consecutive batches exceeded their time limit.
     passed: u32,
 }
 
@@ -31,13 +31,13 @@ struct Open {
     statements: Statements,
 }
 
-/// The fence as a session found it when it became the one that writes.
+/// The state of the fence when a session took it.
 struct Fence {
     batch: i64,
     busy: Vec<RunKey>,
 }
 
-/// Open the session that writes for `executor`, and a task that commits whatever comes into the journal.
+/// Open the session that writes for `executor`, and start the task that commits the journal's entries.
 pub(super) async fn journal(
     server: &Server,
     told: Told,
@@ -53,7 +53,7 @@ pub(super) async fn journal(
     Ok(journal)
 }
 
-/// Ends with the journal: when it is closed, or when the last way into it is dropped, which rings the bell too.
+/// Ends when the journal is closed, or when its last handle is dropped, which also rings the bell.
 async fn commit_for_ever(mut writer: PostgresWriter, shared: &Weak<Shared>, bell: &tokio::sync::Notify, clock: &Clock) {
     while let Some(shared) = shared.upgrade() {
         let _guard = CloseOnPanic(shared.clone());
@@ -68,11 +68,11 @@ async fn commit_for_ever(mut writer: PostgresWriter, shared: &Weak<Shared>, bell
 
 impl PostgresWriter {
     async fn reopen(&mut self) -> Result<(&Open, Fence), Fault> {
-        // The session before ends first: what it still has to send shall not arrive.
+        // End the previous session first, so that what it still has queued does not arrive.
         self.open = None;
         let session = self.server.session(&writer_name(&self.executor), OF_WRITER).await.inspect_err(|fault| {
             if fault.is_busy() {
-                // Too few are granted, and without this one nothing is committed.
+                // The server grants too few sessions, and nothing can be committed without this one.
                 self.told.others.give_way();
             }
         })?;

@@ -1,4 +1,4 @@
-//! Connections to a SQLite file: how they are opened, how they wait for each other, and how rows are read.
+//! Connections to a SQLite file: opening them, waiting for other writers, and reading rows.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::driver::{Param, Sql};
 use crate::fault::{Cure, Fault};
 use crate::url::Synchronous;
 
-/// The first connection: it makes the file if there is none.
+/// Open the first connection. Creates the file if there is none.
 pub(super) fn make(place: &Place) -> Result<Connection, Fault> {
     let connection = match &place.path {
         Some(path) => open_as(place, path, OpenFlags::default() - OpenFlags::SQLITE_OPEN_URI)?,
@@ -24,7 +24,7 @@ pub(super) fn make(place: &Place) -> Result<Connection, Fault> {
     prepared(connection, place)
 }
 
-/// Another connection for writing and reading. It makes no file: what was opened is there, or it is lost.
+/// Open another connection for writing and reading. Creates no file: the opened file exists, or it is lost.
 pub(super) fn open(place: &Place) -> Result<Connection, Fault> {
     place.check()?;
     let connection = match &place.path {
@@ -36,12 +36,12 @@ pub(super) fn open(place: &Place) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
-/// A connection to a file that is there, on which nothing was done.
+/// Open an existing file without changing anything.
 pub(super) fn open_existing(place: &Place, path: &Path) -> Result<Connection, Fault> {
     open_as(place, path, OpenFlags::default() - OpenFlags::SQLITE_OPEN_URI - OpenFlags::SQLITE_OPEN_CREATE)
 }
 
-/// Never as a URI: `file:x.db` would be another name of `x.db`.
+/// Never as a URI, because `file:x.db` would be another name of `x.db`.
 fn open_as(place: &Place, path: &Path, flags: OpenFlags) -> Result<Connection, Fault> {
     Connection::open_with_flags(path, flags).map_err(|error| unopened(&place.name, error))
 }
@@ -51,7 +51,7 @@ fn unopened(name: &str, error: rusqlite::Error) -> Fault {
     Fault { error: onward_types::Error::new(Code::Database, message), ..fault(error) }
 }
 
-/// A connection that cannot write.
+/// A read-only connection.
 pub(super) fn open_reader(place: &Place) -> Result<Connection, Fault> {
     let connection = open(place)?;
     connection.pragma_update(None, "query_only", true).map_err(fault)?;
@@ -69,8 +69,8 @@ fn prepare(connection: &mut Connection, place: &Place) -> Result<(), Fault> {
     rusqlite::vtab::array::load_module(connection).map_err(fault)?;
     let failed = |error| fault_in(place.path.as_ref().map(|_| &place.name), error);
     let pragma = |name: &str, value: &dyn ToSql| connection.pragma_update(None, name, value).map_err(failed);
-    // Two that turn one new file to WAL at once each wait for the other; SQLite then fails one of them without asking the
-    // busy handler.
+    // Two connections that switch a new file to WAL at the same time wait for each other; SQLite then fails one of them without
+    // calling the busy handler.
     let mut tries = 0;
     while let Err(busy) = pragma("journal_mode", &"wal") {
         if busy.error.kind() != Code::Busy || !wait_a_little(tries) {
@@ -78,7 +78,7 @@ fn prepare(connection: &mut Connection, place: &Place) -> Result<(), Fault> {
         }
         tries += 1;
     }
-    // Read back below: SQLite takes a value it does not know without a word and stays at another.
+    // Read back below, because SQLite silently ignores an unknown value.
     let (word, number) = match place.synchronous {
         Synchronous::Full => ("full", 2),
         Synchronous::Normal => ("normal", 1),
@@ -86,7 +86,7 @@ fn prepare(connection: &mut Connection, place: &Place) -> Result<(), Fault> {
     pragma("synchronous", &word)?;
     let stands: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(fault)?;
     if stands != number {
-        let message = format!("SQLite stayed at `synchronous` = {stands} where {word} was asked for");
+        let message = format!("SQLite uses `synchronous` = {stands} although {word} was requested");
         return Err(Fault::new(Cure::None, Code::Database, message));
     }
     // On macOS an ordinary fsync leaves the data in the disk's own cache.
@@ -97,23 +97,23 @@ fn prepare(connection: &mut Connection, place: &Place) -> Result<(), Fault> {
     pragma("temp_store", &"memory")
 }
 
-/// While another process writes, wait for it in our own way.
+/// Use our own busy handler while another process writes.
 pub(super) fn wait_for_others(connection: &mut Connection) -> Result<(), Fault> {
     connection.busy_handler(Some(wait_a_little)).map_err(fault)
 }
 
-/// Another process writes: wait 0.1 to 0.5 ms and try again, for about 10 s. SQLite's own handler waits up to 100 ms and
-/// lets clients starve beside an executor that commits back to back (median 2,434 ms for an enqueue; with this one 4.6).
+/// Another process is writing: wait 0.1 to 0.5 ms and try again, for about 10 s. SQLite's own handler waits up to 100 ms, which
+/// starves clients beside an executor that commits back to back (median 2,434 ms for an enqueue; with this one 4.6).
 fn wait_a_little(tries: i32) -> bool {
     let spread = u64::from(tries.unsigned_abs().wrapping_mul(2_654_435_761) % 400);
     crate::real_time::block(Duration::from_micros(100 + spread));
     tries < 30_000
 }
 
-/// What an error of SQLite lets one do.
+/// Classifies an error of SQLite by its cure.
 pub(super) fn fault(error: rusqlite::Error) -> Fault {
     if let rusqlite::Error::StatementChangedRows(_) = error {
-        return Fault::new(Cure::LeaveOut, Code::Database, "SQLite: a message is consumed already");
+        return Fault::new(Cure::LeaveOut, Code::Database, "SQLite: a message was already consumed");
     }
     let Some(code) = error.sqlite_error_code() else {
         return Fault::new(Cure::None, Code::Database, format!("SQLite: {error}"));
@@ -123,9 +123,9 @@ pub(super) fn fault(error: rusqlite::Error) -> Fault {
         ErrorCode::DiskFull | ErrorCode::OutOfMemory | ErrorCode::OperationInterrupted => {
             (Cure::TryAgain, Code::Database)
         }
-        // It can only get worse, for this process and for whoever restores it.
+        // Continuing would only make it worse, for this process and for a later recovery of the file.
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => (Cure::Rejoin, Code::Database),
-        // After a failed write or fsync, pages that were thought written may be gone, and a later fsync would not say so.
+        // After a failed write or fsync, pages that seemed written may be lost, and a later fsync would not report it.
         ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::FileLockingProtocolFailed => {
             (Cure::Reopen, Code::Database)
         }
@@ -137,7 +137,7 @@ pub(super) fn fault(error: rusqlite::Error) -> Fault {
     Fault::new(cure, kind, format!("SQLite: {error}"))
 }
 
-/// The same, naming the file where the file itself is what is wrong.
+/// The same, naming the file if the file itself is broken.
 pub(super) fn fault_in(file: Option<&String>, error: rusqlite::Error) -> Fault {
     match (error.sqlite_error_code(), file) {
         (Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt), Some(file)) => {
@@ -155,7 +155,7 @@ impl Tx {
         self.search(sql, sql.sqlite(), params)
     }
 
-    /// The rows of a statement in these words: those of `sql` without what was not asked for.
+    /// The rows of the statement `text`: `sql` without the clauses of filters that were not given.
     pub(crate) fn search(&mut self, sql: &Sql, text: &str, params: &[Param]) -> Result<Vec<Row>, Fault> {
         let failed = |error| named(&self.0, sql, error);
         let mut statement = self.0.prepare_cached(text).map_err(failed)?;
@@ -202,7 +202,7 @@ impl ToSql for Param {
     }
 }
 
-/// A row that was read whole, so that no statement stays open over an await.
+/// A row that was read completely, so that no statement stays open across an await.
 pub(crate) struct Row {
     columns: Arc<[String]>,
     values: Vec<Value>,
@@ -258,7 +258,7 @@ fn wrong(column: &str, wanted: &str, found: &Value) -> Fault {
     Fault::corrupt(format!("column `{column}` is not {wanted} but {}", found.data_type()))
 }
 
-/// Where a connection is kept; none while a transaction owns it, or after one could not be rolled back.
+/// Holds a connection; `None` while a transaction owns it, or after a failed rollback.
 pub(super) type Slot = Option<Connection>;
 
 type Work<'w, T> = &'w (dyn for<'t> Fn(&'t mut crate::driver::Tx) -> BoxFuture<'t, Result<T, Fault>> + 'w);
@@ -302,13 +302,17 @@ fn closed() -> Fault {
     Fault::reopen("the connection to the SQLite file is closed")
 }
 
-/// Statements of SQLite never wait inside a future, so the work is done after one poll.
+/// SQLite statements never wait inside a future, so the work is complete after one poll.
 fn at_once<T>(work: Work<'_, T>, tx: &mut crate::driver::Tx) -> Result<T, Fault> {
     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(tx).now_or_never()));
     match done {
         Ok(Some(done)) => done,
-        Ok(None) => Err(Fault::new(Cure::None, Code::Database, "a transaction on SQLite waited for something else")),
-        Err(_) => Err(Fault::new(Cure::None, Code::Database, "a transaction on SQLite panicked")),
+        Ok(None) => Err(Fault::new(
+            Cure::None,
+            Code::Database,
+            "internal error: a transaction on SQLite awaited something else",
+        )),
+        Err(_) => Err(Fault::new(Cure::None, Code::Database, "internal error: a transaction on SQLite panicked")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Rows as they are, read from and added to a SQLite file.
+//! Copying rows verbatim from and to a SQLite file.
 
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{ToSql, params_from_iter};
@@ -64,7 +64,7 @@ fn cell(value: ValueRef<'_>) -> Result<Cell, Fault> {
             Err(_) => return Err(Fault::corrupt("a text is not UTF-8")),
         },
         ValueRef::Blob(bytes) => Cell::Bytes(bytes.to_vec()),
-        ValueRef::Real(_) => return Err(Fault::corrupt("a number has a fraction, and no column is for such")),
+        ValueRef::Real(_) => return Err(Fault::corrupt("a number has a fraction, but no column holds such numbers")),
     })
 }
 

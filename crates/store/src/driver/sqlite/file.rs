@@ -1,7 +1,7 @@
-//! The file itself: its one name, and whether what that name leads to is still what was opened.
+//! The file itself: its canonical name, and whether that name still leads to the opened file.
 //!
-//! A file that is deleted, moved or replaced while it is open takes commits as before, and nobody ever sees them again. SQLite
-//! notices only at times, so after a commit, and before anybody is told of it, the name is looked up, each few milliseconds.
+//! A file that is deleted, moved or replaced while it is open still accepts commits, but they are lost. SQLite notices this
+//! only sometimes. So after a commit, and before anyone is notified of it, the name is checked, at most every few milliseconds.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -18,7 +18,7 @@ use crate::fault::{Cure, Fault};
 use crate::journal::Shared;
 use crate::sync::lock;
 
-/// What a file is, whatever it is called.
+/// The identity of a file, independent of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileId {
     device: u64,
@@ -35,13 +35,13 @@ impl FileId {
     }
 }
 
-/// The one name of a file: absolute, whatever folder the process goes to, and without symbolic links. The file may be missing,
-/// its folder may not.
+/// The canonical name of a file: absolute, so that it survives a change of the working directory, and without symbolic links.
+/// The file may be missing, but its folder must exist.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, Fault> {
     let cannot = |what: &Path, error: &io::Error| {
         let message = match error.kind() {
             ErrorKind::NotFound => {
-                format!("there is no folder `{}`: make it, or name a file elsewhere", what.display())
+                format!("there is no folder `{}`: create it, or name a file elsewhere", what.display())
             }
             _ => format!("`{}` cannot be looked up: {error}", what.display()),
         };
@@ -54,7 +54,7 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, Fault> {
     }
     let absolute = std::path::absolute(path).map_err(|error| cannot(path, &error))?;
     let (Some(folder), Some(name)) = (absolute.parent(), absolute.file_name()) else { return Ok(absolute) };
-    // A link to a file that is still to be made.
+    // A symbolic link to a file that does not exist yet.
     if let Ok(target) = fs::read_link(&absolute) {
         return resolve(&folder.join(target));
     }
@@ -62,29 +62,29 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, Fault> {
     Ok(folder.join(name))
 }
 
-/// The file of that name with this ending.
+/// The path with this suffix appended.
 pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)
 }
 
-/// Watches over a file from the moment it was opened. Once it is lost or damaged, nothing more is written by this process.
+/// Guards a file from the moment it was opened. Once it is lost or damaged, this process writes nothing more.
 pub(super) struct Guard {
     path: PathBuf,
     wal: PathBuf,
     opened: Opened,
-    /// Why nothing more is written.
+    /// Why nothing more is written, if so.
     lost: OnceLock<Error>,
-    /// Who has to be closed then.
+    /// The journals to close in that case.
     journals: Mutex<Vec<Weak<Shared>>>,
     clock: Clock,
     began: Instant,
-    /// When the name was last looked up by who commits, in microseconds since then.
+    /// When the writer last checked the name, in microseconds since `began`.
     checked: AtomicU64,
 }
 
-/// To look up two names takes some 3 µs, a commit 120. So long, in microseconds, one look is good for.
+/// How long one check is valid, in microseconds: checking two names takes some 3 µs, a commit 120.
 const OFTEN: u64 = 5_000;
 
 #[derive(Default)]
@@ -93,14 +93,14 @@ struct Opened {
     wal: Mutex<Wal>,
 }
 
-/// The WAL beside the file. SQLite makes another one once the last connection was closed.
+/// The WAL beside the file. SQLite creates a new one after the last connection was closed.
 #[derive(Clone, Copy, Default)]
 enum Wal {
-    /// It is made by the next access, at the latest.
+    /// Not known yet: it is created by the next access at the latest.
     #[default]
     ToCome,
     Opened(FileId),
-    /// The writer closes its connection and opens another: it may be gone, and come back as another file.
+    /// The writer is closing its connection and opening another: the WAL may disappear and come back as another file.
     Changing,
 }
 
@@ -118,7 +118,7 @@ impl Guard {
         }
     }
 
-    /// The file was opened: from now on it has to be the one that it is now.
+    /// The file was opened: from now on its name must lead to this same file.
     pub(super) fn begin(&self) -> Result<(), Fault> {
         let found = FileId::at(&self.path);
         let found = found
@@ -127,31 +127,31 @@ impl Guard {
         Ok(())
     }
 
-    /// The writer closes its connection, maybe the last one.
+    /// The writer is about to close its connection, which may be the last one.
     pub(super) fn reopens(&self) -> Result<(), Fault> {
         self.check()?;
         *lock(&self.opened.wal) = Wal::Changing;
         Ok(())
     }
 
-    /// It has another one.
+    /// The writer has a new connection.
     pub(super) fn has_reopened(&self) {
         *lock(&self.opened.wal) = Wal::ToCome;
     }
 
-    /// This journal is closed when the file is lost.
+    /// Close this journal when the file is lost.
     pub(super) fn closes(&self, journal: &Arc<Shared>) {
         let mut journals = lock(&self.journals);
         journals.retain(|journal| journal.strong_count() > 0);
         journals.push(Arc::downgrade(journal));
     }
 
-    /// Why nothing more is written, if that is so.
+    /// Why nothing more is written, if so.
     pub(super) fn lost(&self) -> Option<&Error> {
         self.lost.get()
     }
 
-    /// The same as [`check`](Guard::check), but looked up no more often than is cheap beside a commit.
+    /// Like [`check`](Guard::check), but rarely enough to be cheap beside a commit.
     pub(super) fn check_often(&self) -> Result<(), Fault> {
         let now = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         if self.lost.get().is_none() && now < self.checked.load(Ordering::Relaxed).saturating_add(OFTEN) {
@@ -162,7 +162,7 @@ impl Guard {
         Ok(())
     }
 
-    /// Refuse to go on if the file is not what was opened any more.
+    /// Fail if the name does not lead to the opened file any more.
     pub(super) fn check(&self) -> Result<(), Fault> {
         if let Some(lost) = self.lost.get() {
             return Err(is_lost(lost.clone()));
@@ -185,7 +185,7 @@ impl Guard {
         }
     }
 
-    /// What a failure says about the file: one that is damaged takes nothing more.
+    /// Examine a fault: a damaged file is not written to any more.
     pub(super) fn judge(&self, fault: Fault) -> Fault {
         if fault.cure != Cure::Rejoin || fault.error.kind() != Code::Database {
             return fault;
@@ -194,7 +194,7 @@ impl Guard {
             return is_lost(lost.clone());
         }
         let message = format!(
-            "the SQLite file `{}` is damaged, and nothing more is written to it: {}. End this program, keep a copy of the file \
+            "the SQLite file `{}` is damaged, and nothing more is written to it: {}. Stop this program, keep a copy of the file \
              with its `-wal`, and restore a backup, or what `sqlite3 {0} .recover` can read",
             self.path.display(),
             fault.error.message(),
@@ -205,7 +205,7 @@ impl Guard {
     fn replaced(&self, what: &Path) -> String {
         format!(
             "`{}` was deleted, moved or replaced while it was open, and nothing more is written. Put it back with its `-wal` (under \
-             /proc/{}/fd as long as this process lives), or restore a backup, and start this program again",
+             /proc/{}/fd as long as this process lives), or restore a backup, and restart this program",
             what.display(),
             std::process::id(),
         )
@@ -224,12 +224,12 @@ impl Guard {
     }
 }
 
-/// An executor that wrote to it has lost what it had.
+/// An executor of a lost file must rejoin.
 fn is_lost(error: Error) -> Fault {
     Fault { cure: Cure::Rejoin, error }
 }
 
-/// Whether a name leads to this file. Where it cannot be looked up, nothing is known against it.
+/// Whether a name still leads to this file. If it cannot be looked up, the file counts as still there.
 fn is_still(path: &Path, opened: FileId) -> bool {
     match FileId::at(path) {
         Ok(found) => found == opened,

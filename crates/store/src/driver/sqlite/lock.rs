@@ -1,9 +1,9 @@
-//! One executor per SQLite file, whatever the file is called: an `flock` on the file itself, and one on a file beside it. The
-//! kernel frees both when the process dies, however it dies, so recovery begins at once and no process id can lie.
+//! One executor per SQLite file, whatever name the file has: an `flock` on the file itself, and one on a file beside it. The
+//! kernel releases both when the process dies, however it dies, so recovery begins at once and no stale process id can mislead.
 //!
-//! The lock on the file itself is what a hard link or another mount of it share. SQLite locks the same file by `fcntl`, which
-//! on Linux is a matter of its own; elsewhere the two exclude each other, and over a network they may, so there the lock
-//! beside the file has to do. Versions before this one know only that.
+//! The lock on the file itself also covers a hard link or another mount of the file. SQLite locks the same file with `fcntl`.
+//! On Linux the two kinds of locks are independent; elsewhere they exclude each other, and on a network file system they may,
+//! so there only the lock beside the file is used. Versions before this one know only that lock.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -50,27 +50,27 @@ impl ExecutorLock {
 
 fn taken(database: &Path, file: Option<File>) -> Fault {
     let mut by = String::new();
-    // The text is for the message only; the lock is what counts.
+    // The text is only for the message; what counts is the lock.
     if file.is_none_or(|mut file| file.read_to_string(&mut by).is_err()) || by.is_empty() {
-        "another process, which has it under another name or whose lock file was deleted".clone_into(&mut by);
+        "another process, which opened it under another name or whose lock file was deleted".clone_into(&mut by);
     }
     let name = database.display();
     let message = format!(
-        "the runs of {name} are executed by {by}: a SQLite file has one executor. Use a `Client` to start and steer runs \
+        "the runs of {name} are executed by {by}: a SQLite file has one executor. Use a `Client` to start and manage runs \
          from here, end that process, or move to PostgreSQL"
     );
     Fault::new(Cure::None, Code::Busy, message)
 }
 
-/// The lock on the database file itself. The file stays open when it is given up, until the process ends or the file is
-/// deleted: to close it would drop the locks that SQLite has on it in this process, those of other connections included.
+/// The lock on the database file itself. When it is released, the file stays open until the process ends or the file is
+/// deleted, because closing it would drop SQLite's own locks on it in this process, including those of other connections.
 #[derive(Debug)]
 struct Itself(FileId);
 
 enum Taken {
     Here(Itself),
     Elsewhere,
-    /// This lock would be in the way of SQLite's own.
+    /// This lock would conflict with SQLite's own locks.
     Useless,
 }
 
@@ -88,7 +88,7 @@ impl Itself {
             return Ok(Taken::Useless);
         }
         let mut all = kept();
-        // Nobody has a file any more that has no name.
+        // Close unlocked files that were deleted: without a name, nobody can open them any more.
         all.retain(|it| {
             it.is_held || it.file.metadata().is_ok_and(|found| std::os::unix::fs::MetadataExt::nlink(&found) > 0)
         });
@@ -126,10 +126,10 @@ fn kept() -> MutexGuard<'static, Vec<Kept>> {
     lock(&KEPT)
 }
 
-/// Whether an `flock` on the file and the locks of SQLite have nothing to do with each other.
+/// Whether an `flock` on the file and SQLite's locks are independent.
 #[cfg(target_os = "linux")]
 fn is_for_itself(database: &Path) -> bool {
-    /// NFS, SMB (three numbers) and 9P turn one into the other.
+    /// NFS, SMB (three numbers) and 9P implement one kind with the other.
     const OF_A_NETWORK: [u64; 5] = [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x0102_1997];
     let kind = rustix::fs::statfs(database).ok().and_then(|found| u64::try_from(found.f_type).ok());
     kind.is_some_and(|kind| !OF_A_NETWORK.contains(&kind))

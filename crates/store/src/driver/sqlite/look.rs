@@ -1,6 +1,6 @@
-//! Looking at a file before anything is written to it: whether it is ours, and whether it can be written at all.
+//! Examining a file before anything is written to it: whether it is ours, and whether it can be written at all.
 //!
-//! Even turning a file to WAL would be a change to what may be another program's.
+//! Even switching a file to WAL would change what may belong to another program.
 
 use std::path::Path;
 
@@ -14,13 +14,14 @@ use super::file::beside;
 use crate::fault::{Cure, Fault};
 use crate::migrate::{Tables, sqlite_has_ours, sqlite_is_usable};
 
-/// Refuse a file that cannot be used. Nothing is made, and nothing changed in it.
+/// Reject a file that cannot be used. Creates nothing and changes nothing in it.
 pub(super) fn look(place: &Place, tables: Tables) -> Result<(), Fault> {
     let Some(path) = &place.path else {
         if tables == Tables::BringUpToDate {
             return Ok(());
         }
-        let message = "a database in memory is seen by its own process alone: give the URL of a file or of PostgreSQL";
+        let message =
+            "only the process that opened an in-memory database can see it: give the URL of a file or of PostgreSQL";
         return Err(Fault::new(Cure::None, Code::Invalid, message));
     };
     let refuse = |message: String| Err(Fault::new(Cure::None, Code::Database, message));
@@ -31,7 +32,9 @@ pub(super) fn look(place: &Place, tables: Tables) -> Result<(), Fault> {
     has_one_name(name, path)?;
     if tables == Tables::TakeAsTheyAre {
         if !path.is_file() {
-            return refuse(format!("there is no SQLite file `{name}`. A program that opens it with Onward makes it"));
+            return refuse(format!(
+                "there is no SQLite file `{name}`: it is created when a program that runs workflows first opens it"
+            ));
         }
         return sqlite_is_usable(&quietly(place, path)?, name, |error| fault_in(Some(name), error));
     }
@@ -42,7 +45,7 @@ pub(super) fn look(place: &Place, tables: Tables) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Without a byte left SQLite cannot even look, and says no more than that reading failed.
+/// Explain a failure on a full volume: without free space SQLite cannot even read, and only reports a read error.
 pub(super) fn or_full(place: &Place, fault: Fault) -> Fault {
     let folder = place.path.as_deref().and_then(Path::parent);
     let left = folder.and_then(|folder| rustix::fs::statvfs(folder).ok()).map(|found| found.f_bavail * found.f_frsize);
@@ -54,24 +57,25 @@ pub(super) fn or_full(place: &Place, fault: Fault) -> Fault {
     Fault::new(fault.cure, Code::Database, message)
 }
 
-/// What SQLite needs to begin with: its index of the WAL.
+/// The space that SQLite needs to start: for its index of the WAL.
 const LITTLE: u64 = 64 * 1024;
 
-/// SQLite names the WAL after the file: by another name it begins another one, and both are written into one file.
+/// Reject a file with several names: SQLite names the WAL after the file, so each name would have its own WAL, and both would
+/// be written into the one file.
 fn has_one_name(name: &str, path: &Path) -> Result<(), Fault> {
     use std::os::unix::fs::MetadataExt;
     let refuse = |message: String| Err(Fault::new(Cure::None, Code::Database, message));
     let names = std::fs::metadata(path).map_or(1, |found| found.nlink());
     if names > 1 {
         return refuse(format!(
-            "`{name}` has {names} names (hard links), and SQLite keeps a WAL for each: used by two of them the file is destroyed. Remove \
-             the others, or make them symbolic links"
+            "`{name}` has {names} names (hard links), and SQLite keeps a WAL for each: if two of them are used, the file is destroyed. \
+             Remove the others, or replace them by symbolic links"
         ));
     }
     if is_mounted(path) {
         return refuse(format!(
-            "`{name}` is mounted by itself, so that its WAL would lie elsewhere than for others who have the file, and destroy it: \
-             mount its folder"
+            "`{name}` is mounted as a single file, so its WAL would be in another place than for other users of the file, which would \
+             destroy it: mount its folder instead"
         ));
     }
     Ok(())
@@ -80,7 +84,7 @@ fn has_one_name(name: &str, path: &Path) -> Result<(), Fault> {
 #[cfg(target_os = "linux")]
 fn is_mounted(path: &Path) -> bool {
     let Ok(mounts) = std::fs::read_to_string("/proc/self/mountinfo") else { return false };
-    // Spaces, tabs, line breaks and backslashes are written as numbers.
+    // Spaces, tabs, line breaks and backslashes are escaped as octal numbers.
     let place = path
         .to_string_lossy()
         .replace('\\', "\\134")
@@ -95,11 +99,11 @@ fn is_mounted(_: &Path) -> bool {
     false
 }
 
-/// A connection that leaves the file as it is, also when it is closed.
+/// A connection that does not change the file, not even when it is closed.
 fn quietly(place: &Place, path: &Path) -> Result<Connection, Fault> {
     let mut connection = open_existing(place, path)?;
     wait_for_others(&mut connection)?;
-    // The last one to close a file moves its WAL into it, unless told otherwise. An empty WAL is to be tidied away all the same.
+    // The last connection to close a file checkpoints its WAL, unless disabled. An empty WAL may be removed.
     if std::fs::metadata(beside(path, "-wal")).is_ok_and(|found| found.len() > 0) {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(fault)?;
     }
@@ -126,7 +130,7 @@ fn can_be_written(name: &str, path: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The tables of a file that somebody made.
+/// The tables of a file that were created by users.
 const TABLES: &str = "select name from sqlite_schema \
      where type in ('table', 'view') and name not like 'sqlite!_%' escape '!' order by name";
 
@@ -144,12 +148,12 @@ fn is_ours(connection: &Connection, place: &Place) -> Result<(), Fault> {
     match (found.as_slice(), taken.as_slice(), place.beside_others) {
         ([], ..) | (_, [], true) => Ok(()),
         (_, [first, ..], true) => refuse(format!(
-            "`{name}` has a table `{first}` that is not Onward's, so Onward's tables cannot be added to it: give Onward a file of \
-             its own"
+            "`{name}` has a table `{first}` that does not belong to Onward, so Onward's tables cannot be added to it: give Onward a \
+             file of its own"
         )),
         ([first, ..], _, false) => refuse(format!(
             "`{name}` is a SQLite file of another program: it has a table `{first}`, and no tables of Onward. Give Onward a file of \
-             its own; to add its tables to this one, write `?tables=add` behind the name"
+             its own, or append `?tables=add` to the name to add its tables to this one"
         )),
     }
 }

@@ -1,7 +1,7 @@
 //! SQLite: one file, one writer thread, a few readers.
 //!
-//! The writer thread has the only connection that writes, in this process. It commits the journal's batches and runs
-//! every other write between them. Clients of other processes write too; `connection.rs` says how they share the file.
+//! The writer thread has the only writing connection of this process. It commits the journal's batches, and runs all other
+//! writes between them. Clients in other processes write as well; `connection.rs` describes how they share the file.
 
 mod batch;
 mod connection;
@@ -38,7 +38,7 @@ use connection::{Slot, make};
 use file::Guard;
 use writer::Mailbox;
 
-/// Readers beside the writer. WAL lets them read while it writes.
+/// The number of reading connections. In WAL mode they read while the writer writes.
 const READERS: usize = 3;
 
 #[derive(Clone)]
@@ -46,27 +46,27 @@ pub(crate) struct Sqlite(Arc<Inner>);
 
 struct Inner {
     mailbox: Arc<Mailbox>,
-    /// Empty for `:memory:`, which only its own connection can see.
+    /// Empty for `:memory:`, which is visible only to its own connection.
     readers: Vec<Mutex<Slot>>,
     place: Place,
     next_reader: AtomicUsize,
 }
 
-/// Where a database lies, and how it is opened.
+/// The location of a database, and how it is opened.
 #[derive(Clone)]
 pub(crate) struct Place {
-    /// The one name of the file; none: in memory.
+    /// The canonical name of the file; `None` for an in-memory database.
     path: Option<PathBuf>,
-    /// As it was given, for what people read.
+    /// The name as it was given, for display.
     name: String,
     synchronous: Synchronous,
-    /// Whether tables of other programs may be in the file.
+    /// Whether the file may contain tables of other programs.
     beside_others: bool,
     guard: Option<Arc<Guard>>,
 }
 
 impl Place {
-    /// Where a URL leads from here: a process that goes to another folder later has the same file.
+    /// Resolve a path now, so that a process that changes its working directory later still has the same file.
     pub(crate) fn new(path: Option<&Path>, clock: &Clock) -> Result<Place, Fault> {
         let Some(given) = path else { return Ok(Place::in_memory()) };
         let path = file::resolve(given)?;
@@ -83,7 +83,7 @@ impl Place {
         Place { synchronous, beside_others, ..self }
     }
 
-    /// Refuse to go on if the file is lost.
+    /// Fail if the file is lost.
     fn check(&self) -> Result<(), Fault> {
         self.guard.as_ref().map_or(Ok(()), |guard| guard.check())
     }
@@ -110,7 +110,7 @@ impl Place {
         self.guard.as_ref().and_then(|guard| guard.lost())
     }
 
-    /// What was done counts only if it was done to the file that was opened.
+    /// A result counts only if the file is still the one that was opened.
     fn judged<T>(&self, done: Result<T, Fault>) -> Result<T, Fault> {
         match done {
             Ok(value) => self.check_often().map(|()| value),
@@ -130,7 +130,8 @@ impl Place {
 }
 
 impl Sqlite {
-    /// Open the database, making the file if there is none. What cannot be used is refused before anything is written.
+    /// Open the database, and create the file if there is none. A file that cannot be used is rejected before anything is
+    /// written.
     pub(crate) fn open(
         place: &Place,
         tables: Tables,
@@ -149,24 +150,24 @@ impl Sqlite {
         Ok(Sqlite(Arc::new(Inner { place: place.clone(), mailbox, readers, next_reader: AtomicUsize::new(0) })))
     }
 
-    /// Become the one process that executes runs of this file.
+    /// Become the only process that executes runs of this file.
     pub(crate) fn lock_executor(&self) -> Result<Option<ExecutorLock>, Fault> {
         self.0.place.check()?;
         self.0.place.path.as_deref().map(ExecutorLock::take).transpose()
     }
 
-    /// Where it is, for people.
+    /// The location, for display.
     pub(crate) fn place(&self) -> String {
         let Place { path, name, .. } = &self.0.place;
         path.as_ref().map_or_else(|| format!("sqlite:{name}"), |path| format!("sqlite:{}", path.display()))
     }
 
-    /// Why nothing more is written, if that is so: the file is gone or damaged.
+    /// Why nothing more is written, if so: the file is gone or damaged.
     pub(crate) fn lost(&self) -> Option<onward_types::Error> {
         self.0.place.lost().cloned()
     }
 
-    /// Have everything in the file, and nothing in the WAL beside it.
+    /// Move everything from the WAL into the file.
     pub(crate) async fn put_away(&self) -> Result<(), Fault> {
         let (tell, told) = oneshot::channel();
         let place = self.0.place.clone();
@@ -210,13 +211,13 @@ impl Sqlite {
                 wal::make_room(connection, &place);
             }
             let done = place.judged(done);
-            // Whoever asked may have gone away; what was written stays written.
+            // The caller may have been dropped; what was written stays written.
             tell.send(done).ok();
         }))?;
         told.await.map_err(|_| Fault::try_again("the writer of the SQLite file has ended"))?
     }
 
-    /// Run `work` in a read transaction, beside the writer.
+    /// Run `work` in a read transaction, concurrently with the writer.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         work: impl for<'t> Fn(&'t mut crate::driver::Tx) -> BoxFuture<'t, Result<T, Fault>> + Send + 'static,
@@ -234,7 +235,7 @@ impl Sqlite {
             let read = connection::transaction(&mut reader, "begin deferred", work);
             read.map_err(|fault| inner.place.judge(fault))
         });
-        reading.await.map_err(|error| Fault::try_again(format!("a read of the SQLite file was broken off: {error}")))?
+        reading.await.map_err(|error| Fault::try_again(format!("a read of the SQLite file was aborted: {error}")))?
     }
 
     /// Bring the schema up to date.
@@ -248,7 +249,7 @@ impl Sqlite {
         told.await.map_err(|_| Fault::try_again("the writer of the SQLite file has ended"))?
     }
 
-    /// Look for changes of other processes often, until `until`: somebody waits for one.
+    /// Poll often for changes by other processes until `until`, because a task waits for one.
     pub(crate) fn watch_closely(&self, until: Timestamp) {
         self.0.mailbox.watch_closely(until);
     }
@@ -260,6 +261,6 @@ impl Drop for Inner {
     }
 }
 
-/// How often a process looks for commits of others while somebody waits, and while nobody does.
+/// How often the writer polls for commits of other processes: while a task waits for them, and otherwise.
 const LOOK_CLOSELY: Duration = Duration::from_millis(5);
 const LOOK: Duration = Duration::from_millis(50);

@@ -1,8 +1,8 @@
-//! Tells runs that their changes are durable, beside the writer.
+//! Informs runs that their changes are durable, on the runtime instead of the writer thread.
 //!
-//! A thread of the runtime wakes a task by putting it in its own queue; any other thread takes a lock for each and may have to
-//! wake a thread. With 1,000 runs in a batch that was a quarter of the writer's time, in which nothing was written. But a runtime may
-//! rest, or have ended: what nobody took up for a while is told by the writer.
+//! A runtime thread wakes a task by putting it into its own queue; any other thread takes a lock per task and may have to wake
+//! a thread. With 1,000 runs in a batch, that took a quarter of the writer's time, during which nothing was written. But a
+//! runtime may be idle or gone, so the writer reports batches that were not picked up for a while.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Weak};
@@ -14,27 +14,27 @@ use tokio::sync::Notify;
 use crate::journal::Settlement;
 use crate::sync::lock;
 
-/// Up to so many changes are told of by the writer: a hop to another thread would take longer.
+/// Batches of up to this many changes are reported by the writer itself: handing them to another thread would take longer.
 const FEW: usize = 16;
-/// A runtime that lets a batch wait for so long does not run.
+/// A runtime that has not picked up a batch for this long is considered not running.
 const LATE: Duration = Duration::from_millis(20);
 
 pub(super) struct Settler {
     batches: Arc<Batches>,
-    /// Rung when a batch waits for the runtime. None: there is no runtime.
+    /// Rung when a batch waits for the runtime. `None`: there is no runtime.
     bell: Option<Arc<Notify>>,
 }
 
-/// Batches that wait to be told of, in their order.
+/// Committed batches that wait to be reported, in their order.
 #[derive(Default)]
 struct Batches {
     waiting: Mutex<VecDeque<(Settlement, Instant)>>,
-    /// Held by whoever tells, for one batch after the other.
+    /// Held while reporting, so that batches are reported one after another.
     telling: Mutex<()>,
 }
 
 impl Settler {
-    /// On the runtime that this is called on.
+    /// Start on the current runtime.
     pub(super) fn start() -> Settler {
         let batches = Arc::<Batches>::default();
         let bell = Handle::try_current().ok().map(|runtime| {
@@ -62,7 +62,7 @@ impl Settler {
         bell.notify_one();
     }
 
-    /// Tell what the runtime has not taken up.
+    /// Report the batches that the runtime has not picked up in time.
     pub(super) fn settle_late(&self) {
         if lock(&self.batches.waiting).front().is_some_and(|(_, since)| since.elapsed() > LATE) {
             self.batches.settle();
@@ -90,7 +90,7 @@ impl Batches {
     }
 }
 
-/// Ends with the writer. A panic while a batch is told of closes the journal of that batch, as on the writer.
+/// Ends with the writer. A panic while a batch is being reported closes that batch's journal, as on the writer.
 async fn settle_all(batches: Weak<Batches>, bell: Arc<Notify>) {
     loop {
         bell.notified().await;

@@ -1,4 +1,5 @@
-//! A user's transaction on SQLite. It has the writer's thread, and with it the whole file, until it ends, so it has a limit.
+//! User transactions on SQLite. A transaction occupies the writer thread, and with it the whole file, until it ends, so it has
+//! a time limit.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -19,12 +20,12 @@ use crate::driver::transaction::value::{SqlRow, SqlValue};
 use crate::driver::transaction::{Answer, Failure, Owner};
 use crate::fault::Fault;
 
-/// So long a transaction of a user may have the file, in which nobody else writes meanwhile.
+/// The time limit of a user transaction, during which nothing else is written to the file.
 pub(crate) const LIMIT: Duration = Duration::from_secs(1);
-/// SQLite looks at the time after so many steps of its machine: some ten microseconds.
+/// SQLite checks the time after this many virtual machine steps, which take some ten microseconds.
 const STEPS: i32 = 1_000;
 
-/// The async half: it sends what is to be done to the writer's thread.
+/// The async half: sends commands to the writer thread.
 pub(crate) struct UserTransaction {
     commands: Sender<Command>,
     expired: Expired,
@@ -35,7 +36,7 @@ enum Command {
     Commit { run: RunKey, checkpoint: Box<Checkpoint>, tell: oneshot::Sender<Result<(), Failure>> },
 }
 
-/// Tells when the limit has passed.
+/// Resolves when the time limit was exceeded.
 #[derive(Clone)]
 pub(crate) struct Expired(Option<Arc<tokio::sync::Notify>>);
 
@@ -54,7 +55,7 @@ impl Expired {
 }
 
 impl UserTransaction {
-    /// Begin, on the writer's thread. None: the run was taken from its executor.
+    /// Begin on the writer thread. `None`: the run was revoked from its executor.
     pub(super) async fn begin(mailbox: &Mailbox, place: Place, owner: Owner) -> Result<Option<UserTransaction>, Fault> {
         let (tell, told) = oneshot::channel();
         let (commands, to_do) = channel();
@@ -62,7 +63,8 @@ impl UserTransaction {
         let expire = expired.clone();
         mailbox.run(Box::new(move |slot| {
             let keep = with_bare(slot, |connection| Ok(serve(connection, &place, &owner, tell, &to_do, &expire)));
-            // A connection that is not at rest is of no use to anybody; the writer opens another. In memory there is no other.
+            // A connection that is still inside a transaction cannot be used any more; the writer opens another. An in-memory
+            // database has no other.
             if matches!(keep, Ok(false)) {
                 *slot = None;
             }
@@ -92,14 +94,13 @@ impl UserTransaction {
 
 fn too_long() -> Failure {
     let message = format!(
-        "the transaction took longer than {LIMIT:?}, in which nobody else could write to the SQLite file: do what takes long in \
+        "the transaction took longer than {LIMIT:?}, during which nothing else can be written to the SQLite file: do slow work in \
          a step before it"
     );
     Failure::Failed(Error::new(Code::TimedOut, message))
 }
 
-/// Serve one transaction on the writer's thread, from its beginning to its end. False: the connection could not be brought
-/// to rest.
+/// Serve one transaction on the writer thread, from its beginning to its end. `false`: the connection could not be rolled back.
 fn serve(
     connection: &mut Connection,
     place: &Place,
@@ -110,7 +111,7 @@ fn serve(
 ) -> bool {
     let begun = place.check_often().and_then(|()| begin(connection, owner));
     let goes_on = matches!(begun, Ok(true));
-    // Whoever asked may be gone; then there will be no commands, and the end is a rollback.
+    // If the caller was dropped, there will be no commands, and the transaction is rolled back.
     tell.send(begun).ok();
     if goes_on {
         obey(connection, place, to_do, expire);
@@ -130,7 +131,7 @@ fn obey(connection: &mut Connection, place: &Place, to_do: &Receiver<Command>, e
         match to_do.recv_timeout(end.saturating_duration_since(crate::real_time::now())) {
             Ok(Command::Run { sql, values, tell }) => {
                 let ran = limited(connection, end, |connection| run(connection, &sql, &values));
-                // A statement whose caller was dropped is noted on the other side.
+                // A statement whose caller was dropped is recorded by `Midway` on the async side.
                 tell.send(ran).ok();
             }
             Ok(Command::Commit { run, checkpoint, tell }) => {
@@ -145,7 +146,7 @@ fn obey(connection: &mut Connection, place: &Place, to_do: &Receiver<Command>, e
     }
 }
 
-/// Do `work`, and break it off when the limit has passed.
+/// Do `work`, interrupting it when the time limit is exceeded.
 fn limited<T>(
     connection: &mut Connection,
     end: Instant,
@@ -163,23 +164,23 @@ fn run(connection: &Connection, sql: &str, values: &[SqlValue]) -> Result<Answer
     let mut batch = Batch::new(connection, sql);
     let mut next = || batch.next().map_err(|error| failure(&error));
     let Some(mut statement) = next()? else { return Err(invalid("the statement is empty")) };
-    // SQLite would leave what follows undone without a word.
+    // SQLite would silently ignore what follows.
     if next()?.is_some() {
-        return Err(invalid("these are several statements: send them one after another"));
+        return Err(invalid("the text contains several statements: send them one after another"));
     }
     bind(&mut statement, values)?;
     let before = connection.total_changes();
     let rows = rows(&mut statement).map_err(|error| failure(&error))?;
     let changed = match statement.readonly() {
         true => rows.len() as u64,
-        // After a statement that changes no rows, a `create table` for example, the number is that of the one before.
+        // A statement that changes no rows, such as `create table`, leaves the count of the previous statement.
         false if connection.total_changes() == before => 0,
         false => connection.changes(),
     };
     Ok((rows, changed))
 }
 
-/// Bind `$1` and `?1` to the first value, wherever they stand; a bare `?` counts by itself.
+/// Bind `$1` and `?1` to the first value, wherever they occur; a bare `?` counts by itself.
 fn bind(statement: &mut Statement<'_>, values: &[SqlValue]) -> Result<(), Failure> {
     let mut highest = 0;
     for at in 1..=statement.parameter_count() {
@@ -198,7 +199,7 @@ fn bind(statement: &mut Statement<'_>, values: &[SqlValue]) -> Result<(), Failur
 }
 
 fn wrong_count(wanted: usize, given: usize) -> Failure {
-    invalid(format!("the statement has parameters up to ${wanted}, and {given} were given"))
+    invalid(format!("the statement has parameters up to ${wanted}, but {given} were given"))
 }
 
 fn rows(statement: &mut Statement<'_>) -> rusqlite::Result<Vec<SqlRow>> {
@@ -287,7 +288,7 @@ impl From<Value> for SqlValue {
 }
 
 impl super::Sqlite {
-    /// Begin a transaction of a user. None: the run was taken from its executor.
+    /// Begin a user transaction. `None`: the run was revoked from its executor.
     pub(crate) async fn begin(&self, owner: Owner) -> Result<Option<UserTransaction>, Fault> {
         UserTransaction::begin(&self.0.mailbox, self.0.place.clone(), owner).await
     }

@@ -1,5 +1,5 @@
-//! The WAL: what was committed and is not in the file yet. Pages are moved over beside the writer, so that its commits never
-//! wait for that, and early enough that the WAL alone does not fill a small volume.
+//! The WAL: committed pages that are not in the file yet. A thread of its own checkpoints them, so that commits never wait for
+//! it, and early enough that the WAL alone does not fill a small volume.
 
 use std::path::Path;
 use std::sync::Weak;
@@ -15,43 +15,45 @@ use super::writer::Mailbox;
 use super::{LOOK, Place};
 use crate::fault::{Cure, Fault};
 
-/// So many changes are worth a checkpoint of the WAL, and so much of it, between 4 and 32 MiB, as is a small part of what is free on
-/// the volume: a page that is written again and again is moved once. Less is moved after [`CHECKPOINT_AFTER`].
+/// When to checkpoint the WAL: after this many changes, or when it has grown to a small part of the free space on the volume,
+/// between 4 and 32 MiB; waiting means that a page that is rewritten often is moved only once. Smaller WALs are checkpointed
+/// after [`CHECKPOINT_AFTER`].
 const CHECKPOINT_CHANGES: u64 = 20_000;
 const CHECKPOINT_PAGES: i64 = 1_024;
 const CHECKPOINT_PAGES_MAX: i64 = 8_192;
 const PART_OF_FREE: i64 = 16;
 const PAGE: i64 = 4_096;
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(5);
-/// With this many pages in the WAL (64 MiB) the writer itself waits for a checkpoint, so that the file cannot grow for ever.
+/// With this many pages in the WAL (64 MiB), the writer itself waits for a checkpoint, so that the WAL cannot grow without
+/// bound.
 const PAGES_MAX: i64 = 16_384;
 const RESTART_WITHIN: Duration = Duration::from_millis(50);
-/// So long is waited for readers when everything is to be in the file.
+/// How long to wait for readers when everything is to be moved into the file.
 const PUT_AWAY_WITHIN: Duration = Duration::from_secs(1);
-/// A reader that keeps the WAL from being moved for this long is named.
+/// A reader that blocks checkpoints for this long is named in a warning.
 const STUCK_AFTER: Duration = Duration::from_secs(10);
-/// The same warning comes once in this time.
+/// The minimum interval between two equal warnings.
 const WARN_AGAIN_AFTER: Duration = Duration::from_secs(60);
-/// An open file with a WAL of this many bytes has it moved first of all.
+/// A WAL of at least this many bytes is checkpointed when the file is opened.
 const LONG_AT_OPEN: u64 = 4 * 1024 * 1024;
 
-/// How the WAL stands.
+/// The state of the WAL.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wal {
-    /// Whether somebody was in the way.
+    /// Whether the checkpoint was blocked.
     is_busy: bool,
     pages: i64,
-    /// How many of them are in the file, too.
+    /// How many of the pages are also in the file.
     moved: i64,
 }
 
-/// How a checkpoint goes about it: `noop` does none and only says how the WAL stands.
+/// Run a checkpoint in the mode `how`: `noop` only reads the state of the WAL.
 fn checkpoint(connection: &Connection, how: &str) -> Result<Wal, Fault> {
     let read = |row: &rusqlite::Row<'_>| Ok(Wal { is_busy: row.get(0)?, pages: row.get(1)?, moved: row.get(2)? });
     connection.query_row(&format!("pragma wal_checkpoint({how})"), [], read).map_err(fault)
 }
 
-/// The same, and wait for those in the way, but not for long: a reader that stays would stop all commits.
+/// The same, but wait briefly for those that block it: waiting for a reader that stays would stop all commits.
 fn checkpoint_within(connection: &mut Connection, how: &str, limit: Duration) -> Result<Wal, Fault> {
     connection.busy_timeout(limit).map_err(fault)?;
     let done = checkpoint(connection, how);
@@ -59,27 +61,27 @@ fn checkpoint_within(connection: &mut Connection, how: &str, limit: Duration) ->
     done
 }
 
-/// Let the next commit begin the WAL from its start.
+/// Let the next commit start the WAL from its beginning.
 pub(super) fn restart(connection: &mut Connection) -> Result<(), Fault> {
     checkpoint_within(connection, "restart", RESTART_WITHIN).map(drop)
 }
 
-/// Whether a failure says that there is no room on the disk.
+/// Whether a fault means that the disk may be full.
 pub(super) fn is_full(fault: &Fault) -> bool {
     fault.cure == Cure::TryAgain && fault.error.kind() == Code::Database
 }
 
-/// The disk is full: what the WAL takes of it may be all that is needed.
+/// The disk is full: the space that the WAL takes may be all that is needed.
 pub(super) fn make_room(connection: &mut Connection, place: &Place) {
     tell(place, checkpoint_within(connection, "truncate", RESTART_WITHIN));
 }
 
-/// Nobody writes any more: have everything in the file.
+/// There are no more writes: move everything into the file.
 pub(super) fn put_away(connection: &mut Connection, place: &Place) {
     tell(place, checkpoint_within(connection, "truncate", PUT_AWAY_WITHIN));
 }
 
-/// What a life before this one left in the WAL goes into the file before anything is added.
+/// Checkpoint what an earlier process left in the WAL before anything is added.
 pub(super) fn begin(connection: &mut Connection, place: &Place) {
     let wal = place.path.as_ref().map(|path| beside(path, "-wal"));
     if wal.and_then(|wal| std::fs::metadata(wal).ok()).is_some_and(|found| found.len() >= LONG_AT_OPEN) {
@@ -92,7 +94,7 @@ fn tell(place: &Place, done: Result<Wal, Fault>) {
         Ok(Wal { is_busy: false, .. }) => {}
         Ok(wal) => tracing::warn!(file = %place.name, "{}", held_up(wal, place.path.as_deref())),
         Err(fault) => {
-            tracing::warn!(file = %place.name, error = %fault.error, "the WAL of the SQLite file cannot be moved into it")
+            tracing::warn!(file = %place.name, error = %fault.error, "the WAL of the SQLite file cannot be checkpointed")
         }
     }
 }
@@ -101,15 +103,15 @@ fn held_up(wal: Wal, path: Option<&Path>) -> String {
     let whom = path.and_then(readers).unwrap_or_else(|| "a reader that does not end".to_owned());
     let left = (wal.pages - wal.moved).max(0) * PAGE / 1_048_576;
     format!(
-        "{left} MiB of the WAL cannot be moved into the SQLite file, for {whom} still reads from it: end that, or the WAL grows"
+        "{left} MiB of the WAL cannot be checkpointed because {whom} still reads from it: end that reader, or the WAL will grow"
     )
 }
 
-/// The processes that hold a place in the WAL, as the kernel lists them.
+/// The processes that hold a read lock on the WAL, according to the kernel.
 #[cfg(target_os = "linux")]
 fn readers(path: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt;
-    /// The bytes of the `-shm` file by which SQLite locks a reader's place.
+    /// The bytes of the `-shm` file that SQLite locks for readers.
     const PLACES: std::ops::RangeInclusive<u64> = 123..=127;
     let inode = std::fs::metadata(beside(path, "-shm")).ok()?.ino();
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
@@ -135,23 +137,23 @@ fn readers(_: &Path) -> Option<String> {
     None
 }
 
-/// Move pages from the WAL into the file, and look whether the file is still there, until the writer has ended.
+/// Checkpoint the WAL, and check whether the file is still there, until the writer has ended.
 pub(super) fn keep(place: &Place, mailbox: &Weak<Mailbox>) {
     let mut keeper = Keeper { place, connection: None, last: crate::real_time::now(), stuck: None, warned: None };
     while let Some(mailbox) = mailbox.upgrade() {
-        // Once it is lost, whoever writes was told by the guard.
+        // The guard has informed the writers that the file is lost.
         if place.check().is_err() {
             return;
         }
         if let Err(fault) = keeper.look(&mailbox) {
-            keeper.warn(&format!("the WAL cannot be moved into the SQLite file: {}", fault.error.message()));
+            keeper.warn(&format!("the WAL of the SQLite file cannot be checkpointed: {}", fault.error.message()));
         }
         drop(mailbox);
         crate::real_time::block(LOOK);
     }
 }
 
-/// How many pages are worth a checkpoint. Where that cannot be known, few are.
+/// The number of pages that is worth a checkpoint; the minimum if the free space is unknown.
 fn worth_moving(path: Option<&Path>) -> i64 {
     let found = path.and_then(Path::parent).and_then(|folder| rustix::fs::statvfs(folder).ok());
     let free = found.and_then(|found| i64::try_from(found.f_bavail.saturating_mul(found.f_frsize)).ok());
@@ -162,7 +164,7 @@ struct Keeper<'p> {
     place: &'p Place,
     connection: Option<Connection>,
     last: Instant,
-    /// How far pages were moved when they last were, and since when it is not further.
+    /// How many pages the last checkpoint had moved, and since when that number has not changed.
     stuck: Option<(i64, Instant)>,
     warned: Option<Instant>,
 }
@@ -196,7 +198,7 @@ impl Keeper<'_> {
         Ok(())
     }
 
-    /// Whether a reader has kept a long WAL from being moved for long.
+    /// Whether a reader has blocked the checkpoint of a long WAL for too long.
     fn is_stuck(&mut self, wal: Wal, now: Instant) -> bool {
         if wal.pages - wal.moved < CHECKPOINT_PAGES {
             self.stuck = None;

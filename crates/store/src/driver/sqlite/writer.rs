@@ -1,4 +1,4 @@
-//! The writer thread: commits the journal's batches, and runs every other write between them.
+//! The writer thread: commits the journal's batches, and runs all other writes between them.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
@@ -18,19 +18,19 @@ use crate::journal::{Batch, CloseOnPanic, Committed, Settlement, Shared, Writer,
 use crate::signal::Signal;
 use crate::sync::{lock, wait};
 
-/// After a commit of another process was seen, the writer yields this long after each batch, for [`YIELD_FOR`]: without
-/// it a client waited 4.6 ms for its turn at the median, with it 0.2 ms.
+/// After seeing a commit of another process, the writer sleeps this long after each batch, for [`YIELD_FOR`]: without it a
+/// client waited 4.6 ms for its turn at the median, with it 0.2 ms.
 const YIELD: Duration = Duration::from_micros(500);
 const YIELD_FOR: Duration = Duration::from_millis(100);
 
-/// After work the thread looks for more this long before it sleeps, and lets others run meanwhile: to wake a thread takes about
-/// 40 µs, in which a run that goes from step to step has its next one ready.
+/// After a batch the thread polls this long for more work before it sleeps, yielding meanwhile: waking a thread takes about 40
+/// µs, and within that time a run that goes from step to step has its next change ready.
 const LINGER: Duration = Duration::from_micros(60);
 
-/// The shortest sleep: with what the system adds, long enough for some hundred steps.
+/// The shortest sleep: together with the system's overhead, long enough for some hundred steps.
 const MOMENT: Duration = Duration::from_micros(1);
 
-/// What the writer thread is asked to do.
+/// Work for the writer thread.
 enum Work {
     Drain(Arc<Shared>),
     Do(Box<dyn FnOnce(&mut Slot) + Send>),
@@ -38,10 +38,10 @@ enum Work {
 
 pub(super) struct Mailbox {
     state: Mutex<State>,
-    /// How much work there is, beside the lock.
+    /// The length of the queue, readable without the lock.
     waiting: AtomicUsize,
     bell: Condvar,
-    /// Until when to look closely for other processes, in microseconds.
+    /// The time until which to poll often for changes by other processes, in microseconds.
     closely_until: AtomicI64,
     /// Changes since the last checkpoint of the WAL.
     pub(super) written: AtomicU64,
@@ -52,7 +52,7 @@ pub(super) struct Mailbox {
 #[derive(Default)]
 struct State {
     work: VecDeque<Work>,
-    /// Whether the thread has to be woken.
+    /// Whether the thread sleeps and has to be woken.
     sleeps: bool,
     closed: bool,
 }
@@ -92,7 +92,7 @@ impl Mailbox {
         self.bell.notify_all();
     }
 
-    /// The next work; `Ok(None)` when it is time to look for other processes, an error when all is done.
+    /// The next work; `Ok(None)` when it is time to poll for other processes, an error when everything is done.
     fn next(&self, look: Duration) -> Result<Option<Work>, Closed> {
         let mut state = lock(&self.state);
         if state.work.is_empty() && !state.closed {
@@ -108,7 +108,7 @@ impl Mailbox {
         }
     }
 
-    /// Look for more work without sleeping, but not for long.
+    /// Poll briefly for more work without sleeping.
     fn linger(&self) {
         let began = crate::real_time::now();
         while self.waiting.load(Ordering::SeqCst) == 0 && began.elapsed() < LINGER {
@@ -119,7 +119,7 @@ impl Mailbox {
 
 struct Closed;
 
-/// Start the writer thread and the one that checkpoints the WAL.
+/// Start the writer thread and the thread that checkpoints the WAL.
 pub(super) fn spawn(
     connection: rusqlite::Connection,
     place: &Place,
@@ -156,7 +156,9 @@ pub(super) fn spawn(
 
 fn start(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), Fault> {
     let thread = std::thread::Builder::new().name(name.to_owned()).spawn(body);
-    thread.map(drop).map_err(|error| Fault::new(Cure::None, Code::Database, format!("no thread for SQLite: {error}")))
+    thread.map(drop).map_err(|error| {
+        Fault::new(Cure::None, Code::Database, format!("the thread for SQLite cannot be started: {error}"))
+    })
 }
 
 struct WriterThread {
@@ -167,14 +169,14 @@ struct WriterThread {
     mailbox: Arc<Mailbox>,
     settler: Settler,
     data_version: i64,
-    /// When a commit of another process was last seen.
+    /// When the last commit of another process was seen.
     foreign: Option<Instant>,
 }
 
 impl WriterThread {
     fn run(mut self) {
         let mailbox = self.mailbox.clone();
-        // The thread ends with the last user of the store; what a crash of it would leave behind refuses all further work.
+        // The thread ends with the last user of the store; if it panics, all further work is refused.
         let _closer = CloseOnDrop(mailbox.clone());
         while let Ok(work) = mailbox.next(self.look_every()) {
             self.reopen_if_closed();
@@ -195,7 +197,7 @@ impl WriterThread {
         }
     }
 
-    /// One batch, then whoever else waits.
+    /// Commit one batch, then let others have their turn.
     fn drain(&mut self, shared: Arc<Shared>) {
         let _guard = CloseOnPanic(shared.clone());
         let clock = self.clock.clone();
@@ -219,12 +221,12 @@ impl WriterThread {
         if micros(self.clock.now()) < until { LOOK_CLOSELY } else { LOOK }
     }
 
-    /// SQLite tells nobody about a commit; this number, of this connection, changes with those of others only.
+    /// SQLite sends no notifications; this number changes only when another connection commits.
     fn look_for_others(&mut self) {
         let version = self.read_data_version();
         if std::mem::replace(&mut self.data_version, version) != version {
             self.foreign = Some(crate::real_time::now());
-            // Without a receiver nobody waits.
+            // Sending fails if there are no receivers, which is fine: then nothing waits.
             self.signals.send(Signal::Look).ok();
         }
     }
@@ -246,7 +248,7 @@ impl WriterThread {
         }
     }
 
-    /// Nobody else tells those in this process of runs that a batch created for them.
+    /// Notify the claimers of this process of runs that a batch created for them; nothing else does.
     fn tell_claimers(&self, batch: &Batch) {
         if batch.creates.iter().any(|create| create.run.is_for_claimers()) {
             self.signals.send(Signal::Ready).ok();
@@ -291,7 +293,7 @@ impl Writer for WriterThread {
         Ok(found)
     }
 
-    /// The thread has nothing better to do: whoever else waits would meet the same trouble.
+    /// Sleeping on the thread is fine: other work would meet the same failure.
     async fn pause(&mut self, duration: Duration) {
         crate::real_time::block(duration);
     }
@@ -302,7 +304,7 @@ impl Writer for WriterThread {
 
     fn settle(&mut self, settlement: Settlement) -> bool {
         self.settler.settle(settlement);
-        // No row of SQLite is held by others while we write.
+        // On SQLite no row is locked by others while we write.
         false
     }
 }

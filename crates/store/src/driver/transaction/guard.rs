@@ -1,17 +1,18 @@
-//! Which statements user code may send inside a transaction that is not its own to end.
+//! Which statements user code may send inside a transaction that Onward begins and ends.
 
 use onward_types::{Code, Error};
 
-/// Statements begin with one of these. Whatever ends the transaction or changes the session for its next user does not.
+/// A statement must begin with one of these words. Words that end the transaction or change the session for its next user are
+/// not among them.
 const ALLOWED: [&str; 23] = [
     "select", "insert", "update", "delete", "merge", "with", "values", "table", "replace", "lock", "call", "do",
     "notify", "create", "alter", "drop", "truncate", "refresh", "comment", "grant", "revoke", "analyze", "explain",
 ];
 
-/// Refuse a statement that may not be sent.
+/// Reject a statement that is not allowed.
 ///
 /// # Errors
-/// [`Code::Invalid`], with the word it begins with.
+/// [`Code::Invalid`], naming the statement's first word.
 pub(super) fn check(sql: &str) -> Result<(), Error> {
     let code = without_comments(sql);
     let mut words = code.split(|c: char| !c.is_ascii_alphabetic()).map(str::to_ascii_lowercase);
@@ -21,8 +22,8 @@ pub(super) fn check(sql: &str) -> Result<(), Error> {
         return Ok(());
     }
     let message = format!(
-        "a statement that begins with `{first}` cannot be used in a durable transaction: it is Onward that begins and ends \
-         it, and the session has other users. To roll back, return an error"
+        "a statement that begins with `{first}` cannot be used in a durable transaction, because Onward begins and ends the \
+         transaction and reuses its session. To roll back, return an error"
     );
     Err(Error::fatal(Error::new(Code::Invalid, message)))
 }
@@ -42,7 +43,7 @@ fn without_comments(sql: &str) -> &str {
     }
 }
 
-/// What follows a block comment. PostgreSQL nests them, SQLite does not: what the two read differently is not sent.
+/// The text after a block comment. PostgreSQL nests block comments and SQLite does not, so an ambiguous one is rejected.
 fn after_block(comment: &str) -> &str {
     match comment.split_once("*/") {
         Some((inside, after)) if !inside.contains("/*") => after,

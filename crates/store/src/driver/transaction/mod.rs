@@ -1,7 +1,7 @@
-//! Transactions of users: their SQL and the checkpoint of the step in one commit, beside the journal.
+//! User transactions: the user's SQL and the checkpoint of the step in one commit, beside the journal.
 //!
-//! Why it is safe to write a checkpoint here stands in `docs/decisions/0007-transactional-steps.md`. This file keeps the two
-//! halves apart: [`SqlTx`] is what the user's body has, [`OpenTransaction`] is what the engine keeps, and only that can commit.
+//! `docs/decisions/0007-transactional-steps.md` explains why it is safe to write a checkpoint here. This file keeps two halves
+//! apart: [`SqlTx`] is given to the user's body, [`OpenTransaction`] stays with the engine, and only the latter can commit.
 
 mod guard;
 pub(crate) mod value;
@@ -18,36 +18,36 @@ use crate::driver::sqlite;
 use crate::sync::lock;
 use value::{SqlParams, SqlRow, SqlValue};
 
-/// A possession of a run: who has it, and for the how-manieth time it is had.
+/// One ownership of a run: the executor that holds it, and the ownership epoch.
 #[derive(Clone, Debug)]
 pub struct Owner {
     /// The executor.
     pub executor: ExecutorId,
     /// The run.
     pub run: RunKey,
-    /// How many executors have had it, this one included.
+    /// The epoch: how many times the run got an owner, this one included.
     pub owners: u32,
 }
 
 /// Why a transaction was not committed.
 #[derive(Clone, Debug)]
 pub enum Failure {
-    /// The connection or the server was lost, and nothing was written. It may begin again.
+    /// The connection or the server was lost, and nothing was written. The transaction may be tried again.
     Lost(Error),
-    /// Another transaction was in the way, and nothing was written. It may begin again.
+    /// The transaction conflicted with another one, and nothing was written. It may be tried again.
     Conflict(Error),
-    /// The database refused what the body asked for, and nothing was written.
+    /// The database rejected a statement of the body, and nothing was written.
     Failed(Error),
-    /// What the body returned cannot be encoded, and nothing was written.
+    /// The value returned by the body cannot be encoded, and nothing was written.
     Unencoded(Error),
-    /// The run was taken from this executor, and nothing was written.
+    /// The run was revoked from this executor, and nothing was written.
     Refused,
-    /// The answer to the commit was lost: it stands or it does not.
+    /// The answer to the commit was lost: it is unknown whether the transaction was committed.
     Unknown(Error),
 }
 
 impl Failure {
-    /// What went wrong, in a sentence.
+    /// The error as a sentence.
     #[must_use]
     pub fn error(&self) -> Error {
         match self {
@@ -56,19 +56,19 @@ impl Failure {
             | Failure::Failed(error)
             | Failure::Unencoded(error)
             | Failure::Unknown(error) => error.clone(),
-            Failure::Refused => Error::new(Code::Fenced, "the run was taken from this executor"),
+            Failure::Refused => Error::new(Code::Fenced, "the run was revoked from this executor"),
         }
     }
 }
 
-/// The database under a transaction.
+/// The session on which a transaction runs.
 pub(crate) enum Session {
     Sqlite(sqlite::UserTransaction),
     #[cfg(feature = "postgres")]
     Postgres(Box<postgres::UserTransaction>),
 }
 
-/// What a statement gave, and how many rows it changed.
+/// The rows that a statement returned, and how many rows it changed.
 pub(crate) type Answer = (Vec<SqlRow>, u64);
 
 impl Session {
@@ -82,9 +82,9 @@ impl Session {
 }
 
 struct Shared {
-    /// None once it has ended.
+    /// `None` once the transaction has ended.
     session: tokio::sync::Mutex<Option<Session>>,
-    /// What the first statement that failed came to.
+    /// The failure of the first statement that failed.
     failure: Mutex<Option<Failure>>,
 }
 
@@ -94,26 +94,26 @@ impl Shared {
     }
 }
 
-/// The transaction in the body of `ctx.transaction`: statements with parameters, rows by name. It is committed together with
-/// what the body returns, and rolled back if the body returns an error.
+/// The transaction in the body of `ctx.transaction`: statements with parameters, rows read by column name. It is committed
+/// together with the value that the body returns, and rolled back if the body returns an error.
 ///
-/// A statement is in the words of the database, with `$1`, `$2` … for its parameters on both. One that fails ends the
-/// transaction: whatever the body returns then, all is rolled back. On PostgreSQL a parameter is sent as text and read by the
-/// server as what the place asks for, so a text serves for `jsonb`, `uuid`, `numeric`, `timestamptz` or an enum.
+/// A statement is written in the SQL of the database, with parameters `$1`, `$2` … on both. If a statement fails, the whole
+/// transaction is rolled back, whatever the body returns. On PostgreSQL a parameter is sent as text and the server converts it
+/// to the type required in that place, so a text can be used for `jsonb`, `uuid`, `numeric`, `timestamptz` or an enum.
 pub struct SqlTx(Arc<Shared>);
 
 impl SqlTx {
-    /// Execute a statement. Gives the number of rows that it changed.
+    /// Execute a statement. Returns the number of rows that it changed.
     ///
     /// # Errors
-    /// [`Code::Database`] with the database's own words, [`Code::Busy`] where another transaction was in the way (then the
-    /// body is run again), [`Code::TimedOut`] where SQLite's limit was passed, and [`Code::Invalid`] for a statement that
-    /// would end the transaction, or with the wrong number of parameters.
+    /// [`Code::Database`] with the database's own message, [`Code::Busy`] if the transaction conflicted with another one (then
+    /// the body runs again), [`Code::TimedOut`] if the time limit on SQLite was exceeded, and [`Code::Invalid`] for a statement
+    /// that would end the transaction, or with the wrong number of parameters.
     pub async fn execute(&self, sql: &str, params: impl SqlParams) -> Result<u64, Error> {
         self.run(sql, params.into_values()).await.map(|(_, changed)| changed)
     }
 
-    /// The rows that a statement gives.
+    /// The rows that a statement returns.
     ///
     /// # Errors
     /// Those of [`execute`](SqlTx::execute).
@@ -121,7 +121,7 @@ impl SqlTx {
         self.run(sql, params.into_values()).await.map(|(rows, _)| rows)
     }
 
-    /// The first row that a statement gives, or none.
+    /// The first row that a statement returns, if any.
     ///
     /// # Errors
     /// Those of [`execute`](SqlTx::execute).
@@ -137,7 +137,7 @@ impl SqlTx {
             return Err(Error::new(failure.error().kind(), message));
         }
         let Some(session) = session.as_mut() else {
-            return Err(Error::new(Code::Invalid, "the transaction has ended: use it in its own body only"));
+            return Err(Error::new(Code::Invalid, "the transaction has ended: use it only inside its own body"));
         };
         let mut midway = Midway(Some(&self.0));
         let ran = session.run(sql, values).await;
@@ -156,19 +156,19 @@ impl std::fmt::Debug for SqlTx {
     }
 }
 
-/// A statement under way. What became of one that was dropped in the middle nobody knows.
+/// A statement in progress. If its future is dropped midway, it is unknown what the statement did.
 struct Midway<'a>(Option<&'a Shared>);
 
 impl Drop for Midway<'_> {
     fn drop(&mut self) {
         if let Some(shared) = self.0 {
-            let message = "a statement of the transaction was dropped before it had ended: await each of them";
+            let message = "a statement of the transaction was dropped before it finished: await every statement";
             shared.failure().get_or_insert(Failure::Failed(Error::new(Code::Invalid, message)));
         }
     }
 }
 
-/// A transaction under way, as the engine has it. Dropped, it is rolled back.
+/// An open transaction, as the engine holds it. Dropping it rolls it back.
 pub struct OpenTransaction {
     shared: Arc<Shared>,
     owner: Owner,
@@ -187,21 +187,21 @@ impl OpenTransaction {
         OpenTransaction { shared: Arc::new(shared), owner, expired, sealer }
     }
 
-    /// What the body gets.
+    /// The handle for the body.
     #[must_use]
     pub fn handle(&self) -> SqlTx {
         SqlTx(self.shared.clone())
     }
 
-    /// Resolves when the database has taken the transaction back, because it took too long.
+    /// Resolves when the database has ended the transaction because it took too long.
     pub async fn expired(&mut self) -> Failure {
         self.expired.wait().await
     }
 
-    /// The body has ended: take no more statements. The session goes on with whoever commits.
+    /// The body has ended: accept no more statements. The session moves to the returned value, which can commit.
     ///
     /// # Errors
-    /// What the first statement that failed came to; all is rolled back then.
+    /// The failure of the first statement that failed; then everything is rolled back.
     pub async fn finish(self) -> Result<Finished, Failure> {
         let session = self.shared.session.lock().await.take();
         let failure = self.shared.failure().take();
@@ -213,7 +213,7 @@ impl OpenTransaction {
     }
 }
 
-/// A transaction whose body has ended well.
+/// A transaction whose body succeeded.
 pub struct Finished {
     session: Session,
     owner: Owner,
@@ -221,10 +221,10 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Undo all of it. The session may serve the next one.
+    /// Roll everything back. The session may be reused.
     pub fn roll_back(self) {
         match self.session {
-            // The writer rolls back when nobody is left who could send it a command.
+            // The writer rolls back when the sender of commands is gone.
             Session::Sqlite(session) => drop(session),
             #[cfg(feature = "postgres")]
             Session::Postgres(session) => session.roll_back(),
@@ -234,7 +234,7 @@ impl Finished {
     /// Write the checkpoint and commit.
     ///
     /// # Errors
-    /// See [`Failure`]; only after [`Failure::Unknown`] may it stand nevertheless.
+    /// See [`Failure`]; only after [`Failure::Unknown`] may the transaction have been committed nevertheless.
     pub async fn commit(self, mut checkpoint: Checkpoint) -> Result<(), Failure> {
         if let Err(error) = self.sealer.seal_checkpoint(&mut checkpoint) {
             self.roll_back();

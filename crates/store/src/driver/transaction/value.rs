@@ -1,4 +1,4 @@
-//! What goes into a user's statement and what comes out of it: values, parameters and rows, the same on both databases.
+//! The values, parameters and rows of user statements, the same on both databases.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use uuid::Uuid;
 pub enum SqlValue {
     /// Null.
     Null,
-    /// True or false. SQLite stores a number.
+    /// A boolean. SQLite stores it as a number.
     Bool(bool),
-    /// A whole number.
+    /// An integer.
     Int(i64),
-    /// A number with a fraction.
+    /// A floating-point number.
     Float(f64),
-    /// A text; also JSON, a UUID or an enum, where the column is one.
+    /// A text; also JSON, a UUID or an enum if the column has that type.
     Text(String),
     /// Bytes.
     Bytes(Vec<u8>),
@@ -59,7 +59,7 @@ impl<T: Into<SqlValue>> From<Option<T>> for SqlValue {
     }
 }
 
-/// The parameters of a statement, `$1` first: a tuple, an array or a vector. None at all is `()`, one is `(id,)`.
+/// The parameters of a statement, starting with `$1`: a tuple, an array or a vector. `()` means none, `(id,)` means one.
 pub trait SqlParams {
     /// The values, in order.
     fn into_values(self) -> Vec<SqlValue>;
@@ -107,7 +107,7 @@ params_of_tuples! {
     (A a, B b, C c, D d, E e, F f, G g, H h, I i, J j)
 }
 
-/// A row that a user's statement gave, read by the names of its columns.
+/// A row returned by a user statement, read by column name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SqlRow {
     pub(crate) columns: Arc<[String]>,
@@ -115,10 +115,10 @@ pub struct SqlRow {
 }
 
 impl SqlRow {
-    /// The column of this name as a `T`, or as an `Option<T>` where it may be null.
+    /// Read a column as a `T`, or as an `Option<T>` if it may be null.
     ///
     /// # Errors
-    /// [`Code::Decode`], where there is no such column or it is something else; the sentence names both.
+    /// [`Code::Decode`] if there is no such column or it has another type; the message names both.
     pub fn get<T: FromSqlValue>(&self, column: &str) -> Result<T, Error> {
         let at = self.columns.iter().position(|name| name == column).ok_or_else(|| {
             let there = self.columns.join("`, `");
@@ -147,17 +147,17 @@ impl SqlRow {
 fn kind(value: &SqlValue) -> &'static str {
     match value {
         SqlValue::Null => "null",
-        SqlValue::Bool(_) => "true or false",
-        SqlValue::Int(_) => "a whole number",
-        SqlValue::Float(_) => "a number with a fraction",
+        SqlValue::Bool(_) => "a boolean",
+        SqlValue::Int(_) => "an integer",
+        SqlValue::Float(_) => "a floating-point number",
         SqlValue::Text(_) => "a text",
         SqlValue::Bytes(_) => "bytes",
     }
 }
 
-/// What a column of a row can be read as.
+/// A type as which a column can be read.
 pub trait FromSqlValue: Sized {
-    /// The value as this type; none if it is something else, or does not fit.
+    /// The value as this type; `None` if it has another type or does not fit.
     fn from_value(value: &SqlValue) -> Option<Self>;
 }
 
@@ -175,7 +175,7 @@ macro_rules! from_value {
 }
 
 from_value! {
-    // SQLite has no booleans of its own.
+    // SQLite has no boolean type.
     bool: SqlValue::Bool(it) => Some(*it), SqlValue::Int(0) => Some(false), SqlValue::Int(1) => Some(true);
     i16: SqlValue::Int(it) => i16::try_from(*it).ok();
     i32: SqlValue::Int(it) => i32::try_from(*it).ok();
@@ -208,13 +208,13 @@ impl<T: FromSqlValue> FromSqlValue for Option<T> {
     }
 }
 
-/// A whole number as one with a fraction, if that loses nothing.
+/// An integer as a floating-point number, if that loses no precision.
 fn exact(value: i64) -> Option<f64> {
     let float = value as f64;
     (float as i64 == value).then_some(float)
 }
 
-/// A point in time that a database gave, in microseconds since 1970, as text.
+/// A timestamp returned by a database, in microseconds since 1970, as text.
 #[cfg_attr(not(feature = "postgres"), expect(dead_code))]
 pub(crate) fn instant(micros: i64) -> SqlValue {
     SqlValue::Text(from_micros(micros).to_string())

@@ -1,8 +1,8 @@
-//! The columns that a file has: of the run itself, and of the rows that belong to it.
+//! The columns in an archive file: those of the run itself, and those of the rows that belong to it.
 
 use crate::driver::{Sql, sql};
 
-/// What a column holds, and how it is written. JSON is written as it is, bytes as hexadecimal digits.
+/// The type of a column. JSON is written verbatim, bytes as hexadecimal digits.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Kind {
     Int,
@@ -17,7 +17,7 @@ pub(super) enum Kind {
 pub(super) struct Column {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
-    /// It may be null; then the line leaves it out.
+    /// Whether it may be null; a null is left out of the line.
     pub(super) optional: bool,
 }
 
@@ -123,16 +123,16 @@ const CHUNK: &[Column] = &[
 
 const HOOK: &[Column] = &[column("token", Kind::Text), POSITION, column("opened_at", Kind::Int)];
 
-/// The rows of a run in one table.
+/// A table with rows of a run.
 pub(super) struct Table {
-    /// What one of them is called in the file.
+    /// The name of such a row in the file.
     pub(super) row: &'static str,
     pub(super) read: &'static Sql,
     pub(super) write: &'static Sql,
     pub(super) columns: &'static [Column],
 }
 
-/// The rows that a file may have, in the order in which they stand there.
+/// The tables of an archive file, in the order in which their rows are written.
 pub(super) fn tables() -> [Table; 8] {
     [
         Table {
@@ -171,7 +171,7 @@ pub(super) fn tables() -> [Table; 8] {
     ]
 }
 
-/// Where in [`RUN`] those columns stand that are looked at.
+/// The indices in [`RUN`] of the columns that the code reads.
 pub(super) const ID: usize = 0;
 pub(super) const STATUS: usize = 3;
 pub(super) const SAID: usize = 4;
@@ -189,7 +189,7 @@ pub(super) const PARENT: usize = 25;
 pub(super) const PARENT_POSITION: usize = 26;
 pub(super) const STEERED_WITH: usize = 27;
 
-/// The same of checkpoints.
+/// Indices in [`CHECKPOINT`].
 pub(super) const CHECKPOINT_KIND: usize = 2;
 pub(super) const CHECKPOINT_OUTPUT: usize = 4;
 

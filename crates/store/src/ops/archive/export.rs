@@ -1,4 +1,4 @@
-//! Writing a run and its family as a file.
+//! Exporting a run and its family to a file.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -10,7 +10,7 @@ use super::{FORM, Family};
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 
-/// A run and its family as a file; none if it is gone. All of it is read at one moment.
+/// A run and its family as the text of a file, all read in one snapshot. `None` if the run does not exist.
 pub(crate) async fn export(tx: &mut Tx, run: RunKey, family: Family) -> Result<Option<String>, Fault> {
     let mut file = String::new();
     for member in members(tx, run, family).await? {
@@ -31,7 +31,7 @@ pub(crate) async fn export(tx: &mut Tx, run: RunKey, family: Family) -> Result<O
     Ok(Some(file))
 }
 
-/// A run, and those of its family that go with it, parents before their children.
+/// A run and the members of its family to export, parents before their children.
 async fn members(tx: &mut Tx, run: RunKey, family: Family) -> Result<Vec<RunKey>, Fault> {
     let mut members = vec![run];
     if family == Family::Alone {
@@ -44,7 +44,7 @@ async fn members(tx: &mut Tx, run: RunKey, family: Family) -> Result<Vec<RunKey>
         for row in tx.query(sql!("archive/children"), &params![&level]).await? {
             let (child, needed) = (row.key("run_key")?, row.flag("needed")?);
             if seen.insert(child) {
-                // What has ended stays here, and what it started may go on.
+                // Visit the children of an ended run as well: it is not exported itself, but what it started may still be open.
                 next.push(child);
                 members.extend((needed || family == Family::All).then_some(child));
             }
@@ -79,7 +79,7 @@ fn written(row: &Row, Column { name, kind, .. }: Column) -> Result<Option<String
         Kind::Int => row.opt_int(name)?.map(|int| int.to_string()),
         Kind::Flag => row.opt_flag(name)?.map(|flag| flag.to_string()),
         Kind::Text => row.opt_text(name)?.map(|text| quoted(&text)),
-        // A line break in JSON is never part of a value.
+        // Line breaks in JSON are only whitespace between tokens.
         Kind::Json => row.opt_text(name)?.map(|json| json.replace(['\n', '\r'], " ")),
         Kind::Key => row.opt_key(name)?.map(|key| quoted(&key.to_string())),
         Kind::Bytes => row.opt_bytes(name)?.map(|bytes| quoted(&hex(&bytes))),

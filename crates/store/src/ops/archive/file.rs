@@ -1,4 +1,4 @@
-//! Understanding a file: its lines as parameters, checked before anything is written.
+//! Parsing an archive file: its lines become statement parameters, checked before anything is written.
 
 use std::collections::BTreeMap;
 
@@ -13,33 +13,33 @@ use crate::change::OPEN;
 use crate::clock::Clock;
 use crate::driver::Param;
 
-/// A file that was understood.
+/// A parsed archive file.
 #[derive(Debug)]
 pub struct Archive {
-    /// The id that the first run has in the file.
+    /// The id of the first run in the file.
     pub id: RunId,
     pub(crate) runs: Vec<RunFile>,
 }
 
-/// One run of a file.
+/// One run of an archive file.
 #[derive(Debug)]
 pub(crate) struct RunFile {
     pub(super) id: RunId,
     pub(super) status: Status,
     pub(super) run: Vec<Param>,
     pub(super) rows: Vec<(usize, Vec<Param>)>,
-    /// The run whose file it is a part of.
+    /// The root of the export, if this run was exported as a member of its family.
     pub(super) exported_with: Option<RunKey>,
 }
 
 impl Archive {
-    /// Understand a file.
+    /// Parse an archive file.
     ///
     /// # Errors
-    /// [`Code::Invalid`] with the line that cannot be understood.
+    /// [`Code::Invalid`] with the number of the line that cannot be parsed.
     pub fn parse(file: &str) -> Result<Archive, Error> {
         let refuse =
-            |line: usize, why: String| Error::new(Code::Invalid, format!("the file of a run, line {line}: {why}"));
+            |line: usize, why: String| Error::new(Code::Invalid, format!("the archive file, line {line}: {why}"));
         let tables = tables();
         let mut runs: Vec<RunFile> = Vec::new();
         for (line, at) in file.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()) {
@@ -47,21 +47,26 @@ impl Archive {
             match (fields.get("onward_run"), runs.last_mut()) {
                 (Some(form), _) => runs.push(RunFile::parse(form.get(), &fields).map_err(|why| refuse(at, why))?),
                 (None, Some(run)) => run.rows.push(row_of(&fields, &tables).map_err(|why| refuse(at, why))?),
-                (None, None) => return Err(refuse(at, "this is not the file of a run".to_owned())),
+                (None, None) => {
+                    return Err(refuse(
+                        at,
+                        "this is not the file of a run: its first line must have `onward_run`".to_owned(),
+                    ));
+                }
             }
         }
-        let id = runs.first().map(|run| run.id.clone()).ok_or_else(|| refuse(1, "there is none".to_owned()))?;
+        let id = runs.first().map(|run| run.id.clone()).ok_or_else(|| refuse(1, "the file is empty".to_owned()))?;
         Ok(Archive { id, runs })
     }
 
-    /// The ids that the runs have here: those of the file, or, where the first one is given another, names made of that.
+    /// The ids of the imported runs: those in the file or, if the first one is renamed, names derived from the new id.
     pub(crate) fn ids(&self, first: Option<&RunId>) -> Vec<RunId> {
         let renamed = |run: &RunFile, to: &RunId| match run.id.as_str().strip_prefix(self.id.as_str()) {
             Some(rest) if rest.is_empty() || rest.starts_with('-') => format!("{to}{rest}"),
             _ => format!("{to}-{}", run.id),
         };
         let id = |run: &RunFile| match first {
-            // One that became too long is called by its key.
+            // If the derived id is too long, the run's key becomes its id.
             Some(to) => RunId::new(renamed(run, to)).unwrap_or_else(|_| RunId::of_key(run.fresh_key(Timestamp::MAX))),
             None => run.id.clone(),
         };
@@ -73,7 +78,7 @@ impl RunFile {
     fn parse(form: &str, fields: &Fields) -> Result<RunFile, String> {
         match form.parse::<i64>() {
             Ok(1..=FORM) => {}
-            _ => return Err(format!("it has form {form}, and this Onward knows up to {FORM}")),
+            _ => return Err(format!("it has form {form}, but this version of Onward only reads forms up to {FORM}")),
         }
         let run = read_line(fields, RUN)?;
         let text = |at: usize| match &run[at] {
@@ -88,7 +93,7 @@ impl RunFile {
             onward_types::check_name("workflow's version", text(2)).map_err(said)?;
         }
         if status.is_terminal() != matches!(run[FINISHED_AT], Param::Int(_)) {
-            return Err(format!("a run that is {status} cannot have this `finished_at`"));
+            return Err(format!("a run that is {status} must not have this `finished_at`: only an ended run has one"));
         }
         check_line(&run)?;
         Ok(RunFile { id, status, run, rows: Vec::new(), exported_with: value(fields, "exported_with")? })
@@ -98,8 +103,8 @@ impl RunFile {
         if let Param::Key(key) = self.run[column] { Some(key) } else { None }
     }
 
-    /// A key for it here. Lists go by the key, so it says when the run was made, and not when it came here; and those that were
-    /// made in one moment keep their order.
+    /// A new key for it. Lists are ordered by key, so the key is derived from the time of the run's creation rather than of its
+    /// import, and runs created in the same millisecond keep their order.
     pub(crate) fn fresh_key(&self, now: Timestamp) -> RunKey {
         let created_at = match self.run[CREATED_AT] {
             Param::Int(micros) => Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH),
@@ -108,13 +113,13 @@ impl RunFile {
         let fresh = RunKey(Clock::uuid_of(created_at.min(now)));
         let Some(old) = self.key(KEY).filter(|old| old.as_bytes()[..6] <= fresh.as_bytes()[..6]) else { return fresh };
         let mut bytes = *old.as_bytes();
-        // What stands before the last four bytes counts those of one moment.
+        // The bytes before the last four order the runs of one millisecond.
         bytes[12..].copy_from_slice(&fresh.as_bytes()[12..]);
         RunKey(uuid::Uuid::from_bytes(bytes))
     }
 }
 
-/// Whether a run can wait in a queue as the file says.
+/// Check the columns that say how a run waits in a queue.
 fn check_line(run: &[Param]) -> Result<(), String> {
     let names = [(QUEUE, "queue's name"), (PARTITION_KEY, "partition key"), (DEDUP, "dedup")];
     for (at, what) in names {
@@ -125,11 +130,11 @@ fn check_line(run: &[Param]) -> Result<(), String> {
     if matches!(run[QUEUE], Param::Null)
         && let Some(at) = [PRIORITY, PARTITION_KEY, DEDUP].into_iter().find(|at| !matches!(run[*at], Param::Null))
     {
-        return Err(format!("`{}` is one of a queue, and it has no `queue`", RUN[at].name));
+        return Err(format!("`{}` needs a `queue`, which it does not have", RUN[at].name));
     }
     match run[PRIORITY] {
         Param::Int(priority) if !(0..=i64::from(i32::MAX)).contains(&priority) => {
-            Err(format!("`priority` is {priority}, which is none"))
+            Err(format!("`priority` is {priority}: it must be from 0 to {}", i32::MAX))
         }
         _ => Ok(()),
     }
@@ -138,13 +143,16 @@ fn check_line(run: &[Param]) -> Result<(), String> {
 type Fields = BTreeMap<String, Box<RawValue>>;
 
 fn fields(line: &str) -> Result<Fields, String> {
-    serde_json::from_str(line).map_err(|error| format!("it is no JSON object: {error}"))
+    serde_json::from_str(line).map_err(|error| format!("it is not a JSON object: {error}"))
 }
 
-/// Which table a line belongs to, and what it has there.
+/// The index of the table that a line belongs to, and its values.
 fn row_of(fields: &Fields, tables: &[Table]) -> Result<(usize, Vec<Param>), String> {
     let row: String = value(fields, "row")?.ok_or("it has no `row`")?;
-    let at = tables.iter().position(|table| table.row == row).ok_or_else(|| format!("`{row}` is no row of a run"))?;
+    let at = tables
+        .iter()
+        .position(|table| table.row == row)
+        .ok_or_else(|| format!("`{row}` is not a kind of row that a run has"))?;
     Ok((at, read_line(fields, tables[at].columns)?))
 }
 
@@ -163,7 +171,7 @@ fn read(fields: &Fields, Column { name, kind, optional }: Column) -> Result<Para
     };
     match param {
         Some(Param::Text(text)) if kind != Kind::Json && text.contains('\0') => {
-            Err(format!("`{name}` has a NUL in it"))
+            Err(format!("`{name}` contains a NUL character"))
         }
         Some(Param::Text(text)) if kind == Kind::Bytes && !is_hex(&text) => Err(format!("`{name}` is not hexadecimal")),
         Some(param) => Ok(param),
@@ -178,7 +186,7 @@ fn is_hex(text: &str) -> bool {
 
 fn value<T: serde::de::DeserializeOwned>(fields: &Fields, name: &str) -> Result<Option<T>, String> {
     let Some(raw) = fields.get(name) else { return Ok(None) };
-    serde_json::from_str(raw.get()).map_err(|error| format!("`{name}` cannot be understood: {error}"))
+    serde_json::from_str(raw.get()).map_err(|error| format!("`{name}` cannot be read: {error}"))
 }
 
 #[cfg(test)]
@@ -210,19 +218,19 @@ mod tests {
         assert!(Archive::parse(&run).is_ok());
         let with = |line: &str| format!("{run}\n{line}\n");
         let refused = [
-            (String::new(), "line 1: there is none"),
-            ("[]".to_owned(), "line 1: it is no JSON object"),
+            (String::new(), "line 1: the file is empty"),
+            ("[]".to_owned(), "line 1: it is not a JSON object"),
             ("{}".to_owned(), "not the file of a run"),
             (run.replace("\"onward_run\":1", "\"onward_run\":7"), "form 7"),
             (run.replace("paused", "lost"), "`lost`"),
-            (run.replace("\"input\"", "\"dedup\":\"d\",\"input\""), "`dedup` is one of a queue"),
+            (run.replace("\"input\"", "\"dedup\":\"d\",\"input\""), "`dedup` needs a `queue`"),
             (run.replace("\"input\"", "\"queue\":\"q\",\"priority\":-1,\"input\""), "`priority` is -1"),
             (run.replace("\"input\"", "\"queue\":\"\",\"input\""), "queue's name"),
             (run.replace("paused", "failed"), "`finished_at`"),
             (run.replace("\"version\":\"1\",", ""), "no `version`"),
-            (with(r#"{"row":"cheque"}"#), "line 2: `cheque` is no row"),
+            (with(r#"{"row":"cheque"}"#), "line 2: `cheque` is not a kind of row"),
             (with(r#"{"row":"event","key":"a\u0000","value":1,"updated_at":1}"#), "NUL"),
-            (with(r#"{"row":"event","key":7,"value":1,"updated_at":1}"#), "`key` cannot be understood"),
+            (with(r#"{"row":"event","key":7,"value":1,"updated_at":1}"#), "`key` cannot be read"),
         ];
         for (file, why) in refused {
             let error = Archive::parse(&file).unwrap_err();

@@ -1,4 +1,4 @@
-//! Creating the runs that a file has, under new keys, and finding the families again that come in several files.
+//! Importing the runs of a file under new keys, and reconnecting families that arrive in several files.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::driver::{Param, Tx, params, sql};
 use crate::fault::Fault;
 use crate::ops::runs;
 
-/// Create the runs that a file has, under these ids and keys. Those that have not ended are paused. All or none.
+/// Create the runs of a file under these ids and keys, all or none. Runs that have not ended are imported as paused.
 pub(crate) async fn import(
     tx: &mut Tx,
     archive: &Archive,
@@ -26,7 +26,7 @@ pub(crate) async fn import(
         archive.runs.iter().zip(keys).filter_map(|(run, new)| Some((run.key(KEY)?, *new))).collect();
     for ((run, id), key) in archive.runs.iter().zip(ids).zip(keys) {
         if !insert(tx, run, id, *key, &known, now).await? {
-            // It was created before, and only the answer to the commit was lost: then all of them were.
+            // It was created by an earlier attempt whose commit answer was lost; then all of them were.
             return Ok(());
         }
     }
@@ -41,7 +41,7 @@ pub(crate) async fn import(
     Ok(())
 }
 
-/// Create one run. False: it is there already.
+/// Create one run. `false`: it exists already.
 async fn insert(
     tx: &mut Tx,
     file: &RunFile,
@@ -58,13 +58,13 @@ async fn insert(
     };
     if !file.status.is_terminal() {
         if file.status != Status::Paused {
-            run[SAID] = Param::from("imported; `resume` lets it go on");
+            run[SAID] = Param::from("imported; `resume` continues it");
             run[ERROR] = Param::Null;
-            // One that somebody had paused stays so when the run goes on with which it came.
+            // A run that was already paused stays paused when the root is resumed.
             with = file.exported_with.and_then(|root| known.get(&root).copied());
         }
         run[STATUS] = Param::from(Status::Paused.as_str());
-        // One that has passed, for the file may have been kept for a while, would end it at once.
+        // The file may be old: a deadline that has passed would cancel the run at once, so it is dropped.
         if matches!(run[DEADLINE], Param::Int(deadline) if deadline <= micros(now)) {
             run[DEADLINE] = Param::Null;
         }
@@ -91,7 +91,8 @@ async fn insert(
     Ok(true)
 }
 
-/// The run here that started it. One that is not here may come later, and is known by the key that it had.
+/// The key of its parent in this database. If the parent is not here yet, it may be imported later and is referenced by its
+/// original key.
 async fn parent_of(tx: &mut Tx, file: &RunFile, known: &HashMap<RunKey, RunKey>) -> Result<Option<RunKey>, Fault> {
     let Some(old) = file.key(PARENT) else { return Ok(None) };
     if let Some(new) = known.get(&old) {
@@ -101,14 +102,14 @@ async fn parent_of(tx: &mut Tx, file: &RunFile, known: &HashMap<RunKey, RunKey>)
     if let Some(row) = tx.first(sql!("archive/find_parent"), &[Param::Key(old), position]).await? {
         return Ok(Some(row.key("run_key")?));
     }
-    // Where the run itself is here, it has the child that this one is a copy of.
+    // If the original parent itself is in this database, its child is the run that this one was copied from.
     let is_here = tx.first(sql!("runs/outcome"), &params![old]).await?.is_some();
     Ok((!is_here).then_some(old))
 }
 
-/// Create what a run has, with the runs that it knows by their keys here.
+/// Create the rows of a run, with references to other runs replaced by their keys in this database.
 async fn insert_rows(tx: &mut Tx, file: &RunFile, key: RunKey, known: &HashMap<RunKey, RunKey>) -> Result<(), Fault> {
-    // Before what it waits for is looked for: its children may have come before it.
+    // Before its waits are resolved, since its children may have been imported before it.
     if let Some(old) = file.key(KEY) {
         tx.execute(sql!("archive/adopt"), &params![key, old]).await?;
         tx.execute(sql!("archive/comes_back_with"), &params![key, old]).await?;
@@ -135,7 +136,8 @@ async fn insert_rows(tx: &mut Tx, file: &RunFile, key: RunKey, known: &HashMap<R
     Ok(())
 }
 
-/// The key here of a run that a run knows. One that is not here keeps its own, until it comes.
+/// The key in this database of a run that `parent` references. A run that is not here yet keeps its original key until it
+/// arrives.
 async fn here(tx: &mut Tx, parent: RunKey, old: RunKey, known: &HashMap<RunKey, RunKey>) -> Result<RunKey, Fault> {
     if let Some(new) = known.get(&old) {
         return Ok(*new);
@@ -144,7 +146,7 @@ async fn here(tx: &mut Tx, parent: RunKey, old: RunKey, known: &HashMap<RunKey, 
     found.map_or(Ok(old), |row| row.key("run_key"))
 }
 
-/// Runs that came before, and know this one by the key that it had, know it by its new one from now on.
+/// Runs that were imported earlier and reference this one by its original key now get its new key.
 async fn is_expected(tx: &mut Tx, file: &RunFile, old: RunKey, new: RunKey) -> Result<(), Fault> {
     tx.execute(sql!("archive/arrived"), &params![new, old]).await?;
     let Some(row) = tx.first(sql!("runs/parent"), &params![new]).await? else { return Ok(()) };
@@ -159,7 +161,7 @@ async fn is_expected(tx: &mut Tx, file: &RunFile, old: RunKey, new: RunKey) -> R
     Ok(())
 }
 
-/// What the start of a child records: never encoded by a codec.
+/// The recorded result of starting a child: never encoded by a codec.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Started {
     id: RunId,
@@ -176,7 +178,7 @@ impl Started {
     }
 }
 
-/// The run that had this key where it was exported, if it came here.
+/// The run that was imported from a run with the key `old`, if there is one.
 pub(crate) async fn arrived_as(tx: &mut Tx, old: RunKey) -> Result<Option<RunKey>, Fault> {
     let row = tx.first(sql!("archive/last_arrived"), &params![old]).await?;
     row.map(|row| row.key("run_key")).transpose()
@@ -185,16 +187,17 @@ pub(crate) async fn arrived_as(tx: &mut Tx, old: RunKey) -> Result<Option<RunKey
 /// Why a run could not be created.
 async fn in_the_way(tx: &mut Tx, run: &[Param], id: &RunId, id_is_taken: bool, now: Timestamp) -> Result<Fault, Fault> {
     if id_is_taken {
-        let message = format!("there is a run {id:?} already: delete it, or import this one under another id");
+        let message =
+            format!("a run with the id {id:?} already exists: delete it, or import this one under another id");
         return Ok(Error::new(Code::Conflict, message).into());
     }
-    // The key of the run stands before its columns.
+    // The run's key comes before its columns.
     if let (Param::Text(queue), Param::Text(dedup)) = (&run[QUEUE + 1], &run[DEDUP + 1])
         && let Some(holder) = runs::holder(tx, queue, dedup).await?
     {
-        let instead = format!("Import run {id:?} when that one has ended");
+        let instead = format!("Import run {id:?} after that one has ended");
         return runs::deduplicated(tx, queue, dedup, holder.key, &instead, now).await;
     }
-    // What was in the way has ended since.
-    Err(Fault::try_again(format!("what stands in the way of run {id:?} has to be looked at again")))
+    // The run that was in the way has ended since.
+    Err(Fault::try_again(format!("the run that was in the way of run {id:?} has just ended: try again")))
 }

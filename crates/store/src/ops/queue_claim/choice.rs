@@ -1,5 +1,5 @@
-//! Choosing runs of a queue with limits: first those that have their slot already, then children to whom their parents lend one, then
-//! the others, partition after partition.
+//! Choosing runs of a queue with limits: first runs that already have a slot, then children that use a slot of their parent,
+//! then the others, partition by partition.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,19 +14,19 @@ use crate::ops::claim::SUSPECT_AFTER;
 use crate::ops::queues::{QueueRow, count};
 use crate::ops::starts::{self, Counting};
 
-/// So many partitions are looked at together.
+/// How many partitions are examined per statement.
 const PARTITIONS: usize = 256;
 
-/// Under which key those without a partition have their turn. No partition has it.
+/// The key in the round-robin for runs without a partition. No partition has this key.
 const ALONE: &str = "";
 
-/// The runs that are to be taken, while they are being chosen.
+/// The runs chosen so far.
 pub(super) struct Choice<'a> {
     pub(super) claim: &'a QueueClaim,
     pub(super) limits: &'a QueueLimits,
     pub(super) clock: &'a Clock,
     pub(super) now: Timestamp,
-    /// Where starts are counted.
+    /// Present if a rate limit counts starts.
     pub(super) counting: Option<Counting>,
     pub(super) chosen: Vec<(RunKey, Option<String>)>,
 }
@@ -55,19 +55,20 @@ impl Choice<'_> {
             }
         }
         let keys = self.start(tx, woken).await?;
-        // A partition that had less than its share left room for others, and a rate that is used up says when it is not.
+        // A partition that used less than its share left room for others, and a used-up rate limit reports when it allows the
+        // next start.
         let again = room.claim == 0 || self.limits.has_partitions() || self.limits.has_rate();
         let more = !keys.is_empty() && again;
         Ok(QueueClaimed { keys, more, next, limited: true })
     }
 
-    /// Runs that have their slot already and were woken: an executor may have so many of them only.
+    /// Woken runs that already hold a slot, up to the per-executor limit.
     async fn woken(&mut self, tx: &mut Tx, room: &mut Room) -> Result<(), Fault> {
         let most = room.least();
         let asked = params![self.claim.queue.as_str(), self.claim.workflows.claimable(), self.now, most];
         let mut suspects = self.claim.suspects;
         for row in tx.query(sql!("queues/woken"), &asked).await? {
-            // Runs that may have killed their process are recovered apart from the others.
+            // Runs suspected of crashing their process are recovered separately.
             if row.count("recoveries")? >= SUSPECT_AFTER {
                 let Some(left) = suspects.checked_sub(1) else { break };
                 suspects = left;
@@ -78,7 +79,7 @@ impl Choice<'_> {
         Ok(())
     }
 
-    /// Runs that wait for their start. Says when the rate of a partition lets the next one start.
+    /// Runs that have not started yet. Returns when a partition's rate limit allows the next start.
     async fn fresh(&mut self, tx: &mut Tx, queue: &QueueRow, room: &mut Room) -> Result<Option<Timestamp>, Fault> {
         let mut partitions = HashMap::new();
         if self.limits.has_slots() {
@@ -95,7 +96,7 @@ impl Choice<'_> {
         Ok(partitions.values().filter_map(|room: &PartitionRoom| room.next).min())
     }
 
-    /// Children whose parents wait for them in this queue: each takes the slot that its parent lends it.
+    /// Children whose parents wait for them in this queue: each uses the slot of its parent.
     async fn lent(
         &mut self,
         tx: &mut Tx,
@@ -128,8 +129,8 @@ impl Choice<'_> {
         Ok(())
     }
 
-    /// Partition after partition, beginning after the one that was served last. The runs without a partition are one more, under the
-    /// empty key, which is before all others.
+    /// Choose round-robin from the partitions, beginning after the one that was served last. The runs without a partition count
+    /// as one more, with the empty key, which sorts before all others.
     async fn in_turn(
         &mut self,
         tx: &mut Tx,
@@ -139,7 +140,7 @@ impl Choice<'_> {
     ) -> Result<(), Fault> {
         let name = self.claim.queue.as_str();
         let mut served = None;
-        // From the one after the last to the end, and then from the beginning to the last.
+        // First from the one after the last served to the end, then from the beginning to the last served.
         let laps = [(queue.served.clone(), None), (ALONE.to_owned(), Some(queue.served.as_str()))];
         for (mut after, upto) in laps {
             let mut first = upto.map(|_| ALONE.to_owned());
@@ -167,7 +168,7 @@ impl Choice<'_> {
         Ok(())
     }
 
-    /// Take from each of these partitions what its limits and a fair share allow. Says which was served last.
+    /// Choose from each of these partitions as many as its limits and a fair share allow. Returns the partition served last.
     async fn serve(
         &mut self,
         tx: &mut Tx,
@@ -207,7 +208,7 @@ impl Choice<'_> {
         Ok(served)
     }
 
-    /// How much room these partitions have.
+    /// Read how much room these partitions have.
     async fn look_at(
         &self,
         tx: &mut Tx,
@@ -218,7 +219,7 @@ impl Choice<'_> {
         for key in keys {
             rooms.insert(key.clone(), PartitionRoom::default());
         }
-        // The limits of partitions are none of those that have no key.
+        // The limits for partitions do not apply to runs without one.
         let keys: Vec<&String> = keys.iter().filter(|key| key.as_str() != ALONE).collect();
         if let Some(most) = self.limits.partition_concurrency {
             let asked: Vec<Vec<Param>> = keys.iter().map(|key| params![name, most, key.as_str()].into()).collect();
@@ -239,12 +240,12 @@ impl Choice<'_> {
         Ok(())
     }
 
-    /// How many to look at, so that there are enough even if those that were chosen already are among them.
+    /// How many runs to read so that there are enough even if the ones chosen already are among them.
     fn so_many(&self, room: &Room) -> i64 {
         i64::from(room.least()) + i64::try_from(self.chosen.len()).unwrap_or(i64::MAX / 2)
     }
 
-    /// The first waiting runs, unless there is no room for any.
+    /// The first waiting runs; none if there is no room.
     async fn heads(
         &self,
         tx: &mut Tx,
@@ -255,7 +256,7 @@ impl Choice<'_> {
         if room.least() == 0 { Ok(Vec::new()) } else { tx.query_each(sql, &asked).await }
     }
 
-    /// Choose a run, if there is room for it and it was not chosen already.
+    /// Choose a run if there is room and it was not chosen yet. Returns whether it was chosen.
     fn choose(&mut self, row: &Row, room: &mut Room) -> Result<bool, Fault> {
         let key = row.key("run_key")?;
         if room.least() == 0 || self.chosen.iter().any(|(chosen, _)| *chosen == key) {
@@ -266,12 +267,13 @@ impl Choice<'_> {
         Ok(true)
     }
 
-    /// Start what was chosen, and note it for the rates. The first `woken` had their start before.
+    /// Start the chosen runs and record the starts for the rate limits. The first `woken` runs were started earlier.
     async fn start(&self, tx: &mut Tx, woken: usize) -> Result<Vec<RunKey>, Fault> {
         if self.chosen.is_empty() {
             return Ok(Vec::new());
         }
-        // Only now, after everything was counted: a run starts after the end of each that it had to wait for.
+        // Read the clock only now, after everything was counted: a run must start after the end of each run that it had to wait
+        // for.
         let at = self.clock.now().max(self.now);
         let keys: Vec<RunKey> = self.chosen.iter().map(|(key, _)| *key).collect();
         let asked = params![self.claim.executor.as_str(), at, &keys];
@@ -282,7 +284,7 @@ impl Choice<'_> {
         if let Some(counting) = self.counting {
             let mut starts: HashMap<&str, u32> = HashMap::new();
             for (_, partition) in self.chosen[woken..].iter().filter(|(key, _)| started.contains(key)) {
-                // Whose rate nobody counts needs no row of its own.
+                // A partition without a rate limit needs no row of its own.
                 let partition = partition.as_deref().filter(|_| self.limits.partition_rate.is_some());
                 *starts.entry(partition.unwrap_or(ALONE)).or_default() += 1;
             }

@@ -1,9 +1,9 @@
-//! How much room a queue has while runs are chosen from it, as far as each of its limits goes. Arithmetic alone: what was counted
-//! comes in, and which runs fit comes out.
+//! The room that a queue's limits leave while runs are chosen from it. Pure arithmetic: it takes counts, and answers which runs
+//! fit.
 
 use onward_types::Timestamp;
 
-/// How many more may be started, as far as each limit goes; none where there is no such limit.
+/// How many more runs each limit allows; `None` for a limit that is not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Room {
     pub(super) queue: Option<u32>,
@@ -13,27 +13,27 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// What the claim takes, where nothing else is limited.
+    /// Room limited only by the claim.
     pub(super) fn of_claim(claim: u32) -> Room {
         Room { queue: None, here: None, rate: None, claim }
     }
 
-    /// How many runs that take a slot everywhere.
+    /// How many more runs may start that need a slot everywhere.
     pub(super) fn least(&self) -> u32 {
         [self.queue, self.here, self.rate].into_iter().flatten().fold(self.claim, u32::min)
     }
 
-    /// How many of them for each of these partitions, so that all have their turn.
+    /// The fair share of each of these partitions.
     pub(super) fn share(&self, partitions: u32) -> u32 {
         self.least().div_ceil(partitions)
     }
 
-    /// Whether a child has room to which its parent lends its slot in the queue, and, where both are here, the one here.
+    /// Whether a child fits that uses its parent's slot in the queue and, with `lent_here`, on this executor.
     pub(super) fn admits_lent(&self, lent_here: bool) -> bool {
         self.claim > 0 && self.rate != Some(0) && (lent_here || self.here != Some(0))
     }
 
-    /// A run is started. Where its parent has lent it a slot, it takes none.
+    /// Count a started run. If it uses a slot of its parent, it takes none.
     pub(super) fn start(&mut self, lent: bool, lent_here: bool) {
         if !lent {
             less(&mut self.queue);
@@ -45,14 +45,14 @@ impl Room {
         self.claim = self.claim.saturating_sub(1);
     }
 
-    /// A run goes on that has its slot in the queue already, and was counted when it started.
+    /// Count a woken run: it has its slot in the queue already, and was counted when it started.
     pub(super) fn wake(&mut self) {
         less(&mut self.here);
         self.claim = self.claim.saturating_sub(1);
     }
 }
 
-/// How many more one partition may start, and when its rate lets the next one.
+/// How many more runs of one partition may start, and when its rate limit allows the next one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct PartitionRoom {
     pub(super) slots: Option<u32>,
@@ -65,7 +65,7 @@ impl PartitionRoom {
         self.slots.into_iter().chain(self.rate).min().unwrap_or(u32::MAX)
     }
 
-    /// Whether a run has room, to which its parent lends a slot of this partition or does not.
+    /// Whether a run fits; with `lent`, it uses a slot that its parent has in this partition.
     pub(super) fn admits(&self, lent: bool) -> bool {
         self.rate != Some(0) && (lent || self.slots != Some(0))
     }

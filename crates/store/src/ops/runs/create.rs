@@ -1,4 +1,4 @@
-//! Creating runs outside of batches, and saying why one could not be created.
+//! Creating runs outside the journal, and finding out why one could not be created.
 
 use std::collections::HashSet;
 
@@ -12,10 +12,10 @@ use crate::new_run::{Born, NEW_RUN};
 use crate::ops::queues;
 use crate::signal::Signal;
 
-/// Runs of more queues than this tell those who claim to look at all.
+/// With runs of more queues than this, one general signal replaces the signals for each queue.
 const QUEUES_MAX: usize = 8;
 
-/// Create a run for whoever may claim it.
+/// Create a run that any executor may claim.
 pub(crate) async fn create(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> {
     let seq = match run.queued {
         Some(_) => Some(queues::next_seq(tx).await?),
@@ -28,10 +28,11 @@ pub(crate) async fn create(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> 
     Ok(created)
 }
 
-/// Create these runs for whoever may claim them, in their order. There are no more than one number of the sequence has room for.
+/// Create runs that any executor may claim, in the given order. There must be no more than one number of the sequence leaves
+/// room for.
 pub(crate) async fn create_many(tx: &mut Tx, new: &[NewRun]) -> Result<Vec<Created>, Fault> {
     let first = queues::next_seq(tx).await?;
-    // Two that create the same runs in another order would wait for each other.
+    // Sorted, because two callers that create the same runs in different orders would deadlock.
     let mut numbered: Vec<(&NewRun, i64)> = new.iter().zip(first..).collect();
     numbered.sort_by_key(|(run, _)| (run.queued.as_ref().and_then(|it| it.dedup.as_deref()), run.id.as_str()));
     let row = |(run, seq): (&NewRun, i64)| row_of(&Born { seq: run.queued.as_ref().map(|_| seq), ..Born::of(run) });
@@ -52,7 +53,7 @@ pub(crate) async fn create_many(tx: &mut Tx, new: &[NewRun]) -> Result<Vec<Creat
     Ok(came_of)
 }
 
-/// What is told of a run that was created for whoever may claim it. One that enters its queue later has to be waited for.
+/// The signal for a new run that any executor may claim. If the run enters its queue later, claimers have to schedule it.
 fn ready(run: &NewRun) -> Signal {
     match &run.queued {
         Some(queued) if run.status == Status::Enqueued => Signal::Queued(queued.queue.clone()),
@@ -60,7 +61,7 @@ fn ready(run: &NewRun) -> Signal {
     }
 }
 
-/// The same of many: no more than a few queues are worth their names.
+/// The signals for several new runs.
 pub(crate) fn ready_all(new: &[NewRun]) -> Vec<Signal> {
     let mut signals = Vec::new();
     for signal in new.iter().map(ready) {
@@ -74,12 +75,12 @@ pub(crate) fn ready_all(new: &[NewRun]) -> Vec<Signal> {
     signals
 }
 
-/// Create a run, as what was decided of it.
+/// Create a run with the values that were decided for it.
 pub(crate) async fn insert(tx: &mut Tx, born: &Born<'_>) -> Result<Created, Fault> {
     if insert_row(tx, born).await? { Ok(Created::New) } else { in_the_way(tx, born.run).await }
 }
 
-/// Create a run. False: it is there already, or something is in the way.
+/// Create a run. `false`: it exists already, or another run is in the way.
 pub(crate) async fn insert_row(tx: &mut Tx, born: &Born<'_>) -> Result<bool, Fault> {
     let run = born.run;
     if tx.execute(sql!("runs/create"), &row_of(born)).await? == 0 {
@@ -94,7 +95,7 @@ pub(crate) async fn insert_row(tx: &mut Tx, born: &Born<'_>) -> Result<bool, Fau
 /// Why a run could not be created.
 pub(crate) async fn in_the_way(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> {
     if let Some(found) = find(tx, &run.id).await? {
-        // It was created before, and only the answer to the commit was lost.
+        // It was created by an earlier attempt whose commit answer was lost.
         return Ok(if found.key == run.key { Created::New } else { Created::Existing(found) });
     }
     let holder = match &run.queued {
@@ -103,12 +104,15 @@ pub(crate) async fn in_the_way(tx: &mut Tx, run: &NewRun) -> Result<Created, Fau
     };
     match holder {
         Some(holder) => Ok(Created::Duplicate(holder)),
-        // What was in the way has ended, or was deleted, since; or it gathers for the same key, and was made just now.
-        None => Err(Fault::try_again(format!("what stands in the way of run {:?} has to be looked at again", run.id))),
+        // The run that was in the way has ended or was deleted since; or a run gathering for the same key was created just now.
+        None => Err(Fault::try_again(format!(
+            "another run was in the way of run {:?} and has just changed: try again",
+            run.id
+        ))),
     }
 }
 
-/// The row that a new run has.
+/// The row of a new run.
 fn row_of(born: &Born<'_>) -> Vec<Param> {
     NEW_RUN.iter().map(|column| Param::from(column.stored(born))).collect()
 }

@@ -1,4 +1,4 @@
-//! All that is known of runs, as people read it.
+//! The full records of runs, as shown to users.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(crate) struct Loaded {
     pub(crate) output: bool,
 }
 
-/// All that is known of these runs, in this order. One that is gone is left out.
+/// The records of these runs, in this order. Runs that do not exist are left out.
 pub(crate) async fn records(
     tx: &mut Tx,
     keys: &[RunKey],
@@ -50,7 +50,7 @@ pub(crate) async fn records(
     Ok(keys.iter().filter_map(|key| records.remove(key)).collect())
 }
 
-/// What is known of a run beside its row.
+/// Data about a run from outside its row.
 struct Around<'a> {
     waits: &'a [Wait],
     refused: &'a [Refused],
@@ -120,7 +120,7 @@ fn record(row: &Row, around: &Around<'_>) -> Result<RunRecord, Fault> {
     })
 }
 
-/// The error of whoever wanted a dedup that an open run of the queue has, with what can be done instead.
+/// The error that an open run of the queue holds the dedup key; `instead` says what the caller can do.
 pub(crate) async fn deduplicated(
     tx: &mut Tx,
     queue: &str,
@@ -131,13 +131,13 @@ pub(crate) async fn deduplicated(
 ) -> Result<Fault, Fault> {
     let loaded = Loaded { input: false, output: false };
     let Some(RunRecord { id: run, status, reason, .. }) = records(tx, &[holder], loaded, now).await?.pop() else {
-        return Err(Fault::try_again(format!("the run with dedup `{dedup}` was deleted just now")));
+        return Err(Fault::try_again(format!("the run with the dedup key `{dedup}` was just deleted: try again")));
     };
     let (queue, dedup) = (queue.to_owned(), dedup.to_owned());
     Ok(Deduplicated { queue, dedup, run, status, reason }.refused(instead).into())
 }
 
-/// On whose behalf a run works.
+/// The identity on whose behalf a run executes.
 pub(crate) fn identity(row: &Row) -> Result<Option<Identity>, Fault> {
     let Some(text) = row.opt_text("identity")? else { return Ok(None) };
     let corrupt = |error| {

@@ -1,4 +1,4 @@
-//! Every durable call of a run: what is recorded, what was tried, what it waits for.
+//! The durable calls of a run: recorded results, attempts and open waits.
 
 use onward_types::{
     Attempt, Error, Json, RunId, Status, StepFilter, StepKind, StepRecord, StepState, Wait, WaitFor, from_micros,
@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::ops;
 use crate::records::Outcome;
 
-/// Every durable call of a run: what is recorded, what was tried, what it waits for; none if there is no such run.
+/// The durable calls of a run: recorded results, attempts and open waits. `None` if the run does not exist.
 pub(crate) async fn steps(tx: &mut Tx, id: &RunId, filter: StepFilter) -> Result<Option<Vec<StepRecord>>, Fault> {
     let Some(run) = find(tx, id).await? else { return Ok(None) };
     let limit = filter.limit.map_or(i64::MAX, i64::from);
@@ -29,7 +29,7 @@ pub(crate) async fn steps(tx: &mut Tx, id: &RunId, filter: StepFilter) -> Result
     }
     let is_over = |run: Outcome| matches!(run.status, Status::Succeeded | Status::Failed);
     if steps.iter().any(|step| step.state.is_open()) && outcome(tx, run.key).await?.is_some_and(is_over) {
-        // A crash may have come between the end of a race and the note that it was lost.
+        // A crash may have come after a race ended and before the loss was recorded.
         steps.iter_mut().filter(|step| step.state.is_open()).for_each(|step| step.state = StepState::Cancelled);
     }
     for row in tx.query(sql!("runs/children_of"), &params![run.key]).await? {
@@ -38,7 +38,7 @@ pub(crate) async fn steps(tx: &mut Tx, id: &RunId, filter: StepFilter) -> Result
             step.child = Some(RunId::recorded(id));
         }
     }
-    // All that is not recorded was looked at; what lies outside the page is left out here.
+    // Waits and attempts were read completely; those outside the page are removed here.
     steps.retain(|step| step.position >= filter.from);
     steps.sort_by_key(|step| step.position);
     steps.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -66,7 +66,7 @@ fn recorded(row: &Row) -> Result<StepRecord, Fault> {
     })
 }
 
-/// What the start of a child records.
+/// The recorded result of starting a child.
 #[derive(serde::Deserialize)]
 struct Started {
     id: RunId,

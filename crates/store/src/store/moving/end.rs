@@ -1,4 +1,4 @@
-//! One of the two databases of a move, and what is done in it.
+//! One of the two databases of a move, and the operations on it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +17,10 @@ use crate::store::db::Db;
 use crate::tables::Table;
 use crate::url::DatabaseUrl;
 
-/// How long an executor of PostgreSQL is watched for a sign of life, which it gives five times a lease: longer, if that is longer
-/// than 5 s.
+/// The shortest time for which executors on PostgreSQL are observed for a heartbeat. If a lease is longer than 5 s, the time is
+/// six fifths of that lease: an executor beats five times per lease.
 const WATCHED: Duration = Duration::from_secs(6);
 
-/// One of the two.
 pub(super) struct End {
     pub(super) store: Store,
     pub(super) place: String,
@@ -34,7 +33,7 @@ impl End {
         Ok(End { store, place })
     }
 
-    /// See that no executor is at work; on SQLite none can begin from now on.
+    /// Check that no executor is running. On SQLite none can start while the returned lock is held.
     pub(super) async fn hold(&self) -> Result<Option<ExecutorLock>, Error> {
         let lock = match &self.store.db {
             Db::Sqlite(sqlite) => sqlite.lock_executor()?,
@@ -45,7 +44,7 @@ impl End {
         Ok(lock)
     }
 
-    /// On PostgreSQL the dead and the living are told apart by their beat alone.
+    /// On PostgreSQL only its heartbeat tells a live executor from a dead one.
     async fn see_nobody_at_work(&self) -> Result<(), Error> {
         if !self.store.is_shared() {
             return Ok(());
@@ -65,14 +64,15 @@ impl End {
         Ok(())
     }
 
-    /// Note where this database goes; an earlier move to the same place goes on. The id of the move, and whether it is done.
+    /// Record the target of this move; an earlier move to the same target continues. Returns the id of the move and whether it
+    /// is complete.
     pub(super) async fn note_source(&self, place: &str) -> Result<(String, bool), Error> {
         if let Some(part) = self.parts().await?.into_iter().find(|it| it.part == TO) {
             if part.place == place {
                 return Ok((part.id, part.done));
             }
             let message = format!(
-                "the runs of {} were moved to {}, or a part of them: finish that move, or call it off with `onward move --undo`",
+                "all or some runs of {} were moved to {}: finish that move, or cancel it with `onward move --undo`",
                 self.place, part.place
             );
             return Err(Error::new(Code::Conflict, message));
@@ -129,7 +129,7 @@ impl End {
         page.await
     }
 
-    /// Take rows over, and note how far that is, in one transaction.
+    /// Insert copied rows and record the progress, in one transaction.
     pub(super) async fn take(
         &self,
         table: &'static Table,
@@ -140,7 +140,7 @@ impl End {
         let now = self.store.clock().now();
         let take = self.store.write("moves.take", (columns, rows, part), move |tx, (columns, rows, part)| {
             Box::pin(async move {
-                // The answer to the commit of this very page may have been lost.
+                // This page may have been committed already, with only the answer lost.
                 let noted = moves::read(tx).await?.into_iter().find(|it| it.part == part.part);
                 if noted.as_ref() == Some(part) {
                     return Ok(());
@@ -164,7 +164,7 @@ impl End {
         Ok(self.page(table, &columns, None, one).await?.is_empty())
     }
 
-    /// What the rows of a table come to.
+    /// The row count and digest of a table.
     pub(super) async fn sum(&self, table: &'static Table) -> Result<Sum, Error> {
         let columns = self.columns(table).await?;
         let key = places(table, &columns)?;
@@ -178,7 +178,7 @@ impl End {
     }
 }
 
-/// Where the key of a table stands among its columns.
+/// The indices of the key columns among the columns of a table.
 pub(super) fn places(table: &Table, columns: &[Column]) -> Result<Vec<usize>, Error> {
     let place = |key: &&str| columns.iter().position(|column| column.name == *key);
     let places = table.key.iter().map(place).collect::<Option<Vec<_>>>();

@@ -1,10 +1,10 @@
-//! What the rows of a table come to.
+//! The row count and digest of a table.
 
 use sha2::{Digest, Sha256};
 
 use crate::driver::copy::Cell;
 
-/// The sum of the digests of rows: the same in whatever order they come.
+/// The sum of the digests of all rows, independent of their order.
 #[derive(Default)]
 pub(super) struct Sum {
     pub(super) rows: u64,
