@@ -18,10 +18,10 @@ use super::answered::until_answered;
 use super::{Drive, Lent, durable_call};
 use crate::data::{Data, encode};
 use crate::executor::Executor;
-use crate::executor::hub::result_of;
 use crate::executor::run::core::{Home, RunCore};
 use crate::executor::run::ctx::Ctx;
 use crate::executor::run::state::{Idle, Outcome};
+use crate::executor::waiters::result_of;
 use crate::future::BoxFuture;
 use crate::plan::{Options, Plan, holder_of_dedup, option_methods, same_run};
 use crate::workflow::Workflow;
@@ -38,7 +38,7 @@ pub struct Child<'a, T> {
 /// Starts a child run. Made by [`Ctx::start`]; resolves to a [`ChildRun`].
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct StartChild<'a, T> {
-    call: StartCall,
+    call: StartChildCall,
     output: Lent<'a, T>,
 }
 
@@ -161,7 +161,7 @@ impl Creation {
         if let Creation::Looking(looking) = self {
             let found = std::task::ready!(looking.as_mut().poll(cx));
             if let Some(stray) = found {
-                return take_up(drive, plan, stray);
+                return use_existing(drive, plan, stray);
             }
             return self.ask(cx, drive, plan);
         }
@@ -182,7 +182,7 @@ impl Creation {
             create(drive, NewRun { must_be_new: true, ..run });
             return Poll::Ready(Ok(child));
         }
-        let asked = drive.core.births.ask(run.key);
+        let asked = drive.core.creations.answer_of(run.key);
         *self = Creation::Asked(asked, Box::new(run.clone()));
         create(drive, run);
         self.answer(cx, drive, plan)
@@ -246,7 +246,7 @@ fn stray(core: &Arc<RunCore>, position: u32) -> BoxFuture<'static, Option<Stray>
     let core = Arc::downgrade(core);
     Box::pin(async move {
         let of = |core: &RunCore| {
-            core.births.strays.get().map(|strays| strays.iter().find(|it| it.position == position).cloned())
+            core.creations.strays.get().map(|strays| strays.iter().find(|it| it.position == position).cloned())
         };
         let key = match core.upgrade() {
             Some(core) => match of(&core) {
@@ -259,7 +259,7 @@ fn stray(core: &Arc<RunCore>, position: u32) -> BoxFuture<'static, Option<Stray>
         let found = until_answered(executor.store.clock(), || executor.store.stray_children(key)).await;
         let Some(core) = core.upgrade() else { return std::future::pending().await };
         match found {
-            Ok(found) => drop(core.births.strays.set(found.into())),
+            Ok(found) => drop(core.creations.strays.set(found.into())),
             Err(error) => {
                 core.halt(error);
                 core.task.wake();
@@ -271,7 +271,7 @@ fn stray(core: &Arc<RunCore>, position: u32) -> BoxFuture<'static, Option<Stray>
 }
 
 /// Uses a child that was created before instead of creating one.
-fn take_up(drive: &Drive, plan: &ChildPlan, stray: Stray) -> Poll<Result<(RunId, RunKey), Error>> {
+fn use_existing(drive: &Drive, plan: &ChildPlan, stray: Stray) -> Poll<Result<(RunId, RunKey), Error>> {
     let Stray { key, id, workflow, position } = stray;
     if workflow == plan.plan.workflow {
         return Poll::Ready(Ok((id, key)));
@@ -343,7 +343,7 @@ fn wait_for(drive: &Drive, key: RunKey) -> BoxFuture<'static, Outcome> {
     let Some(executor) = drive.core.executor().cloned() else { return Box::pin(std::future::pending()) };
     let made = drive.core.with_state(|state| state.made());
     let core = Arc::downgrade(&drive.core);
-    let call = Waiting { name: drive.name.clone(), position: drive.position };
+    let call = Awaiting { name: drive.name.clone(), position: drive.position };
     let mut key = key;
     Box::pin(async move {
         // Until its creation is committed, the child is not in the database.
@@ -354,7 +354,7 @@ fn wait_for(drive: &Drive, key: RunKey) -> BoxFuture<'static, Outcome> {
         durable.await;
         let clock = executor.store.clock();
         let held = loop {
-            match until_answered(clock, || executor.hub.wait(key, Some(&executor.residents), false)).await {
+            match until_answered(clock, || executor.waiters.wait(key, Some(&executor.residents), false)).await {
                 // If this error were recorded, it would be the result of the child for ever.
                 Ok(outcome) if outcome.unreadable.is_some() => {
                     break outcome.unreadable.clone().unwrap_or_else(|| missing(&call, key));
@@ -386,7 +386,7 @@ fn wait_for(drive: &Drive, key: RunKey) -> BoxFuture<'static, Outcome> {
 }
 
 /// The awaited run was imported into this database and has another key here: wait for that key.
-fn wait_for_another(core: &RunCore, Waiting { name, position }: &Waiting, here: RunKey) {
+fn wait_for_another(core: &RunCore, Awaiting { name, position }: &Awaiting, here: RunKey) {
     let now = core.clock().now();
     core.with_state(|state| {
         state.close_wait(*position);
@@ -396,13 +396,13 @@ fn wait_for_another(core: &RunCore, Waiting { name, position }: &Waiting, here: 
 }
 
 /// The call that waits for a child, as errors name it.
-struct Waiting {
+struct Awaiting {
     name: Arc<str>,
     position: u32,
 }
 
 /// The child is not in the database: it was not imported with its parent, or its rows were deleted. That is not a result.
-fn missing(Waiting { name, position }: &Waiting, key: RunKey) -> Error {
+fn missing(Awaiting { name, position }: &Awaiting, key: RunKey) -> Error {
     let message = format!(
         "child `{name}` (key {key}), which the call at position {position} waits for, is not in this database. Import its file \
          and resume this run, or fork this run from the position that started the child to start another one"
@@ -411,7 +411,7 @@ fn missing(Waiting { name, position }: &Waiting, key: RunKey) -> Error {
 }
 
 /// A child that was cancelled together with another run has not ended: it continues when that run is resumed.
-fn cancelled_with(Waiting { name, position }: &Waiting, root: &RunId) -> Error {
+fn cancelled_with(Awaiting { name, position }: &Awaiting, root: &RunId) -> Error {
     let message = format!(
         "child `{name}`, which the call at position {position} waits for, was cancelled together with run `{root}`, so it has \
          no result. Resume run `{root}` or the child, then resume this run"
@@ -419,15 +419,15 @@ fn cancelled_with(Waiting { name, position }: &Waiting, root: &RunId) -> Error {
     Error::new(Code::Held, message)
 }
 
-struct StartCall {
+struct StartChildCall {
     drive: Drive,
     plan: ChildPlan,
     creation: Creation,
 }
 
-impl StartCall {
+impl StartChildCall {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let StartCall { drive, plan, creation } = self;
+        let StartChildCall { drive, plan, creation } = self;
         drive.poll(cx, |drive, cx| {
             if drive.core.is_detached() {
                 let message =
@@ -484,7 +484,7 @@ impl<'a, T: Data> StartChild<'a, T> {
     pub(crate) fn new<W: Workflow<Output = T>>(ctx: &'a Ctx, input: &W::Input) -> StartChild<'a, T> {
         let drive = Drive::new(ctx, StepKind::Start, W::NAME);
         StartChild {
-            call: StartCall { drive, plan: ChildPlan::new::<W>(input), creation: Creation::New },
+            call: StartChildCall { drive, plan: ChildPlan::new::<W>(input), creation: Creation::New },
             output: PhantomData,
         }
     }

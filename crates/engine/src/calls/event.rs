@@ -18,10 +18,10 @@ use super::answered::until_answered;
 use super::{Drive, Lent};
 use crate::data::Data;
 use crate::executor::Executor;
-use crate::executor::hub::EVENT_TIMEOUT;
 use crate::executor::run::core::RunCore;
 use crate::executor::run::ctx::Ctx;
 use crate::executor::run::state::{Idle, Outcome};
+use crate::executor::waiters::EVENT_TIMEOUT;
 use crate::future::BoxFuture;
 
 /// Reads an event of this run or another. Made by [`Ctx::get_event`]; resolves to its latest value, or to `None` if it was not
@@ -79,7 +79,7 @@ impl<T: Data> Future for AwaitEvent<'_, T> {
                 Err(error) => return Poll::Ready(Err(error.clone())),
             };
             let Some(executor) = drive.core.executor() else { return Poll::Ready(Err(not_set(event, *limit))) };
-            let reading = reading.get_or_insert_with(|| Reading::begin(drive, executor, event, *limit));
+            let reading = reading.get_or_insert_with(|| Polling::begin(drive, executor, event, *limit));
             let read = ready!(reading.as_mut().poll(cx));
             if let Ok(value) = &read
                 && let Err(why) = value.decode::<T>()
@@ -102,7 +102,7 @@ impl<T: Data> super::select::DurableCall for AwaitEvent<'_, T> {
 }
 
 /// The state of the reading call without a reference to its run: the run owns its calls, and they must not keep it alive.
-struct Reading {
+struct Polling {
     core: Weak<RunCore>,
     executor: Arc<Executor>,
     position: u32,
@@ -111,7 +111,7 @@ struct Reading {
     due_at: Timestamp,
 }
 
-impl Reading {
+impl Polling {
     /// If the wait was recorded before a crash, its due time is kept.
     fn begin(drive: &Drive, executor: &Arc<Executor>, event: &Event, limit: Duration) -> BoxFuture<'static, Outcome> {
         let core = &drive.core;
@@ -121,7 +121,7 @@ impl Reading {
             Some(WaitFor::Event { due_at, .. }) => due_at,
             _ => add(now, limit),
         };
-        let reading = Reading {
+        let polling = Polling {
             core: Arc::downgrade(core),
             executor: executor.clone(),
             position: drive.position,
@@ -129,7 +129,7 @@ impl Reading {
             event: event.clone(),
             due_at,
         };
-        Box::pin(reading.read(made, limit))
+        Box::pin(polling.read(made, limit))
     }
 
     async fn read(self, made: u64, limit: Duration) -> Outcome {
@@ -139,7 +139,7 @@ impl Reading {
             _ => Poll::Pending,
         });
         durable.await;
-        if let Some(value) = self.look().await {
+        if let Some(value) = self.read_event().await {
             return Ok(value);
         }
         let clock = self.executor.store.clock();
@@ -151,7 +151,7 @@ impl Reading {
                 () = clock.sleep_until(self.due_at) => {}
             }
             self.is_idle(Idle::No);
-            if let Some(value) = self.look().await {
+            if let Some(value) = self.read_event().await {
                 return Ok(value);
             }
         }
@@ -178,7 +178,7 @@ impl Reading {
         }
     }
 
-    async fn look(&self) -> Option<Json> {
+    async fn read_event(&self) -> Option<Json> {
         let Event { run, key } = &self.event;
         let found = self.answered(|| self.executor.store.event_of(run, key)).await;
         found.and_then(|(_, value)| value)
@@ -186,7 +186,7 @@ impl Reading {
 
     async fn set(&self) -> Json {
         let Event { run, key } = &self.event;
-        self.answered(|| self.executor.hub.event(run, key)).await
+        self.answered(|| self.executor.waiters.event(run, key)).await
     }
 
     /// A value that cannot be decoded, or a row that cannot be read, holds the run: if the error were recorded, it would stay

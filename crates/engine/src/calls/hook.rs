@@ -114,7 +114,7 @@ impl<T> Drop for Hook<'_, T> {
         }
         // If the hook were opened after the close, its token would be taken for as long as the run lives.
         if let Some(opening) = effect.take() {
-            core.pace.leave_behind(opening);
+            core.pace.keep_dropped(opening);
         }
     }
 }

@@ -32,7 +32,7 @@ use onward_types::{Code, Error, Json, StepKind};
 use crate::data::Data;
 use crate::executor::run::core::RunCore;
 use crate::executor::run::ctx::Ctx;
-use crate::executor::run::state::{Look, Made, Outcome};
+use crate::executor::run::state::{Made, Outcome, Polled};
 use crate::scope;
 
 /// A call borrows the context that made it, and resolves to a `T`.
@@ -98,11 +98,12 @@ impl Drive {
             return polled;
         }
         let now = self.core.clock().now();
-        let look = self.core.with_state(|state| state.look(self.position, self.kind, &self.name, cx.waker(), now));
-        match look {
-            Look::Done(outcome) => self.done(outcome),
-            Look::Wait => Poll::Pending,
-            Look::Live => {
+        let polled =
+            self.core.with_state(|state| state.poll_call(self.position, self.kind, &self.name, cx.waker(), now));
+        match polled {
+            Polled::Done(outcome) => self.done(outcome),
+            Polled::Wait => Poll::Pending,
+            Polled::Live => {
                 if let Poll::Ready(outcome) = live(self, cx) {
                     let now = self.core.clock().now();
                     self.core.with_state(|state| state.complete(self.position, outcome, now));
@@ -134,12 +135,12 @@ impl Drive {
         }
         let now = self.core.clock().now();
         let (core, this) = (self.core.clone(), &*self);
-        let look = core.with_state(|state| {
+        let polled = core.with_state(|state| {
             state.immediate(this.position, this.kind, &this.name, cx.waker(), now, bytes, || made(this))
         });
-        match look {
-            Look::Done(outcome) => self.done(outcome),
-            Look::Wait | Look::Live => Poll::Pending,
+        match polled {
+            Polled::Done(outcome) => self.done(outcome),
+            Polled::Wait | Polled::Live => Poll::Pending,
         }
     }
 

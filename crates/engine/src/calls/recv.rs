@@ -100,7 +100,7 @@ struct RecvCall {
     form: fn() -> Option<Arc<str>>,
     refused: Option<Error>,
     /// Whether its wait was opened by an earlier owner of the run, whose code may have taken another type.
-    is_taken_up: bool,
+    was_open: bool,
     limit: Option<Duration>,
     due_at: Option<Timestamp>,
     stage: Stage,
@@ -111,11 +111,11 @@ enum Stage {
     /// It takes messages, and its timeout is running.
     Begun,
     /// The database is being read for the first time.
-    Look(oneshot::Receiver<()>),
+    FirstRead(oneshot::Receiver<()>),
     /// There was no message.
     Sleep(Option<BoxFuture<'static, ()>>),
     /// The timeout has passed, and the database is read once more: a message that was sent in time is taken.
-    LastLook(oneshot::Receiver<()>),
+    LastRead(oneshot::Receiver<()>),
     TimedOut,
 }
 
@@ -127,7 +127,7 @@ impl RecvCall {
             takes: Takes::new::<T>(),
             form: form_of::<T>,
             refused,
-            is_taken_up: false,
+            was_open: false,
             limit: None,
             due_at: None,
             stage: Stage::New,
@@ -135,7 +135,7 @@ impl RecvCall {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let RecvCall { drive, topic, takes, form, refused, is_taken_up, limit, due_at, stage } = self;
+        let RecvCall { drive, topic, takes, form, refused, was_open, limit, due_at, stage } = self;
         drive.poll(cx, |drive, cx| {
             if let Some(refused) = refused {
                 return Poll::Ready(Err(refused.clone()));
@@ -150,9 +150,9 @@ impl RecvCall {
                 }));
             }
             let (takes, form, limit) = (*takes, *form, *limit);
-            let mut waiting = Waiting { drive, topic, takes, form, is_taken_up, limit, due_at, stage };
+            let mut polling = Polling { drive, topic, takes, form, was_open, limit, due_at, stage };
             loop {
-                match waiting.advance(cx) {
+                match polling.advance(cx) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(None) => {}
                     Poll::Ready(Some(error)) => return Poll::Ready(Err(error)),
@@ -163,18 +163,18 @@ impl RecvCall {
 }
 
 /// A waiting call, with its parts borrowed.
-struct Waiting<'w> {
+struct Polling<'w> {
     drive: &'w Drive,
     topic: &'w Arc<str>,
     takes: Takes,
     form: fn() -> Option<Arc<str>>,
-    is_taken_up: &'w mut bool,
+    was_open: &'w mut bool,
     limit: Option<Duration>,
     due_at: &'w mut Option<Timestamp>,
     stage: &'w mut Stage,
 }
 
-impl Waiting<'_> {
+impl Polling<'_> {
     /// Advances by one stage; returns the error if no message arrived in time. Messages are not returned here: they are
     /// delivered.
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
@@ -187,9 +187,11 @@ impl Waiting<'_> {
             return Poll::Pending;
         }
         let next = match self.stage {
-            Stage::New | Stage::Begun => Stage::Look(ask(core)),
-            Stage::Look(told) => match Pin::new(told).poll(cx) {
-                Poll::Ready(Ok(())) if core.with_state(|state| state.has_more(self.topic)) => Stage::Look(ask(core)),
+            Stage::New | Stage::Begun => Stage::FirstRead(request_read(core)),
+            Stage::FirstRead(answer) => match Pin::new(answer).poll(cx) {
+                Poll::Ready(Ok(())) if core.with_state(|state| state.has_more(self.topic)) => {
+                    Stage::FirstRead(request_read(core))
+                }
                 Poll::Ready(Ok(())) => self.sleep(),
                 // The executor is shutting down.
                 Poll::Ready(Err(_)) | Poll::Pending => return Poll::Pending,
@@ -198,13 +200,13 @@ impl Waiting<'_> {
             Stage::Sleep(Some(timer)) => match timer.as_mut().poll(cx) {
                 Poll::Ready(()) => {
                     core.with_state(|state| state.set_idle(self.drive.position, Idle::No));
-                    Stage::LastLook(ask(core))
+                    Stage::LastRead(request_read(core))
                 }
                 Poll::Pending => return Poll::Pending,
             },
-            Stage::LastLook(told) => match Pin::new(told).poll(cx) {
+            Stage::LastRead(answer) => match Pin::new(answer).poll(cx) {
                 Poll::Ready(Ok(())) if core.with_state(|state| state.has_more(self.topic)) => {
-                    Stage::LastLook(ask(core))
+                    Stage::LastRead(request_read(core))
                 }
                 Poll::Ready(Ok(())) => Stage::TimedOut,
                 Poll::Ready(Err(_)) | Poll::Pending => return Poll::Pending,
@@ -224,7 +226,7 @@ impl Waiting<'_> {
         core.with_state(|state| {
             *self.due_at = match state.take_wait(self.drive.position) {
                 Some(WaitFor::Message { due_at, .. }) => {
-                    *self.is_taken_up = true;
+                    *self.was_open = true;
                     due_at
                 }
                 _ => self.limit.map(|limit| add(now, limit)),
@@ -240,7 +242,7 @@ impl Waiting<'_> {
         let wait = WaitKind::Message { topic: self.topic.clone(), due_at, form: (self.form)() };
         let now = core.clock().now();
         core.with_state(|state| {
-            if !state.has_wait(self.drive.position) || std::mem::take(self.is_taken_up) {
+            if !state.has_wait(self.drive.position) || std::mem::take(self.was_open) {
                 state.open_wait(self.drive.position, &self.drive.name, wait, now);
             }
             state.set_idle(self.drive.position, Idle::Until(due_at));
@@ -252,9 +254,9 @@ impl Waiting<'_> {
     }
 }
 
-fn ask(core: &Arc<RunCore>) -> oneshot::Receiver<()> {
+fn request_read(core: &Arc<RunCore>) -> oneshot::Receiver<()> {
     match core.executor() {
-        Some(executor) => executor.post.ask(core),
+        Some(executor) => executor.message_requests.request(core),
         None => oneshot::channel().1,
     }
 }

@@ -44,7 +44,7 @@ impl<E: std::error::Error + Serialize + DeserializeOwned + Send + Sync + 'static
 /// A step. Made by [`Ctx::step`], or by calling a function with `#[onward::step]`.
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct Step<'a, T> {
-    inner: Inner<'a>,
+    call: StepCall<'a>,
     output: PhantomData<fn() -> T>,
 }
 
@@ -52,7 +52,7 @@ impl<T> Unpin for Step<'_, T> {}
 
 pub(super) type Body<'a> = Box<dyn Fn() -> BoxFuture<'a, Result<Json>> + Send + 'a>;
 
-struct Inner<'a> {
+struct StepCall<'a> {
     drive: Drive,
     body: Body<'a>,
     policy: Policy<'a>,
@@ -117,61 +117,61 @@ impl<'a, T: Data> Step<'a, T> {
             typed: Error::from_box,
             readable: |_| Ok(()),
         };
-        let inner = Inner { drive, body, policy, phase: Phase::New, attempt: 0, failed: 0 };
-        Step { inner, output: PhantomData }
+        let call = StepCall { drive, body, policy, phase: Phase::New, attempt: 0, failed: 0 };
+        Step { call, output: PhantomData }
     }
 
     /// The maximum number of attempts before the step fails; 0 counts as 1. The default is 1. A panic is a failed attempt. A
     /// value that cannot be recorded is not retried.
     pub fn attempts(mut self, attempts: u32) -> Self {
-        self.inner.policy.attempts = attempts.max(1);
+        self.call.policy.attempts = attempts.max(1);
         self
     }
 
     /// The pause between two attempts: the first and the longest one. It doubles in between, and half of it is random, so that
     /// many runs do not retry at the same time. The default is 1 s to 60 s.
     pub fn backoff(mut self, backoff: Range<Duration>) -> Self {
-        self.inner.policy.backoff = backoff;
+        self.call.policy.backoff = backoff;
         self
     }
 
     /// The time limit of one attempt. When it passes, the attempt is dropped and counts as failed.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.inner.policy.timeout = Some(timeout);
+        self.call.policy.timeout = Some(timeout);
         self
     }
 
     /// Retry only after errors for which this returns `true`.
     pub fn retry_if(mut self, retry_if: impl Fn(&Error) -> bool + Send + 'a) -> Self {
-        self.inner.policy.retry_if = Some(Box::new(retry_if));
+        self.call.policy.retry_if = Some(Box::new(retry_if));
         self
     }
 
     /// Record errors of this type so that [`Error::downcast`] returns them, live and on replay.
     pub fn errors<E: Failure>(mut self) -> Self {
-        self.inner.policy.typed = Error::typed::<E>;
-        self.inner.policy.readable = |error| error.read_as::<E>().map(drop).map_err(|(why, _)| why);
+        self.call.policy.typed = Error::typed::<E>;
+        self.call.policy.readable = |error| error.read_as::<E>().map(drop).map_err(|(why, _)| why);
         self
     }
 
     pub(super) fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        self.inner.poll(cx)
+        self.call.poll(cx)
     }
 
     pub(super) fn drive(&mut self) -> Option<&mut Drive> {
-        Some(&mut self.inner.drive)
+        Some(&mut self.call.drive)
     }
 }
 
 durable_call!(Step<'_, T> => poll_step);
 
-impl<'a> Inner<'a> {
+impl<'a> StepCall<'a> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let Inner { drive, body, policy, phase, attempt, failed } = self;
+        let StepCall { drive, body, policy, phase, attempt, failed } = self;
         let polled = drive.poll(cx, |drive, cx| {
-            let mut work = Work { drive, body, policy, phase, attempt, failed };
+            let mut polling = Polling { drive, body, policy, phase, attempt, failed };
             loop {
-                match work.advance(cx) {
+                match polling.advance(cx) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(None) => {}
                     Poll::Ready(Some(outcome)) => return Poll::Ready(outcome),
@@ -189,7 +189,7 @@ impl<'a> Inner<'a> {
 }
 
 /// A step in progress, with its parts borrowed.
-struct Work<'w, 'a> {
+struct Polling<'w, 'a> {
     drive: &'w Drive,
     body: &'w Body<'a>,
     policy: &'w Policy<'a>,
@@ -198,7 +198,7 @@ struct Work<'w, 'a> {
     failed: &'w mut u32,
 }
 
-impl<'a> Work<'_, 'a> {
+impl<'a> Polling<'_, 'a> {
     /// Advances by one phase; returns the outcome once there is one.
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Option<Outcome>> {
         let core = &self.drive.core;

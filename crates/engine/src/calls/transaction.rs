@@ -57,7 +57,7 @@ impl<'a, T: Data> Transaction<'a, T> {
             (drive.core.clone(), drive.position, drive.name.clone(), serializable.clone());
         let body: Body<'a> = Box::new(move || {
             let serializable = strict.load(Ordering::Relaxed);
-            let call = Call { core: core.clone(), position, name: name.clone(), serializable };
+            let call = TransactionCall { core: core.clone(), position, name: name.clone(), serializable };
             let user = user.clone();
             Box::pin(async move { call.transact(&user).await })
         });
@@ -114,7 +114,7 @@ impl<'a, T: Data> Transaction<'a, T> {
 durable_call!(Transaction<'_, T> => poll_transaction);
 
 /// What an attempt needs from the call.
-struct Call {
+struct TransactionCall {
     core: Arc<RunCore>,
     position: u32,
     name: Arc<str>,
@@ -134,7 +134,7 @@ impl From<Rollback> for Undone {
     }
 }
 
-impl Call {
+impl TransactionCall {
     /// Retries until the transaction is committed, or until the body or the database rejects it.
     async fn transact(&self, user: &UserBody<'_>) -> Result<Json> {
         let Home::Executor { executor, journal } = &self.core.home else {
@@ -274,7 +274,7 @@ struct Turn<'c> {
     _back: GiveBack<'c>,
 }
 
-struct GiveBack<'c>(&'c Call);
+struct GiveBack<'c>(&'c TransactionCall);
 
 impl Drop for GiveBack<'_> {
     fn drop(&mut self) {

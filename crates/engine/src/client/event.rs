@@ -10,7 +10,7 @@ use onward_types::{Error, Json, RunId};
 
 use super::Client;
 use crate::data::Data;
-use crate::executor::hub::EVENT_TIMEOUT;
+use crate::executor::waiters::EVENT_TIMEOUT;
 use crate::future::BoxFuture;
 
 /// Waits for an event. Made by [`Client::get_event`]; resolves to its latest value, or to `None` if it was not set in time.
@@ -53,16 +53,16 @@ impl<T: Data> Future for GetEvent<'_, T> {
 }
 
 async fn within(client: &Client, run: RunId, key: String, limit: Duration) -> Result<Option<Json>, Error> {
-    if let Some(value) = look(client, &run, &key).await? {
+    if let Some(value) = read_event(client, &run, &key).await? {
         return Ok(Some(value));
     }
     tokio::select! {
         biased;
-        value = client.hub.event(&run, &key) => value.map(Some),
-        () = client.store.clock().sleep(limit) => look(client, &run, &key).await,
+        value = client.waiters.event(&run, &key) => value.map(Some),
+        () = client.store.clock().sleep(limit) => read_event(client, &run, &key).await,
     }
 }
 
-async fn look(client: &Client, run: &RunId, key: &str) -> Result<Option<Json>, Error> {
+async fn read_event(client: &Client, run: &RunId, key: &str) -> Result<Option<Json>, Error> {
     Ok(client.store.event_of(run, key).await?.and_then(|(_, value)| value))
 }

@@ -16,8 +16,8 @@ use super::export::Export;
 use super::send::SendMessage;
 use super::stream::ReadStream;
 use crate::data::Data;
-use crate::executor::hub::result_of;
 use crate::executor::run::end::{End, EndSlot};
+use crate::executor::waiters::result_of;
 use crate::future::BoxFuture;
 
 /// How many messages one call lists.
@@ -284,7 +284,7 @@ fn ended<'a>(
             End::Elsewhere => {
                 let run = client.store.find(id).await?;
                 let residents = client.executor.as_ref().map(|executor| &*executor.residents);
-                client.hub.wait(run.key, residents, true).await
+                client.waiters.wait(run.key, residents, true).await
             }
         }
     })

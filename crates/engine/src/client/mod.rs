@@ -33,7 +33,7 @@ use self::send::{Message, SendMessage};
 use self::start::Start;
 use self::stream::ReadStream;
 use crate::data::Data;
-use crate::executor::{Executor, Hub};
+use crate::executor::{Executor, Waiters};
 use crate::workflow::Workflow;
 
 /// Starts and manages runs. A client executes no runs and needs no workflows: any process that can reach the database can have
@@ -50,7 +50,7 @@ use crate::workflow::Workflow;
 #[derive(Clone)]
 pub struct Client {
     pub(crate) store: Store,
-    pub(crate) hub: Arc<Hub>,
+    pub(crate) waiters: Arc<Waiters>,
     pub(crate) executor: Option<Arc<Executor>>,
     pub(crate) mask: Mask,
     _listener: Arc<AbortOnDrop>,
@@ -127,10 +127,10 @@ impl Client {
     }
 
     pub(crate) fn on(store: Store) -> Client {
-        let hub = Hub::new(store.clone());
-        let listener = tokio::spawn(Hub::keep_listening(Arc::downgrade(&hub)));
+        let waiters = Waiters::new(store.clone());
+        let listener = tokio::spawn(Waiters::keep_listening(Arc::downgrade(&waiters)));
         let _listener = Arc::new(AbortOnDrop(listener.abort_handle()));
-        Client { store, hub, executor: None, mask: Mask::default(), _listener }
+        Client { store, waiters, executor: None, mask: Mask::default(), _listener }
     }
 
     /// Start a run of a workflow. Resolves to a handle.

@@ -94,11 +94,11 @@ async fn start(client: &Client, plan: Plan) -> Result<Started, Error> {
     let run = plan.run(client.store.clock(), None);
     let id = run.id.clone();
     let created = Box::pin(client.store.create(run)).await?;
-    Ok((came_of(&client.store, &plan, &id, &created).await?, None))
+    Ok((started_run(&client.store, &plan, &id, &created).await?, None))
 }
 
 /// The run that this start resolves to.
-async fn came_of(store: &Store, plan: &Checked, id: &RunId, created: &Created) -> Result<RunId, Error> {
+async fn started_run(store: &Store, plan: &Checked, id: &RunId, created: &Created) -> Result<RunId, Error> {
     match created {
         Created::New | Created::Waiting(_) => Ok(id.clone()),
         // Boxed because it is rare, and each start in progress keeps this future in memory.
@@ -122,7 +122,7 @@ pub(super) async fn start_all<T>(
     let created = client.store.create_many(checked.iter().map(|(run, _)| run.clone()).collect()).await?;
     let mut handles = Vec::with_capacity(created.len());
     for ((run, plan), created) in checked.iter().zip(&created) {
-        let id = came_of(&client.store, plan, &run.id, created).await;
+        let id = started_run(&client.store, plan, &run.id, created).await;
         handles.push(id.map(|id| WorkflowHandle { client: client.clone(), id, started: None, output: PhantomData }));
     }
     Ok(handles)
@@ -201,16 +201,16 @@ async fn start_here(executor: &Arc<Executor>, plan: &mut Checked) -> Result<Opti
         // If the seat is lost before the answer arrives, the run may have been created: the retry uses the same id and finds
         // it.
         plan.id.get_or_insert_with(|| run.id.clone());
-        let (tell, told) = oneshot::channel();
-        let core = RunCore::fresh(&run, executor.home(&seat), Some(tell));
+        let (sender, answer) = oneshot::channel();
+        let core = RunCore::fresh(&run, executor.home(&seat), Some(sender));
         if !executor.residents.insert(core.clone()) {
             continue;
         }
         core.with_state(|state| state.push(Change::Create(run)));
         core.flush();
-        match told.await {
+        match answer.await {
             Ok(created) => {
-                let id = came_of(&executor.store, plan, &core.about.id, &created).await?;
+                let id = started_run(&executor.store, plan, &core.about.id, &created).await?;
                 return Ok(Some((id, (created == Created::New).then(|| core.end.clone()))));
             }
             Err(_) if seat.journal.is_closed() => {
@@ -220,7 +220,7 @@ async fn start_here(executor: &Arc<Executor>, plan: &mut Checked) -> Result<Opti
                 // The seat was lost before the run was created; the executor is taking the next one.
                 onward_store::real_time::sleep(Duration::from_millis(20)).await;
             }
-            Err(_) if core.births.is_pending() => {
+            Err(_) if core.creations.is_pending() => {
                 let what = format!("{:?} may still start: start it again under this id to wait for it", core.about.id);
                 return Err(too_late(executor, &what));
             }

@@ -193,7 +193,7 @@ impl Reader {
                 None if found.ended || (found.closed && none) => return Ok(None),
                 None => {
                     self.client.store.listen_closely().await;
-                    // The client keeps the hub alive, so this cannot fail.
+                    // The client keeps the waiters alive, so this cannot fail.
                     open.watch.changed().await.ok();
                 }
             }
@@ -202,7 +202,7 @@ impl Reader {
 
     async fn begin(&self) -> Result<Open, Error> {
         let run = self.client.store.find(&self.run).await?.key;
-        let watch = self.client.hub.watch(run);
+        let watch = self.client.waiters.watch(run);
         self.client.store.listen_closely().await;
         let next = if self.from < 0 {
             let streams = self.client.store.streams(run).await?;

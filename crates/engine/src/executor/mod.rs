@@ -1,14 +1,14 @@
 //! The executor: the runs that this process owns, and the seat that gives it the right to execute them.
 
 mod gate;
-pub(crate) mod hub;
-pub(crate) mod post;
+pub(crate) mod message_requests;
 pub(crate) mod registry;
 mod residents;
 pub(crate) mod run;
 mod runs;
 mod silent;
 mod unstranded;
+pub(crate) mod waiters;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -22,11 +22,11 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 
 pub(crate) use gate::Gate;
-pub(crate) use hub::Hub;
-pub(crate) use post::Post;
+pub(crate) use message_requests::MessageRequests;
 use registry::Registry;
 pub(crate) use residents::{Expected, Residents};
 use silent::Silent;
+pub(crate) use waiters::Waiters;
 
 use crate::metrics::{Counters, Metrics, QueueMetrics};
 use crate::states::States;
@@ -63,10 +63,10 @@ pub(crate) struct Executor {
     pub(crate) registry: Registry,
     pub(crate) states: Arc<States>,
     pub(crate) options: Options,
-    pub(crate) hub: Arc<Hub>,
+    pub(crate) waiters: Arc<Waiters>,
     pub(crate) residents: Arc<Residents>,
     pub(crate) gate: Gate,
-    pub(crate) post: Post,
+    pub(crate) message_requests: MessageRequests,
     /// Notified when a claim may find runs.
     pub(crate) claim_now: Notify,
     /// Notified when a claim from queues may find runs.
@@ -115,7 +115,7 @@ impl Executor {
         states: States,
         options: Options,
         seat: Seat,
-        hub: Arc<Hub>,
+        waiters: Arc<Waiters>,
     ) -> Arc<Executor> {
         let workflows = Arc::new(Known::new(registry.keys()));
         let gate = Gate::new(store.clock().clone(), options.lease, store.is_shared());
@@ -124,10 +124,10 @@ impl Executor {
             registry,
             states: Arc::new(states),
             options,
-            hub,
+            waiters,
             residents: Arc::default(),
             gate,
-            post: Post::default(),
+            message_requests: MessageRequests::default(),
             claim_now: Notify::new(),
             queues_now: Notify::new(),
             queues_named: Mutex::default(),

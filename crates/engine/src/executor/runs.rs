@@ -23,16 +23,16 @@ impl Executor {
     }
 
     /// The creation of a run was answered: it is committed, it has to wait in its queue, or an existing run has its id.
-    pub(crate) fn born(self: &Arc<Self>, born: &RunCore, created: &Created) {
+    pub(crate) fn creation_answered(self: &Arc<Self>, new: &RunCore, created: &Created) {
         if *created == Created::New
-            && let Some(core) = self.residents.get(born.about.key)
+            && let Some(core) = self.residents.get(new.about.key)
         {
             onward_store::crash::point("run.created");
             self.counters.runs_started.one();
             return self.execute(core);
         }
-        born.end.set(End::Elsewhere);
-        self.residents.remove(born);
+        new.end.set(End::Elsewhere);
+        self.residents.remove(new);
         if let Created::Waiting(queue) = created {
             // Only after the removal: whoever claims the run brings it into memory again.
             self.ring_queue(queue);
@@ -40,7 +40,7 @@ impl Executor {
     }
 
     /// The creation of a child that starts in this process was committed.
-    pub(crate) fn adopt(self: &Arc<Self>, child: Arc<RunCore>) {
+    pub(crate) fn execute_child(self: &Arc<Self>, child: Arc<RunCore>) {
         onward_store::crash::point("run.created");
         self.counters.runs_started.one();
         if self.residents.insert(child.clone()) {
@@ -57,7 +57,7 @@ impl Executor {
             return tracing::debug!(run = %core.about.id, "the run is already in memory");
         }
         counted.one();
-        self.hub.look_again(core.about.key);
+        self.waiters.restart(core.about.key);
         self.execute(core);
     }
 
@@ -71,11 +71,11 @@ impl Executor {
 
     /// Releases a revoked run that this executor owns without having it in memory. It runs on a task of its own: a child of the
     /// run may be locked for a long time.
-    pub(crate) fn let_go_of_unknown(self: &Arc<Self>, seat: &Seat, key: RunKey) {
+    pub(crate) fn release_absent_revoked(self: &Arc<Self>, seat: &Seat, key: RunKey) {
         let core = RunCore::unreadable(key, self.home(seat));
         if self.residents.insert(core.clone()) {
             let executor = self.clone();
-            self.spawn(async move { executor.let_go(&core).await });
+            self.spawn(async move { executor.release_revoked(&core).await });
         }
     }
 
@@ -124,7 +124,7 @@ impl Executor {
 
     pub(super) async fn ended(self: &Arc<Self>, core: &Arc<RunCore>, ended: Ended) {
         if !matches!(ended, Ended::Fenced) {
-            std::future::poll_fn(|cx| core.pace.finish_left_behind(cx)).await;
+            std::future::poll_fn(|cx| core.pace.finish_dropped(cx)).await;
         }
         match ended {
             Ended::Finished(result) => core.leave(LeaveHow::Finished(result.map_err(|error| error.to_json()))),
@@ -136,13 +136,13 @@ impl Executor {
             }
             Ended::Parked(ready_at) => core.leave(LeaveHow::Parked { ready_at }),
             Ended::Released => core.leave(LeaveHow::Released),
-            Ended::Revoked => Box::pin(self.let_go(core)).await,
+            Ended::Revoked => Box::pin(self.release_revoked(core)).await,
             Ended::Fenced => self.forget(core),
         }
     }
 
     /// Releases a run that was revoked by another process. No other executor can own it before this is committed.
-    async fn let_go(self: &Arc<Self>, core: &Arc<RunCore>) {
+    async fn release_revoked(self: &Arc<Self>, core: &Arc<RunCore>) {
         if !core.leaving.begin_release() {
             return;
         }
@@ -186,7 +186,7 @@ impl Executor {
         let end = end_of(&how);
         core.end.set(end.clone());
         if let End::Ended(outcome) = end {
-            self.hub.publish(core.about.key, &outcome);
+            self.waiters.publish(core.about.key, &outcome);
         }
         match how {
             // It may already be due: its child ended in the meantime, or its timer.
@@ -206,7 +206,7 @@ impl Executor {
                     unreadable: None,
                     cancelled_with: None,
                 };
-                self.hub.publish(core.about.key, &Arc::new(outcome));
+                self.waiters.publish(core.about.key, &Arc::new(outcome));
             }
             LeaveHow::Finished(_) | LeaveHow::Released => {}
         }
@@ -235,7 +235,7 @@ impl Executor {
     /// The journal takes no more changes of this run: it was revoked, or this executor was fenced off.
     pub(crate) fn refused(self: &Arc<Self>, core: &RunCore) {
         // The run may be in memory again, after a claim; only this `RunCore` has the caller that waits for the creation.
-        if core.births.take_starter().is_some() {
+        if core.creations.take_starter().is_some() {
             return self.forget(core);
         }
         let Some(core) = self.residents.get(core.about.key).filter(|there| std::ptr::eq(Arc::as_ptr(there), core))
@@ -248,13 +248,13 @@ impl Executor {
             if core.is_leaving() {
                 self.forget(&core);
             }
-        } else if core.is_let_go() {
+        } else if core.is_releasing_revoked() {
             // The release found that this executor no longer owns the run.
             self.forget(&core);
         } else if core.is_leaving() {
             // The workflow has already ended, and the run was revoked in the meantime.
             let executor = self.clone();
-            self.spawn(async move { executor.let_go(&core).await });
+            self.spawn(async move { executor.release_revoked(&core).await });
         } else {
             core.stop(Stop::Revoked);
         }
@@ -262,10 +262,10 @@ impl Executor {
 
     /// The database can never take a change of this run.
     pub(crate) fn rejected(self: &Arc<Self>, core: &RunCore, error: &Error) {
-        if core.births.is_pending() {
+        if core.creations.is_pending() {
             tracing::error!(run = %core.about.id, %error, "the database rejected the creation of the run");
             core.stop(Stop::Rejected(error.clone()));
-            core.births.take_starter();
+            core.creations.take_starter();
             return self.forget(core);
         }
         let Some(core) = self.residents.get(core.about.key).filter(|there| std::ptr::eq(Arc::as_ptr(there), core))
@@ -308,7 +308,7 @@ impl Executor {
     }
 
     /// Notifies the tasks of this process that runs may be claimed.
-    pub(crate) fn tell_ready(&self) {
+    pub(crate) fn notify_ready(&self) {
         self.store.tell(Signal::Ready);
     }
 }

@@ -11,19 +11,19 @@ use crate::sync::lock;
 #[derive(Default)]
 pub(crate) struct Silent {
     latest: Mutex<Vec<(ExecutorId, i64)>>,
-    bell: Notify,
+    added: Notify,
 }
 
 impl Silent {
     /// Stores the executors that are silent now.
     pub(crate) fn note(&self, silent: Vec<(ExecutorId, i64)>) {
         *self.lock() = silent;
-        self.bell.notify_one();
+        self.added.notify_one();
     }
 
     /// Waits until silent executors are found.
     pub(crate) async fn found(&self) {
-        self.bell.notified().await;
+        self.added.notified().await;
     }
 
     /// Takes the latest list.

@@ -19,11 +19,11 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(executor: Arc<Executor>) {
     let mut signals = executor.store.signals();
-    let mut told = false;
+    let mut signalled = false;
     loop {
         // After a signal the claim follows at once. Otherwise a read checks first whether any run is ready, because a claim
         // queues with all writers.
-        if told {
+        if signalled {
             claim_all(&executor).await;
         }
         let waiting = note(&executor, "claimer", "look", executor.store.waiting(executor.workflows()).await);
@@ -33,7 +33,7 @@ pub(crate) async fn run(executor: Arc<Executor>) {
         if waiting.is_some_and(|waiting| waiting.is_suspect) {
             note(&executor, "claimer", "claim suspects", claim_suspects(&executor).await);
         }
-        told = wait(&executor, waiting.and_then(|waiting| waiting.next), &mut signals).await;
+        signalled = wait(&executor, waiting.and_then(|waiting| waiting.next), &mut signals).await;
     }
 }
 

@@ -91,14 +91,14 @@ async fn watch(executor: Arc<Executor>, mut tasks: JoinSet<&'static str>) {
 }
 
 /// Signals, and a sweep each second that signals cannot delay.
-struct Ear {
+struct SignalReceiver {
     signals: broadcast::Receiver<Signal>,
     sweep: BoxFuture<'static, ()>,
 }
 
-impl Ear {
-    fn new(executor: &Executor) -> Ear {
-        Ear { signals: executor.store.signals(), sweep: Ear::in_a_second(executor) }
+impl SignalReceiver {
+    fn new(executor: &Executor) -> SignalReceiver {
+        SignalReceiver { signals: executor.store.signals(), sweep: SignalReceiver::in_a_second(executor) }
     }
 
     fn in_a_second(executor: &Executor) -> BoxFuture<'static, ()> {
@@ -112,7 +112,7 @@ impl Ear {
         tokio::select! {
             biased;
             () = &mut self.sweep => {
-                self.sweep = Ear::in_a_second(executor);
+                self.sweep = SignalReceiver::in_a_second(executor);
                 None
             }
             signal = self.signals.recv() => Some(signal.unwrap_or(Signal::Look)),

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use onward_store::{Message, Signal, Wanted};
 use onward_types::RunKey;
 
-use super::{Ear, SWEEP, note};
+use super::{SWEEP, SignalReceiver, note};
 use crate::executor::Executor;
-use crate::executor::post::Asked;
+use crate::executor::message_requests::MessageRequest;
 use crate::executor::run::core::RunCore;
 
 /// How many runs with refused messages are woken at once.
@@ -19,18 +19,18 @@ const CHUNK: usize = 500;
 
 pub(crate) async fn run(executor: Arc<Executor>) {
     look_at_refused(&executor).await;
-    let mut ear = Ear::new(&executor);
+    let mut signals = SignalReceiver::new(&executor);
     loop {
         tokio::select! {
-            signal = ear.next(&executor) => match signal {
+            signal = signals.next(&executor) => match signal {
                 Some(Signal::Sent(keys)) => remind(&executor, keys.iter().filter_map(|key| executor.residents.get(*key))),
                 Some(Signal::Look) | None => remind(&executor, executor.residents.all().into_iter()),
                 Some(_) => continue,
             },
-            () = executor.post.asked() => {}
+            () = executor.message_requests.requested() => {}
         }
         loop {
-            let some = executor.post.take(CHUNK);
+            let some = executor.message_requests.take(CHUNK);
             if some.is_empty() {
                 break;
             }
@@ -59,30 +59,32 @@ async fn look_at_refused(executor: &Executor) {
 fn remind(executor: &Executor, cores: impl Iterator<Item = Arc<RunCore>>) {
     for core in cores {
         if core.with_state(|state| state.waits_for_messages()) {
-            executor.post.remind(&core);
+            executor.message_requests.remind(&core);
         }
     }
 }
 
-async fn bring(executor: &Executor, some: Vec<Asked>) {
+async fn bring(executor: &Executor, some: Vec<MessageRequest>) {
     // Read before the query: what is durable now is visible to it.
-    let durable: Vec<u64> = some.iter().map(|asked| asked.core.pace.durable()).collect();
-    let wanted: Vec<Vec<Wanted>> =
-        some.iter().map(|Asked { core, .. }| core.with_state(|state| state.wanted_messages(core.about.key))).collect();
+    let durable: Vec<u64> = some.iter().map(|request| request.core.pace.durable()).collect();
+    let wanted: Vec<Vec<Wanted>> = some
+        .iter()
+        .map(|MessageRequest { core, .. }| core.with_state(|state| state.wanted_messages(core.about.key)))
+        .collect();
     let all: Vec<Wanted> = wanted.iter().flatten().cloned().collect();
     let read = if all.is_empty() { Ok(Vec::new()) } else { executor.store.unconsumed(all).await };
     let Some(found) = note(executor, "postman", "read", read) else {
-        executor.post.put_back(some);
+        executor.message_requests.put_back(some);
         return executor.store.clock().sleep(SWEEP).await;
     };
     let mut messages: HashMap<RunKey, Vec<Message>> = HashMap::new();
     for (key, message) in found {
         messages.entry(key).or_default().push(message);
     }
-    for ((asked, durable), wanted) in some.into_iter().zip(durable).zip(wanted) {
-        let of_run = messages.remove(&asked.core.about.key).unwrap_or_default();
+    for ((request, durable), wanted) in some.into_iter().zip(durable).zip(wanted) {
+        let of_run = messages.remove(&request.core.about.key).unwrap_or_default();
         let read: Vec<_> = wanted.into_iter().map(|Wanted { topic, after, .. }| (topic, after)).collect();
-        asked.core.receive(&read, of_run, durable);
-        asked.done();
+        request.core.receive(&read, of_run, durable);
+        request.done();
     }
 }

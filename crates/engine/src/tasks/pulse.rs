@@ -91,7 +91,7 @@ impl Beats {
             if !seat.journal.is_closed() {
                 self.beat(&seat).await;
             }
-            self.look(&seat).await;
+            self.read_beats(&seat).await;
             clock.sleep((self.lease / 5).min(SWEEP)).await;
         }
     }
@@ -135,11 +135,11 @@ impl Beats {
     }
 
     /// Reads which executors live, and the time of the server.
-    async fn look(&mut self, seat: &Seat) {
+    async fn read_beats(&mut self, seat: &Seat) {
         let executor = &self.executor;
         match executor.store.look_around().await {
             Ok(beats) => {
-                let silent = self.silence.look(&beats, executor.store.clock().uptime(), &seat.executor, self.lease);
+                let silent = self.silence.observe(&beats, executor.store.clock().uptime(), &seat.executor, self.lease);
                 executor.keep_trouble("watcher", |duty| silent.iter().any(|(id, _)| duty.ends_with(id.as_str())));
                 if !silent.is_empty() {
                     executor.silent.note(silent);

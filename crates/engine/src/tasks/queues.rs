@@ -17,13 +17,13 @@ use crate::executor::{CLAIM_MAX, Executor};
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(executor: Arc<Executor>) {
-    let (say, said) = mpsc::unbounded_channel();
+    let (report_to, reports) = mpsc::unbounded_channel();
     let signals = executor.store.signals();
     let swept = executor.store.clock().now();
     let (limited, serving, next) = Default::default();
-    let mut queues = Queues { executor, signals, limited, serving, next, swept, say, said };
+    let mut queues = Queues { executor, signals, limited, serving, next, swept, report_to, reports };
     loop {
-        let due = queues.look().await;
+        let due = queues.sweep().await;
         queues.wait(due).await;
     }
 }
@@ -39,33 +39,33 @@ struct Queues {
     next: HashMap<String, Timestamp>,
     /// When old starts were last deleted.
     swept: Timestamp,
-    say: mpsc::UnboundedSender<Served>,
-    said: mpsc::UnboundedReceiver<Served>,
+    report_to: mpsc::UnboundedSender<Report>,
+    reports: mpsc::UnboundedReceiver<Report>,
 }
 
 /// One round of serving a queue. Reports when it ends in any way: otherwise the queue would never be served again.
-struct Turn {
+struct Round {
     queue: String,
-    came_of: Came,
-    say: mpsc::UnboundedSender<Served>,
+    result: Served,
+    report_to: mpsc::UnboundedSender<Report>,
 }
 
-impl Drop for Turn {
+impl Drop for Round {
     fn drop(&mut self) {
         // If the receiver is gone, the executor has stopped.
-        self.say.send(Served { queue: std::mem::take(&mut self.queue), came_of: self.came_of }).ok();
+        self.report_to.send(Report { queue: std::mem::take(&mut self.queue), result: self.result }).ok();
     }
 }
 
 /// A queue was served.
-struct Served {
+struct Report {
     queue: String,
-    came_of: Came,
+    result: Served,
 }
 
 /// The result of serving a queue.
 #[derive(Clone, Copy, Debug, Default)]
-struct Came {
+struct Served {
     /// When its rate limit allows the next start.
     next: Option<Timestamp>,
     /// Whether it has limits, if known.
@@ -74,7 +74,7 @@ struct Came {
 
 impl Queues {
     /// Starts serving every queue that may have runs to claim. Returns when the next delayed run enters its queue.
-    async fn look(&mut self) -> Option<Timestamp> {
+    async fn sweep(&mut self) -> Option<Timestamp> {
         let executor = &self.executor;
         if executor.is_draining() || executor.workflows().is_empty() {
             return None;
@@ -118,13 +118,13 @@ impl Queues {
         }
         self.serving.insert(queue.clone(), false);
         let limited = self.limited.contains(&queue);
-        let (executor, say) = (self.executor.clone(), self.say.clone());
-        let turn = Turn { queue, came_of: Came::default(), say };
+        let (executor, report_to) = (self.executor.clone(), self.report_to.clone());
+        let round = Round { queue, result: Served::default(), report_to };
         self.executor.spawn(async move {
-            // Moves all of `turn` into the task, not only the fields used here, so that its drop reports.
-            let mut turn = turn;
-            let served = serve(&executor, &turn.queue, limited, waits).await;
-            turn.came_of = note(&executor, "queue", turn.queue.clone(), served).unwrap_or_default();
+            // Moves all of `round` into the task, not only the fields used here, so that its drop reports.
+            let mut round = round;
+            let served = serve(&executor, &round.queue, limited, waits).await;
+            round.result = note(&executor, "queue", round.queue.clone(), served).unwrap_or_default();
         });
     }
 
@@ -148,10 +148,10 @@ impl Queues {
                     Ok(Signal::Ready | Signal::Look) | Err(_) => return,
                     Ok(_) => {}
                 },
-                Some(Served { queue, came_of }) = self.said.recv() => {
+                Some(Report { queue, result }) = self.reports.recv() => {
                     let again = self.serving.remove(&queue).unwrap_or(false);
-                    self.next.extend(came_of.next.map(|next| (queue.clone(), next)));
-                    if let Some(limited) = came_of.limited {
+                    self.next.extend(result.next.map(|next| (queue.clone(), next)));
+                    if let Some(limited) = result.limited {
                         self.note_limited(&queue, limited);
                     }
                     if again {
@@ -165,19 +165,19 @@ impl Queues {
 
 /// Claims from one queue until it has no more. Only one claimer can count a queue with limits at a time, so such a queue is
 /// checked first unless a run is known to wait in it: every run that ends there notifies all executors.
-async fn serve(executor: &Arc<Executor>, queue: &str, limited: bool, waits: bool) -> Result<Came, Error> {
+async fn serve(executor: &Arc<Executor>, queue: &str, limited: bool, waits: bool) -> Result<Served, Error> {
     if limited && !waits && !executor.store.has_waiting(queue, executor.workflows()).await? {
-        return Ok(Came::default());
+        return Ok(Served::default());
     }
     loop {
         let seat = executor.seat();
         if executor.is_draining() || seat.journal.is_closed() {
-            return Ok(Came::default());
+            return Ok(Served::default());
         }
         let free = executor.options.residents_max.saturating_sub(executor.residents.len());
         if free == 0 {
             executor.crowded.notify_one();
-            return Ok(Came::default());
+            return Ok(Served::default());
         }
         let wanted = QueueClaim {
             queue: queue.to_owned(),
@@ -193,7 +193,7 @@ async fn serve(executor: &Arc<Executor>, queue: &str, limited: bool, waits: bool
         drop(claiming);
         claimer::load(executor, &seat, taken).await;
         if !more {
-            return Ok(Came { next, limited: Some(limited) });
+            return Ok(Served { next, limited: Some(limited) });
         }
     }
 }

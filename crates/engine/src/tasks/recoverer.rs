@@ -34,7 +34,7 @@ async fn release(executor: &Executor) -> Result<usize, Error> {
         all += some.total();
         if some.total() > 0 {
             tracing::info!(runs = some.total(), "released the runs of dead executors");
-            executor.tell_ready();
+            executor.notify_ready();
             continue;
         }
         return match some.why {

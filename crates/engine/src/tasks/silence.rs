@@ -28,7 +28,7 @@ struct Seen {
 
 impl Silence {
     /// Evaluates a read of the executors: returns those without a new beat for their own lease.
-    pub(super) fn look(
+    pub(super) fn observe(
         &mut self,
         rows: &[Beat],
         now: Duration,
@@ -92,7 +92,7 @@ mod tests {
         fn after(&mut self, passed: Duration, rows: &[Beat]) -> Vec<String> {
             self.now += passed;
             let me = ExecutorId::new("me".to_owned());
-            let dead = self.silence.look(rows, self.now, &me, LEASE);
+            let dead = self.silence.observe(rows, self.now, &me, LEASE);
             dead.into_iter().map(|(id, _)| id.to_string()).collect()
         }
     }

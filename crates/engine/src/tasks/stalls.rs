@@ -14,7 +14,7 @@ pub(crate) async fn run(executor: Arc<Executor>) {
         let is_long = |since| now.duration_since(since).unsigned_abs() >= PATIENCE;
         if executor.journal_trouble().is_some_and(|trouble| is_long(trouble.since)) {
             for core in executor.residents.all() {
-                core.births.send_starter_away();
+                core.creations.dismiss_starter();
             }
         }
     }

@@ -9,7 +9,7 @@ use onward_store::{Seat, Signal};
 use onward_types::{Error, RunKey};
 
 use super::claimer::{self, Taken};
-use super::{Ear, note};
+use super::{SignalReceiver, note};
 use crate::executor::Executor;
 
 /// After this many sweeps, all owned runs are compared with those in memory.
@@ -18,15 +18,15 @@ const COMPARE_EVERY: u32 = 5;
 const CLAIMS_END_WITHIN: Duration = Duration::from_millis(500);
 
 pub(crate) async fn run(executor: Arc<Executor>) {
-    let mut ear = Ear::new(&executor);
+    let mut signals = SignalReceiver::new(&executor);
     let mut sweeps = 0;
     loop {
-        match ear.next(&executor).await {
+        match signals.next(&executor).await {
             Some(Signal::Revoked(keys)) => executor.revoke(&keys),
             Some(Signal::Woken(_)) => wake(&executor).await,
-            Some(Signal::Look) => look(&executor).await,
+            Some(Signal::Look) => sweep(&executor).await,
             None => {
-                look(&executor).await;
+                sweep(&executor).await;
                 sweeps += 1;
                 if sweeps % COMPARE_EVERY == 0 {
                     compare(&executor).await;
@@ -44,7 +44,7 @@ pub(crate) async fn run(executor: Arc<Executor>) {
     }
 }
 
-async fn look(executor: &Arc<Executor>) {
+async fn sweep(executor: &Arc<Executor>) {
     let seat = executor.seat();
     if let Some(keys) = note(executor, "steerer", "revoked", executor.store.revoked(&seat.executor).await) {
         executor.revoke(&keys);
@@ -73,7 +73,7 @@ async fn compare(executor: &Arc<Executor>) {
     let Some(Some(lost)) = note(executor, "steerer", "compare", lost(executor, &seat).await) else { return };
     let taken = Taken::new(executor, lost.owned);
     for key in lost.revoked {
-        executor.let_go_of_unknown(&seat, key);
+        executor.release_absent_revoked(&seat, key);
     }
     if taken.len() > 0 {
         tracing::warn!(runs = taken.len(), "loading runs that this executor owns but that are not in memory");

@@ -8,7 +8,7 @@ use crate::executor::Executor;
 pub(crate) async fn run(executor: Arc<Executor>) {
     loop {
         if note(&executor, "waker", "wake", executor.store.sweep_missed().await).is_some_and(|woken| woken > 0) {
-            executor.tell_ready();
+            executor.notify_ready();
         }
         executor.store.clock().sleep(SWEEP).await;
     }

@@ -13,7 +13,7 @@ use onward_types::{Error, Json, RunKey, Status, StepKind, Timestamp, from_micros
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::about::About;
-use super::births::{Births, Newborn};
+use super::creations::{Creations, NewChild};
 use super::end::{End, EndSlot};
 use super::leaving::{Leaving, Stop};
 use super::pace::Pace;
@@ -36,7 +36,7 @@ pub(crate) struct RunCore {
     pub(crate) task: AtomicWaker,
     state: Mutex<State>,
     /// The creations of the run and of its children, while they are not answered.
-    pub(crate) births: Births,
+    pub(crate) creations: Creations,
     /// How it leaves memory.
     pub(crate) leaving: Leaving,
     /// How far it is ahead of what is durable.
@@ -109,7 +109,7 @@ impl RunCore {
             task: AtomicWaker::new(),
             state: Mutex::new(state),
             latest: AtomicI64::new(i64::MIN),
-            births: Births::new(starter),
+            creations: Creations::new(starter),
             leaving: Leaving::default(),
             pace: Pace::default(),
             input: Mutex::new(Some(input)),
@@ -280,7 +280,7 @@ impl RunCore {
     }
 
     /// Whether its last change releases it after it was revoked.
-    pub(crate) fn is_let_go(&self) -> bool {
+    pub(crate) fn is_releasing_revoked(&self) -> bool {
         self.leaving.is(|how| matches!(how, LeaveHow::LetGo))
     }
 
@@ -294,7 +294,7 @@ impl RunCore {
     pub(crate) fn expect_child(&self, child: Arc<RunCore>, position: u32) {
         let Some(executor) = self.executor() else { return };
         let expected = executor.residents.expect(&[child.about.key]);
-        self.births.expect(child, position, expected);
+        self.creations.expect(child, position, expected);
     }
 }
 
@@ -304,10 +304,10 @@ impl Origin for RunCore {
         let (past, left, progressed, said) = {
             let mut state = self.state();
             let left = if upto >= state.made() { self.leaving.take() } else { None };
-            (state.past_barrier(upto), left, state.has_progressed(upto), state.take_untold(upto))
+            (state.past_barrier(upto), left, state.has_progressed(upto), state.take_unannounced(upto))
         };
         if said && let Some(executor) = self.executor() {
-            executor.hub.tell_watchers(self.about.key);
+            executor.waiters.notify_watchers(self.about.key);
         }
         if self.about.suspect
             && progressed
@@ -318,7 +318,7 @@ impl Origin for RunCore {
         for waker in past {
             waker.wake();
         }
-        if self.pace.let_on() {
+        if self.pace.take_held_back() {
             self.task.wake();
         }
         if let (Some(how), Some(executor)) = (left, self.executor()) {
@@ -347,8 +347,8 @@ impl Origin for RunCore {
     fn created(&self, run: RunKey, created: Created) {
         let Some(executor) = self.executor() else { return };
         if run == self.about.key {
-            if let Some(starter) = self.births.take_starter() {
-                executor.born(self, &created);
+            if let Some(starter) = self.creations.take_starter() {
+                executor.creation_answered(self, &created);
                 if let Some(starter) = starter {
                     // The caller may be gone; the run exists.
                     starter.send(created).ok();
@@ -356,14 +356,14 @@ impl Origin for RunCore {
             }
             return;
         }
-        let (child, asked) = self.births.take_child(run);
+        let (child, asked) = self.creations.take_child(run);
         if let Created::Waiting(queue) = &created {
             // No other part of this process knows about the child.
             executor.ring_queue(queue);
         }
         match (&created, child) {
-            (Created::New, Some(Newborn { child, .. })) => executor.adopt(child),
-            (Created::Existing(existing), Some(Newborn { position, .. })) if asked.is_none() => {
+            (Created::New, Some(NewChild { child, .. })) => executor.execute_child(child),
+            (Created::Existing(existing), Some(NewChild { position, .. })) if asked.is_none() => {
                 // The id of this child was generated, so only an unrelated run can have taken it.
                 if let Some(error) = onward_store::is_stranger(existing, (self.about.key, position)) {
                     self.stop(Stop::Rejected(error));

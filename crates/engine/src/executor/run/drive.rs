@@ -59,7 +59,7 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPa
                 }
                 spins += 1;
                 if spins > SPINS_MAX {
-                    if core.pace.finish_left_behind(cx).is_ready() {
+                    if core.pace.finish_dropped(cx).is_ready() {
                         core.flush();
                     }
                     cx.waker().wake_by_ref();
@@ -68,7 +68,7 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPa
                 }
                 continue;
             }
-            if core.pace.finish_left_behind(cx).is_pending() {
+            if core.pace.finish_dropped(cx).is_pending() {
                 root.polling.store(false, Ordering::SeqCst);
                 if root.woken.load(Ordering::SeqCst) {
                     root.polling.store(true, Ordering::SeqCst);
@@ -220,7 +220,7 @@ mod tests {
         let waiting = core.clone();
         let workflow: Running = Box::pin(future::poll_fn(move |cx| {
             let now = waiting.clock().now();
-            waiting.state().look(0, StepKind::Sleep, &"sleep".into(), cx.waker(), now);
+            waiting.state().poll_call(0, StepKind::Sleep, &"sleep".into(), cx.waker(), now);
             Poll::Pending
         }));
         let mut driving = Box::pin(drive(&core, workflow, OnPanic::Hold));

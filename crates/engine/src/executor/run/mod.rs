@@ -1,8 +1,8 @@
 //! A run in memory: its recorded history, its pending changes, and the future of the workflow.
 
 pub(crate) mod about;
-mod births;
 pub(crate) mod core;
+mod creations;
 pub(crate) mod ctx;
 pub(crate) mod drive;
 pub(crate) mod end;

@@ -15,7 +15,7 @@ pub(crate) struct Pace {
     /// Whether the run waits for the journal before it continues.
     held_back: AtomicBool,
     /// Database operations in progress of calls that were dropped.
-    left_behind: Mutex<Vec<BoxFuture<'static, Outcome>>>,
+    dropped: Mutex<Vec<BoxFuture<'static, Outcome>>>,
 }
 
 impl Pace {
@@ -34,19 +34,19 @@ impl Pace {
     }
 
     /// Ends the wait; returns whether the run waited.
-    pub(crate) fn let_on(&self) -> bool {
+    pub(crate) fn take_held_back(&self) -> bool {
         self.held_back.swap(false, Ordering::SeqCst)
     }
 
     /// Keeps a database operation whose call was dropped. It is finished before the run makes any further change, which may be
     /// the one that undoes it.
-    pub(crate) fn leave_behind(&self, doing: BoxFuture<'static, Outcome>) {
-        lock(&self.left_behind).push(doing);
+    pub(crate) fn keep_dropped(&self, doing: BoxFuture<'static, Outcome>) {
+        lock(&self.dropped).push(doing);
     }
 
     /// Finishes the operations of dropped calls.
-    pub(crate) fn finish_left_behind(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut left = lock(&self.left_behind);
+    pub(crate) fn finish_dropped(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut left = lock(&self.dropped);
         left.retain_mut(|doing| doing.as_mut().poll(cx).is_pending());
         if left.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     }

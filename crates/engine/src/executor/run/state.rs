@@ -49,13 +49,13 @@ pub(crate) struct State {
     patches: HashMap<Arc<str>, bool>,
     patches_recorded: u32,
     /// Boxed, because a node of the tree has room for eleven entries and most runs make one call at a time.
-    calls: BTreeMap<u32, Box<Call>>,
+    calls: BTreeMap<u32, Box<CallState>>,
     /// Calls that take messages, each with its topic and its type.
     receivers: BTreeMap<u32, Receiver>,
     inbox: Inbox,
     tails: Tails,
     /// Changes that published something for which watchers were not notified yet: the first and the last.
-    untold: Option<(u64, u64)>,
+    unannounced: Option<(u64, u64)>,
     /// Results in the order in which they completed, not yet delivered.
     ready: VecDeque<Ready>,
     turn: Turn,
@@ -82,7 +82,7 @@ pub(crate) struct State {
 }
 
 /// A call that was polled and has not resolved.
-struct Call {
+struct CallState {
     kind: StepKind,
     name: Arc<str>,
     waker: Waker,
@@ -111,11 +111,11 @@ pub(crate) enum Idle {
 
 struct Ready {
     position: u32,
-    what: What,
+    what: ReadyKind,
     at: Timestamp,
 }
 
-enum What {
+enum ReadyKind {
     Made(Made),
     /// A transaction requests the next turn.
     Turn,
@@ -130,7 +130,7 @@ pub(crate) enum Made {
 }
 
 /// What a call finds when it is polled.
-pub(crate) enum Look {
+pub(crate) enum Polled {
     /// Its result was delivered.
     Done(Outcome),
     /// Nothing to do until it is woken.
@@ -172,30 +172,30 @@ impl State {
     }
 
     /// Registers a call that is polled, and returns what it finds.
-    pub(crate) fn look(
+    pub(crate) fn poll_call(
         &mut self,
         position: u32,
         kind: StepKind,
         name: &Arc<str>,
         waker: &Waker,
         now: Timestamp,
-    ) -> Look {
+    ) -> Polled {
         if self.halt.is_some() {
-            return Look::Wait;
+            return Polled::Wait;
         }
         if !self.register(position, kind, name, waker, now) {
-            return Look::Wait;
+            return Polled::Wait;
         }
         // The loser of a race is still there when the winner, the last of the history, was delivered: it must not begin.
         let undelivered = !self.live;
-        let Some(call) = self.calls.get_mut(&position) else { return Look::Wait };
+        let Some(call) = self.calls.get_mut(&position) else { return Polled::Wait };
         match call.delivered.take() {
             Some(outcome) => {
                 self.calls.remove(&position);
-                Look::Done(outcome)
+                Polled::Done(outcome)
             }
-            None if call.is_ready || undelivered => Look::Wait,
-            None => Look::Live,
+            None if call.is_ready || undelivered => Polled::Wait,
+            None => Polled::Live,
         }
     }
 
@@ -216,7 +216,7 @@ impl State {
             self.diverge(message);
             return false;
         }
-        let call = Call {
+        let call = CallState {
             kind,
             name: name.clone(),
             waker: waker.clone(),
@@ -239,7 +239,7 @@ impl State {
         call.is_ready = true;
         call.idle = Idle::No;
         if let Some(outcome) = self.recorded_by_itself(position, outcome) {
-            self.ready.push_back(Ready { position, what: What::Made(Made::Outcome(outcome)), at });
+            self.ready.push_back(Ready { position, what: ReadyKind::Made(Made::Outcome(outcome)), at });
         }
     }
 
@@ -247,7 +247,7 @@ impl State {
         if let Some(call) = self.calls.get_mut(&position) {
             call.is_ready = true;
             call.idle = Idle::No;
-            self.ready.push_back(Ready { position, what: What::Made(made), at });
+            self.ready.push_back(Ready { position, what: ReadyKind::Made(made), at });
         }
     }
 
@@ -262,29 +262,29 @@ impl State {
         now: Timestamp,
         bytes: usize,
         made: impl FnOnce() -> Made,
-    ) -> Look {
+    ) -> Polled {
         // A call that was once deferred stays deferred, however often it is polled before its turn.
         let is_first = !self.calls.contains_key(&position);
         // A call without work does not wait for the run to become live: on the next replay it will resolve here too.
-        let look = match self.look(position, kind, name, waker, now) {
-            Look::Wait if self.is_waiting_for_life(position) => Look::Live,
-            look => look,
+        let polled = match self.poll_call(position, kind, name, waker, now) {
+            Polled::Wait if self.waits_for_live(position) => Polled::Live,
+            polled => polled,
         };
-        match look {
-            Look::Live if self.immediate.takes(bytes) && self.turn.is_free() => {
+        match polled {
+            Polled::Live if self.immediate.takes(bytes) && self.turn.is_free() => {
                 self.immediate.add(bytes);
                 self.calls.remove(&position);
                 let outcome = self.say_made(position, made(), now);
                 let recorded = outcome.map_err(|error| error.to_json());
-                let Some(outcome) = self.understood(position, kind, name, &recorded) else { return Look::Wait };
+                let Some(outcome) = self.understood(position, kind, name, &recorded) else { return Polled::Wait };
                 self.record(position, kind, name.clone(), recorded, now, now);
-                Look::Done(outcome)
+                Polled::Done(outcome)
             }
-            Look::Live => {
+            Polled::Live => {
                 self.complete_as(position, made(), now);
-                Look::Wait
+                Polled::Wait
             }
-            Look::Wait
+            Polled::Wait
                 if is_first
                     && self.halt.is_none()
                     && self.order.front() == Some(&position)
@@ -293,16 +293,16 @@ impl State {
                 self.immediate.add(bytes);
                 self.calls.remove(&position);
                 match self.next_recorded(position) {
-                    Some(outcome) => Look::Done(outcome),
-                    None => Look::Wait,
+                    Some(outcome) => Polled::Done(outcome),
+                    None => Polled::Wait,
                 }
             }
-            look => look,
+            polled => polled,
         }
     }
 
     /// Whether the call waits only because the run is not live yet.
-    fn is_waiting_for_life(&self, position: u32) -> bool {
+    fn waits_for_live(&self, position: u32) -> bool {
         let Some(call) = self.calls.get(&position) else { return false };
         let is_fresh = !call.is_ready && call.delivered.is_none();
         self.halt.is_none() && !self.live && self.order.is_empty() && is_fresh
@@ -367,7 +367,7 @@ impl State {
             return self.deliver_recorded(position);
         }
         if !self.live {
-            return self.begin_to_live();
+            return self.go_live();
         }
         if let Some(woken) = self.deliver_turn() {
             return woken;
@@ -376,8 +376,8 @@ impl State {
             let is_message_there = self.is_message_there(position);
             let Some(call) = self.calls.get_mut(&position) else { continue };
             let made = match what {
-                What::Made(made) => made,
-                What::Turn => {
+                ReadyKind::Made(made) => made,
+                ReadyKind::Turn => {
                     self.give_turn(position);
                     return true;
                 }
@@ -409,7 +409,7 @@ impl State {
     }
 
     /// The run is past its history and quiet: calls that waited for that may begin.
-    fn begin_to_live(&mut self) -> bool {
+    fn go_live(&mut self) -> bool {
         self.live = true;
         for call in self.calls.values() {
             call.waker.wake_by_ref();
@@ -618,7 +618,7 @@ mod tests {
         state.waits.insert(0, Wait { position: 0, wait_for, since });
         state.order.push_back(1);
         let loser = waker(Arc::new(Woken::default()));
-        state.look(0, StepKind::Sleep, &"sleep".into(), &loser, Timestamp::UNIX_EPOCH);
+        state.poll_call(0, StepKind::Sleep, &"sleep".into(), &loser, Timestamp::UNIX_EPOCH);
         state.dropped(0, since);
         assert!(matches!(state.changes[..], [Change::CloseWait(0)]));
     }
@@ -632,13 +632,13 @@ mod tests {
         state.history.insert(1, recorded);
         let now = Timestamp::UNIX_EPOCH;
         let step = Arc::new(Woken::default());
-        let first = state.look(0, StepKind::Step, &"charge".into(), &waker(step.clone()), now);
-        assert!(matches!(first, Look::Wait), "no body starts while recorded completions are undelivered");
+        let first = state.poll_call(0, StepKind::Step, &"charge".into(), &waker(step.clone()), now);
+        assert!(matches!(first, Polled::Wait), "no body starts while recorded completions are undelivered");
 
         let other = waker(Arc::new(Woken::default()));
         let number =
             state.immediate(1, StepKind::Random, &"r".into(), &other, now, 0, || unreachable!("it is recorded"));
-        assert!(matches!(number, Look::Done(Ok(_))));
+        assert!(matches!(number, Polled::Done(Ok(_))));
         assert!(state.deliver(now), "there is nothing left to deliver, and something to begin");
         assert!(step.0.load(std::sync::atomic::Ordering::SeqCst));
     }

@@ -5,7 +5,7 @@
 
 use onward_types::Timestamp;
 
-use super::{Outcome, Ready, State, What};
+use super::{Outcome, Ready, ReadyKind, State};
 
 #[derive(Default)]
 pub(super) enum Turn {
@@ -39,7 +39,7 @@ impl Turn {
 impl State {
     /// Queues for the turn, behind the results that wait for delivery.
     pub(crate) fn ask_turn(&mut self, position: u32, at: Timestamp) {
-        self.ready.push_back(Ready { position, what: What::Turn, at });
+        self.ready.push_back(Ready { position, what: ReadyKind::Turn, at });
     }
 
     /// What the transaction at this position was granted, if it has the turn.
@@ -75,7 +75,7 @@ impl State {
 
     /// The transaction was rolled back, or no longer waits for its turn. If it had a `seq`, that stays unused.
     pub(crate) fn give_back_turn(&mut self, position: u32) {
-        self.ready.retain(|ready| ready.position != position || !matches!(ready.what, What::Turn));
+        self.ready.retain(|ready| ready.position != position || !matches!(ready.what, ReadyKind::Turn));
         if self.turn_of(position).is_some() {
             self.turn = Turn::Free;
             // Others may have waited behind it; the run's task checks again when it is polled.
@@ -139,15 +139,15 @@ mod tests {
     use onward_types::{Json, StepKind};
 
     use super::*;
-    use crate::executor::run::state::{Look, Made};
+    use crate::executor::run::state::{Made, Polled};
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
     fn with_calls(kinds: &[StepKind]) -> State {
         let mut state = State::fresh();
         for (position, kind) in (0..).zip(kinds) {
-            let look = state.look(position, *kind, &Arc::from("call"), &noop_waker(), NOW);
-            assert!(matches!(look, Look::Live));
+            let polled = state.poll_call(position, *kind, &Arc::from("call"), &noop_waker(), NOW);
+            assert!(matches!(polled, Polled::Live));
         }
         state
     }
@@ -171,7 +171,7 @@ mod tests {
         assert!(!state.deliver(NOW), "the step waits behind the transaction");
         let number = state
             .immediate(2, StepKind::Random, &"r".into(), &noop_waker(), NOW, 0, || Made::Outcome(Ok(Json::null())));
-        assert!(matches!(number, Look::Wait), "and so does what needs no work");
+        assert!(matches!(number, Polled::Wait), "and so does what needs no work");
 
         state.begin_commit(0);
         state.note_committed(0);

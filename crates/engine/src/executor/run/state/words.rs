@@ -16,17 +16,17 @@ impl State {
     pub(crate) fn say(&mut self, position: u32, attempt: u32, said: Said, at: Timestamp) -> Result<(), Error> {
         if let Some(change) = self.tails.change(position, attempt, said, at)? {
             self.push(change);
-            let first = self.untold.map_or(self.made, |(first, _)| first);
-            self.untold = Some((first, self.made));
+            let first = self.unannounced.map_or(self.made, |(first, _)| first);
+            self.unannounced = Some((first, self.made));
         }
         Ok(())
     }
 
     /// Whether these changes made something durable that was published and for which watchers were not notified yet.
-    pub(crate) fn take_untold(&mut self, durable: u64) -> bool {
-        match self.untold {
+    pub(crate) fn take_unannounced(&mut self, durable: u64) -> bool {
+        match self.unannounced {
             Some((first, last)) if first <= durable => {
-                self.untold = (last > durable).then_some((durable + 1, last));
+                self.unannounced = (last > durable).then_some((durable + 1, last));
                 true
             }
             _ => false,

@@ -23,20 +23,20 @@ pub(crate) const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 /// How many runs one query checks.
 const CHUNK: usize = 500;
 
-type Waiters = HashMap<RunKey, Vec<oneshot::Sender<Arc<Outcome>>>>;
+type Waiting = HashMap<RunKey, Vec<oneshot::Sender<Arc<Outcome>>>>;
 
-pub(crate) struct Hub {
+pub(crate) struct Waiters {
     store: Store,
-    waiting: Mutex<Waiters>,
+    waiting: Mutex<Waiting>,
     count: AtomicUsize,
     /// The tasks that follow the events, the streams and the end of a run.
     watched: Mutex<HashMap<RunKey, watch::Sender<()>>>,
     watches: AtomicUsize,
 }
 
-impl Hub {
-    pub(crate) fn new(store: Store) -> Arc<Hub> {
-        Arc::new(Hub {
+impl Waiters {
+    pub(crate) fn new(store: Store) -> Arc<Waiters> {
+        Arc::new(Waiters {
             store,
             waiting: Mutex::default(),
             count: AtomicUsize::new(0),
@@ -60,13 +60,13 @@ impl Hub {
                 drop(core);
             }
             // Register first, then read, then wait: a change after the read is signalled.
-            let told = self.register(key);
+            let answer = self.register(key);
             self.store.listen_closely().await;
             let outcome = self.store.outcome(key).await?.ok_or_else(gone)?;
             if is_over(&outcome, or_held) {
                 return Ok(Arc::new(outcome));
             }
-            if let Ok(outcome) = told.await
+            if let Ok(outcome) = answer.await
                 && is_over(&outcome, or_held)
             {
                 return Ok(outcome);
@@ -86,14 +86,14 @@ impl Hub {
     pub(crate) async fn event(&self, run: &RunId, key: &str) -> Result<Json, Error> {
         let mut followed: Option<(RunKey, watch::Receiver<()>)> = None;
         loop {
-            if let Some((_, told)) = &mut followed {
-                told.mark_unchanged();
+            if let Some((_, changes)) = &mut followed {
+                changes.mark_unchanged();
             }
             match (self.store.event_of(run, key).await?, &mut followed) {
                 (Some((_, Some(value))), _) => return Ok(value),
                 // The caller keeps this object alive, so the channel stays open.
-                (Some((found, None)), Some((of, told))) if found == *of => {
-                    told.changed().await.ok();
+                (Some((found, None)), Some((of, changes))) if found == *of => {
+                    changes.changed().await.ok();
                 }
                 // Follow the run, then read, then wait: an event that is set after the read is signalled.
                 (Some((found, None)), _) => {
@@ -106,24 +106,24 @@ impl Hub {
     }
 
     /// Notifies those that follow this run that it published something or ended.
-    pub(crate) fn tell_watchers(&self, key: RunKey) {
+    pub(crate) fn notify_watchers(&self, key: RunKey) {
         if self.watches.load(Ordering::SeqCst) > 0
-            && let Some(told) = self.lock_watched().get(&key)
+            && let Some(watchers) = self.lock_watched().get(&key)
         {
-            told.send_replace(());
+            watchers.send_replace(());
         }
     }
 
     /// Notifies all followers, because any run may have changed. Returns whether there are any.
-    fn tell_all_watchers(&self) -> bool {
+    fn notify_all_watchers(&self) -> bool {
         if self.watches.load(Ordering::SeqCst) == 0 {
             return false;
         }
         let mut watched = self.lock_watched();
-        watched.retain(|_, told| told.receiver_count() > 0);
+        watched.retain(|_, watchers| watchers.receiver_count() > 0);
         self.watches.store(watched.len(), Ordering::SeqCst);
-        for told in watched.values() {
-            told.send_replace(());
+        for watchers in watched.values() {
+            watchers.send_replace(());
         }
         !watched.is_empty()
     }
@@ -133,35 +133,35 @@ impl Hub {
     }
 
     fn register(&self, key: RunKey) -> oneshot::Receiver<Arc<Outcome>> {
-        let (tell, told) = oneshot::channel();
+        let (sender, answer) = oneshot::channel();
         let mut waiting = self.lock();
         let of_run = waiting.entry(key).or_default();
         of_run.retain(|other| !other.is_closed());
-        of_run.push(tell);
+        of_run.push(sender);
         self.count.store(waiting.len(), Ordering::SeqCst);
-        told
+        answer
     }
 
     /// Passes the outcome of a run that ended to those that wait for it.
     pub(crate) fn publish(&self, key: RunKey, outcome: &Arc<Outcome>) {
-        self.tell_watchers(key);
+        self.notify_watchers(key);
         if self.count.load(Ordering::SeqCst) == 0 {
             return;
         }
-        let told = {
+        let of_run = {
             let mut waiting = self.lock();
-            let told = waiting.remove(&key);
+            let of_run = waiting.remove(&key);
             self.count.store(waiting.len(), Ordering::SeqCst);
-            told
+            of_run
         };
-        for waiter in told.into_iter().flatten() {
+        for waiter in of_run.into_iter().flatten() {
             // A waiter that gave up has closed its channel.
             waiter.send(outcome.clone()).ok();
         }
     }
 
     /// Makes waiters start over: the run came into the memory of this process, or was deleted.
-    pub(crate) fn look_again(&self, key: RunKey) {
+    pub(crate) fn restart(&self, key: RunKey) {
         if self.count.load(Ordering::SeqCst) > 0 {
             self.lock().remove(&key);
         }
@@ -169,11 +169,11 @@ impl Hub {
 
     /// Passes on what happens in other processes, as long as this object lives. If the listener dies, another one replaces it,
     /// because waiters would otherwise wait for ever.
-    pub(crate) async fn keep_listening(hub: Weak<Hub>) {
-        let Some(clock) = hub.upgrade().map(|hub| hub.store.clock().clone()) else { return };
+    pub(crate) async fn keep_listening(waiters: Weak<Waiters>) {
+        let Some(clock) = waiters.upgrade().map(|waiters| waiters.store.clock().clone()) else { return };
         loop {
             let mut listener = JoinSet::new();
-            listener.spawn(Hub::listen(hub.clone(), clock.clone()));
+            listener.spawn(Waiters::listen(waiters.clone(), clock.clone()));
             match listener.join_next().await {
                 Some(Err(died)) if died.is_panic() => {
                     tracing::error!(%died, "the listener for runs of other executors died; starting another one");
@@ -184,33 +184,33 @@ impl Hub {
         }
     }
 
-    async fn listen(hub: Weak<Hub>, clock: Clock) {
-        let Some(mut signals) = hub.upgrade().map(|hub| hub.store.signals()) else { return };
+    async fn listen(waiters: Weak<Waiters>, clock: Clock) {
+        let Some(mut signals) = waiters.upgrade().map(|waiters| waiters.store.signals()) else { return };
         let mut next_sweep = add(clock.now(), SWEEP);
         loop {
             let signal = tokio::select! {
                 signal = signals.recv() => Some(signal),
                 () = clock.sleep_until(next_sweep) => None,
             };
-            let Some(hub) = hub.upgrade() else { return };
+            let Some(waiters) = waiters.upgrade() else { return };
             // A steady stream of other signals must not delay the sweep for ever.
             if signal.is_none() {
                 next_sweep = add(clock.now(), SWEEP);
             }
             match &signal {
                 Some(Ok(Signal::Said(keys) | Signal::Finished(keys))) => {
-                    keys.iter().for_each(|key| hub.tell_watchers(*key))
+                    keys.iter().for_each(|key| waiters.notify_watchers(*key))
                 }
                 Some(Ok(Signal::Look) | Err(broadcast::error::RecvError::Lagged(_))) | None => {
-                    if hub.tell_all_watchers() {
-                        hub.store.listen_closely().await;
+                    if waiters.notify_all_watchers() {
+                        waiters.store.listen_closely().await;
                     }
                 }
                 Some(_) => {}
             }
             let keys = match signal {
-                Some(Ok(Signal::Finished(keys))) => hub.waited_for(Some(&keys)),
-                Some(Ok(Signal::Look) | Err(broadcast::error::RecvError::Lagged(_))) | None => hub.waited_for(None),
+                Some(Ok(Signal::Finished(keys))) => waiters.waited_for(Some(&keys)),
+                Some(Ok(Signal::Look) | Err(broadcast::error::RecvError::Lagged(_))) | None => waiters.waited_for(None),
                 Some(Ok(
                     Signal::Ready
                     | Signal::Queued(_)
@@ -223,26 +223,26 @@ impl Hub {
                 Some(Err(broadcast::error::RecvError::Closed)) => return,
             };
             for chunk in keys.chunks(CHUNK) {
-                if let Err(error) = hub.look(chunk).await {
+                if let Err(error) = waiters.sweep(chunk).await {
                     tracing::debug!(%error, "could not check for the ends of runs; trying again in a second");
                 }
             }
             if !keys.is_empty() {
-                hub.store.listen_closely().await;
+                waiters.store.listen_closely().await;
             }
         }
     }
 
-    async fn look(&self, keys: &[RunKey]) -> Result<(), Error> {
+    async fn sweep(&self, keys: &[RunKey]) -> Result<(), Error> {
         let Ends { ended, gone } = self.store.ended(keys.to_vec()).await?;
         for key in ended {
             match self.store.outcome(key).await? {
                 Some(outcome) => self.publish(key, &Arc::new(outcome)),
-                None => self.look_again(key),
+                None => self.restart(key),
             }
         }
         // Waiters of a deleted run start over and find that it does not exist.
-        gone.into_iter().for_each(|key| self.look_again(key));
+        gone.into_iter().for_each(|key| self.restart(key));
         Ok(())
     }
 
@@ -260,7 +260,7 @@ impl Hub {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiters> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         lock(&self.waiting)
     }
 }

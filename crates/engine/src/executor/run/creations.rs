@@ -14,9 +14,9 @@ use crate::sync::lock;
 pub(crate) type Answer = oneshot::Sender<Created>;
 
 /// The pending creations of one run.
-pub(crate) struct Births {
+pub(crate) struct Creations {
     starter: Mutex<Starter>,
-    children: Mutex<Vec<Newborn>>,
+    children: Mutex<Vec<NewChild>>,
     /// Calls that wait for the answer to the creation of a child.
     asked: Mutex<Vec<(RunKey, Answer)>>,
     /// Children that an earlier owner of the run created without recording them, once they were read.
@@ -24,7 +24,7 @@ pub(crate) struct Births {
 }
 
 /// A child whose creation is not answered yet.
-pub(crate) struct Newborn {
+pub(crate) struct NewChild {
     pub(crate) child: Arc<RunCore>,
     /// The position of the call that starts it.
     pub(crate) position: u32,
@@ -39,7 +39,7 @@ enum Starter {
     /// This caller waits.
     Waits(Answer),
     /// The caller stopped waiting. The run is created all the same.
-    WentAway,
+    GaveUp,
 }
 
 impl Starter {
@@ -47,14 +47,14 @@ impl Starter {
         match std::mem::replace(self, Starter::Nobody) {
             Starter::Nobody => None,
             Starter::Waits(starter) => Some(Some(starter)),
-            Starter::WentAway => Some(None),
+            Starter::GaveUp => Some(None),
         }
     }
 }
 
-impl Births {
-    pub(crate) fn new(starter: Option<Answer>) -> Births {
-        Births {
+impl Creations {
+    pub(crate) fn new(starter: Option<Answer>) -> Creations {
+        Creations {
             starter: Mutex::new(starter.map_or(Starter::Nobody, Starter::Waits)),
             children: Mutex::default(),
             asked: Mutex::default(),
@@ -68,10 +68,10 @@ impl Births {
     }
 
     /// Stops the caller's wait for the creation. The run is created all the same.
-    pub(crate) fn send_starter_away(&self) {
+    pub(crate) fn dismiss_starter(&self) {
         let mut starter = lock(&self.starter);
         if matches!(*starter, Starter::Waits(_)) {
-            *starter = Starter::WentAway;
+            *starter = Starter::GaveUp;
         }
     }
 
@@ -83,19 +83,19 @@ impl Births {
 
     /// Registers a child whose creation was just added to the changes of the run.
     pub(crate) fn expect(&self, child: Arc<RunCore>, position: u32, expected: Expected) {
-        lock(&self.children).push(Newborn { child, position, _expected: expected });
+        lock(&self.children).push(NewChild { child, position, _expected: expected });
     }
 
     /// Waits for the answer to the creation of this child.
-    pub(crate) fn ask(&self, child: RunKey) -> oneshot::Receiver<Created> {
-        let (tell, told) = oneshot::channel();
-        lock(&self.asked).push((child, tell));
-        told
+    pub(crate) fn answer_of(&self, child: RunKey) -> oneshot::Receiver<Created> {
+        let (sender, answer) = oneshot::channel();
+        lock(&self.asked).push((child, sender));
+        answer
     }
 
     /// The creation of a child was answered. Returns the child, if it is to be executed here, and the call that waits for the
     /// answer.
-    pub(crate) fn take_child(&self, run: RunKey) -> (Option<Newborn>, Option<Answer>) {
+    pub(crate) fn take_child(&self, run: RunKey) -> (Option<NewChild>, Option<Answer>) {
         let mut children = lock(&self.children);
         let child = children.iter().position(|it| it.child.about.key == run).map(|at| children.swap_remove(at));
         drop(children);
