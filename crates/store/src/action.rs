@@ -29,7 +29,7 @@ pub enum Action {
         children: bool,
     },
     /// Create a copy of it that diverges from a position on.
-    Fork(Fork),
+    Fork(Box<Fork>),
 }
 
 /// How to fork a run. A value that is not given is taken from the forked run.

@@ -17,6 +17,7 @@ use crate::sync::lock;
 const TOLERANCE: i64 = 50_000;
 
 /// After this many microseconds without an answer, the server is queried for its time again.
+#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "SQLite has no server to ask"))]
 const STALE: i64 = 60_000_000;
 
 /// Reads the time and sleeps. Clones share the same time.
@@ -213,6 +214,7 @@ impl Clock {
 
     /// Whether the server should be queried for its time, because two clocks may have drifted apart since the last answer.
     /// Returns true to one caller, and again later if no answer arrived.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "SQLite has no server to ask"))]
     pub(crate) fn is_stale(&self) -> bool {
         let Kind::System(system) = &self.0.kind else { return false };
         let up = system.machine.uptime();

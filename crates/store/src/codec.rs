@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use onward_types::{BoxError, Chunk, ChunkBody, Code, Error, Json, RunRecord, StepKind, StepRecord, guarded};
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Action, Fork};
+use crate::action::Action;
 use crate::change::{Change, Checkpoint, Leave, LeaveHow, NewRun};
 use crate::records::{Chunks, History, Message, Outcome};
 
@@ -256,7 +256,9 @@ impl Sealer {
 
     /// Encode the payloads of an action.
     pub(crate) fn seal_action(&self, action: &mut Action) -> Result<(), Error> {
-        if let Action::Fork(Fork { input: Some((input, _)), .. }) = action {
+        if let Action::Fork(fork) = action
+            && let Some((input, _)) = &mut fork.input
+        {
             *input = self.seal(input, Payload::Input)?;
         }
         Ok(())

@@ -15,6 +15,7 @@ pub fn point(name: &'static str) {
 
 /// Whether a test requested something at `name`.
 #[inline]
+#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "only a pipeline has to wait for its point"))]
 pub(crate) fn is_armed(name: &'static str) -> bool {
     #[cfg(feature = "crash-points")]
     return armed::awaits(name);

@@ -1,4 +1,5 @@
 //! What the store promises, on every database.
+#![allow(clippy::disallowed_methods, reason = "a test may watch the clock of the machine for what hangs")]
 
 mod behaviour {
     mod lock;

@@ -4,14 +4,12 @@
 //! in SQL, in URLs and on the command line.
 
 mod checked;
-mod code;
 mod dedup;
 mod error;
 mod form;
 mod guarded;
 mod hook;
 mod id;
-mod json;
 mod message;
 mod name;
 mod options;
@@ -28,14 +26,12 @@ mod trace;
 mod tree;
 mod version;
 
-pub use code::Code;
 pub use dedup::Deduplicated;
-pub use error::{BoxError, Error, ErrorData, Reader, Result, ResultExt};
+pub use error::{BoxError, Code, Error, ErrorData, Json, Reader, Result, ResultExt};
 pub use form::{Form, Variant, excerpt};
 pub use guarded::guarded;
 pub use hook::{HookRecord, HookState};
 pub use id::{ExecutorId, RunId, RunKey};
-pub use json::Json;
 pub use message::{MessageRecord, Refused};
 pub use name::{NAME_MAX, check_name};
 pub use options::{RunOptions, check_attributes};

@@ -16,8 +16,14 @@ const PHRASES: [(&str, &str); 10] = [
     (concat!("put ", "off"), "reschedule, or delay"),
 ];
 
+/// Where the words are not ours, or never change again.
+const NOT_OURS: [&str; 3] = ["LICENSE", "/migrations/", "tests/reference/items.txt"];
+
 pub(super) fn faults(text: &Text) -> Vec<Fault> {
     let mut faults = Vec::new();
+    if NOT_OURS.iter().any(|path| text.path.contains(path)) {
+        return faults;
+    }
     for (number, line) in text.lines() {
         let line = line.to_lowercase();
         for (phrase, instead) in PHRASES.iter().filter(|(phrase, _)| has(&line, phrase)) {

@@ -76,7 +76,7 @@ impl<'a, T> Fork<'a, T> {
             }
         };
         let fork = onward_store::Fork { position, id, input, newest, options };
-        let forked = client.store.steer(&of.id, Action::Fork(fork)).await?;
+        let forked = client.store.steer(&of.id, Action::Fork(Box::new(fork))).await?;
         let id = forked.created.ok_or_else(|| Error::new(Code::Corrupt, "the fork has no id"))?;
         Ok(WorkflowHandle { client: client.clone(), id, started: None, output: PhantomData })
     }

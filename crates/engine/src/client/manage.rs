@@ -269,6 +269,8 @@ impl Client {
     /// `invalid` if the filter or the position is not valid; `database` if the database cannot be reached.
     pub async fn fork_all(&self, filter: Filter, position: u32) -> Result<Many, Error> {
         check_position(position)?;
-        self.store.steer_all(filter, Action::Fork(onward_store::Fork { position, ..Default::default() })).await
+        self.store
+            .steer_all(filter, Action::Fork(Box::new(onward_store::Fork { position, ..Default::default() })))
+            .await
     }
 }

@@ -4,7 +4,9 @@
 //! statement with the parameters known, so it is planned on each execution. SQLite plans first, so these clauses are removed
 //! from its text.
 
-use super::{Param, Row, Sql, Tx, sql};
+#[cfg(feature = "postgres")]
+use super::sql;
+use super::{Param, Row, Sql, Tx};
 use crate::fault::Fault;
 
 impl Tx {

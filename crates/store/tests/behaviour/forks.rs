@@ -43,7 +43,7 @@ fn identity(user: &str) -> Identity {
 /// Fork the run under an id.
 async fn fork(store: &Store, of: &RunId, id: &str, plan: Fork) -> Result<RunRecord, Error> {
     let plan = Fork { id: Some(run_id(id)), ..plan };
-    let forked = store.steer(of, Action::Fork(plan)).await?;
+    let forked = store.steer(of, Action::Fork(Box::new(plan))).await?;
     Ok(record(store, &forked.created.unwrap()).await)
 }
 

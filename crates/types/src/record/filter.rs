@@ -112,7 +112,7 @@ impl Filter {
     /// booleans and nulls.
     ///
     /// # Errors
-    /// [`Code::Encode`] if they cannot be encoded as JSON.
+    /// [`Code::Encode`](crate::Code::Encode) if they cannot be encoded as JSON.
     pub fn with_attributes(self, attributes: impl Serialize) -> Result<Filter, Error> {
         Ok(Filter { attributes: Some(Json::encode(&attributes)?), ..self })
     }

@@ -51,7 +51,7 @@ impl Identity {
     /// Accepts the identity if every database can store each of its names.
     ///
     /// # Errors
-    /// [`Code::Invalid`], naming the part that is empty, too long, or contains control characters.
+    /// [`Code::Invalid`](crate::Code::Invalid), naming the part that is empty, too long, or contains control characters.
     pub fn check(&self) -> Result<(), Error> {
         let alone = [
             ("user", &self.user),

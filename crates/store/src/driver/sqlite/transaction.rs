@@ -41,6 +41,7 @@ enum Command {
 pub(crate) struct Expired(Option<Arc<tokio::sync::Notify>>);
 
 impl Expired {
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "a transaction of PostgreSQL has no limit here"))]
     pub(crate) fn never() -> Expired {
         Expired(None)
     }

@@ -19,6 +19,7 @@ mod random;
 mod report;
 mod stage;
 mod steer;
+mod suite;
 mod supervisor;
 mod ticks;
 mod verify;

@@ -8,7 +8,7 @@ use onward_testkit::crash::{expected, mix};
 use crate::generate;
 use crate::insist::insist;
 use crate::random::Random;
-use crate::supervisor::Suite;
+use crate::suite::Suite;
 
 impl Suite {
     /// Enqueue some runs, each in a queue of its own choice. An answer that was lost is asked for again: the same ids start once.

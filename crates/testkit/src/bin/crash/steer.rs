@@ -9,7 +9,7 @@ use onward_testkit::crash::{Op, program};
 use crate::book::Steering;
 use crate::generate;
 use crate::random::Random;
-use crate::supervisor::Suite;
+use crate::suite::Suite;
 
 /// Steer runs until the time is over.
 pub(crate) async fn steer_runs(suite: Arc<Suite>, mut random: Random, until: Instant) {

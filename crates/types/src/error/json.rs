@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use super::{Code, Error};
 use crate::checked::{Checked, DEPTH_MAX};
-use crate::{Code, Error};
 
 /// JSON text as it is recorded. Clones share one buffer.
 #[derive(Clone, PartialEq, Eq, Hash)]

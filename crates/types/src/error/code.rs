@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Error;
+use super::Error;
 
 macro_rules! codes {
     ($($variant:ident $text:literal $doc:literal,)*) => {

@@ -1,12 +1,16 @@
 //! One opaque error: a message that says what to do next, and a code that never changes.
 
+mod code;
+mod json;
+
 use std::fmt;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Code, Json};
+pub use code::Code;
+pub use json::Json;
 
 /// Any error: `?` converts every error into it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
