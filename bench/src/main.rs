@@ -55,7 +55,7 @@ enum Command {
     },
     /// Onward beside other durable engines; the results go to bench/RESULTS.md and bench/results.svg
     Peers(peers::Options),
-    /// One job of those that the peers have, on `onward` or on the `raw` loops, in the eyes of whoever holds its input
+    /// One job of those that the peers have, on `onward` or on the `raw` loops, as the process sees it that holds its input
     #[command(hide = true)]
     Jobs { orders: Vec<String> },
     /// Park sleepers on this database and print what memory they cost. A process of its own, so that the memory is clean

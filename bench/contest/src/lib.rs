@@ -2,7 +2,7 @@
 //! two measurements is the engine alone.
 //!
 //! A program performs one job on one engine: it reads its [`Orders`] from its arguments and calls [`perform`]. It is told
-//! when to begin, by a line on its standard input, and says when it is done, by a line of JSON, so that whoever measures
+//! when to begin, by a line on its standard input, and says when it is done, by a line of JSON, so that the program that measures
 //! can read memory, files and the database's log before, and after, and at no other time.
 
 mod engine;

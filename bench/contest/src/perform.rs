@@ -12,7 +12,7 @@ use crate::{Result, Take};
 const LONG_ENOUGH: f64 = 1.0;
 const TAKES_MAX: usize = 5;
 
-/// Whoever performs a job.
+/// The engine that performs a job.
 pub trait Contestant: Send + Sized + 'static {
     /// Perform it once.
     fn take(&mut self) -> impl Future<Output = Result<Take>> + Send;
@@ -98,7 +98,7 @@ fn say(line: &Line) -> Result<()> {
     Ok(out.flush()?)
 }
 
-/// Whoever holds our standard input. Once it is closed nobody wants to know any more.
+/// The process that holds our standard input. Once it is closed, no process waits for the result.
 struct Watcher(UnboundedReceiver<()>);
 
 impl Watcher {

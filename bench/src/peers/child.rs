@@ -54,7 +54,7 @@ impl Place {
     pub(crate) async fn new(tools: Tools) -> Result<Place> {
         let server = PrivatePostgres::start()?;
         let (postgres, connection) = tokio_postgres::connect(&server.url("postgres"), NoTls).await?;
-        // Whoever asks is told of a lost connection.
+        // The caller gets the error of a lost connection.
         tokio::spawn(async move { connection.await.ok() });
         Ok(Place { tools, folder: TempDir::with_prefix("onward-peers-")?, server, postgres })
     }

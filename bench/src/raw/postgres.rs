@@ -28,7 +28,7 @@ impl Raw {
     pub(super) async fn open(url: &str) -> Result<Raw> {
         let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
         tokio::spawn(async move {
-            // Whoever waits for an answer is told so itself.
+            // A caller that waits for an answer gets the error itself.
             connection.await.ok();
         });
         client.batch_execute(SESSION).await?;

@@ -11,7 +11,7 @@ use crate::database::Server;
 use crate::statistics::{millis, percentile};
 use crate::workflows::{engine, steps, stop, writes};
 
-/// At the most, so many seconds.
+/// A limit in seconds.
 const WRITES: u32 = 60;
 /// Enough that several seconds pass meanwhile.
 const RUNS: usize = 3_000;

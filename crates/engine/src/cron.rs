@@ -54,11 +54,11 @@ impl Cron {
         std::iter::successors(self.next(after), |tick| self.next(*tick))
     }
 
-    /// The last ticks, `most` of them at the most, after an instant and up to another, in order.
+    /// The last ticks, at most `most` of them, after one instant and up to another, in order.
     pub(crate) fn last(&self, after: Timestamp, until: Timestamp, most: usize) -> Vec<Timestamp> {
         const DAY: u64 = 86_400;
         let mut last = VecDeque::new();
-        // Whoever comes back after a year must not count every second of it.
+        // An executor that comes back after a year must not count every second of it.
         for span in [60, 3_600, DAY, 32 * DAY, 366 * DAY, 3_660 * DAY, u64::MAX / 2] {
             let span = i64::try_from(span).map_or(SignedDuration::MAX, SignedDuration::from_secs);
             let from = until.checked_sub(span).map_or(after, |from| from.max(after));

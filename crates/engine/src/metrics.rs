@@ -30,7 +30,7 @@ pub struct Metrics {
     /// Runs that were held (paused with an error), because continuing would lose something: they diverged, or a value could not
     /// be read.
     pub runs_held: u64,
-    /// Runs that were taken from this executor: cancelled, by a person or by their deadline, or paused, forked or deleted.
+    /// Runs that were taken from this executor: cancelled, by a person or by their deadline, or paused.
     pub runs_taken: u64,
     /// Runs that left memory because they only waited.
     pub runs_parked: u64,

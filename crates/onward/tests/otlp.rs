@@ -32,7 +32,7 @@ fn collector() -> std::io::Result<(String, Kept)> {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let keep = keep.clone();
-            // Whoever sent it hung up: there is nobody to tell.
+            // The sender hung up.
             std::thread::spawn(move || serve(stream, &keep).ok());
         }
     });

@@ -40,7 +40,7 @@ impl TestDatabase {
         Self::new(format!("sqlite:{}", folder.join("test.db").display()), Remains::Folder(folder))
     }
 
-    /// A SQLite database in memory, seen only by whoever opens this URL first.
+    /// A SQLite database in memory, seen only by the process that opens this URL first.
     pub fn memory() -> Self {
         Self::new("sqlite::memory:".to_owned(), Remains::Nothing)
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
-/// How long whoever still has a file in the folder open may take to end.
+/// How long a process that still has a file of the folder open may take to end.
 const WITHIN: Duration = Duration::from_secs(5);
 
 /// Remove a folder with all that is in it.

@@ -27,7 +27,8 @@ fn is_ambient(path: &str, line: &str) -> bool {
 
 pub(super) fn faults(text: &Text) -> Vec<Fault> {
     let mut faults = Vec::new();
-    let is_test = text.path.contains("/tests/");
+    // Programs that must not compile are never run.
+    let is_test = text.path.contains("/tests/") && !text.path.contains("/ui/fail/");
     let mut in_tests = false;
     for (number, line) in text.lines() {
         let columns = line.chars().count();

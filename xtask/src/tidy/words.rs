@@ -7,17 +7,17 @@ const PHRASES: [(&str, &str); 10] = [
     (concat!("who", "ever"), "name who: the caller, the executor, the reader"),
     (concat!("a", "new"), "again"),
     (concat!("at ", "the most"), "at most"),
-    (concat!("is ", "none"), "does not exist"),
-    (concat!("are ", "none"), "do not exist"),
+    (concat!("that is ", "none"), "that is not valid"),
+    (concat!("is no", "body's"), "belongs to no executor"),
     (concat!("lets ", "go of"), "releases"),
     (concat!("let ", "go of"), "release"),
     (concat!("how-many", "eth"), "the number of"),
-    (concat!("of ", "such"), "of these"),
+    (concat!("in no", "body's way"), "blocks no others"),
     (concat!("put ", "off"), "reschedule, or delay"),
 ];
 
 /// Where the words are not ours, or never change again.
-const NOT_OURS: [&str; 3] = ["LICENSE", "/migrations/", "tests/reference/items.txt"];
+const NOT_OURS: [&str; 4] = ["LICENSE", "/migrations/", "tests/reference/items.txt", "docs/reference-apis.md"];
 
 pub(super) fn faults(text: &Text) -> Vec<Fault> {
     let mut faults = Vec::new();
@@ -48,10 +48,7 @@ mod tests {
     #[test]
     fn a_phrase_is_found_with_what_to_write_instead() {
         let line = format!("// {}{} asks is told", "Who", "ever");
-        assert_eq!(
-            said(faults, &line),
-            ["1: `whoever` reads like a translation: name who: the caller, the executor, the reader"]
-        );
+        assert_eq!(said(faults, &line), [format!("1: `{}` reads like a translation: {}", PHRASES[0].0, PHRASES[0].1)]);
     }
 
     #[test]

@@ -46,8 +46,7 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// `invalid` if the expression, the zone, the id or an option is not valid; `not_registered` if this executor does not have
-    /// the workflow and the schedule has no queue.
+    /// `invalid` if the expression, the zone, the id or an option is not valid.
     pub fn schedule<W: Workflow<Input = Tick>>(&self, cron: impl Into<String>) -> Schedule<'_> {
         Schedule::new(self, W::NAME, Some(W::VERSION), cron.into())
     }
@@ -55,6 +54,10 @@ impl Client {
     /// Run a workflow periodically, by its name: see [`schedule`](Client::schedule). The workflow gets a [`Tick`] as its input;
     /// whether it accepts one is checked only when it runs. Each run gets the newest version of the workflow that the executor
     /// has which claims it.
+    ///
+    /// # Errors
+    /// As [`schedule`](Client::schedule); `not_registered` if this executor does not have the workflow and the schedule has no
+    /// queue.
     pub fn schedule_named(&self, workflow: impl Into<String>, cron: impl Into<String>) -> Schedule<'_> {
         Schedule::new(self, workflow, None, cron.into())
     }

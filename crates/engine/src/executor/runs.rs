@@ -34,7 +34,7 @@ impl Executor {
         new.end.set(End::Elsewhere);
         self.residents.remove(new);
         if let Created::Waiting(queue) = created {
-            // Only after the removal: whoever claims the run brings it into memory again.
+            // Only after the removal, because a claim of the run brings it into memory again.
             self.ring_queue(queue);
         }
     }

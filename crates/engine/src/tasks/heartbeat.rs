@@ -1,4 +1,5 @@
 //! Takes a new seat when this executor was declared dead. The [pulse](super::pulse) sends the heartbeats.
+//!
 //! An unreachable database is no reason to drop anything: running bodies continue, nothing new begins, and when the database is
 //! back the fence shows whether this executor still owns the runs.
 

@@ -162,7 +162,7 @@ fn memory(what: &str) -> usize {
 async fn memory_stays_within_64_mebibytes(db: TestDatabase) {
     let onward = Onward::open(db.url.clone()).workflow::<says_large_things>().launch().await.unwrap();
     onward.start::<says_large_things>(1).await.unwrap().result().await.unwrap();
-    // From here on the peak is measured anew.
+    // From here on the peak is measured again.
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let before = memory("VmRSS");
     onward.start::<says_large_things>(160).await.unwrap().result().await.unwrap();

@@ -181,7 +181,7 @@ async fn a_run_of_a_queue_waits_in_that_queue_where_it_is_imported(db: TestDatab
     there.queue("mail").concurrency(1).await.unwrap();
     assert_eq!(house.done(taken.result()).await.unwrap(), "first");
 
-    // What was deleted comes back, ended as it was, and is in nobody's way.
+    // What was deleted comes back, ended as it was, and blocks no other run.
     let ended = taken.export().await.unwrap();
     taken.delete().await.unwrap();
     there.start::<says>("second".into()).queue("mail").dedup("letter").delay(days(1)).await.unwrap();

@@ -53,12 +53,12 @@ async fn nothing_is_done_too_early(db: TestDatabase, workflow: &str, table: &str
     succeeds(&house, &run).await;
 }
 
-#[on_every_database(only = "postgres", because = "whoever keeps a SQLite file keeps all of it")]
+#[on_every_database(only = "postgres", because = "a lock on a SQLite file locks all of it")]
 async fn nothing_is_sent_before_what_came_before_it_is_durable(db: TestDatabase) {
     nothing_is_done_too_early(db, "sends", "messages").await;
 }
 
-#[on_every_database(only = "postgres", because = "whoever keeps a SQLite file keeps all of it")]
+#[on_every_database(only = "postgres", because = "a lock on a SQLite file locks all of it")]
 async fn no_hook_is_opened_before_what_came_before_it_is_durable(db: TestDatabase) {
     nothing_is_done_too_early(db, "opens", "hooks").await;
 }

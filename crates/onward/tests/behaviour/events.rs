@@ -99,7 +99,7 @@ async fn a_value_that_is_null_is_no_timeout_and_stays_when_the_run_has_ended(db:
     house.done(run.result()).await.unwrap();
     assert_eq!(run.event::<Option<u8>>("answer").await.unwrap(), Some(None));
     let other = house.done(run.event::<Option<u8>>("question").timeout(secs(5))).await.unwrap();
-    assert_eq!(other, None, "a run that has ended sets no more, and whoever asks waits no longer than they said");
+    assert_eq!(other, None, "a run that has ended sets no more, and a reader waits no longer than its timeout");
 }
 
 /// Reads the stage of a run, sleeps, and reads it again.

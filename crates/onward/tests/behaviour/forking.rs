@@ -194,7 +194,7 @@ async fn a_fork_has_said_what_the_calls_said_that_it_takes_over(db: TestDatabase
     let house = House::open(db, |b| b.workflow::<speaks>()).await;
     let run = house.onward.start::<speaks>(()).id("r").await.unwrap();
     assert_eq!(spoken(&run).await, ["one", "and", "two"]);
-    // Version 9 is nobody's, so that nothing is done but what was taken over.
+    // No executor has version 9, so only what was copied is there.
     let early = run.fork(3).version("9").await.unwrap();
     assert_eq!(early.event::<String>("stage").await.unwrap().as_deref(), Some("begun"));
     assert_eq!(early.streams().await.unwrap()[0].tail, 1);

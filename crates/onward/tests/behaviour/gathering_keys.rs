@@ -142,7 +142,7 @@ async fn a_dedup_that_is_taken_says_by_whom_and_why_that_one_waits(db: TestDatab
     assert_eq!((holder.queue.as_str(), holder.dedup.as_str()), ("q", "d"));
     assert_eq!(holder.reason, "no executor has workflow `index` version 7");
     assert!(house.onward.enqueue(named("first"), "other").await.unwrap_err().is_conflict());
-    // Whoever reads that can act on it.
+    // A reader can act on that.
     house.onward.handle_named("first").cancel().await.unwrap();
     house.onward.enqueue(options("second"), "b").await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! What somebody may still ask for is kept, also if it is not the child of whoever asks.
+//! A run that another run may still need is kept, even if it is not a child of that run.
 
 use onward::prelude::*;
 use onward::{Filter, Retention};
@@ -53,7 +53,7 @@ async fn a_fork_takes_over_the_hooks_that_it_has_opened_and_no_others(db: TestDa
     let run = house.onward.start::<two_hooks>(()).await.unwrap();
     house.until("it sleeps", async || run.steps().await.unwrap().len() == 3).await;
     run.cancel().await.unwrap();
-    house.until("it is let go of", async || house.onward.resident_runs() == 0).await;
+    house.until("it is released", async || house.onward.resident_runs() == 0).await;
     // By a version that nobody executes, so that it stays as it begins.
     let fork = run.fork(1).version("later").await.unwrap();
     let hooks = fork.hooks().await.unwrap();

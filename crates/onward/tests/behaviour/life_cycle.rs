@@ -80,7 +80,7 @@ async fn a_client_resumes_what_the_table_allows_and_nothing_else(db: TestDatabas
         let after = run.status().await.unwrap();
         if before.may_become(Status::Enqueued, Actor::Client) {
             resumed.unwrap();
-            // Whoever is quick has claimed it already, and found again what held it.
+            // A quick executor has claimed it already, and found again what held it.
             assert!(run.describe().await.unwrap().updated_at >= run.describe().await.unwrap().created_at);
             house.until("it goes on", async || run.describe().await.unwrap().owners > 1).await;
         } else if matches!(before, Status::Succeeded | Status::Failed) {

@@ -1,4 +1,4 @@
-//! A SQLite file that is deleted under its executor: whoever asks hears of it, and nobody is told that anything is durable.
+//! A SQLite file that is deleted under its executor: callers get the error, and nothing is acknowledged as durable.
 
 use onward::prelude::*;
 use onward_testkit::TestDatabase;

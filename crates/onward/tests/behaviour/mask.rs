@@ -23,7 +23,7 @@ async fn named_fields_are_hidden_in_listings_and_seen_by_workflows(db: TestDatab
     let start = house.onward.start::<login>(input).attributes(json!({"password": "secret"}));
     let run = start.await.unwrap();
     let result = run.result().await.unwrap();
-    assert_eq!(result["card"]["number"], "secret", "whoever waits for the result gets it whole");
+    assert_eq!(result["card"]["number"], "secret", "a caller that waits for the result gets it whole");
 
     let value = |json: &Json| json.decode::<Value>().unwrap();
     let listed = house.onward.list(Filter::default()).await.unwrap().items.remove(0);
@@ -112,7 +112,7 @@ async fn no_record_that_a_client_gives_shows_what_is_masked(db: TestDatabase) {
     let attempts = run.steps().await.unwrap().into_iter().flat_map(|step| step.attempts);
     let errors: Vec<String> = attempts.filter_map(|attempt| attempt.error).map(|error| error.to_string()).collect();
     assert!(!errors.is_empty() && errors.iter().all(|error| error.contains(r#""password":"***""#)), "{errors:?}");
-    // Whoever waits for a value gets it whole.
+    // A caller that waits for a value gets it whole.
     assert_eq!(run.event::<Value>("says").await.unwrap().unwrap(), secret);
     assert_eq!(run.stream::<Value>("speaks").next().await.unwrap().unwrap(), secret);
 }

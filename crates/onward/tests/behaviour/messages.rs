@@ -155,7 +155,7 @@ async fn a_timeout_is_kept_when_the_executor_is_lost_and_gives_none(db: TestData
     assert_eq!(house.done(run.result()).await.unwrap(), "None");
     let record = run.describe().await.unwrap();
     let took = record.finished_at.unwrap().duration_since(record.created_at).as_secs();
-    assert!((3_600..3_600 + 1_200).contains(&took), "it took {took} s: the time began anew");
+    assert!((3_600..3_600 + 1_200).contains(&took), "it took {took} s: the time began again");
 }
 
 #[on_every_database]

@@ -61,7 +61,7 @@ async fn ends_are_counted_by_what_came_of_them(db: TestDatabase) {
     house.done(failed.result()).await.unwrap_err();
     let cancelled = house.onward.start::<nap>(()).await.unwrap();
     cancelled.cancel().await.unwrap();
-    house.until("it was let go of", async || house.onward.metrics().runs_taken > 0).await;
+    house.until("it was released", async || house.onward.metrics().runs_taken > 0).await;
     let metrics = house.onward.metrics();
     assert_eq!((metrics.runs_failed, metrics.steps_failed, metrics.runs_succeeded), (1, 1, 0), "{metrics:?}");
 }

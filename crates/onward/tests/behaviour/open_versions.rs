@@ -124,7 +124,7 @@ async fn a_run_that_begins_where_it_is_enqueued_gets_its_version_there(db: TestD
     let run = house.onward.enqueue(ship("q", "here"), ()).await.unwrap();
     let begun = run.describe().await.unwrap();
     assert_eq!((begun.status, begun.version.as_deref()), (Status::Running, Some("1")));
-    // A queue that does not let it begin leaves it to whoever comes.
+    // A queue that does not let it begin leaves it to the executor that claims it.
     house.onward.queue("q").pause().await.unwrap();
     let waits = house.onward.enqueue(ship("q", "waits"), ()).await.unwrap();
     let waiting = waits.describe().await.unwrap();

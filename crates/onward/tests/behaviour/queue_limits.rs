@@ -229,7 +229,7 @@ async fn two_open_runs_of_a_queue_never_have_the_same_dedup(db: TestDatabase) {
     start("elsewhere").queue("p").dedup("d").await.unwrap();
     first.cancel().await.unwrap();
     let third = start("third").id("third").dedup("d").await.unwrap();
-    // Who was cancelled gave its dedup up; resumed, it is in nobody's way.
+    // A cancelled run gave up its dedup key; when it is resumed, it blocks no other run.
     first.resume().await.unwrap();
     third.cancel().await.unwrap();
     start("fourth").dedup("d").await.unwrap();

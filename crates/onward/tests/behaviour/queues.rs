@@ -42,7 +42,7 @@ impl Gauge {
         AtWork { gauge: self.clone(), places }
     }
 
-    /// How many were at work in a place at once, at the most.
+    /// The most that were at work in a place at once.
     pub(crate) fn most(&self, place: &str) -> usize {
         self.0.lock().unwrap().most.get(place).copied().unwrap_or(0)
     }

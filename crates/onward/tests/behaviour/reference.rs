@@ -180,7 +180,7 @@ async fn ends(ctx: &Ctx, how: String) -> Result<String> {
     }
 }
 
-/// A handle is a name: whoever asks it is told what there is.
+/// A handle is a name: each call says what there is.
 #[on_every_database]
 async fn a_handle_of_any_text_is_made_at_once_and_asks_when_it_is_used(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<ends>()).await;

@@ -188,7 +188,7 @@ async fn a_timeout_is_not_put_off_by_what_does_not_fit(db: TestDatabase) {
     assert_eq!(house.done(run.result()).await.unwrap(), None);
     let record = run.describe().await.unwrap();
     let took = record.finished_at.unwrap().duration_since(record.started_at.unwrap()).as_secs();
-    assert!((3_600..3_600 + 1_200).contains(&took), "it took {took} s: the time began anew");
+    assert!((3_600..3_600 + 1_200).contains(&took), "it took {took} s: the time began again");
 }
 
 #[on_every_database]

@@ -1,4 +1,4 @@
-//! Schedules: once per tick, whoever looks, whatever dies, and whatever the clocks do.
+//! Schedules: once per tick, however many executors there are, whatever dies, and whatever the clocks do.
 
 use onward::prelude::*;
 use onward::{CatchUp, Overlap, RunOptions, ScheduleHandle, Tick, Window};
@@ -244,7 +244,7 @@ async fn the_runs_of_a_schedule_wait_in_its_queue_and_have_what_it_says(db: Test
     house.onward.queue("nightly").resume().await.unwrap();
     house.until("it runs", async || tick.status().await.unwrap() == Status::Succeeded).await;
 
-    // Defined anew, it says nothing of a queue any more.
+    // Defined again, it says nothing of a queue any more.
     house.onward.schedule::<report>("@hourly").await.unwrap();
     let plain = house.onward.schedule_handle("report").describe().await.unwrap();
     assert_eq!(plain.options, RunOptions::default());

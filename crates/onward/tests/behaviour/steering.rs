@@ -106,7 +106,7 @@ async fn a_cancelled_parent_leaves_no_child_behind(db: TestDatabase) {
         let all = house.onward.list(onward::Filter { limit: Some(1_000), ..Default::default() }).await.unwrap().items;
         all.iter().all(|run| run.status == Status::Cancelled && run.executor.is_none())
     };
-    house.until("every run of the families is cancelled and let go of", open).await;
+    house.until("every run of the families is cancelled and released", open).await;
     assert_eq!(house.onward.resident_runs(), 0);
 }
 

@@ -24,8 +24,8 @@ async fn a_sleep_keeps_its_time_when_the_executor_is_lost(db: TestDatabase) {
     house.until("it woke", async || run.status().await.unwrap() == Status::Succeeded).await;
     let (before, after) = run.result().await.unwrap();
     let slept = after.duration_since(before).as_secs();
-    // Begun anew, it would have been six hours.
-    assert!((3 * 3600..5 * 3600).contains(&slept), "slept {slept} s: the time began anew");
+    // Begun again, it would have been six hours.
+    assert!((3 * 3600..5 * 3600).contains(&slept), "slept {slept} s: the time began again");
 }
 
 #[onward::workflow]

@@ -160,11 +160,11 @@ async fn a_run_that_is_steered_leaves_memory_and_comes_back(db: TestDatabase) {
     let is_let_go = async || house.onward.resident_runs() == 0;
     let is_back = async || house.onward.resident_runs() == 1;
     run.cancel().await.unwrap();
-    house.becomes("the cancelled run is let go of", is_let_go).await;
+    house.becomes("the cancelled run is released", is_let_go).await;
     run.resume().await.unwrap();
     house.becomes("the cancelled run is back", is_back).await;
     run.pause().await.unwrap();
-    house.becomes("the paused run is let go of", is_let_go).await;
+    house.becomes("the paused run is released", is_let_go).await;
     run.resume().await.unwrap();
     house.becomes("the paused run is back", is_back).await;
     run.send("n", &7).await.unwrap();

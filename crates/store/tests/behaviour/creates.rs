@@ -131,7 +131,7 @@ mod a_queue_that_is_being_changed_lets_no_run_begin_at_once_and_holds_up_no_batc
     }
 }
 
-/// Nobody knows then whether the run began or was claimed since, so it is for whoever compares the tables with the memory.
+/// Nobody knows then whether the run began or was claimed since, so the task that compares the tables with the memory decides.
 mod a_run_for_a_queue_whose_answer_was_lost_is_taken_for_waiting_and_is_found_among_ours {
     use super::*;
 

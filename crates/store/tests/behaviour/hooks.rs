@@ -1,4 +1,4 @@
-//! Hooks: a token has one holder, and whoever holds it is found.
+//! Hooks: a token has one holder, and the holder is found.
 
 use onward_store::{Action, Change, HookPayload, LeaveHow, NewChunk, NewHook, NewMessage, WaitKind};
 use onward_testkit::{TestDatabase, on_every_database};

@@ -1,4 +1,4 @@
-//! Messages: kept once, taken once, and seen by whoever is parked meanwhile.
+//! Messages: kept once, taken once, and seen by a run that is parked meanwhile.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ async fn is_ready(executor: &Executor, receiver: RunKey) -> bool {
     executor.claim().await == [receiver]
 }
 
-/// Nobody listens in this test: whoever commits last has to see the other.
+/// Nobody listens in this test: the one that commits last has to see the other.
 #[on_every_database]
 async fn a_message_sent_while_its_receiver_is_being_parked_wakes_it(db: TestDatabase) {
     let store = open(&db).await;

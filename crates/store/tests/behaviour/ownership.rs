@@ -1,4 +1,4 @@
-//! A run has one owner at the most, and changes hands only when its owner lets go or is dead.
+//! A run has at most one owner, and changes hands only when its owner lets go or is dead.
 
 use std::sync::Arc;
 
@@ -166,7 +166,7 @@ async fn an_executor_that_leaves_leaves_no_child_of_a_cancelled_run_behind(db: T
     assert_eq!(record(&store, &child.id).await.status, Status::Cancelled);
 }
 
-/// Whoever lost the answer to a claim can ask.
+/// An executor that lost the answer to a claim can ask.
 #[on_every_database]
 async fn what_an_executor_has_can_be_asked(db: TestDatabase) {
     let store = open(&db).await;

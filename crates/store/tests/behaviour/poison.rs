@@ -133,7 +133,7 @@ async fn nothing_stands_that_a_run_made_after_what_was_refused(db: TestDatabase)
     executor.seat.journal.flush().await;
     assert!(outputs(&store, &run.id).await.is_empty());
     assert_eq!(record(&store, &run.id).await.status, Status::Paused);
-    // Whoever has it next goes on from what is recorded.
+    // Its next owner goes on from what is recorded.
     store.resume(&run.id).await.unwrap();
     assert_eq!(executor.claim().await, [run.key]);
     executor.owns(run.key, "order-1").writes(vec![step(1, "once more")]).await;

@@ -108,7 +108,7 @@ impl Proxy {
         self.plan.mishaps.lock().unwrap().extend(mishaps);
     }
 
-    /// From now on the connection is lost of whoever sends this text.
+    /// From now on a connection that sends this text is lost.
     pub(crate) fn closes_on(&self, text: &'static str) {
         *self.plan.poison.lock().unwrap() = Some(text);
     }

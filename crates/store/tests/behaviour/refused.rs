@@ -150,7 +150,7 @@ async fn what_fits_is_known_while_the_executor_is_up_that_said_so(db: TestDataba
     store.send(vec![to(&run, "n", json("text"))]).await.unwrap();
     store.resume_hook(payload()).await.unwrap();
 
-    // Whoever has the run now says what it takes.
+    // The owner of the run now says what it takes.
     let second = Executor::join(&store).await;
     assert_eq!(second.claim().await, [run.key]);
     sql(&db, "delete from messages").await;

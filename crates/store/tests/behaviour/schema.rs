@@ -1,4 +1,4 @@
-//! Schemas: made by whoever comes first, and never by two at once.
+//! Schemas: made by the process that comes first, and never by two at once.
 
 use onward_store::{Clock, Store};
 use onward_testkit::{TestDatabase, on_every_database};
@@ -164,7 +164,7 @@ mod a_role_that_may_make_no_tables_is_told_what_to_do {
         assert!(refused.message().contains("`billing` does not exist and cannot be created"), "{refused}");
         sql(&db, &format!("grant create on schema public to {role}")).await;
         Store::open(&url.parse().unwrap(), Clock::system()).await.unwrap();
-        // Whoever finds the tables needs no right to make them.
+        // A process that finds the tables needs no right to make them.
         sql(&db, &format!("revoke create on schema public from {role}")).await;
         Store::open(&url.parse().unwrap(), Clock::system()).await.unwrap();
         sql(&db, &format!("drop owned by {role}; drop role {role}")).await;

@@ -59,7 +59,7 @@ impl Volume {
 
 impl Drop for Volume {
     fn drop(&mut self) {
-        // Lazily: whoever has a file open there keeps it.
+        // Lazily: a process that has a file open there keeps it.
         let done = Command::new("umount").arg("-l").arg(&self.0).status();
         if !done.is_ok_and(|done| done.success()) || fs::remove_dir(&self.0).is_err() {
             eprintln!("a volume was left behind: {}", self.0.display());

@@ -1,4 +1,4 @@
-//! Transactions of users: whoever has the run no more commits nothing, and a lost answer is found out.
+//! Transactions of users: a former owner commits nothing, and a lost answer is found out.
 
 use onward_store::{Checkpoint, Failure, Finished, Owner, Store};
 use onward_testkit::{TestDatabase, on_every_database};

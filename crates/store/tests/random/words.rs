@@ -1,4 +1,4 @@
-//! What a store says, in words that are the same on every database: ids instead of keys, `executor` for whoever it is.
+//! What a store says, in words that are the same on every database: ids instead of keys, `executor` for any executor.
 
 use std::collections::HashMap;
 use std::fmt::Write;

@@ -86,7 +86,7 @@ impl FromStr for Job {
     }
 }
 
-/// Where bodies say what they saw: the output of the process, or whoever asked for it.
+/// Where bodies say what they saw: the output of the process, or the caller that asked for it.
 #[derive(Clone)]
 pub struct Voice(Arc<dyn Fn(Said) + Send + Sync>);
 

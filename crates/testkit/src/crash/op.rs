@@ -113,7 +113,7 @@ pub enum Op {
         /// What the letter says.
         salt: u64,
     },
-    /// A message from outside, sent by whoever started the run: see [`Program::letters`].
+    /// A message from outside, sent by the caller that started the run: see [`Program::letters`].
     Letter {
         /// What it says.
         salt: u64,

@@ -15,7 +15,7 @@ pub struct Raw {
 }
 
 impl Raw {
-    /// Of the database with this URL. It is reached anew for each statement, since servers come and go.
+    /// Of the database with this URL. It is connected to again for each statement, since servers come and go.
     #[must_use]
     pub fn of(url: &str) -> Raw {
         Raw { url: url.to_owned() }

@@ -288,7 +288,7 @@ async fn ask(ctx: &Ctx, value: u64) -> Result<u64> {
         BufReader::new(&mut stream).read_line(&mut answer).await?;
         match answer.trim() {
             "die" => kill_ourselves()?,
-            // Nobody is at the desk any more: whoever waits for this body has gone too.
+            // The desk is closed: the process that waits for this body is gone too.
             "" => std::future::pending().await,
             _ => {}
         }

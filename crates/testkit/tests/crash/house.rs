@@ -53,7 +53,7 @@ impl House {
         }
     }
 
-    /// Start a run for whoever claims it.
+    /// Start a run for the executor that claims it.
     pub(crate) async fn start(&self, id: &str, ops: impl Into<Vec<Op>>) {
         self.client.start::<program>(Program(ops.into())).id(id).await.unwrap();
     }

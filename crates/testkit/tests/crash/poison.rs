@@ -1,4 +1,4 @@
-//! A run that kills whoever executes it.
+//! A run that kills its executor.
 
 use onward::{Client, Status};
 use onward_testkit::crash::{Death, Op, Program, program};
@@ -21,7 +21,7 @@ async fn a_run_that_kills_its_process_is_parked_alone(db: TestDatabase) {
     for number in 0..5 {
         start(&house.client, &format!("after{number}"), &innocent).await;
     }
-    // Whoever watches over the executor starts it again, as systemd would.
+    // A supervisor starts the executor again, as systemd would.
     let watching = async {
         loop {
             let mut worker = house.options.spawn().unwrap();

@@ -137,7 +137,7 @@ pub(super) async fn look(
     let mut pipeline = Pipeline::new(session);
     pipeline.add("batch/refused", &statements.refused, refusable(batch));
     let refused = refused(&pipeline.answers().await?)?;
-    // The batch stands; whoever is taken by now was taken after it, or has nothing in it.
+    // The batch stands; a run that is revoked by now was revoked after it, or has nothing in it.
     let mut committed = Committed { late: refused, busy, waiting: batch.for_queues(), ..Committed::default() };
     tell(told, batch, &committed, true);
     committed.not_created = not_created(session, statements, batch, &committed).await?;

@@ -279,7 +279,7 @@ pub(super) fn wakes(batch: &Batch) -> Option<Args<'_>> {
     Some(vec![Box::new(runs), Box::new(at), Box::new(if_done)])
 }
 
-/// Events that were set: whoever is parked and waits for one of them is woken.
+/// Events that were set: parked runs that wait for one of them are woken.
 pub(super) fn wake_watchers(batch: &Batch) -> Option<Args<'_>> {
     let rows = some(&batch.events)?;
     Some(vec![array(rows, |(run, _)| run.0), array(rows, |(_, it)| &*it.key), array(rows, |(_, it)| micros(it.at))])

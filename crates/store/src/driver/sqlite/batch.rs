@@ -34,7 +34,7 @@ pub(super) fn write(connection: &mut Connection, batch: &Batch) -> Result<Commit
     Ok(committed)
 }
 
-/// Whether the batch stands, after the database was opened anew.
+/// Whether the batch stands, after the database was reopened.
 pub(super) fn look(connection: &mut Connection, batch: &Batch) -> Result<Option<Committed>, Fault> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
     let executor = batch.executor.as_ref().map_or("", |executor| executor.as_str());
@@ -49,7 +49,7 @@ pub(super) fn look(connection: &mut Connection, batch: &Batch) -> Result<Option<
             for Create { run, .. } in &batch.creates {
                 not_created.extend(in_the_way(&tx, run).map_err(fault)?.map(|why| (run.key, why)));
             }
-            // The batch stands; whoever is taken by now was taken after it.
+            // The batch stands; a run that is revoked by now was revoked after it.
             let waiting = batch.for_queues();
             Ok(Some(Committed { late: refused, not_created, waiting, ..Committed::default() }))
         }
@@ -295,7 +295,7 @@ fn write_leave(tx: &Transaction<'_>, executor: &str, update: &Update) -> rusqlit
     }
 }
 
-/// Who waits, checks last: the row was written, so whoever ends what this run waits for from now on sees it parked; what
+/// Who waits checks last: the row was written, so from now on the end of what this run waits for finds it parked; what
 /// ended before is looked for here.
 fn wake(tx: &Transaction<'_>, update: &Update) -> rusqlite::Result<()> {
     let at = micros(update.leave.at);

@@ -13,7 +13,7 @@ use crate::verify::Part;
 const EXPORTED: usize = 60;
 /// So many of them are deleted and come back.
 const BACK: usize = 20;
-/// What a run has anew where it was imported, or what is about others that are not there.
+/// What differs in an imported run, or refers to runs that are not there.
 const ITS_OWN: [&str; 10] = [
     "id",
     "key",

@@ -13,7 +13,7 @@ use crate::verify::Part;
 
 /// So many push at once.
 pub(crate) const PUSHERS: u64 = 3;
-/// So many items has a run at the most.
+/// The most items that a run has.
 const MAX: u32 = 10;
 /// So long after its first item it starts, even if there are fewer.
 const WITHIN: Duration = Duration::from_millis(200);

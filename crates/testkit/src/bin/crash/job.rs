@@ -17,7 +17,7 @@ pub(crate) async fn perform(mut arguments: Arguments) -> Result<()> {
     let mut lines = BufReader::new(stdin()).lines();
     tokio::select! {
         failed = over_and_over(&onward, job) => failed,
-        // Whoever started it is gone.
+        // Its caller is gone.
         line = lines.next_line() => Ok(line.map(|_| ())?),
     }
 }

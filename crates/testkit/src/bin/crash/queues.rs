@@ -165,7 +165,7 @@ fn stays_by_process(lines: &[Line]) -> HashMap<u32, (i64, i64)> {
     stays
 }
 
-/// How many of these overlap at the most. One that begins when another ends does not.
+/// The most of these that overlap. One that begins when another ends does not.
 fn at_once(stays: impl Iterator<Item = (i64, i64)>) -> usize {
     let mut turns: Vec<(i64, bool)> = stays.flat_map(|(from, to)| [(from, true), (to, false)]).collect();
     turns.sort_unstable();
@@ -177,7 +177,7 @@ fn at_once(stays: impl Iterator<Item = (i64, i64)>) -> usize {
     most
 }
 
-/// How many started in any period of this length at the most.
+/// The most that started in any period of this length.
 fn within(runs: &[&RunRecord], period: Duration) -> usize {
     let mut starts: Vec<i64> = runs.iter().filter_map(|run| Some(run.started_at?.as_microsecond())).collect();
     starts.sort_unstable();

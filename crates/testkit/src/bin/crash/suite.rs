@@ -159,7 +159,7 @@ impl Suite {
                 Said::Started(id) => {
                     let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
                     if let Some(asked) = asked {
-                        // Whoever asked may have lost patience; then it starts the same run again, which is none.
+                        // The caller may have given up; then it starts the same run again, which has no effect.
                         asked.send(()).ok();
                     }
                 }

@@ -98,7 +98,7 @@ async fn start_run(onward: Onward, id: String, input: Program) {
     }
 }
 
-/// Whoever listens knows what it said once the line is out; one that nobody hears is of no use to anybody.
+/// A reader knows the line once it is out; a worker without a reader ends.
 fn say(said: &Said) {
     println!("{}", said.line());
 }
