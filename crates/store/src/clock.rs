@@ -17,7 +17,6 @@ use crate::sync::lock;
 const TOLERANCE: i64 = 50_000;
 
 /// After this many microseconds without an answer, the server is queried for its time again.
-#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "SQLite has no server to ask"))]
 const STALE: i64 = 60_000_000;
 
 /// Reads the time and sleeps. Clones share the same time.
