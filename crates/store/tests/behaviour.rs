@@ -19,6 +19,7 @@ mod behaviour {
     mod load;
     mod locked;
     mod messages;
+    mod old_databases;
     mod ownership;
     mod plans;
     mod poison;
