@@ -113,6 +113,16 @@ impl NewRun {
         if self.is_open && !begins { OPEN } else { &self.version }
     }
 
+    /// Whether it is created to wait in its queue for whoever may claim it.
+    pub(crate) fn is_claimable_in_queue(&self) -> bool {
+        self.executor.is_none() && self.queued.is_some() && self.status != Status::Delayed
+    }
+
+    /// Whether it is for whoever may claim it, and not from a queue, or not yet: claimers have to look when.
+    pub(crate) fn is_for_claimers(&self) -> bool {
+        self.executor.is_none() && !self.is_claimable_in_queue()
+    }
+
     /// When it is cancelled if it begins at once. What is for a queue has its timeout counted from then.
     #[must_use]
     pub fn deadline_at_start(&self) -> Option<Timestamp> {
@@ -140,11 +150,11 @@ pub struct Queued {
 pub enum Created {
     /// The run is new.
     New,
-    /// The run is new, and an executor made it for this queue, where it waits now.
+    /// The run is new, and an executor made it for this queue, where it waits now. One that enters its queue later is just new.
     Waiting(String),
     /// A run with that id was there already.
     Existing(Existing),
-    /// An open run of the queue has the same dedup.
+    /// An open run of the queue has the same dedup; it may have ended since.
     Duplicate(Existing),
 }
 

@@ -238,16 +238,22 @@ mod tests {
     #[cfg(feature = "postgres")]
     fn a_batch_gives_postgresql_an_array_for_each_column_that_a_maker_gives() {
         let cases = [
-            (include_str!("../sql/batch/creates.sql"), vec![Of::Run], vec![]),
-            (include_str!("../sql/batch/creates_queued.sql"), vec![Of::Run, Of::Queue], vec![("is_open", "boolean")]),
+            (include_str!("../sql/batch/creates.sql"), vec![Of::Run], vec![], ") as new ("),
+            (
+                include_str!("../sql/batch/creates_queued.sql"),
+                vec![Of::Run, Of::Queue],
+                vec![("is_open", "boolean")],
+                ") with ordinality as new (",
+            ),
         ];
-        for (sql, of, beside) in cases {
+        for (sql, of, beside, named) in cases {
             let sql = code(sql);
             let given: Vec<&Column> = NEW_RUN.iter().filter(|column| of.contains(&column.of)).collect();
             let mut columns = vec!["by".to_owned()];
             columns.extend(given.iter().map(|column| column.name.to_owned()));
             columns.extend(beside.iter().map(|(name, _)| (*name).to_owned()));
-            assert_eq!(list_after(&sql, "as new ("), columns);
+            columns.extend(named.contains("ordinality").then(|| "place".to_owned()));
+            assert_eq!(list_after(&sql, named), columns);
             let kinds = given.iter().map(|column| match column.kind {
                 Kind::Key => "uuid",
                 Kind::Text => "text",

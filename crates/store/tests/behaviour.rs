@@ -10,6 +10,7 @@ mod behaviour {
     mod columns;
     mod contention;
     mod creates;
+    mod dedups;
     mod fence;
     mod hooks;
     mod journal;

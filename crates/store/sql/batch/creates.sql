@@ -18,5 +18,5 @@ from unnest(
     input
 )
 where by <> all ((select current_setting('onward.refused')::uuid[])::uuid[])
-on conflict (id) do nothing
+on conflict do nothing
 returning run_key

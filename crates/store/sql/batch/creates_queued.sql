@@ -1,6 +1,9 @@
--- Create runs that are for queues. Says which were created: for the others there is a run of that id already. A run of an executor
--- begins at once where its queue, among those in $24, has no limits, is not paused, and nobody waits in it; else it waits like
--- others, and its version is open if it is so in $23. Nobody waits here for a queue that is being changed: it lets no run begin.
+-- Create runs that are for queues. Says which were created: for the others there is a run of that id already, or an open one of
+-- that dedup in that queue. A run of an executor begins at once where its queue, among those in $24, has no limits, is not paused,
+-- and nobody waits in it; else it waits like others, and its version is open if it is so in $23. Nobody waits here for a queue that
+-- is being changed: it lets no run begin.
+-- Each has its place in the order of arrival before they are sorted by their dedups: two batches that create the same ones in
+-- another order would wait for each other.
 insert into runs (
     run_key, id, workflow, version, status, executor, ready_at, recoveries_max, parent_key, parent_position,
     created_at, timeout, deadline, input_hash, identity, attributes, input,
@@ -14,32 +17,36 @@ select
     ready_at, recoveries_max, parent_key, parent_position, created_at, timeout,
     case when begins then least(deadline, created_at + timeout) else deadline end,
     input_hash, identity, attributes, input, queue, priority, partition_key, dedup,
-    created_at, case when begins then created_at end, case when begins then 1 else 0 end,
-    case when begins then null else nextval('queue_seq') end
+    created_at, case when begins then created_at end, case when begins then 1 else 0 end, seq
 from (
-    select new.*, executor is not null and queue = any(lets.begin) as begins
-    from unnest(
-        $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[],
-        $10::uuid[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::text[],
-        $17::text[], $18::text[], $19::text[], $20::bigint[], $21::text[], $22::text[], $23::boolean[]
-    ) as new (
-        by, run_key, id, workflow, version, status, executor, ready_at, recoveries_max,
-        parent_key, parent_position, created_at, timeout, deadline, input_hash, identity, attributes,
-        input, queue, priority, partition_key, dedup, is_open
-    )
-    cross join (
-        select array(
-            select name
-            from queues
-            where name = any($24::text[]) and not paused and concurrency is null and per_executor is null
-                and rate_count is null and partition_concurrency is null and partition_rate_count is null
-                and (select 1 from runs where runs.queue = queues.name and runs.status = 'enqueued' limit 1) is null
-            for share skip locked
-        ) as begin
+    select new.*, case when begins then null else nextval('queue_seq') end as seq
+    from (
+        select new.*, executor is not null and queue = any(lets.begin) as begins
+        from unnest(
+            $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[],
+            $10::uuid[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::text[],
+            $17::text[], $18::text[], $19::text[], $20::bigint[], $21::text[], $22::text[], $23::boolean[]
+        ) with ordinality as new (
+            by, run_key, id, workflow, version, status, executor, ready_at, recoveries_max,
+            parent_key, parent_position, created_at, timeout, deadline, input_hash, identity, attributes,
+            input, queue, priority, partition_key, dedup, is_open, place
+        )
+        cross join (
+            select array(
+                select name
+                from queues
+                where name = any($24::text[]) and not paused and concurrency is null and per_executor is null
+                    and rate_count is null and partition_concurrency is null and partition_rate_count is null
+                    and (select 1 from runs where runs.queue = queues.name and runs.status = 'enqueued' limit 1) is null
+                for share skip locked
+            ) as begin
+            offset 0
+        ) as lets
+        where by <> all ((select current_setting('onward.refused')::uuid[])::uuid[])
         offset 0
-    ) as lets
-    where by <> all ((select current_setting('onward.refused')::uuid[])::uuid[])
+    ) as new
     offset 0
 ) as new
-on conflict (id) do nothing
+order by queue, dedup, place
+on conflict do nothing
 returning run_key, executor is null as waits

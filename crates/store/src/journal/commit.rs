@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use onward_types::{Error, RunKey, StepKind};
+use onward_types::{Code, Error, RunKey, StepKind};
 use tracing::Instrument;
 
 use super::{Batch, CloseOnPanic, Entry, Shared, fold};
@@ -62,8 +62,8 @@ pub(crate) struct Committed {
     pub(crate) busy: HashSet<RunKey>,
     /// Runs that set an event for which somebody was parked who may be claimed now.
     pub(crate) woke: HashSet<RunKey>,
-    /// Creates that found a run of that id, by the key of the run that was to be created.
-    pub(crate) existing: HashMap<RunKey, Existing>,
+    /// Creates that made no run, by its key, and why: there is one of that id, or of that dedup in the queue.
+    pub(crate) not_created: HashMap<RunKey, Created>,
     /// Runs of this owner that were created for a queue and have to wait in it.
     pub(crate) waiting: HashSet<RunKey>,
 }
@@ -71,15 +71,22 @@ pub(crate) struct Committed {
 impl Committed {
     /// Runs whose child could not be created, because its id is taken: what else they made was left out.
     fn conflicting(&self, batch: &Batch) -> HashMap<RunKey, Error> {
-        if self.existing.is_empty() {
+        if self.not_created.is_empty() {
             return HashMap::new();
         }
         let conflict = |create: &super::fold::Create| {
-            let existing = self.existing.get(&create.run.key).filter(|_| create.run.must_be_new)?;
-            let parent = create.run.parent.unwrap_or((create.by, 0));
-            let error = is_stranger(existing, parent).unwrap_or_else(|| {
-                Error::new(onward_types::Code::Conflict, format!("there is a run {:?} already", existing.id))
-            });
+            let error = match self.not_created.get(&create.run.key).filter(|_| create.run.must_be_new)? {
+                Created::Existing(existing) => {
+                    is_stranger(existing, create.run.parent.unwrap_or((create.by, 0))).unwrap_or_else(|| {
+                        Error::new(Code::Conflict, format!("there is a run {:?} already", existing.id))
+                    })
+                }
+                Created::Duplicate(holder) => {
+                    let message = format!("run {:?} has the dedup of a run that had to be new", holder.id);
+                    Error::new(Code::Deduplicated, message)
+                }
+                Created::New | Created::Waiting(_) => return None,
+            };
             Some((create.by, error))
         };
         batch.creates.iter().filter_map(conflict).collect()
@@ -356,7 +363,7 @@ impl Shared {
     /// Tell every origin what became of its changes, and queue again what met a busy row. Says whether all of them did:
     /// trying again at once would only spin.
     fn settle(&self, pending: Pending, committed: &Committed) -> bool {
-        let Committed { refused, late, busy, woke, existing, waiting } = committed;
+        let Committed { refused, late, busy, woke, not_created, waiting } = committed;
         let conflicting = committed.conflicting(&pending.batch);
         let mut again = Vec::new();
         let all = pending.entries.len();
@@ -368,11 +375,14 @@ impl Shared {
             for change in &entry.changes {
                 match change {
                     // Its parent is told below why it cannot go on.
-                    Change::Create(run) if run.must_be_new && existing.contains_key(&run.key) => {}
+                    Change::Create(run) if run.must_be_new && not_created.contains_key(&run.key) => {}
                     Change::Create(run) => {
-                        let waits = run.executor.is_none() || waiting.contains(&run.key);
-                        let created = match (existing.get(&run.key), &run.queued) {
-                            (Some(existing), _) => Created::Existing(existing.clone()),
+                        let waits = match run.executor {
+                            Some(_) => waiting.contains(&run.key),
+                            None => run.is_claimable_in_queue(),
+                        };
+                        let created = match (not_created.get(&run.key), &run.queued) {
+                            (Some(why), _) => why.clone(),
                             (None, Some(queued)) if waits => Created::Waiting(queued.queue.clone()),
                             (None, _) => Created::New,
                         };
@@ -421,5 +431,5 @@ pub fn is_stranger(existing: &Existing, parent: (RunKey, u32)) -> Option<Error> 
         None => "somebody else".to_owned(),
     };
     let message = format!("the id {:?} of a child is taken by a run that {by_whom} started", existing.id);
-    Some(Error::new(onward_types::Code::Conflict, message))
+    Some(Error::new(Code::Conflict, message))
 }

@@ -17,10 +17,8 @@ use tokio::sync::Notify;
 
 pub use commit::is_stranger;
 pub(crate) use commit::{Committed, Settlement, Writer, drain};
-#[cfg(feature = "postgres")]
-pub(crate) use fold::Create;
 use fold::fold;
-pub(crate) use fold::{Batch, Event, Refusal, Update};
+pub(crate) use fold::{Batch, Create, Event, Refusal, Update};
 use queue::{Queue, Taken};
 
 use crate::change::{Change, Created};

@@ -9,7 +9,7 @@ use super::lock::end_sessions;
 use super::proxy::{Mishap, Proxy};
 use super::world::*;
 
-async fn hears(receiver: &mut Receiver<Signal>, wanted: &Signal) -> Vec<Signal> {
+pub(crate) async fn hears(receiver: &mut Receiver<Signal>, wanted: &Signal) -> Vec<Signal> {
     let mut before = Vec::new();
     loop {
         let signal = tokio::time::timeout(PATIENCE, receiver.recv()).await.expect("nothing is heard").unwrap();

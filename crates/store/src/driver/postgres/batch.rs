@@ -15,7 +15,7 @@ use super::columns::{
 use super::connect::Session;
 use super::pipeline::{Answers, Args, Pipeline};
 use super::row;
-use crate::change::{Existing, LeaveHow};
+use crate::change::{Created, Existing, LeaveHow, NewRun};
 use crate::driver::Row;
 use crate::fault::Fault;
 use crate::journal::{Batch, Committed, Update};
@@ -44,6 +44,7 @@ statements!(
     creates_queued,
     conflicts,
     existing,
+    holders,
     checkpoints,
     attempts,
     consume,
@@ -95,7 +96,7 @@ pub(super) async fn write(
     }
     tell(told, batch, &committed, woke);
     if answers.rows("batch/creates").len() + queued.len() < batch.creates.len() {
-        committed.existing = existing_runs(session, statements, batch, &committed).await?;
+        committed.not_created = not_created(session, statements, batch, &committed).await?;
     }
     Ok(committed)
 }
@@ -139,7 +140,7 @@ pub(super) async fn look(
     // The batch stands; whoever is taken by now was taken after it, or has nothing in it.
     let mut committed = Committed { late: refused, busy, waiting: batch.for_queues(), ..Committed::default() };
     tell(told, batch, &committed, true);
-    committed.existing = existing_runs(session, statements, batch, &committed).await?;
+    committed.not_created = not_created(session, statements, batch, &committed).await?;
     Ok(committed)
 }
 
@@ -148,18 +149,19 @@ fn refused(answers: &Answers) -> Result<HashSet<RunKey>, Fault> {
     Ok(refused.unwrap_or_default().into_iter().collect())
 }
 
-/// The runs that had the ids of runs to be created. Read after the commit: nearly always there are none.
-async fn existing_runs(
+/// Which creates made no run, and why. Read after the commit: nearly always there are none.
+async fn not_created(
     session: &Session,
     statements: &Statements,
     batch: &Batch,
     committed: &Committed,
-) -> Result<HashMap<RunKey, Existing>, Fault> {
-    let wanted: Vec<_> = batch.creates.iter().filter(|create| !committed.refused.contains(&create.by)).collect();
+) -> Result<HashMap<RunKey, Created>, Fault> {
+    let wanted = batch.creates.iter().filter(|create| !committed.refused.contains(&create.by));
+    let wanted: Vec<&NewRun> = wanted.map(|create| &*create.run).collect();
     if wanted.is_empty() {
         return Ok(HashMap::new());
     }
-    let ids: Vec<&str> = wanted.iter().map(|create| create.run.id.as_str()).collect();
+    let ids: Vec<&str> = wanted.iter().map(|run| run.id.as_str()).collect();
     let mut pipeline = Pipeline::new(session);
     pipeline.add("batch/existing", &statements.existing, vec![Box::new(ids)]);
     let mut found = HashMap::new();
@@ -167,22 +169,53 @@ async fn existing_runs(
         let run = Row::Postgres(run).existing()?;
         found.insert(run.id.clone(), run);
     }
-    let mut conflicts = HashMap::new();
-    for create in wanted {
-        let run = &create.run;
-        match found.get(&run.id) {
-            Some(existing) if existing.key == run.key => {}
-            Some(existing) => drop(conflicts.insert(run.key, existing.clone())),
-            // It was deleted since. When this run was to be created it was there, and it was nobody's we know.
-            None => drop(conflicts.insert(run.key, deleted(&run.id))),
+    let (there, missing): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|run| found.contains_key(&run.id));
+    let mut not_created = duplicates(session, statements, &missing).await?;
+    for run in there {
+        if let Some(existing) = found.get(&run.id).filter(|existing| existing.key != run.key) {
+            not_created.insert(run.key, Created::Existing(existing.clone()));
         }
     }
-    Ok(conflicts)
+    for run in missing {
+        // The run of that id was deleted since. When this one was to be created it was there, and it was nobody's we know.
+        not_created.entry(run.key).or_insert_with(|| Created::Existing(deleted(run.id.clone())));
+    }
+    Ok(not_created)
 }
 
-fn deleted(id: &RunId) -> Existing {
+/// Of these runs, which are not there, those that have a dedup: another run had it when they were to be created.
+async fn duplicates(
+    session: &Session,
+    statements: &Statements,
+    missing: &[&NewRun],
+) -> Result<HashMap<RunKey, Created>, Fault> {
+    let dedup = |run: &&NewRun| {
+        let queued = run.queued.as_ref()?;
+        Some((run.key, queued.queue.clone(), queued.dedup.clone()?))
+    };
+    let held: Vec<(RunKey, String, String)> = missing.iter().filter_map(dedup).collect();
+    if held.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let queues: Vec<&str> = held.iter().map(|(_, queue, _)| queue.as_str()).collect();
+    let dedups: Vec<&str> = held.iter().map(|(.., dedup)| dedup.as_str()).collect();
+    let mut pipeline = Pipeline::new(session);
+    pipeline.add("batch/holders", &statements.holders, vec![Box::new(queues), Box::new(dedups)]);
+    let gone = || deleted(RunId::of_key(RunKey(Uuid::nil())));
+    let mut holders: HashMap<RunKey, Created> =
+        held.iter().map(|(key, ..)| (*key, Created::Duplicate(gone()))).collect();
+    for row in pipeline.answers().await?.take("batch/holders") {
+        let row = Row::Postgres(row);
+        let at = usize::try_from(row.int("place")? - 1).ok().and_then(|at| held.get(at));
+        let (key, ..) = at.ok_or_else(|| Fault::corrupt("a holder of a dedup that nobody looked for"))?;
+        holders.insert(*key, Created::Duplicate(row.existing()?));
+    }
+    Ok(holders)
+}
+
+fn deleted(id: RunId) -> Existing {
     let key = RunKey(Uuid::nil());
-    Existing { key, id: id.clone(), workflow: "(deleted since)".to_owned(), input_hash: 0, parent: None }
+    Existing { key, id, workflow: "(deleted since)".to_owned(), input_hash: 0, parent: None }
 }
 
 /// Tell everybody, here and elsewhere, of a batch that stands. `woke`: it woke parked runs.
@@ -198,11 +231,12 @@ fn tell(told: &Told, batch: &Batch, committed: &Committed, woke: bool) {
 fn signals(batch: &Batch, committed: &Committed, woke: bool, listened: bool) -> Vec<Signal> {
     let is_free = |update: &Update| matches!(update.leave.how, LeaveHow::Released | LeaveHow::LetGo);
     let created = || batch.creates.iter().map(|create| &*create.run);
-    let for_all = || created().filter(|run| run.executor.is_none());
-    // They could have begun here.
-    let waiting = created().filter(|run| run.executor.is_some() && committed.waiting.contains(&run.key));
-    let ready = woke || for_all().any(|run| run.queued.is_none()) || batch.updates.iter().any(is_free);
-    let made = for_all().chain(waiting).filter_map(|run| run.queued.as_ref()).map(|it| it.queue.as_str());
+    // What an executor made could have begun there.
+    let waits = |run: &&NewRun| {
+        run.is_claimable_in_queue() || (run.executor.is_some() && committed.waiting.contains(&run.key))
+    };
+    let ready = woke || created().any(NewRun::is_for_claimers) || batch.updates.iter().any(is_free);
+    let made = created().filter(waits).filter_map(|run| run.queued.as_ref()).map(|it| it.queue.as_str());
     let freed = batch.updates.iter().filter_map(|update| update.leave.slot.as_deref());
     let queues: BTreeSet<&str> = made.chain(freed).collect();
     let mut signals = Vec::new();

@@ -7,10 +7,10 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, TransactionBehavior, params, params_from_iter};
 
 use super::connection::fault;
-use crate::change::{Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun};
-use crate::driver::sql;
+use crate::change::{Created, Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun, Queued};
+use crate::driver::{Sql, sql};
 use crate::fault::Fault;
-use crate::journal::{Batch, Committed, Event, Refusal, Update};
+use crate::journal::{Batch, Committed, Create, Event, Refusal, Update};
 use crate::new_run::{Born, NEW_RUN, Value};
 
 /// Write the batch and commit it.
@@ -44,17 +44,13 @@ pub(super) fn look(connection: &mut Connection, batch: &Batch) -> Result<Option<
     match fence {
         Some((number, false)) if number == as_int(batch.number) => {
             let refused = revoked(&tx, executor, batch)?;
-            let mut existing = HashMap::new();
-            for create in &batch.creates {
-                if let Some(other) = existing_run(&tx, &create.run.id).map_err(fault)?
-                    && other.key != create.run.key
-                {
-                    existing.insert(create.run.key, other);
-                }
+            let mut not_created = HashMap::new();
+            for Create { run, .. } in &batch.creates {
+                not_created.extend(in_the_way(&tx, run).map_err(fault)?.map(|why| (run.key, why)));
             }
             // The batch stands; whoever is taken by now was taken after it.
             let waiting = batch.for_queues();
-            Ok(Some(Committed { late: refused, existing, waiting, ..Committed::default() }))
+            Ok(Some(Committed { late: refused, not_created, waiting, ..Committed::default() }))
         }
         Some((number, false)) if number + 1 == as_int(batch.number) => Ok(None),
         _ => Err(Fault::fenced()),
@@ -85,9 +81,9 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
     for create in batch.creates.iter().filter(|create| !refused.contains(&create.by)) {
         let waits = has_to_wait(tx, &create.run)?;
         if insert_run(tx, &create.run, waits)? == 0
-            && let Some(existing) = existing_run(tx, &create.run.id)?
+            && let Some(why) = in_the_way(tx, &create.run)?
         {
-            committed.existing.insert(create.run.key, existing);
+            committed.not_created.insert(create.run.key, why);
             conflicting.extend(create.run.must_be_new.then_some(create.by));
         } else if waits {
             committed.waiting.insert(create.run.key);
@@ -231,19 +227,33 @@ impl ToSql for Value<'_> {
     }
 }
 
-fn existing_run(tx: &Transaction<'_>, id: &RunId) -> rusqlite::Result<Option<Existing>> {
-    tx.prepare_cached(sql!("runs/existing").sqlite())?
-        .query_row([id.as_str()], |row| {
-            let parent = row.get::<_, Option<uuid_blob::Key>>("parent_key")?;
-            Ok(Existing {
-                key: row.get::<_, uuid_blob::Key>("run_key")?.0,
-                id: id.clone(),
-                workflow: row.get("workflow")?,
-                input_hash: row.get("input_hash")?,
-                parent: parent.map(|it| it.0).zip(row.get("parent_position")?),
-            })
-        })
-        .optional()
+/// Why this run was not created: there is one of its id, or of its dedup in its queue. None if it was, or was deleted since.
+fn in_the_way(tx: &Transaction<'_>, run: &NewRun) -> rusqlite::Result<Option<Created>> {
+    let find = |sql: &Sql, given: &[&str]| {
+        tx.prepare_cached(sql.sqlite())?.query_row(params_from_iter(given), existing).optional()
+    };
+    match (find(sql!("runs/existing"), &[run.id.as_str()])?, &run.queued) {
+        (Some(found), _) => Ok((found.key != run.key).then_some(Created::Existing(found))),
+        (None, Some(Queued { queue, dedup: Some(dedup), .. })) => {
+            let holder = match find(sql!("runs/holder"), &[queue, dedup])? {
+                Some(holder) => Some(holder),
+                None => find(sql!("runs/last_holder"), &[queue, dedup])?,
+            };
+            Ok(holder.map(Created::Duplicate))
+        }
+        (None, _) => Ok(None),
+    }
+}
+
+fn existing(row: &rusqlite::Row<'_>) -> rusqlite::Result<Existing> {
+    let parent = row.get::<_, Option<uuid_blob::Key>>("parent_key")?;
+    Ok(Existing {
+        key: row.get::<_, uuid_blob::Key>("run_key")?.0,
+        id: RunId::recorded(row.get("id")?),
+        workflow: row.get("workflow")?,
+        input_hash: row.get("input_hash")?,
+        parent: parent.map(|it| it.0).zip(row.get("parent_position")?),
+    })
 }
 
 /// Give the run up; says how many rows that changed, which is one unless the run was taken away.
@@ -334,5 +344,74 @@ mod uuid_blob {
                 .map(|it| Key(RunKey(it)))
                 .map_err(|error| FromSqlError::Other(Box::new(error)))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use onward_types::{ExecutorId, Status, Timestamp};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn run(number: u128, dedup: Option<&str>) -> NewRun {
+        let dedup = dedup.map(str::to_owned);
+        NewRun {
+            key: RunKey(Uuid::from_u128(number)),
+            id: RunId::recorded(number.to_string()),
+            workflow: "ship".to_owned(),
+            version: "1".to_owned(),
+            is_open: false,
+            executor: None,
+            status: Status::Enqueued,
+            ready_at: None,
+            created_at: Timestamp::UNIX_EPOCH,
+            timeout: None,
+            deadline: None,
+            recoveries_max: 1,
+            parent: None,
+            input: Json::null(),
+            input_hash: 0,
+            identity: None,
+            attributes: None,
+            queued: Some(Queued { queue: "mail".to_owned(), priority: 0, partition: None, dedup }),
+            must_be_new: false,
+        }
+    }
+
+    fn batch(number: u64, runs: Vec<NewRun>) -> Batch {
+        let creates = runs.into_iter().map(|run| Create { by: run.key, run: Box::new(run) }).collect();
+        Batch { executor: Some(ExecutorId::new("a")), number, creates, ..Batch::default() }
+    }
+
+    /// What keeps these runs from being created, by their keys: the keys of the runs that are in the way.
+    fn in_the_way(committed: &Committed) -> Vec<(u128, &'static str, u128)> {
+        let why = |(key, why): (&RunKey, &Created)| {
+            let (what, run) = match why {
+                Created::Existing(run) => ("id", run),
+                Created::Duplicate(run) => ("dedup", run),
+                Created::New | Created::Waiting(_) => unreachable!("it was created"),
+            };
+            (key.0.as_u128(), what, run.key.0.as_u128())
+        };
+        let mut all: Vec<_> = committed.not_created.iter().map(why).collect();
+        all.sort_unstable();
+        all
+    }
+
+    #[test]
+    fn what_came_of_creates_is_the_same_when_it_is_looked_up_after_a_lost_answer() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        rusqlite::vtab::array::load_module(&connection).unwrap();
+        crate::migrate::sqlite(&mut connection, fault).unwrap();
+        connection.execute("insert into fences (executor, shard, batch) values ('a', 0, 0)", []).unwrap();
+        let again = NewRun { key: RunKey(Uuid::from_u128(4)), ..run(1, None) };
+        let batch = batch(1, vec![run(1, Some("ada")), run(2, Some("ada")), run(3, Some("grace")), again]);
+        let expected = [(2, "dedup", 1), (4, "id", 1)];
+        assert_eq!(in_the_way(&write(&mut connection, &batch).unwrap()), expected);
+        assert_eq!(in_the_way(&look(&mut connection, &batch).unwrap().unwrap()), expected);
+        // The holder has ended since: it held the dedup when that counted.
+        connection.execute("update runs set status = 'cancelled', finished_at = 1 where id = '1'", []).unwrap();
+        assert_eq!(in_the_way(&look(&mut connection, &batch).unwrap().unwrap()), expected);
     }
 }

@@ -246,6 +246,13 @@ impl WriterThread {
         }
     }
 
+    /// Nobody else tells those in this process of runs that a batch created for them.
+    fn tell_claimers(&self, batch: &Batch) {
+        if batch.creates.iter().any(|create| create.run.is_for_claimers()) {
+            self.signals.send(Signal::Ready).ok();
+        }
+    }
+
     fn with<T>(&mut self, work: impl FnOnce(&mut rusqlite::Connection) -> Result<T, Fault>) -> Result<T, Fault> {
         super::connection::with_bare(&mut self.slot, work)
     }
@@ -265,6 +272,7 @@ impl Writer for WriterThread {
         }
         let committed = self.place.judged(written)?;
         self.mailbox.written.fetch_add(batch.changes as u64, Ordering::Relaxed);
+        self.tell_claimers(batch);
         Ok(committed)
     }
 
@@ -276,7 +284,11 @@ impl Writer for WriterThread {
             self.data_version = self.read_data_version();
         }
         let found = self.with(|connection| batch::look(connection, batch));
-        self.place.judged(found)
+        let found = self.place.judged(found)?;
+        if found.is_some() {
+            self.tell_claimers(batch);
+        }
+        Ok(found)
     }
 
     /// The thread has nothing better to do: whoever else waits would meet the same trouble.
