@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use onward_types::{Json, RunId};
+use onward_types::{Json, RunId, RunOptions};
 
 /// What is to be done to a run.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one is made for a call, and goes by reference from there")]
 pub enum Action {
     /// End it, and all that it started, and say why.
     Cancel(String),
@@ -32,17 +33,19 @@ pub enum Action {
     Fork(Fork),
 }
 
-/// How a run is forked.
+/// How a run is forked. What is not given is as the forked run has it.
 #[derive(Clone, Debug, Default)]
 pub struct Fork {
     /// From which position on the new run goes its own way. At 0 it starts from scratch.
     pub position: u32,
     /// The id of the new run; without one it is a UUIDv7.
     pub id: Option<RunId>,
-    /// Another version of the workflow; empty: let whoever claims the run decide.
-    pub version: Option<String>,
     /// Another input, and the hash of its canonical form.
     pub input: Option<(Json, i64)>,
-    /// Another timeout, counted from the first claim.
-    pub timeout: Option<Duration>,
+    /// Whether the executor that claims the new run decides its version, instead of `options` or the forked run.
+    pub newest: bool,
+    /// The options of the new run: those that are given. A dedup and a deadline are not inherited; without a queue it waits in that
+    /// of the forked run, if there is one. The id is `id`, and whoever wants the holder of a dedup instead of an error finds it in
+    /// the data of the error.
+    pub options: RunOptions,
 }

@@ -12,6 +12,7 @@ mod behaviour {
     mod creates;
     mod dedups;
     mod fence;
+    mod forks;
     mod hooks;
     mod journal;
     mod load;

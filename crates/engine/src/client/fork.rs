@@ -20,12 +20,11 @@ pub struct Fork<'a, T> {
     plan: onward_store::Fork,
     id: Option<String>,
     input: Option<Result<onward_types::Json, Error>>,
-    newest: bool,
 }
 
 impl<'a, T> Fork<'a, T> {
     pub(super) fn new(of: &'a WorkflowHandle<T>, position: u32) -> Fork<'a, T> {
-        Fork { of, plan: onward_store::Fork { position, ..Default::default() }, id: None, input: None, newest: false }
+        Fork { of, plan: onward_store::Fork { position, ..Default::default() }, id: None, input: None }
     }
 
     /// The id of the new run: 1 to 512 bytes without control characters. Without one it is a UUIDv7. The same fork under
@@ -38,13 +37,13 @@ impl<'a, T> Fork<'a, T> {
     /// Let another version of the workflow execute it: one that does what follows differently. Without one it is the version
     /// of the run that is forked, which is the one that made what is taken over.
     pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.plan.version = Some(version.into());
+        self.plan.options.version = Some(version.into());
         self
     }
 
     /// Let the newest version execute it that the executor has which claims it.
     pub fn newest_version(mut self) -> Self {
-        self.newest = true;
+        self.plan.newest = true;
         self
     }
 
@@ -56,18 +55,15 @@ impl<'a, T> Fork<'a, T> {
 
     /// Cancel it if it has not ended this long after it was first claimed, instead of after what the other run had.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.plan.timeout = Some(timeout);
+        self.plan.options.timeout = Some(timeout);
         self
     }
 
     async fn make(self) -> Result<WorkflowHandle<T>, Error> {
-        let Fork { of, mut plan, id, input, newest } = self;
+        let Fork { of, mut plan, id, input } = self;
         plan.id = id.map(RunId::new).transpose()?;
-        if let Some(version) = &plan.version {
+        if let Some(version) = &plan.options.version {
             crate::workflow::check_name("workflow's version", version)?;
-        }
-        if newest {
-            plan.version = Some(String::new());
         }
         check_position(plan.position)?;
         if let Some(input) = input.transpose()? {

@@ -76,11 +76,8 @@ impl Committed {
         }
         let conflict = |create: &super::fold::Create| {
             let error = match self.not_created.get(&create.run.key).filter(|_| create.run.must_be_new)? {
-                Created::Existing(existing) => {
-                    is_stranger(existing, create.run.parent.unwrap_or((create.by, 0))).unwrap_or_else(|| {
-                        Error::new(Code::Conflict, format!("there is a run {:?} already", existing.id))
-                    })
-                }
+                Created::Existing(existing) => is_stranger(existing, create.run.parent.unwrap_or((create.by, 0)))
+                    .unwrap_or_else(|| Error::new(Code::Conflict, format!("there is a run {:?} already", existing.id))),
                 Created::Duplicate(holder) => {
                     let message = format!("run {:?} has the dedup of a run that had to be new", holder.id);
                     Error::new(Code::Deduplicated, message)

@@ -3,37 +3,148 @@
 //! What is copied is a prefix of the order of completions, for that alone is a state in which the run once was: under
 //! concurrency a lower position may end after a higher one.
 
-use onward_types::{Code, Error, RunId, RunKey, micros};
+use std::time::Duration;
+
+use onward_types::{Code, Error, Identity, Json, RunId, RunKey, RunOptions, Status, micros};
 use sha2::{Digest, Sha256};
 
 use super::action::{Acted, Call, Target};
-use super::queues;
+use super::{queues, runs};
 use crate::action::Fork;
-use crate::change::INLINE_MAX;
+use crate::change::{Created, Existing, NewRun, OPEN, Queued};
+use crate::clock::add;
 use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
+use crate::new_run::Born;
 
 /// Create a run like `run` that goes its own way from a position on.
 pub(crate) async fn fork(tx: &mut Tx, run: &Target, plan: &Fork, call: Call) -> Result<Acted, Fault> {
     let key = key_of(run.key, call);
     let id = plan.id.clone().unwrap_or_else(|| RunId::of_key(key));
     let acted = Acted { count: 1, created: Some(id.clone()), is_ready: true, ..Acted::default() };
-    if !insert(tx, run, key, &id, plan, call).await? {
-        same_fork(tx, run, key, &id, plan).await?;
-        return Ok(acted);
-    }
-    match &plan.input {
-        Some((input, _)) if input.len() > INLINE_MAX => {
-            tx.execute(sql!("runs/put_payload"), &params![key, "input", input.as_str()]).await?;
+    let original = Original::read(tx, run).await?;
+    let new = original.forked(key, id.clone(), plan, call)?;
+    if !insert(tx, run, &original, &new, plan).await? {
+        match runs::in_the_way(tx, &new).await? {
+            Created::Duplicate(holder) => return Err(deduplicated(tx, &new, holder, call).await?),
+            _ => same_fork(tx, run, key, &id, plan).await?,
         }
-        Some(_) => {}
-        None => drop(tx.execute(sql!("runs/copy_input"), &params![run.key, key]).await?),
+        return Ok(acted);
     }
     let upto = prefix(tx, run.key, plan.position).await?;
     tx.execute(sql!("checkpoints/copy"), &params![run.key, key, upto]).await?;
     copy_what_was_said(tx, run, key).await?;
     super::events::wake_watchers(tx, key, call.now).await?;
     Ok(acted)
+}
+
+/// What the forked run has that its fork may take over.
+struct Original {
+    workflow: String,
+    version: String,
+    recoveries_max: u32,
+    timeout: Option<Duration>,
+    input_hash: i64,
+    identity: Option<Identity>,
+    attributes: Option<Json>,
+    /// None where it lies beside the row.
+    input: Option<Json>,
+    queue: Option<String>,
+    priority: u32,
+    partition: Option<String>,
+}
+
+impl Original {
+    async fn read(tx: &mut Tx, run: &Target) -> Result<Original, Fault> {
+        let row = tx.first(sql!("runs/to_fork"), &params![run.key]).await?;
+        let row = row.ok_or_else(|| Fault::corrupt(format!("run {:?} has no row", run.id)))?;
+        let identity = row.opt_text("identity")?.is_some().then(|| runs::identity(&row)).transpose()?;
+        Ok(Original {
+            workflow: row.text("workflow")?,
+            version: row.text("version")?,
+            recoveries_max: row.count("recoveries_max")?,
+            timeout: row.opt_int("timeout")?.map(|micros| Duration::from_micros(micros.unsigned_abs())),
+            input_hash: row.int("input_hash")?,
+            identity,
+            attributes: row.opt_text("attributes")?.map(Json::from),
+            input: row.opt_text("input")?.map(Json::from),
+            queue: row.opt_text("queue")?,
+            priority: row.count("priority")?,
+            partition: row.opt_text("partition_key")?,
+        })
+    }
+
+    /// The fork, as the plan wants it.
+    fn forked(&self, key: RunKey, id: RunId, plan: &Fork, call: Call) -> Result<NewRun, Fault> {
+        let options = &plan.options;
+        let queued = self.queued(options)?;
+        let delayed = options.delay.map(|delay| add(call.now, delay));
+        let input = plan.input.as_ref();
+        Ok(NewRun {
+            key,
+            id,
+            workflow: self.workflow.clone(),
+            version: match &options.version {
+                _ if plan.newest => OPEN.to_owned(),
+                version => version.clone().unwrap_or_else(|| self.version.clone()),
+            },
+            is_open: false,
+            executor: None,
+            status: if delayed.is_some() { Status::Delayed } else { Status::Enqueued },
+            // One that waits in a queue is taken when it is its turn.
+            ready_at: delayed.or_else(|| queued.is_none().then_some(call.now)),
+            created_at: call.now,
+            timeout: options.timeout.or(self.timeout),
+            deadline: options.deadline,
+            recoveries_max: options.max_recoveries.unwrap_or(self.recoveries_max),
+            parent: None,
+            input: input.map(|(input, _)| input.clone()).or_else(|| self.input.clone()).unwrap_or_else(Json::null),
+            input_hash: input.map_or(self.input_hash, |(_, hash)| *hash),
+            identity: options.identity.clone().or_else(|| self.identity.clone()),
+            attributes: options.attributes.clone().or_else(|| self.attributes.clone()),
+            queued,
+            must_be_new: false,
+        })
+    }
+
+    /// How the fork waits: in the queue that is given, or in that of the forked run.
+    fn queued(&self, options: &RunOptions) -> Result<Option<Queued>, Error> {
+        let queue = options.queue.clone().or_else(|| self.queue.clone());
+        RunOptions { queue: queue.clone(), ..options.clone() }.check()?;
+        let priority = options.priority.and_then(|priority| u32::try_from(priority).ok());
+        Ok(queue.map(|queue| Queued {
+            queue,
+            priority: priority.unwrap_or(self.priority),
+            partition: options.partition.clone().or_else(|| self.partition.clone()),
+            dedup: options.dedup.clone(),
+        }))
+    }
+}
+
+/// Create the run, with its input. False: there is one of that id, or of that dedup in its queue.
+async fn insert(tx: &mut Tx, run: &Target, original: &Original, new: &NewRun, plan: &Fork) -> Result<bool, Fault> {
+    let seq = if new.queued.is_some() { Some(queues::next_seq(tx).await?) } else { None };
+    let mut born = Born { seq, forked: Some((run.key, plan.position)), ..Born::of(new) };
+    let lies_beside = plan.input.is_none() && original.input.is_none();
+    if lies_beside {
+        born.inline = None;
+    }
+    if !runs::insert_row(tx, &born).await? {
+        return Ok(false);
+    }
+    if lies_beside {
+        tx.execute(sql!("runs/copy_input"), &params![run.key, new.key]).await?;
+    }
+    Ok(true)
+}
+
+/// Who holds the dedup that the fork was to have.
+async fn deduplicated(tx: &mut Tx, new: &NewRun, holder: Existing, call: Call) -> Result<Fault, Fault> {
+    let Some(Queued { queue, dedup: Some(dedup), .. }) = &new.queued else {
+        return Err(Fault::corrupt("a run without a dedup met one"));
+    };
+    let instead = "Fork the run when that one has ended, or give another dedup";
+    runs::deduplicated(tx, queue, dedup, holder.key, instead, call.now).await
 }
 
 /// Copy what the calls that the fork has said to the world. What was sent to the run is not copied: its calls took it, or it is
@@ -48,33 +159,6 @@ async fn copy_what_was_said(tx: &mut Tx, run: &Target, fork: RunKey) -> Result<(
         tx.execute(sql!("hooks/hand_on"), &of).await?;
     }
     Ok(())
-}
-
-/// False: there is a run of that id.
-async fn insert(tx: &mut Tx, run: &Target, key: RunKey, id: &RunId, plan: &Fork, call: Call) -> Result<bool, Fault> {
-    let timeout = plan.timeout.map(crate::clock::timeout_micros);
-    let input = plan.input.as_ref();
-    let inline = input.map(|(input, _)| input.as_str()).filter(|text| text.len() <= INLINE_MAX);
-    let seq = if run.in_queue { Some(queues::next_seq(tx).await?) } else { None };
-    let created = tx
-        .execute(
-            sql!("runs/fork"),
-            &params![
-                run.key,
-                key,
-                id.as_str(),
-                plan.version.as_deref(),
-                call.now,
-                timeout,
-                input.map(|(_, hash)| *hash),
-                input.is_some(),
-                inline,
-                plan.position,
-                seq,
-            ],
-        )
-        .await?;
-    Ok(created == 1)
 }
 
 /// Up to which completion a fork at `position` takes over what was recorded.

@@ -14,8 +14,8 @@ use crate::fault::Fault;
 use crate::records::Outcome;
 use crate::signal::Signal;
 
-pub(crate) use create::{create, create_many, insert, ready_all};
-pub(crate) use records::{Loaded, identity, records};
+pub(crate) use create::{create, create_many, in_the_way, insert, insert_row, ready_all};
+pub(crate) use records::{Loaded, deduplicated, identity, records};
 pub(crate) use steps::steps;
 
 /// The run that has this id, if one has.

@@ -23,7 +23,7 @@ const LEFT_OUT: &[(&[&str], &[&str], &str)] = &[
     (
         &["batch/creates", "batch/creates_queued"],
         &["gather", "gather_until", "gathered", "forked_from", "fork_position"],
-        "what gathers and what is forked is created by `runs/create`, outside of batches",
+        "what gathers and what is a fork is created by `runs/create`, outside of batches",
     ),
     (
         &["batch/creates"],
@@ -40,26 +40,6 @@ const LEFT_OUT: &[(&[&str], &[&str], &str)] = &[
         &["gather", "gather_until", "gathered", "forked_from", "fork_position"],
         "the file has not what a run gathers, nor the key of the run that it was forked from",
     ),
-    (
-        &["runs/fork"],
-        &["said", "executor", "revoked", "owners", "recoveries", "recovered_seq", "started_at", "finished_at"],
-        "a fork is a new run that waits to be claimed",
-    ),
-    (
-        &["runs/fork"],
-        &[
-            "output",
-            "error",
-            "held_until",
-            "steered_with",
-            "steered_from",
-            "origin_key",
-            "parent_key",
-            "parent_position",
-        ],
-        "a fork has ended nowhere, is nobody's child, and was steered with no other",
-    ),
-    (&["runs/fork"], &["gather", "gather_until", "gathered", "dedup", "deadline"], "a fork does not inherit these"),
 ];
 
 #[on_every_database]

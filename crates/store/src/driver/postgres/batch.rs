@@ -232,9 +232,8 @@ fn signals(batch: &Batch, committed: &Committed, woke: bool, listened: bool) -> 
     let is_free = |update: &Update| matches!(update.leave.how, LeaveHow::Released | LeaveHow::LetGo);
     let created = || batch.creates.iter().map(|create| &*create.run);
     // What an executor made could have begun there.
-    let waits = |run: &&NewRun| {
-        run.is_claimable_in_queue() || (run.executor.is_some() && committed.waiting.contains(&run.key))
-    };
+    let waits =
+        |run: &&NewRun| run.is_claimable_in_queue() || (run.executor.is_some() && committed.waiting.contains(&run.key));
     let ready = woke || created().any(NewRun::is_for_claimers) || batch.updates.iter().any(is_free);
     let made = created().filter(waits).filter_map(|run| run.queued.as_ref()).map(|it| it.queue.as_str());
     let freed = batch.updates.iter().filter_map(|update| update.leave.slot.as_deref());

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use onward_types::{Code, Deduplicated, Error, RunId, RunKey, RunRecord, Status, StepKind, Timestamp, micros};
+use onward_types::{Code, Error, RunId, RunKey, Status, StepKind, Timestamp, micros};
 
 use super::columns::{
     CHECKPOINT_KIND, CHECKPOINT_OUTPUT, DEADLINE, DEDUP, ERROR, ID, INPUT, KEY, PARENT, PARENT_POSITION, QUEUE, SAID,
@@ -12,7 +12,7 @@ use super::file::{Archive, RunFile};
 use crate::change::INLINE_MAX;
 use crate::driver::{Param, Tx, params, sql};
 use crate::fault::Fault;
-use crate::ops::runs::{self, Loaded};
+use crate::ops::runs;
 
 /// Create the runs that a file has, under these ids and keys. Those that have not ended are paused. All or none.
 pub(crate) async fn import(
@@ -192,13 +192,8 @@ async fn in_the_way(tx: &mut Tx, run: &[Param], id: &RunId, id_is_taken: bool, n
     if let (Param::Text(queue), Param::Text(dedup)) = (&run[QUEUE + 1], &run[DEDUP + 1])
         && let Some(holder) = runs::holder(tx, queue, dedup).await?
     {
-        let loaded = Loaded { input: false, output: false };
-        if let Some(holder) = runs::records(tx, &[holder.key], loaded, now).await?.pop() {
-            let (queue, dedup) = (queue.clone(), dedup.clone());
-            let RunRecord { id: run, status, reason, .. } = holder;
-            let held = Deduplicated { queue, dedup, run, status, reason };
-            return Ok(held.refused(&format!("Import run {id:?} when that one has ended")).into());
-        }
+        let instead = format!("Import run {id:?} when that one has ended");
+        return runs::deduplicated(tx, queue, dedup, holder.key, &instead, now).await;
     }
     // What was in the way has ended since.
     Err(Fault::try_again(format!("what stands in the way of run {id:?} has to be looked at again")))

@@ -76,18 +76,23 @@ pub(crate) fn ready_all(new: &[NewRun]) -> Vec<Signal> {
 
 /// Create a run, as what was decided of it.
 pub(crate) async fn insert(tx: &mut Tx, born: &Born<'_>) -> Result<Created, Fault> {
+    if insert_row(tx, born).await? { Ok(Created::New) } else { in_the_way(tx, born.run).await }
+}
+
+/// Create a run. False: it is there already, or something is in the way.
+pub(crate) async fn insert_row(tx: &mut Tx, born: &Born<'_>) -> Result<bool, Fault> {
     let run = born.run;
     if tx.execute(sql!("runs/create"), &row_of(born)).await? == 0 {
-        return in_the_way(tx, run).await;
+        return Ok(false);
     }
     if run.input.len() > INLINE_MAX {
         tx.execute(sql!("runs/put_payload"), &params![run.key, "input", run.input.as_str()]).await?;
     }
-    Ok(Created::New)
+    Ok(true)
 }
 
 /// Why a run could not be created.
-async fn in_the_way(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> {
+pub(crate) async fn in_the_way(tx: &mut Tx, run: &NewRun) -> Result<Created, Fault> {
     if let Some(found) = find(tx, &run.id).await? {
         // It was created before, and only the answer to the commit was lost.
         return Ok(if found.key == run.key { Created::New } else { Created::Existing(found) });

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use onward_types::{
-    ExecutorId, Facts, Held, Identity, Json, Refused, RunId, RunKey, RunRecord, Status, Timestamp, Wait, WaitFor,
-    from_micros, reason,
+    Deduplicated, ExecutorId, Facts, Held, Identity, Json, Refused, RunId, RunKey, RunRecord, Status, Timestamp, Wait,
+    WaitFor, from_micros, reason,
 };
 
 use crate::change::OPEN;
@@ -118,6 +118,23 @@ fn record(row: &Row, around: &Around<'_>) -> Result<RunRecord, Fault> {
         partition: row.opt_text("partition_key")?,
         dedup: row.opt_text("dedup")?,
     })
+}
+
+/// The error of whoever wanted a dedup that an open run of the queue has, with what can be done instead.
+pub(crate) async fn deduplicated(
+    tx: &mut Tx,
+    queue: &str,
+    dedup: &str,
+    holder: RunKey,
+    instead: &str,
+    now: Timestamp,
+) -> Result<Fault, Fault> {
+    let loaded = Loaded { input: false, output: false };
+    let Some(RunRecord { id: run, status, reason, .. }) = records(tx, &[holder], loaded, now).await?.pop() else {
+        return Err(Fault::try_again(format!("the run with dedup `{dedup}` was deleted just now")));
+    };
+    let (queue, dedup) = (queue.to_owned(), dedup.to_owned());
+    Ok(Deduplicated { queue, dedup, run, status, reason }.refused(instead).into())
 }
 
 /// On whose behalf a run works.

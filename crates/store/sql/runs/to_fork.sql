@@ -1,0 +1,4 @@
+-- What a fork takes over of the run that it is made of.
+select id, workflow, version, recoveries_max, timeout, input_hash, identity, attributes, input, queue, priority, partition_key
+from runs
+where run_key = $1
