@@ -33,6 +33,7 @@ pub(crate) fn faults(root: &Path) -> Result<Vec<Fault>> {
     let paths = listed(root)?;
     let mut faults = map::faults(root, &paths)?;
     faults.extend(cycles::faults(root, &paths)?);
+    faults.extend(sql::twins(&paths));
     for path in paths {
         let bytes = fs::read(root.join(&path)).map_err(|error| format!("cannot read {path}: {error}"))?;
         // What is no text has no lines to look at.

@@ -238,9 +238,9 @@ mod tests {
     #[cfg(feature = "postgres")]
     fn a_batch_gives_postgresql_an_array_for_each_column_that_a_maker_gives() {
         let cases = [
-            (include_str!("../sql/batch/creates.sql"), vec![Of::Run], vec![], ") as new ("),
+            (include_str!("../sql/batch/creates.postgres.sql"), vec![Of::Run], vec![], ") as new ("),
             (
-                include_str!("../sql/batch/creates_queued.sql"),
+                include_str!("../sql/batch/creates_queued.postgres.sql"),
                 vec![Of::Run, Of::Queue],
                 vec![("is_open", "boolean")],
                 ") with ordinality as new (",

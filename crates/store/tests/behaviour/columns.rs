@@ -11,24 +11,24 @@ use super::world::*;
 /// Columns that a statement leaves out, and why.
 const LEFT_OUT: &[(&[&str], &[&str], &str)] = &[
     (
-        &["runs/create", "batch/creates", "batch/creates_queued"],
+        &["runs/create", "batch/creates.postgres", "batch/creates_queued.postgres"],
         &["said", "revoked", "recoveries", "recovered_seq", "finished_at", "output", "error", "held_until"],
         "a new run has not begun, or just now: nothing has happened to it",
     ),
     (
-        &["runs/create", "batch/creates", "batch/creates_queued"],
+        &["runs/create", "batch/creates.postgres", "batch/creates_queued.postgres"],
         &["steered_with", "steered_from", "origin_key"],
         "a new run was steered with no other, and came from no file",
     ),
     (
-        &["batch/creates", "batch/creates_queued"],
+        &["batch/creates.postgres", "batch/creates_queued.postgres"],
         &["gather", "gather_until", "gathered", "forked_from", "fork_position"],
         "what gathers and what is a fork is created by `runs/create`, outside of batches",
     ),
     (
-        &["batch/creates"],
+        &["batch/creates.postgres"],
         &["queue", "priority", "partition_key", "dedup", "seq"],
-        "these runs are for no queue: `batch/creates_queued` creates the others",
+        "these runs are for no queue: `batch/creates_queued.postgres` creates the others",
     ),
     (
         &["archive/write_run"],

@@ -29,7 +29,7 @@ macro_rules! statements {
         impl Statements {
             pub(super) async fn prepare(session: &Session) -> Result<Statements, tokio_postgres::Error> {
                 let ($($name,)*) = tokio::try_join!($(session.prepare(include_str!(concat!(
-                    env!("CARGO_MANIFEST_DIR"), "/sql/batch/", stringify!($name), ".sql"
+                    env!("CARGO_MANIFEST_DIR"), "/sql/batch/", stringify!($name), ".postgres.sql"
                 ))),)*)?;
                 Ok(Statements { $($name,)* })
             }

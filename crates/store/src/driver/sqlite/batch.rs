@@ -1,4 +1,5 @@
-//! How a batch is written to SQLite: a tight loop of cached statements over each kind, in the order of [`Batch`]'s fields.
+//! How a batch is written to SQLite: a tight loop of cached statements over each kind, in the order of [`Batch`]'s fields. What
+//! PostgreSQL does instead lies beside each statement, in `sql/batch`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,7 +20,7 @@ pub(super) fn write(connection: &mut Connection, batch: &Batch) -> Result<Commit
     let executor = batch.executor.as_ref().map_or("", |executor| executor.as_str());
     crate::crash::point("batch.begun");
     let moved = tx
-        .prepare_cached(sql!("executors/move_fence").sqlite())
+        .prepare_cached(sql!("batch/fence.sqlite").sqlite())
         .and_then(|mut it| it.execute(params![executor, as_int(batch.number)]))
         .map_err(fault)?;
     if moved != 1 {
@@ -38,7 +39,7 @@ pub(super) fn look(connection: &mut Connection, batch: &Batch) -> Result<Option<
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
     let executor = batch.executor.as_ref().map_or("", |executor| executor.as_str());
     let fence: Option<(i64, bool)> = tx
-        .prepare_cached(sql!("executors/read_fence").sqlite())
+        .prepare_cached(sql!("batch/take_fence.sqlite").sqlite())
         .and_then(|mut it| it.query_row([executor], |row| Ok((row.get("batch")?, row.get("dead")?))).optional())
         .map_err(fault)?;
     match fence {
@@ -109,7 +110,7 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
             times.1
         ])?;
     }
-    let mut attempt = tx.prepare_cached(sql!("checkpoints/attempt").sqlite())?;
+    let mut attempt = tx.prepare_cached(sql!("batch/attempts.sqlite").sqlite())?;
     for (run, it) in batch.attempts.iter().filter(|(run, _)| !refused.contains(run)) {
         let finished_at = it.finished_at.map(micros);
         let error = it.error.as_ref().map(Json::as_str);
@@ -117,11 +118,11 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
         attempt.execute(params![run.as_bytes(), it.position, it.attempt, &*it.name, started_at, finished_at, error])?;
     }
     write_talk(tx, batch, &refused)?;
-    let mut close = tx.prepare_cached(sql!("waits/close").sqlite())?;
+    let mut close = tx.prepare_cached(sql!("batch/close_waits.sqlite").sqlite())?;
     for (run, position) in batch.closed.iter().filter(|(run, _)| !refused.contains(run)) {
         close.execute(params![run.as_bytes(), position])?;
     }
-    let mut open = tx.prepare_cached(sql!("waits/open").sqlite())?;
+    let mut open = tx.prepare_cached(sql!("batch/open_waits.sqlite").sqlite())?;
     for (run, it) in batch.opened.iter().filter(|(run, _)| !refused.contains(run)) {
         let (kind, due_at, since) = (it.wait.as_str(), it.wait.due_at().map(micros), micros(it.since));
         let child = it.wait.child();
@@ -140,7 +141,7 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
     for update in batch.updates.iter().filter(|it| !refused.contains(&it.run) && !committed.late.contains(&it.run)) {
         wake(tx, update)?;
     }
-    let mut wake_watchers = tx.prepare_cached(sql!("runs/wake_watchers").sqlite())?;
+    let mut wake_watchers = tx.prepare_cached(sql!("batch/wake_watchers.sqlite").sqlite())?;
     for (run, Event { key, at, .. }) in batch.events.iter().filter(|(run, _)| !refused.contains(run)) {
         if wake_watchers.execute(params![run.as_bytes(), &**key, micros(*at)])? > 0 {
             committed.woke.insert(*run);
@@ -151,30 +152,30 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
 
 /// What runs took and said.
 fn write_talk(tx: &Transaction<'_>, batch: &Batch, refused: &HashSet<RunKey>) -> rusqlite::Result<()> {
-    let mut consume = tx.prepare_cached(sql!("messages/consume").sqlite())?;
+    let mut consume = tx.prepare_cached(sql!("batch/consume.sqlite").sqlite())?;
     for (run, seq, position) in batch.consumed.iter().filter(|(run, ..)| !refused.contains(run)) {
         let taken = consume.execute(params![run.as_bytes(), seq, position])?;
         if taken != 1 {
             return Err(rusqlite::Error::StatementChangedRows(taken));
         }
     }
-    let mut refuse = tx.prepare_cached(sql!("messages/refuse").sqlite())?;
+    let mut refuse = tx.prepare_cached(sql!("batch/refuse.sqlite").sqlite())?;
     for (run, Refusal { seq, said, at }) in batch.refusals.iter().filter(|(run, _)| !refused.contains(run)) {
         refuse.execute(params![run.as_bytes(), seq, said, micros(*at)])?;
     }
-    let mut set = tx.prepare_cached(sql!("events/set").sqlite())?;
+    let mut set = tx.prepare_cached(sql!("batch/events.sqlite").sqlite())?;
     for (run, Event { key, value, at, .. }) in batch.events.iter().filter(|(run, _)| !refused.contains(run)) {
         set.execute(params![run.as_bytes(), &**key, value.as_str(), micros(*at)])?;
     }
-    let mut keep = tx.prepare_cached(sql!("events/keep").sqlite())?;
+    let mut keep = tx.prepare_cached(sql!("batch/event_history.sqlite").sqlite())?;
     for (run, it) in batch.event_history.iter().filter(|(run, _)| !refused.contains(run)) {
         keep.execute(params![run.as_bytes(), it.position, &*it.key, it.value.as_str(), micros(it.at)])?;
     }
-    let mut close = tx.prepare_cached(sql!("hooks/close").sqlite())?;
+    let mut close = tx.prepare_cached(sql!("batch/close_hooks.sqlite").sqlite())?;
     for (run, position) in batch.closed_hooks.iter().filter(|(run, _)| !refused.contains(run)) {
         close.execute(params![run.as_bytes(), position])?;
     }
-    let mut append = tx.prepare_cached(sql!("streams/append").sqlite())?;
+    let mut append = tx.prepare_cached(sql!("batch/chunks.sqlite").sqlite())?;
     for (run, it) in batch.chunks.iter().filter(|(run, _)| !refused.contains(run)) {
         let (body, bytes) = match &it.body {
             ChunkBody::Json(json) => (Some(json.as_str()), None),
@@ -194,7 +195,7 @@ fn has_to_wait(tx: &Transaction<'_>, run: &NewRun) -> rusqlite::Result<bool> {
         (None, _) => Ok(true),
         (Some(_), None) => Ok(false),
         (Some(_), Some(queued)) => {
-            Ok(!tx.prepare_cached(sql!("queues/lets_begin").sqlite())?.exists([&queued.queue])?)
+            Ok(!tx.prepare_cached(sql!("batch/creates_queued_begins.sqlite").sqlite())?.exists([&queued.queue])?)
         }
     }
 }
@@ -237,7 +238,7 @@ fn in_the_way(tx: &Transaction<'_>, run: &NewRun) -> rusqlite::Result<Option<Cre
         (None, Some(Queued { queue, dedup: Some(dedup), .. })) => {
             let holder = match find(sql!("runs/holder"), &[queue, dedup])? {
                 Some(holder) => Some(holder),
-                None => find(sql!("runs/last_holder"), &[queue, dedup])?,
+                None => find(sql!("batch/holders_last.sqlite"), &[queue, dedup])?,
             };
             Ok(holder.map(Created::Duplicate))
         }
@@ -265,7 +266,7 @@ fn write_leave(tx: &Transaction<'_>, executor: &str, update: &Update) -> rusqlit
             let (output, error) = split(result);
             let status = if result.is_ok() { "succeeded" } else { "failed" };
             let inline = |text: Option<&str>| text.filter(|text| text.len() <= INLINE_MAX).map(str::to_owned);
-            let changed = tx.prepare_cached(sql!("runs/finish").sqlite())?.execute(params![
+            let changed = tx.prepare_cached(sql!("batch/leaves_finish.sqlite").sqlite())?.execute(params![
                 key,
                 executor,
                 at,
@@ -279,16 +280,18 @@ fn write_leave(tx: &Transaction<'_>, executor: &str, update: &Update) -> rusqlit
             }
             Ok(changed)
         }
-        LeaveHow::Parked { ready_at } => {
-            tx.prepare_cached(sql!("runs/park").sqlite())?.execute(params![key, executor, at, ready_at.map(micros)])
-        }
+        LeaveHow::Parked { ready_at } => tx
+            .prepare_cached(sql!("batch/leaves_park.sqlite").sqlite())?
+            .execute(params![key, executor, at, ready_at.map(micros)]),
         LeaveHow::Released => {
-            tx.prepare_cached(sql!("runs/park").sqlite())?.execute(params![key, executor, at, Some(at)])
+            tx.prepare_cached(sql!("batch/leaves_park.sqlite").sqlite())?.execute(params![key, executor, at, Some(at)])
         }
-        LeaveHow::Held { said, error } => {
-            tx.prepare_cached(sql!("runs/hold").sqlite())?.execute(params![key, executor, at, said, error.as_str()])
+        LeaveHow::Held { said, error } => tx
+            .prepare_cached(sql!("batch/leaves_hold.sqlite").sqlite())?
+            .execute(params![key, executor, at, said, error.as_str()]),
+        LeaveHow::LetGo => {
+            tx.prepare_cached(sql!("batch/leaves_let_go.sqlite").sqlite())?.execute(params![key, executor, at])
         }
-        LeaveHow::LetGo => tx.prepare_cached(sql!("runs/let_go").sqlite())?.execute(params![key, executor, at]),
     }
 }
 
@@ -301,7 +304,8 @@ fn wake(tx: &Transaction<'_>, update: &Update) -> rusqlite::Result<()> {
             tx.prepare_cached(sql!("runs/wake").sqlite())?.execute(params![parent.as_bytes(), at])?;
         }
         (LeaveHow::Parked { .. }, _) => {
-            tx.prepare_cached(sql!("runs/wake_if_done").sqlite())?.execute(params![update.run.as_bytes(), at])?;
+            tx.prepare_cached(sql!("batch/wakes_if_done.sqlite").sqlite())?
+                .execute(params![update.run.as_bytes(), at])?;
         }
         _ => {}
     }
