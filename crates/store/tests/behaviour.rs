@@ -18,6 +18,7 @@ mod behaviour {
     mod load;
     mod locked;
     mod messages;
+    mod old_databases;
     mod ownership;
     mod plans;
     mod poison;

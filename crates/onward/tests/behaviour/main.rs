@@ -36,6 +36,7 @@ mod mask;
 mod messages;
 mod metrics;
 mod missing_children;
+mod old_databases;
 mod open_versions;
 mod outages;
 mod panics;
