@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onward_store::{Clock, Created, NewRun, Push, Store, add};
+use onward_store::{Action, Clock, Created, NewRun, Push, Store, add};
 use onward_testkit::{TestDatabase, on_every_database};
 use onward_types::Status;
 
@@ -56,6 +56,19 @@ async fn a_push_to_a_run_that_is_gone_can_be_made_again(db: TestDatabase) {
     assert_eq!(pushed(&store, item("a", 9)).await, r#"["a"]"#);
     assert_eq!(pushed(&store, item("a", 9)).await, r#"["a"]"#);
     assert_eq!(number(&db, "select count(*) from pushes").await, 1);
+}
+
+#[on_every_database]
+async fn what_is_known_of_pushes_goes_with_their_run(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    for id in ["a", "b", "c"] {
+        pushed(&store, item(id, 2)).await;
+    }
+    let [full] = executor.claim().await[..] else { panic!("one batch is full") };
+    executor.owns(full, "").writes(vec![finish(&store, "done")]).await;
+    store.steer(&run_id(&full.to_string()), Action::Delete { children: false }).await.unwrap();
+    assert_eq!(number(&db, "select count(*) from pushes").await, 1, "that of the batch which is there");
 }
 
 mod a_push_whose_answer_was_lost_is_made_once {

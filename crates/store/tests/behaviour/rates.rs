@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use onward_store::{Clock, Known, LeaveHow, NewRun, QueueChange, QueueClaim, QueueClaimed, Queued, Store, WaitKind};
 use onward_testkit::{TestDatabase, on_every_database};
-use onward_types::{Rate, Timestamp};
+use onward_types::{Rate, RunKey, Timestamp};
 
 use super::lock::{number, sql};
 use super::world::*;
@@ -20,9 +20,12 @@ fn rate(count: u32, period: Duration) -> QueueChange {
     QueueChange { rate: Some(Some(Rate { count, period })), ..QueueChange::default() }
 }
 
-async fn enqueue(store: &Store, id: &str, priority: u32, partition: Option<&str>) {
+async fn enqueue(store: &Store, id: &str, priority: u32, partition: Option<&str>) -> RunKey {
     let queued = Queued { queue: "q".into(), priority, partition: partition.map(str::to_owned), dedup: None };
-    store.create(NewRun { queued: Some(queued), ready_at: None, ..new_run(store, id) }).await.unwrap();
+    let run = NewRun { queued: Some(queued), ready_at: None, ..new_run(store, id) };
+    let key = run.key;
+    store.create(run).await.unwrap();
+    key
 }
 
 async fn claim(executor: &Executor, limit: u32, limited: bool) -> QueueClaimed {
@@ -187,4 +190,42 @@ async fn without_limits_too_the_lowest_number_is_first_none_before_all_and_ties_
         order.extend(executor.store.load(claimed.keys).await.unwrap().into_iter().map(|(_, run)| run.unwrap().id));
     }
     assert_eq!(order, ["none", "again none", "two", "again two", "five", "nine"].map(run_id));
+}
+
+#[on_every_database]
+async fn a_child_that_takes_the_slot_of_its_parent_counts_as_a_start(db: TestDatabase) {
+    let clock = clock();
+    let store = open_with(&db, clock.clone()).await;
+    let executor = Executor::join(&store).await;
+    let limits = QueueChange { concurrency: Some(Some(9)), ..rate(3, 64 * SECOND) };
+    store.set_queue("q", limits).await.unwrap();
+    let parents = [enqueue(&store, "one", 0, None).await, enqueue(&store, "two", 0, None).await];
+    assert_eq!(claim(&executor, 9, true).await.keys, parents);
+    let children = [enqueue(&store, "child of one", 0, None).await, enqueue(&store, "child of two", 0, None).await];
+    for (parent, child) in parents.iter().zip(children) {
+        executor.owns(*parent, "parent").writes(vec![wait(1, WaitKind::Child(child))]).await;
+    }
+    assert_eq!(claim(&executor, 9, true).await.keys, children[..1], "both have a slot, and one more may start");
+    clock.advance(64 * SECOND);
+    assert_eq!(claim(&executor, 9, true).await.keys, children[1..]);
+}
+
+#[on_every_database]
+async fn a_full_executor_leaves_the_child_of_a_parent_that_it_does_not_have(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    store.set_queue("q", QueueChange { per_executor: Some(Some(1)), ..QueueChange::default() }).await.unwrap();
+    let parent = enqueue(&store, "parent", 0, None).await;
+    assert_eq!(claim(&executor, 9, true).await.keys, [parent]);
+    let other = enqueue(&store, "other", 0, None).await;
+    let child = enqueue(&store, "child", 9, None).await;
+    let parks = leave(&store, None, LeaveHow::Parked { ready_at: None });
+    executor.owns(parent, "parent").writes(vec![wait(1, WaitKind::Child(child)), parks]).await;
+    // The child comes first, for its parent waits for it; then the executor is full.
+    sql(&db, "update runs set version = '2' where id = 'child'").await;
+    assert_eq!(claim(&executor, 9, true).await.keys, [other]);
+    sql(&db, "update runs set version = '1' where id = 'child'").await;
+    assert!(claim(&executor, 9, true).await.keys.is_empty(), "it has one, and may have one");
+    executor.owns(other, "other").writes(vec![finish(&store, "done")]).await;
+    assert_eq!(claim(&executor, 9, true).await.keys, [child]);
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use onward_store::{Claim, Known, LeaveHow, WaitKind};
+use onward_store::{Claim, Known, LeaveHow, NewRun, WaitKind};
 use onward_testkit::{TestDatabase, on_every_database};
+use onward_types::Status;
 
 use super::lock::sql;
 use super::world::*;
@@ -103,4 +104,24 @@ async fn a_suspect_that_would_be_given_up_at_the_next_crash_comes_only_where_one
     assert_eq!(claim(9).await, keys[1..3]);
     assert!(claim(2).await.is_empty());
     assert_eq!(claim(1).await, keys[..1]);
+}
+
+/// What it started with its last words was not there yet when it was cancelled.
+#[on_every_database]
+async fn a_child_that_came_after_the_cancel_of_its_parent_is_cancelled_when_the_owner_is_found_dead(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let parent = executor.start("parent").await;
+    store.cancel(&parent.id, "enough").await.unwrap();
+    let child = NewRun { parent: Some((parent.key, 1)), ..new_run(&store, "child") };
+    let grandchild = NewRun { parent: Some((child.key, 1)), ..new_run(&store, "grandchild") };
+    for run in [child, grandchild] {
+        store.create(run).await.unwrap();
+    }
+    executor.is_declared_dead().await;
+    assert_eq!(store.release_orphans().await.unwrap().let_go, 1);
+    for id in ["child", "grandchild"] {
+        let found = record(&store, &run_id(id)).await;
+        assert_eq!((found.status, found.reason.as_str()), (Status::Cancelled, "cancelled with its parent"), "{id}");
+    }
 }

@@ -126,3 +126,27 @@ impl Deref for Lent {
         &self.object
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use deadpool_postgres::Manager;
+    use tokio_postgres::{Config, NoTls};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_server_did_not_grant_is_asked_for_again_after_a_while() {
+        let pool = Pool::builder(Manager::new(Config::new(), NoTls)).max_size(2).build().unwrap();
+        let sessions = Sessions::new(pool, 2);
+        let turn = sessions.0.turns.clone().try_acquire_owned().unwrap();
+        sessions.do_with_less(turn);
+        sessions.ask_for_more();
+        assert_eq!(sessions.0.turns.available_permits(), 1, "it was said just now");
+        let before = Instant::now().checked_sub(FULL_FOR + Duration::from_secs(1));
+        sessions.lock().since = before;
+        sessions.ask_for_more();
+        assert_eq!(sessions.0.turns.available_permits(), 2);
+        sessions.ask_for_more();
+        assert_eq!(sessions.0.turns.available_permits(), 2, "once");
+    }
+}
