@@ -241,9 +241,16 @@ async fn write(ctx: &Ctx, about: String) -> Result<String> {
     Ok(ctx.transaction("write", async |_| Ok(format!("r{about}"))).await?)
 }
 
+#[onward::workflow]
+async fn whisper(ctx: &Ctx, about: String) -> Result<String> {
+    ctx.step("first", async || Ok(1)).await?;
+    ctx.send(ctx.run_id(), "ear", &format!("r{about}")).await?;
+    Ok(about)
+}
+
 #[on_every_database]
 async fn a_value_that_cannot_be_encoded_holds_its_run_and_a_start_is_refused(db: TestDatabase) {
-    let house = House::open(db.clone(), |b| b.workflows::<(speak, write)>().codec(Prude)).await;
+    let house = House::open(db.clone(), |b| b.workflows::<(speak, write, whisper)>().codec(Prude)).await;
     let refused = house.onward.start::<speak>("rude".to_owned()).id("no").await.unwrap_err();
     assert!(refused.code() == "encode" && refused.message().contains("not written down"), "{refused}");
     assert!(house.onward.handle::<speak>("no").describe().await.unwrap_err().is_unknown_run());
@@ -252,7 +259,8 @@ async fn a_value_that_cannot_be_encoded_holds_its_run_and_a_start_is_refused(db:
 
     let speaks = house.onward.start::<speak>("ude".to_owned()).await.unwrap();
     let writes = house.onward.start::<write>("ude".to_owned()).await.unwrap();
-    for run in [speaks, writes] {
+    let whispers = house.onward.start::<whisper>("ude".to_owned()).await.unwrap();
+    for run in [speaks, writes, whispers] {
         assert_eq!(house.done(run.result()).await.unwrap_err().code(), "encode");
         let record = run.describe().await.unwrap();
         assert!(record.status == Status::Paused && record.reason.contains("not written down"), "{record:?}");

@@ -148,6 +148,21 @@ async fn what_was_opened_and_is_dropped_leaves_no_session_behind(db: TestDatabas
     }
 }
 
+/// If that kills the process again, the next owner knows which run it was.
+#[on_every_database]
+async fn a_run_that_was_recovered_says_what_it_is_about_to_do_before_it_does_it(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<never_ends>()).await;
+    house.onward.start::<never_ends>(()).id("r").await.unwrap();
+    let attempts = async |onward: &Onward| -> Vec<u32> {
+        let steps = onward.handle_named("r").steps().await.unwrap();
+        steps.iter().flat_map(|step| &step.attempts).map(|attempt| attempt.attempt).collect()
+    };
+    house.until("it is seen at work", async || attempts(&house.onward).await == [1]).await;
+    house.lose_executor().await;
+    house.until("it is at work again", async || house.log.count("wait") == 2).await;
+    assert_eq!(attempts(&house.onward).await, [1, 2]);
+}
+
 #[onward::workflow]
 async fn listens(ctx: &Ctx) -> Result<u32> {
     Ok(ctx.recv("n").await?)

@@ -192,6 +192,32 @@ async fn of_two_copies_of_a_child_that_came_before_its_parent_the_parent_has_one
 }
 
 #[on_every_database]
+async fn of_two_copies_of_a_child_that_came_before_it_a_parent_hears_the_one_that_it_has(db: TestDatabase) {
+    let (house, run, apart) = family(db).await;
+    let branch = run.children().await.unwrap()[1].id().to_owned();
+    let alone = async |id: &str| house.onward.handle_named(id).export().alone().await.unwrap();
+    let there = elsewhere(&house.clock, &house.log).await;
+    let file = alone(&apart).await;
+    let copies = ["one", "other"];
+    for copy in copies {
+        there.import_as(&file, copy).await.unwrap();
+    }
+    for id in ["trunk", &branch, "leaf"] {
+        there.import(&alone(id).await).await.unwrap();
+    }
+    let trunk = there.handle::<trunk>("trunk");
+    let children = trunk.children().await.unwrap();
+    let has = children.iter().map(|child| child.id()).find(|id| copies.contains(id)).expect("it has one of the two");
+    for id in ["trunk", &branch, "leaf", has] {
+        there.handle_named(id).resume().await.unwrap();
+    }
+    for leaf in ["leaf", has] {
+        word(&there, leaf).await;
+    }
+    assert_eq!(house.done(trunk.result()).await.unwrap(), format!("leaf. {has}"));
+}
+
+#[on_every_database]
 async fn what_was_cancelled_with_a_run_comes_back_with_it_where_their_files_come_in_any_order(db: TestDatabase) {
     let (house, run, apart) = family(db).await;
     let branch = run.children().await.unwrap()[1].id().to_owned();

@@ -1,9 +1,13 @@
 //! Parked runs hold no memory but their row.
 
+use std::sync::Arc;
+
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};
+use tokio::sync::Semaphore;
 
 use crate::house::{House, Log};
+use crate::queues::{Gauge, ended};
 
 #[onward::workflow]
 async fn sleeper(ctx: &Ctx, n: u64) -> Result<u64> {
@@ -71,4 +75,44 @@ async fn a_parked_run_can_be_cancelled(db: TestDatabase) {
     run.cancel().await.unwrap();
     assert!(house.done(run.result()).await.unwrap_err().is_cancelled());
     assert_eq!(run.describe().await.unwrap().reason, "cancelled");
+}
+
+/// At work until somebody lets it go on.
+#[onward::workflow]
+async fn works(ctx: &Ctx) -> Result<()> {
+    let step = ctx.step("work", async || {
+        let _at_work = ctx.state::<Gauge>().enter("work", vec!["here".to_owned()]);
+        ctx.state::<Arc<Semaphore>>().acquire().await.unwrap().forget();
+        Ok(())
+    });
+    Ok(step.await?)
+}
+
+#[on_every_database]
+async fn an_executor_takes_no_more_runs_than_it_may_have_while_all_of_them_work(db: TestDatabase) {
+    let (gauge, doors) = (Gauge::default(), Arc::new(Semaphore::new(0)));
+    let states = (gauge.clone(), doors.clone());
+    let build = move |b: onward::Builder| {
+        b.workflow::<works>().resident_max(2).lease(secs(60)).state(states.0.clone()).state(states.1.clone())
+    };
+    let house = House::open(db, build).await;
+    let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
+    let mut runs = Vec::new();
+    for _ in 0..6 {
+        runs.push(client.start::<works>(()).await.unwrap());
+    }
+    house.until("as many work as it may have", async || gauge.now("here") >= 2).await;
+    // Long enough for others to come, if they could.
+    for _ in 0..5 {
+        house.pass(secs(1)).await;
+        for run in &runs {
+            run.status().await.unwrap();
+        }
+    }
+    assert_eq!((gauge.now("here"), house.onward.resident_runs()), (2, 2));
+    doors.add_permits(6);
+    for run in &runs {
+        ended(&house, run).await;
+    }
+    assert_eq!(gauge.most("here"), 2);
 }

@@ -96,6 +96,20 @@ async fn ticks_that_nobody_was_there_for_are_caught_up_with_as_was_asked_for(db:
 }
 
 #[on_every_database]
+async fn each_tick_that_is_caught_up_with_knows_the_one_before_it(db: TestDatabase) {
+    let mut house = House::open(db, |b| b.workflow::<report>()).await;
+    house.onward.schedule::<report>("0 * * * *").catch_up(CatchUp::All).await.unwrap();
+    away_for(&mut house, hours(3) + mins(30)).await;
+    let tick = |hour: u32| at(&format!("2026-01-01T0{hour}:00:00Z"));
+    let run = |hour: u32| house.onward.handle_named(format!("report@{}", tick(hour)));
+    house.until("the last one is there", async || run(3).status().await.is_ok()).await;
+    for (hour, previous) in [(1, None), (2, Some(tick(1))), (3, Some(tick(2)))] {
+        let said: Tick = run(hour).describe().await.unwrap().input.decode().unwrap();
+        assert_eq!((said.due, said.previous), (tick(hour), previous));
+    }
+}
+
+#[on_every_database]
 async fn a_tick_while_the_last_run_goes_on_does_what_was_asked_for(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<endless>()).await;
     for (id, overlap) in [("allow", Overlap::Allow), ("skip", Overlap::Skip), ("cancel", Overlap::Cancel)] {

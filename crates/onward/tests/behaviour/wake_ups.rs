@@ -242,6 +242,11 @@ async fn a_parked_run_that_is_paused_gives_its_slot_on(db: TestDatabase) {
     is_asleep(&house, &has_it).await;
     all_are_parked(&house).await;
     let next = house.onward.start::<says>(()).queue("q").await.unwrap();
+    // While others come and go, the queue is looked at, and there is no slot in it.
+    for _ in 0..3 {
+        succeeds(&house, &house.onward.start::<says>(()).await.unwrap()).await;
+    }
+    assert_eq!(next.status().await.unwrap(), Status::Enqueued);
     has_it.pause().await.unwrap();
     succeeds(&house, &next).await;
 }
