@@ -100,6 +100,15 @@ pub(crate) async fn family(ctx: &Ctx) -> Result<String> {
     Ok(format!("{first} and {second}"))
 }
 
+/// It waits for one child, and starts so many others.
+#[onward::workflow]
+pub(crate) async fn gather(ctx: &Ctx, guests: u32) -> Result<()> {
+    for n in 1..=guests {
+        ctx.start::<greet>(n.to_string()).id(format!("guest-{n:02}")).await?;
+    }
+    Ok(ctx.run::<wait>(()).id("late").await?)
+}
+
 #[onward::workflow]
 pub(crate) async fn lend(ctx: &Ctx) -> Result<u32> {
     Ok(*ctx.state::<u32>())
@@ -108,7 +117,7 @@ pub(crate) async fn lend(ctx: &Ctx) -> Result<u32> {
 /// Opens the database with a clock that stands still at noon, so that the output is always the same.
 pub(crate) async fn open(db: &TestDatabase) -> Result<Onward, Error> {
     let clock = Clock::virtual_at("2026-01-02T12:00:00Z".parse().expect("a time"));
-    Onward::open(&db.url).clock(clock).workflows::<(greet, refuse, wait, family, lend)>().launch().await
+    Onward::open(&db.url).clock(clock).workflows::<(greet, refuse, wait, family, gather, lend)>().launch().await
 }
 
 /// Creates some runs: `greeting` succeeded, `refusal` failed, `waiting` is running, and `family` succeeded with two children.

@@ -1,10 +1,12 @@
 //! Tests of `onward runs list`.
 
+use std::process::Stdio;
+
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::Value;
 
-use crate::harness::{Said, assert_golden, onward, runs, some_runs};
+use crate::harness::{Said, assert_golden, command, gather, greet, onward, open, runs, some_runs};
 
 fn ids(said: &Said) -> Vec<String> {
     let page = said.json();
@@ -98,5 +100,70 @@ async fn the_database_can_be_named_before_the_command(db: TestDatabase) -> Resul
         let output = command.env("ONWARD_DB", "sqlite:elsewhere.db").output().await?;
         assert_eq!(String::from_utf8(output.stdout)?, after.out, "{arguments:?}");
     }
+    Ok(())
+}
+
+#[on_every_database]
+async fn runs_are_found_by_whose_they_are_who_has_them_and_what_they_were_forked_from(db: TestDatabase) -> Result<()> {
+    let onward = some_runs(&db).await?;
+    onward.start::<greet>("ann".to_owned()).id("hers").authenticated_as("ann", ["admin"]).await?.result().await?;
+    for fork in [&["--new-id", "again"][..], &["--new-id", "newer", "--new-version", "2"]] {
+        assert_eq!(runs(&db, &[&["fork", "greeting", "--from", "1"], fork].concat()).await.code, 0, "{fork:?}");
+    }
+    for (filter, expected) in [
+        (&["--user", "ann"][..], &["hers"][..]),
+        (&["--user", "bob"], &[]),
+        (&["--executor", onward.executor_id()], &["waiting"]),
+        (&["--executor", "nobody"], &[]),
+        (&["--forked-from", "greeting"], &["newer", "again"]),
+        (&["--forked-from", "refusal"], &[]),
+        (&["--run-version", "2"], &["newer"]),
+        (&["--attribute", "team=blue"], &["newer", "again", "greeting"]),
+        (&["--attribute", "team=red"], &[]),
+    ] {
+        let said = runs(&db, &[&["list", "--json"], filter].concat()).await;
+        assert_eq!(ids(&said), expected, "{filter:?}");
+    }
+    Ok(())
+}
+
+#[on_every_database]
+async fn inputs_and_outputs_are_read_where_they_are_asked_for(db: TestDatabase) -> Result<()> {
+    let _onward = some_runs(&db).await?;
+    let read = async |more: &[&str]| {
+        let page = runs(&db, &[&["list", "greeting", "--json"], more].concat()).await.json();
+        (page["items"][0]["input"].clone(), page["items"][0]["output"].clone())
+    };
+    assert_eq!(read(&["--with-payloads"]).await, ("world".into(), "hello, world".into()));
+    assert_eq!(read(&[]).await, (Value::Null, Value::Null));
+    Ok(())
+}
+
+#[on_every_database]
+async fn a_page_has_fifty_runs_and_a_run_is_shown_with_its_first_twenty_children(db: TestDatabase) -> Result<()> {
+    let onward = open(&db).await?;
+    let party = onward.start::<gather>(50).id("party").await?;
+    let is_late = async || onward.handle_named("late").steps().await.is_ok_and(|steps| !steps.is_empty());
+    while party.children().await?.len() < 51 || !is_late().await {
+        tokio::task::yield_now().await;
+    }
+    let page = runs(&db, &["list", "--json"]).await;
+    assert_eq!((ids(&page).len(), page.json()["next"].is_string()), (50, true));
+    let shown = runs(&db, &["show", "party"]).await.out;
+    assert!(shown.contains("\n51 children\n") && shown.contains("\nguest-20 "), "{shown}");
+    assert!(!shown.contains("guest-21"), "{shown}");
+    let all = "all of them: onward runs list --parent party --limit 51\n";
+    assert!(shown.ends_with(all), "{shown}");
+    Ok(())
+}
+
+#[on_every_database]
+async fn whoever_has_read_enough_may_close_the_pipe(db: TestDatabase) -> Result<()> {
+    let _onward = some_runs(&db).await?;
+    let mut list = command(&["runs", "list", "--db", &db.url]);
+    let mut list = list.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    drop(list.stdout.take());
+    let ended = list.wait_with_output().await?;
+    assert_eq!((ended.status.code(), String::from_utf8(ended.stderr)?), (Some(0), String::new()));
     Ok(())
 }

@@ -60,6 +60,19 @@ async fn runs_are_forked_and_restarted(db: TestDatabase) -> Result<()> {
 }
 
 #[on_every_database]
+async fn a_fork_may_be_left_to_the_newest_version(db: TestDatabase) -> Result<()> {
+    let onward = some_runs(&db).await?;
+    let version = async |fork: &[&str]| {
+        let said = runs(&db, &[&["fork", "greeting", "--from", "0", "--json"], fork].concat()).await.json();
+        let created = said[0]["created"].as_str().unwrap().to_owned();
+        onward.handle_named(created).describe().await.unwrap().version
+    };
+    assert_eq!(version(&[]).await.as_deref(), Some("1"), "that of the run");
+    assert_eq!(version(&["--newest-version"]).await, None, "whoever takes it says which");
+    Ok(())
+}
+
+#[on_every_database]
 async fn many_runs_are_forked_from_a_position(db: TestDatabase) -> Result<()> {
     let onward = some_runs(&db).await?;
     let said = runs(&db, &["fork", "greeting", "refusal", "nobody", "--from", "1"]).await;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use onward::prelude::*;
-use onward::{Clock, MessageRecord};
+use onward::{Clock, Message, MessageRecord};
 use onward_testkit::{TestDatabase, on_every_database};
 
-use crate::harness::runs;
+use crate::harness::{runs, some_runs};
 
 #[onward::workflow]
 async fn decide(ctx: &Ctx) -> Result<bool> {
@@ -52,5 +52,15 @@ async fn what_was_refused_is_shown_and_can_be_replaced_or_deleted(db: TestDataba
     assert!(said.out.starts_with(&format!("message {first} of run d is replaced by message ")), "{said:?}");
     until(&clock, async || run.status().await.is_ok_and(|status| status.is_terminal())).await;
     assert!(run.result().await?);
+    Ok(())
+}
+
+#[on_every_database]
+async fn all_messages_are_shown_however_many_there_are(db: TestDatabase) -> Result<()> {
+    let onward = some_runs(&db).await?;
+    onward.send_all((0..1_001).map(|n| Message::new("waiting", "later", &n))).await?;
+    let shown = runs(&db, &["messages", "waiting", "--json"]).await.json();
+    let said: Vec<_> = shown.as_array().into_iter().flatten().filter_map(|message| message["body"].as_u64()).collect();
+    assert_eq!(said, (0..1_001).collect::<Vec<_>>());
     Ok(())
 }

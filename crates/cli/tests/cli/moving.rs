@@ -308,6 +308,19 @@ async fn a_database_with_other_data_is_refused_and_stays_as_it_is() -> Result<()
 }
 
 #[tokio::test]
+async fn a_program_is_told_of_a_move_in_one_value() -> Result<()> {
+    let (from, to) = (TestDatabase::sqlite(), TestDatabase::sqlite());
+    begin(&from).await?.onward.shutdown(secs(1)).await?;
+    let said = onward(&["move", "--from", &from.url, "--to", &to.url, "--json"]).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    let tables = said.json().as_array().cloned().unwrap_or_default();
+    assert!(tables.iter().all(|it| it["equal"] == true && it["from_digest"] == it["to_digest"]), "{said:?}");
+    let runs = tables.iter().find(|it| it["table"] == "runs").expect("runs are moved");
+    assert!(runs["from_rows"].as_u64() > Some(1) && runs["from_rows"] == runs["to_rows"], "{runs}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_move_can_be_called_off() -> Result<()> {
     let (from, to) = (TestDatabase::sqlite(), TestDatabase::sqlite());
     let house = begin(&from).await?;

@@ -87,3 +87,17 @@ async fn what_cannot_be_done_has_its_exit_code(db: TestDatabase) {
     let said = schedules(&db, &["create", "report", "@daily", "--overlap", "maybe"]).await;
     assert!(said.code == 2 && said.err.contains("not one of allow, skip, cancel"), "{said:?}");
 }
+
+#[on_every_database]
+async fn a_schedule_does_with_ticks_what_was_asked_for(db: TestDatabase) {
+    let _onward = house(&db).await;
+    let plain = schedules(&db, &["create", "report", "@daily", "--json"]).await.json();
+    assert_eq!((&plain["catch_up"], &plain["overlap"]), (&"latest".into(), &"allow".into()));
+    let new = ["create", "report", "@daily", "--id", "strict", "--catch-up", "all", "--overlap", "cancel", "--json"];
+    let strict = schedules(&db, &new).await.json();
+    assert_eq!((&strict["catch_up"], &strict["overlap"]), (&"all".into(), &"cancel".into()));
+    schedules(&db, &["pause", "strict"]).await;
+    let listed = schedules(&db, &["list"]).await.out;
+    let is_paused = |id: &str| listed.lines().any(|line| line.starts_with(id) && line.contains(" paused "));
+    assert!(is_paused("strict") && !is_paused("report"), "{listed}");
+}

@@ -3,7 +3,7 @@
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};
 
-use crate::harness::{greet, runs, some_runs};
+use crate::harness::{gather, greet, open, runs, some_runs};
 
 #[on_every_database]
 async fn a_cancelled_run_can_be_resumed(db: TestDatabase) -> Result<()> {
@@ -63,5 +63,40 @@ async fn a_run_that_waits_is_started_past_its_queue(db: TestDatabase) -> Result<
     assert_eq!(run.result().await?, "hello, now");
     let said = runs(&db, &["start-now", "queued"]).await;
     assert!(said.code == 1 && said.err.contains("it has ended"), "{said:?}");
+    Ok(())
+}
+
+#[on_every_database]
+async fn what_is_steered_with_a_run_is_counted(db: TestDatabase) -> Result<()> {
+    let onward = open(&db).await?;
+    onward.start::<gather>(0).id("party").await?;
+    let is_late = async || onward.handle_named("late").steps().await.is_ok_and(|steps| !steps.is_empty());
+    while !is_late().await {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(runs(&db, &["cancel", "party"]).await.out, "party is cancelled, and 1 run that it started\n");
+    while onward.handle_named("late").describe().await?.executor.is_some() {
+        tokio::task::yield_now().await;
+    }
+    let said = runs(&db, &["resume", "party"]).await.out;
+    assert!(said.ends_with(", and 1 run that had been taken off their way with it\n"), "{said}");
+    assert_eq!(runs(&db, &["cancel", "--prefix", "late"]).await.out, "1 runs: 1 cancelled\n");
+    Ok(())
+}
+
+#[on_every_database]
+async fn what_is_so_already_is_said_to_be_so(db: TestDatabase) -> Result<()> {
+    let _onward = some_runs(&db).await?;
+    for (verb, said) in [
+        (&["start-now", "waiting"][..], "waiting has begun already\n"),
+        (&["pause", "waiting"], "waiting is paused\n"),
+        (&["pause", "waiting"], "waiting is paused already\n"),
+        (&["cancel", "refusal"], "refusal has failed already: there is nothing to cancel\n"),
+        (&["wake-up", "--status", "paused"], "1 runs: 1 woken up (1 sleeps)\n"),
+        (&["delete", "family", "--with-children"], "family is deleted, and 2 that it started\n"),
+    ] {
+        let steered = runs(&db, verb).await;
+        assert_eq!((steered.code, steered.out.as_str()), (0, said), "{steered:?}");
+    }
     Ok(())
 }

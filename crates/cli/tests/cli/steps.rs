@@ -24,3 +24,20 @@ async fn a_program_gets_what_was_recorded(db: TestDatabase) -> Result<()> {
     assert_eq!((&steps[1]["kind"], &steps[1]["output"]), (&"child".into(), &"hello, second".into()));
     Ok(())
 }
+
+#[on_every_database]
+async fn a_part_of_what_was_recorded_is_shown_where_it_is_asked_for(db: TestDatabase) -> Result<()> {
+    let _onward = some_runs(&db).await?;
+    let shown = async |more: &[&str]| runs(&db, &[&["steps", "family", "--json"], more].concat()).await.json();
+    let positions = async |more: &[&str]| {
+        let steps = shown(more).await.as_array().cloned().unwrap_or_default();
+        steps.iter().filter_map(|step| step["position"].as_u64()).collect::<Vec<_>>()
+    };
+    assert_eq!(positions(&[]).await, [0, 1]);
+    assert_eq!(positions(&["--from", "1"]).await, [1]);
+    assert_eq!(positions(&["--limit", "1"]).await, [0]);
+    assert_eq!(shown(&[]).await[0]["output"], "hello, first");
+    assert!(shown(&["--without-output"]).await[0]["output"].is_null());
+    assert_eq!(runs(&db, &["steps", "family", "--from", "2"]).await.out, "no durable calls from there on\n");
+    Ok(())
+}

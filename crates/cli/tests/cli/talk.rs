@@ -1,6 +1,8 @@
 //! Tests of `onward runs send`, `event` and `stream`, and of `onward hooks resume`.
 
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use onward::Clock;
@@ -26,10 +28,21 @@ async fn talks(ctx: &Ctx) -> Result<Value> {
     Ok(json!([first, second, hook.recv().await?]))
 }
 
+/// The first attempt of its step says something, and fails.
+#[onward::workflow]
+async fn stutters(ctx: &Ctx) -> Result<()> {
+    let says = ctx.step("says", async || {
+        let before = ctx.state::<Arc<AtomicU32>>().fetch_add(1, Ordering::SeqCst);
+        ctx.stream("default").append(&before).await?;
+        if before == 0 { Err("it stutters".into()) } else { Ok(()) }
+    });
+    Ok(says.attempts(2).await?)
+}
+
 async fn open(db: &TestDatabase) -> Result<(Onward, Clock)> {
     let clock = Clock::virtual_at("2026-01-02T12:00:00Z".parse().expect("a time"));
-    let onward = Onward::open(&db.url).clock(clock.clone()).workflow::<talks>().launch().await?;
-    Ok((onward, clock))
+    let onward = Onward::open(&db.url).clock(clock.clone()).workflows::<(talks, stutters)>();
+    Ok((onward.state(Arc::new(AtomicU32::new(0))).launch().await?, clock))
 }
 
 /// Advances the executor's clock until the work is done.
@@ -128,5 +141,30 @@ async fn what_is_not_there_has_an_exit_code_of_its_own(db: TestDatabase) -> Resu
     let said = resume(&db, "door", "1").await;
     assert_eq!(said.code, 1);
     assert!(said.err.contains("run `t`, which had the token `door`, has ended (cancelled)"), "{said:?}");
+    Ok(())
+}
+
+#[on_every_database]
+async fn what_attempts_said_that_do_not_count_can_be_left_out(db: TestDatabase) -> Result<()> {
+    let (onward, clock) = open(&db).await?;
+    let run = onward.start::<stutters>(()).id("s").await?;
+    meanwhile(&clock, run.result()).await?;
+    assert_eq!(runs(&db, &["stream", "s"]).await.out, "0\n1\n");
+    assert_eq!(runs(&db, &["stream", "s", "--committed"]).await.out, "1\n");
+    Ok(())
+}
+
+#[on_every_database]
+async fn the_same_key_again_is_the_same_message_or_payload(db: TestDatabase) -> Result<()> {
+    let (onward, clock) = open(&db).await?;
+    let run = onward.start::<talks>(()).id("t").await?;
+    meanwhile(&clock, run.event::<String>("stage")).await?;
+    for _ in 0..2 {
+        let said = runs(&db, &["send", "t", "later", "word", "--key", "k"]).await;
+        assert_eq!(said.code, 0, "{said:?}");
+        let payload = ["hooks", "resume", "door", "knock", "--key", "k", "--db", &db.url];
+        assert_eq!(onward(&payload).await.code, 0);
+    }
+    assert_eq!(runs(&db, &["messages", "t", "--json"]).await.json().as_array().map(Vec::len), Some(2));
     Ok(())
 }

@@ -37,6 +37,17 @@ async fn a_held_run_is_not_waited_for(db: TestDatabase) -> Result<()> {
 }
 
 #[on_every_database]
+async fn a_run_that_somebody_paused_needs_nothing_but_to_be_resumed(db: TestDatabase) -> Result<()> {
+    let _onward = some_runs(&db).await?;
+    assert_eq!(runs(&db, &["pause", "waiting"]).await.code, 0);
+    let said = runs(&db, &["watch", "waiting"]).await;
+    assert_eq!(said.code, 4, "{said:?}");
+    let last = said.out.lines().last().unwrap_or_default();
+    assert_eq!(last, "waiting is held: paused; `resume` lets it go on; `onward runs resume waiting`");
+    Ok(())
+}
+
+#[on_every_database]
 async fn a_run_is_followed_until_it_ends(db: TestDatabase) -> Result<()> {
     let onward = some_runs(&db).await?;
     let mut watch = command(&["runs", "watch", "waiting", "--json", "--db", &db.url]).stdout(Stdio::piped()).spawn()?;
