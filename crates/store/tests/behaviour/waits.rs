@@ -1,6 +1,6 @@
 //! Parked runs, and who wakes them.
 
-use onward_store::{Change, LeaveHow, NewRun, WaitKind};
+use onward_store::{Action, Change, LeaveHow, NewMessage, NewRun, WaitKind};
 use onward_testkit::{TestDatabase, on_every_database};
 use onward_types::{RunKey, Status, Timestamp};
 
@@ -192,4 +192,22 @@ async fn whoever_is_parked_until_an_event_is_set_is_woken_by_it_whichever_comes_
     assert_eq!(store.wake_missed().await.unwrap(), 1);
     assert_eq!(store.wake_missed().await.unwrap(), 0);
     assert_eq!(executor.claim().await, [set_first.key]);
+}
+
+/// As where it was sent, or the sleep was ended, while the run was on its way out of memory.
+#[on_every_database]
+async fn a_run_that_is_parked_after_its_message_came_or_its_sleep_was_ended_is_ready_at_once(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let hears = executor.start("hears").await;
+    hears.writes(vec![wait(1, WaitKind::Message { topic: "word".into(), due_at: None, form: None })]).await;
+    let message = NewMessage { run: hears.id.clone(), topic: "word".to_owned(), body: json("now"), key: None };
+    store.send(vec![message]).await.unwrap();
+    let sleeps = executor.start("sleeps").await;
+    sleeps.writes(vec![wait(1, WaitKind::Timer(Timestamp::from_second(1 << 32).unwrap()))]).await;
+    assert_eq!(store.steer(&sleeps.id, Action::WakeUp(None)).await.unwrap().count, 1);
+    for run in [&hears, &sleeps] {
+        run.writes(vec![park(&executor)]).await;
+        assert_eq!(executor.claim().await, [run.key]);
+    }
 }
