@@ -5,7 +5,7 @@ use onward::{Filter, RunId};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::json;
 
-use crate::harness::{Scratch, greet, runs, some_runs};
+use crate::harness::{Scratch, gather, greet, open, runs, some_runs};
 
 #[on_every_database]
 async fn a_run_is_paused_woken_up_and_resumed(db: TestDatabase) -> Result<()> {
@@ -56,6 +56,24 @@ async fn runs_are_forked_and_restarted(db: TestDatabase) -> Result<()> {
     let roots = ["list", "--has-parent=false", "--is-fork=false", "--status", "succeeded", "--oldest-first", "--json"];
     assert_eq!(ids(runs(&db, &roots).await), ["greeting", "family"]);
     assert_eq!(ids(runs(&db, &["list", "--has-parent", "--json"]).await).len(), 2);
+    Ok(())
+}
+
+#[on_every_database]
+async fn a_run_is_written_to_a_file_with_the_children_that_it_needs_or_alone(db: TestDatabase) -> Result<()> {
+    let onward = open(&db).await?;
+    onward.start::<gather>(1).id("party").await?;
+    let is_late = async || onward.handle_named("late").steps().await.is_ok_and(|steps| !steps.is_empty());
+    while !is_late().await {
+        tokio::task::yield_now().await;
+    }
+    onward.handle::<greet>("guest-01").result().await?;
+    let written = async |how: &[&str]| {
+        let file = runs(&db, &[&["export", "party"], how].concat()).await.out;
+        file.matches("onward_run").count()
+    };
+    assert_eq!(written(&["--alone"]).await, 1);
+    assert_eq!(written(&["--all-children"]).await, 3);
     Ok(())
 }
 

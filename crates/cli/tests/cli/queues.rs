@@ -84,6 +84,7 @@ async fn runs_are_found_by_their_queue(db: TestDatabase) -> Result<()> {
     for (filter, expected) in [
         (&["--queue", "mail"][..], &["later", "second", "first"][..]),
         (&["--queued", "--status", "enqueued"], &["second", "first"]),
+        (&["--queued", "--status", "enqueued,succeeded"], &["second", "first"]),
         (&["--queue", "web"], &[]),
         (&["free", "first", "nobody"], &["free", "first"]),
     ] {

@@ -156,8 +156,8 @@ async fn what_attempts_said_that_do_not_count_can_be_left_out(db: TestDatabase) 
 
 #[on_every_database]
 async fn the_same_key_again_is_the_same_message_or_payload(db: TestDatabase) -> Result<()> {
-    let (onward, clock) = open(&db).await?;
-    let run = onward.start::<talks>(()).id("t").await?;
+    let (house, clock) = open(&db).await?;
+    let run = house.start::<talks>(()).id("t").await?;
     meanwhile(&clock, run.event::<String>("stage")).await?;
     for _ in 0..2 {
         let said = runs(&db, &["send", "t", "later", "word", "--key", "k"]).await;
@@ -166,5 +166,34 @@ async fn the_same_key_again_is_the_same_message_or_payload(db: TestDatabase) -> 
         assert_eq!(onward(&payload).await.code, 0);
     }
     assert_eq!(runs(&db, &["messages", "t", "--json"]).await.json().as_array().map(Vec::len), Some(2));
+    Ok(())
+}
+
+#[on_every_database]
+async fn an_event_that_is_not_set_yet_is_waited_for_where_that_is_asked_for(db: TestDatabase) -> Result<()> {
+    let (onward, clock) = open(&db).await?;
+    onward.start::<talks>(()).id("t").delay(secs(120)).await?;
+    assert_eq!(runs(&db, &["event", "t", "stage"]).await.code, 1);
+    let said = meanwhile(&clock, runs(&db, &["event", "t", "stage", "--wait", "60"])).await;
+    assert_eq!((said.code, said.out.as_str()), (0, "\"waits\"\n"), "{said:?}");
+    Ok(())
+}
+
+#[on_every_database]
+async fn what_a_stream_has_now_is_read_while_its_run_goes_on(db: TestDatabase) -> Result<()> {
+    let (onward, clock) = open(&db).await?;
+    let run = onward.start::<talks>(()).id("t").await?;
+    for n in 1..=2 {
+        run.send("news", &n).await?;
+    }
+    let is_said = async {
+        while run.event::<String>("stage").await?.as_deref() != Some("listens") {
+            tokio::task::yield_now().await;
+        }
+        Ok::<(), onward::Error>(())
+    };
+    meanwhile(&clock, is_said).await?;
+    assert_eq!(runs(&db, &["stream", "t", "--now"]).await.out, "1\n4 bytes\n\"word\"\n");
+    assert!(!run.status().await?.is_terminal());
     Ok(())
 }
