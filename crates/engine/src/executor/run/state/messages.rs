@@ -184,22 +184,22 @@ mod tests {
 
     use onward_types::StepKind;
 
-    use super::super::Look;
+    use super::super::Polled;
     use super::*;
 
     fn message() -> Message {
         Message { seq: 1, place: 1, topic: "n".into(), body: Ok(Json::from("7".to_owned())), refused: None }
     }
 
-    fn polls(state: &mut State, position: u32) -> Look {
-        state.look(position, StepKind::Recv, &"n".into(), Waker::noop(), Timestamp::UNIX_EPOCH)
+    fn polls(state: &mut State, position: u32) -> Polled {
+        state.poll_call(position, StepKind::Recv, &"n".into(), Waker::noop(), Timestamp::UNIX_EPOCH)
     }
 
     /// A run that takes a number, with one that is there.
     fn receives() -> State {
         let mut state = State::fresh();
         state.put_messages(&[], vec![message()], 0);
-        assert!(matches!(polls(&mut state, 0), Look::Live));
+        assert!(matches!(polls(&mut state, 0), Polled::Live));
         state.receive(0, &"n".into(), Takes::new::<u32>());
         let candidate = state.candidate().expect("nobody knows whether it fits");
         state.judged(&candidate, Ok(()));
@@ -211,7 +211,7 @@ mod tests {
         let mut state = receives();
         state.complete(0, Ok(Json::null()), Timestamp::UNIX_EPOCH);
         assert!(state.deliver(Timestamp::UNIX_EPOCH));
-        let Look::Done(Ok(taken)) = polls(&mut state, 0) else { panic!("it was delivered") };
+        let Polled::Done(Ok(taken)) = polls(&mut state, 0) else { panic!("it was delivered") };
         assert_eq!(taken.as_str(), "7");
     }
 
@@ -219,7 +219,7 @@ mod tests {
     fn a_message_that_was_taken_is_there_for_no_other_call_however_often_it_is_read_before_that_is_durable() {
         let mut state = receives();
         assert!(state.deliver(Timestamp::UNIX_EPOCH));
-        assert!(matches!(polls(&mut state, 1), Look::Live));
+        assert!(matches!(polls(&mut state, 1), Polled::Live));
         state.receive(1, &"n".into(), Takes::new::<u32>());
         for _ in 0..2 {
             state.put_messages(&[("n".into(), 0)], vec![message()], 0);
