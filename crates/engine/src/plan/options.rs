@@ -49,9 +49,9 @@ pub(crate) fn encode_attributes(attributes: &(impl Serialize + ?Sized)) -> Resul
 /// `fn set(self, set: impl FnOnce(&mut Options)) -> Self`. With `id` it also has the method that sets the id of the run.
 macro_rules! option_methods {
     (id) => {
-        /// The id of the run: 1 to 512 bytes without control characters. Without one the run gets a UUIDv7, and a child an id made
-        /// from its parent's. A run of that id that is there already has to be of the same workflow with the same input, and is
-        /// returned; otherwise the call fails with `conflict`.
+        /// The id of the run: 1 to 512 bytes without control characters. The default is a new UUIDv7, for a child an id made from
+        /// that of its parent. If a run with this id already exists, it is returned, provided that it has the same workflow and
+        /// input; otherwise the call fails with `conflict`.
         pub fn id(self, id: impl Into<String>) -> Self {
             self.set(|options| options.given.id = Some(id.into()))
         }
@@ -59,22 +59,24 @@ macro_rules! option_methods {
         $crate::plan::option_methods!();
     };
     () => {
-        /// Use all of these options, instead of those given so far. What is not given in them keeps its default.
+        /// Replace all options set so far. The version and the queue stay as they were if these options do not set them; every
+        /// other option that they do not set has its default.
         pub fn options(self, options: onward_types::RunOptions) -> Self {
             self.set(|before| {
                 let version = options.version.clone().or(before.given.version.take());
-                *before = onward_types::RunOptions { version, ..options }.into();
+                let queue = options.queue.clone().or(before.given.queue.take());
+                *before = onward_types::RunOptions { version, queue, ..options }.into();
             })
         }
 
-        /// The version of the workflow. Without one it is that of the type. By name alone it is open: the run gets the newest version
-        /// of the executor that claims it, where `10` is newer than `9`, and keeps it.
+        /// The version of the workflow. The default is that of the workflow's type. A run started by name alone gets the newest
+        /// version that the executor which claims it has, where `10` is newer than `9`, and keeps it.
         pub fn version(self, version: impl Into<String>) -> Self {
             self.set(|options| options.given.version = Some(version.into()))
         }
 
-        /// Let the run wait in this queue until it may start. Any executor that has its workflow may take it. In a process that
-        /// executes the workflow a run starts at once if the queue has no limits, is not paused, and no run waits in it; a child
+        /// Let the run wait in this queue until it may start. Any executor that has its workflow may claim it. In a process that
+        /// executes the workflow, a run starts at once if the queue has no limits, is not paused, and no run waits in it; a child
         /// in a queue is always claimed. A run that waits for a child in its own queue lends the child its slot.
         pub fn queue(self, queue: impl Into<String>) -> Self {
             self.set(|options| options.given.queue = Some(queue.into()))
@@ -86,8 +88,8 @@ macro_rules! option_methods {
             self.set(|options| options.given.priority = Some(i64::from(priority)))
         }
 
-        /// The partition of the queue: runs with the same key share the limits of a partition, for example those of one customer. A
-        /// run without a key counts only against the limits of the whole queue.
+        /// The partition of the queue, for example a customer: runs with the same key share the limits of a partition. A run without
+        /// a key counts only against the limits of the whole queue.
         pub fn partition(self, key: impl Into<String>) -> Self {
             self.set(|options| options.given.partition = Some(key.into()))
         }

@@ -1,5 +1,5 @@
 -- Refuse messages that fit no call of their runs, which sets them aside. A message that was taken back meanwhile is gone, and
--- one that is being taken back is skipped. Messages are looked up by key, as in batch/consume.sql.
+-- one that is being taken back is skipped. Messages are looked up by key, as in batch/consume.postgres.sql.
 with free as materialized (
     select given.run_key, given.seq, given.refused, given.refused_at
     from unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[]) as given (run_key, seq, refused, refused_at)
