@@ -48,7 +48,7 @@ pub use ops::queue_claim::{QueueClaim, QueueClaimed};
 pub use ops::queues::{Lines, QueueChange, Set};
 pub use ops::recover::Recovered;
 pub use ops::runs::{Ends, Stray};
-pub use ops::schedules::{Firing, NewSchedule};
+pub use ops::schedules::{Due, Firing, NewSchedule};
 pub use ops::steer::{Cancelled, Overdue};
 pub use records::{Chunks, History, Message, Outcome, Recorded, Tried};
 pub use signal::Signal;

@@ -195,7 +195,15 @@ impl Creation {
         plan: &ChildPlan,
     ) -> Poll<Result<(RunId, RunKey), Error>> {
         if let Creation::Met(met) = self {
-            return met.as_mut().poll(cx);
+            return match std::task::ready!(met.as_mut().poll(cx)) {
+                // The run that had the key was deleted meanwhile, so the key may be free.
+                Err(error) if error.is_unknown_run() => self.ask(cx, drive, plan),
+                Err(error) if !matches!(error.kind(), Code::Deduplicated | Code::Conflict) => {
+                    drive.core.halt(error);
+                    Poll::Pending
+                }
+                met => Poll::Ready(met),
+            };
         }
         let Creation::Asked(asked, run) = self else { return Poll::Pending };
         match Pin::new(asked).poll(cx) {
@@ -211,10 +219,14 @@ impl Creation {
             }
             Poll::Ready(Ok(Created::Existing(existing))) => {
                 let same = same_run(&run.workflow, run.input_hash, &existing);
-                Poll::Ready(same.map(|()| (existing.id, existing.key)))
+                let other = same.and_then(|()| not_itself(drive, existing.key));
+                Poll::Ready(other.map(|()| (existing.id, existing.key)))
             }
             Poll::Ready(Ok(Created::Duplicate(holder))) => {
                 let Some(executor) = drive.core.executor() else { return Poll::Pending };
+                if let Err(itself) = not_itself(drive, holder.key) {
+                    return Poll::Ready(Err(itself));
+                }
                 *self = Creation::Met(met(executor.clone(), plan, holder));
                 self.answer(cx, drive, plan)
             }
@@ -222,6 +234,18 @@ impl Creation {
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
         }
     }
+}
+
+/// A run that waited for itself would wait for ever.
+fn not_itself(drive: &Drive, child: RunKey) -> Result<(), Error> {
+    if child != drive.core.about.key {
+        return Ok(());
+    }
+    let message = format!(
+        "run {:?} cannot be its own child: give the child another id, and another dedup key than its parent has",
+        drive.core.about.id
+    );
+    Err(Error::new(Code::Conflict, message))
 }
 
 /// The run with the dedup key of the child: the call either uses it as the child or fails with an error that names it. Retried
@@ -233,6 +257,10 @@ fn met(
 ) -> BoxFuture<'static, Result<(RunId, RunKey), Error>> {
     let (workflow, options) = (child.plan.workflow.clone(), child.options().clone());
     Box::pin(async move {
+        // It was deleted before it could be read, so its key says nothing.
+        if holder.key.0.is_nil() {
+            return Err(Error::new(Code::UnknownRun, "the run that had the dedup key is deleted"));
+        }
         until_answered(executor.store.clock(), || holder_of_dedup(&executor.store, &options, &workflow, &holder))
             .await
             .map(|id| (id, holder.key))

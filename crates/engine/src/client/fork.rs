@@ -62,6 +62,10 @@ impl<'a, T> Fork<'a, T> {
         let Fork { of, position, newest, options, input } = self;
         let client = &of.client;
         let mut options = options.given()?;
+        if options.dedup_or_existing {
+            let message = "a fork is a new run and never an existing one: use a dedup key that refuses the second run";
+            return Err(Error::new(Code::Invalid, message));
+        }
         if let Some(version) = &options.version {
             check_name("workflow's version", version)?;
         }

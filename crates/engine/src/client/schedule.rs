@@ -2,7 +2,7 @@
 
 use std::future::IntoFuture;
 
-use onward_store::NewRun;
+use onward_store::{Created, NewRun};
 use onward_types::{CatchUp, Code, Error, Overlap, RunOptions, ScheduleRecord, Tick, Timestamp, Window};
 
 use super::Client;
@@ -10,7 +10,7 @@ use super::handle::WorkflowHandle;
 use crate::cron::Cron;
 use crate::executor::registry::check_name;
 use crate::future::BoxFuture;
-use crate::plan::{Options, TICKS_MAX, id_of_trigger, option_methods, run_of_tick};
+use crate::plan::{Options, TICKS_MAX, holder_of_dedup, id_of_trigger, option_methods, run_of_tick};
 use crate::workflow::Workflow;
 
 /// The number of upcoming ticks in a record.
@@ -241,15 +241,21 @@ impl ScheduleHandle {
     /// Start one run now, in addition to the ticks, even if the schedule is paused. Its id is `<schedule>@trigger-<now>`.
     ///
     /// # Errors
-    /// `unknown_schedule` if the schedule does not exist.
+    /// `unknown_schedule` if the schedule does not exist; `deduplicated` if an open run has the dedup key of its runs, unless
+    /// that run is to be returned.
     pub async fn trigger(&self) -> Result<WorkflowHandle<serde_json::Value>, Error> {
         let schedule = self.client.store.schedule(&self.id).await?;
         let now = self.client.store.clock().now();
         let mut run = self.run(&schedule, now, schedule.last_tick, now)?;
         run.id = id_of_trigger(&schedule.id, now)?;
-        let id = run.id.to_string();
-        self.client.store.create_missing(vec![run]).await?;
-        Ok(self.client.handle_named(id))
+        let id = match self.client.store.create(run.clone()).await? {
+            Created::New | Created::Waiting(_) => run.id,
+            Created::Existing(existing) => existing.id,
+            Created::Duplicate(holder) => {
+                holder_of_dedup(&self.client.store, &schedule.options, &schedule.workflow, &holder).await?
+            }
+        };
+        Ok(self.client.handle_named(id.to_string()))
     }
 
     /// Start a run for each tick in a time span, even if the schedule is paused, and return how many runs are new. A tick that
@@ -257,10 +263,18 @@ impl ScheduleHandle {
     /// schedule was created.
     ///
     /// # Errors
-    /// `unknown_schedule` if the schedule does not exist; `invalid` if the span has more than 1,000 ticks: then nothing is
-    /// started.
+    /// `unknown_schedule` if the schedule does not exist; `invalid` if the span has more than 1,000 ticks, or if the runs of the
+    /// schedule have a dedup key, with which only one of them could start: then nothing is started.
     pub async fn backfill(&self, span: Window) -> Result<usize, Error> {
         let schedule = self.client.store.schedule(&self.id).await?;
+        if schedule.options.dedup.is_some() {
+            let message = format!(
+                "the runs of schedule `{}` have a dedup key, so only one of them could start: trigger it, or define it without \
+                 the key",
+                self.id
+            );
+            return Err(Error::new(Code::Invalid, message));
+        }
         let now = self.client.store.clock().now();
         let cron = Cron::new(&schedule.cron, &schedule.zone)?;
         let first = span.from.unwrap_or(schedule.created_at);

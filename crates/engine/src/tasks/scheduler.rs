@@ -32,21 +32,22 @@ pub(crate) async fn run(executor: Arc<Executor>) {
 /// others.
 async fn fire_due(executor: &Executor) -> bool {
     let Some(due) = note(executor, "scheduler", "read", executor.store.due_schedules().await) else { return false };
-    executor.keep_trouble("schedule", |id| due.iter().any(|schedule| schedule.id == id));
+    executor.keep_trouble("schedule", |id| due.iter().any(|(due, _)| due == id));
     let mut moved = false;
     // A schedule that is done beyond `now` was advanced by a clock that is ahead of this one.
     let now = executor.store.clock().now();
-    for schedule in due.into_iter().filter(|schedule| schedule.done_until < now) {
-        let fired = match firing(executor, &schedule) {
+    let is_new = |schedule: &Result<ScheduleRecord, Error>| schedule.as_ref().map_or(true, |it| it.done_until < now);
+    for (id, schedule) in due.into_iter().filter(|(_, schedule)| is_new(schedule)) {
+        let fired = match schedule.and_then(|schedule| firing(executor, &schedule)) {
             Ok(firing) => executor.store.fire(firing).await.map(drop),
             // A newer version of Onward may have defined it.
             Err(error) => Err(error),
         };
         let fired = fired.map_err(|error| {
-            let message = format!("schedule `{}` cannot start its runs: {}", schedule.id, error.message());
+            let message = format!("schedule `{id}` cannot start its runs: {}", error.message());
             Error::new(error.kind(), message)
         });
-        moved |= note(executor, "schedule", schedule.id, fired).is_some();
+        moved |= note(executor, "schedule", id, fired).is_some();
     }
     moved
 }

@@ -1,7 +1,9 @@
 //! Children and the runs of schedules have every option that a run can have.
 
+use std::time::Duration;
+
 use onward::prelude::*;
-use onward::{Identity, RunOptions, Tick};
+use onward::{Identity, Overlap, RunOptions, Tick, Window};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;
@@ -136,4 +138,54 @@ async fn the_runs_of_a_schedule_have_every_option(db: TestDatabase) {
     let own_id = RunOptions { id: Some("mine".into()), ..RunOptions::default() };
     let refused = house.onward.schedule::<tick>("@hourly").options(own_id).await.unwrap_err();
     assert!(refused.code() == "invalid" && refused.message().contains("leave the id out"), "{refused}");
+}
+
+#[on_every_database]
+async fn the_runs_of_a_schedule_are_no_strangers(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(tick, naps)>()).await;
+    house.onward.queue("q").await.unwrap();
+    let stranger = house.onward.start::<naps>(1).id("stranger").queue("q").dedup("d").delay(days(30)).await.unwrap();
+    let schedule = house.onward.schedule::<tick>("@hourly").id("s").queue("q").dedup("d");
+    let schedule = schedule.overlap(Overlap::Cancel).await.unwrap();
+    for _ in 0..2 {
+        house.pass(hours(1)).await;
+        let fired = house.clock.now();
+        let has_fired = async || schedule.describe().await.unwrap().done_until >= fired;
+        house.until("the tick was fired", has_fired).await;
+    }
+    assert_eq!(stranger.status().await.unwrap(), Status::Delayed, "it is not cancelled as the run of the last tick");
+    assert_eq!(schedule.describe().await.unwrap().last_run, None);
+    let refused = schedule.trigger().await.unwrap_err();
+    assert!(refused.is_deduplicated() && refused.message().contains("stranger"), "{refused}");
+    let span = Window { from: None, until: None };
+    assert_eq!(schedule.backfill(span).await.unwrap_err().code(), "invalid");
+}
+
+#[on_every_database]
+async fn a_schedule_with_an_endless_timeout_stops_no_other(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<tick>()).await;
+    let endless = house.onward.schedule::<tick>("@hourly").id("endless").timeout(Duration::MAX).await.unwrap();
+    house.onward.schedule::<tick>("@hourly").id("plain").await.unwrap();
+    house.pass(hours(1)).await;
+    for id in ["endless@2026-01-01T01:00:00Z", "plain@2026-01-01T01:00:00Z"] {
+        let run = house.onward.handle_named(id);
+        house.until("its tick came", async || run.status().await.is_ok_and(Status::is_terminal)).await;
+    }
+    assert!(endless.describe().await.unwrap().options.timeout.is_some());
+}
+
+#[onward::workflow]
+async fn wants_itself(ctx: &Ctx) -> Result<String> {
+    match ctx.run::<wants_itself>(()).queue("q").dedup_or_existing("d").await {
+        Ok(of) => Ok(of),
+        Err(error) => Ok(error.code().to_owned()),
+    }
+}
+
+#[on_every_database]
+async fn a_run_is_not_its_own_child(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<wants_itself>()).await;
+    house.onward.queue("q").await.unwrap();
+    let run = house.onward.start::<wants_itself>(()).queue("q").dedup("d").await.unwrap();
+    assert_eq!(house.done(run.result()).await.unwrap(), "conflict");
 }

@@ -269,6 +269,9 @@ async fn a_fork_keeps_the_options_that_it_is_not_given(db: TestDatabase) {
     assert_eq!((other.recoveries_max, other.attributes.unwrap().as_str()), (9, r#"{"try":2}"#));
     let taken = first.fork(0).queue("slow").dedup("d").await.unwrap_err();
     assert!(taken.is_deduplicated() && taken.message().contains("first"), "{taken}");
+    let traced = first.fork(0).assumed_role("clerk").await.unwrap().describe().await.unwrap().identity;
+    assert_eq!((traced.user.as_deref(), traced.role.as_deref()), (Some("ada"), Some("clerk")));
+    assert_eq!(first.fork(0).dedup_or_existing("e").await.unwrap_err().code(), "invalid");
     let wrong = first.fork(0).priority(0).await.unwrap_err();
     assert_eq!(wrong.code(), "invalid");
 }

@@ -100,10 +100,23 @@ impl Original {
             parent: None,
             input: input.map(|(input, _)| input.clone()).or_else(|| self.input.clone()).unwrap_or_else(Json::null),
             input_hash: input.map_or(self.input_hash, |(_, hash)| *hash),
-            identity: options.identity.clone().or_else(|| self.identity.clone()),
+            identity: self.identity_with(options.identity.as_ref()),
             attributes: options.attributes.clone().or_else(|| self.attributes.clone()),
             queued,
             must_be_new: false,
+        })
+    }
+
+    /// The given parts of the identity, and the others as the forked run has them.
+    fn identity_with(&self, given: Option<&Identity>) -> Option<Identity> {
+        let (Some(given), Some(own)) = (given, &self.identity) else {
+            return given.or(self.identity.as_ref()).cloned();
+        };
+        let with = given.clone().inherited_from(own);
+        Some(Identity {
+            class_name: with.class_name.or_else(|| own.class_name.clone()),
+            config_name: with.config_name.or_else(|| own.config_name.clone()),
+            ..with
         })
     }
 

@@ -58,6 +58,9 @@ pub struct Firing {
     pub runs: Vec<NewRun>,
 }
 
+/// A schedule that is due, by its id. One that cannot be read keeps no other from its ticks.
+pub type Due = (String, Result<ScheduleRecord, Error>);
+
 pub(crate) async fn put(tx: &mut Tx, new: &NewSchedule) -> Result<(), Fault> {
     let NewSchedule { id, workflow, version, cron, zone, catch_up, overlap, since, next_tick, .. } = new;
     let (catch_up, overlap) = (catch_up.as_str(), overlap.as_str());
@@ -81,8 +84,9 @@ pub(crate) async fn get(tx: &mut Tx, id: &str) -> Result<ScheduleRecord, Fault> 
 }
 
 /// Schedules that have a tick that is due.
-pub(crate) async fn due(tx: &mut Tx, now: Timestamp) -> Result<Vec<ScheduleRecord>, Fault> {
-    tx.query(sql!("schedules/due"), &params![now]).await?.iter().map(record).collect()
+pub(crate) async fn due(tx: &mut Tx, now: Timestamp) -> Result<Vec<Due>, Fault> {
+    let rows = tx.query(sql!("schedules/due"), &params![now]).await?;
+    rows.iter().map(|row| Ok((row.text("id")?, record(row).map_err(|fault| fault.error)))).collect()
 }
 
 /// When the next tick of any schedule is due.
@@ -116,7 +120,9 @@ pub(crate) async fn fire(tx: &mut Tx, firing: &Firing, now: Timestamp) -> Result
                 started += 1;
                 last = Some(run.key);
             }
-            Created::Existing(existing) | Created::Duplicate(existing) => last = Some(existing.key),
+            Created::Existing(existing) => last = Some(existing.key),
+            // The run that has the dedup key may be another caller's: it is no run of this schedule.
+            Created::Duplicate(_) => {}
         }
     }
     if last != before {

@@ -4,7 +4,7 @@ use onward_types::{Error, ScheduleRecord, Timestamp};
 
 use super::Store;
 use crate::change::NewRun;
-use crate::ops::schedules::{self, Firing, NewSchedule};
+use crate::ops::schedules::{self, Due, Firing, NewSchedule};
 use crate::signal::Signal;
 
 impl Store {
@@ -36,7 +36,7 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be reached.
-    pub async fn due_schedules(&self) -> Result<Vec<ScheduleRecord>, Error> {
+    pub async fn due_schedules(&self) -> Result<Vec<Due>, Error> {
         let now = self.clock().now();
         self.read("schedules.due", now, |tx, now| Box::pin(schedules::due(tx, *now))).await
     }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 #[expect(clippy::ref_option, reason = "serde passes the field as it is")]
 pub(crate) fn serialize<S: Serializer>(duration: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
-    duration.map(|duration| duration.as_nanos().div_ceil(1_000_000)).serialize(to)
+    let millis = |duration: Duration| u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+    duration.map(millis).serialize(to)
 }
 
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
@@ -36,6 +37,8 @@ mod tests {
             assert_eq!(serde_json::to_string(&timed).unwrap(), json);
             assert_eq!(serde_json::from_str::<Timed>(json).unwrap(), timed);
         }
+        let endless = serde_json::to_string(&Timed { timeout: Some(Duration::MAX) }).unwrap();
+        assert_eq!(serde_json::from_str::<Timed>(&endless).unwrap().timeout, Some(Duration::from_millis(u64::MAX)));
         let short = Timed { timeout: Some(Duration::from_micros(20)) };
         assert_eq!(serde_json::to_string(&short).unwrap(), r#"{"timeout_ms":1}"#);
         assert_eq!(serde_json::from_str::<Timed>("{}").unwrap(), Timed { timeout: None });

@@ -244,9 +244,7 @@ impl RunCore {
 
     /// Requests that the run leaves memory.
     pub(crate) fn stop(&self, why: Stop) {
-        if self.leaving.ask(why) {
-            self.canceller.cancel();
-        }
+        self.leaving.ask(why, &self.canceller);
         self.task.wake();
     }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use onward_store::LeaveHow;
 use onward_types::Error;
 
+use crate::cancelled::Canceller;
 use crate::sync::lock;
 
 /// Why a run is asked to leave.
@@ -52,16 +53,17 @@ pub(crate) struct Leaving {
 }
 
 impl Leaving {
-    /// Asks the run to leave. The first reason counts, unless the new one is stronger. Returns whether its bodies are to be
-    /// cancelled.
-    pub(crate) fn ask(&self, why: Stop) -> bool {
+    /// Asks the run to leave. The first reason counts, unless the new one is stronger. Bodies that are to end
+    /// at once are cancelled before the run can see the reason and leave.
+    pub(crate) fn ask(&self, why: Stop, canceller: &Canceller) {
         let mut stop = lock(&self.stop);
         if stop.as_ref().is_some_and(|before| before.weight() >= why.weight()) {
-            return false;
+            return;
         }
-        let cancels = matches!(why, Stop::Revoked | Stop::Fenced | Stop::ReleaseNow);
+        if matches!(why, Stop::Revoked | Stop::Fenced | Stop::ReleaseNow) {
+            canceller.cancel();
+        }
         *stop = Some(why);
-        cancels
     }
 
     pub(crate) fn asked(&self) -> Option<Stop> {

@@ -34,7 +34,8 @@ pub(crate) async fn create_many(tx: &mut Tx, new: &[NewRun]) -> Result<Vec<Creat
     let first = queues::next_seq(tx).await?;
     // Sorted, because two callers that create the same runs in different orders would deadlock.
     let mut numbered: Vec<(&NewRun, i64)> = new.iter().zip(first..).collect();
-    numbered.sort_by_key(|(run, _)| (run.queued.as_ref().and_then(|it| it.dedup.as_deref()), run.id.as_str()));
+    let place = |run: &NewRun| run.queued.as_ref().map(|it| (it.queue.clone(), it.dedup.clone()));
+    numbered.sort_by_cached_key(|(run, _)| (place(run), run.id.clone()));
     let row = |(run, seq): (&NewRun, i64)| row_of(&Born { seq: run.queued.as_ref().map(|_| seq), ..Born::of(run) });
     tx.query_each(sql!("runs/create"), &numbered.into_iter().map(row).collect::<Vec<_>>()).await?;
     let keys: Vec<RunKey> = new.iter().map(|run| run.key).collect();
