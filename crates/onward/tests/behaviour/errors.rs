@@ -71,7 +71,7 @@ async fn missing_state_holds_the_run_and_names_the_line_to_add(db: TestDatabase)
     let run = house.onward.start::<forgetful>(()).id("forgetful").await.unwrap();
     let error = run.result().await.unwrap_err();
     assert_eq!(error.code(), "missing_state");
-    assert!(error.message().contains(".state("), "{error}");
+    assert!(error.message().contains("add one where Onward is opened"), "{error}");
     assert_eq!(run.status().await.unwrap(), Status::Paused);
     house.lose_executor_for(|b| b.state(Missing)).await;
     let run = house.onward.handle::<forgetful>("forgetful");

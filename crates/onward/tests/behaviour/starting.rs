@@ -87,7 +87,7 @@ async fn a_workflow_that_was_not_given_is_refused_with_the_line_to_add(db: TestD
     let house = House::open(db, |b| b.workflow::<echo>()).await;
     let error = house.onward.start::<other>("a".into()).await.unwrap_err();
     assert_eq!(error.code(), "not_registered");
-    assert!(error.message().contains(".workflow::<other>()"), "{error}");
+    assert!(error.message().contains("register it where Onward is opened"), "{error}");
 }
 
 #[on_every_database]
