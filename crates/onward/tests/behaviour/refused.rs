@@ -411,13 +411,13 @@ async fn what_other_code_waits_for_is_not_held_against_what_this_code_waited_for
 
 #[on_every_database]
 async fn a_run_that_goes_on_elsewhere_says_what_it_waits_for_there(db: TestDatabase) {
-    let mut house = House::open(db, |b| b).await;
+    // Only what the lost executor had in memory does the next one load.
+    let mut house = House::open(db, |b| b.park_after(days(1))).await;
     house.lose_executor_for(|b| b.workflow::<old::deployed>()).await;
     let run = house.onward.start::<old::deployed>(()).id("r").await.unwrap();
     waits(&house, &run).await;
     house.lose_executor_for(|b| b.workflow::<new::deployed>()).await;
     let run = house.onward.handle::<new::deployed>("r");
-    // The one before died with the run in its memory, so this one has it.
     let told = async || matches!(run.send("decision", "no").await, Err(error) if error.message().contains("\"Hold\""));
     house.until("the new form is known", told).await;
     run.send("decision", &new::Decision::Hold).await.unwrap();
