@@ -335,8 +335,9 @@ async fn a_codec_that_panics_over_one_value_holds_the_run_that_has_it_and_no_oth
     let good = house.onward.handle::<repeats>("good");
     assert_eq!(house.done(good.result()).await.unwrap(), "goodgood");
     let bad = house.onward.handle::<repeats>("bad");
-    let record = bad.describe().await.unwrap();
-    assert!(record.status == Status::Paused && record.reason.contains("cannot read that"), "{}", record.reason);
+    house.until("the bad one is held", async || bad.status().await.unwrap() == Status::Paused).await;
+    let reason = bad.describe().await.unwrap().reason;
+    assert!(reason.contains("cannot read that"), "{reason}");
     assert_eq!(house.onward.trouble(), Vec::new());
 
     house.lose_executor_for(|b| b.codec(Nervous("never", "never"))).await;

@@ -25,7 +25,7 @@ async fn refused<T: onward::Data>(house: &House, run: &WorkflowHandle<T>) -> onw
 }
 
 async fn waits<T: onward::Data>(house: &House, run: &WorkflowHandle<T>) {
-    house.until("it waits", async || run.describe().await.unwrap().reason.starts_with("waits for a")).await;
+    house.until("it waits", async || run.describe().await.unwrap().reason.starts_with("waits for a message")).await;
 }
 
 #[on_every_database]
