@@ -86,7 +86,7 @@ async fn a_fork_may_be_left_to_the_newest_version(db: TestDatabase) -> Result<()
         onward.handle_named(created).describe().await.unwrap().version
     };
     assert_eq!(version(&[]).await.as_deref(), Some("1"), "that of the run");
-    assert_eq!(version(&["--newest-version"]).await, None, "whoever takes it says which");
+    assert_eq!(version(&["--newest-version"]).await, None, "the executor that takes it decides");
     Ok(())
 }
 

@@ -142,7 +142,7 @@ mod tests {
         sessions.do_with_less(turn);
         sessions.ask_for_more();
         assert_eq!(sessions.0.turns.available_permits(), 1, "it was said just now");
-        let before = Instant::now().checked_sub(FULL_FOR + Duration::from_secs(1));
+        let before = crate::real_time::now().checked_sub(FULL_FOR + Duration::from_secs(1));
         sessions.lock().since = before;
         sessions.ask_for_more();
         assert_eq!(sessions.0.turns.available_permits(), 2);
