@@ -79,7 +79,7 @@ async fn what_is_steered_with_a_run_is_counted(db: TestDatabase) -> Result<()> {
         tokio::task::yield_now().await;
     }
     let said = runs(&db, &["resume", "party"]).await.out;
-    assert!(said.ends_with(", and 1 run that had been taken off their way with it\n"), "{said}");
+    assert!(said.ends_with(", and 1 run that had been stopped with it\n"), "{said}");
     assert_eq!(runs(&db, &["cancel", "--prefix", "late"]).await.out, "1 runs: 1 cancelled\n");
     Ok(())
 }
@@ -88,12 +88,12 @@ async fn what_is_steered_with_a_run_is_counted(db: TestDatabase) -> Result<()> {
 async fn what_is_so_already_is_said_to_be_so(db: TestDatabase) -> Result<()> {
     let _onward = some_runs(&db).await?;
     for (verb, said) in [
-        (&["start-now", "waiting"][..], "waiting has begun already\n"),
+        (&["start-now", "waiting"][..], "waiting has already started\n"),
         (&["pause", "waiting"], "waiting is paused\n"),
-        (&["pause", "waiting"], "waiting is paused already\n"),
-        (&["cancel", "refusal"], "refusal has failed already: there is nothing to cancel\n"),
+        (&["pause", "waiting"], "waiting is already paused\n"),
+        (&["cancel", "refusal"], "refusal has already failed: nothing to cancel\n"),
         (&["wake-up", "--status", "paused"], "1 runs: 1 woken up (1 sleeps)\n"),
-        (&["delete", "family", "--with-children"], "family is deleted, and 2 that it started\n"),
+        (&["delete", "family", "--with-children"], "family is deleted, with 2 runs that it started\n"),
     ] {
         let steered = runs(&db, verb).await;
         assert_eq!((steered.code, steered.out.as_str()), (0, said), "{steered:?}");

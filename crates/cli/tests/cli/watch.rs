@@ -43,7 +43,7 @@ async fn a_run_that_somebody_paused_needs_nothing_but_to_be_resumed(db: TestData
     let said = runs(&db, &["watch", "waiting"]).await;
     assert_eq!(said.code, 4, "{said:?}");
     let last = said.out.lines().last().unwrap_or_default();
-    assert_eq!(last, "waiting is held: paused; `resume` lets it go on; `onward runs resume waiting`");
+    assert_eq!(last, "waiting is held: paused; `resume` continues it; run `onward runs resume waiting`");
     Ok(())
 }
 
