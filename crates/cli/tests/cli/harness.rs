@@ -100,7 +100,7 @@ pub(crate) async fn family(ctx: &Ctx) -> Result<String> {
     Ok(format!("{first} and {second}"))
 }
 
-/// It waits for one child, and starts so many others.
+/// It starts this many children, and one more whose result it waits for.
 #[onward::workflow]
 pub(crate) async fn gather(ctx: &Ctx, guests: u32) -> Result<()> {
     for n in 1..=guests {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use onward_store::Overdue;
 use onward_types::Error;
 
-use super::{SWEEP, note};
+use super::{SWEEP, note, nothing_to};
 use crate::executor::Executor;
 
 pub(crate) async fn run(executor: Arc<Executor>) {
     let clock = executor.store.clock().clone();
     loop {
-        let next = note(&executor, "canceller", "look", executor.store.next_deadline().await).flatten();
+        let looked = note(&executor, "canceller", "look", executor.store.next_deadline().await);
+        let next = looked.flatten();
         if next.is_some_and(|deadline| deadline <= clock.now()) {
             let cancelled = note(&executor, "canceller", "cancel", cancel(&executor).await);
             if cancelled != Some(true) {
@@ -19,6 +20,9 @@ pub(crate) async fn run(executor: Arc<Executor>) {
                 clock.sleep(SWEEP).await;
             }
             continue;
+        }
+        if looked.is_some() {
+            nothing_to(&executor, "canceller", "cancel");
         }
         // Another process may set an earlier deadline, so this checks at least once per sweep.
         let sweep = onward_store::add(clock.now(), SWEEP);

@@ -7,7 +7,7 @@ use onward_store::{Claim, SUSPECT_AFTER, Seat, Signal};
 use onward_types::{Error, RunKey, Timestamp};
 use tokio::sync::broadcast::Receiver;
 
-use super::{SWEEP, note};
+use super::{SWEEP, note, nothing_to};
 use crate::executor::{CLAIM_MAX, Executor, Expected, REPLAYS_MAX};
 
 /// How often runs are loaded together before they are loaded in halves.
@@ -27,11 +27,17 @@ pub(crate) async fn run(executor: Arc<Executor>) {
             claim_all(&executor).await;
         }
         let waiting = note(&executor, "claimer", "look", executor.store.waiting(executor.workflows()).await);
-        if waiting.is_some_and(|waiting| waiting.is_ready) {
-            claim_all(&executor).await;
-        }
-        if waiting.is_some_and(|waiting| waiting.is_suspect) {
-            note(&executor, "claimer", "claim suspects", claim_suspects(&executor).await);
+        if let Some(waiting) = waiting {
+            if waiting.is_ready {
+                claim_all(&executor).await;
+            } else {
+                nothing_to(&executor, "claimer", "claim");
+            }
+            if waiting.is_suspect {
+                note(&executor, "claimer", "claim suspects", claim_suspects(&executor).await);
+            } else {
+                nothing_to(&executor, "claimer", "claim suspects");
+            }
         }
         signalled = wait(&executor, waiting.and_then(|waiting| waiting.next), &mut signals).await;
     }

@@ -138,3 +138,8 @@ fn note<T>(
         }
     }
 }
+
+/// A task looked and found nothing of this kind to do. What it failed at was withdrawn, or another executor did it.
+fn nothing_to(executor: &Executor, task: &'static str, duty: &'static str) {
+    executor.no_trouble(task, duty);
+}

@@ -10,7 +10,7 @@ use onward_types::{Error, Timestamp};
 use tokio::sync::{broadcast, mpsc};
 
 use super::claimer::{self, Taken};
-use super::{SWEEP, note};
+use super::{SWEEP, note, nothing_to};
 use crate::executor::{CLAIM_MAX, Executor};
 
 /// How often starts are deleted that no rate limit counts any more.
@@ -80,9 +80,14 @@ impl Queues {
             return None;
         }
         let mut lines = note(executor, "queues", "look", executor.store.lines(executor.workflows()).await)?;
-        if lines.due.is_some_and(|due| due <= executor.store.clock().now()) {
+        let begun = executor.store.clock().now();
+        if lines.due.is_some_and(|due| due <= begun) {
             while note(executor, "queues", "line up", executor.store.line_up().await) == Some(true) {}
             lines = note(executor, "queues", "look", executor.store.lines(executor.workflows()).await)?;
+            // A run that was due and is still delayed could not be changed. It is tried again with the next sweep.
+            lines.due = lines.due.filter(|due| *due > begun);
+        } else {
+            nothing_to(executor, "queues", "line up");
         }
         let now = executor.store.clock().now();
         if now >= onward_store::add(self.swept, FORGET_EVERY) {

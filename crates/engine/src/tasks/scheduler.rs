@@ -6,7 +6,7 @@ use std::sync::Arc;
 use onward_store::Firing;
 use onward_types::{CatchUp, Error, ScheduleRecord, Timestamp};
 
-use super::{SWEEP, note};
+use super::{SWEEP, note, nothing_to};
 use crate::cron::Cron;
 use crate::executor::Executor;
 use crate::plan::{LATE, TICKS_MAX, run_of_tick};
@@ -14,13 +14,19 @@ use crate::plan::{LATE, TICKS_MAX, run_of_tick};
 pub(crate) async fn run(executor: Arc<Executor>) {
     let clock = executor.store.clock().clone();
     loop {
-        let next = if executor.is_draining() {
+        let looked = if executor.is_draining() {
             None
         } else {
-            note(&executor, "scheduler", "look", executor.store.next_tick().await).flatten()
+            note(&executor, "scheduler", "look", executor.store.next_tick().await)
         };
-        if next.is_some_and(|tick| tick <= clock.now()) && fire_due(&executor).await {
-            continue;
+        let next = looked.flatten();
+        if next.is_some_and(|tick| tick <= clock.now()) {
+            if fire_due(&executor).await {
+                continue;
+            }
+        } else if looked.is_some() {
+            nothing_to(&executor, "scheduler", "read");
+            executor.keep_trouble("schedule", |_| false);
         }
         // Other processes may define schedules at any time.
         let sweep = onward_store::add(clock.now(), SWEEP);

@@ -393,12 +393,11 @@ async fn waits_a_minute_for_a_hook(ctx: &Ctx) -> Result<bool> {
 }
 
 /// Until a session of the database waits for a lock that another one holds.
-async fn until_a_session_waits_for_another(url: &str) {
-    let session = crate::leases::session(url).await;
+async fn until_a_session_waits_for_another(house: &House) {
+    let session = crate::leases::session(&house.db.url).await;
     let waits = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    while session.query_opt(waits, &[]).await.unwrap().is_none() {
-        onward_testkit::between_looks().await;
-    }
+    let one_waits = async || session.query_opt(waits, &[]).await.unwrap().is_some();
+    house.becomes("a session waits for another", one_waits).await;
 }
 
 #[on_every_database(
@@ -407,11 +406,12 @@ async fn until_a_session_waits_for_another(url: &str) {
 )]
 async fn a_hook_that_is_opened_after_its_race_was_lost_is_closed_all_the_same(db: TestDatabase) {
     let house = House::open(db, |b| b.workflows::<(holds_for_a_while, waits_a_minute_for_a_hook, opens)>()).await;
+    // The clock stands still meanwhile: with its seat the executor would lose the transaction that holds the token.
     let holds = house.onward.start::<holds_for_a_while>("t".into()).await.unwrap();
-    house.until("the token is held", async || house.log.count("held") == 1).await;
+    house.becomes("the token is held", async || house.log.count("held") == 1).await;
     let run = house.onward.start::<waits_a_minute_for_a_hook>(()).id("r").await.unwrap();
-    house.until("it waits", async || run.describe().await.unwrap().reason.contains("sleeps")).await;
-    until_a_session_waits_for_another(&house.db.url).await;
+    house.becomes("it waits", async || run.describe().await.unwrap().reason.contains("sleeps")).await;
+    until_a_session_waits_for_another(&house).await;
     house.pass(mins(2)).await;
     house.becomes("the race is lost", async || house.log.count("lost") == 1).await;
     house.log.ran("let go");

@@ -42,7 +42,7 @@ async fn asks(ctx: &Ctx) -> Result<usize> {
 }
 
 /// Something that somebody else does to the tables.
-async fn execute(db: &TestDatabase, sql: &str) {
+pub(crate) async fn execute(db: &TestDatabase, sql: &str) {
     if let Some(file) = db.url.strip_prefix("sqlite:") {
         let connection = rusqlite::Connection::open(file).unwrap();
         connection.busy_timeout(secs(10)).unwrap();
@@ -94,4 +94,73 @@ async fn a_message_is_sent_once_the_database_takes_it(db: TestDatabase) {
     let run = house.onward.start::<sends>(()).await.unwrap();
     assert_eq!(without(&house, "messages", &run).await, "sent");
     assert_eq!(house.done(listens.result()).await.unwrap(), 7);
+}
+
+/// Somebody lets no row of a run change.
+async fn freeze(db: &TestDatabase) {
+    let statement = if db.is_postgres() {
+        "create or replace function refuse() returns trigger as 'begin raise exception ''frozen''; end' language plpgsql; \
+         create trigger frozen before update on runs for each row execute function refuse()"
+    } else {
+        "create trigger frozen before update on runs begin select raise(abort, 'frozen'); end"
+    };
+    execute(db, statement).await;
+}
+
+async fn thaw(db: &TestDatabase) {
+    execute(db, if db.is_postgres() { "drop trigger frozen on runs" } else { "drop trigger frozen" }).await;
+}
+
+fn is_in_trouble(house: &House, task: &str) -> bool {
+    house.onward.trouble().iter().any(|trouble| trouble.task == task)
+}
+
+#[on_every_database]
+async fn what_a_task_failed_at_is_no_trouble_once_there_is_nothing_to_do(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<says_much>()).await;
+    let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
+    let start = || client.start::<says_much>(());
+    for (task, start) in [
+        ("claimer", start()),
+        ("canceller", start().delay(days(1)).deadline(house.clock.now() + mins(1))),
+        ("queues", client.start::<says_much>(()).queue("q").delay(mins(1))),
+    ] {
+        client.queue("q").concurrency(1).await.unwrap();
+        freeze(&house.db).await;
+        start.id(task).await.unwrap();
+        house.until(&format!("the {task} fails"), async || is_in_trouble(&house, task)).await;
+        execute(&house.db, &format!("delete from runs where id = '{task}'")).await;
+        thaw(&house.db).await;
+        let is_over = async || !is_in_trouble(&house, task);
+        house.until(&format!("the {task} has nothing to do"), is_over).await;
+    }
+}
+
+/// How often a row of a run could not be changed. A sequence keeps its value when the transaction that drew it fails.
+async fn tries(db: &TestDatabase) -> i64 {
+    let (client, connection) = tokio_postgres::connect(&db.url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.query_one("select last_value from tries", &[]).await.unwrap().get(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delayed_run_that_cannot_enter_its_queue_is_tried_with_each_sweep_and_no_more_often() {
+    let house = House::open(TestDatabase::postgres(), |b| b.workflow::<says_much>()).await;
+    let counts = "create sequence tries; \
+         create function refuse() returns trigger as \
+         'begin perform nextval(''tries''); raise exception ''frozen''; end' language plpgsql; \
+         create trigger frozen before update on runs for each row execute function refuse()";
+    execute(&house.db, counts).await;
+    house.onward.queue("q").concurrency(1).await.unwrap();
+    let run = house.onward.start::<says_much>(()).queue("q").delay(mins(1)).await.unwrap();
+    house.until("it cannot enter", async || is_in_trouble(&house, "queues")).await;
+    // Time stands still, so no sweep comes.
+    let before = tries(&house.db).await;
+    for _ in 0..100 {
+        onward_testkit::between_looks().await;
+    }
+    let again = tries(&house.db).await - before;
+    assert!(again <= 2, "{again} tries in one sweep");
+    thaw(&house.db).await;
+    assert_eq!(house.done(run.result()).await.unwrap().len(), 5_000);
 }

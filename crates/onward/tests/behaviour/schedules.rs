@@ -5,6 +5,7 @@ use onward::{CatchUp, Overlap, RunOptions, ScheduleHandle, Tick, Window};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};
+use crate::outages::execute;
 
 #[onward::workflow]
 async fn report(ctx: &Ctx, tick: Tick) -> Result<Tick> {
@@ -298,4 +299,21 @@ async fn what_a_schedule_says_of_its_runs_is_checked_when_it_is_defined(db: Test
         masked.schedules().await.unwrap()[0].options.attributes.as_ref().unwrap().as_str(),
         r#"{"password":"***"}"#
     );
+}
+
+#[on_every_database]
+async fn a_schedule_that_cannot_be_read_stops_no_other_and_can_be_deleted(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<report>()).await;
+    for id in ["broken", "plain"] {
+        house.onward.schedule::<report>("@hourly").id(id).await.unwrap();
+    }
+    // What another version of Onward may have written.
+    execute(&house.db, r#"update schedules set options = '{"priority":"high"}' where id = 'broken'"#).await;
+    house.clock.advance(hours(1));
+    let plain = house.onward.handle::<report>("plain@2026-01-01T01:00:00Z");
+    house.until("its tick came", async || plain.status().await.is_ok_and(Status::is_terminal)).await;
+    let named = async || house.onward.trouble().iter().any(|trouble| trouble.message.contains("`broken`"));
+    house.until("the broken one is named", named).await;
+    house.onward.schedule_handle("broken").delete().await.unwrap();
+    house.until("nothing is wrong any more", async || house.onward.trouble().is_empty()).await;
 }
