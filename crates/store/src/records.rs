@@ -1,6 +1,6 @@
 //! The data read about a run, for replay and for those who wait for it. Plain data without SQL.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use onward_types::{
@@ -41,7 +41,7 @@ pub struct History {
     /// Its open waits.
     pub waits: Vec<Wait>,
     /// A summary of the recorded attempts at each position.
-    pub attempts: HashMap<u32, Tried>,
+    pub attempts: BTreeMap<u32, Tried>,
     /// Unconsumed messages sent to it: the oldest of each topic that it waits for.
     pub messages: Vec<Message>,
     /// The current ends of its streams.

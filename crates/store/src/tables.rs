@@ -39,12 +39,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::fault::Fault;
 
     #[test]
     fn every_table_is_moved_or_stays_for_a_reason_and_is_known_by_its_key() {
-        let mut connection = rusqlite::Connection::open_in_memory().unwrap();
-        crate::migrate::sqlite(&mut connection, Fault::corrupt).unwrap();
+        let connection = crate::driver::sqlite::migrated();
         let mut list = connection
             .prepare("select name from sqlite_schema where type = 'table' and name not like 'sqlite!_%' escape '!'");
         let made = list.as_mut().unwrap().query_map([], |row| row.get(0)).unwrap();

@@ -1,6 +1,6 @@
 //! Claiming waiting runs for an executor, and loading their histories.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use onward_types::{ExecutorId, Json, RunId, RunKey, Timestamp, from_micros};
@@ -169,7 +169,7 @@ fn run(row: &Row, key: RunKey) -> Result<History, Fault> {
         slot: row.opt_text("slot")?.map(Arc::from),
         checkpoints: Vec::new(),
         waits: Vec::new(),
-        attempts: HashMap::new(),
+        attempts: BTreeMap::new(),
         messages: Vec::new(),
         streams: Vec::new(),
     })
@@ -181,9 +181,7 @@ mod tests {
 
     #[test]
     fn what_waits_and_is_not_known_is_not_looked_at() {
-        let mut connection = rusqlite::Connection::open_in_memory().unwrap();
-        rusqlite::vtab::array::load_module(&connection).unwrap();
-        crate::migrate::sqlite(&mut connection, Fault::corrupt).unwrap();
+        let connection = crate::driver::sqlite::migrated();
         let cases = [
             (sql!("runs/claimable"), vec!["runs_claimable (<expr>=? AND ready_at>? AND ready_at<?)"]),
             (

@@ -237,8 +237,7 @@ mod tests {
 
     #[test]
     fn what_started_early_and_what_started_within_a_time_is_looked_up() {
-        let mut connection = rusqlite::Connection::open_in_memory().unwrap();
-        crate::migrate::sqlite(&mut connection, Fault::corrupt).unwrap();
+        let connection = crate::driver::sqlite::migrated();
         for (sql, index) in
             [(sql!("runs/early"), "runs_early"), (sql!("runs/started_few"), "runs_started (started_at>")]
         {
@@ -252,9 +251,7 @@ mod tests {
 
     #[test]
     fn each_filter_finds_its_index() {
-        let mut connection = rusqlite::Connection::open_in_memory().unwrap();
-        rusqlite::vtab::array::load_module(&connection).unwrap();
-        crate::migrate::sqlite(&mut connection, Fault::corrupt).unwrap();
+        let connection = crate::driver::sqlite::searched();
         let (f, id) = (Filter::default, || RunId::new("a").unwrap());
         let window = Window::from(Timestamp::UNIX_EPOCH);
         let cases = [

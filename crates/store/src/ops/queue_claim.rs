@@ -94,9 +94,7 @@ mod tests {
 
     #[test]
     fn a_claim_looks_at_no_more_runs_than_it_may_take() {
-        let mut connection = rusqlite::Connection::open_in_memory().unwrap();
-        rusqlite::vtab::array::load_module(&connection).unwrap();
-        crate::migrate::sqlite(&mut connection, Fault::corrupt).unwrap();
+        let connection = crate::driver::sqlite::migrated();
         let cases = [
             (sql!("queues/take"), "runs_queued (queue=?)"),
             (sql!("queues/heads"), "runs_queued (queue=?)"),

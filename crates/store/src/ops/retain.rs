@@ -88,9 +88,7 @@ mod tests {
 
     #[test]
     fn what_is_too_old_or_too_many_is_found_in_the_order_of_ends() {
-        let mut connection = rusqlite::Connection::open_in_memory().unwrap();
-        rusqlite::vtab::array::load_module(&connection).unwrap();
-        crate::migrate::sqlite(&mut connection, Fault::corrupt).unwrap();
+        let connection = crate::driver::sqlite::migrated();
         for sql in [sql!("runs/boundary"), sql!("runs/expired")] {
             let mut statement = connection.prepare(&format!("explain query plan {}", sql.sqlite())).unwrap();
             let given = vec![rusqlite::types::Null; statement.parameter_count()];
@@ -103,9 +101,7 @@ mod tests {
 
     #[test]
     fn a_run_that_was_resumed_or_claimed_since_it_was_found_is_kept() {
-        let mut connection = rusqlite::Connection::open_in_memory().unwrap();
-        rusqlite::vtab::array::load_module(&connection).unwrap();
-        crate::migrate::sqlite(&mut connection, Fault::corrupt).unwrap();
+        let connection = crate::driver::sqlite::migrated();
         let run = "insert into runs (run_key, id, workflow, version, status, recoveries_max, created_at, updated_at, input_hash,
             finished_at, executor) values (?1, ?2, 'w', '1', ?3, 1, 0, 0, 0, ?4, ?5)";
         let states = [

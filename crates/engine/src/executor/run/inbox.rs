@@ -1,7 +1,7 @@
 //! The messages of a run that are in memory, until a call takes them or all calls refuse them.
 
 use std::any::TypeId;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use onward_store::{Message, UNCONSUMED_MAX};
@@ -9,7 +9,7 @@ use onward_types::{Error, Json};
 
 #[derive(Default)]
 pub(crate) struct Inbox {
-    topics: HashMap<Arc<str>, Topic>,
+    topics: BTreeMap<Arc<str>, Topic>,
     /// Taken messages, each with the number of the change that consumes it: until that change is durable, a read still finds
     /// the message.
     taken: BTreeMap<i64, u64>,

@@ -1,6 +1,6 @@
 //! What a run publishes: events and chunks of streams. The owner of the run assigns the indices of chunks.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use onward_store::{Change, NewChunk};
@@ -27,7 +27,7 @@ impl Said {
 
 /// The next index of each stream of a run.
 #[derive(Default)]
-pub(crate) struct Tails(HashMap<Arc<str>, Tail>);
+pub(crate) struct Tails(BTreeMap<Arc<str>, Tail>);
 
 #[derive(Clone, Copy, Default)]
 struct Tail {

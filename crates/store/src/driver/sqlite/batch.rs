@@ -405,9 +405,7 @@ mod tests {
 
     #[test]
     fn what_came_of_creates_is_the_same_when_it_is_looked_up_after_a_lost_answer() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        rusqlite::vtab::array::load_module(&connection).unwrap();
-        crate::migrate::sqlite(&mut connection, fault).unwrap();
+        let mut connection = crate::driver::sqlite::migrated();
         connection.execute("insert into fences (executor, shard, batch) values ('a', 0, 0)", []).unwrap();
         let again = NewRun { key: RunKey(Uuid::from_u128(4)), ..run(1, None) };
         let batch = batch(1, vec![run(1, Some("ada")), run(2, Some("ada")), run(3, Some("grace")), again]);

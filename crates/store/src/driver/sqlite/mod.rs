@@ -255,6 +255,22 @@ impl Sqlite {
     }
 }
 
+/// A database in memory with all tables, opened as every other one. For tests.
+#[cfg(test)]
+pub(crate) fn migrated() -> rusqlite::Connection {
+    let mut connection = make(&Place::in_memory()).unwrap();
+    crate::migrate::sqlite(&mut connection, connection::fault).unwrap();
+    connection
+}
+
+/// The same, as a search finds it.
+#[cfg(test)]
+pub(crate) fn searched() -> rusqlite::Connection {
+    let connection = migrated();
+    connection::plan_for(&connection, connection::Plan::TheseValues).unwrap();
+    connection
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
         self.mailbox.close();
