@@ -60,7 +60,7 @@ pub use crate::workflow::{Workflow, Workflows};
 #[doc(hidden)]
 pub use onward_store::Skew;
 pub use onward_store::{
-    Clock, Codec, Encoded, ExecutorRow, FromSqlValue, Health, Histogram, JournalCounts, Many, Payload, SqlParams,
+    BulkResult, Clock, Codec, Encoded, ExecutorRow, FromSqlValue, Health, Histogram, JournalCounts, Payload, SqlParams,
     SqlRow, SqlTx, SqlValue,
 };
 pub use onward_types::{

@@ -4,7 +4,7 @@ use clap::{Args as Arguments, Subcommand};
 use onward::{Json, RunKey, Status, Timestamp};
 
 use super::Common;
-use super::steer::{Attributes, Delay, Delete, Export, Fork, Import, Many, WakeUp};
+use super::steer::{Attributes, Delay, Delete, Export, Fork, Import, Selected, WakeUp};
 use super::talk::{Event, Messages, Send, Stream};
 use super::values::{attribute, run_key};
 use crate::exit;
@@ -44,22 +44,22 @@ pub(crate) enum Verb {
     Watch(One),
     /// Cancel runs and all runs that they started
     #[command(after_help = exit::CODES)]
-    Cancel(Box<Many>),
+    Cancel(Box<Selected>),
     /// Pause runs until they are resumed
     #[command(after_help = exit::CODES)]
-    Pause(Box<Many>),
+    Pause(Box<Selected>),
     /// Resume runs that were paused, held, cancelled or given up from their last checkpoint
     #[command(after_help = exit::CODES)]
-    Resume(Box<Many>),
+    Resume(Box<Selected>),
     /// Start runs now that wait in a queue or for their start time
     #[command(after_help = exit::CODES)]
-    StartNow(Box<Many>),
+    StartNow(Box<Selected>),
     /// End the sleeps of runs now
     #[command(after_help = exit::CODES)]
     WakeUp(Box<WakeUp>),
     /// Create new runs of the same workflows with the same inputs
     #[command(after_help = exit::CODES)]
-    Restart(Box<Many>),
+    Restart(Box<Selected>),
     SetDelay(Box<Delay>),
     Fork(Box<Fork>),
     Attributes(Box<Attributes>),

@@ -12,7 +12,7 @@ use crate::exit;
 
 /// Runs given by id, or all that match the filters.
 #[derive(Debug, Arguments)]
-pub(crate) struct Many {
+pub(crate) struct Selected {
     /// The ids of the runs; without ids, all runs that match the filters
     #[arg(value_name = "ID")]
     pub(crate) ids: Vec<String>,
@@ -32,7 +32,7 @@ pub(crate) struct WakeUp {
     pub(crate) at: Vec<u32>,
 
     #[command(flatten)]
-    pub(crate) runs: Many,
+    pub(crate) runs: Selected,
 }
 
 /// Change the start time of delayed runs
@@ -44,7 +44,7 @@ pub(crate) struct Delay {
     pub(crate) to: Duration,
 
     #[command(flatten)]
-    pub(crate) runs: Many,
+    pub(crate) runs: Selected,
 }
 
 /// Create runs that copy what other runs recorded before a position and continue from there
@@ -72,7 +72,7 @@ pub(crate) struct Fork {
     pub(crate) input: Option<Json>,
 
     #[command(flatten)]
-    pub(crate) runs: Many,
+    pub(crate) runs: Selected,
 }
 
 /// Change the attributes of runs
@@ -92,7 +92,7 @@ pub(crate) struct Attributes {
     pub(crate) replace: bool,
 
     #[command(flatten)]
-    pub(crate) runs: Many,
+    pub(crate) runs: Selected,
 }
 
 /// Delete runs that have ended, with everything that they recorded
@@ -104,7 +104,7 @@ pub(crate) struct Delete {
     pub(crate) with_children: bool,
 
     #[command(flatten)]
-    pub(crate) runs: Many,
+    pub(crate) runs: Selected,
 }
 
 /// Write a run with everything that it recorded and received to a file, as lines of JSON

@@ -14,16 +14,16 @@ use futures_util::stream::{FuturesUnordered, Stream};
 /// call runs to its end instead.
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct All<C, T, E> {
-    many: Many<C, T, E>,
+    many: Calls<C, T, E>,
 }
 
 /// Many concurrent calls, each run to its end. Made by [`All::settled`].
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct Settled<C, T, E> {
-    many: Many<C, T, E>,
+    many: Calls<C, T, E>,
 }
 
-struct Many<C, T, E> {
+struct Calls<C, T, E> {
     waiting: VecDeque<(usize, C)>,
     running: FuturesUnordered<Numbered<C>>,
     done: Vec<Option<Result<T, E>>>,
@@ -51,7 +51,7 @@ where
         let waiting: VecDeque<(usize, C)> = calls.into_iter().enumerate().collect();
         let done = waiting.iter().map(|_| None).collect();
         let running = FuturesUnordered::new();
-        All { many: Many { waiting, running, done, limit: usize::MAX, results: PhantomData } }
+        All { many: Calls { waiting, running, done, limit: usize::MAX, results: PhantomData } }
     }
 
     /// Run at most `limit` calls at once; 0 counts as 1.
@@ -66,7 +66,7 @@ where
     }
 }
 
-impl<C, T, E> Many<C, T, E>
+impl<C, T, E> Calls<C, T, E>
 where
     C: Future<Output = Result<T, E>> + Unpin,
 {

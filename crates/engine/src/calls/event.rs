@@ -28,11 +28,15 @@ use crate::future::BoxFuture;
 /// set in time.
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct AwaitEvent<'a, T> {
+    call: EventCall,
+    value: Lent<'a, T>,
+}
+
+struct EventCall {
     drive: Drive,
     event: Result<Event, Error>,
     limit: Duration,
-    reading: Option<BoxFuture<'static, Outcome>>,
-    value: Lent<'a, T>,
+    polling: Option<BoxFuture<'static, Outcome>>,
 }
 
 /// The event to read.
@@ -49,7 +53,8 @@ impl<'a, T: Data> AwaitEvent<'a, T> {
         let drive = Drive::new(ctx, StepKind::GetEvent, key);
         let named = check_name("key of an event", key).and_then(|()| RunId::new(run));
         let event = named.map(|run| Event { run, key: key.into() });
-        AwaitEvent { drive, event, limit: EVENT_TIMEOUT, reading: None, value: PhantomData }
+        let call = EventCall { drive, event, limit: EVENT_TIMEOUT, polling: None };
+        AwaitEvent { call, value: PhantomData }
     }
 
     /// How long to wait, counted from when the call is first awaited. Zero reads once without waiting. The default is 60 s. The
@@ -63,7 +68,7 @@ impl<'a, T: Data> AwaitEvent<'a, T> {
     /// }
     /// ```
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.limit = limit;
+        self.call.limit = limit;
         self
     }
 }
@@ -72,15 +77,25 @@ impl<T: Data> Future for AwaitEvent<'_, T> {
     type Output = Result<Option<T>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let AwaitEvent { drive, event, limit, reading, .. } = &mut *self;
-        let polled = drive.poll(cx, |drive, cx| {
+        match ready!(self.call.poll::<T>(cx)) {
+            // The timeout is recorded as an error, so that it differs from every value, also from `null`.
+            Err(error) if error.is_timeout() => Poll::Ready(Ok(None)),
+            outcome => self.call.drive.resolve(outcome).map_ok(Some),
+        }
+    }
+}
+
+impl EventCall {
+    fn poll<T: Data>(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let EventCall { drive, event, limit, polling } = self;
+        drive.poll(cx, |drive, cx| {
             let event = match event {
                 Ok(event) => event,
                 Err(error) => return Poll::Ready(Err(error.clone())),
             };
             let Some(executor) = drive.core.executor() else { return Poll::Ready(Err(not_set(event, *limit))) };
-            let reading = reading.get_or_insert_with(|| Polling::begin(drive, executor, event, *limit));
-            let read = ready!(reading.as_mut().poll(cx));
+            let polling = polling.get_or_insert_with(|| Polling::begin(drive, executor, event, *limit));
+            let read = ready!(polling.as_mut().poll(cx));
             if let Ok(value) = &read
                 && let Err(why) = value.decode::<T>()
             {
@@ -88,12 +103,7 @@ impl<T: Data> Future for AwaitEvent<'_, T> {
                 return Poll::Pending;
             }
             Poll::Ready(read)
-        });
-        match ready!(polled) {
-            // The timeout is recorded as an error, so that it differs from every value, also from `null`.
-            Err(error) if error.is_timeout() => Poll::Ready(Ok(None)),
-            outcome => drive.resolve(outcome).map_ok(Some),
-        }
+        })
     }
 }
 

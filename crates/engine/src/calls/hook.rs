@@ -27,16 +27,18 @@ use crate::future::BoxFuture;
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct Hook<'a, T> {
     ctx: &'a Ctx,
-    token: Option<String>,
-    stage: Stage,
+    /// `None` once it has resolved.
+    call: Option<HookCall>,
     payload: PhantomData<fn() -> T>,
 }
 
-enum Stage {
-    /// The token can still be set.
-    Building(Drive),
-    Opening(Drive, Result<String, Error>, Effect),
-    Gone,
+struct HookCall {
+    drive: Drive,
+    /// The token that the workflow chose.
+    chosen: Option<String>,
+    /// The token with which it opens the hook, decided when it is first polled.
+    token: Option<Result<String, Error>>,
+    effect: Effect,
 }
 
 /// An open hook: anyone who knows its token can send payloads to this run with
@@ -57,14 +59,17 @@ struct Opened {
 
 impl<'a, T: Data> Hook<'a, T> {
     pub(crate) fn new(ctx: &'a Ctx) -> Hook<'a, T> {
-        let stage = Stage::Building(Drive::new(ctx, StepKind::Hook, "hook"));
-        Hook { ctx, token: None, stage, payload: PhantomData }
+        let drive = Drive::new(ctx, StepKind::Hook, "hook");
+        let call = HookCall { drive, chosen: None, token: None, effect: Effect::default() };
+        Hook { ctx, call: Some(call), payload: PhantomData }
     }
 
     /// The token, of 1 to 512 bytes. The default is an unguessable one. If an open run has the token, the call fails with
     /// `conflict`, which names that run.
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
+        if let Some(call) = &mut self.call {
+            call.chosen = Some(token.into());
+        }
         self
     }
 }
@@ -75,35 +80,35 @@ impl<'a, T: Data> Future for Hook<'a, T> {
     type Output = Result<OpenHook<'a, T>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Stage::Building(_) = &self.stage
-            && let Stage::Building(drive) = std::mem::replace(&mut self.stage, Stage::Gone)
-        {
-            let token = match self.token.take() {
-                Some(token) => check_name("token of a hook", &token).map(|()| token),
-                None => Ok(format!("{:016x}{:016x}", crate::random::number(), crate::random::number())),
-            };
-            self.stage = Stage::Opening(drive, token, Effect::default());
-        }
         let ctx = self.ctx;
-        let Stage::Opening(drive, token, effect) = &mut self.stage else {
-            panic!("a durable call was polled after it had resolved");
-        };
-        let polled = drive.poll(cx, |drive, cx| match token {
+        let Some(call) = &mut self.call else { panic!("a durable call was polled after it had resolved") };
+        let outcome = ready!(call.poll::<T>(cx));
+        let opened = ready!(call.drive.resolve(outcome));
+        self.call = None;
+        Poll::Ready(opened.map(|opened| OpenHook { ctx, opened, payload: PhantomData }))
+    }
+}
+
+impl HookCall {
+    fn poll<T: Data>(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let HookCall { drive, chosen, token, effect } = self;
+        let token = token.get_or_insert_with(|| match chosen.take() {
+            Some(chosen) => check_name("token of a hook", &chosen).map(|()| chosen),
+            None => Ok(format!("{:016x}{:016x}", crate::random::number(), crate::random::number())),
+        });
+        drive.poll(cx, |drive, cx| match token {
             Err(error) => Poll::Ready(Err(error.clone())),
             Ok(token) if drive.core.is_detached() => {
                 Poll::Ready(Json::encode(&Opened { token: token.clone(), position: drive.position }))
             }
             Ok(token) => effect.poll(cx, drive, |core| open::<T>(core, drive.position, token.clone())),
-        });
-        let opened = ready!(drive.resolve(ready!(polled)));
-        self.stage = Stage::Gone;
-        Poll::Ready(opened.map(|opened| OpenHook { ctx, opened, payload: PhantomData }))
+        })
     }
 }
 
 impl<T> Drop for Hook<'_, T> {
     fn drop(&mut self) {
-        let Stage::Opening(drive, Ok(_), effect) = &mut self.stage else { return };
+        let Some(HookCall { drive, token: Some(Ok(_)), effect, .. }) = &mut self.call else { return };
         let core = &drive.core;
         if core.is_detached() {
             return;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use onward_store::{Action, Many};
+use onward_store::{Action, BulkResult};
 use onward_types::{Code, Error, Filter, Retention, Steered};
 use serde::Serialize;
 
@@ -191,7 +191,7 @@ impl Client {
     ///
     /// # Errors
     /// `invalid` if the filter is not valid; `database` if the database cannot be reached.
-    pub async fn cancel_all(&self, filter: Filter) -> Result<Many, Error> {
+    pub async fn cancel_all(&self, filter: Filter) -> Result<BulkResult, Error> {
         self.store.steer_all(filter, Action::Cancel(CANCELLED.to_owned())).await
     }
 
@@ -199,7 +199,7 @@ impl Client {
     ///
     /// # Errors
     /// `invalid` if the filter is not valid; `database` if the database cannot be reached.
-    pub async fn pause_all(&self, filter: Filter) -> Result<Many, Error> {
+    pub async fn pause_all(&self, filter: Filter) -> Result<BulkResult, Error> {
         self.store.steer_all(filter, Action::Pause).await
     }
 
@@ -207,7 +207,7 @@ impl Client {
     ///
     /// # Errors
     /// `invalid` if the filter is not valid; `database` if the database cannot be reached.
-    pub async fn resume_all(&self, filter: Filter) -> Result<Many, Error> {
+    pub async fn resume_all(&self, filter: Filter) -> Result<BulkResult, Error> {
         self.store.steer_all(filter, Action::Resume).await
     }
 
@@ -215,7 +215,7 @@ impl Client {
     ///
     /// # Errors
     /// `invalid` if the filter is not valid; `database` if the database cannot be reached.
-    pub async fn start_now_all(&self, filter: Filter) -> Result<Many, Error> {
+    pub async fn start_now_all(&self, filter: Filter) -> Result<BulkResult, Error> {
         self.store.steer_all(filter, Action::StartNow).await
     }
 
@@ -223,7 +223,7 @@ impl Client {
     ///
     /// # Errors
     /// `invalid` if the filter is not valid; `database` if the database cannot be reached.
-    pub async fn wake_up_all(&self, filter: Filter) -> Result<Many, Error> {
+    pub async fn wake_up_all(&self, filter: Filter) -> Result<BulkResult, Error> {
         self.store.steer_all(filter, Action::WakeUp(None)).await
     }
 
@@ -231,7 +231,7 @@ impl Client {
     ///
     /// # Errors
     /// `invalid` if the filter is not valid; `database` if the database cannot be reached.
-    pub async fn set_delay_all(&self, filter: Filter, delay: Duration) -> Result<Many, Error> {
+    pub async fn set_delay_all(&self, filter: Filter, delay: Duration) -> Result<BulkResult, Error> {
         self.store.steer_all(filter, Action::SetDelay(delay)).await
     }
 
@@ -240,7 +240,7 @@ impl Client {
     /// # Errors
     /// `invalid` if the filter is not valid; `busy` if an executor does not release one of the runs in time; `database` if the
     /// database cannot be reached.
-    pub async fn delete_all(&self, filter: Filter) -> Result<Many, Error> {
+    pub async fn delete_all(&self, filter: Filter) -> Result<BulkResult, Error> {
         self.store.steer_all(filter, Action::Delete { children: false }).await
     }
 
@@ -249,7 +249,7 @@ impl Client {
     /// # Errors
     /// `invalid` if the filter is not valid or the attributes are not a JSON object; `database` if the database cannot be
     /// reached.
-    pub async fn merge_attributes_all(&self, filter: Filter, attributes: impl Serialize) -> Result<Many, Error> {
+    pub async fn merge_attributes_all(&self, filter: Filter, attributes: impl Serialize) -> Result<BulkResult, Error> {
         self.store.steer_all(filter, Action::MergeAttributes(encode_attributes(&attributes)?)).await
     }
 
@@ -267,7 +267,7 @@ impl Client {
     ///
     /// # Errors
     /// `invalid` if the filter or the position is not valid; `database` if the database cannot be reached.
-    pub async fn fork_all(&self, filter: Filter, position: u32) -> Result<Many, Error> {
+    pub async fn fork_all(&self, filter: Filter, position: u32) -> Result<BulkResult, Error> {
         check_position(position)?;
         self.store
             .steer_all(filter, Action::Fork(Box::new(onward_store::Fork { position, ..Default::default() })))

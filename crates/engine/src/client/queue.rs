@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use onward_store::{QueueChange, Set, Store};
+use onward_store::{LimitChange, QueueChange, Store};
 use onward_types::{Code, Error, QueueInfo, Rate, check_name};
 
 use super::Client;
@@ -88,7 +88,7 @@ impl Queue<'_> {
         self
     }
 
-    fn limit(&mut self, what: &str, most: Option<u32>) -> Set<u32> {
+    fn limit(&mut self, what: &str, most: Option<u32>) -> LimitChange<u32> {
         if most == Some(0) {
             let message = format!("a {what} of 0 would start no run: give 1 or more, or pause the queue");
             self.wrong.get_or_insert(Error::new(Code::Invalid, message));
@@ -96,7 +96,7 @@ impl Queue<'_> {
         Some(most)
     }
 
-    fn limit_rate(&mut self, what: &str, count: Option<u32>, period: Duration) -> Set<Rate> {
+    fn limit_rate(&mut self, what: &str, count: Option<u32>, period: Duration) -> LimitChange<Rate> {
         let count = self.limit(what, count).flatten();
         if count.is_some() && period.as_micros() == 0 {
             let message = format!("a {what} needs a period: give 1 µs or more");

@@ -30,7 +30,7 @@ pub struct Acted {
 
 /// The result of an action on many runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Many {
+pub struct BulkResult {
     /// How many runs matched the filter.
     pub matched: u64,
     /// How many of them were changed or forked.
@@ -144,7 +144,7 @@ async fn act(tx: &mut Tx, target: &Target, action: &Action, call: Call) -> Resul
 /// The result for one chunk of the runs that match a filter.
 #[derive(Default)]
 pub(crate) struct Chunk {
-    pub(crate) many: Many,
+    pub(crate) many: BulkResult,
     pub(crate) acted: Acted,
     /// Where the next chunk begins; `None` after the last.
     pub(crate) next: Option<RunKey>,

@@ -27,21 +27,21 @@ pub(crate) struct QueueRow {
 }
 
 /// A limit to set (`Some(Some(_))`), remove (`Some(None)`) or leave unchanged (`None`).
-pub type Set<T> = Option<Option<T>>;
+pub type LimitChange<T> = Option<Option<T>>;
 
 /// Changes of a queue's settings.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct QueueChange {
     /// The maximum number of runs at the same time.
-    pub concurrency: Set<u32>,
+    pub concurrency: LimitChange<u32>,
     /// The maximum number of them per executor.
-    pub per_executor: Set<u32>,
+    pub per_executor: LimitChange<u32>,
     /// The maximum number of starts per period.
-    pub rate: Set<Rate>,
+    pub rate: LimitChange<Rate>,
     /// The maximum number of runs of a partition at the same time.
-    pub partition_concurrency: Set<u32>,
+    pub partition_concurrency: LimitChange<u32>,
     /// The maximum number of starts of a partition per period.
-    pub partition_rate: Set<Rate>,
+    pub partition_rate: LimitChange<Rate>,
 }
 
 /// The queues that an executor may claim from.

@@ -8,7 +8,7 @@ use onward_types::{Code, Error, ExecutorId, Filter, RunId, RunKey, Timestamp};
 use super::Store;
 use crate::action::Action;
 use crate::fault::Fault;
-use crate::ops::action::{self, Acted, Call, Many};
+use crate::ops::action::{self, Acted, BulkResult, Call};
 use crate::ops::steer;
 use crate::ops::steer::{Cancelled, Overdue};
 use crate::signal::Signal;
@@ -56,7 +56,7 @@ impl Store {
     /// # Errors
     /// [`Code::Invalid`](onward_types::Code::Invalid) for an empty filter without `all`; or if the database cannot be reached.
     /// A run whose state does not allow the action is counted as refused and is not an error.
-    pub async fn steer_all(&self, mut filter: Filter, mut what: Action) -> Result<Many, Error> {
+    pub async fn steer_all(&self, mut filter: Filter, mut what: Action) -> Result<BulkResult, Error> {
         self.sealer.seal_action(&mut what)?;
         let (call, what) = (self.call(), Arc::new(what));
         if filter.is_empty() && !filter.all {
@@ -64,7 +64,7 @@ impl Store {
             return Err(Error::new(Code::Invalid, message));
         }
         let mut left = filter.limit.map_or(u64::MAX, u64::from);
-        let mut all = Many::default();
+        let mut all = BulkResult::default();
         let newest = self.read("runs.newest", filter.clone(), |tx, filter| Box::pin(action::newest(tx, filter)));
         let Some(newest) = newest.await? else { return Ok(all) };
         loop {

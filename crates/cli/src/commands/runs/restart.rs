@@ -3,10 +3,10 @@
 use onward::Client;
 
 use super::steer::{self, Done, Meant};
-use crate::args::Many;
+use crate::args::Selected;
 use crate::exit::{Exit, Failure};
 
-pub(super) async fn restart(client: &Client, many: Many, json: bool) -> Result<Exit, Failure> {
+pub(super) async fn restart(client: &Client, many: Selected, json: bool) -> Result<Exit, Failure> {
     match steer::meant(many)? {
         Meant::Filter(filter) => steer::all(client.fork_all(*filter, 0).await?, json, "restarted"),
         Meant::Ids(ids) => {

@@ -3,10 +3,10 @@
 use onward::{Client, Status};
 
 use super::steer::{self, Done, Meant};
-use crate::args::Many;
+use crate::args::Selected;
 use crate::exit::{Exit, Failure};
 
-pub(super) async fn resume(client: &Client, many: Many, json: bool) -> Result<Exit, Failure> {
+pub(super) async fn resume(client: &Client, many: Selected, json: bool) -> Result<Exit, Failure> {
     match steer::meant(many)? {
         Meant::Filter(filter) => steer::all(client.resume_all(*filter).await?, json, "resumed"),
         Meant::Ids(ids) => {

@@ -3,10 +3,10 @@
 use onward::Client;
 
 use super::steer::{self, Done, Meant};
-use crate::args::Many;
+use crate::args::Selected;
 use crate::exit::{Exit, Failure};
 
-pub(super) async fn start_now(client: &Client, many: Many, json: bool) -> Result<Exit, Failure> {
+pub(super) async fn start_now(client: &Client, many: Selected, json: bool) -> Result<Exit, Failure> {
     match steer::meant(many)? {
         Meant::Filter(filter) => steer::all(client.start_now_all(*filter).await?, json, "started"),
         Meant::Ids(ids) => {

@@ -126,7 +126,7 @@ fn add_rows<'a>(pipeline: &mut Pipeline<'a>, statements: &'a Statements, batch: 
     add("batch/wake_watchers", &statements.wake_watchers, wake_watchers(batch));
 }
 
-/// What came of a batch that stands, for a session that lost the answer. `busy` stands beside the fence.
+/// What became of a batch that was committed, for a session that lost the answer. `busy` was noted beside the fence.
 pub(super) async fn look(
     session: &Session,
     statements: &Statements,
@@ -137,7 +137,7 @@ pub(super) async fn look(
     let mut pipeline = Pipeline::new(session);
     pipeline.add("batch/refused", &statements.refused, refusable(batch));
     let refused = refused(&pipeline.answers().await?)?;
-    // The batch stands; a run that is revoked by now was revoked after it, or has nothing in it.
+    // The batch was committed: a run that is revoked now was revoked after it, or has no changes in it.
     let mut committed = Committed { late: refused, busy, waiting: batch.for_queues(), ..Committed::default() };
     tell(told, batch, &committed, true);
     committed.not_created = not_created(session, statements, batch, &committed).await?;
@@ -149,7 +149,7 @@ fn refused(answers: &Answers) -> Result<HashSet<RunKey>, Fault> {
     Ok(refused.unwrap_or_default().into_iter().collect())
 }
 
-/// Which creates made no run, and why. Read after the commit: nearly always there are none.
+/// The runs that were not created, and why. Read after the commit, because there are hardly ever any.
 async fn not_created(
     session: &Session,
     statements: &Statements,
@@ -177,13 +177,13 @@ async fn not_created(
         }
     }
     for run in missing {
-        // The run of that id was deleted since. When this one was to be created it was there, and it was nobody's we know.
+        // The run with that id has been deleted since. It existed when this one was to be created.
         not_created.entry(run.key).or_insert_with(|| Created::Existing(deleted(run.id.clone())));
     }
     Ok(not_created)
 }
 
-/// Of these runs, which are not there, those that have a dedup: another run had it when they were to be created.
+/// Of these runs, none of which exists, those with a dedup key: another run held it when they were to be created.
 async fn duplicates(
     session: &Session,
     statements: &Statements,
@@ -218,7 +218,7 @@ fn deleted(id: RunId) -> Existing {
     Existing { key, id, workflow: "(deleted since)".to_owned(), input_hash: 0, parent: None }
 }
 
-/// Tell everybody, here and elsewhere, of a batch that stands. `woke`: it woke parked runs.
+/// Signal a committed batch to this process and to others. `woke`: it woke parked runs.
 fn tell(told: &Told, batch: &Batch, committed: &Committed, woke: bool) {
     let signals = signals(batch, committed, woke, told.listeners.are_there());
     if !signals.is_empty() {
@@ -226,12 +226,12 @@ fn tell(told: &Told, batch: &Batch, committed: &Committed, woke: bool) {
     }
 }
 
-/// What is told of a batch: that runs may be claimed, and, if somebody in another process listens for it, that runs ended or said
+/// The signals of a batch: that runs may be claimed and, if another process listens for it, that runs ended or published
 /// something.
 fn signals(batch: &Batch, committed: &Committed, woke: bool, listened: bool) -> Vec<Signal> {
     let is_free = |update: &Update| matches!(update.leave.how, LeaveHow::Released | LeaveHow::LetGo);
     let created = || batch.creates.iter().map(|create| &*create.run);
-    // What an executor made could have begun there.
+    // A run that an executor created could have begun there, so nobody else knows of it.
     let waits =
         |run: &&NewRun| run.is_claimable_in_queue() || (run.executor.is_some() && committed.waiting.contains(&run.key));
     let ready = woke || created().any(NewRun::is_for_claimers) || batch.updates.iter().any(is_free);

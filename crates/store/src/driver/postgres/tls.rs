@@ -21,7 +21,7 @@ pub(super) type Tls = tokio_postgres::NoTls;
 
 /// Take the TLS options out of the URL; the driver does not support all of them.
 pub(super) fn parse(url: &str) -> Result<(String, Tls), Fault> {
-    let (url, wanted) = split(url);
+    let (url, wanted) = split(url)?;
     let (mode, verify) = match wanted.mode.as_deref() {
         None => (None, None),
         Some(mode @ ("disable" | "prefer" | "require")) => (Some(mode), None),
@@ -47,21 +47,28 @@ enum Verify {
     IssuerAndName,
 }
 
-fn split(url: &str) -> (String, Wanted) {
-    let Some((address, query)) = url.split_once('?') else { return (url.to_owned(), Wanted::default()) };
+fn split(url: &str) -> Result<(String, Wanted), Fault> {
+    let Some((address, query)) = url.split_once('?') else { return Ok((url.to_owned(), Wanted::default())) };
     let mut wanted = Wanted::default();
     let mut rest = Vec::new();
     for pair in query.split('&') {
         match pair.split_once('=') {
             Some(("sslmode", mode)) => wanted.mode = Some(mode.to_owned()),
-            Some(("sslrootcert", path)) => wanted.roots = Some(path.replace("%2F", "/")),
+            Some(("sslrootcert", path)) => wanted.roots = Some(decoded(path)?),
             _ => rest.push(pair),
         }
     }
     if rest.is_empty() {
-        return (address.to_owned(), wanted);
+        return Ok((address.to_owned(), wanted));
     }
-    (format!("{address}?{}", rest.join("&")), wanted)
+    Ok((format!("{address}?{}", rest.join("&")), wanted))
+}
+
+/// A value of the URL, in which any character may be written as `%` and two digits.
+fn decoded(value: &str) -> Result<String, Fault> {
+    let decoded = percent_encoding::percent_decode_str(value).decode_utf8();
+    let decoded = decoded.map_err(|_| invalid(format!("`sslrootcert={value}` is not valid: it is not UTF-8")))?;
+    Ok(decoded.into_owned())
 }
 
 fn invalid(message: String) -> Fault {
@@ -202,10 +209,19 @@ mod tests {
 
     #[test]
     fn what_is_said_about_encryption_is_taken_out_of_the_url() {
-        let (url, wanted) = split("postgres://db/a?sslmode=verify-full&connect_timeout=3&sslrootcert=%2Fca.pem");
+        let url = "postgres://db/a?sslmode=verify-full&connect_timeout=3&sslrootcert=%2Fca.pem";
+        let (url, wanted) = split(url).unwrap();
         assert_eq!(url, "postgres://db/a?connect_timeout=3");
         assert_eq!(wanted, Wanted { mode: Some("verify-full".into()), roots: Some("/ca.pem".into()) });
-        assert_eq!(split("postgres://db/a?sslmode=disable").0, "postgres://db/a");
+        assert_eq!(split("postgres://db/a?sslmode=disable").unwrap().0, "postgres://db/a");
+    }
+
+    #[test]
+    fn any_character_of_the_path_of_the_certificates_may_be_written_with_a_percent_sign() {
+        let roots = |path: &str| split(&format!("postgres://db/a?sslrootcert={path}")).map(|(_, wanted)| wanted.roots);
+        assert_eq!(roots("%2fmy%20certs%2fZ%C3%BCrich.pem").unwrap().as_deref(), Some("/my certs/Zürich.pem"));
+        assert_eq!(roots("/100%.pem").unwrap().as_deref(), Some("/100%.pem"), "a sign that begins nothing stays");
+        assert!(roots("%FF").unwrap_err().error.message().contains("not UTF-8"));
     }
 
     #[test]

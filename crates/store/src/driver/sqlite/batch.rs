@@ -34,7 +34,7 @@ pub(super) fn write(connection: &mut Connection, batch: &Batch) -> Result<Commit
     Ok(committed)
 }
 
-/// Whether the batch stands, after the database was reopened.
+/// What became of a batch whose answer was lost: `None` if it was not committed. Called after the database was reopened.
 pub(super) fn look(connection: &mut Connection, batch: &Batch) -> Result<Option<Committed>, Fault> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
     let executor = batch.executor.as_ref().map_or("", |executor| executor.as_str());
@@ -49,7 +49,7 @@ pub(super) fn look(connection: &mut Connection, batch: &Batch) -> Result<Option<
             for Create { run, .. } in &batch.creates {
                 not_created.extend(in_the_way(&tx, run).map_err(fault)?.map(|why| (run.key, why)));
             }
-            // The batch stands; a run that is revoked by now was revoked after it.
+            // The batch was committed, so a run that is revoked now was revoked after it.
             let waiting = batch.for_queues();
             Ok(Some(Committed { late: refused, not_created, waiting, ..Committed::default() }))
         }
@@ -66,7 +66,7 @@ fn revoked(tx: &Transaction<'_>, executor: &str, batch: &Batch) -> Result<HashSe
     if all.is_empty() {
         return Ok(all);
     }
-    // A run that lets go is revoked, and its letting go is what its owner still may write.
+    // A revoked run may still be released by its owner.
     let letting_go: HashSet<RunKey> = batch.updates.iter().filter(|it| lets_go(&it.leave)).map(|it| it.run).collect();
     Ok(batch.owned.iter().copied().filter(|run| all.contains(run) && !letting_go.contains(run)).collect())
 }
@@ -76,7 +76,7 @@ fn lets_go(leave: &Leave) -> bool {
 }
 
 fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &mut Committed) -> rusqlite::Result<()> {
-    // Nearly always empty, and then the copy costs nothing.
+    // Nearly always empty; then the copy costs nothing.
     let mut refused = committed.refused.clone();
     let mut conflicting = Vec::new();
     for create in batch.creates.iter().filter(|create| !refused.contains(&create.by)) {
@@ -90,7 +90,7 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
             committed.waiting.insert(create.run.key);
         }
     }
-    // Its parent went on as if there were a child: what else it made is left out.
+    // The parent has continued as if the child existed, so its other changes are left out.
     refused.extend(conflicting);
     let mut checkpoint = tx.prepare_cached(sql!("checkpoints/insert").sqlite())?;
     for (run, it) in batch.checkpoints.iter().filter(|(run, _)| !refused.contains(run)) {
@@ -150,7 +150,7 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
     Ok(())
 }
 
-/// What runs took and said.
+/// Messages that runs consumed, and what they published.
 fn write_talk(tx: &Transaction<'_>, batch: &Batch, refused: &HashSet<RunKey>) -> rusqlite::Result<()> {
     let mut consume = tx.prepare_cached(sql!("batch/consume.sqlite").sqlite())?;
     for (run, seq, position) in batch.consumed.iter().filter(|(run, ..)| !refused.contains(run)) {
@@ -189,7 +189,7 @@ fn write_talk(tx: &Transaction<'_>, batch: &Batch, refused: &HashSet<RunKey>) ->
     Ok(())
 }
 
-/// Whether nobody has the run from the first moment: it was made for all, or for a queue that does not let it begin at once.
+/// Whether the run has no owner at first: any executor may claim it, or its queue does not let it begin at once.
 fn has_to_wait(tx: &Transaction<'_>, run: &NewRun) -> rusqlite::Result<bool> {
     match (&run.executor, &run.queued) {
         (None, _) => Ok(true),
@@ -228,7 +228,8 @@ impl ToSql for Value<'_> {
     }
 }
 
-/// Why this run was not created: there is one of its id, or of its dedup in its queue. None if it was, or was deleted since.
+/// Why this run was not created: another run has its id, or its dedup key in its queue. `None` if it was created, or if that other
+/// run has been deleted since.
 fn in_the_way(tx: &Transaction<'_>, run: &NewRun) -> rusqlite::Result<Option<Created>> {
     let find = |sql: &Sql, given: &[&str]| {
         tx.prepare_cached(sql.sqlite())?.query_row(params_from_iter(given), existing).optional()
@@ -257,7 +258,7 @@ fn existing(row: &rusqlite::Row<'_>) -> rusqlite::Result<Existing> {
     })
 }
 
-/// Give the run up; says how many rows that changed, which is one unless the run was taken away.
+/// End the ownership of the run. Returns how many rows changed: one, unless the run was revoked.
 fn write_leave(tx: &Transaction<'_>, executor: &str, update: &Update) -> rusqlite::Result<usize> {
     let Update { run, leave } = update;
     let (key, at) = (run.as_bytes(), micros(leave.at));
@@ -295,8 +296,8 @@ fn write_leave(tx: &Transaction<'_>, executor: &str, update: &Update) -> rusqlit
     }
 }
 
-/// Who waits checks last: the row was written, so from now on the end of what this run waits for finds it parked; what
-/// ended before is looked for here.
+/// The waiter checks last: its row is written, so whatever ends from now on finds it parked; what ended before is looked up
+/// here.
 fn wake(tx: &Transaction<'_>, update: &Update) -> rusqlite::Result<()> {
     let at = micros(update.leave.at);
     match (&update.leave.how, update.leave.parent) {
@@ -388,7 +389,7 @@ mod tests {
         Batch { executor: Some(ExecutorId::new("a")), number, creates, ..Batch::default() }
     }
 
-    /// What keeps these runs from being created, by their keys: the keys of the runs that are in the way.
+    /// For each run that was not created, by its key: why, and the key of the run that is in the way.
     fn in_the_way(committed: &Committed) -> Vec<(u128, &'static str, u128)> {
         let why = |(key, why): (&RunKey, &Created)| {
             let (what, run) = match why {
@@ -412,7 +413,7 @@ mod tests {
         let expected = [(2, "dedup", 1), (4, "id", 1)];
         assert_eq!(in_the_way(&write(&mut connection, &batch).unwrap()), expected);
         assert_eq!(in_the_way(&look(&mut connection, &batch).unwrap().unwrap()), expected);
-        // The holder has ended since: it held the dedup when that counted.
+        // The holder has ended since, but it held the dedup key when the run was to be created.
         connection.execute("update runs set status = 'cancelled', finished_at = 1 where id = '1'", []).unwrap();
         assert_eq!(in_the_way(&look(&mut connection, &batch).unwrap().unwrap()), expected);
     }
