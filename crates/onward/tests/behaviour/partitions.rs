@@ -146,7 +146,7 @@ async fn a_parent_that_waits_for_its_child_leaves_its_slot_to_others(db: TestDat
 async fn a_run_that_is_woken_is_no_start(db: TestDatabase) {
     #[onward::workflow]
     async fn naps(ctx: &Ctx, _name: String) -> Result<()> {
-        ctx.sleep(mins(10)).await?;
+        ctx.sleep(mins(1)).await?;
         Ok(())
     }
     let house = House::open(db, |b| b.workflow::<naps>()).await;

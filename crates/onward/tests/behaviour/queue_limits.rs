@@ -7,7 +7,7 @@ use onward::{Filter, RunRecord};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;
-use crate::queues::{Gauge, Job, Me, ended, watched, work};
+use crate::queues::{Gauge, Job, Me, ended, may_end, watched, work};
 
 /// So many executors share PostgreSQL; a SQLite file has one.
 const EXECUTORS: usize = 8;
@@ -206,6 +206,7 @@ async fn a_delayed_run_enters_its_queue_when_it_is_due(db: TestDatabase) {
     house.pass(mins(11)).await;
     let late = house.onward.handle::<work>("late");
     house.until("it entered", async || late.status().await.unwrap() == Status::Enqueued).await;
+    house.log.ran(&may_end("now"));
     for id in ["now", "soon", "late"] {
         ended(&house, &house.onward.handle::<work>(id)).await;
     }
