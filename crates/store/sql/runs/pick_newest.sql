@@ -1,3 +1,4 @@
--- Sort the newest runs first.
+-- Sort the newest runs first. The limit is in parentheses so that SQLite plans for its value: it decides between
+-- the index of a filter and the order.
 order by r.run_key desc
-limit $31
+limit ($31)
