@@ -483,3 +483,22 @@ async fn nothing_is_said_in_a_transaction_that_may_be_rolled_back(db: TestDataba
     assert!(said[2].contains("`paid`") && said[2].contains("transaction `pay`"), "{}", said[2]);
     assert_eq!((paid(&house).await, run.event::<u8>("paid").await.unwrap()), (vec![5], Some(5)));
 }
+
+#[onward::workflow]
+async fn asks_for_a_plan(ctx: &Ctx) -> Result<String> {
+    let plan = ctx.transaction("plan", async |tx| {
+        tx.execute("create table parcels (id integer, state text)", ()).await?;
+        tx.execute("create index parcels_open on parcels (id) where state = 'open'", ()).await?;
+        let rows = tx.query("explain query plan select id from parcels where state = $1", ("open",)).await?;
+        Ok(rows[0].get::<String>("detail")?)
+    });
+    Ok(plan.await?)
+}
+
+#[on_every_database(only = "sqlite", because = "PostgreSQL plans for the values by itself")]
+async fn a_statement_of_a_user_is_planned_for_its_values(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<asks_for_a_plan>()).await;
+    let run = house.onward.start::<asks_for_a_plan>(()).await.unwrap();
+    let plan = house.done(run.result()).await.unwrap();
+    assert!(plan.contains("parcels_open"), "{plan}");
+}

@@ -1,4 +1,3 @@
--- Sort the oldest runs first. The limit is in parentheses so that SQLite plans for its value: it decides between
--- the index of a filter and the order.
+-- Sort the oldest runs first.
 order by r.run_key
-limit ($31)
+limit $31

@@ -1,8 +1,8 @@
 //! Searches: statements with many optional filters.
 //!
 //! Both databases use an index only for a filter that stands alone. PostgreSQL drops `$3 is null or …` if it plans the
-//! statement with the parameters known, so it is planned on each execution. SQLite plans first, so these clauses are removed
-//! from its text.
+//! statement with the parameters known, so it is planned on each execution. SQLite drops no clause, so these are removed from
+//! its text; it plans for the values of the others, too.
 
 #[cfg(feature = "postgres")]
 use super::sql;

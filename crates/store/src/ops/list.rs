@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn each_filter_finds_its_index() {
-        let connection = crate::driver::sqlite::migrated();
+        let connection = crate::driver::sqlite::searched();
         let (f, id) = (Filter::default, || RunId::new("a").unwrap());
         let window = Window::from(Timestamp::UNIX_EPOCH);
         let cases = [

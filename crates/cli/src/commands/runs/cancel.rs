@@ -6,8 +6,8 @@ use super::steer::{self, Done, Meant};
 use crate::args::Selected;
 use crate::exit::{Exit, Failure};
 
-pub(super) async fn cancel(client: &Client, many: Selected, json: bool) -> Result<Exit, Failure> {
-    match steer::meant(many)? {
+pub(super) async fn cancel(client: &Client, selected: Selected, json: bool) -> Result<Exit, Failure> {
+    match steer::meant(selected)? {
         Meant::Filter(filter) => steer::all(client.cancel_all(*filter).await?, json, "cancelled"),
         Meant::Ids(ids) => {
             let cancel = async |run: &super::Handle| run.cancel().await.map(Done::from);

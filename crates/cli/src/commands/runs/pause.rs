@@ -6,8 +6,8 @@ use super::steer::{self, Done, Meant};
 use crate::args::Selected;
 use crate::exit::{Exit, Failure};
 
-pub(super) async fn pause(client: &Client, many: Selected, json: bool) -> Result<Exit, Failure> {
-    match steer::meant(many)? {
+pub(super) async fn pause(client: &Client, selected: Selected, json: bool) -> Result<Exit, Failure> {
+    match steer::meant(selected)? {
         Meant::Filter(filter) => steer::all(client.pause_all(*filter).await?, json, "paused"),
         Meant::Ids(ids) => {
             let pause = async |run: &super::Handle| run.pause().await.map(Done::from);

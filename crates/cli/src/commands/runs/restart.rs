@@ -6,8 +6,8 @@ use super::steer::{self, Done, Meant};
 use crate::args::Selected;
 use crate::exit::{Exit, Failure};
 
-pub(super) async fn restart(client: &Client, many: Selected, json: bool) -> Result<Exit, Failure> {
-    match steer::meant(many)? {
+pub(super) async fn restart(client: &Client, selected: Selected, json: bool) -> Result<Exit, Failure> {
+    match steer::meant(selected)? {
         Meant::Filter(filter) => steer::all(client.fork_all(*filter, 0).await?, json, "restarted"),
         Meant::Ids(ids) => {
             let restart = async |run: &super::Handle| {

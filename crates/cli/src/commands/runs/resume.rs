@@ -6,8 +6,8 @@ use super::steer::{self, Done, Meant};
 use crate::args::Selected;
 use crate::exit::{Exit, Failure};
 
-pub(super) async fn resume(client: &Client, many: Selected, json: bool) -> Result<Exit, Failure> {
-    match steer::meant(many)? {
+pub(super) async fn resume(client: &Client, selected: Selected, json: bool) -> Result<Exit, Failure> {
+    match steer::meant(selected)? {
         Meant::Filter(filter) => steer::all(client.resume_all(*filter).await?, json, "resumed"),
         Meant::Ids(ids) => {
             let resume = async |run: &super::Handle| run.resume().await.map(Done::from);

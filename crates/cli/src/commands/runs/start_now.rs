@@ -6,8 +6,8 @@ use super::steer::{self, Done, Meant};
 use crate::args::Selected;
 use crate::exit::{Exit, Failure};
 
-pub(super) async fn start_now(client: &Client, many: Selected, json: bool) -> Result<Exit, Failure> {
-    match steer::meant(many)? {
+pub(super) async fn start_now(client: &Client, selected: Selected, json: bool) -> Result<Exit, Failure> {
+    match steer::meant(selected)? {
         Meant::Filter(filter) => steer::all(client.start_now_all(*filter).await?, json, "started"),
         Meant::Ids(ids) => {
             let start = async |run: &super::Handle| run.start_now().await.map(Done::from);

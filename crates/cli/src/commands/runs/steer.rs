@@ -80,8 +80,8 @@ pub(super) enum Meant {
 }
 
 /// The runs that the arguments select. Without ids, filters or `--all` it fails: all runs are never selected by mistake.
-pub(super) fn meant(many: Selected) -> Result<Meant, Failure> {
-    let Selected { ids, all, which } = many;
+pub(super) fn meant(selected: Selected) -> Result<Meant, Failure> {
+    let Selected { ids, all, which } = selected;
     let has_filter = which != Which::default();
     match (ids.is_empty(), has_filter || all) {
         (false, false) => Ok(Meant::Ids(ids)),
@@ -138,12 +138,12 @@ pub(super) async fn each(
 }
 
 /// Prints the result for all runs that match the filters.
-pub(super) fn all(many: onward::BulkResult, json: bool, did: &str) -> Result<Exit, Failure> {
+pub(super) fn all(result: onward::BulkResult, json: bool, did: &str) -> Result<Exit, Failure> {
     if json {
-        output::json(&many)?;
+        output::json(&result)?;
         return Ok(Exit::Done);
     }
-    let onward::BulkResult { matched, changed, refused, sleeps } = many;
+    let onward::BulkResult { matched, changed, refused, sleeps } = result;
     let mut told = format!("{matched} runs: {changed} {did}");
     if sleeps > 0 {
         told += &format!(" ({sleeps} sleeps)");

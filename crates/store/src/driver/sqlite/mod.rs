@@ -263,6 +263,14 @@ pub(crate) fn migrated() -> rusqlite::Connection {
     connection
 }
 
+/// The same, as a search finds it.
+#[cfg(test)]
+pub(crate) fn searched() -> rusqlite::Connection {
+    let connection = migrated();
+    connection::plan_for(&connection, connection::Plan::TheseValues).unwrap();
+    connection
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
         self.mailbox.close();

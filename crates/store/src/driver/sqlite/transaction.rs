@@ -12,7 +12,7 @@ use rusqlite::{Batch, Connection, ErrorCode, Statement, ToSql, params};
 use tokio::sync::oneshot;
 
 use super::Place;
-use super::connection::{fault, with_bare};
+use super::connection::{Plan, fault, plan_for, with_bare};
 use super::writer::Mailbox;
 use crate::change::Checkpoint;
 use crate::driver::sql;
@@ -161,7 +161,15 @@ fn limited<T>(
     done
 }
 
+/// A user's statement is planned for its values, as SQLite does by itself.
 fn run(connection: &Connection, sql: &str, values: &[SqlValue]) -> Result<Answer, Failure> {
+    plan_for(connection, Plan::TheseValues).map_err(|error| failure(&error))?;
+    let answer = answer(connection, sql, values);
+    plan_for(connection, Plan::AllValues).map_err(|error| failure(&error))?;
+    answer
+}
+
+fn answer(connection: &Connection, sql: &str, values: &[SqlValue]) -> Result<Answer, Failure> {
     let mut batch = Batch::new(connection, sql);
     let mut next = || batch.next().map_err(|error| failure(&error));
     let Some(mut statement) = next()? else { return Err(invalid("the statement is empty")) };
