@@ -85,7 +85,7 @@ impl Onward {
     }
 
     /// Stop in an orderly way: claim no more runs, let running step bodies finish for up to `limit`, then release every run, so
-    /// that other executors continue them at once.
+    /// that other executors continue them at once. Then the waits of this client end: see [`Client::close`].
     ///
     /// # Errors
     /// `database` if the database cannot be reached. Then other executors take the runs over once the lease has run out.
@@ -113,6 +113,7 @@ impl Onward {
             }
         }
         self.running.tasks.stop();
+        self.client.close();
         executor.store.leave(&executor.seat()).await
     }
 

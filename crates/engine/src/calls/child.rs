@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use onward_store::{Change, Created, Existing, NewRun, Stray, WaitKind};
-use onward_types::{Code, Error, Json, RunId, RunKey, RunOptions, StepKind, WaitFor};
+use onward_types::{Code, Error, Json, RunId, RunKey, RunOptions, StepKind, Taken, WaitFor};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -21,7 +21,7 @@ use crate::executor::Executor;
 use crate::executor::run::core::{Home, RunCore};
 use crate::executor::run::ctx::Ctx;
 use crate::executor::run::state::{Idle, Outcome};
-use crate::executor::waiters::result_of;
+use crate::executor::waiters::{Until, result_of};
 use crate::future::BoxFuture;
 use crate::plan::{Options, Plan, holder_of_dedup, option_methods, same_run};
 use crate::workflow::Workflow;
@@ -198,7 +198,7 @@ impl Creation {
             return match std::task::ready!(met.as_mut().poll(cx)) {
                 // The run that had the key was deleted meanwhile, so the key may be free.
                 Err(error) if error.is_unknown_run() => self.ask(cx, drive, plan),
-                Err(error) if !matches!(error.kind(), Code::Deduplicated | Code::Conflict) => {
+                Err(error) if !matches!(error.kind(), Code::Deduplicated | Code::Conflict | Code::KeyReused) => {
                     drive.core.halt(error);
                     Poll::Pending
                 }
@@ -245,7 +245,7 @@ fn not_itself(drive: &Drive, child: RunKey) -> Result<(), Error> {
         "run {:?} cannot be its own child: give the child another id, and another dedup key than its parent has",
         drive.core.about.id
     );
-    Err(Error::new(Code::Conflict, message))
+    Err(Taken::by(&drive.core.about.id).refused(Code::Conflict, message))
 }
 
 /// The run with the dedup key of the child: the call either uses it as the child or fails with an error that names it. Retried
@@ -382,7 +382,7 @@ fn wait_for(drive: &Drive, key: RunKey) -> BoxFuture<'static, Outcome> {
         durable.await;
         let clock = executor.store.clock();
         let held = loop {
-            match until_answered(clock, || executor.waiters.wait(key, Some(&executor.residents), false)).await {
+            match until_answered(clock, || executor.waiters.wait(key, Some(&executor.residents), Until::Ended)).await {
                 // If this error were recorded, it would be the result of the child for ever.
                 Ok(outcome) if outcome.unreadable.is_some() => {
                     break outcome.unreadable.clone().unwrap_or_else(|| missing(&call, key));

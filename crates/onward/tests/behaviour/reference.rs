@@ -165,6 +165,9 @@ async fn an_event_is_waited_for_sixty_seconds(db: TestDatabase) {
         }
     };
     assert_eq!(none, None);
+    // Said with other words.
+    let once = house.onward.handle_named("nobody").event::<u32>("k").timeout(secs(0));
+    assert_eq!(once.await.unwrap(), None);
     assert!((secs(60)..secs(90)).contains(&waited()), "it waited {:?}", waited());
 }
 
@@ -289,4 +292,18 @@ async fn a_client_elsewhere_learns_of_an_end_while_no_sweep_comes_by(db: TestDat
         house.becomes("the end is heard of", async || waiting.is_finished()).await;
         assert_eq!(waiting.await.unwrap(), n);
     }
+}
+
+#[on_every_database(only = "postgres", because = "a SQLite file has no schemas")]
+async fn a_client_has_the_schema_of_its_url(db: TestDatabase) {
+    let house = House::open(db, |b| b).await;
+    let of = |schema: &str| {
+        let and = if house.db.url.contains('?') { '&' } else { '?' };
+        format!("{}{and}schema={schema}", house.db.url)
+    };
+    let (billing, orders) =
+        (Client::connect(&of("billing")).await.unwrap(), Client::connect(&of("orders")).await.unwrap());
+    billing.start_named("ship", 1).id("order-1").await.unwrap();
+    assert!(orders.handle_named("order-1").describe().await.unwrap_err().is_unknown_run());
+    assert_eq!(billing.handle_named("order-1").describe().await.unwrap().workflow, "ship");
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use onward_types::{Code, Error, Identity, Json, RunId, RunKey, RunOptions, Status, micros};
+use onward_types::{Code, Error, Identity, Json, RunId, RunKey, RunOptions, Status, Taken, micros};
 use sha2::{Digest, Sha256};
 
 use super::action::{Acted, Call, Target};
@@ -197,7 +197,7 @@ async fn same_fork(tx: &mut Tx, run: &Target, key: RunKey, id: &RunId, plan: &Fo
     }
     let message =
         format!("the id {id:?} is taken by another run of workflow `{}`: choose another id", found.text("workflow")?);
-    Err(Error::new(Code::Conflict, message).into())
+    Err(Taken::by(id).refused(Code::Conflict, message).into())
 }
 
 /// The key of the fork that this call creates of this run. It is the same for every retry of the transaction.

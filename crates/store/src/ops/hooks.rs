@@ -1,7 +1,7 @@
 //! Hooks: tokens by which external callers reach a call of a run.
 
 use onward_types::{
-    Code, Error, ExecutorId, Form, HookState, Json, RunId, RunKey, Status, Timestamp, from_micros, hook_topic,
+    Code, Error, ExecutorId, Form, HookState, Json, RunId, RunKey, Status, Taken, Timestamp, from_micros, hook_topic,
 };
 
 use super::messages::{self, NewMessage, Sent, Target};
@@ -61,7 +61,7 @@ pub(crate) async fn open(tx: &mut Tx, new: &NewHook, now: Timestamp) -> Result<S
     match target(tx, holder.0).await? {
         Some((id, target)) if !target.status.is_terminal() => {
             let message = format!("the token `{token}` belongs to run {id:?}: choose another token, or end that run");
-            Err(Error::new(Code::Conflict, message).into())
+            Err(Taken::by(&id).refused(Code::TokenTaken, message).into())
         }
         // The holder has ended or was deleted.
         _ => {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use onward_types::{Code, Error, RunId, RunKey, Status, StepKind, Timestamp, micros};
+use onward_types::{Code, RunId, RunKey, Status, StepKind, Taken, Timestamp, micros};
 
 use super::columns::{
     CHECKPOINT_KIND, CHECKPOINT_OUTPUT, DEADLINE, DEDUP, ERROR, ID, INPUT, KEY, PARENT, PARENT_POSITION, QUEUE, SAID,
@@ -189,7 +189,7 @@ async fn in_the_way(tx: &mut Tx, run: &[Param], id: &RunId, id_is_taken: bool, n
     if id_is_taken {
         let message =
             format!("a run with the id {id:?} already exists: delete it, or import this one under another id");
-        return Ok(Error::new(Code::Conflict, message).into());
+        return Ok(Taken::by(id).refused(Code::Conflict, message).into());
     }
     // The run's key comes before its columns.
     if let (Param::Text(queue), Param::Text(dedup)) = (&run[QUEUE + 1], &run[DEDUP + 1])
