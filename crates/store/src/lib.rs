@@ -38,6 +38,7 @@ pub use histogram::{Buckets, Histogram};
 pub use journal::{Entry, Health, Journal, JournalCounts, Origin, is_stranger};
 pub use ops::action::{Acted, BulkResult};
 pub use ops::archive::{Archive, Family};
+pub use ops::changes::{ChangePage, Noted, Position, Seen};
 pub use ops::claim::{Claim, SUSPECT_AFTER, Waiting};
 pub use ops::executors::{Beat, ExecutorRow, NewExecutor};
 pub use ops::gather::{Gather, Push};

@@ -17,6 +17,7 @@ use crate::signal::Signal;
 use crate::url::DatabaseUrl;
 
 mod archive;
+mod changes;
 mod claims;
 mod create;
 mod db;

@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a socket or a database. Every other crate of Onward uses these types, and their names are the same
 //! in SQL, in URLs and on the command line.
 
+mod change;
 mod checked;
 mod dedup;
 mod error;
@@ -26,6 +27,7 @@ mod trace;
 mod tree;
 mod version;
 
+pub use change::{Change, ChangeCursor, ChangedRun};
 pub use dedup::Deduplicated;
 pub use error::{BoxError, Code, Error, ErrorData, Json, Reader, Result, ResultExt};
 pub use form::{Form, Variant, excerpt};

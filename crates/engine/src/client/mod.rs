@@ -1,10 +1,12 @@
 //! The client: starts, reads and manages runs, from any process.
 
 pub(crate) mod batch;
+pub(crate) mod changes;
 pub(crate) mod debounce;
 pub(crate) mod enqueue;
 pub(crate) mod event;
 pub(crate) mod export;
+mod feed;
 pub(crate) mod fork;
 pub(crate) mod handle;
 pub(crate) mod hook;
@@ -53,6 +55,7 @@ pub struct Client {
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) executor: Option<Arc<Executor>>,
     pub(crate) mask: Mask,
+    feed: Arc<feed::Feed>,
     _listener: Arc<AbortOnDrop>,
 }
 
@@ -130,7 +133,8 @@ impl Client {
         let waiters = Waiters::new(store.clone());
         let listener = tokio::spawn(Waiters::keep_listening(Arc::downgrade(&waiters)));
         let _listener = Arc::new(AbortOnDrop(listener.abort_handle()));
-        Client { store, waiters, executor: None, mask: Mask::default(), _listener }
+        let feed = feed::Feed::new(store.clone());
+        Client { store, waiters, executor: None, mask: Mask::default(), feed, _listener }
     }
 
     /// Start a run of a workflow. Resolves to a handle.

@@ -6,6 +6,7 @@ mod barrier;
 mod batches;
 mod cascades;
 mod changed_types;
+mod changes;
 mod child_options;
 mod children;
 mod codec;

@@ -3,6 +3,7 @@
 pub(crate) mod action;
 pub(crate) mod archive;
 mod attributes;
+pub(crate) mod changes;
 pub(crate) mod claim;
 mod delete;
 pub(crate) mod events;
