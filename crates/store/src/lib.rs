@@ -40,6 +40,7 @@ pub use ops::action::{Acted, BulkResult};
 pub use ops::archive::{Archive, Family};
 pub use ops::changes::{ChangePage, Noted, Position, Seen};
 pub use ops::claim::{Claim, SUSPECT_AFTER, Waiting};
+pub use ops::documents::DocumentList;
 pub use ops::executors::{Beat, ExecutorRow, NewExecutor};
 pub use ops::gather::{Gather, Push};
 pub use ops::hooks::{HookPayload, NewHook, Resumed};

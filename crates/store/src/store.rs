@@ -21,6 +21,7 @@ mod changes;
 mod claims;
 mod create;
 mod db;
+mod documents;
 mod executors;
 mod moving;
 mod queues;

@@ -7,11 +7,12 @@ pub(crate) struct Table {
     pub(crate) key: &'static [&'static str],
 }
 
-/// Everything that makes up runs, queues and schedules. The runs come last, so that a run is never seen without its other rows.
+/// Everything that makes up runs, queues, schedules and documents. The runs come last, so that a run is never seen without its other rows.
 pub(crate) static MOVED: &[Table] = &[
     Table { name: "queues", key: &["name"] },
     Table { name: "queue_starts", key: &["queue", "at", "partition_key"] },
     Table { name: "schedules", key: &["id"] },
+    Table { name: "documents", key: &["kind", "id"] },
     Table { name: "payloads", key: &["run_key", "kind"] },
     Table { name: "checkpoints", key: &["run_key", "position"] },
     Table { name: "attempts", key: &["run_key", "position", "attempt"] },

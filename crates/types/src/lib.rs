@@ -6,6 +6,7 @@
 mod change;
 mod checked;
 mod dedup;
+mod document;
 mod error;
 mod form;
 mod guarded;
@@ -29,6 +30,7 @@ mod version;
 
 pub use change::{Change, ChangeCursor, ChangedRun};
 pub use dedup::Deduplicated;
+pub use document::{Document, DocumentRecord};
 pub use error::{BoxError, Code, Error, ErrorData, Json, Reader, Result, ResultExt};
 pub use form::{Form, Variant, excerpt};
 pub use guarded::guarded;
@@ -36,7 +38,7 @@ pub use hook::{HookRecord, HookState};
 pub use id::{ExecutorId, RunId, RunKey};
 pub use message::{MessageRecord, Refused};
 pub use name::{NAME_MAX, check_name};
-pub use options::{RunOptions, check_attributes};
+pub use options::{RunOptions, SYSTEM_PREFIX, check_attributes, check_system_attributes};
 pub use queue::{Held, QueueInfo, QueueLimits, Rate};
 pub use reason::{Facts, reason};
 pub use record::{

@@ -3,6 +3,7 @@
 pub(crate) mod batch;
 pub(crate) mod changes;
 pub(crate) mod debounce;
+pub(crate) mod documents;
 pub(crate) mod enqueue;
 pub(crate) mod event;
 pub(crate) mod export;

@@ -6,6 +6,7 @@ mod attributes;
 pub(crate) mod changes;
 pub(crate) mod claim;
 mod delete;
+pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod executors;
 mod fork;
