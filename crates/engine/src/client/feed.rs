@@ -32,8 +32,8 @@ pub(crate) struct Feed {
     store: Store,
     /// Under this name the client is registered as a follower.
     follower: String,
-    /// The channel of the task that reads, while there is one.
-    told: Mutex<Option<broadcast::Sender<News>>>,
+    /// The channel of the task that reads. It is closed when the task has ended.
+    told: Mutex<Option<broadcast::WeakSender<News>>>,
 }
 
 impl Feed {
@@ -45,12 +45,12 @@ impl Feed {
     /// Be told of every change from now on.
     pub(super) async fn subscribe(self: &Arc<Feed>) -> Result<broadcast::Receiver<News>, Error> {
         let mut told = self.told.lock().await;
-        if let Some(told) = &*told {
-            return Ok(told.subscribe());
+        if let Some(sender) = told.as_ref().and_then(broadcast::WeakSender::upgrade) {
+            return Ok(sender.subscribe());
         }
         let head = self.store.follow(&self.follower).await?;
         let (sender, receiver) = broadcast::channel(PAGES);
-        *told = Some(sender.clone());
+        *told = Some(sender.downgrade());
         drop(told);
         let clock = self.store.clock().clone();
         let signals = self.store.signals();
@@ -61,7 +61,8 @@ impl Feed {
     /// Give up the registration, unless others of this client follow.
     pub(super) async fn leave(&self) -> Result<(), Error> {
         let mut told = self.told.lock().await;
-        if told.as_ref().is_some_and(|told| told.receiver_count() > 0) {
+        let sender = told.as_ref().and_then(broadcast::WeakSender::upgrade);
+        if sender.is_some_and(|sender| sender.receiver_count() > 0) {
             return Ok(());
         }
         *told = None;
@@ -71,7 +72,8 @@ impl Feed {
     /// Whether the task with this channel is no longer needed. Then it is forgotten, so that the next follower starts another.
     async fn is_over(&self, sender: &broadcast::Sender<News>) -> bool {
         let mut told = self.told.lock().await;
-        if !told.as_ref().is_some_and(|told| told.same_channel(sender)) {
+        let own = told.as_ref().and_then(broadcast::WeakSender::upgrade);
+        if !own.is_some_and(|own| own.same_channel(sender)) {
             return true;
         }
         if sender.receiver_count() > 0 {

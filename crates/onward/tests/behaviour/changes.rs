@@ -317,3 +317,25 @@ async fn a_slow_follower_is_not_waited_for_and_ends_with_the_right_state(db: Tes
     known.becomes_the_same(&house, &mut changes).await;
     assert_eq!((known.runs.len(), known.snapshots), (60, 1));
 }
+
+#[onward::workflow]
+async fn pays(ctx: &Ctx) -> Result<i64> {
+    let paid = ctx.transaction("pay", async |tx| {
+        tx.execute("create table ledger (cents bigint not null)", ()).await?;
+        tx.execute("insert into ledger (cents) values (7)", ()).await?;
+        Ok(7)
+    });
+    Ok(paid.await?)
+}
+
+#[on_every_database]
+async fn a_transaction_of_a_user_is_followed_like_any_other_step(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<pays>()).await;
+    let client = elsewhere(&house).await;
+    let mut changes = client.changes(Filter::all()).from_now();
+    changes.next().await.unwrap().unwrap();
+    let run = house.onward.start::<pays>(()).id("r").await.unwrap();
+    assert_eq!(house.done(run.result()).await.unwrap(), 7);
+    while next_run(&house, &mut changes).await.status != Status::Succeeded {}
+    assert_eq!(count(&house.db, "select count(*) from ledger").await, 1);
+}

@@ -9,7 +9,7 @@ use crate::house::House;
 
 #[onward::workflow]
 async fn waits(ctx: &Ctx) -> Result<()> {
-    ctx.sleep(hours(1)).await
+    Ok(ctx.sleep(hours(1)).await?)
 }
 
 async fn attributes(run: &onward::WorkflowHandle<()>) -> serde_json::Value {
