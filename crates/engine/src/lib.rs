@@ -37,7 +37,9 @@ pub use crate::calls::transaction::Transaction;
 pub use crate::cancelled::Cancelled;
 pub use crate::client::Client;
 pub use crate::client::batch::{Batch, Push};
+pub use crate::client::changes::Changes;
 pub use crate::client::debounce::DebouncedStart;
+pub use crate::client::documents::{Documents, ListDocuments};
 pub use crate::client::enqueue::EnqueueOptions;
 pub use crate::client::event::GetEvent;
 pub use crate::client::export::Export;
@@ -64,9 +66,9 @@ pub use onward_store::{
     SqlRow, SqlTx, SqlValue,
 };
 pub use onward_types::{
-    Actor, Attempt, BoxError, Chunk, ChunkBody, Code, Deduplicated, Error, ErrorData, EventRecord, ExecutorId, Filter,
-    HookRecord, HookState, Identity, Json, MessageRecord, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt, RunId,
-    RunKey, RunOptions, RunRecord, Status, Steered, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Taken,
-    Timestamp, Wait, WaitFor, Window,
+    Actor, Attempt, BoxError, Change, ChangeCursor, ChangedRun, Chunk, ChunkBody, Code, Deduplicated, Document,
+    DocumentRecord, Error, ErrorData, EventRecord, ExecutorId, Filter, HookRecord, HookState, Identity, Json,
+    MessageRecord, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt, RunId, RunKey, RunOptions, RunRecord, Status,
+    Steered, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Taken, Timestamp, Wait, WaitFor, Window,
 };
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};

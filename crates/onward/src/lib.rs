@@ -35,6 +35,8 @@ mod guides {
     mod approval {}
     #[doc = include_str!("../../../docs/guides/progress.md")]
     mod progress {}
+    #[doc = include_str!("../../../docs/guides/changes.md")]
+    mod changes {}
     #[doc = include_str!("../../../docs/guides/queues.md")]
     mod queues {}
     #[doc = include_str!("../../../docs/guides/schedules.md")]

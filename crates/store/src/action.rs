@@ -19,10 +19,12 @@ pub enum Action {
     WakeUp(Option<Vec<u32>>),
     /// Delay its start by this long from now, if it has not started yet.
     SetDelay(Duration),
-    /// Replace its attributes.
+    /// Replace its attributes, except for those of Onward's namespace.
     SetAttributes(Json),
     /// Merge these attributes into its own; a null removes one.
     MergeAttributes(Json),
+    /// The same for attributes of Onward's namespace.
+    MergeSystemAttributes(Json),
     /// Delete it, with or without its descendants.
     Delete {
         /// Whether its descendants are deleted as well.

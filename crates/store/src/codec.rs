@@ -22,8 +22,8 @@ use crate::records::{Chunks, History, Message, Outcome};
 /// with `Client::codec`. Values stored before a codec was introduced are read as they are. If a value cannot be decoded, its
 /// run is held; no other run is affected.
 ///
-/// Encoded are inputs, outputs, the results of steps and other calls, messages, events, the chunks of streams, and the data of
-/// typed errors. Names, ids, keys, topics, attributes, identities, reasons, and the messages of errors are not, because people
+/// Encoded are inputs, outputs, the results of steps and other calls, messages, events, the chunks of streams, the data of typed
+/// errors, and documents. Names, ids, keys, topics, attributes, identities, reasons, and the messages of errors are not, because people
 /// and queries have to read them: keep secrets out of them.
 ///
 /// Both methods are called on the threads that execute runs, so they must be quick and must not block. A panic counts as a
@@ -79,6 +79,8 @@ pub enum Payload {
     Chunk,
     /// The data of a typed error.
     Error,
+    /// The value of a document.
+    Document,
 }
 
 impl Payload {
@@ -93,6 +95,7 @@ impl Payload {
             Payload::Event => "event",
             Payload::Chunk => "chunk",
             Payload::Error => "error",
+            Payload::Document => "document",
         }
     }
 }

@@ -139,6 +139,18 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0020_run_options.sql"),
         postgres: include_str!("../migrations/postgres/0020_run_options.sql"),
     },
+    Migration {
+        version: 26,
+        compatible_from: 20,
+        sqlite: include_str!("../migrations/sqlite/0026_feed.sql"),
+        postgres: include_str!("../migrations/postgres/0026_feed.sql"),
+    },
+    Migration {
+        version: 27,
+        compatible_from: 20,
+        sqlite: include_str!("../migrations/sqlite/0027_documents.sql"),
+        postgres: include_str!("../migrations/postgres/0027_documents.sql"),
+    },
 ];
 
 /// The table with the schema version. Created before anything else by the first process.

@@ -17,9 +17,11 @@ use crate::signal::Signal;
 use crate::url::DatabaseUrl;
 
 mod archive;
+mod changes;
 mod claims;
 mod create;
 mod db;
+mod documents;
 mod executors;
 mod moving;
 mod queues;

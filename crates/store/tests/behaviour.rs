@@ -8,6 +8,7 @@ mod behaviour {
     mod world;
 
     mod batches;
+    mod changes;
     mod columns;
     mod contention;
     mod creates;

@@ -3,8 +3,10 @@
 //! Nothing here reads a clock, a socket or a database. Every other crate of Onward uses these types, and their names are the same
 //! in SQL, in URLs and on the command line.
 
+mod change;
 mod checked;
 mod dedup;
+mod document;
 mod error;
 mod form;
 mod guarded;
@@ -27,7 +29,9 @@ mod trace;
 mod tree;
 mod version;
 
+pub use change::{Change, ChangeCursor, ChangedRun};
 pub use dedup::Deduplicated;
+pub use document::{Document, DocumentRecord};
 pub use error::{BoxError, Code, Error, ErrorData, Json, Reader, Result, ResultExt};
 pub use form::{Form, Variant, excerpt};
 pub use guarded::guarded;
@@ -35,7 +39,7 @@ pub use hook::{HookRecord, HookState};
 pub use id::{ExecutorId, RunId, RunKey};
 pub use message::{MessageRecord, Refused};
 pub use name::{NAME_MAX, check_name};
-pub use options::{RunOptions, check_attributes};
+pub use options::{RunOptions, SYSTEM_PREFIX, check_attributes, check_system_attributes};
 pub use queue::{Held, QueueInfo, QueueLimits, Rate};
 pub use reason::{Facts, reason};
 pub use record::{

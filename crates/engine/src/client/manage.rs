@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Client;
 use super::fork::{Fork, check_position};
 use super::handle::WorkflowHandle;
-use crate::plan::encode_attributes;
+use crate::plan::{encode_attributes, encode_system_attributes};
 
 const CANCELLED: &str = "cancelled";
 
@@ -95,10 +95,11 @@ impl<T> WorkflowHandle<T> {
         self.steer(Action::SetDelay(delay)).await.map(drop)
     }
 
-    /// Replace the attributes of the run by these: a map or a struct with named fields.
+    /// Replace the attributes of the run by these: a map or a struct with named fields. Attributes whose names begin with `onward.`
+    /// stay.
     ///
     /// # Errors
-    /// `unknown_run` if the run does not exist; `invalid` if the attributes are not a JSON object.
+    /// `unknown_run` if the run does not exist; `invalid` if the attributes are not a JSON object, or if a name begins with `onward.`.
     pub async fn set_attributes(&self, attributes: impl Serialize) -> Result<(), Error> {
         self.steer(Action::SetAttributes(encode_attributes(&attributes)?)).await.map(drop)
     }
@@ -109,6 +110,29 @@ impl<T> WorkflowHandle<T> {
     /// `unknown_run` if the run does not exist; `invalid` if the attributes are not a JSON object.
     pub async fn merge_attributes(&self, attributes: impl Serialize) -> Result<(), Error> {
         self.steer(Action::MergeAttributes(encode_attributes(&attributes)?)).await.map(drop)
+    }
+
+    /// Merge these attributes of Onward's namespace into those of the run: a map or a struct whose names all begin with `onward.`. A
+    /// `null` removes one. For programs around Onward that mark runs, for example with the organization that they belong to. The
+    /// calls that set, merge or replace the other attributes leave these alone; a [`Filter`] finds runs by either.
+    ///
+    /// ```
+    /// # use onward_engine::{Filter, Onward, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let onward = Onward::open("sqlite::memory:").launch().await?;
+    /// # onward.start_named("anything", ()).queue("later").id("order-17").await?;
+    /// let run = onward.handle_named("order-17");
+    /// run.merge_system_attributes(serde_json::json!({"onward.organization": "acme"})).await?;
+    /// run.set_attributes(serde_json::json!({"tier": "gold"})).await?;
+    /// let of_acme = Filter::default().with_attributes(serde_json::json!({"onward.organization": "acme"}))?;
+    /// assert_eq!(onward.list(of_acme).await?.items.len(), 1);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `unknown_run` if the run does not exist; `invalid` if the attributes are not a JSON object of such names.
+    pub async fn merge_system_attributes(&self, attributes: impl Serialize) -> Result<(), Error> {
+        self.steer(Action::MergeSystemAttributes(encode_system_attributes(&attributes)?)).await.map(drop)
     }
 
     /// Delete the run with everything it recorded. Its id can be used again. Its children stay, without a parent.

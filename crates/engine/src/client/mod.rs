@@ -1,10 +1,13 @@
 //! The client: starts, reads and manages runs, from any process.
 
 pub(crate) mod batch;
+pub(crate) mod changes;
 pub(crate) mod debounce;
+pub(crate) mod documents;
 pub(crate) mod enqueue;
 pub(crate) mod event;
 pub(crate) mod export;
+mod feed;
 pub(crate) mod fork;
 pub(crate) mod handle;
 pub(crate) mod hook;
@@ -54,6 +57,7 @@ pub struct Client {
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) executor: Option<Arc<Executor>>,
     pub(crate) mask: Mask,
+    feed: Arc<feed::Feed>,
     _listener: Arc<AbortOnDrop>,
 }
 
@@ -131,7 +135,8 @@ impl Client {
         let waiters = Waiters::new(store.clone());
         let listener = tokio::spawn(Waiters::keep_listening(Arc::downgrade(&waiters)));
         let _listener = Arc::new(AbortOnDrop(listener.abort_handle()));
-        Client { store, waiters, executor: None, mask: Mask::default(), _listener }
+        let feed = feed::Feed::new(store.clone());
+        Client { store, waiters, executor: None, mask: Mask::default(), feed, _listener }
     }
 
     /// End every wait of this client and its clones: [`result`](WorkflowHandle::result), [`get_event`](Client::get_event) and

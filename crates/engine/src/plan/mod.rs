@@ -11,7 +11,7 @@ mod tick;
 use onward_store::{Clock, NewRun, Queued, Store, add};
 use onward_types::{Error, ExecutorId, Json, RunId, RunKey, RunOptions, Status, Timestamp};
 
-pub(crate) use options::{Options, encode_attributes, option_methods};
+pub(crate) use options::{Options, encode_attributes, encode_system_attributes, option_methods};
 pub(crate) use same::{input_hash, same_run};
 pub(crate) use taken::{check_gathering, holder_of_dedup, is_taken};
 pub(crate) use tick::{LATE, TICKS_MAX, id_of_trigger, run_of_tick};
@@ -134,7 +134,7 @@ impl Checked {
             input: self.input.clone(),
             input_hash: self.input_hash,
             identity: self.options.identity.clone(),
-            attributes: self.options.attributes.clone(),
+            attributes: self.options.all_attributes(),
             queued,
             must_be_new: false,
         }

@@ -166,8 +166,8 @@ async fn an_event_is_waited_for_sixty_seconds(db: TestDatabase) {
     };
     assert_eq!(none, None);
     // Said with other words.
-    let once = house.onward.handle_named("nobody").event::<u32>("k").timeout(secs(0));
-    assert_eq!(once.await.unwrap(), None);
+    let nobody = house.onward.handle_named("nobody");
+    assert_eq!(nobody.event::<u32>("k").timeout(secs(0)).await.unwrap(), None);
     assert!((secs(60)..secs(90)).contains(&waited()), "it waited {:?}", waited());
 }
 

@@ -252,6 +252,15 @@ impl Tx {
         }
     }
 
+    /// Executes several statements without parameters. On PostgreSQL they have to be one, with these parameters.
+    pub(crate) async fn script(&mut self, sql: &'static Sql, params: &[Param]) -> Result<(), Fault> {
+        match self {
+            Tx::Sqlite(tx) => tx.script(sql),
+            #[cfg(feature = "postgres")]
+            Tx::Postgres(tx) => tx.query(sql, params).await.map(drop),
+        }
+    }
+
     /// The rows that a statement returns for each of these parameter lists, all sent at once.
     pub(crate) async fn query_each(
         &mut self,

@@ -135,7 +135,7 @@ async fn act(tx: &mut Tx, target: &Target, action: &Action, call: Call) -> Resul
         Action::WakeUp(positions) => steer::wake_up(tx, target, positions.as_deref(), now).await,
         Action::SetDelay(delay) => steer::set_ready_at(tx, target, add(now, *delay), now).await,
         Action::SetAttributes(new) => attributes::set(tx, target, new).await,
-        Action::MergeAttributes(new) => attributes::merge(tx, target, new).await,
+        Action::MergeAttributes(new) | Action::MergeSystemAttributes(new) => attributes::merge(tx, target, new).await,
         Action::Delete { children } => delete::delete(tx, target, *children).await,
         Action::Fork(plan) => fork::fork(tx, target, plan, call).await,
     }

@@ -9,7 +9,7 @@ use onward_types::{Code, Error, Identity, Json, RunId, RunKey, RunOptions, Statu
 use sha2::{Digest, Sha256};
 
 use super::action::{Acted, Call, Target};
-use super::{queues, runs};
+use super::{attributes, queues, runs};
 use crate::action::Fork;
 use crate::change::{Created, Existing, NewRun, OPEN, Queued};
 use crate::clock::add;
@@ -101,10 +101,21 @@ impl Original {
             input: input.map(|(input, _)| input.clone()).or_else(|| self.input.clone()).unwrap_or_else(Json::null),
             input_hash: input.map_or(self.input_hash, |(_, hash)| *hash),
             identity: self.identity_with(options.identity.as_ref()),
-            attributes: options.attributes.clone().or_else(|| self.attributes.clone()),
+            attributes: self.attributes_with(options)?,
             queued,
             must_be_new: false,
         })
+    }
+
+    /// The given attributes, or those of the forked run. Attributes of Onward's namespace are inherited one by one.
+    fn attributes_with(&self, options: &RunOptions) -> Result<Option<Json>, Fault> {
+        let before = self.attributes.as_ref().map(Json::as_str);
+        let own = match &options.attributes {
+            Some(new) => Some(attributes::replaced(before, new)?),
+            None => self.attributes.clone(),
+        };
+        let Some(system) = &options.system_attributes else { return Ok(own) };
+        Ok(Some(attributes::merged(own.as_ref().map(Json::as_str), system)?))
     }
 
     /// The given parts of the identity, and the others as the forked run has them.

@@ -3,8 +3,10 @@
 pub(crate) mod action;
 pub(crate) mod archive;
 mod attributes;
+pub(crate) mod changes;
 pub(crate) mod claim;
 mod delete;
+pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod executors;
 mod fork;
