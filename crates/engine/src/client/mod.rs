@@ -8,6 +8,7 @@ pub(crate) mod export;
 pub(crate) mod fork;
 pub(crate) mod handle;
 pub(crate) mod hook;
+pub(crate) mod inside;
 mod manage;
 pub(crate) mod mask;
 pub(crate) mod queue;
