@@ -252,6 +252,8 @@ pub enum WaitKind {
         /// When the wait times out.
         due_at: Timestamp,
     },
+    /// The resumption of the run. Written only with the leave that pauses it.
+    Resume,
 }
 
 impl WaitKind {
@@ -263,6 +265,7 @@ impl WaitKind {
             WaitKind::Child(_) => "child",
             WaitKind::Message { .. } => "message",
             WaitKind::Event { .. } => "event",
+            WaitKind::Resume => "resume",
         }
     }
 
@@ -271,7 +274,7 @@ impl WaitKind {
         match self {
             WaitKind::Timer(due_at) | WaitKind::Retry(due_at) | WaitKind::Event { due_at, .. } => Some(*due_at),
             WaitKind::Message { due_at, .. } => *due_at,
-            WaitKind::Child(_) => None,
+            WaitKind::Child(_) | WaitKind::Resume => None,
         }
     }
 
@@ -284,7 +287,7 @@ impl WaitKind {
     pub(crate) fn topic(&self) -> Option<&str> {
         match self {
             WaitKind::Message { topic: of, .. } | WaitKind::Event { key: of, .. } => Some(of),
-            WaitKind::Timer(_) | WaitKind::Retry(_) | WaitKind::Child(_) => None,
+            WaitKind::Timer(_) | WaitKind::Retry(_) | WaitKind::Child(_) | WaitKind::Resume => None,
         }
     }
 
@@ -339,12 +342,15 @@ pub enum LeaveHow {
         /// The time of its earliest timer.
         ready_at: Option<Timestamp>,
     },
-    /// It is held (paused by Onward), because continuing would lose something.
+    /// It is held (paused by Onward), because continuing would lose something, or it has paused itself.
     Held {
         /// The reason, as a sentence.
         said: String,
         /// The reason, as an error.
         error: Json,
+        /// The wait of the call with which the run paused itself. It is written if and only if the run leaves, so that no run
+        /// is paused twice by a call, and none continues past it.
+        by: Option<Box<NewWait>>,
     },
     /// Its owner is shutting down: any executor may claim it now.
     Released,

@@ -352,9 +352,16 @@ impl Sealer {
 /// which listings show.
 fn is_ours(kind: StepKind) -> bool {
     match kind {
-        StepKind::Sleep | StepKind::Start | StepKind::Patch | StepKind::Send | StepKind::Event | StepKind::Stream => {
-            true
-        }
+        StepKind::Sleep
+        | StepKind::Start
+        | StepKind::Patch
+        | StepKind::Send
+        | StepKind::Event
+        | StepKind::Stream
+        | StepKind::Pause
+        | StepKind::Cancel
+        | StepKind::ResumeHook
+        | StepKind::Attributes => true,
         StepKind::Step
         | StepKind::Transaction
         | StepKind::Child
@@ -364,6 +371,8 @@ fn is_ours(kind: StepKind) -> bool {
         | StepKind::Recv
         | StepKind::GetEvent
         | StepKind::Hook => false,
+        // A kind that is new and not listed here is encoded: it may hold user data.
+        _ => false,
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod effect;
 pub(crate) mod event;
 pub(crate) mod hook;
 pub(crate) mod patch;
+pub(crate) mod pause;
 pub(crate) mod recv;
 pub(crate) mod said;
 pub(crate) mod select;

@@ -2,6 +2,7 @@
 
 use onward_types::{Code, Error, StepKind};
 
+use crate::calls::pause::Pause;
 use crate::client::Client;
 use crate::client::inside::ForRuns;
 use crate::executor::run::core::Home;
@@ -48,5 +49,32 @@ impl Ctx {
         }
         let client = executor.states.get::<ForRuns>().map(|client| client.of(executor));
         client.ok_or_else(|| Error::new(Code::Corrupt, "internal error: the executor has no client for its runs"))
+    }
+
+    /// Pause the run here, for this reason, until somebody resumes it. The call returns once the run was resumed.
+    ///
+    /// While it is paused, the run is in the state `paused`, its record shows the reason, and
+    /// [`result`](crate::WorkflowHandle::result) returns the [`error`](Pause::error), so that whoever waits for the run learns
+    /// of it. Other branches of the workflow stop as after [`WorkflowHandle::pause`](crate::WorkflowHandle::pause): a step in
+    /// progress is dropped, and its body runs again after the resume. The run's children continue.
+    ///
+    /// [`resume`](crate::WorkflowHandle::resume) passes the call, once and for all: neither a crash nor a cancel and another
+    /// resume brings the pause back. A fork that begins before the call, or while the run is paused there, pauses in its turn.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// # async fn fetch(url: &str) -> Result<String> { Ok(url.to_owned()) }
+    /// async fn page(ctx: &Ctx, url: &str) -> Result<String> {
+    ///     loop {
+    ///         match ctx.step("fetch", async || fetch(url).await).attempts(5).await {
+    ///             Ok(page) => return Ok(page),
+    ///             Err(error) => ctx.pause(format!("{url} cannot be fetched; resume to try again")).error(error).await?,
+    ///         }
+    ///     }
+    /// }
+    /// # #[tokio::main] async fn main() { page(&Ctx::detached(), "https://a.ch").await.unwrap(); }
+    /// ```
+    pub fn pause(&self, reason: impl AsRef<str>) -> Pause<'_> {
+        Pause::new(self, reason.as_ref())
     }
 }

@@ -134,6 +134,10 @@ impl Executor {
                 }
                 core.leave(held(&error));
             }
+            Ended::Paused(pausing) => {
+                core.canceller.cancel();
+                core.leave(pausing.leave());
+            }
             Ended::Parked(ready_at) => core.leave(LeaveHow::Parked { ready_at }),
             Ended::Released => core.leave(LeaveHow::Released),
             Ended::Revoked => Box::pin(self.release_revoked(core)).await,
@@ -195,8 +199,11 @@ impl Executor {
             LeaveHow::Finished(_) if core.about.parent.is_some_and(|parent| self.residents.get(parent).is_none()) => {
                 self.ring_claimers();
             }
-            LeaveHow::Held { said, error } => {
-                tracing::warn!(run = %core.about.id, reason = %said, "the run is held");
+            LeaveHow::Held { said, error, by } => {
+                match by {
+                    Some(_) => tracing::info!(run = %core.about.id, reason = %said, "the run has paused itself"),
+                    None => tracing::warn!(run = %core.about.id, reason = %said, "the run is held"),
+                }
                 let status = onward_types::Status::Paused;
                 let outcome = Outcome {
                     status,
@@ -314,7 +321,7 @@ impl Executor {
 }
 
 fn held(error: &Error) -> LeaveHow {
-    LeaveHow::Held { said: error.message().to_owned(), error: error.to_json() }
+    LeaveHow::Held { said: error.message().to_owned(), error: error.to_json(), by: None }
 }
 
 fn crash_point(how: &LeaveHow) {

@@ -34,7 +34,7 @@ codes! {
     Cancelled "cancelled" "The run was cancelled, by a person or by its deadline.",
     RetriesExceeded "retries_exceeded" "The run crashed its executor too often and was given up; it can be resumed.",
     Diverged "diverged" "The code made a different durable call than the one recorded: a non-determinism error.",
-    Held "held" "The run is paused because continuing would lose something.",
+    Held "held" "The run is paused: continuing would lose something, or it has paused itself.",
     UnknownRun "unknown_run" "No run has that id.",
     UnknownQueue "unknown_queue" "No queue has that name.",
     UnknownSchedule "unknown_schedule" "No schedule has that id.",

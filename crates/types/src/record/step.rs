@@ -9,6 +9,7 @@ use crate::{Code, Error, Json, RunId, Timestamp};
 /// The kind of a durable call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum StepKind {
     /// A step.
     Step,
@@ -40,11 +41,19 @@ pub enum StepKind {
     Stream,
     /// The opening of a hook.
     Hook,
+    /// A pause of the run by itself.
+    Pause,
+    /// The cancellation of a run.
+    Cancel,
+    /// The sending of a payload to a hook.
+    ResumeHook,
+    /// The merging of attributes into those of the run.
+    Attributes,
 }
 
 impl StepKind {
     /// All kinds.
-    pub const ALL: [StepKind; 15] = [
+    pub const ALL: [StepKind; 19] = [
         StepKind::Step,
         StepKind::Transaction,
         StepKind::Sleep,
@@ -60,6 +69,10 @@ impl StepKind {
         StepKind::GetEvent,
         StepKind::Stream,
         StepKind::Hook,
+        StepKind::Pause,
+        StepKind::Cancel,
+        StepKind::ResumeHook,
+        StepKind::Attributes,
     ];
 
     /// The kind as text, the same in tables and for people.
@@ -81,6 +94,10 @@ impl StepKind {
             StepKind::GetEvent => "get_event",
             StepKind::Stream => "stream",
             StepKind::Hook => "hook",
+            StepKind::Pause => "pause",
+            StepKind::Cancel => "cancel",
+            StepKind::ResumeHook => "resume_hook",
+            StepKind::Attributes => "attributes",
         }
     }
 }
@@ -103,10 +120,11 @@ impl std::str::FromStr for StepKind {
 /// The state of a durable call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum StepState {
     /// In progress, between two attempts, or interrupted by a crash.
     Running,
-    /// Waits for a timer, a child, a message or an event.
+    /// Waits for a timer, a child, a message or an event, or for the run to be resumed.
     Waiting,
     /// Recorded with an output.
     Succeeded,
@@ -121,6 +139,24 @@ impl StepState {
     #[must_use]
     pub const fn is_open(self) -> bool {
         matches!(self, StepState::Running | StepState::Waiting)
+    }
+
+    /// The state as text, the same in JSON and for people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            StepState::Running => "running",
+            StepState::Waiting => "waiting",
+            StepState::Succeeded => "succeeded",
+            StepState::Failed => "failed",
+            StepState::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for StepState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

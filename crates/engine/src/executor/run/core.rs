@@ -282,8 +282,9 @@ impl RunCore {
         self.leaving.is(|how| matches!(how, LeaveHow::LetGo))
     }
 
+    /// Whether its last change holds it. A run that pauses itself is not held yet if the database rejects that.
     pub(crate) fn is_being_held(&self) -> bool {
-        self.leaving.is(|how| matches!(how, LeaveHow::Held { .. }))
+        self.leaving.is(|how| matches!(how, LeaveHow::Held { by: None, .. }))
     }
 
     // Children.

@@ -9,7 +9,7 @@ use onward_types::{BoxError, Code, Error, Json, Timestamp, guarded};
 
 use super::core::RunCore;
 use super::leaving::Stop;
-use super::state::Idle;
+use super::state::{Idle, Pausing};
 use crate::executor::registry::{OnPanic, Output, Running};
 use crate::future::BoxFuture;
 use crate::scope;
@@ -24,6 +24,8 @@ pub(crate) enum Ended {
     Finished(Result<Json, Error>),
     /// Continuing would lose something.
     Held(Error),
+    /// The workflow has paused the run.
+    Paused(Box<Pausing>),
     /// It only waits.
     Parked(Option<Timestamp>),
     /// The executor shuts down.
@@ -77,12 +79,16 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPa
                 return Poll::Pending;
             }
             core.judge_messages();
-            if may_go_on(core, &mut room, cx) && core.state().deliver(core.clock().now()) {
+            let goes_on = may_go_on(core, &mut room, cx);
+            if goes_on && core.state().deliver(core.clock().now()) {
                 core.note_busy();
                 continue;
             }
             if let Some(why) = core.state().halted() {
                 return Poll::Ready(Ended::Held(why.clone()));
+            }
+            if goes_on && let Some(pausing) = core.state().take_pause() {
+                return Poll::Ready(Ended::Paused(pausing));
             }
             core.flush();
             core.note_quiet();

@@ -7,6 +7,7 @@
 mod ahead;
 mod attempts;
 mod messages;
+mod pause;
 mod turn;
 mod waits;
 mod words;
@@ -24,6 +25,7 @@ use ahead::{Immediate, Large};
 use attempts::Noted;
 use messages::Receiver;
 pub(crate) use messages::{Candidate, Takes};
+pub(crate) use pause::Pausing;
 pub(crate) use turn::Granted;
 use turn::Turn;
 
@@ -76,6 +78,8 @@ pub(crate) struct State {
     barrier: Vec<(u64, Waker)>,
     /// The index in `changes` of the first change that was made while a panic of the workflow unwound.
     unwinding: Option<usize>,
+    /// The pause for which the workflow has asked.
+    pausing: Option<Box<Pausing>>,
     /// The error that holds the run.
     halt: Option<Error>,
     /// A possible cause if the code diverges from the history.
@@ -348,6 +352,7 @@ impl State {
         let Some(call) = self.calls.remove(&position) else { return };
         self.note_unwinding();
         self.receivers.remove(&position);
+        self.forget_pause(position);
         // A wait from before the load still exists if the run left between the win and the drop of the loser.
         let recorded = self.waits.remove(&position).is_some();
         if call.has_wait || recorded {

@@ -248,6 +248,22 @@ pub(super) fn leaves(batch: &Batch) -> Option<Args<'_>> {
     ])
 }
 
+/// The waits of calls with which runs paused themselves.
+pub(super) fn pauses(batch: &Batch) -> Option<Args<'_>> {
+    let paused = batch.updates.iter().filter_map(|it| match &it.leave.how {
+        LeaveHow::Held { by: Some(wait), .. } => Some((it.run, &**wait)),
+        _ => None,
+    });
+    let rows = some(paused.collect::<Vec<_>>())?;
+    Some(vec![
+        Box::new(rows.iter().map(|(run, _)| run.0).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|(_, it)| i64::from(it.position)).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|(_, it)| it.wait.as_str()).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|(_, it)| &*it.name).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|(_, it)| micros(it.since)).collect::<Vec<_>>()),
+    ])
+}
+
 /// Inputs, outputs and errors that are too long for a run's row.
 pub(super) fn payloads(batch: &Batch) -> Option<Args<'_>> {
     let inputs = batch.creates.iter().filter_map(|it| Some((it.run.key.0, "input", long(Some(&it.run.input))?)));

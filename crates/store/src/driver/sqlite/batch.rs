@@ -8,7 +8,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, TransactionBehavior, params, params_from_iter};
 
 use super::connection::fault;
-use crate::change::{Created, Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun, Queued};
+use crate::change::{Created, Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun, NewWait, Queued};
 use crate::driver::{Sql, sql};
 use crate::fault::Fault;
 use crate::journal::{Batch, Committed, Create, Event, Refusal, Update};
@@ -287,9 +287,17 @@ fn write_leave(tx: &Transaction<'_>, executor: &str, update: &Update) -> rusqlit
         LeaveHow::Released => {
             tx.prepare_cached(sql!("batch/leaves_park.sqlite").sqlite())?.execute(params![key, executor, at, Some(at)])
         }
-        LeaveHow::Held { said, error } => tx
-            .prepare_cached(sql!("batch/leaves_hold.sqlite").sqlite())?
-            .execute(params![key, executor, at, said, error.as_str()]),
+        LeaveHow::Held { said, error, by } => {
+            let mut hold = tx.prepare_cached(sql!("batch/leaves_hold.sqlite").sqlite())?;
+            let held = hold.execute(params![key, executor, at, said, error.as_str()])?;
+            if held == 1
+                && let Some(NewWait { position, name, wait, since }) = by.as_deref()
+            {
+                tx.prepare_cached(sql!("batch/pauses.sqlite").sqlite())?
+                    .execute(params![key, position, wait.as_str(), &**name, micros(*since)])?;
+            }
+            Ok(held)
+        }
         LeaveHow::LetGo => {
             tx.prepare_cached(sql!("batch/leaves_let_go.sqlite").sqlite())?.execute(params![key, executor, at])
         }

@@ -93,9 +93,13 @@ fn waiting(steps: &mut Vec<StepRecord>, name: &str, kind: &str, wait: &Wait) {
         "retry" => StepKind::Step,
         "message" => StepKind::Recv,
         "event" => StepKind::GetEvent,
+        "resume" => StepKind::Pause,
         _ => StepKind::Sleep,
     };
-    let mut step = open_step(wait.position, kind, name, StepState::Waiting);
+    // Once resumed, a run that had paused itself passes the pause as soon as an executor has it.
+    let is_resumed = matches!(wait.wait_for, WaitFor::Resume { resumed_at: Some(_) });
+    let state = if is_resumed { StepState::Running } else { StepState::Waiting };
+    let mut step = open_step(wait.position, kind, name, state);
     step.started_at = Some(wait.since);
     if let WaitFor::Child { id, .. } = &wait.wait_for {
         step.child = Some(id.clone());
