@@ -20,6 +20,7 @@ mod scope;
 mod states;
 mod sync;
 mod tasks;
+mod told;
 mod trouble;
 mod workflow;
 
@@ -29,6 +30,7 @@ pub use crate::calls::call::Call;
 pub use crate::calls::child::{Child, ChildResult, ChildRun, StartChild};
 pub use crate::calls::event::AwaitEvent;
 pub use crate::calls::hook::{Hook, OpenHook};
+pub use crate::calls::inside::CancelRun;
 pub use crate::calls::pause::Pause;
 pub use crate::calls::recv::{Recv, RecvTimeout};
 pub use crate::calls::select::{DurableCall, Either, Either3, Either4, Race, Select};

@@ -189,6 +189,8 @@ pub struct Checkpoint {
     pub name: Arc<str>,
     /// The output, or the recorded error.
     pub result: Result<Json, Json>,
+    /// The notes that the body of the step made, as a JSON object.
+    pub notes: Option<Json>,
     /// When the call began.
     pub started_at: Timestamp,
     /// When the result was known.
@@ -210,6 +212,8 @@ pub struct AttemptChange {
     pub finished_at: Option<Timestamp>,
     /// Why it failed.
     pub error: Option<Json>,
+    /// The notes that the body made in a failed attempt that is not the last one, as a JSON object.
+    pub notes: Option<Json>,
 }
 
 /// A wait to be recorded.
@@ -365,8 +369,8 @@ impl Change {
         let payload = |result: &Result<Json, Json>| result.as_ref().map_or_else(Json::len, Json::len);
         128 + match self {
             Change::Create(run) => run.input.len() + run.id.as_str().len(),
-            Change::Checkpoint(it) => it.name.len() + payload(&it.result),
-            Change::Attempt(it) => it.error.as_ref().map_or(0, Json::len),
+            Change::Checkpoint(it) => it.name.len() + payload(&it.result) + it.notes.as_ref().map_or(0, Json::len),
+            Change::Attempt(it) => [&it.error, &it.notes].into_iter().flatten().map(Json::len).sum(),
             Change::Leave(Leave { how: LeaveHow::Finished(result), .. }) => payload(result),
             Change::Leave(Leave { how: LeaveHow::Held { error, .. }, .. }) => error.len(),
             Change::SetEvent { key, value, .. } => key.len() + value.len(),

@@ -176,7 +176,7 @@ impl Sealer {
         Error::map_data(error, |data| self.seal(data, Payload::Error))
     }
 
-    fn open_error(&self, error: &Json) -> Result<Json, Error> {
+    pub(crate) fn open_error(&self, error: &Json) -> Result<Json, Error> {
         if !error.as_str().contains(ENVELOPE) {
             return Ok(error.clone());
         }

@@ -139,6 +139,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0020_run_options.sql"),
         postgres: include_str!("../migrations/postgres/0020_run_options.sql"),
     },
+    Migration {
+        version: 22,
+        // An older binary holds a run whose wait for its resumption it cannot read, and does no harm.
+        compatible_from: 20,
+        sqlite: include_str!("../migrations/sqlite/0022_notes.sql"),
+        postgres: include_str!("../migrations/postgres/0022_notes.sql"),
+    },
 ];
 
 /// The table with the schema version. Created before anything else by the first process.

@@ -21,6 +21,7 @@ mod claims;
 mod create;
 mod db;
 mod executors;
+mod inside;
 mod moving;
 mod queues;
 mod retention;

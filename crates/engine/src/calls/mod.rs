@@ -12,6 +12,7 @@ pub(crate) mod child;
 pub(crate) mod effect;
 pub(crate) mod event;
 pub(crate) mod hook;
+pub(crate) mod inside;
 pub(crate) mod patch;
 pub(crate) mod pause;
 pub(crate) mod recv;

@@ -1,7 +1,10 @@
 //! What a workflow does with runs from inside its own run: it starts, pauses, cancels and describes them.
 
-use onward_types::{Code, Error, StepKind};
+use onward_types::{Code, Error, RunId, StepKind};
+use serde::Serialize;
 
+use crate::calls::call::Call;
+use crate::calls::inside::{Act, CancelRun};
 use crate::calls::pause::Pause;
 use crate::client::Client;
 use crate::client::inside::ForRuns;
@@ -37,7 +40,8 @@ impl Ctx {
     /// wait for the transaction to end.
     pub fn client(&self) -> Result<Client, Error> {
         let Home::Executor { executor, .. } = &self.core.home else {
-            let message = "a detached context has no client, because it has no database: open `sqlite::memory:` instead";
+            let message =
+                "a detached context has no client, because it has no database: open `sqlite::memory:` instead";
             return Err(Error::new(Code::Invalid, message));
         };
         if let Some(step) = scope::step().filter(|step| step.kind == StepKind::Transaction) {
@@ -49,6 +53,46 @@ impl Ctx {
         }
         let client = executor.states.get::<ForRuns>().map(|client| client.of(executor));
         client.ok_or_else(|| Error::new(Code::Corrupt, "internal error: the executor has no client for its runs"))
+    }
+
+    /// In the body of a step: note something about it, for example what it cost. Notes are recorded with the result of the step,
+    /// in the same commit, and shown as [`StepRecord::notes`](crate::StepRecord::notes). A later note of the same name replaces
+    /// an earlier one. An attempt that fails and is tried again keeps its notes, in
+    /// [`Attempt::notes`](crate::Attempt::notes); those of an attempt that a crash interrupts are lost.
+    ///
+    /// Notes are for people and programs outside of the run: the workflow does not see them. Like attributes, they are not
+    /// encoded by a codec, and fields of them can be masked.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// # struct Answer { text: String, tokens: u32 }
+    /// # async fn ask(prompt: &str) -> Result<Answer> { Ok(Answer { text: prompt.to_owned(), tokens: 3 }) }
+    /// async fn think(ctx: &Ctx, prompt: &str) -> Result<String> {
+    ///     let answer = ctx.step("think", async || {
+    ///         let answer = ask(prompt).await?;
+    ///         ctx.note("tokens", &answer.tokens)?;
+    ///         Ok(answer.text)
+    ///     });
+    ///     Ok(answer.attempts(3).await?)
+    /// }
+    /// # #[tokio::main] async fn main() { think(&Ctx::detached(), "why?").await.unwrap(); }
+    /// ```
+    ///
+    /// # Errors
+    /// `invalid` outside of the body of a step, which includes tasks that the body has spawned; or if the name is empty, too
+    /// long or has a control character, or the notes are too large. `encode` if the value cannot be encoded.
+    pub fn note(&self, name: impl AsRef<str>, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
+        let name = name.as_ref();
+        onward_types::check_name("name of a note", name)?;
+        let value = crate::data::encode("note", value)?;
+        let Some(step) = scope::step() else {
+            let message = format!(
+                "note `{name}` was made outside of the body of a step: a note is part of the record of a step, so make it in \
+                 the body, not in a task that the body spawns"
+            );
+            return Err(Error::new(Code::Invalid, message));
+        };
+        step.told.note(name, value)
     }
 
     /// Pause the run here, for this reason, until somebody resumes it. The call returns once the run was resumed.
@@ -76,5 +120,67 @@ impl Ctx {
     /// ```
     pub fn pause(&self, reason: impl AsRef<str>) -> Pause<'_> {
         Pause::new(self, reason.as_ref())
+    }
+
+    /// Cancel another run and every run that it started, exactly once. Resolves to what happened: the state in which the run was
+    /// found, and how many runs were cancelled. The result is recorded in the commit that cancels, so that after a crash it still
+    /// says what this call did. A run that has ended does not change.
+    ///
+    /// The reason of the cancelled run names this run: ``cancelled by run `race-7`: "another was faster"``.
+    ///
+    /// A run may cancel itself, or a run that it descends from. Then it ends here, and the call does not return. If it is
+    /// resumed, it continues from here, with the recorded result.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// async fn give_up(ctx: &Ctx, others: &[String]) -> Result<u64> {
+    ///     let mut cancelled = 0;
+    ///     for run in others {
+    ///         cancelled += ctx.cancel(run).reason("another was faster").await?.runs;
+    ///     }
+    ///     Ok(cancelled)
+    /// }
+    /// # #[tokio::main] async fn main() { give_up(&Ctx::detached(), &["a".to_owned()]).await.unwrap(); }
+    /// ```
+    ///
+    /// If the run does not exist, the call returns an `unknown_run` error, which is recorded.
+    pub fn cancel(&self, run: &str) -> CancelRun<'_> {
+        CancelRun::new(self, run)
+    }
+
+    /// Send a payload to the hook with this token, exactly once: what [`Client::resume_hook`](crate::Client::resume_hook) does
+    /// from outside. Resolves to the id of the run that has the hook.
+    ///
+    /// The errors `unknown_hook`, `gone` and `invalid` of that call are recorded; nothing was sent then.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// async fn paid(ctx: &Ctx, order: &str, cents: u64) -> Result<()> {
+    ///     ctx.resume_hook(format!("payment-{order}"), &cents).await?;
+    ///     Ok(())
+    /// }
+    /// # #[tokio::main] async fn main() { paid(&Ctx::detached(), "17", 4200).await.unwrap(); }
+    /// ```
+    pub fn resume_hook(&self, token: impl AsRef<str>, payload: &(impl Serialize + ?Sized)) -> Call<'_, RunId> {
+        Call::act(Act::resume_hook(self, token.as_ref(), payload))
+    }
+
+    /// Merge attributes into those of this run: a map or a struct with named fields. A `null` removes an attribute. Lists of
+    /// runs can be filtered by attributes.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// # use serde_json::json;
+    /// async fn ship(ctx: &Ctx, customer: u64) -> Result<()> {
+    ///     ctx.merge_attributes(json!({"customer": customer, "stage": "packing"})).await?;
+    ///     Ok(())
+    /// }
+    /// # #[tokio::main] async fn main() { ship(&Ctx::detached(), 7).await.unwrap(); }
+    /// ```
+    ///
+    /// If the attributes are not a JSON object, or would together be too large, the call returns an `invalid` error, which is
+    /// recorded.
+    pub fn merge_attributes(&self, attributes: impl Serialize) -> Call<'_> {
+        Call::act(Act::merge_attributes(self, &attributes))
     }
 }

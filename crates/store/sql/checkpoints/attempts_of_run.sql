@@ -1,5 +1,5 @@
 -- List the recorded attempts of one run.
-select position, attempt, name, started_at, finished_at, error
+select position, attempt, name, started_at, finished_at, error, notes
 from attempts
 where run_key = $1
 order by position, attempt

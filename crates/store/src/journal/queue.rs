@@ -225,6 +225,7 @@ mod tests {
             kind: StepKind::Stream,
             name: "s".into(),
             result: Ok(Json::null()),
+            notes: None,
             started_at: at,
             finished_at: at,
         })

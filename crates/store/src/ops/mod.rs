@@ -10,6 +10,7 @@ pub(crate) mod executors;
 mod fork;
 pub(crate) mod gather;
 pub(crate) mod hooks;
+pub(crate) mod inside;
 pub(crate) mod known;
 pub(crate) mod list;
 pub(crate) mod mailbox;

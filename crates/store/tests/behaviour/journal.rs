@@ -121,7 +121,10 @@ async fn one_poisoned_change_fails_its_run_and_no_other(db: TestDatabase) {
         assert!(outputs(&store, &run.id).await.is_empty(), "nothing of {:?} was written", run.id);
         // What its owner does then: it holds the run, with the reason.
         let (said, error) = ("the database refused".to_owned(), json("no"));
-        executor.owns(run.key, run.id.as_str()).writes(vec![leave(&store, None, LeaveHow::Held { said, error, by: None })]).await;
+        executor
+            .owns(run.key, run.id.as_str())
+            .writes(vec![leave(&store, None, LeaveHow::Held { said, error, by: None })])
+            .await;
         assert_eq!(record(&store, &run.id).await.status, Status::Paused);
     }
     runs[0].writes(vec![finish(&store, "the journal goes on")]).await;

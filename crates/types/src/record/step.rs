@@ -181,6 +181,10 @@ pub struct StepRecord {
     pub started_at: Option<Timestamp>,
     /// When it completed.
     pub completed_at: Option<Timestamp>,
+    /// The notes that the body of the step made in the attempt whose result was recorded, as a JSON object. Those of the failed
+    /// attempts before it are in `attempts`, so that numbers in notes can be summed over both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<Json>,
     /// Its recorded attempts, oldest first: those that failed, were slow or were interrupted. A quick success records none.
     pub attempts: Vec<Attempt>,
 }
@@ -213,4 +217,8 @@ pub struct Attempt {
     pub finished_at: Option<Timestamp>,
     /// Why it failed.
     pub error: Option<Json>,
+    /// The notes that the body made, as a JSON object, if it failed and was tried again. Those of the last attempt are with the
+    /// step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<Json>,
 }

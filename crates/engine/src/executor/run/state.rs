@@ -78,6 +78,8 @@ pub(crate) struct State {
     barrier: Vec<(u64, Waker)>,
     /// The index in `changes` of the first change that was made while a panic of the workflow unwound.
     unwinding: Option<usize>,
+    /// Notes of steps that have a result which is not recorded yet, by position.
+    notes: BTreeMap<u32, Json>,
     /// The pause for which the workflow has asked.
     pausing: Option<Box<Pausing>>,
     /// The error that holds the run.
@@ -353,6 +355,7 @@ impl State {
         self.note_unwinding();
         self.receivers.remove(&position);
         self.forget_pause(position);
+        self.notes.remove(&position);
         // A wait from before the load still exists if the run left between the win and the drop of the loser.
         let recorded = self.waits.remove(&position).is_some();
         if call.has_wait || recorded {
@@ -546,7 +549,8 @@ impl State {
     ) {
         let seq = self.next_seq;
         self.next_seq += 1;
-        self.push(Change::Checkpoint(Checkpoint { position, seq, kind, name, result, started_at, finished_at }));
+        let notes = self.notes.remove(&position);
+        self.push(Change::Checkpoint(Checkpoint { position, seq, kind, name, result, notes, started_at, finished_at }));
         self.progress.get_or_insert(self.made);
     }
 

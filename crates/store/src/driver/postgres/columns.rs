@@ -113,6 +113,7 @@ pub(super) fn checkpoints(batch: &Batch) -> Option<Args<'_>> {
         long_array(rows, |(_, it)| it.result.as_ref().err().map(Json::as_str)),
         array(rows, |(_, it)| micros(it.started_at)),
         array(rows, |(_, it)| micros(it.finished_at)),
+        array(rows, |(_, it)| it.notes.as_ref().map(Json::as_str)),
     ])
 }
 
@@ -126,6 +127,7 @@ pub(super) fn attempts(batch: &Batch) -> Option<Args<'_>> {
         array(rows, |(_, it)| micros(it.started_at)),
         array(rows, |(_, it)| it.finished_at.map(micros)),
         array(rows, |(_, it)| it.error.as_ref().map(Json::as_str)),
+        array(rows, |(_, it)| it.notes.as_ref().map(Json::as_str)),
     ])
 }
 

@@ -107,7 +107,8 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
             output,
             error,
             times.0,
-            times.1
+            times.1,
+            it.notes.as_ref().map(Json::as_str)
         ])?;
     }
     let mut attempt = tx.prepare_cached(sql!("batch/attempts.sqlite").sqlite())?;
@@ -115,7 +116,8 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
         let finished_at = it.finished_at.map(micros);
         let error = it.error.as_ref().map(Json::as_str);
         let started_at = micros(it.started_at);
-        attempt.execute(params![run.as_bytes(), it.position, it.attempt, &*it.name, started_at, finished_at, error])?;
+        let (key, name, notes) = (run.as_bytes(), &*it.name, it.notes.as_ref().map(Json::as_str));
+        attempt.execute(params![key, it.position, it.attempt, name, started_at, finished_at, error, notes])?;
     }
     write_talk(tx, batch, &refused)?;
     let mut close = tx.prepare_cached(sql!("batch/close_waits.sqlite").sqlite())?;
@@ -293,8 +295,13 @@ fn write_leave(tx: &Transaction<'_>, executor: &str, update: &Update) -> rusqlit
             if held == 1
                 && let Some(NewWait { position, name, wait, since }) = by.as_deref()
             {
-                tx.prepare_cached(sql!("batch/pauses.sqlite").sqlite())?
-                    .execute(params![key, position, wait.as_str(), &**name, micros(*since)])?;
+                tx.prepare_cached(sql!("batch/pauses.sqlite").sqlite())?.execute(params![
+                    key,
+                    position,
+                    wait.as_str(),
+                    &**name,
+                    micros(*since)
+                ])?;
             }
             Ok(held)
         }

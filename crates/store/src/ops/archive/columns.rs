@@ -72,6 +72,7 @@ const CHECKPOINT: &[Column] = &[
     optional("error", Kind::Json),
     column("started_at", Kind::Int),
     column("finished_at", Kind::Int),
+    optional("notes", Kind::Json),
 ];
 
 const ATTEMPT: &[Column] = &[
@@ -81,6 +82,7 @@ const ATTEMPT: &[Column] = &[
     column("started_at", Kind::Int),
     optional("finished_at", Kind::Int),
     optional("error", Kind::Json),
+    optional("notes", Kind::Json),
 ];
 
 const WAIT: &[Column] = &[

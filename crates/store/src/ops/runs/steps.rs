@@ -62,6 +62,7 @@ fn recorded(row: &Row) -> Result<StepRecord, Fault> {
         child,
         started_at: Some(from_micros(row.int("started_at")?)),
         completed_at: Some(from_micros(row.int("finished_at")?)),
+        notes: row.opt_text("notes")?.map(Json::from),
         attempts: Vec::new(),
     })
 }
@@ -83,6 +84,7 @@ fn open_step(position: u32, kind: StepKind, name: &str, state: StepState) -> Ste
         child: None,
         started_at: None,
         completed_at: None,
+        notes: None,
         attempts: Vec::new(),
     }
 }
@@ -116,6 +118,7 @@ fn attempted(steps: &mut Vec<StepRecord>, row: &Row) -> Result<(), Fault> {
         started_at: from_micros(row.int("started_at")?),
         finished_at: row.opt_int("finished_at")?.map(from_micros),
         error: row.opt_text("error")?.map(Json::from),
+        notes: row.opt_text("notes")?.map(Json::from),
     };
     let at = match steps.iter().position(|step| step.position == position) {
         Some(at) => at,
