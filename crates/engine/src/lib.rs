@@ -28,6 +28,7 @@ pub use crate::calls::all::{All, Settled};
 pub use crate::calls::branch::Branch;
 pub use crate::calls::call::Call;
 pub use crate::calls::child::{Child, ChildResult, ChildRun, StartChild};
+pub use crate::calls::continues::ContinueWith;
 pub use crate::calls::event::AwaitEvent;
 pub use crate::calls::hook::{Hook, OpenHook};
 pub use crate::calls::inside::CancelRun;

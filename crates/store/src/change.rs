@@ -356,6 +356,13 @@ pub enum LeaveHow {
         /// is paused twice by a call, and none continues past it.
         by: Option<Box<NewWait>>,
     },
+    /// Its next generation begins with this input and nothing recorded, at the first executor that claims it.
+    Continued {
+        /// The input of the next generation.
+        input: Json,
+        /// The position of the first call in the next generation: none before it is used again.
+        first_position: u32,
+    },
     /// Its owner is shutting down: any executor may claim it now.
     Released,
     /// It was revoked by a steering call and its owner releases it. Its state stays as the call set it.
@@ -373,6 +380,7 @@ impl Change {
             Change::Attempt(it) => [&it.error, &it.notes].into_iter().flatten().map(Json::len).sum(),
             Change::Leave(Leave { how: LeaveHow::Finished(result), .. }) => payload(result),
             Change::Leave(Leave { how: LeaveHow::Held { error, .. }, .. }) => error.len(),
+            Change::Leave(Leave { how: LeaveHow::Continued { input, .. }, .. }) => input.len(),
             Change::SetEvent { key, value, .. } => key.len() + value.len(),
             Change::Append(chunk) => chunk.stream.len() + chunk.body.len(),
             Change::Refuse { said, .. } => said.len(),
@@ -383,6 +391,11 @@ impl Change {
             | Change::Leave(_) => 0,
         }
     }
+}
+
+/// The error of an attempt that was in progress when the next generation of its run began.
+pub(crate) fn continued_without() -> Json {
+    Error::new(onward_types::Code::Cancelled, "abandoned: the run continued with another input").to_json()
 }
 
 /// Reject a payload that is larger than [`PAYLOAD_MAX`].

@@ -198,6 +198,9 @@ impl Sealer {
                 Err(error) => *error = self.seal_error(error)?,
             },
             Change::Leave(Leave { how: LeaveHow::Held { error, .. }, .. }) => *error = self.seal_error(error)?,
+            Change::Leave(Leave { how: LeaveHow::Continued { input, .. }, .. }) => {
+                *input = self.seal(input, Payload::Input)?;
+            }
             Change::SetEvent { value, .. } => *value = self.seal(value, Payload::Event)?,
             Change::Append(chunk) => self.seal_chunk(&mut chunk.body)?,
             Change::OpenWait(_)

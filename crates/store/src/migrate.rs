@@ -141,10 +141,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: 22,
-        // An older binary holds a run whose wait for its resumption it cannot read, and does no harm.
-        compatible_from: 20,
-        sqlite: include_str!("../migrations/sqlite/0022_notes.sql"),
-        postgres: include_str!("../migrations/postgres/0022_notes.sql"),
+        // An older binary would number the calls of a run that continued with another input from 0 again.
+        compatible_from: 22,
+        sqlite: include_str!("../migrations/sqlite/0022_inside.sql"),
+        postgres: include_str!("../migrations/postgres/0022_inside.sql"),
     },
 ];
 

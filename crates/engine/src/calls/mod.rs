@@ -9,6 +9,7 @@ pub(crate) mod branch;
 pub(crate) mod call;
 pub(crate) mod chance;
 pub(crate) mod child;
+pub(crate) mod continues;
 pub(crate) mod effect;
 pub(crate) mod event;
 pub(crate) mod hook;

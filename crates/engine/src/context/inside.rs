@@ -4,10 +4,12 @@ use onward_types::{Code, Error, RunId, StepKind};
 use serde::Serialize;
 
 use crate::calls::call::Call;
+use crate::calls::continues::ContinueWith;
 use crate::calls::inside::{Act, CancelRun};
 use crate::calls::pause::Pause;
 use crate::client::Client;
 use crate::client::inside::ForRuns;
+use crate::data::Data;
 use crate::executor::run::core::Home;
 use crate::executor::run::ctx::Ctx;
 use crate::scope;
@@ -182,5 +184,40 @@ impl Ctx {
     /// recorded.
     pub fn merge_attributes(&self, attributes: impl Serialize) -> Call<'_> {
         Call::act(Act::merge_attributes(self, &attributes))
+    }
+
+    /// End this generation of the run, and begin the next one: the workflow starts from the beginning with this input, under the
+    /// same id. For runs that would never end: a replay executes one generation, not everything since the run began.
+    ///
+    /// It is the last thing that a workflow does. It resolves only to an error, if the input cannot be recorded, so it stands
+    /// for a value of any type.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// # use std::time::Duration;
+    /// async fn beat(ctx: &Ctx, beats: u64) -> Result<u64> {
+    ///     for nth in 0..1_000 {
+    ///         ctx.set_event("beats", &(beats + nth)).await?;
+    ///         ctx.sleep(Duration::from_secs(60)).await?;
+    ///     }
+    ///     Ok(ctx.continue_with(&(beats + 1_000)).await?)
+    /// }
+    /// # #[tokio::main] async fn main() {
+    /// let error = beat(&Ctx::detached(), 7).await.unwrap_err().to_string();
+    /// assert!(error.contains("would begin with 1007"), "{error}");
+    /// # }
+    /// ```
+    ///
+    /// What the old generation recorded is deleted in the commit that begins the new one: its steps, attempts, waits, patches,
+    /// and the messages that it took. What stays is the run itself, with its id, deadline, attributes and
+    /// [`generation`](crate::RunRecord::generation); its events with their latest values; its streams, whose indices go on;
+    /// messages that were not taken; children, which go on; and open hooks, which the new generation opens again with the same
+    /// token, payloads included. A result of a child that was not read before can no longer be read. Positions are counted on,
+    /// so that ids of children and [`idempotency_key`](Ctx::idempotency_key)s differ from those of earlier generations.
+    ///
+    /// The input must be one that this workflow can decode: otherwise the next generation is held. Other branches of the
+    /// workflow end with the generation; await what they do before.
+    pub fn continue_with<T: Data>(&self, input: &(impl Serialize + ?Sized)) -> ContinueWith<'_, T> {
+        ContinueWith::new(self, input)
     }
 }

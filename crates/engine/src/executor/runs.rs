@@ -134,9 +134,9 @@ impl Executor {
                 }
                 core.leave(held(&error));
             }
-            Ended::Paused(pausing) => {
+            Ended::Departs(how) => {
                 core.canceller.cancel();
-                core.leave(pausing.leave());
+                core.leave(how);
             }
             Ended::Parked(ready_at) => core.leave(LeaveHow::Parked { ready_at }),
             Ended::Released => core.leave(LeaveHow::Released),
@@ -194,7 +194,7 @@ impl Executor {
         }
         match how {
             // It may already be due: its child ended in the meantime, or its timer.
-            LeaveHow::Parked { .. } | LeaveHow::LetGo => self.ring_claimers(),
+            LeaveHow::Parked { .. } | LeaveHow::Continued { .. } | LeaveHow::LetGo => self.ring_claimers(),
             // The same commit woke its parked parent.
             LeaveHow::Finished(_) if core.about.parent.is_some_and(|parent| self.residents.get(parent).is_none()) => {
                 self.ring_claimers();
@@ -233,7 +233,7 @@ impl Executor {
             LeaveHow::Finished(Err(_)) => &counters.runs_failed,
             LeaveHow::Parked { .. } => &counters.runs_parked,
             LeaveHow::Held { .. } => &counters.runs_held,
-            LeaveHow::Released => &counters.runs_released,
+            LeaveHow::Released | LeaveHow::Continued { .. } => &counters.runs_released,
             LeaveHow::LetGo => &counters.runs_taken,
         };
         counter.one();
@@ -328,7 +328,7 @@ fn crash_point(how: &LeaveHow) {
     match how {
         LeaveHow::Finished(_) => onward_store::crash::point("run.finished"),
         LeaveHow::Parked { .. } => onward_store::crash::point("run.parked"),
-        LeaveHow::Released | LeaveHow::LetGo => onward_store::crash::point("run.released"),
+        LeaveHow::Released | LeaveHow::Continued { .. } | LeaveHow::LetGo => onward_store::crash::point("run.released"),
         LeaveHow::Held { .. } => {}
     }
 }

@@ -23,6 +23,7 @@ mod few_connections;
 mod foreign;
 mod forking;
 mod gathering_keys;
+mod generations;
 mod hooks;
 mod house;
 mod inside;

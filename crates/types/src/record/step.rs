@@ -49,11 +49,13 @@ pub enum StepKind {
     ResumeHook,
     /// The merging of attributes into those of the run.
     Attributes,
+    /// The beginning of the next generation of the run. It is never recorded: the next generation begins with nothing recorded.
+    Continue,
 }
 
 impl StepKind {
     /// All kinds.
-    pub const ALL: [StepKind; 19] = [
+    pub const ALL: [StepKind; 20] = [
         StepKind::Step,
         StepKind::Transaction,
         StepKind::Sleep,
@@ -73,6 +75,7 @@ impl StepKind {
         StepKind::Cancel,
         StepKind::ResumeHook,
         StepKind::Attributes,
+        StepKind::Continue,
     ];
 
     /// The kind as text, the same in tables and for people.
@@ -98,6 +101,7 @@ impl StepKind {
             StepKind::Cancel => "cancel",
             StepKind::ResumeHook => "resume_hook",
             StepKind::Attributes => "attributes",
+            StepKind::Continue => "continue",
         }
     }
 }

@@ -391,6 +391,10 @@ pub(crate) fn end_of(how: &LeaveHow) -> End {
     match how {
         LeaveHow::Finished(Ok(output)) => ended(Status::Succeeded, Some(output.clone()), None),
         LeaveHow::Finished(Err(error)) => ended(Status::Failed, None, Some(error.clone())),
-        LeaveHow::Parked { .. } | LeaveHow::Held { .. } | LeaveHow::Released | LeaveHow::LetGo => End::Elsewhere,
+        LeaveHow::Parked { .. }
+        | LeaveHow::Held { .. }
+        | LeaveHow::Continued { .. }
+        | LeaveHow::Released
+        | LeaveHow::LetGo => End::Elsewhere,
     }
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use onward_store::LeaveHow;
 use onward_types::{BoxError, Code, Error, Json, Timestamp, guarded};
 
 use super::core::RunCore;
 use super::leaving::Stop;
-use super::state::{Idle, Pausing};
+use super::state::Idle;
 use crate::executor::registry::{OnPanic, Output, Running};
 use crate::future::BoxFuture;
 use crate::scope;
@@ -24,8 +25,8 @@ pub(crate) enum Ended {
     Finished(Result<Json, Error>),
     /// Continuing would lose something.
     Held(Error),
-    /// The workflow has paused the run.
-    Paused(Box<Pausing>),
+    /// The workflow has paused the run, or ended its generation.
+    Departs(LeaveHow),
     /// It only waits.
     Parked(Option<Timestamp>),
     /// The executor shuts down.
@@ -87,8 +88,8 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPa
             if let Some(why) = core.state().halted() {
                 return Poll::Ready(Ended::Held(why.clone()));
             }
-            if goes_on && let Some(pausing) = core.state().take_pause() {
-                return Poll::Ready(Ended::Paused(pausing));
+            if goes_on && let Some(how) = core.state().take_departure() {
+                return Poll::Ready(Ended::Departs(how));
             }
             core.flush();
             core.note_quiet();

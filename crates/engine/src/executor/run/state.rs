@@ -82,6 +82,8 @@ pub(crate) struct State {
     notes: BTreeMap<u32, Json>,
     /// The pause for which the workflow has asked.
     pausing: Option<Box<Pausing>>,
+    /// The call with which the workflow ends its generation, and the input of the next one.
+    continuing: Option<(u32, Json)>,
     /// The error that holds the run.
     halt: Option<Error>,
     /// A possible cause if the code diverges from the history.
@@ -149,7 +151,7 @@ pub(crate) enum Polled {
 
 impl State {
     pub(crate) fn replaying(history: &mut History) -> State {
-        let mut state = State { next_seq: 1, ..State::default() };
+        let mut state = State { next_seq: 1, next_position: history.first_position, ..State::default() };
         for recorded in std::mem::take(&mut history.checkpoints) {
             state.next_seq = state.next_seq.max(recorded.seq + 1);
             if recorded.kind == StepKind::Patch {

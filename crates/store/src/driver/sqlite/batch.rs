@@ -8,7 +8,9 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, TransactionBehavior, params, params_from_iter};
 
 use super::connection::fault;
-use crate::change::{Created, Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun, NewWait, Queued};
+use crate::change::{
+    Created, Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun, NewWait, Queued, continued_without,
+};
 use crate::driver::{Sql, sql};
 use crate::fault::Fault;
 use crate::journal::{Batch, Committed, Create, Event, Refusal, Update};
@@ -305,10 +307,50 @@ fn write_leave(tx: &Transaction<'_>, executor: &str, update: &Update) -> rusqlit
             }
             Ok(held)
         }
+        LeaveHow::Continued { input, first_position } => write_continued(tx, executor, update, input, *first_position),
         LeaveHow::LetGo => {
             tx.prepare_cached(sql!("batch/leaves_let_go.sqlite").sqlite())?.execute(params![key, executor, at])
         }
     }
+}
+
+/// Begin the next generation of the run. Returns how many rows changed: one, unless the run was revoked.
+fn write_continued(
+    tx: &Transaction<'_>,
+    executor: &str,
+    update: &Update,
+    input: &Json,
+    first_position: u32,
+) -> rusqlite::Result<usize> {
+    let (key, at) = (update.run.as_bytes(), micros(update.leave.at));
+    let inline = Some(input.as_str()).filter(|text| text.len() <= INLINE_MAX);
+    let continued = tx.prepare_cached(sql!("batch/continues.sqlite").sqlite())?.execute(params![
+        key,
+        executor,
+        at,
+        first_position,
+        inline
+    ])?;
+    if continued != 1 {
+        return Ok(continued);
+    }
+    tx.prepare_cached(sql!("runs/drop_payload").sqlite())?.execute(params![key, "input"])?;
+    put_payload(tx, update.run, "input", long(input))?;
+    let gone = [
+        sql!("batch/continues_checkpoints.sqlite"),
+        sql!("batch/continues_waits.sqlite"),
+        sql!("batch/continues_attempts.sqlite"),
+        sql!("batch/continues_messages.sqlite"),
+        sql!("batch/continues_history.sqlite"),
+    ];
+    for statement in gone {
+        tx.prepare_cached(statement.sqlite())?.execute(params![key])?;
+    }
+    let error = continued_without();
+    tx.prepare_cached(sql!("batch/continues_ends.sqlite").sqlite())?.execute(params![key, at, error.as_str()])?;
+    let before = first_position.saturating_sub(1);
+    tx.prepare_cached(sql!("batch/continues_events.sqlite").sqlite())?.execute(params![key, before])?;
+    Ok(continued)
 }
 
 /// The waiter checks last: its row is written, so whatever ends from now on finds it parked; what ended before is looked up

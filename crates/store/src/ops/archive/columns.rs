@@ -59,6 +59,8 @@ pub(super) const RUN: &[Column] = &[
     optional("parent_position", Kind::Int),
     optional("steered_with", Kind::Key),
     optional("steered_from", Kind::Text),
+    optional("generation", Kind::Int),
+    optional("first_position", Kind::Int),
 ];
 
 const POSITION: Column = column("position", Kind::Int);

@@ -1,11 +1,11 @@
-//! A pause for which the workflow has asked.
+//! Calls with which the workflow makes its run leave: a pause, and the beginning of the next generation.
 //!
 //! The run leaves when it is quiet and nothing is left to deliver, so that no result is lost that was there before the pause.
 
 use std::sync::Arc;
 
 use onward_store::{LeaveHow, NewWait, WaitKind};
-use onward_types::{Error, Timestamp};
+use onward_types::{Error, Json, Timestamp};
 
 use super::State;
 
@@ -29,23 +29,36 @@ impl State {
         }
     }
 
-    /// The call lost a race before the run was paused.
+    /// The next generation begins with this input as soon as the run is quiet.
+    pub(crate) fn ask_continue(&mut self, position: u32, input: &Json) {
+        self.continuing.get_or_insert_with(|| (position, input.clone()));
+    }
+
+    /// The call lost a race before the run left.
     pub(super) fn forget_pause(&mut self, position: u32) {
+        self.continuing = self.continuing.take().filter(|(of, _)| *of != position);
         if self.pausing.as_ref().is_some_and(|pausing| pausing.position == position) {
             self.pausing = None;
         }
     }
 
-    /// The pause to carry out now. Nothing is left to deliver; a transaction that commits has to end first.
-    pub(crate) fn take_pause(&mut self) -> Option<Box<Pausing>> {
-        let is_free = self.turn.is_free() && self.ready.is_empty();
-        if is_free { self.pausing.take() } else { None }
+    /// How the run leaves now, if the workflow has asked for it. Nothing is left to deliver; a transaction that commits has to
+    /// end first. A generation ends after its pauses.
+    pub(crate) fn take_departure(&mut self) -> Option<LeaveHow> {
+        if !self.turn.is_free() || !self.ready.is_empty() {
+            return None;
+        }
+        if let Some(pausing) = self.pausing.take() {
+            return Some(pausing.leave());
+        }
+        let (_, input) = self.continuing.take()?;
+        Some(LeaveHow::Continued { input, first_position: self.next_position })
     }
 }
 
 impl Pausing {
     /// How the run leaves.
-    pub(crate) fn leave(self) -> LeaveHow {
+    fn leave(self) -> LeaveHow {
         let Pausing { position, name, said, error, since } = self;
         let by = Some(Box::new(NewWait { position, name, wait: WaitKind::Resume, since }));
         LeaveHow::Held { said, error: error.to_json(), by }
