@@ -29,9 +29,10 @@ macro_rules! statements {
 
         impl Statements {
             pub(super) async fn prepare(session: &Session) -> Result<Statements, tokio_postgres::Error> {
-                let ($($name,)*) = tokio::try_join!($(session.prepare(include_str!(concat!(
+                // Boxed: all of them together would take much of the stack of a thread.
+                let ($($name,)*) = tokio::try_join!($(Box::pin(session.prepare(include_str!(concat!(
                     env!("CARGO_MANIFEST_DIR"), "/sql/batch/", stringify!($name), ".postgres.sql"
-                ))),)*)?;
+                )))),)*)?;
                 Ok(Statements { $($name,)* })
             }
         }
