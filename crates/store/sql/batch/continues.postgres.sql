@@ -2,6 +2,7 @@
 -- one whose row was busy leaves with the next batch. Progress in earlier generations is progress, so recoveries are counted anew.
 -- What stays: events with their latest values, streams with the attempts that say which chunks count, hooks, messages that were
 -- not taken, and messages with a key of their sender, because the key keeps a repeat from being delivered.
+-- The state is compared as an expression: through the index of states, a plan made while there were few runs would read them all.
 with given as materialized (
     select run_key, at, first_position, input, long_input
     from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[])
@@ -12,7 +13,7 @@ continued as (
     set generation = coalesce(runs.generation, 1) + 1, first_position = given.first_position, input = given.input,
         recoveries = 0, recovered_seq = null
     from given
-    where runs.run_key = given.run_key and runs.executor is null and runs.status = 'running'
+    where runs.run_key = given.run_key and runs.executor is null and runs.status || '' = 'running'
     returning runs.run_key, given.at, given.first_position, given.long_input
 ),
 checkpoints_gone as (
