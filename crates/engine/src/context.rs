@@ -1,5 +1,7 @@
 //! The context: every call made through it is durable.
 
+mod inside;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;

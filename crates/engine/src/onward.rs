@@ -286,7 +286,9 @@ impl Builder {
         let seat = store.join(registry.keys(), self.options.lease, None).await?;
         let mut client = Client::on(store.clone());
         client.mask = self.mask;
-        let executor = Executor::new(store, registry, self.states, self.options, seat, client.waiters.clone());
+        let mut states = self.states;
+        states.add(client.for_runs());
+        let executor = Executor::new(store, registry, states, self.options, seat, client.waiters.clone());
         client.executor = Some(executor.clone());
         let tasks = Tasks::spawn(&executor);
         Ok(Onward { client, running: Arc::new(Running { executor, tasks }) })

@@ -179,7 +179,7 @@ impl Sealer {
         Error::map_data(error, |data| self.seal(data, Payload::Error))
     }
 
-    fn open_error(&self, error: &Json) -> Result<Json, Error> {
+    pub(crate) fn open_error(&self, error: &Json) -> Result<Json, Error> {
         if !error.as_str().contains(ENVELOPE) {
             return Ok(error.clone());
         }
@@ -201,6 +201,9 @@ impl Sealer {
                 Err(error) => *error = self.seal_error(error)?,
             },
             Change::Leave(Leave { how: LeaveHow::Held { error, .. }, .. }) => *error = self.seal_error(error)?,
+            Change::Leave(Leave { how: LeaveHow::Continued { input, .. }, .. }) => {
+                *input = self.seal(input, Payload::Input)?;
+            }
             Change::SetEvent { value, .. } => *value = self.seal(value, Payload::Event)?,
             Change::Append(chunk) => self.seal_chunk(&mut chunk.body)?,
             Change::OpenWait(_)
@@ -355,9 +358,16 @@ impl Sealer {
 /// which listings show.
 fn is_ours(kind: StepKind) -> bool {
     match kind {
-        StepKind::Sleep | StepKind::Start | StepKind::Patch | StepKind::Send | StepKind::Event | StepKind::Stream => {
-            true
-        }
+        StepKind::Sleep
+        | StepKind::Start
+        | StepKind::Patch
+        | StepKind::Send
+        | StepKind::Event
+        | StepKind::Stream
+        | StepKind::Pause
+        | StepKind::Cancel
+        | StepKind::ResumeHook
+        | StepKind::Attributes => true,
         StepKind::Step
         | StepKind::Transaction
         | StepKind::Child
@@ -367,6 +377,8 @@ fn is_ours(kind: StepKind) -> bool {
         | StepKind::Recv
         | StepKind::GetEvent
         | StepKind::Hook => false,
+        // A kind that is new and not listed here is encoded: it may hold user data.
+        _ => false,
     }
 }
 

@@ -44,6 +44,7 @@ pub use ops::documents::DocumentList;
 pub use ops::executors::{Beat, ExecutorRow, NewExecutor};
 pub use ops::gather::{Gather, Push};
 pub use ops::hooks::{HookPayload, NewHook, Resumed};
+pub use ops::inside::{InsideAction, InsideResult};
 pub use ops::known::Known;
 pub use ops::messages::{NewMessage, Sent, UNCONSUMED_MAX, Wanted};
 pub use ops::queue_claim::{QueueClaim, QueueClaimed};

@@ -140,6 +140,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/postgres/0020_run_options.sql"),
     },
     Migration {
+        version: 22,
+        // An older binary would number the calls of a run that continued with another input from 0 again.
+        compatible_from: 22,
+        sqlite: include_str!("../migrations/sqlite/0022_inside.sql"),
+        postgres: include_str!("../migrations/postgres/0022_inside.sql"),
+    },
+    Migration {
         version: 26,
         compatible_from: 20,
         sqlite: include_str!("../migrations/sqlite/0026_feed.sql"),

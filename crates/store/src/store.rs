@@ -23,6 +23,7 @@ mod create;
 mod db;
 mod documents;
 mod executors;
+mod inside;
 mod moving;
 mod queues;
 mod retention;

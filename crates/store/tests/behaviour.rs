@@ -16,6 +16,7 @@ mod behaviour {
     mod fence;
     mod forks;
     mod hooks;
+    mod inside;
     mod journal;
     mod load;
     mod locked;

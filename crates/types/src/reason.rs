@@ -116,7 +116,7 @@ fn waiting(facts: &Facts<'_>) -> Option<String> {
         let timers = facts.waits.iter().filter_map(|wait| match wait.wait_for {
             WaitFor::Timer { due_at } => Some((due_at, "sleeps until")),
             WaitFor::Retry { due_at } => Some((due_at, "waits for the next attempt at")),
-            WaitFor::Child { .. } | WaitFor::Message { .. } | WaitFor::Event { .. } => None,
+            WaitFor::Child { .. } | WaitFor::Message { .. } | WaitFor::Event { .. } | WaitFor::Resume { .. } => None,
         });
         timers.min().map(|(at, what)| format!("{what} {at}{more}"))
     })

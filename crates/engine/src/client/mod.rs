@@ -11,6 +11,7 @@ mod feed;
 pub(crate) mod fork;
 pub(crate) mod handle;
 pub(crate) mod hook;
+pub(crate) mod inside;
 mod lazy;
 mod manage;
 pub(crate) mod mask;

@@ -175,6 +175,7 @@ impl Folding {
                 let row = &mut rows[*at.get()].1;
                 row.finished_at = attempt.finished_at;
                 row.error.clone_from(&attempt.error);
+                row.notes.clone_from(&attempt.notes);
             }
             Entry::Vacant(free) => {
                 free.insert(rows.len());
@@ -243,6 +244,7 @@ mod tests {
             started_at: at,
             finished_at: None,
             error: None,
+            notes: None,
         };
         let ended = AttemptChange { finished_at: Some(at), ..begun.clone() };
         let batch = folded(vec![Change::Attempt(begun), Change::Attempt(ended)]);

@@ -31,7 +31,10 @@ pub(crate) async fn fork(tx: &mut Tx, run: &Target, plan: &Fork, call: Call) -> 
         }
         return Ok(acted);
     }
-    let upto = prefix(tx, run.key, plan.position).await?;
+    if let Some((generation, first_position)) = original.generation(plan) {
+        tx.execute(sql!("runs/set_generation"), &params![key, generation, first_position]).await?;
+    }
+    let upto = prefix(tx, run.key, plan.position, original.first_position).await?;
     tx.execute(sql!("checkpoints/copy"), &params![run.key, key, upto]).await?;
     copy_what_was_said(tx, run, key).await?;
     super::events::wake_watchers(tx, key, call.now).await?;
@@ -52,9 +55,16 @@ struct Original {
     queue: Option<String>,
     priority: u32,
     partition: Option<String>,
+    generation: Option<i64>,
+    first_position: Option<u32>,
 }
 
 impl Original {
+    /// The generation of the fork, and its first position. A fork from before the current generation begins anew.
+    fn generation(&self, plan: &Fork) -> Option<(i64, u32)> {
+        self.generation.zip(self.first_position.filter(|first| plan.position >= *first))
+    }
+
     async fn read(tx: &mut Tx, run: &Target) -> Result<Original, Fault> {
         let row = tx.first(sql!("runs/to_fork"), &params![run.key]).await?;
         let row = row.ok_or_else(|| Fault::corrupt(format!("run {:?} has no row", run.id)))?;
@@ -71,6 +81,8 @@ impl Original {
             queue: row.opt_text("queue")?,
             priority: row.count("priority")?,
             partition: row.opt_text("partition_key")?,
+            generation: row.opt_int("generation")?,
+            first_position: super::claim::first_position(&row)?,
         })
     }
 
@@ -186,8 +198,8 @@ async fn copy_what_was_said(tx: &mut Tx, run: &Target, fork: RunKey) -> Result<(
 }
 
 /// The last completion, as a `seq`, that a fork at `position` copies.
-async fn prefix(tx: &mut Tx, run: RunKey, position: u32) -> Result<i64, Fault> {
-    if position == 0 {
+async fn prefix(tx: &mut Tx, run: RunKey, position: u32, first: Option<u32>) -> Result<i64, Fault> {
+    if position <= first.unwrap_or(0) {
         return Ok(0);
     }
     let Some(row) = tx.first(sql!("checkpoints/seq_of"), &params![run, position]).await? else { return Ok(0) };

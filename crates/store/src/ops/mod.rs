@@ -12,6 +12,7 @@ pub(crate) mod executors;
 mod fork;
 pub(crate) mod gather;
 pub(crate) mod hooks;
+pub(crate) mod inside;
 pub(crate) mod known;
 pub(crate) mod list;
 pub(crate) mod mailbox;
@@ -59,6 +60,7 @@ fn wait(row: &Row) -> Result<Wait, Fault> {
         "event" => {
             WaitFor::Event { run: RunId::recorded(row.text("target")?), key: row.text("topic")?, due_at: due_at()? }
         }
+        "resume" => WaitFor::Resume { resumed_at: row.opt_int("due_at")?.map(from_micros) },
         other => return Err(Fault::corrupt(format!("a row of `waits` is of kind `{other}`"))),
     };
     Ok(Wait { position: row.count("position")?, wait_for, since: from_micros(row.int("since")?) })

@@ -190,6 +190,7 @@ async fn go_on(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<(), Fault> {
     // A run of a queue goes to the end of the queue, behind those that waited meanwhile.
     let seq = if run.in_queue { Some(queues::next_seq(tx).await?) } else { None };
     tx.execute(sql!("runs/resume"), &params![run.key, now, seq]).await?;
+    tx.execute(sql!("waits/resume"), &params![run.key, now]).await?;
     tx.execute(sql!("runs/drop_payload"), &params![run.key, "error"]).await?;
     Ok(())
 }

@@ -161,7 +161,7 @@ impl Store {
         Call { now: self.clock().now(), nonce: self.clock().uuid() }
     }
 
-    fn tell_acted(&self, acted: &Acted) {
+    pub(super) fn tell_acted(&self, acted: &Acted) {
         for signal in acted.signals() {
             self.tell(signal);
         }

@@ -59,7 +59,7 @@ impl Store {
         format!("onward:{}", self.clock.uuid().simple())
     }
 
-    fn tell_sent(&self, sent: &Sent) {
+    pub(super) fn tell_sent(&self, sent: &Sent) {
         if !sent.owned.is_empty() {
             self.tell(Signal::Sent(sent.owned.clone()));
         }

@@ -21,6 +21,11 @@ const LEFT_OUT: &[(&[&str], &[&str], &str)] = &[
         "a new run was steered with no other, and came from no file",
     ),
     (
+        &["runs/create", "batch/creates.postgres", "batch/creates_queued.postgres"],
+        &["generation", "first_position"],
+        "a new run is in its first generation; `runs/set_generation` puts a fork into that of its original",
+    ),
+    (
         &["batch/creates.postgres", "batch/creates_queued.postgres"],
         &["gather", "gather_until", "gathered", "forked_from", "fork_position"],
         "what gathers and what is a fork is created by `runs/create`, outside of batches",

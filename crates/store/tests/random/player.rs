@@ -270,7 +270,7 @@ impl Player {
             }
             12 => {
                 let (said, error) = ("it diverged".to_owned(), json("diverged"));
-                (leave(&self.store, parent, LeaveHow::Held { said, error }), "is held".to_owned())
+                (leave(&self.store, parent, LeaveHow::Held { said, error, by: None }), "is held".to_owned())
             }
             13 | 14 => {
                 let key = ["size", "colour"][dice.below(2) as usize];

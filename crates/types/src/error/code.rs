@@ -49,7 +49,7 @@ codes! {
     Cancelled "cancelled" 409 "The run was cancelled, by a person or by its deadline.",
     RetriesExceeded "retries_exceeded" 409 "The run crashed its executor too often and was given up; it can be resumed.",
     Diverged "diverged" 409 "The code made a different durable call than the one recorded: a non-determinism error.",
-    Held "held" 409 "The run is paused because continuing would lose something.",
+    Held "held" 409 "The run is paused: continuing would lose something, or it has paused itself.",
     UnknownRun "unknown_run" 404 "No run has that id.",
     UnknownQueue "unknown_queue" 404 "No queue has that name.",
     UnknownSchedule "unknown_schedule" 404 "No schedule has that id.",

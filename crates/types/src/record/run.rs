@@ -135,4 +135,11 @@ pub struct RunRecord {
     pub partition: Option<String>,
     /// Its dedup key, which no other open run of its queue has.
     pub dedup: Option<String>,
+    /// Its generation, from 1: one more each time it continued with another input.
+    #[serde(default = "first")]
+    pub generation: u32,
+}
+
+const fn first() -> u32 {
+    1
 }

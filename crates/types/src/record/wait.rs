@@ -19,6 +19,7 @@ pub struct Wait {
 /// What ends a wait.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum WaitFor {
     /// A timer is due.
     Timer {
@@ -52,5 +53,10 @@ pub enum WaitFor {
         key: String,
         /// When the wait times out.
         due_at: Timestamp,
+    },
+    /// The run, which has paused itself, is resumed.
+    Resume {
+        /// When it was resumed; `None` while it is paused.
+        resumed_at: Option<Timestamp>,
     },
 }

@@ -59,6 +59,8 @@ pub(super) const RUN: &[Column] = &[
     optional("parent_position", Kind::Int),
     optional("steered_with", Kind::Key),
     optional("steered_from", Kind::Text),
+    optional("generation", Kind::Int),
+    optional("first_position", Kind::Int),
 ];
 
 const POSITION: Column = column("position", Kind::Int);
@@ -72,6 +74,7 @@ const CHECKPOINT: &[Column] = &[
     optional("error", Kind::Json),
     column("started_at", Kind::Int),
     column("finished_at", Kind::Int),
+    optional("notes", Kind::Json),
 ];
 
 const ATTEMPT: &[Column] = &[
@@ -81,6 +84,7 @@ const ATTEMPT: &[Column] = &[
     column("started_at", Kind::Int),
     optional("finished_at", Kind::Int),
     optional("error", Kind::Json),
+    optional("notes", Kind::Json),
 ];
 
 const WAIT: &[Column] = &[

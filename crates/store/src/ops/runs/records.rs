@@ -117,6 +117,7 @@ fn record(row: &Row, around: &Around<'_>) -> Result<RunRecord, Fault> {
         priority: row.count("priority")?,
         partition: row.opt_text("partition_key")?,
         dedup: row.opt_text("dedup")?,
+        generation: row.opt_int("generation")?.and_then(|it| u32::try_from(it).ok()).unwrap_or(1),
     })
 }
 

@@ -62,6 +62,7 @@ fn recorded(row: &Row) -> Result<StepRecord, Fault> {
         child,
         started_at: Some(from_micros(row.int("started_at")?)),
         completed_at: Some(from_micros(row.int("finished_at")?)),
+        notes: row.opt_text("notes")?.map(Json::from),
         attempts: Vec::new(),
     })
 }
@@ -83,6 +84,7 @@ fn open_step(position: u32, kind: StepKind, name: &str, state: StepState) -> Ste
         child: None,
         started_at: None,
         completed_at: None,
+        notes: None,
         attempts: Vec::new(),
     }
 }
@@ -93,9 +95,13 @@ fn waiting(steps: &mut Vec<StepRecord>, name: &str, kind: &str, wait: &Wait) {
         "retry" => StepKind::Step,
         "message" => StepKind::Recv,
         "event" => StepKind::GetEvent,
+        "resume" => StepKind::Pause,
         _ => StepKind::Sleep,
     };
-    let mut step = open_step(wait.position, kind, name, StepState::Waiting);
+    // Once resumed, a run that had paused itself passes the pause as soon as an executor has it.
+    let is_resumed = matches!(wait.wait_for, WaitFor::Resume { resumed_at: Some(_) });
+    let state = if is_resumed { StepState::Running } else { StepState::Waiting };
+    let mut step = open_step(wait.position, kind, name, state);
     step.started_at = Some(wait.since);
     if let WaitFor::Child { id, .. } = &wait.wait_for {
         step.child = Some(id.clone());
@@ -112,6 +118,7 @@ fn attempted(steps: &mut Vec<StepRecord>, row: &Row) -> Result<(), Fault> {
         started_at: from_micros(row.int("started_at")?),
         finished_at: row.opt_int("finished_at")?.map(from_micros),
         error: row.opt_text("error")?.map(Json::from),
+        notes: row.opt_text("notes")?.map(Json::from),
     };
     let at = match steps.iter().position(|step| step.position == position) {
         Some(at) => at,
