@@ -22,6 +22,7 @@ mod sync;
 mod tasks;
 mod trouble;
 mod workflow;
+mod workflow_fn;
 
 pub use crate::calls::all::{All, Settled};
 pub use crate::calls::branch::Branch;
@@ -57,6 +58,7 @@ pub use crate::metrics::{Metrics, QueueMetrics};
 pub use crate::onward::{Builder, Onward};
 pub use crate::trouble::Trouble;
 pub use crate::workflow::{Workflow, Workflows};
+pub use crate::workflow_fn::WorkflowFn;
 #[doc(hidden)]
 pub use onward_store::Skew;
 pub use onward_store::{
@@ -65,8 +67,8 @@ pub use onward_store::{
 };
 pub use onward_types::{
     Actor, Attempt, BoxError, Chunk, ChunkBody, Code, Deduplicated, Error, ErrorData, EventRecord, ExecutorId, Filter,
-    HookRecord, HookState, Identity, Json, MessageRecord, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt, RunId,
-    RunKey, RunOptions, RunRecord, Status, Steered, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Timestamp,
-    Wait, WaitFor, Window,
+    HookRecord, HookState, Identity, Json, MessageRecord, OpenRuns, Page, QueueInfo, QueueLimits, Rate, Result,
+    ResultExt, RunId, RunKey, RunOptions, RunRecord, Schemas, Status, Steered, StepFilter, StepKind, StepRecord,
+    StepSchemas, StepState, StreamInfo, Timestamp, VersionInfo, Wait, WaitFor, Window, WorkflowInfo,
 };
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};

@@ -139,6 +139,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0020_run_options.sql"),
         postgres: include_str!("../migrations/postgres/0020_run_options.sql"),
     },
+    Migration {
+        version: 21,
+        compatible_from: 20,
+        sqlite: include_str!("../migrations/sqlite/0021_workflows.sql"),
+        postgres: include_str!("../migrations/postgres/0021_workflows.sql"),
+    },
 ];
 
 /// The table with the schema version. Created before anything else by the first process.

@@ -16,6 +16,7 @@ pub(crate) mod send;
 mod shown;
 pub(crate) mod start;
 pub(crate) mod stream;
+mod workflows;
 
 use std::marker::PhantomData;
 use std::sync::Arc;

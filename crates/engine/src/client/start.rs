@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::Client;
 use super::handle::WorkflowHandle;
+use crate::data::Data;
 use crate::executor::run::core::RunCore;
 use crate::executor::run::end::EndSlot;
 use crate::executor::run::leaving::Stop;
@@ -52,6 +53,23 @@ impl<'a, T> Start<'a, T> {
     }
 
     option_methods!(id);
+}
+
+impl<'a, T: Data> Start<'a, T> {
+    /// The same start, with the run's output decoded as a `U`.
+    ///
+    /// ```no_run
+    /// # use onward_engine::{Client, Result};
+    /// # async fn demo(client: Client) -> Result<()> {
+    /// let price = client.start_named("price", "apple").typed::<u64>().await?.result().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn typed<U: Data>(self) -> Start<'a, U> {
+        let starting = self.starting.map(|starting| -> BoxFuture<'a, Result<WorkflowHandle<U>, Error>> {
+            Box::pin(async move { Ok(starting.await?.typed()) })
+        });
+        Start { plan: self.plan, starting, client: self.client }
+    }
 }
 
 impl<T> Unpin for Start<'_, T> {}

@@ -2,6 +2,7 @@
 
 mod gate;
 pub(crate) mod message_requests;
+mod register;
 pub(crate) mod registry;
 mod residents;
 pub(crate) mod run;
@@ -90,7 +91,9 @@ pub(crate) struct Executor {
     before: Mutex<JournalCounts>,
     seat: RwLock<Arc<Seat>>,
     handle: Handle,
-    workflows: Arc<Known>,
+    workflows: RwLock<Arc<Known>>,
+    /// Held while the workflows of the executor are announced, so that each announcement has all of them.
+    pub(crate) announcing: tokio::sync::Mutex<()>,
     troubles: Troubles,
     /// The counts of the queues when they were last read.
     depths: Mutex<Vec<QueueInfo>>,
@@ -117,7 +120,7 @@ impl Executor {
         seat: Seat,
         waiters: Arc<Waiters>,
     ) -> Arc<Executor> {
-        let workflows = Arc::new(Known::new(registry.keys()));
+        let workflows = RwLock::new(Arc::new(Known::new(registry.keys())));
         let gate = Gate::new(store.clock().clone(), options.lease, store.is_shared());
         Arc::new(Executor {
             store,
@@ -143,6 +146,7 @@ impl Executor {
             seat: RwLock::new(Arc::new(seat)),
             handle: Handle::current(),
             workflows,
+            announcing: tokio::sync::Mutex::default(),
             troubles: Troubles::default(),
             depths: Mutex::default(),
         })
@@ -190,7 +194,7 @@ impl Executor {
 
     /// The workflows that are registered.
     pub(crate) fn workflows(&self) -> Arc<Known> {
-        self.workflows.clone()
+        self.workflows.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A claim may find runs.
