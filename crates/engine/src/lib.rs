@@ -43,6 +43,7 @@ pub use crate::client::enqueue::EnqueueOptions;
 pub use crate::client::event::GetEvent;
 pub use crate::client::export::Export;
 pub use crate::client::fork::Fork;
+pub use crate::client::fork_all::ForkAll;
 pub use crate::client::handle::WorkflowHandle;
 pub use crate::client::hook::ResumeHook;
 pub use crate::client::queue::Queue;

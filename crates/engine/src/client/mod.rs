@@ -6,6 +6,7 @@ pub(crate) mod enqueue;
 pub(crate) mod event;
 pub(crate) mod export;
 pub(crate) mod fork;
+pub(crate) mod fork_all;
 pub(crate) mod handle;
 pub(crate) mod hook;
 mod manage;
