@@ -16,6 +16,10 @@ pub mod prelude {
     pub use crate::{days, hours, millis, mins, secs};
 }
 
+#[cfg(feature = "schema")]
+#[doc(hidden)]
+pub mod schema;
+
 use std::time::Duration;
 
 /// The guides, so that what they show compiles and runs.
@@ -81,6 +85,9 @@ pub mod __private {
     use std::future::Future;
 
     use onward_engine::{BoxError, BoxFuture, Result};
+
+    #[cfg(feature = "schema")]
+    pub use crate::schema;
 
     /// A workflow under way.
     pub type Running<T> = BoxFuture<'static, Result<T>>;

@@ -1,6 +1,7 @@
 //! The executor: the runs that this process owns, and the seat that gives it the right to execute them.
 
 mod gate;
+mod learned;
 pub(crate) mod message_requests;
 mod register;
 pub(crate) mod registry;
@@ -23,6 +24,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 
 pub(crate) use gate::Gate;
+use learned::Learned;
 pub(crate) use message_requests::MessageRequests;
 use registry::Registry;
 pub(crate) use residents::{Expected, Residents};
@@ -94,6 +96,7 @@ pub(crate) struct Executor {
     workflows: RwLock<Arc<Known>>,
     /// Held while the workflows of the executor are announced, so that each announcement has all of them.
     pub(crate) announcing: tokio::sync::Mutex<()>,
+    learned: Learned,
     troubles: Troubles,
     /// The counts of the queues when they were last read.
     depths: Mutex<Vec<QueueInfo>>,
@@ -147,6 +150,7 @@ impl Executor {
             handle: Handle::current(),
             workflows,
             announcing: tokio::sync::Mutex::default(),
+            learned: Learned::default(),
             troubles: Troubles::default(),
             depths: Mutex::default(),
         })

@@ -5,6 +5,7 @@ use onward::{OnPanic, StepKind, WorkflowFn};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::{Value, json};
 
+use crate::codec::vault::Vault;
 use crate::house::{House, Log};
 
 /// A graph: each node is a child of a workflow that the node names, with what the nodes before it gave.
@@ -246,6 +247,44 @@ async fn a_workflow_that_is_registered_while_the_executor_runs_executes_what_wai
     house.until("it waits for the workflow", reason).await;
     house.onward.shutdown(secs(1)).await.unwrap();
     assert_eq!(house.onward.register(says("4")).await.unwrap_err().code(), "stopped");
+}
+
+/// Gives a child by name its own input, and waits before it returns what came back.
+async fn hands_on(ctx: Ctx, input: Value) -> Result<Value> {
+    let back = ctx.run_named("echoes", &input).id("child").await?;
+    ctx.recv::<u8>("go").await?;
+    Ok(back)
+}
+
+#[on_every_database]
+async fn what_functions_and_children_by_name_say_passes_through_codec_and_mask(db: TestDatabase) {
+    let key = || Vault::new([9; 32]).key("new", [2; 32]);
+    let mut house = House::open(db, move |b| {
+        let echoes = b.workflow_fn("echoes", "1", |_ctx, input: Value| async move { Ok(input) });
+        echoes.workflow_fn("hands on", "1", hands_on).codec(key()).mask(["card"])
+    })
+    .await;
+    let input = json!({"card": "4242-4242", "item": "lamp"});
+    house.onward.start_named("hands on", &input).id("run").await.unwrap();
+    let run = house.onward.handle_named("run");
+    let waits = async || run.describe().await.unwrap().reason.contains("topic `go`");
+    house.until("the child has ended", waits).await;
+    house.lose_executor().await;
+
+    let run = house.onward.handle_named("run");
+    run.send("go", &1).await.unwrap();
+    assert_eq!(house.done(run.result()).await.unwrap(), input, "the caller gets it whole");
+    let shown = json!({"card": "***", "item": "lamp"});
+    for id in ["run", "child"] {
+        let record = house.onward.handle_named(id).describe().await.unwrap();
+        let values = [record.input, record.output.unwrap()].map(|json| json.decode::<Value>().unwrap());
+        assert_eq!(values, [shown.clone(), shown.clone()], "{id}");
+    }
+    let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
+    for id in ["run", "child"] {
+        let stored = client.handle_named(id).describe().await.unwrap();
+        assert!(!stored.input.as_str().contains("lamp"), "without the codec nobody reads it: {}", stored.input);
+    }
 }
 
 #[tokio::test]

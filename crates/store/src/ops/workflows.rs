@@ -133,3 +133,19 @@ fn schemas(row: &Row) -> Result<Schemas, Fault> {
 fn text(schema: &Option<Json>) -> Option<&str> {
     schema.as_ref().map(Json::as_str)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_runs_are_counted_without_reading_those_that_ended() {
+        let connection = crate::driver::sqlite::migrated();
+        let sql = sql!("workflows/open");
+        let mut statement = connection.prepare(&format!("explain query plan {}", sql.sqlite())).unwrap();
+        let plan = statement.query_map([], |row| row.get::<_, String>("detail"));
+        let plan: Vec<String> = plan.unwrap().map(Result::unwrap).collect();
+        let of_runs: Vec<&String> = plan.iter().filter(|line| line.contains(" runs")).collect();
+        assert!(of_runs.len() == 1 && of_runs[0].contains("INDEX runs_status (status=?)"), "{plan:#?}");
+    }
+}
