@@ -23,6 +23,7 @@ mod tasks;
 mod told;
 mod trouble;
 mod workflow;
+mod workflow_fn;
 
 pub use crate::calls::all::{All, Settled};
 pub use crate::calls::branch::Branch;
@@ -48,6 +49,7 @@ pub use crate::client::enqueue::EnqueueOptions;
 pub use crate::client::event::GetEvent;
 pub use crate::client::export::Export;
 pub use crate::client::fork::Fork;
+pub use crate::client::fork_all::ForkAll;
 pub use crate::client::handle::WorkflowHandle;
 pub use crate::client::hook::ResumeHook;
 pub use crate::client::queue::Queue;
@@ -63,6 +65,7 @@ pub use crate::metrics::{Metrics, QueueMetrics};
 pub use crate::onward::{Builder, Onward};
 pub use crate::trouble::Trouble;
 pub use crate::workflow::{Workflow, Workflows};
+pub use crate::workflow_fn::WorkflowFn;
 #[doc(hidden)]
 pub use onward_store::Skew;
 pub use onward_store::{
@@ -72,7 +75,8 @@ pub use onward_store::{
 pub use onward_types::{
     Actor, Attempt, BoxError, Change, ChangeCursor, ChangedRun, Chunk, ChunkBody, Code, Deduplicated, Document,
     DocumentRecord, Error, ErrorData, EventRecord, ExecutorId, Filter, HookRecord, HookState, Identity, Json,
-    MessageRecord, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt, RunId, RunKey, RunOptions, RunRecord, Status,
-    Steered, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Taken, Timestamp, Wait, WaitFor, Window,
+    MessageRecord, OpenRuns, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt, RunId, RunKey, RunOptions,
+    RunRecord, Schemas, Status, Steered, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamInfo, Taken,
+    Timestamp, VersionInfo, Wait, WaitFor, Window, WorkflowInfo,
 };
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};

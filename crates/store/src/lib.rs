@@ -53,6 +53,7 @@ pub use ops::recover::Recovered;
 pub use ops::runs::{Ends, Stray};
 pub use ops::schedules::{Due, Firing, NewSchedule};
 pub use ops::steer::{Cancelled, Overdue};
+pub use ops::workflows::{Published, PublishedStep};
 pub use records::{Chunks, History, Message, Outcome, Recorded, Tried};
 pub use signal::Signal;
 pub use store::{Move, MovedTable, Seat, Store};

@@ -140,6 +140,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/postgres/0020_run_options.sql"),
     },
     Migration {
+        version: 21,
+        compatible_from: 20,
+        sqlite: include_str!("../migrations/sqlite/0021_workflows.sql"),
+        postgres: include_str!("../migrations/postgres/0021_workflows.sql"),
+    },
+    Migration {
         version: 22,
         // An older binary would number the calls of a run that continued with another input from 0 again.
         compatible_from: 22,

@@ -32,6 +32,7 @@ mod schedules;
 mod steering;
 mod talk;
 mod transactions;
+mod workflows;
 
 use create::Creates;
 use db::Db;

@@ -26,9 +26,21 @@ pub(crate) static MOVED: &[Table] = &[
     Table { name: "runs", key: &["run_key"] },
 ];
 
-/// Tables that stay with a database: its executors, its schema version, the next place in a queue, and who follows its changes.
-const OWN: &[&str] =
-    &["executors", "fences", "moves", "queue_seq", "schema_version", "feed", "followers", "changes", "change_marks"];
+/// Tables that stay with a database: its executors and what they publish, its schema version, the next place in a queue, and who
+/// follows its changes.
+const OWN: &[&str] = &[
+    "executors",
+    "fences",
+    "moves",
+    "queue_seq",
+    "schema_version",
+    "workflow_steps",
+    "workflows",
+    "feed",
+    "followers",
+    "changes",
+    "change_marks",
+];
 
 /// Whether a table of this name belongs to Onward.
 pub(crate) fn is_one(name: &str) -> bool {

@@ -43,8 +43,8 @@ pub use options::{RunOptions, SYSTEM_PREFIX, check_attributes, check_system_attr
 pub use queue::{Held, QueueInfo, QueueLimits, Rate};
 pub use reason::{Facts, reason};
 pub use record::{
-    Attempt, Chunk, ChunkBody, EventRecord, Filter, Identity, Page, RunRecord, StepFilter, StepKind, StepRecord,
-    StepState, StreamInfo, Wait, WaitFor, Window, WorkflowVersion,
+    Attempt, Chunk, ChunkBody, EventRecord, Filter, Identity, OpenRuns, Page, RunRecord, Schemas, StepFilter, StepKind,
+    StepRecord, StepSchemas, StepState, StreamInfo, VersionInfo, Wait, WaitFor, Window, WorkflowInfo, WorkflowVersion,
 };
 pub use retention::Retention;
 pub use schedule::{CatchUp, Overlap, ScheduleRecord, Tick};

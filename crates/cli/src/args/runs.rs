@@ -4,7 +4,7 @@ use clap::{Args as Arguments, Subcommand};
 use onward::{Json, RunKey, Status, Timestamp};
 
 use super::Common;
-use super::steer::{Attributes, Delay, Delete, Export, Fork, Import, Selected, WakeUp};
+use super::steer::{Attributes, Delay, Delete, Export, Fork, Import, Restart, Selected, WakeUp};
 use super::talk::{Event, Messages, Send, Stream};
 use super::values::{attribute, run_key};
 use crate::exit;
@@ -57,9 +57,7 @@ pub(crate) enum Verb {
     /// End the sleeps of runs now
     #[command(after_help = exit::CODES)]
     WakeUp(Box<WakeUp>),
-    /// Create new runs of the same workflows with the same inputs
-    #[command(after_help = exit::CODES)]
-    Restart(Box<Selected>),
+    Restart(Box<Restart>),
     SetDelay(Box<Delay>),
     Fork(Box<Fork>),
     Attributes(Box<Attributes>),

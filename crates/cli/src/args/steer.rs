@@ -47,6 +47,18 @@ pub(crate) struct Delay {
     pub(crate) runs: Selected,
 }
 
+/// Create new runs of the same workflows with the same inputs
+#[derive(Debug, Arguments)]
+#[command(after_help = exit::CODES)]
+pub(crate) struct Restart {
+    /// Execute them with the newest version that the executor claiming them has [default: the version of each run]
+    #[arg(long)]
+    pub(crate) newest_version: bool,
+
+    #[command(flatten)]
+    pub(crate) runs: Selected,
+}
+
 /// Create runs that copy what other runs recorded before a position and continue from there
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
@@ -64,7 +76,7 @@ pub(crate) struct Fork {
     pub(crate) new_version: Option<String>,
 
     /// Execute it with the newest version that the executor claiming it has
-    #[arg(long, requires = "ids", conflicts_with_all = ["all", "new_version"])]
+    #[arg(long, conflicts_with = "new_version")]
     pub(crate) newest_version: bool,
 
     /// Use this input

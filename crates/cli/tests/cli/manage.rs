@@ -87,7 +87,25 @@ async fn a_fork_may_be_left_to_the_newest_version(db: TestDatabase) -> Result<()
     };
     assert_eq!(version(&[]).await.as_deref(), Some("1"), "that of the run");
     assert_eq!(version(&["--newest-version"]).await, None, "the executor that takes it decides");
+    for many in [
+        &["fork", "--from", "0", "--prefix", "family"][..],
+        &["restart", "--prefix", "family"],
+        &["restart", "waiting"],
+    ] {
+        let before = open_versions(&onward).await?;
+        assert_eq!(runs(&db, &[many, &["--newest-version"]].concat()).await.code, 0, "{many:?}");
+        let count = if many.contains(&"waiting") { 1 } else { 3 };
+        assert_eq!(open_versions(&onward).await? - before, count, "{many:?}");
+    }
+    let both = ["fork", "greeting", "--from", "0", "--newest-version", "--new-version", "2"];
+    assert_eq!(runs(&db, &both).await.code, 2);
     Ok(())
+}
+
+/// How many runs are open to any version.
+async fn open_versions(onward: &Onward) -> Result<usize> {
+    let open = Filter { versions: vec![String::new()], ..Filter::default() };
+    Ok(onward.list(open).await?.items.len())
 }
 
 #[on_every_database]

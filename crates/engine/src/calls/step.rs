@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use onward_store::{AttemptChange, Clock, WaitKind, add};
-use onward_types::{BoxError, Code, Error, Json, Result, StepKind, Timestamp, WaitFor, guarded};
+use onward_types::{BoxError, Code, Error, Json, Result, StepKind, StepSchemas, Timestamp, WaitFor, guarded};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Span;
@@ -71,6 +71,8 @@ struct Policy<'a> {
     typed: fn(BoxError) -> Error,
     /// Whether a recorded error of the declared type can be decoded as that type.
     readable: fn(&Error) -> Result<(), Error>,
+    /// What the executor publishes of the step, made when it is first executed.
+    schemas: Option<fn() -> StepSchemas>,
 }
 
 enum Phase<'a> {
@@ -115,6 +117,7 @@ impl<'a, T: Data> Step<'a, T> {
             retry_if: None,
             typed: Error::from_box,
             readable: |_| Ok(()),
+            schemas: None,
         };
         let call = StepCall { drive, body, policy, phase: Phase::New, attempt: 0, failed: 0 };
         Step { call, output: PhantomData }
@@ -150,6 +153,25 @@ impl<'a, T: Data> Step<'a, T> {
     pub fn errors<E: Failure>(mut self) -> Self {
         self.call.policy.typed = Error::typed::<E>;
         self.call.policy.readable = |error| error.read_as::<E>().map(drop).map_err(|(why, _)| why);
+        self
+    }
+
+    /// The JSON Schemas of the step's arguments and output, which the executor publishes when a workflow first executes the step:
+    /// see [`VersionInfo::steps`](crate::VersionInfo::steps). With the cargo feature `schema`, `#[onward::step]` gives them for the
+    /// types that implement `schemars::JsonSchema`.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Json, Result, Schemas, StepSchemas};
+    /// async fn size(ctx: &Ctx) -> Result<u64> {
+    ///     let size = ctx.step("size", async || Ok(17)).schemas(|| {
+    ///         let output = Some(Json::from(r#"{"type":"integer"}"#.to_owned()));
+    ///         StepSchemas { name: "size".to_owned(), schemas: Schemas { input: None, output } }
+    ///     });
+    ///     Ok(size.await?)
+    /// }
+    /// ```
+    pub fn schemas(mut self, schemas: fn() -> StepSchemas) -> Self {
+        self.call.policy.schemas = Some(schemas);
         self
     }
 
@@ -208,6 +230,9 @@ impl<'a> Polling<'_, 'a> {
                     return Poll::Pending;
                 }
                 onward_store::crash::point("step.started");
+                if let (Some(schemas), Home::Executor { executor, .. }) = (self.policy.schemas, &core.home) {
+                    executor.learn(&core.about, schemas);
+                }
                 *self.phase = Phase::Running(self.begin());
             }
             Phase::Running(running) => {

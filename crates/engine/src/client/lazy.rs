@@ -32,6 +32,15 @@ impl<'a, P, O> Lazy<'a, P, O> {
         self.parts
     }
 
+    /// The same call with another output.
+    pub(super) fn map<V>(self, map: impl FnOnce(O) -> V + Send + 'a) -> Lazy<'a, P, V>
+    where
+        O: Send + 'a,
+    {
+        let running = self.running.map(|running| -> BoxFuture<'a, V> { Box::pin(async move { map(running.await) }) });
+        Lazy { parts: self.parts, running }
+    }
+
     /// The first poll begins the call.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, begin: impl FnOnce(P) -> BoxFuture<'a, O>) -> Poll<O> {
         if let Some(parts) = self.parts.take() {

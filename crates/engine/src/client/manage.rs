@@ -8,7 +8,8 @@ use onward_types::{Code, Error, Filter, Retention, Steered};
 use serde::Serialize;
 
 use super::Client;
-use super::fork::{Fork, check_position};
+use super::fork::Fork;
+use super::fork_all::ForkAll;
 use super::handle::WorkflowHandle;
 use crate::plan::{encode_attributes, encode_system_attributes};
 
@@ -287,14 +288,12 @@ impl Client {
         self.store.retain(rule).await
     }
 
-    /// [`fork`](WorkflowHandle::fork) all matching runs from a position; position 0 restarts them.
+    /// [`fork`](WorkflowHandle::fork) all matching runs from a position; position 0 restarts them. They keep their versions, unless
+    /// [`newest_version`](ForkAll::newest_version) says otherwise.
     ///
     /// # Errors
     /// `invalid` if the filter or the position is not valid; `database` if the database cannot be reached.
-    pub async fn fork_all(&self, filter: Filter, position: u32) -> Result<BulkResult, Error> {
-        check_position(position)?;
-        self.store
-            .steer_all(filter, Action::Fork(Box::new(onward_store::Fork { position, ..Default::default() })))
-            .await
+    pub fn fork_all(&self, filter: Filter, position: u32) -> ForkAll<'_> {
+        ForkAll::new(self, filter, position)
     }
 }

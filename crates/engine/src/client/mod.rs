@@ -9,6 +9,7 @@ pub(crate) mod event;
 pub(crate) mod export;
 mod feed;
 pub(crate) mod fork;
+pub(crate) mod fork_all;
 pub(crate) mod handle;
 pub(crate) mod hook;
 pub(crate) mod inside;
@@ -21,6 +22,7 @@ pub(crate) mod send;
 mod shown;
 pub(crate) mod start;
 pub(crate) mod stream;
+mod workflows;
 
 use std::marker::PhantomData;
 use std::sync::Arc;

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use super::Client;
 use super::handle::WorkflowHandle;
 use super::lazy::Lazy;
+use crate::data::Data;
 use crate::executor::run::core::RunCore;
 use crate::executor::run::end::EndSlot;
 use crate::executor::run::leaving::Stop;
@@ -50,6 +51,20 @@ impl<'a, T> Start<'a, T> {
     }
 
     option_methods!(id);
+}
+
+impl<'a, T: Data> Start<'a, T> {
+    /// The same start, with the run's output decoded as a `U`.
+    ///
+    /// ```no_run
+    /// # use onward_engine::{Client, Result};
+    /// # async fn demo(client: Client) -> Result<()> {
+    /// let price = client.start_named("price", "apple").typed::<u64>().await?.result().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn typed<U: Data>(self) -> Start<'a, U> {
+        Start { client: self.client, call: self.call.map(|handle| handle.map(WorkflowHandle::typed)) }
+    }
 }
 
 impl<T> Unpin for Start<'_, T> {}

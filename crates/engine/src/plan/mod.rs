@@ -59,7 +59,7 @@ impl Plan {
         let input = self.input?;
         // Enqueueing does not require the workflow here: an executor that serves the queue has it.
         if let Some(executor) = executor.filter(|_| options.queue.is_none())
-            && executor.registry.get(&self.workflow, &version).is_none()
+            && !executor.registry.has(&self.workflow, &version)
         {
             let version = if version.is_empty() { "1" } else { &version };
             return Err(executor.not_registered(&self.workflow, version));
@@ -95,7 +95,7 @@ impl Checked {
     pub(crate) fn is_for(&self, executor: &Executor) -> bool {
         self.options.delay.is_none()
             && self.options.dedup.is_none()
-            && executor.registry.get(&self.workflow, &self.version).is_some()
+            && executor.registry.has(&self.workflow, &self.version)
     }
 
     /// The run that the plan makes: owned by this executor from the start, or left to the executor that claims it.

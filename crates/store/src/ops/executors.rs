@@ -62,6 +62,11 @@ pub(crate) async fn join(tx: &mut Tx, new: &NewExecutor, now: Timestamp) -> Resu
     Ok(())
 }
 
+/// Announce all workflows of an executor.
+pub(crate) async fn announce(tx: &mut Tx, executor: &ExecutorId, workflows: &Json) -> Result<(), Fault> {
+    tx.execute(sql!("executors/announce"), &params![executor.as_str(), workflows.as_str()]).await.map(drop)
+}
+
 /// Write a heartbeat. `false`: the executor was declared dead.
 pub(crate) async fn beat(tx: &mut Tx, executor: &ExecutorId) -> Result<bool, Fault> {
     Ok(tx.execute(sql!("executors/beat"), &params![executor.as_str()]).await? == 1)

@@ -28,6 +28,7 @@ pub(crate) mod starts;
 pub(crate) mod steer;
 pub(crate) mod streams;
 pub(crate) mod transactions;
+pub(crate) mod workflows;
 
 use onward_types::{Json, RunId, RunKey, Wait, WaitFor, from_micros};
 
