@@ -341,7 +341,9 @@ impl Builder {
         }
         let seat = store.join(registry.keys(), self.options.lease, None).await?;
         if let Err(error) = store.publish(registry.published()).await {
-            store.leave(&seat).await?;
+            if let Err(left) = store.leave(&seat).await {
+                tracing::warn!(error = %left, "an executor that could not be launched will be declared dead");
+            }
             return Err(error);
         }
         let mut client = Client::on(store.clone());
