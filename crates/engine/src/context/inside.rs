@@ -100,7 +100,7 @@ impl Ctx {
     /// Pause the run here, for this reason, until somebody resumes it. The call returns once the run was resumed.
     ///
     /// While it is paused, the run is in the state `paused`, its record shows the reason, and
-    /// [`result`](crate::WorkflowHandle::result) returns the [`error`](Pause::error), so that whoever waits for the run learns
+    /// [`result`](crate::WorkflowHandle::result) returns the [`error`](Pause::error), so that those who wait for the run learn
     /// of it. Other branches of the workflow stop as after [`WorkflowHandle::pause`](crate::WorkflowHandle::pause): a step in
     /// progress is dropped, and its body runs again after the resume. The run's children continue.
     ///

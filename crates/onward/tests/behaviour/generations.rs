@@ -99,7 +99,7 @@ async fn a_run_begins_again_with_another_input_under_the_same_id_and_shows_its_l
         assert_eq!(house.log.count(&key), 1, "no key is used twice");
     }
     assert_eq!(steps[0].position, 6, "positions are counted on");
-    // Whoever starts it again means this run.
+    // To start it again means this run.
     assert_eq!(house.onward.start::<counts>(0).id("r").await.unwrap().result().await.unwrap(), 3);
     assert!(house.onward.start::<counts>(3).id("r").await.unwrap_err().is_conflict());
 }
@@ -178,9 +178,9 @@ async fn what_a_run_said_and_did_not_hear_yet_stays_and_so_do_its_children(db: T
     house.onward.resume_hook("ask", &"to the fork").await.unwrap();
     let heard_by_fork = house.done(fork.result()).await.unwrap();
     assert_eq!(heard_by_fork[1..4], ["again", "one", "true"]);
-    let anew = run.restart().id("anew").await.unwrap();
-    assert!(anew.events().await.unwrap().is_empty());
-    assert_eq!(anew.describe().await.unwrap().generation, 1);
+    let fresh = run.restart().id("fresh").await.unwrap();
+    assert!(fresh.events().await.unwrap().is_empty());
+    assert_eq!(fresh.describe().await.unwrap().generation, 1);
     house.lose_executor().await;
 }
 

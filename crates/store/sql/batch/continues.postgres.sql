@@ -1,5 +1,5 @@
 -- Begin the next generation of runs: each has a new input and nothing recorded. Only for runs that have just left with this batch;
--- one whose row was busy leaves with the next batch. Progress in earlier generations is progress, so recoveries are counted anew.
+-- one whose row was busy leaves with the next batch. Progress in earlier generations is progress, so recoveries are counted from 0.
 -- What stays: events with their latest values, streams with the attempts that say which chunks count, hooks, messages that were
 -- not taken, and messages with a key of their sender, because the key keeps a repeat from being delivered.
 -- The state is compared as an expression: through the index of states, a plan made while there were few runs would read them all.

@@ -60,7 +60,7 @@ struct Original {
 }
 
 impl Original {
-    /// The generation of the fork, and its first position. A fork from before the current generation begins anew.
+    /// The generation of the fork, and its first position. A fork from before the current generation begins with nothing.
     fn generation(&self, plan: &Fork) -> Option<(i64, u32)> {
         self.generation.zip(self.first_position.filter(|first| plan.position >= *first))
     }
