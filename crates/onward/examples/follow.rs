@@ -25,7 +25,7 @@ impl Known {
         }
     }
 
-    /// Written beside the file first: whoever is killed in between leaves the old one.
+    /// Written beside the file first: a process that is killed in between leaves the old one.
     fn write(&self, file: &Path) -> Result<()> {
         let beside = file.with_extension("new");
         std::fs::write(&beside, serde_json::to_vec(self)?)?;

@@ -7,7 +7,8 @@ pub(crate) struct Table {
     pub(crate) key: &'static [&'static str],
 }
 
-/// Everything that makes up runs, queues, schedules and documents. The runs come last, so that a run is never seen without its other rows.
+/// Everything that makes up runs, queues, schedules and documents. The runs come last, so that a run is never seen without its
+/// other rows.
 pub(crate) static MOVED: &[Table] = &[
     Table { name: "queues", key: &["name"] },
     Table { name: "queue_starts", key: &["queue", "at", "partition_key"] },

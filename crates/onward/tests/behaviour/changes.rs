@@ -203,7 +203,7 @@ async fn a_snapshot_goes_on_where_it_was_left(db: TestDatabase) {
 }
 
 #[on_every_database]
-async fn whoever_was_away_for_too_long_gets_the_snapshot_again(db: TestDatabase) {
+async fn a_follower_that_was_away_for_too_long_gets_the_snapshot_again(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<works>()).await;
     house.onward.start::<works>(1).id("first").await.unwrap();
     let mut known = Known::default();

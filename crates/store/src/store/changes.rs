@@ -1,5 +1,7 @@
 //! The feed of changes: followers of this database, and what they read.
 
+use std::time::Duration;
+
 use onward_types::{Error, Filter, RunKey};
 
 use super::Store;
@@ -7,9 +9,13 @@ use crate::clock::add;
 use crate::fault::Fault;
 use crate::ops::changes::{self, ChangePage, KEPT, LOCK_TIMEOUTS, Noted, Position, Seen, TABLES, Tended};
 
-/// How many short waits for a lock fail before longer ones are tried.
-const SHORT_WAITS: usize = 5;
+/// How many waits for the lock on a table may fail when triggers are created; the first ones are short.
 const WAITS: usize = 12;
+const SHORT_WAITS: usize = 5;
+/// How many, all of them short, when they are dropped: that lock keeps out readers too, and it can be tried again in a minute.
+const WAITS_TO_DROP: usize = 3;
+/// Between two waits others go on.
+const PAUSE: Duration = Duration::from_millis(250);
 
 impl Store {
     /// Register a follower, or renew it. From then on, and for some minutes after its last renewal, every change is recorded.
@@ -42,7 +48,7 @@ impl Store {
                     Box::pin(changes::follow_table(tx, table, timeout))
                 })
             };
-            locking(create).await?;
+            locking(WAITS, create).await?;
         }
         let epoch = self.clock.uuid().simple().to_string();
         self.write("changes.begin", epoch, |tx, epoch| Box::pin(changes::begin(tx, epoch))).await
@@ -141,7 +147,7 @@ impl Store {
             let drop = |timeout: &'static str| {
                 self.try_write("changes.remove", *table, move |tx, table| Box::pin(changes::remove(tx, table, timeout)))
             };
-            if !locking(drop).await? {
+            if !locking(WAITS_TO_DROP, drop).await? {
                 return Ok(());
             }
         }
@@ -150,14 +156,17 @@ impl Store {
 }
 
 /// Retries while a table is locked.
-async fn locking<T, F: Future<Output = Result<T, Fault>>>(attempt: impl Fn(&'static str) -> F) -> Result<T, Error> {
+async fn locking<T, F: Future<Output = Result<T, Fault>>>(
+    waits: usize,
+    attempt: impl Fn(&'static str) -> F,
+) -> Result<T, Error> {
     let mut made = 0;
     loop {
         let timeout = LOCK_TIMEOUTS[usize::from(made >= SHORT_WAITS)];
         match attempt(timeout).await {
-            Err(fault) if fault.is_passing() && made < WAITS => {
+            Err(fault) if fault.is_passing() && made < waits => {
                 made += 1;
-                crate::real_time::sleep(std::time::Duration::from_millis(50)).await;
+                crate::real_time::sleep(PAUSE).await;
             }
             done => return Ok(done?),
         }

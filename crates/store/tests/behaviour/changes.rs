@@ -60,7 +60,7 @@ impl Follower {
 }
 
 #[on_every_database]
-async fn whoever_registers_while_others_write_misses_nothing(db: TestDatabase) {
+async fn a_follower_that_registers_while_others_write_misses_nothing(db: TestDatabase) {
     const RUNS: usize = 40;
     const STEPS: u32 = 12;
     let store = open(&db).await;
