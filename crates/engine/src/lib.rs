@@ -48,6 +48,8 @@ pub use crate::client::queue::Queue;
 pub use crate::client::schedule::{Schedule, ScheduleHandle};
 pub use crate::client::send::{Message, SendMessage};
 pub use crate::client::start::Start;
+pub use crate::client::steer::{ChangeAll, DeleteAll, DeleteRun, Preview, Steer, SteerAll, SteerFamilies, SteerFamily};
+pub use crate::client::steerings::ListSteerings;
 pub use crate::client::stream::{ReadChunks, ReadStream};
 pub use crate::data::Data;
 pub use crate::executor::registry::{OnPanic, Registry};
@@ -60,13 +62,14 @@ pub use crate::workflow::{Workflow, Workflows};
 #[doc(hidden)]
 pub use onward_store::Skew;
 pub use onward_store::{
-    BulkResult, Clock, Codec, Encoded, ExecutorRow, FromSqlValue, Health, Histogram, JournalCounts, Payload, SqlParams,
-    SqlRow, SqlTx, SqlValue,
+    Clock, Codec, Encoded, ExecutorRow, FromSqlValue, Health, Histogram, JournalCounts, Payload, SqlParams, SqlRow,
+    SqlTx, SqlValue,
 };
 pub use onward_types::{
-    Actor, Attempt, BoxError, Chunk, ChunkBody, Code, Deduplicated, Error, ErrorData, EventRecord, ExecutorId, Filter,
-    HookRecord, HookState, Identity, Json, MessageRecord, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt, RunId,
-    RunKey, RunOptions, RunRecord, Status, Steered, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Timestamp,
-    Wait, WaitFor, Window,
+    Actor, Attempt, Attribution, BoxError, BulkPreview, BulkResult, Chunk, ChunkBody, Code, Deduplicated, Error,
+    ErrorData, EventRecord, ExecutorId, Filter, HookRecord, HookState, Identity, Initiator, Json, MessageRecord, Page,
+    QueueInfo, QueueLimits, Rate, Refusal, Result, ResultExt, RunId, RunKey, RunOptions, RunRecord, Status, Steered,
+    Steering, SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Timestamp, Wait,
+    WaitFor, Window,
 };
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};

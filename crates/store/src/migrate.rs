@@ -139,6 +139,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0020_run_options.sql"),
         postgres: include_str!("../migrations/postgres/0020_run_options.sql"),
     },
+    Migration {
+        version: 23,
+        // An older binary resumes a run that was paused with its family alone, and records nothing about who steers.
+        compatible_from: 20,
+        sqlite: include_str!("../migrations/sqlite/0023_steerings.sql"),
+        postgres: include_str!("../migrations/postgres/0023_steerings.sql"),
+    },
 ];
 
 /// The table with the schema version. Created before anything else by the first process.

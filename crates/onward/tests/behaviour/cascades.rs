@@ -55,7 +55,7 @@ async fn what_was_cancelled_with_its_parent_comes_back_with_it_at_all_depths(db:
     }
     for id in &all[1..] {
         let reason = house.onward.handle_named(*id).describe().await.unwrap().reason;
-        assert!(reason.starts_with("cancelled with its parent"), "{id}: {reason}");
+        assert!(reason.starts_with("cancelled with run `root`"), "{id}: {reason}");
     }
     is_let_go(&house, &all).await;
     run.resume().await.unwrap();

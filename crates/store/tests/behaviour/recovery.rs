@@ -122,6 +122,7 @@ async fn a_child_that_came_after_the_cancel_of_its_parent_is_cancelled_when_the_
     assert_eq!(store.release_orphans().await.unwrap().let_go, 1);
     for id in ["child", "grandchild"] {
         let found = record(&store, &run_id(id)).await;
-        assert_eq!((found.status, found.reason.as_str()), (Status::Cancelled, "cancelled with its parent"), "{id}");
+        let why = "cancelled with run `parent`, cancelled: \"enough\"";
+        assert_eq!((found.status, found.reason.as_str()), (Status::Cancelled, why), "{id}");
     }
 }

@@ -8,6 +8,7 @@ use crate::exit::{Exit, Failure};
 
 pub(super) async fn restart(client: &Client, selected: Selected, json: bool) -> Result<Exit, Failure> {
     match steer::meant(selected)? {
+        Meant::Preview(filter) => steer::preview(client.fork_all(*filter, 0).preview(), json, "restarted").await,
         Meant::Filter(filter) => steer::all(client.fork_all(*filter, 0).await?, json, "restarted"),
         Meant::Ids(ids) => {
             let restart = async |run: &super::Handle| {
