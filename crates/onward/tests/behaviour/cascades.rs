@@ -157,7 +157,7 @@ async fn what_was_cancelled_before_its_parent_stays_so_and_what_was_paused_comes
     run.resume().await.unwrap();
     let paused = house.onward.handle_named("depth-0").describe().await.unwrap();
     assert_eq!(paused.status, Status::Paused, "{}", paused.reason);
-    assert!(paused.reason.contains("paused before"), "{}", paused.reason);
+    assert!(paused.reason.starts_with("paused; `resume`"), "{}", paused.reason);
 
     // Cancelled by itself while its parent is paused, it is a result, whatever becomes of the parent.
     house.onward.handle_named("depth-1").pause().await.unwrap();

@@ -68,11 +68,33 @@ pub(crate) async fn stop_children(tx: &mut Tx, of: &[RunKey], now: Timestamp) ->
             let children = children(tx, &[run]).await?;
             cascade.cancel_with(tx, with, &steering, children).await?;
         } else {
+            let since = stopped.as_ref().map(|pause| pause.at);
             let steering = steerings::inherited(stopped, SteeringAction::Pause, &id, now);
-            cascade.pause_with(tx, row.opt_key("paused_with")?.unwrap_or(run), &steering, vec![run]).await?;
+            let with = row.opt_key("paused_with")?.unwrap_or(run);
+            let late = late_children(tx, run, &steering, since).await?;
+            cascade.pause_level(tx, &late, &steering, Some(with)).await?;
+            cascade.pause_with(tx, with, &steering, late).await?;
         }
     }
     cascade.tell(tx, now).await
+}
+
+/// The children of a paused run that its pause did not reach. One that it reached and that was resumed by itself since goes on.
+async fn late_children(
+    tx: &mut Tx,
+    run: RunKey,
+    pause: &Steering,
+    since: Option<Timestamp>,
+) -> Result<Vec<RunKey>, Fault> {
+    let mut late = Vec::new();
+    for row in tx.query(sql!("runs/open_children"), &params![run]).await? {
+        let child = row.key("run_key")?;
+        let was_reached = steerings::latest(tx, child).await?.iter().any(|act| {
+            act.action == SteeringAction::Pause && act.with == pause.with && since.is_some_and(|since| act.at >= since)
+        });
+        late.extend((!was_reached).then_some(child));
+    }
+    Ok(late)
 }
 
 /// Cancel those of these runs whose deadline has passed. Does not wait for locks.

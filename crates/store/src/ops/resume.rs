@@ -73,14 +73,15 @@ impl Back {
 
     /// Bring back what was stopped with one of the runs that are back, and with those, and so on.
     async fn what_was_stopped_with_them(&mut self, tx: &mut Tx) -> Result<(), Fault> {
-        let mut level = self.order.clone();
+        let mut level: Vec<RunKey> = self.resumed.iter().copied().collect();
         while !level.is_empty() {
             let rows = tx.query(sql!("runs/taken_with"), &params![&level]).await?;
             level.clear();
             for row in &rows {
                 let other = Target::read(row)?;
                 self.come_back(tx, &other).await?;
-                level.push(other.key);
+                // What is paused again keeps its family until it is resumed.
+                level.extend(self.resumed.contains(&other.key).then_some(other.key));
             }
         }
         Ok(())

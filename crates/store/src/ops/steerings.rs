@@ -5,7 +5,7 @@ use onward_types::{Attribution, RunId, RunKey, Steering, SteeringAction, Steerin
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 
-/// How many acts back the pause of a run is looked for that was cancelled while it was paused.
+/// How many acts back the pause of a run is looked for.
 const FAR: u32 = 100;
 
 /// Add an act to the histories of these runs, whose rows are locked.
@@ -27,15 +27,15 @@ pub(crate) async fn list(tx: &mut Tx, run: RunKey, after: u64, limit: u32) -> Re
     rows.iter().map(record).collect()
 }
 
+/// The latest acts on a run, newest first.
+pub(crate) async fn latest(tx: &mut Tx, run: RunKey) -> Result<Vec<Steering>, Fault> {
+    let rows = tx.query(sql!("steerings/latest"), &params![run, FAR]).await?;
+    rows.iter().map(|row| read(&row.text("steering")?, "steerings")).collect()
+}
+
 /// The latest pause of a run that is known.
 pub(crate) async fn last_pause(tx: &mut Tx, run: RunKey) -> Result<Option<Steering>, Fault> {
-    for row in tx.query(sql!("steerings/latest"), &params![run, FAR]).await? {
-        let steering = read(&row.text("steering")?, "steerings")?;
-        if steering.action == SteeringAction::Pause {
-            return Ok(Some(steering));
-        }
-    }
-    Ok(None)
+    Ok(latest(tx, run).await?.into_iter().find(|act| act.action == SteeringAction::Pause))
 }
 
 /// What the row of a run says about what stopped it.

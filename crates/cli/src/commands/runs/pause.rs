@@ -15,15 +15,15 @@ pub(super) async fn pause(client: &Client, pause: SteerFamily, json: bool) -> Re
         Meant::Ids(ids) => {
             let pause =
                 async |run: &super::Handle| steer::signed!(run.pause(), signed, with_children).await.map(Done::from);
-            steer::each(client, ids, json, pause, |done, after| told(done, after).to_owned()).await
+            steer::each(client, ids, json, pause, told).await
         }
     }
 }
 
-fn told(done: &Done, after: Option<Status>) -> &'static str {
+fn told(done: &Done, after: Option<Status>) -> String {
     match after {
-        Some(Status::Paused) if done.is_unchanged() => "is already paused",
-        Some(Status::Paused) => "is paused",
-        _ => "was paused, and has changed since",
+        Some(Status::Paused) if done.is_unchanged() => "is already paused".to_owned(),
+        Some(Status::Paused) => format!("is paused{}", done.and_others("that it started")),
+        _ => "was paused, and has changed since".to_owned(),
     }
 }
