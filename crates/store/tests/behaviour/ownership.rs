@@ -26,7 +26,7 @@ async fn an_owner_writes_nothing_for_a_run_that_was_cancelled(db: TestDatabase) 
     other.writes(vec![step(1, "paid")]).await;
     let record = record(&store, &run.id).await;
     assert_eq!((record.status, record.executor.as_ref()), (Status::Cancelled, Some(&executor.seat.executor)));
-    assert!(record.reason.starts_with("enough; executor `"), "{}", record.reason);
+    assert!(record.reason.starts_with("cancelled: \"enough\"; executor `"), "{}", record.reason);
 }
 
 #[on_every_database]
