@@ -56,6 +56,8 @@ pub use crate::client::queue::Queue;
 pub use crate::client::schedule::{Schedule, ScheduleHandle};
 pub use crate::client::send::{Message, SendMessage};
 pub use crate::client::start::Start;
+pub use crate::client::steer::{ChangeAll, DeleteAll, DeleteRun, Preview, Steer, SteerAll, SteerFamilies, SteerFamily};
+pub use crate::client::steerings::ListSteerings;
 pub use crate::client::stream::{ReadChunks, ReadStream};
 pub use crate::data::Data;
 pub use crate::executor::registry::{OnPanic, Registry};
@@ -69,14 +71,15 @@ pub use crate::workflow_fn::WorkflowFn;
 #[doc(hidden)]
 pub use onward_store::Skew;
 pub use onward_store::{
-    BulkResult, Clock, Codec, Encoded, ExecutorRow, FromSqlValue, Health, Histogram, JournalCounts, Payload, SqlParams,
-    SqlRow, SqlTx, SqlValue,
+    Clock, Codec, Encoded, ExecutorRow, FromSqlValue, Health, Histogram, JournalCounts, Payload, SqlParams, SqlRow,
+    SqlTx, SqlValue,
 };
 pub use onward_types::{
-    Actor, Attempt, BoxError, Change, ChangeCursor, ChangedRun, Chunk, ChunkBody, Code, Deduplicated, Document,
-    DocumentRecord, Error, ErrorData, EventRecord, ExecutorId, Filter, HookRecord, HookState, Identity, Json,
-    MessageRecord, OpenRuns, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt, RunId, RunKey, RunOptions,
-    RunRecord, Schemas, Status, Steered, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamInfo, Taken,
-    Timestamp, VersionInfo, Wait, WaitFor, Window, WorkflowInfo,
+    Actor, Attempt, Attribution, BoxError, BulkPreview, BulkResult, Change, ChangeCursor, ChangedRun, Chunk, ChunkBody,
+    Code, Deduplicated, Document, DocumentRecord, Error, ErrorData, EventRecord, ExecutorId, Filter, HookRecord,
+    HookState, Identity, Initiator, Json, MessageRecord, OpenRuns, Page, QueueInfo, QueueLimits, Rate, Refusal, Result,
+    ResultExt, RunId, RunKey, RunOptions, RunRecord, Schemas, Status, Steered, Steering, SteeringAction,
+    SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamInfo, Taken, Timestamp,
+    VersionInfo, Wait, WaitFor, Window, WorkflowInfo,
 };
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};

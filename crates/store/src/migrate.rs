@@ -153,6 +153,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/postgres/0022_inside.sql"),
     },
     Migration {
+        version: 23,
+        // An older binary resumes a run that was paused with its family alone, and records nothing about who steers.
+        compatible_from: 20,
+        sqlite: include_str!("../migrations/sqlite/0023_steerings.sql"),
+        postgres: include_str!("../migrations/postgres/0023_steerings.sql"),
+    },
+    Migration {
         version: 26,
         compatible_from: 20,
         sqlite: include_str!("../migrations/sqlite/0026_feed.sql"),

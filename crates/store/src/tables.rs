@@ -23,6 +23,7 @@ pub(crate) static MOVED: &[Table] = &[
     Table { name: "event_history", key: &["run_key", "position", "key"] },
     Table { name: "streams", key: &["run_key", "key", "idx"] },
     Table { name: "hooks", key: &["token"] },
+    Table { name: "steerings", key: &["run_key", "seq"] },
     Table { name: "pushes", key: &["workflow", "gather", "push"] },
     Table { name: "runs", key: &["run_key"] },
 ];

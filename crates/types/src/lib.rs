@@ -22,6 +22,7 @@ mod retention;
 mod schedule;
 mod status;
 mod steered;
+mod steering;
 mod taken;
 mod time;
 mod topic;
@@ -49,7 +50,8 @@ pub use record::{
 pub use retention::Retention;
 pub use schedule::{CatchUp, Overlap, ScheduleRecord, Tick};
 pub use status::{Actor, MOVES, Move, Status};
-pub use steered::Steered;
+pub use steered::{BulkPreview, BulkResult, Refusal, Steered};
+pub use steering::{Attribution, Initiator, REASON_MAX, Steering, SteeringAction, SteeringRecord};
 pub use taken::Taken;
 pub use time::{Timestamp, from_micros, micros};
 pub use topic::{check_topic, hook_of, hook_topic};

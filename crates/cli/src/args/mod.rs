@@ -17,7 +17,9 @@ pub(crate) use self::moving::Move;
 pub(crate) use self::queues::{QueueVerb, Queues, SetQueue};
 pub(crate) use self::runs::{List, Runs, Steps, Verb, Which};
 pub(crate) use self::schedules::{Backfill, NewSchedule, ScheduleVerb, Schedules};
-pub(crate) use self::steer::{Attributes, Delay, Delete, Export, Fork, Import, Restart, Selected, WakeUp};
+pub(crate) use self::steer::{
+    Attributes, Delay, Delete, Export, Fork, Import, Restart, Selected, Steer, SteerFamily, WakeUp,
+};
 pub(crate) use self::talk::{Event, HookVerb, Hooks, Messages, ResumeHook, Send, Stream};
 pub(crate) use self::values::Limit;
 pub(crate) use self::workflows::Workflows;

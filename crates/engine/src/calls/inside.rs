@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use onward_store::{Checkpoint, HookPayload, InsideAction, InsideResult, Owner};
-use onward_types::{Code, Error, Json, RunId, Status, Steered, StepKind, check_name};
+use onward_types::{Attribution, Error, Json, RunId, Status, Steered, StepKind, check_name};
 use serde::Serialize;
 
 use super::answered::until_answered;
@@ -168,26 +168,22 @@ pub struct CancelRun<'a> {
 
 impl CancelRun<'_> {
     pub(crate) fn new(ctx: &Ctx, run: &str) -> Self {
-        let said = said(ctx.run_id(), None);
-        let action = RunId::new(run).map(|run| InsideAction::Cancel { run, said });
+        let who = Attribution::run(&ctx.core.about.id);
+        let action = RunId::new(run).map(|run| InsideAction::Cancel { run, who });
         let name = if action.is_ok() { run } else { "cancel" };
         CancelRun { act: Act::new(ctx, StepKind::Cancel, name, action), lent: PhantomData }
     }
 
-    /// Why the run is cancelled. The reason of its state then says it, and which run cancelled it.
-    pub fn reason(mut self, reason: impl AsRef<str>) -> Self {
-        let by = self.act.drive.core.about.id.clone();
-        if let Ok(InsideAction::Cancel { said: why, .. }) = &mut self.act.action {
-            *why = said(by.as_str(), Some(reason.as_ref()));
+    /// Why the run is cancelled: one line of at most 2,048 bytes. The reason of its state then says it, and which run cancelled it.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        if let Ok(InsideAction::Cancel { who, .. }) = &mut self.act.action {
+            who.reason = Some(reason.into());
+            if let Err(refused) = who.check() {
+                self.act.action = Err(refused);
+            }
         }
         self
     }
-}
-
-fn said(by: &str, reason: Option<&str>) -> String {
-    let reason = reason.map_or_else(String::new, |reason| format!(": {reason:?}"));
-    // As a message of an error it is a text that every database accepts.
-    Error::new(Code::Cancelled, format!("cancelled by run `{by}`{reason}")).message().to_owned()
 }
 
 impl Unpin for CancelRun<'_> {}

@@ -1,12 +1,15 @@
 //! Forking all runs that match a filter.
 
-use std::future::IntoFuture;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use onward_store::{Action, BulkResult};
-use onward_types::{Error, Filter};
+use onward_store::Action;
+use onward_types::{BulkResult, Error, Filter};
 
 use super::Client;
 use super::fork::check_position;
+use super::steer::{ChangeAll, Preview};
 use crate::executor::registry::check_name;
 use crate::future::BoxFuture;
 
@@ -18,11 +21,12 @@ pub struct ForkAll<'a> {
     client: &'a Client,
     filter: Filter,
     fork: onward_store::Fork,
+    making: Option<BoxFuture<'a, Result<BulkResult, Error>>>,
 }
 
 impl<'a> ForkAll<'a> {
     pub(super) fn new(client: &'a Client, filter: Filter, position: u32) -> ForkAll<'a> {
-        ForkAll { client, filter, fork: onward_store::Fork { position, ..Default::default() } }
+        ForkAll { client, filter, fork: onward_store::Fork { position, ..Default::default() }, making: None }
     }
 
     /// Execute the new runs with the newest version of their workflow that the claiming executor has.
@@ -49,19 +53,28 @@ impl<'a> ForkAll<'a> {
         self
     }
 
-    async fn make(self) -> Result<BulkResult, Error> {
-        let ForkAll { client, filter, fork } = self;
-        check_position(fork.position)?;
-        fork.options.version.as_ref().map_or(Ok(()), |version| check_name("workflow's version", version))?;
-        client.store.steer_all(filter, Action::Fork(Box::new(fork))).await
+    /// Fork nothing, and count what would be forked. See [`SteerAll::preview`](crate::SteerAll::preview).
+    pub fn preview(self) -> Preview {
+        ChangeAll::new(&self.client.store, self.filter, check(self.fork)).preview()
     }
 }
 
-impl<'a> IntoFuture for ForkAll<'a> {
-    type Output = Result<BulkResult, Error>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+fn check(fork: onward_store::Fork) -> Result<Action, Error> {
+    check_position(fork.position)?;
+    fork.options.version.as_ref().map_or(Ok(()), |version| check_name("workflow's version", version))?;
+    Ok(Action::Fork(Box::new(fork)))
+}
 
-    fn into_future(self) -> BoxFuture<'a, Self::Output> {
-        Box::pin(self.make())
+impl Future for ForkAll<'_> {
+    type Output = Result<BulkResult, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let ForkAll { client, filter, fork, making } = &mut *self;
+        let client = *client;
+        let making = making.get_or_insert_with(|| {
+            let (filter, action) = (filter.clone(), check(fork.clone()));
+            Box::pin(async move { client.store.steer_all(filter, action?).await })
+        });
+        making.as_mut().poll(cx)
     }
 }

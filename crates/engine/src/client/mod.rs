@@ -21,6 +21,8 @@ pub(crate) mod schedule;
 pub(crate) mod send;
 mod shown;
 pub(crate) mod start;
+pub(crate) mod steer;
+pub(crate) mod steerings;
 pub(crate) mod stream;
 mod workflows;
 

@@ -152,10 +152,10 @@ impl Executor {
         }
         core.end.set(End::Elsewhere);
         let Home::Executor { journal, .. } = &core.home else { return };
-        // After this, every pending change is committed or refused, so no child can be created after its parent was cancelled.
+        // After this, every pending change is committed or refused, so no child can be created after its parent was stopped.
         journal.flush().await;
-        while let Err(error) = self.store.cancel_children(core.about.key).await {
-            let message = format!("cancelling the children of {}: {}", core.about.id, error.message());
+        while let Err(error) = self.store.stop_children(core.about.key).await {
+            let message = format!("stopping the children of {}: {}", core.about.id, error.message());
             self.trouble("runs", core.about.id.as_str().to_owned(), message);
             if journal.is_closed() {
                 self.no_trouble("runs", core.about.id.as_str().to_owned());

@@ -62,7 +62,7 @@ async fn a_parked_run_is_woken_by_a_payload_from_another_process(db: TestDatabas
     let run = house.onward.start::<takes>(("t".into(), 1)).await.unwrap();
     house.until("it has left memory", async || house.onward.resident_runs() == 0).await;
     assert_eq!(run.describe().await.unwrap().reason, "waits for a payload to the hook `t`");
-    assert_eq!(run.wake_up().await.unwrap(), 0, "a hook is no sleep");
+    assert_eq!(run.wake_up().await.unwrap().sleeps, 0, "a hook is no sleep");
     let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
     client.resume_hook("t", &7).await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), [7]);

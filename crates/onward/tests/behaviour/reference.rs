@@ -65,7 +65,7 @@ async fn a_run_object_tells_what_get_run_tells(db: TestDatabase) {
     assert!(record.created_at >= began && record.started_at.unwrap() >= record.created_at);
     assert_eq!(record.finished_at, None);
 
-    assert_eq!(run.wake_up().await.unwrap(), 1, "the count of stopped sleeps");
+    assert_eq!(run.wake_up().await.unwrap().sleeps, 1, "the count of stopped sleeps");
     assert_eq!(house.done(run.result()).await.unwrap(), "hello ada and 17");
     assert_eq!(run.status().await.unwrap().vercel(), "completed");
     assert!(run.describe().await.unwrap().finished_at.is_some());

@@ -82,6 +82,7 @@ impl Sql {
             for lock in [
                 " for no key update of r skip locked",
                 " for no key update skip locked",
+                " for no key update of r",
                 " for no key update",
                 " for key share",
                 " for share",

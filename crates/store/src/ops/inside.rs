@@ -1,7 +1,7 @@
 //! Actions of a workflow on runs: carried out and recorded in its own run in one transaction, so that each happens exactly once
 //! and its recorded result says what it did.
 
-use onward_types::{Code, Error, Json, RunId, RunKey, Steered, micros};
+use onward_types::{Attribution, Code, Error, Json, RunId, RunKey, Steered, micros};
 
 use super::action::{self, Acted, Call, Target};
 use super::hooks::{self, HookPayload};
@@ -17,12 +17,12 @@ use crate::fault::Fault;
 /// An action of a workflow.
 #[derive(Clone, Debug)]
 pub enum InsideAction {
-    /// Cancel a run and its descendants, for this reason.
+    /// Cancel a run and its descendants.
     Cancel {
         /// The run.
         run: RunId,
-        /// The reason.
-        said: String,
+        /// Who cancels it, and why.
+        who: Attribution,
     },
     /// Send a payload to a hook.
     ResumeHook(HookPayload),
@@ -97,8 +97,8 @@ fn is_answer(error: &Error) -> bool {
 async fn act(tx: &mut Tx, todo: &Todo, call: Call) -> Result<(Json, Acted, Sent), Fault> {
     let Todo { owner, action, plain, .. } = todo;
     match action {
-        InsideAction::Cancel { run, said } => {
-            let acted = action::one(tx, run, &Action::Cancel(said.clone()), call).await?;
+        InsideAction::Cancel { run, who } => {
+            let acted = action::one(tx, run, &Action::Cancel(who.clone()), call).await?;
             let found = acted.found.ok_or_else(|| Fault::corrupt(format!("run {run:?} has no status")))?;
             Ok((Json::encode(&Steered::new(found, acted.count))?, acted, Sent::default()))
         }

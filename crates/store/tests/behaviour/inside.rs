@@ -2,7 +2,7 @@
 
 use onward_store::{Checkpoint, InsideAction, InsideResult, LeaveHow, NewWait, Owner, WaitKind};
 use onward_testkit::{TestDatabase, on_every_database};
-use onward_types::{Code, Error, Json, Status, Steered, StepKind, Timestamp};
+use onward_types::{Attribution, Code, Error, Json, Status, Steered, StepKind, Timestamp};
 
 use super::lock::number;
 use super::proxy::{Mishap, Proxy};
@@ -27,7 +27,7 @@ fn call(position: u32) -> Checkpoint {
 }
 
 fn cancel(run: &Run) -> InsideAction {
-    InsideAction::Cancel { run: run.id.clone(), said: "cancelled by run `a`".to_owned() }
+    InsideAction::Cancel { run: run.id.clone(), who: Attribution::run(&run_id("a")) }
 }
 
 fn steered(result: InsideResult) -> Steered {
@@ -48,7 +48,7 @@ async fn an_action_that_is_repeated_gives_what_the_first_one_recorded(db: TestDa
     assert_eq!(steered(again), Steered::new(Status::Cancelled, 0), "another call finds what this one did");
     assert_eq!(record(&store, &b.id).await.reason.split(';').next(), Some("cancelled by run `a`"));
 
-    let unknown = InsideAction::Cancel { run: run_id("nobody"), said: "why".to_owned() };
+    let unknown = InsideAction::Cancel { run: run_id("nobody"), who: Attribution::default() };
     let refused = store.act_inside(owner(&executor, &a, 1), call(2), unknown).await.unwrap();
     let InsideResult::Recorded(Err(error)) = refused else { panic!("{refused:?}") };
     assert_eq!(Error::from_json(&error).unwrap().kind(), Code::UnknownRun);
@@ -116,7 +116,10 @@ async fn a_run_that_was_revoked_neither_pauses_itself_nor_continues(db: TestData
     for how in [pauses(1), continues()] {
         let run = executor.start("revoked").await;
         run.writes(vec![step(0, "kept")]).await;
-        store.steer(&run.id, onward_store::Action::Pause).await.unwrap();
+        store
+            .steer(&run.id, onward_store::Action::Pause { who: Attribution::default(), children: false })
+            .await
+            .unwrap();
         run.write(vec![leave(&store, None, how)]);
         run.is_refused().await;
         executor.owns(run.key, "revoked").writes(vec![leave(&store, None, LeaveHow::LetGo)]).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::millis;
-use crate::{Error, ExecutorId, Json, RunId, RunKey, Status, Timestamp};
+use crate::{Error, ExecutorId, Json, RunId, RunKey, Status, Steering, Timestamp};
 
 /// The name and version of the workflow that a run executes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -84,6 +84,10 @@ pub struct RunRecord {
     pub status: Status,
     /// Why it is in that state, in a sentence made from facts.
     pub reason: String,
+    /// What stopped it, while it is cancelled or paused: a client, the workflow of another run, a deadline, the executor that
+    /// holds it, or an import.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steered: Option<Steering>,
     /// The input; `null` in a list without inputs.
     pub input: Json,
     /// The output, once it succeeded; `None` in a list without outputs.

@@ -9,6 +9,9 @@ use crate::exit::{Exit, Failure};
 pub(super) async fn fork(client: &Client, fork: Fork, json: bool) -> Result<Exit, Failure> {
     let Fork { runs, from, new_id, new_version, newest_version, input } = fork;
     let ids = match steer::meant(runs)? {
+        Meant::Preview(filter) => {
+            return steer::preview(client.fork_all(*filter, from).preview(), json, "forked").await;
+        }
         Meant::Filter(filter) => {
             let forks = client.fork_all(*filter, from);
             return steer::all(if newest_version { forks.newest_version() } else { forks }.await?, json, "forked");

@@ -9,6 +9,7 @@ use crate::exit::{Exit, Failure};
 pub(super) async fn restart(client: &Client, restart: Restart, json: bool) -> Result<Exit, Failure> {
     let Restart { newest_version, runs } = restart;
     match steer::meant(runs)? {
+        Meant::Preview(filter) => steer::preview(client.fork_all(*filter, 0).preview(), json, "restarted").await,
         Meant::Filter(filter) => {
             let forks = client.fork_all(*filter, 0);
             steer::all(if newest_version { forks.newest_version() } else { forks }.await?, json, "restarted")

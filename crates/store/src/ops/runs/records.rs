@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use onward_types::{
-    Deduplicated, ExecutorId, Facts, Held, Identity, Json, Refused, RunId, RunKey, RunRecord, Status, Timestamp, Wait,
-    WaitFor, from_micros, reason,
+    Attribution, Deduplicated, ExecutorId, Facts, Held, Identity, Initiator, Json, Refused, RunId, RunKey, RunRecord,
+    Status, Steering, SteeringAction, Timestamp, Wait, WaitFor, from_micros, reason,
 };
 
 use crate::change::OPEN;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
-use crate::ops::{self, executors, mailbox, queues};
+use crate::ops::{self, executors, mailbox, queues, steerings};
 
 /// Which payloads are read with a record.
 #[derive(Clone, Copy)]
@@ -85,6 +85,14 @@ fn record(row: &Row, around: &Around<'_>) -> Result<RunRecord, Fault> {
         recoveries: row.count("recoveries")?,
         now: around.now,
     });
+    let steered = match status {
+        Status::Cancelled => steerings::of_row(row, "steered")?,
+        Status::Paused => steerings::of_row(row, "steered")?.or_else(|| {
+            // Its executor holds it: only that leaves an error.
+            error.as_ref().map(|_| hold(said.clone(), from_micros(row.int("updated_at").unwrap_or_default())))
+        }),
+        _ => None,
+    };
     let identity = identity(row)?.unwrap_or_default();
     Ok(RunRecord {
         key: row.key("run_key")?,
@@ -93,6 +101,7 @@ fn record(row: &Row, around: &Around<'_>) -> Result<RunRecord, Fault> {
         version,
         status,
         reason,
+        steered,
         input: json("input")?.unwrap_or_else(Json::null),
         output: json("output")?,
         error,
@@ -119,6 +128,12 @@ fn record(row: &Row, around: &Around<'_>) -> Result<RunRecord, Fault> {
         dedup: row.opt_text("dedup")?,
         generation: row.opt_int("generation")?.and_then(|it| u32::try_from(it).ok()).unwrap_or(1),
     })
+}
+
+/// What an executor did that holds a run.
+fn hold(why: Option<String>, at: Timestamp) -> Steering {
+    let who = Attribution { initiator: Initiator::Executor, reason: why, ..Attribution::default() };
+    Steering::new(SteeringAction::Pause, &who, at)
 }
 
 /// The error that an open run of the queue holds the dedup key; `instead` says what the caller can do.
