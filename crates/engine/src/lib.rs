@@ -68,7 +68,8 @@ pub use onward_store::{
 pub use onward_types::{
     Actor, Attempt, BoxError, Change, ChangeCursor, ChangedRun, Chunk, ChunkBody, Code, Deduplicated, Document,
     DocumentRecord, Error, ErrorData, EventRecord, ExecutorId, Filter, HookRecord, HookState, Identity, Json,
-    MessageRecord, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt, RunId, RunKey, RunOptions, RunRecord, Status,
-    Steered, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Timestamp, Wait, WaitFor, Window,
+    MessageRecord, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt, RunId, RunKey, RunOptions, RunRecord,
+    SYSTEM_PREFIX, Status, Steered, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Timestamp, Wait, WaitFor,
+    Window,
 };
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};
