@@ -78,7 +78,7 @@ pub use onward_types::{
     Actor, Attempt, Attribution, BoxError, BulkPreview, BulkResult, Change, ChangeCursor, ChangedRun, Chunk, ChunkBody,
     Code, Deduplicated, Document, DocumentRecord, Error, ErrorData, EventRecord, ExecutorId, Filter, HookRecord,
     HookState, Identity, Initiator, Json, MessageRecord, OpenRuns, Page, QueueInfo, QueueLimits, Rate, Refusal, Result,
-    ResultExt, RunId, RunKey, RunOptions, RunRecord, Schemas, Status, Steered, Steering, SteeringAction,
+    ResultExt, RunId, RunKey, RunOptions, RunRecord, SYSTEM_PREFIX, Schemas, Status, Steered, Steering, SteeringAction,
     SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamInfo, Taken, Timestamp,
     VersionInfo, Wait, WaitFor, Window, WorkflowInfo,
 };

@@ -280,8 +280,7 @@ impl Follower {
                     self.is_behind = false;
                     self.place = Some(Place::Log(head));
                 } else {
-                    // The registration expired in this moment.
-                    self.news = None;
+                    self.wait_for_registration().await;
                 }
             }
             Begin::After(cursor) => {
@@ -293,15 +292,19 @@ impl Follower {
     }
 
     async fn begin_snapshot(&mut self) -> Result<(), Error> {
-        // Without a position nothing is recorded yet; the next turn finds that the registration was renewed.
         let Some(head) = self.client.store.changes_head().await? else {
-            self.client.store.clock().sleep(std::time::Duration::from_secs(1)).await;
+            self.wait_for_registration().await;
             return Ok(());
         };
         let place = Place::Snapshot(head, None);
         self.ready.push_back(Change::Snapshot { cursor: place.cursor() });
         self.place = Some(place);
         Ok(())
+    }
+
+    /// The registration had expired, so nothing is recorded; the task that reads registers again.
+    async fn wait_for_registration(&self) {
+        self.client.store.clock().sleep(std::time::Duration::from_secs(1)).await;
     }
 
     async fn snapshot(&mut self, base: Position, after: Option<RunKey>) -> Result<(), Error> {
