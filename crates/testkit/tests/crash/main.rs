@@ -5,6 +5,7 @@
 
 mod durability;
 mod following;
+mod graphs;
 mod house;
 mod jobs;
 mod outage;

@@ -12,6 +12,7 @@ mod fleet;
 mod flood;
 mod follow;
 mod generate;
+mod graph;
 mod insist;
 mod job;
 mod many;
@@ -61,6 +62,7 @@ fn run(words: &[String]) -> Result<ExitCode> {
         [word, url, file] if word == "follow" => {
             runtime.block_on(follow::follow(url, file)).map(|()| ExitCode::SUCCESS)
         }
+        [word, url] if word == "graph" => runtime.block_on(graph::serve(url)).map(|()| ExitCode::SUCCESS),
         [word, rest @ ..] if word == "flood" => runtime.block_on(flood::flood(Arguments::parse(rest)?)),
         words => runtime.block_on(supervisor::supervise(Arguments::parse(words)?)),
     }
