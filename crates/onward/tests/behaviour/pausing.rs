@@ -75,7 +75,11 @@ async fn a_run_that_pauses_itself_shows_why_and_passes_the_call_once_it_is_resum
     let house = House::open(db, |b| b.workflow::<pays>()).await;
     let run = house.onward.start::<pays>(()).await.unwrap();
     let error = run.result().await.unwrap_err();
-    assert_eq!((error.kind(), error.message()), (Code::TimedOut, "no answer from the bank"), "the caller that waits is told");
+    assert_eq!(
+        (error.kind(), error.message()),
+        (Code::TimedOut, "no answer from the bank"),
+        "the caller that waits is told"
+    );
     let record = run.describe().await.unwrap();
     assert_eq!((record.status, record.reason.as_str()), (Status::Paused, "the bank is closed"));
     assert!(record.error.unwrap().as_str().contains("no answer from the bank"));
