@@ -21,7 +21,7 @@ pub(crate) struct Node {
 
 /// Execute each node as soon as all nodes before it have results; return the results by node.
 async fn execute(ctx: Ctx, nodes: BTreeMap<String, Node>) -> Result<BTreeMap<String, Value>> {
-    let mut results = BTreeMap::new();
+    let mut results: BTreeMap<String, Value> = BTreeMap::new();
     while results.len() < nodes.len() {
         let is_ready = |name: &str, node: &Node| {
             !results.contains_key(name) && node.after.iter().all(|before| results.contains_key(before))
