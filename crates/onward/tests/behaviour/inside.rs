@@ -99,7 +99,7 @@ async fn a_workflow_cancels_another_run_and_keeps_what_came_of_it(db: TestDataba
     house.becomes("it is released", async || target.describe().await.unwrap().executor.is_none()).await;
     let target = target.describe().await.unwrap();
     assert_eq!(target.status, Status::Cancelled);
-    assert_eq!(target.reason, r#"cancelled by run `r`: "it is \"late\"""#);
+    assert_eq!(target.reason, r#"cancelled by run `r`: "it is "late"""#);
     let step = &run.steps().await.unwrap()[0];
     assert_eq!((step.kind, step.name.as_str()), (StepKind::Cancel, "target"));
 
