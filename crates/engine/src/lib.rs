@@ -69,4 +69,8 @@ pub use onward_types::{
     RunKey, RunOptions, RunRecord, Status, Steered, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Timestamp,
     Wait, WaitFor, Window,
 };
+pub use onward_types::{
+    Blocked, Cursor, HeldAt, HookFilter, InboxFilter, InboxItem, Listed, MessageFilter, MessageState, OpenHookRecord,
+    PersonRequest, QueueWait, Reason, ReasonKind, Refused, Resumed, Sent, WaitsFor,
+};
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};

@@ -139,6 +139,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0020_run_options.sql"),
         postgres: include_str!("../migrations/postgres/0020_run_options.sql"),
     },
+    Migration {
+        version: 25,
+        // An older binary holds a run whose wait for a person it cannot read, and does no harm.
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0025_people.sql"),
+        postgres: include_str!("../migrations/postgres/0025_people.sql"),
+    },
 ];
 
 /// The table with the schema version. Created before anything else by the first process.

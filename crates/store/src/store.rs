@@ -22,6 +22,7 @@ mod create;
 mod db;
 mod executors;
 mod moving;
+mod people;
 mod queues;
 mod retention;
 mod runs;

@@ -65,7 +65,8 @@ impl Store {
         }
         let mut left = filter.limit.map_or(u64::MAX, u64::from);
         let mut all = BulkResult::default();
-        let newest = self.read("runs.newest", filter.clone(), |tx, filter| Box::pin(action::newest(tx, filter)));
+        let given = (filter.clone(), call.now);
+        let newest = self.read("runs.newest", given, |tx, (filter, now)| Box::pin(action::newest(tx, filter, *now)));
         let Some(newest) = newest.await? else { return Ok(all) };
         loop {
             let given = (filter.clone(), what.clone());

@@ -5,10 +5,10 @@ pub(crate) mod millis;
 mod run;
 mod step;
 mod stream;
-mod wait;
+mod waits_for;
 
 pub use filter::{Filter, Page, Window};
 pub use run::{Identity, RunRecord, WorkflowVersion};
 pub use step::{Attempt, StepFilter, StepKind, StepRecord, StepState};
 pub use stream::{Chunk, ChunkBody, EventRecord, StreamInfo};
-pub use wait::{Wait, WaitFor};
+pub use waits_for::WaitsFor;
