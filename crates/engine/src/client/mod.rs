@@ -197,8 +197,8 @@ impl Client {
         self.store.send(messages).await
     }
 
-    /// Send a payload to the hook with this token. Resolves to a [`Resumed`](crate::Resumed): the run of the hook, and whether the key was new.
-    /// When this returns, the payload is durable, and [`OpenHook::recv`](crate::OpenHook::recv) takes it.
+    /// Send a payload to the hook with this token. Resolves to a [`Resumed`](crate::Resumed): the run of the hook, and whether the
+    /// key was new. When this returns, the payload is durable, and [`OpenHook::recv`](crate::OpenHook::recv) takes it.
     ///
     /// ```no_run
     /// # use onward_engine::{Client, Result};

@@ -5,14 +5,16 @@ select h.token, h.position, h.opened_at, h.person, r.id, r.workflow, r.status,
     (
         select w.since
         from waits w
-        where w.run_key = h.run_key and w.kind in ('message', 'person') and w.topic = 'onward:hook/' || h.position || '/' || h.token
+        where w.run_key = h.run_key and w.kind in ('message', 'person')
+            and w.topic = 'onward:hook/' || h.position || '/' || h.token
         order by w.position
         limit 1
     ) as waits_since,
     (
         select w.due_at
         from waits w
-        where w.run_key = h.run_key and w.kind in ('message', 'person') and w.topic = 'onward:hook/' || h.position || '/' || h.token
+        where w.run_key = h.run_key and w.kind in ('message', 'person')
+            and w.topic = 'onward:hook/' || h.position || '/' || h.token
         order by w.position
         limit 1
     ) as until
