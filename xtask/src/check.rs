@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use crate::{OTLP, Result, cargo, console, tidy};
+use crate::{OTLP, Result, SCHEMA, cargo, console, tidy};
 
 /// Run every check, also after one that found something, and name those that did.
 pub(crate) fn check(root: &Path) -> Result<ExitCode> {
@@ -18,6 +18,7 @@ pub(crate) fn check(root: &Path) -> Result<ExitCode> {
         ("rustfmt", rustfmt()),
         ("clippy", clippy(&["--workspace", "--all-targets"])),
         ("clippy of otlp", clippy(OTLP)),
+        ("clippy of schema", clippy(SCHEMA)),
         ("clippy without default features", clippy(&["--package", "onward", "--no-default-features"])),
         ("docs", docs()),
     ] {

@@ -19,6 +19,9 @@ type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 /// What the cargo feature `otlp` adds, which no other build has: its module is linted with the crates below its one test.
 const OTLP: &[&str] = &["-p", "onward", "--features", "otlp", "--test", "otlp"];
 
+/// What the cargo feature `schema` adds.
+const SCHEMA: &[&str] = &["-p", "onward", "--features", "schema", "--test", "schema"];
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     run(&arguments).unwrap_or_else(|error| {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use onward_testkit::PrivatePostgres;
 
 use crate::arguments::{Database, Selection};
-use crate::{OTLP, Result, cargo, console, install};
+use crate::{OTLP, Result, SCHEMA, cargo, console, install};
 
 /// Where the tests' databases are made. Set beforehand, it names a server of the caller's, and none is started.
 const SERVER: &str = "ONWARD_TEST_POSTGRES";
@@ -59,6 +59,9 @@ fn steps(selection: &Selection, nextest: bool) -> Vec<(String, Command)> {
         let mut otlp = cargo();
         otlp.arg("test").args(OTLP).arg("--quiet");
         steps.push(("tests of otlp".to_owned(), otlp));
+        let mut schema = cargo();
+        schema.arg("test").args(SCHEMA).arg("--quiet");
+        steps.push(("tests of schema".to_owned(), schema));
     }
     let mut tests = cargo();
     tests.args(if nextest { ["nextest", "run"].as_slice() } else { &["test", "--tests"] });

@@ -13,7 +13,8 @@ Exit codes:
   2  an argument is not valid
   3  the run, queue, schedule or hook does not exist
   4  the watched run failed, was cancelled or given up, or is held
-  5  the database cannot be opened or reached";
+  5  the database cannot be opened or reached
+  6  none of the given runs changed: they had ended, or were in the requested state already";
 
 /// The exit code of the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,7 @@ pub(crate) enum Exit {
     Unknown = 3,
     RunFailed = 4,
     NoDatabase = 5,
+    Unchanged = 6,
 }
 
 impl From<Exit> for ExitCode {

@@ -1,5 +1,7 @@
 //! The context: every call made through it is durable.
 
+mod inside;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +36,8 @@ use crate::workflow::Workflow;
 impl Ctx {
     /// A context that records nothing and waits for nothing: a step runs its body at once, a sleep ends at once, and `ctx.run`
     /// executes its workflow inline. For unit tests of steps and workflows. `ctx.start` is refused, because the run that it
-    /// starts needs a database: open `sqlite::memory:` for that.
+    /// starts needs a database, and so are `ctx.run_named` and `ctx.start_named`, because a name needs an executor that has its
+    /// workflow: open `sqlite::memory:` for those.
     ///
     /// ```
     /// # use onward_engine::Ctx;
@@ -179,6 +182,43 @@ impl Ctx {
     /// [`ChildRun::result`](crate::ChildRun::result).
     pub fn start<W: Workflow>(&self, input: W::Input) -> StartChild<'_, W::Output> {
         StartChild::new::<W>(self, &input)
+    }
+
+    /// Start a child run of a workflow by its name and wait for its result, which is any JSON; [`typed`](Child::typed) decodes it
+    /// as a type.
+    ///
+    /// Without a [`version`](Child::version) it is the newest one that this executor has. If this executor does not have the
+    /// workflow, or not that version, the child waits for an executor that does, and its reason says so; without a version it gets
+    /// the newest one of the executor that claims it.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// # use serde_json::{Value, json};
+    /// async fn all_of(ctx: &Ctx, names: &[String]) -> Result<Vec<Value>> {
+    ///     let calls = names.iter().map(|name| ctx.run_named(name, json!({"depth": 1})));
+    ///     Ok(ctx.all(calls).limit(8).await?)
+    /// }
+    /// ```
+    ///
+    /// In a [detached](Ctx::detached) context it fails with `invalid`.
+    pub fn run_named(&self, workflow: impl AsRef<str>, input: impl Serialize) -> Child<'_, serde_json::Value> {
+        Child::named(self, workflow.as_ref(), &input)
+    }
+
+    /// Start a child run of a workflow by its name, which executes concurrently with this one: see
+    /// [`run_named`](Ctx::run_named) and [`start`](Ctx::start).
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// # use serde_json::{Value, json};
+    /// async fn both(ctx: &Ctx) -> Result<(Value, Value)> {
+    ///     let left = ctx.start_named("left", json!(1)).version("2").await?;
+    ///     let right = ctx.run_named("right", json!(2)).await?;
+    ///     Ok((left.result(ctx).await?, right))
+    /// }
+    /// ```
+    pub fn start_named(&self, workflow: impl AsRef<str>, input: impl Serialize) -> StartChild<'_, serde_json::Value> {
+        StartChild::named(self, workflow.as_ref(), &input)
     }
 
     // Time and randomness.

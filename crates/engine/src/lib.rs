@@ -20,15 +20,20 @@ mod scope;
 mod states;
 mod sync;
 mod tasks;
+mod told;
 mod trouble;
 mod workflow;
+mod workflow_fn;
 
 pub use crate::calls::all::{All, Settled};
 pub use crate::calls::branch::Branch;
 pub use crate::calls::call::Call;
 pub use crate::calls::child::{Child, ChildResult, ChildRun, StartChild};
+pub use crate::calls::continues::ContinueWith;
 pub use crate::calls::event::AwaitEvent;
 pub use crate::calls::hook::{Hook, OpenHook};
+pub use crate::calls::inside::CancelRun;
+pub use crate::calls::pause::Pause;
 pub use crate::calls::recv::{Recv, RecvTimeout};
 pub use crate::calls::select::{DurableCall, Either, Either3, Either4, Race, Select};
 pub use crate::calls::step::{Failure, Step};
@@ -37,17 +42,22 @@ pub use crate::calls::transaction::Transaction;
 pub use crate::cancelled::Cancelled;
 pub use crate::client::Client;
 pub use crate::client::batch::{Batch, Push};
-pub use crate::client::debounce::{Debounce, DebouncedStart};
+pub use crate::client::changes::Changes;
+pub use crate::client::debounce::DebouncedStart;
+pub use crate::client::documents::{Documents, ListDocuments};
 pub use crate::client::enqueue::EnqueueOptions;
 pub use crate::client::event::GetEvent;
 pub use crate::client::export::Export;
 pub use crate::client::fork::Fork;
+pub use crate::client::fork_all::ForkAll;
 pub use crate::client::handle::WorkflowHandle;
 pub use crate::client::hook::ResumeHook;
 pub use crate::client::queue::Queue;
 pub use crate::client::schedule::{Schedule, ScheduleHandle};
 pub use crate::client::send::{Message, SendMessage};
 pub use crate::client::start::Start;
+pub use crate::client::steer::{ChangeAll, DeleteAll, DeleteRun, Preview, Steer, SteerAll, SteerFamilies, SteerFamily};
+pub use crate::client::steerings::ListSteerings;
 pub use crate::client::stream::{ReadChunks, ReadStream};
 pub use crate::data::Data;
 pub use crate::executor::registry::{OnPanic, Registry};
@@ -57,17 +67,20 @@ pub use crate::metrics::{Metrics, QueueMetrics};
 pub use crate::onward::{Builder, Onward};
 pub use crate::trouble::Trouble;
 pub use crate::workflow::{Workflow, Workflows};
+pub use crate::workflow_fn::WorkflowFn;
 #[doc(hidden)]
 pub use onward_store::Skew;
 pub use onward_store::{
-    BulkResult, Clock, Codec, Encoded, ExecutorRow, FromSqlValue, Health, Histogram, JournalCounts, Payload, SqlParams,
-    SqlRow, SqlTx, SqlValue,
+    Clock, Codec, Encoded, ExecutorRow, FromSqlValue, Health, Histogram, JournalCounts, Payload, SqlParams, SqlRow,
+    SqlTx, SqlValue,
 };
 pub use onward_types::{
-    Actor, Attempt, BoxError, Chunk, ChunkBody, Code, Deduplicated, Error, ErrorData, EventRecord, ExecutorId, Filter,
-    HookRecord, HookState, Identity, Json, MessageRecord, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt, RunId,
-    RunKey, RunOptions, RunRecord, Status, Steered, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Timestamp,
-    Wait, WaitFor, Window,
+    Actor, Attempt, Attribution, BoxError, BulkPreview, BulkResult, Change, ChangeCursor, ChangedRun, Chunk, ChunkBody,
+    Code, Deduplicated, Document, DocumentRecord, Error, ErrorData, EventRecord, ExecutorId, Filter, HookRecord,
+    HookState, Identity, Initiator, Json, MessageRecord, OpenRuns, Page, QueueInfo, QueueLimits, Rate, Refusal, Result,
+    ResultExt, RunId, RunKey, RunOptions, RunRecord, SYSTEM_PREFIX, Schemas, Status, Steered, Steering, SteeringAction,
+    SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamInfo, Taken, Timestamp,
+    VersionInfo, Wait, WaitFor, Window, WorkflowInfo,
 };
 pub use onward_types::{
     Blocked, Cursor, HeldAt, HookFilter, InboxFilter, InboxItem, Listed, MessageFilter, MessageState, OpenHookRecord,

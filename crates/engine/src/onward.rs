@@ -10,7 +10,9 @@ use onward_types::{Error, Result, Retention};
 
 use crate::client::Client;
 use crate::client::mask::Mask;
+use crate::data::Data;
 use crate::executor::registry::Registry;
+use crate::executor::run::ctx::Ctx;
 use crate::executor::run::leaving::Stop;
 use crate::executor::{Executor, Options};
 use crate::future::BoxFuture;
@@ -19,6 +21,7 @@ use crate::states::States;
 use crate::tasks::Tasks;
 use crate::trouble::Trouble;
 use crate::workflow::{Workflow, Workflows};
+use crate::workflow_fn::WorkflowFn;
 
 /// An executor and its client. Dereferences to [`Client`]: it can do everything that a client can, and also executes runs.
 ///
@@ -84,8 +87,30 @@ impl Onward {
         }
     }
 
+    /// Register a workflow while the executor runs, for example a graph that a server was given. When this returns, other processes
+    /// see that the executor has it, and runs of it that wait are claimed. Nothing of it is kept for the next process: register it
+    /// again there, before the launch if it may have open runs.
+    ///
+    /// ```
+    /// # use onward_engine::{Onward, Result, WorkflowFn};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// let onward = Onward::open("sqlite::memory:").launch().await?;
+    /// onward.register(WorkflowFn::new("double", "1", |_ctx, n: i64| async move { Ok(n * 2) })).await?;
+    /// assert_eq!(onward.start_named("double", 21).await?.result().await?, 42);
+    /// # onward.shutdown(std::time::Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `conflict` if this executor has a workflow of that name and version; `invalid` if the name, the version or a schema is not
+    /// valid; `stopped` if the executor shuts down; `database` if the database cannot be reached. In each case nothing was
+    /// registered.
+    pub async fn register(&self, workflow: WorkflowFn) -> Result<(), Error> {
+        self.running.executor.register(workflow.registered()?).await
+    }
+
     /// Stop in an orderly way: claim no more runs, let running step bodies finish for up to `limit`, then release every run, so
-    /// that other executors continue them at once.
+    /// that other executors continue them at once. Then the waits of this client end: see [`Client::close`].
     ///
     /// # Errors
     /// `database` if the database cannot be reached. Then other executors take the runs over once the lease has run out.
@@ -113,6 +138,7 @@ impl Onward {
             }
         }
         self.running.tasks.stop();
+        self.client.close();
         executor.store.leave(&executor.seat()).await
     }
 
@@ -183,13 +209,44 @@ impl std::fmt::Debug for Onward {
 impl Builder {
     /// Register a workflow.
     pub fn workflow<W: Workflow>(mut self) -> Builder {
-        self.registry.add::<W>();
+        self.registry.add_type::<W>();
         self
     }
 
     /// Register several workflows: `.workflows::<(checkout, ship)>()`.
     pub fn workflows<W: Workflows>(mut self) -> Builder {
         W::add_to(&mut self.registry);
+        self
+    }
+
+    /// Register a workflow whose name is known when the program runs: a function of the context and the input, which may capture
+    /// what it interprets. With [`serde_json::Value`] the input and the output are any JSON. For its options see [`WorkflowFn`].
+    ///
+    /// ```
+    /// # use onward_engine::{Onward, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// let mut builder = Onward::open("sqlite::memory:");
+    /// for (name, factor) in [("double", 2), ("triple", 3)] {
+    ///     builder = builder.workflow_fn(name, "1", move |_ctx, n: i64| async move { Ok(n * factor) });
+    /// }
+    /// let onward = builder.launch().await?;
+    /// assert_eq!(onward.start_named("triple", 14).await?.result().await?, 42);
+    /// # onward.shutdown(std::time::Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn workflow_fn<I, O, F, Fut>(self, name: impl Into<String>, version: impl Into<String>, function: F) -> Builder
+    where
+        I: Data,
+        O: Data,
+        F: Fn(Ctx, I) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<O>> + Send + 'static,
+    {
+        self.register(WorkflowFn::new(name, version, function))
+    }
+
+    /// Register a workflow whose name is known when the program runs.
+    pub fn register(mut self, workflow: WorkflowFn) -> Builder {
+        self.registry.insert(workflow.registered());
         self
     }
 
@@ -283,9 +340,17 @@ impl Builder {
             store = store.with_codec(codec);
         }
         let seat = store.join(registry.keys(), self.options.lease, None).await?;
+        if let Err(error) = store.publish(registry.published()).await {
+            if let Err(left) = store.leave(&seat).await {
+                tracing::warn!(error = %left, "an executor that could not be launched will be declared dead");
+            }
+            return Err(error);
+        }
         let mut client = Client::on(store.clone());
         client.mask = self.mask;
-        let executor = Executor::new(store, registry, self.states, self.options, seat, client.waiters.clone());
+        let mut states = self.states;
+        states.add(client.for_runs());
+        let executor = Executor::new(store, registry, states, self.options, seat, client.waiters.clone());
         client.executor = Some(executor.clone());
         let tasks = Tasks::spawn(&executor);
         Ok(Onward { client, running: Arc::new(Running { executor, tasks }) })

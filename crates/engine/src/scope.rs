@@ -3,9 +3,10 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use onward_types::StepKind;
+
+use crate::told::Told;
 
 thread_local! {
     static RUN: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
@@ -19,8 +20,8 @@ pub(crate) struct InStep {
     pub(crate) name: Arc<str>,
     pub(crate) position: u32,
     pub(crate) attempt: u32,
-    /// Set once the body appends to a stream.
-    pub(crate) streams: Arc<AtomicBool>,
+    /// What the body of this attempt has told so far.
+    pub(crate) told: Arc<Told>,
     /// The same on every attempt and after every crash.
     pub(crate) idempotency_key: Arc<str>,
 }

@@ -1,9 +1,9 @@
 //! Workflows as the engine sees them: a name, a version, and a function from JSON to JSON.
 
-use onward_types::{Code, Error, Json, Result};
+use onward_types::{Code, Error, Json, Result, Schemas};
 
 use crate::data::{Data, encode};
-use crate::executor::registry::{OnPanic, Output, Registered, Registry, Running};
+use crate::executor::registry::{Coded, OnPanic, Output, Registered, Registry, Running};
 use crate::executor::run::ctx::Ctx;
 use crate::future::BoxFuture;
 
@@ -27,6 +27,13 @@ pub trait Workflow: Sized + 'static {
 
     /// Execute a run.
     fn run(ctx: Ctx, input: Self::Input) -> BoxFuture<'static, Result<Self::Output>>;
+
+    /// The JSON Schemas of input and output, which executors publish for [`Client::workflows`](crate::Client::workflows). With the
+    /// cargo feature `schema`, `#[onward::workflow]` takes them from the types that implement `schemars::JsonSchema`.
+    #[must_use]
+    fn schemas() -> Schemas {
+        Schemas::default()
+    }
 }
 
 /// Several workflows, registered together: `(checkout, ship)`. One to eight of them; for more, call `.workflows` again.
@@ -43,7 +50,7 @@ macro_rules! workflows {
     ($($name:ident)+) => {
         impl<$($name: Workflow),+> Workflows for ($($name,)+) {
             fn add_to(registry: &mut Registry) {
-                $(registry.add::<$name>();)+
+                $(registry.add_type::<$name>();)+
             }
         }
     };
@@ -59,27 +66,36 @@ workflows!(A B C D E F G);
 workflows!(A B C D E F G H);
 
 impl Registry {
-    pub(crate) fn add<W: Workflow>(&mut self) {
-        let type_name = std::any::type_name::<W>();
-        self.insert(W::NAME, W::VERSION, Registered { type_name, run: erased::<W>, on_panic: W::ON_PANIC });
+    pub(crate) fn add_type<W: Workflow>(&mut self) {
+        self.insert(Ok(Registered {
+            name: W::NAME.to_owned(),
+            version: W::VERSION.to_owned(),
+            code: Coded::Type(std::any::type_name::<W>()),
+            run: Box::new(erased::<W>),
+            on_panic: W::ON_PANIC,
+            schemas: W::schemas(),
+        }));
     }
 }
 
 fn erased<W: Workflow>(ctx: Ctx, input: &Json) -> Result<Running, Error> {
-    let input: W::Input = input.decode().map_err(|error| {
-        let message = format!(
-            "the input of workflow `{}` version {}: {error}. Deploy code that reads it, then resume the run",
-            W::NAME,
-            W::VERSION
-        );
-        Error::new(Code::Decode, message)
-    })?;
+    let input: W::Input = input.decode().map_err(|error| unreadable_input(W::NAME, W::VERSION, &error))?;
     let run = W::run(ctx, input);
-    Ok(Box::pin(async move {
-        let output = run.await?;
-        Ok(match encode("output", &output) {
-            Ok(output) => Output::Encoded(output),
-            Err(refused) => Output::Refused(refused),
-        })
-    }))
+    Ok(Box::pin(async move { Ok(finished(&run.await?)) }))
+}
+
+/// What a workflow returned, encoded.
+pub(crate) fn finished(output: &impl Data) -> Output {
+    match encode("output", output) {
+        Ok(output) => Output::Encoded(output),
+        Err(refused) => Output::Refused(refused),
+    }
+}
+
+/// The code cannot read an input that was recorded: the run is held until there is code that does.
+pub(crate) fn unreadable_input(name: &str, version: &str, error: &Error) -> Error {
+    let message = format!(
+        "the input of workflow `{name}` version {version}: {error}. Deploy code that reads it, then resume the run"
+    );
+    Error::new(Code::Decode, message)
 }

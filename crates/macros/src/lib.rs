@@ -17,6 +17,9 @@ mod workflow;
 
 use proc_macro::TokenStream;
 
+/// Whether expansions publish the JSON Schemas of the types that they see.
+const SCHEMA: bool = cfg!(feature = "schema");
+
 /// Makes an `async fn` a workflow.
 ///
 /// The function itself is unchanged and can be called, in a unit test or from another workflow. The attribute adds a type of the
@@ -62,9 +65,14 @@ use proc_macro::TokenStream;
 /// | `on_panic = "fail"` | a run whose workflow panics fails | `"hold"`: it is held, and can continue with fixed code |
 ///
 /// In the long form the last option is `const ON_PANIC: onward::OnPanic = onward::OnPanic::Fail;`.
+///
+/// # Schemas
+///
+/// With the cargo feature `schema` of `onward`, the attribute also implements `Workflow::schemas`: the JSON Schemas of the input and
+/// the output, each if its type implements `schemars::JsonSchema`.
 #[proc_macro_attribute]
 pub fn workflow(args: TokenStream, item: TokenStream) -> TokenStream {
-    workflow::expand(args.into(), item.into()).into()
+    workflow::expand(args.into(), item.into(), SCHEMA).into()
 }
 
 /// Makes an `async fn` a step: work whose result is recorded once.
@@ -109,7 +117,13 @@ pub fn workflow(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `timeout = "2m"` | how long one attempt may take |
 ///
 /// A duration is an integer and a unit: `ms`, `s`, `m`, `h` or `d`.
+///
+/// # Schemas
+///
+/// With the cargo feature `schema` of `onward`, the attribute also calls `.schemas(..)`: the JSON Schema of the arguments, as an
+/// object with a property for each, and that of the output. An argument whose type does not implement `schemars::JsonSchema` may be
+/// anything.
 #[proc_macro_attribute]
 pub fn step(args: TokenStream, item: TokenStream) -> TokenStream {
-    step::expand(args.into(), item.into()).into()
+    step::expand(args.into(), item.into(), SCHEMA).into()
 }

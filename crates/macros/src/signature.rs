@@ -9,7 +9,7 @@ use syn::spanned::Spanned;
 use syn::visit::Visit;
 use syn::{
     Abi, Attribute, Error, FnArg, GenericArgument, Lifetime, PatType, PathArguments, PathSegment, Result, ReturnType,
-    Signature, Token, Type, TypeBareFn, TypeReference, Visibility,
+    Signature, Token, Type, TypeBareFn, TypeImplTrait, TypeReference, Visibility,
 };
 
 /// The parts of a function.
@@ -150,6 +150,21 @@ impl<'ast> Visit<'ast> for Borrowed {
 
     // `fn(&str)` borrows nothing: the borrow is that of its future argument.
     fn visit_type_bare_fn(&mut self, _: &'ast TypeBareFn) {}
+}
+
+/// The first `impl Trait` in a type.
+pub(crate) fn impl_trait(ty: &Type) -> Option<TokenStream> {
+    let mut find = ImplTrait(None);
+    find.visit_type(ty);
+    find.0
+}
+
+struct ImplTrait(Option<TokenStream>);
+
+impl<'ast> Visit<'ast> for ImplTrait {
+    fn visit_type_impl_trait(&mut self, found: &'ast TypeImplTrait) {
+        self.0.get_or_insert_with(|| found.to_token_stream());
+    }
 }
 
 /// The type without the invisible group that `macro_rules` puts around a `$ty`.

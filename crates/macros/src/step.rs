@@ -1,13 +1,13 @@
 //! `#[step]`: the same function with `ctx` as its first parameter, which records the result of the body.
 
 use proc_macro2::{Literal, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Attribute, Error, GenericParam, Generics, Ident, Lifetime, Pat, Result, Signature, Type, TypeReference};
 
 use crate::args::{Args, Kind, together};
 use crate::lend::Lent;
-use crate::signature::{Function, Outcome, is_context, owns_context};
+use crate::signature::{Function, Outcome, impl_trait, is_context, owns_context};
 
 const STEP: Kind = Kind {
     noun: "step",
@@ -16,9 +16,9 @@ const STEP: Kind = Kind {
 };
 
 /// Expands the attribute. A function that cannot be a step is kept unchanged, so that its body is still checked.
-pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(attribute: TokenStream, item: TokenStream, schema: bool) -> TokenStream {
     let (args, mistakes) = Args::read(attribute, &STEP);
-    let step = syn::parse2(item.clone()).and_then(|function| Ok(Step::check(&function)?.expand(args)));
+    let step = syn::parse2(item.clone()).and_then(|function| Ok(Step::check(&function)?.expand(args, schema)));
     let step = step.unwrap_or_else(|refused| {
         let refused = refused.into_compile_error();
         quote!(#item #refused)
@@ -49,7 +49,7 @@ impl<'f> Step<'f> {
         }
     }
 
-    fn expand(&self, args: Args) -> TokenStream {
+    fn expand(&self, args: Args, schema: bool) -> TokenStream {
         let Function { attrs, vis, sig, body } = self.function;
         // Hygienic, because a step may have a `ctx` of its own; located at the name, so that the compiler reports errors there.
         let here = Span::mixed_site().located_at(sig.ident.span());
@@ -72,12 +72,18 @@ impl<'f> Step<'f> {
         });
         let label = args.name.clone().unwrap_or_else(|| name.unraw().to_string());
         let options = self.options(args);
+        let schemas = schema.then(|| {
+            // An argument that is a pattern has its index for a name.
+            let arguments = names.iter().map(|name| name.unraw().to_string().trim_start_matches("__").to_owned());
+            let types = types.iter().map(named_type);
+            quote!(.schemas(|| ::onward::__schemas!(step #label, #(#arguments: #types,)* => #value)))
+        });
         quote_spanned! {here=>
             #(#of_caller)*
             #vis fn #name #generics(ctx: &'step ::onward::Ctx, #(#names: #types),*) -> ::onward::Step<'step, #value> #bounds {
                 #(#of_body)*
                 #work #body
-                ctx.step(#label, move || ::onward::__private::boxed(__body #explicit(#context #(#clones),*))) #options
+                ctx.step(#label, move || ::onward::__private::boxed(__body #explicit(#context #(#clones),*))) #options #schemas
             }
         }
     }
@@ -109,6 +115,14 @@ fn named(pattern: &Pat, index: usize, here: Span) -> Ident {
     match pattern {
         Pat::Ident(name) => name.ident.clone(),
         _ => format_ident!("__{index}", span = here),
+    }
+}
+
+/// The type, if it can be named outside of a signature.
+fn named_type(ty: &Type) -> TokenStream {
+    match impl_trait(ty) {
+        None => ty.to_token_stream(),
+        Some(_) => quote!(::onward::__private::schema::Unnamed),
     }
 }
 

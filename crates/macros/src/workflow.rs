@@ -3,11 +3,10 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::visit::Visit;
-use syn::{Error, GenericParam, Result, Type, TypeImplTrait};
+use syn::{Error, GenericParam, Result, Type};
 
 use crate::args::{Args, Kind, together};
-use crate::signature::{Function, Outcome, borrowed, is_context, owns_context};
+use crate::signature::{Function, Outcome, borrowed, impl_trait, is_context, owns_context};
 
 const WORKFLOW: Kind = Kind {
     noun: "workflow",
@@ -16,9 +15,9 @@ const WORKFLOW: Kind = Kind {
 };
 
 /// Expands the attribute. The function is kept even if it has mistakes, so that its callers do not get errors too.
-pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(attribute: TokenStream, item: TokenStream, schema: bool) -> TokenStream {
     let (args, mistakes) = Args::read(attribute, &WORKFLOW);
-    let added = syn::parse2(item.clone()).and_then(|function| Ok(Workflow::check(&function)?.expand(args)));
+    let added = syn::parse2(item.clone()).and_then(|function| Ok(Workflow::check(&function)?.expand(args, schema)));
     let added = added.unwrap_or_else(Error::into_compile_error);
     let mistakes = mistakes.map(Error::into_compile_error);
     quote!(#item #added #mistakes)
@@ -46,7 +45,7 @@ impl<'f> Workflow<'f> {
         }
     }
 
-    fn expand(&self, args: Args) -> TokenStream {
+    fn expand(&self, args: Args, schema: bool) -> TokenStream {
         let (vis, name) = (&self.function.vis, &self.function.sig.ident);
         let recorded = args.name.unwrap_or_else(|| name.unraw().to_string());
         let version = args.version.unwrap_or_else(|| "1".to_owned());
@@ -62,6 +61,13 @@ impl<'f> Workflow<'f> {
                 ::onward::__private::run(async move { #name(&ctx, #(#bound),*).await })
             }
         };
+        let schemas = schema.then(|| {
+            quote! {
+                fn schemas() -> ::onward::Schemas {
+                    ::onward::__schemas!(workflow #input => #output)
+                }
+            }
+        });
         quote! {
             #[doc(hidden)]
             #[allow(non_camel_case_types)]
@@ -73,6 +79,7 @@ impl<'f> Workflow<'f> {
                 type Input = #input;
                 type Output = #output;
                 #run
+                #schemas
             }
         }
     }
@@ -102,22 +109,10 @@ fn no_context(function: &Function) -> Option<Error> {
 
 fn generic(function: &Function) -> Option<Error> {
     let parameter = function.sig.generics.params.iter().find(|param| !matches!(param, GenericParam::Lifetime(_)));
-    let at = parameter.map(ToTokens::to_token_stream).or_else(|| {
-        let mut find = ImplTrait(None);
-        function.types().for_each(|ty| find.visit_type(ty));
-        find.0
-    });
+    let at = parameter.map(ToTokens::to_token_stream).or_else(|| function.types().find_map(impl_trait));
     let sentence = "a workflow has one input type, so it cannot be generic: write a generic function, and a workflow for \
                     each type that calls it";
     at.map(|at| Error::new_spanned(at, sentence))
-}
-
-struct ImplTrait(Option<TokenStream>);
-
-impl<'ast> Visit<'ast> for ImplTrait {
-    fn visit_type_impl_trait(&mut self, found: &'ast TypeImplTrait) {
-        self.0.get_or_insert_with(|| found.to_token_stream());
-    }
 }
 
 fn borrows(input: &Type) -> Option<Error> {

@@ -16,6 +16,10 @@ pub mod prelude {
     pub use crate::{days, hours, millis, mins, secs};
 }
 
+#[cfg(feature = "schema")]
+#[doc(hidden)]
+pub mod schema;
+
 use std::time::Duration;
 
 /// The guides, so that what they show compiles and runs.
@@ -23,6 +27,8 @@ use std::time::Duration;
 mod guides {
     #[doc = include_str!("../../../docs/guides/managing.md")]
     mod managing {}
+    #[doc = include_str!("../../../docs/guides/by-name.md")]
+    mod by_name {}
     #[doc = include_str!("../../../docs/guides/encryption.md")]
     mod encryption {}
     #[doc = include_str!("../../../docs/guides/observability.md")]
@@ -35,6 +41,8 @@ mod guides {
     mod approval {}
     #[doc = include_str!("../../../docs/guides/progress.md")]
     mod progress {}
+    #[doc = include_str!("../../../docs/guides/changes.md")]
+    mod changes {}
     #[doc = include_str!("../../../docs/guides/queues.md")]
     mod queues {}
     #[doc = include_str!("../../../docs/guides/schedules.md")]
@@ -79,6 +87,9 @@ pub mod __private {
     use std::future::Future;
 
     use onward_engine::{BoxError, BoxFuture, Result};
+
+    #[cfg(feature = "schema")]
+    pub use crate::schema;
 
     /// A workflow under way.
     pub type Running<T> = BoxFuture<'static, Result<T>>;

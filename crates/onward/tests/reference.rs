@@ -1,11 +1,18 @@
-//! `docs/reference-apis.md` is true: what it names is there, and no item of the published pages is missing in it.
+//! `docs/reference-apis.md` is true: what it names is there, each named test uses the call that its row names, and no item of the
+//! published pages is missing in it.
 
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use syn::visit::{self, Visit};
 use syn::{Fields, ImplItem, Item, ItemEnum, ItemImpl, ItemMacro, ItemStruct, Type, UseTree, Visibility};
+
+#[path = "reference/uses.rs"]
+mod uses;
+
+use uses::{Uses, is_used};
 
 /// The items of the published pages, in their order. `## ` begins a page.
 const ITEMS: &str = include_str!("reference/items.txt");
@@ -30,19 +37,25 @@ fn every_item_has_a_call_and_a_test_that_are_there() {
 #[test]
 fn what_is_not_there_is_found() {
     let api = Api::read();
-    let here = "| `getRun` | `Client::handle`, `Filter.ids`, `Status::Failed`, `Code::Closed` | \
-                `starting::many_handles_wait_for_one_run` |";
+    let here = "| `getRun` | `Client::handle`, `RunRecord.ready_at`, `Status::Delayed`, `Code::TimedOut` | \
+                `starting::many_handles_wait_for_one_run`, `starting::a_delayed_run_starts_no_sooner_than_it_says`, \
+                `starting::a_result_that_takes_too_long_times_out_and_the_run_goes_on` |";
     assert_eq!(row_faults(&row(here).unwrap(), &api), [""; 0]);
     for (broken, said) in [
         (here.replace("Client::handle", "Client::grab"), "`getRun`: there is no `Client::grab`"),
-        (here.replace("Filter.ids", "Filter.identities"), "`getRun`: there is no `Filter.identities`"),
-        (here.replace("Status::Failed", "Status::Fine"), "`getRun`: there is no `Status::Fine`"),
-        (here.replace("Code::Closed", "Code::Open"), "`getRun`: there is no `Code::Open`"),
+        (here.replace("RunRecord.ready_at", "RunRecord.ready"), "`getRun`: there is no `RunRecord.ready`"),
+        (here.replace("Status::Delayed", "Status::Fine"), "`getRun`: there is no `Status::Fine`"),
+        (here.replace("Code::TimedOut", "Code::Open"), "`getRun`: there is no `Code::Open`"),
         (
             here.replace("many_handles_", "few_handles_"),
             "`getRun`: there is no test `starting::few_handles_wait_for_one_run`",
         ),
         (here.replace("starting::", "ending::"), "`getRun`: there is no test `ending::many_handles_wait_for_one_run`"),
+        (here.replace("Client::handle", "Client::list"), "`getRun`: no test of the row uses `Client::list`"),
+        (
+            here.replace("`Code::TimedOut`", "a code"),
+            "`getRun`: the test `starting::a_result_that_takes_too_long_times_out_and_the_run_goes_on` uses no call of the row",
+        ),
         ("| `getRun` | by hand | `starting::x` |".to_owned(), "`getRun`: names no call"),
         ("| `getRun` | `Client::handle` | |".to_owned(), "`getRun`: names no test"),
         ("| `it wakes` | better | |".to_owned(), "`it wakes`: names no test"),
@@ -115,8 +128,17 @@ fn row_faults(row: &Row, api: &Api) -> Vec<String> {
     if code(proof).next().is_none() {
         faults.push(format!("`{item}`: names no test"));
     }
-    let missing = code(proof).filter(|test| !is_test(test));
-    faults.extend(missing.map(|test| format!("`{item}`: there is no test `{test}`")));
+    let (tests, missing): (Vec<_>, Vec<_>) = code(proof).partition(|test| api.is_test(test));
+    faults.extend(missing.into_iter().map(|test| format!("`{item}`: there is no test `{test}`")));
+    let words: Vec<_> = tests.iter().map(|test| api.words(test)).collect();
+    let calls: Vec<&str> = code(here).filter(|span| is_call(span) && api.names.contains(*span)).collect();
+    let unused = calls.iter().filter(|call| !tests.is_empty() && !words.iter().any(|words| is_used(call, words)));
+    faults.extend(unused.map(|call| format!("`{item}`: no test of the row uses `{call}`")));
+    for (test, words) in tests.iter().zip(&words) {
+        if !calls.is_empty() && !calls.iter().any(|call| is_used(call, words)) {
+            faults.push(format!("`{item}`: the test `{test}` uses no call of the row"));
+        }
+    }
     faults
 }
 
@@ -130,15 +152,14 @@ fn is_call(span: &str) -> bool {
         && span.chars().all(|c| c.is_ascii_alphanumeric() || "_:.".contains(c))
 }
 
-/// `module::test` of the behaviour suite, or `path/of/file.rs::test`.
-fn is_test(name: &str) -> bool {
-    let Some((place, test)) = name.rsplit_once("::") else { return false };
+/// The file and the name of `module::test` of the behaviour suite, or of `path/of/file.rs::test`.
+fn place_of(test: &str) -> Option<(PathBuf, &str)> {
+    let (place, test) = test.rsplit_once("::")?;
     let file = match place.contains('/') {
         true => root().join(place),
         false => root().join("crates/onward/tests/behaviour").join(place).with_extension("rs"),
     };
-    let text = fs::read_to_string(file).unwrap_or_default();
-    text.contains(&format!("fn {test}(")) || text.contains(&format!("mod {test} {{"))
+    Some((file, test))
 }
 
 /// What the crates offer: types, their public methods, fields and variants.
@@ -148,6 +169,8 @@ struct Api {
     names: HashSet<String>,
     /// The methods that `option_methods!` writes into every builder of a run.
     options: Vec<String>,
+    /// What the tests of each file that was looked at use.
+    tests: RefCell<HashMap<PathBuf, Uses>>,
 }
 
 impl Api {
@@ -171,6 +194,20 @@ impl Api {
             }
         }
         api
+    }
+
+    fn is_test(&self, test: &str) -> bool {
+        place_of(test).is_some_and(|(file, test)| self.of_file(file, |uses| uses.has(test)))
+    }
+
+    /// What a test uses.
+    fn words(&self, test: &str) -> HashSet<String> {
+        place_of(test).map_or_else(HashSet::new, |(file, test)| self.of_file(file, |uses| uses.all_of(test)))
+    }
+
+    fn of_file<T>(&self, file: PathBuf, read: impl FnOnce(&Uses) -> T) -> T {
+        let mut tests = self.tests.borrow_mut();
+        read(tests.entry(file).or_insert_with_key(|file| Uses::of(file)))
     }
 
     fn export(&mut self, tree: &UseTree) {

@@ -200,6 +200,8 @@ pub struct Checkpoint {
     pub name: Arc<str>,
     /// The output, or the recorded error.
     pub result: Result<Json, Json>,
+    /// The notes that the body of the step made, as a JSON object.
+    pub notes: Option<Json>,
     /// When the call began.
     pub started_at: Timestamp,
     /// When the result was known.
@@ -221,6 +223,8 @@ pub struct AttemptChange {
     pub finished_at: Option<Timestamp>,
     /// Why it failed.
     pub error: Option<Json>,
+    /// The notes that the body made in a failed attempt that is not the last one, as a JSON object.
+    pub notes: Option<Json>,
 }
 
 /// A wait to be recorded.
@@ -265,6 +269,11 @@ pub enum WaitKind {
         /// When the wait times out.
         due_at: Timestamp,
     },
+    /// The resumption of the run. Written only with the leave that pauses it.
+    Resume {
+        /// When it was resumed; `None` while it is paused.
+        resumed_at: Option<Timestamp>,
+    },
 }
 
 impl WaitKind {
@@ -277,6 +286,7 @@ impl WaitKind {
             WaitKind::Message { from_person: true, .. } => "person",
             WaitKind::Message { .. } => "message",
             WaitKind::Event { .. } => "event",
+            WaitKind::Resume { .. } => "resume",
         }
     }
 
@@ -284,7 +294,7 @@ impl WaitKind {
     pub(crate) fn due_at(&self) -> Option<Timestamp> {
         match self {
             WaitKind::Timer(due_at) | WaitKind::Retry(due_at) | WaitKind::Event { due_at, .. } => Some(*due_at),
-            WaitKind::Message { due_at, .. } => *due_at,
+            WaitKind::Message { due_at, .. } | WaitKind::Resume { resumed_at: due_at } => *due_at,
             WaitKind::Child(_) => None,
         }
     }
@@ -298,7 +308,7 @@ impl WaitKind {
     pub(crate) fn topic(&self) -> Option<&str> {
         match self {
             WaitKind::Message { topic: of, .. } | WaitKind::Event { key: of, .. } => Some(of),
-            WaitKind::Timer(_) | WaitKind::Retry(_) | WaitKind::Child(_) => None,
+            WaitKind::Timer(_) | WaitKind::Retry(_) | WaitKind::Child(_) | WaitKind::Resume { .. } => None,
         }
     }
 
@@ -353,12 +363,22 @@ pub enum LeaveHow {
         /// The time of its earliest timer.
         ready_at: Option<Timestamp>,
     },
-    /// It is held (paused by Onward), because continuing would lose something.
+    /// It is held (paused by Onward), because continuing would lose something, or it has paused itself.
     Held {
         /// The reason, as a sentence.
         said: String,
         /// The reason, as an error.
         error: Json,
+        /// The wait of the call with which the run paused itself. It is written if and only if the run leaves, so that no run
+        /// is paused twice by a call, and none continues past it.
+        by: Option<Box<NewWait>>,
+    },
+    /// Its next generation begins with this input and nothing recorded, at the first executor that claims it.
+    Continued {
+        /// The input of the next generation.
+        input: Json,
+        /// The position of the first call in the next generation: none before it is used again.
+        first_position: u32,
     },
     /// Its owner is shutting down: any executor may claim it now.
     Released,
@@ -373,10 +393,11 @@ impl Change {
         let payload = |result: &Result<Json, Json>| result.as_ref().map_or_else(Json::len, Json::len);
         128 + match self {
             Change::Create(run) => run.input.len() + run.id.as_str().len(),
-            Change::Checkpoint(it) => it.name.len() + payload(&it.result),
-            Change::Attempt(it) => it.error.as_ref().map_or(0, Json::len),
+            Change::Checkpoint(it) => it.name.len() + payload(&it.result) + it.notes.as_ref().map_or(0, Json::len),
+            Change::Attempt(it) => [&it.error, &it.notes].into_iter().flatten().map(Json::len).sum(),
             Change::Leave(Leave { how: LeaveHow::Finished(result), .. }) => payload(result),
             Change::Leave(Leave { how: LeaveHow::Held { error, .. }, .. }) => error.len(),
+            Change::Leave(Leave { how: LeaveHow::Continued { input, .. }, .. }) => input.len(),
             Change::SetEvent { key, value, .. } => key.len() + value.len(),
             Change::Append(chunk) => chunk.stream.len() + chunk.body.len(),
             Change::Refuse { said, .. } => said.len(),
@@ -389,6 +410,11 @@ impl Change {
             | Change::Leave(_) => 0,
         }
     }
+}
+
+/// The error of an attempt that was in progress when the next generation of its run began.
+pub(crate) fn continued_without() -> Json {
+    Error::new(onward_types::Code::Cancelled, "abandoned: the run continued with another input").to_json()
 }
 
 /// Reject a payload that is larger than [`PAYLOAD_MAX`].

@@ -22,8 +22,8 @@ use crate::records::{Chunks, History, Message, Outcome};
 /// with `Client::codec`. Values stored before a codec was introduced are read as they are. If a value cannot be decoded, its
 /// run is held; no other run is affected.
 ///
-/// Encoded are inputs, outputs, the results of steps and other calls, messages, events, the chunks of streams, and the data of
-/// typed errors. Names, ids, keys, topics, attributes, identities, reasons, and the messages of errors are not, because people
+/// Encoded are inputs, outputs, the results of steps and other calls, messages, events, the chunks of streams, the data of typed
+/// errors, and documents. Names, ids, keys, topics, attributes, identities, reasons, and the messages of errors are not, because people
 /// and queries have to read them: keep secrets out of them.
 ///
 /// Both methods are called on the threads that execute runs, so they must be quick and must not block. A panic counts as a
@@ -79,6 +79,8 @@ pub enum Payload {
     Chunk,
     /// The data of a typed error.
     Error,
+    /// The value of a document.
+    Document,
 }
 
 impl Payload {
@@ -93,6 +95,7 @@ impl Payload {
             Payload::Event => "event",
             Payload::Chunk => "chunk",
             Payload::Error => "error",
+            Payload::Document => "document",
         }
     }
 }
@@ -176,7 +179,7 @@ impl Sealer {
         Error::map_data(error, |data| self.seal(data, Payload::Error))
     }
 
-    fn open_error(&self, error: &Json) -> Result<Json, Error> {
+    pub(crate) fn open_error(&self, error: &Json) -> Result<Json, Error> {
         if !error.as_str().contains(ENVELOPE) {
             return Ok(error.clone());
         }
@@ -198,6 +201,9 @@ impl Sealer {
                 Err(error) => *error = self.seal_error(error)?,
             },
             Change::Leave(Leave { how: LeaveHow::Held { error, .. }, .. }) => *error = self.seal_error(error)?,
+            Change::Leave(Leave { how: LeaveHow::Continued { input, .. }, .. }) => {
+                *input = self.seal(input, Payload::Input)?;
+            }
             Change::SetEvent { value, .. } => *value = self.seal(value, Payload::Event)?,
             Change::Append(chunk) => self.seal_chunk(&mut chunk.body)?,
             Change::OpenWait(_)
@@ -354,9 +360,16 @@ impl Sealer {
 /// which listings show.
 fn is_ours(kind: StepKind) -> bool {
     match kind {
-        StepKind::Sleep | StepKind::Start | StepKind::Patch | StepKind::Send | StepKind::Event | StepKind::Stream => {
-            true
-        }
+        StepKind::Sleep
+        | StepKind::Start
+        | StepKind::Patch
+        | StepKind::Send
+        | StepKind::Event
+        | StepKind::Stream
+        | StepKind::Pause
+        | StepKind::Cancel
+        | StepKind::ResumeHook
+        | StepKind::Attributes => true,
         StepKind::Step
         | StepKind::Transaction
         | StepKind::Child
@@ -366,6 +379,8 @@ fn is_ours(kind: StepKind) -> bool {
         | StepKind::Recv
         | StepKind::GetEvent
         | StepKind::Hook => false,
+        // A kind that is new and not listed here is encoded: it may hold user data.
+        _ => false,
     }
 }
 

@@ -140,11 +140,43 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/postgres/0020_run_options.sql"),
     },
     Migration {
+        version: 21,
+        compatible_from: 20,
+        sqlite: include_str!("../migrations/sqlite/0021_workflows.sql"),
+        postgres: include_str!("../migrations/postgres/0021_workflows.sql"),
+    },
+    Migration {
+        version: 22,
+        // An older binary would number the calls of a run that continued with another input from 0 again.
+        compatible_from: 22,
+        sqlite: include_str!("../migrations/sqlite/0022_inside.sql"),
+        postgres: include_str!("../migrations/postgres/0022_inside.sql"),
+    },
+    Migration {
+        version: 23,
+        // An older binary resumes a run that was paused with its family alone, and records nothing about who steers.
+        compatible_from: 20,
+        sqlite: include_str!("../migrations/sqlite/0023_steerings.sql"),
+        postgres: include_str!("../migrations/postgres/0023_steerings.sql"),
+    },
+    Migration {
         version: 25,
         // An older binary holds a run whose wait for a person it cannot read, and does no harm.
         compatible_from: 1,
         sqlite: include_str!("../migrations/sqlite/0025_people.sql"),
         postgres: include_str!("../migrations/postgres/0025_people.sql"),
+    },
+    Migration {
+        version: 26,
+        compatible_from: 20,
+        sqlite: include_str!("../migrations/sqlite/0026_feed.sql"),
+        postgres: include_str!("../migrations/postgres/0026_feed.sql"),
+    },
+    Migration {
+        version: 27,
+        compatible_from: 20,
+        sqlite: include_str!("../migrations/sqlite/0027_documents.sql"),
+        postgres: include_str!("../migrations/postgres/0027_documents.sql"),
     },
 ];
 

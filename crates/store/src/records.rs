@@ -34,6 +34,8 @@ pub struct History {
     pub parent: Option<RunKey>,
     /// The identity on whose behalf it runs, and the trace it belongs to.
     pub identity: Option<Identity>,
+    /// The position of its first call: 0, unless it continued with another input.
+    pub first_position: u32,
     /// The queue in which it has a slot, if that queue has limits.
     pub slot: Option<Arc<str>>,
     /// Its checkpoints, in the order of completions.

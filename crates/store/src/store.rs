@@ -17,10 +17,13 @@ use crate::signal::Signal;
 use crate::url::DatabaseUrl;
 
 mod archive;
+mod changes;
 mod claims;
 mod create;
 mod db;
+mod documents;
 mod executors;
+mod inside;
 mod moving;
 mod people;
 mod queues;
@@ -30,6 +33,7 @@ mod schedules;
 mod steering;
 mod talk;
 mod transactions;
+mod workflows;
 
 use create::Creates;
 use db::Db;

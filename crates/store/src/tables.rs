@@ -7,11 +7,13 @@ pub(crate) struct Table {
     pub(crate) key: &'static [&'static str],
 }
 
-/// Everything that makes up runs, queues and schedules. The runs come last, so that a run is never seen without its other rows.
+/// Everything that makes up runs, queues, schedules and documents. The runs come last, so that a run is never seen without its
+/// other rows.
 pub(crate) static MOVED: &[Table] = &[
     Table { name: "queues", key: &["name"] },
     Table { name: "queue_starts", key: &["queue", "at", "partition_key"] },
     Table { name: "schedules", key: &["id"] },
+    Table { name: "documents", key: &["kind", "id"] },
     Table { name: "payloads", key: &["run_key", "kind"] },
     Table { name: "checkpoints", key: &["run_key", "position"] },
     Table { name: "attempts", key: &["run_key", "position", "attempt"] },
@@ -22,12 +24,26 @@ pub(crate) static MOVED: &[Table] = &[
     Table { name: "event_history", key: &["run_key", "position", "key"] },
     Table { name: "streams", key: &["run_key", "key", "idx"] },
     Table { name: "hooks", key: &["token"] },
+    Table { name: "steerings", key: &["run_key", "seq"] },
     Table { name: "pushes", key: &["workflow", "gather", "push"] },
     Table { name: "runs", key: &["run_key"] },
 ];
 
-/// Tables that stay with a database: its executors, its schema version, the next place in a queue.
-const OWN: &[&str] = &["executors", "fences", "moves", "queue_seq", "schema_version"];
+/// Tables that stay with a database: its executors and what they publish, its schema version, the next place in a queue, and who
+/// follows its changes.
+const OWN: &[&str] = &[
+    "executors",
+    "fences",
+    "moves",
+    "queue_seq",
+    "schema_version",
+    "workflow_steps",
+    "workflows",
+    "feed",
+    "followers",
+    "changes",
+    "change_marks",
+];
 
 /// Whether a table of this name belongs to Onward.
 pub(crate) fn is_one(name: &str) -> bool {

@@ -8,6 +8,7 @@ mod behaviour {
     mod world;
 
     mod batches;
+    mod changes;
     mod columns;
     mod contention;
     mod creates;
@@ -15,6 +16,7 @@ mod behaviour {
     mod fence;
     mod forks;
     mod hooks;
+    mod inside;
     mod journal;
     mod load;
     mod locked;

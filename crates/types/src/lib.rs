@@ -3,9 +3,11 @@
 //! Nothing here reads a clock, a socket or a database. Every other crate of Onward uses these types, and their names are the same
 //! in SQL, in URLs and on the command line.
 
+mod change;
 mod checked;
 mod cursor;
 mod dedup;
+mod document;
 mod error;
 mod form;
 mod guarded;
@@ -24,6 +26,8 @@ mod retention;
 mod schedule;
 mod status;
 mod steered;
+mod steering;
+mod taken;
 mod time;
 mod topic;
 mod trace;
@@ -31,8 +35,10 @@ mod tree;
 mod version;
 mod wait;
 
+pub use change::{Change, ChangeCursor, ChangedRun};
 pub use cursor::Cursor;
 pub use dedup::Deduplicated;
+pub use document::{Document, DocumentRecord};
 pub use error::{BoxError, Code, Error, ErrorData, Json, Reader, Result, ResultExt};
 pub use form::{Form, Variant, excerpt};
 pub use guarded::guarded;
@@ -42,18 +48,20 @@ pub use id::{ExecutorId, RunId, RunKey};
 pub use inbox::{HookFilter, InboxFilter, InboxItem, Listed, OpenHookRecord};
 pub use message::{MessageFilter, MessageRecord, MessageState, Refused, Resumed, Sent};
 pub use name::{NAME_MAX, check_name};
-pub use options::{RunOptions, check_attributes};
+pub use options::{RunOptions, SYSTEM_PREFIX, check_attributes, check_system_attributes};
 pub use person::PersonRequest;
 pub use queue::{Blocked, QueueInfo, QueueLimits, QueueWait, Rate};
 pub use reason::{Facts, Reason, ReasonKind};
 pub use record::{
-    Attempt, Chunk, ChunkBody, EventRecord, Filter, Identity, Page, RunRecord, StepFilter, StepKind, StepRecord,
-    StepState, StreamInfo, WaitsFor, Window, WorkflowVersion,
+    Attempt, Chunk, ChunkBody, EventRecord, Filter, Identity, OpenRuns, Page, RunRecord, Schemas, StepFilter, StepKind,
+    StepRecord, StepSchemas, StepState, StreamInfo, VersionInfo, WaitsFor, Window, WorkflowInfo, WorkflowVersion,
 };
 pub use retention::Retention;
 pub use schedule::{CatchUp, Overlap, ScheduleRecord, Tick};
 pub use status::{Actor, MOVES, Move, Status};
-pub use steered::Steered;
+pub use steered::{BulkPreview, BulkResult, Refusal, Steered};
+pub use steering::{Attribution, Initiator, REASON_MAX, Steering, SteeringAction, SteeringRecord};
+pub use taken::Taken;
 pub use time::{Timestamp, from_micros, micros};
 pub use topic::{check_topic, hook_of, hook_topic};
 pub use trace::check_traceparent;

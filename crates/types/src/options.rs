@@ -55,9 +55,12 @@ pub struct RunOptions {
     /// How many times the run may be recovered without progress before it is given up. The default is 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_recoveries: Option<u32>,
-    /// Facts to attach: a JSON object.
+    /// Facts to attach: a JSON object. Names that begin with [`SYSTEM_PREFIX`] are refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes: Option<Json>,
+    /// Facts to attach whose names all begin with [`SYSTEM_PREFIX`]: a JSON object. For programs around Onward, such as its server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_attributes: Option<Json>,
     /// On whose behalf the run works. A child inherits what is not given here from its parent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
@@ -72,7 +75,24 @@ impl RunOptions {
     pub fn check(&self) -> Result<(), Error> {
         self.check_queue()?;
         self.attributes.as_ref().map_or(Ok(()), check_attributes)?;
+        self.system_attributes.as_ref().map_or(Ok(()), check_system_attributes)?;
         self.identity.as_ref().map_or(Ok(()), Identity::check)
+    }
+
+    /// Both kinds of attributes in one object.
+    #[must_use]
+    pub fn all_attributes(&self) -> Option<Json> {
+        let (Some(own), Some(system)) = (&self.attributes, &self.system_attributes) else {
+            return self.attributes.clone().or_else(|| self.system_attributes.clone());
+        };
+        match (Tree::read(own.as_str()), Tree::read(system.as_str())) {
+            (Some(Tree::Object(mut own)), Some(Tree::Object(system))) => {
+                own.extend(system);
+                Some(Json::from(Tree::Object(own).to_string()))
+            }
+            // Refused by `check`.
+            _ => Some(own.clone()),
+        }
     }
 
     fn check_queue(&self) -> Result<(), Error> {
@@ -122,11 +142,46 @@ impl Identity {
     }
 }
 
+/// The names of attributes that begin with this are a namespace of Onward and of the programs around it. What users set, merge or
+/// replace leaves them alone.
+pub const SYSTEM_PREFIX: &str = "onward.";
+
 /// Attributes are a JSON object, of which every database can look at the parts.
 ///
 /// # Errors
-/// [`Code::Invalid`] if it is not an object, or if a text in it has a NUL.
+/// [`Code::Invalid`] if it is not an object, if a text in it has a NUL, or if a name begins with [`SYSTEM_PREFIX`].
 pub fn check_attributes(attributes: &Json) -> Result<(), Error> {
+    check_object(attributes)?;
+    match names(attributes).into_iter().find(|name| name.starts_with(SYSTEM_PREFIX)) {
+        None => Ok(()),
+        Some(name) => invalid(format!(
+            "the attribute {name:?} begins with `{SYSTEM_PREFIX}`, which is reserved for Onward: give it another name"
+        )),
+    }
+}
+
+/// Attributes of Onward's namespace are a JSON object whose names all begin with [`SYSTEM_PREFIX`].
+///
+/// # Errors
+/// As [`check_attributes`], and if a name does not begin with it.
+pub fn check_system_attributes(attributes: &Json) -> Result<(), Error> {
+    check_object(attributes)?;
+    match names(attributes).into_iter().find(|name| !name.starts_with(SYSTEM_PREFIX)) {
+        None => Ok(()),
+        Some(name) => invalid(format!(
+            "the system attribute {name:?} does not begin with `{SYSTEM_PREFIX}`: let it, or set it as an attribute of the user"
+        )),
+    }
+}
+
+fn names(attributes: &Json) -> Vec<String> {
+    match Tree::read(attributes.as_str()) {
+        Some(Tree::Object(fields)) => fields.into_iter().map(|(name, _)| name.into_owned()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn check_object(attributes: &Json) -> Result<(), Error> {
     if !attributes.as_str().starts_with('{') {
         return invalid("attributes are a JSON object: give a map, or a struct with named fields");
     }

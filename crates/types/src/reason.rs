@@ -53,7 +53,7 @@ pub enum ReasonKind {
     },
     /// It was cancelled.
     Cancelled {
-        /// The reason that was given.
+        /// Who cancelled it and why, in a sentence.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         said: Option<String>,
     },
@@ -65,11 +65,14 @@ pub enum ReasonKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         said: Option<String>,
     },
-    /// It was paused from outside.
+    /// It was paused from outside, or its workflow paused it.
     Paused {
-        /// The reason that was given.
+        /// Who paused it and why, in a sentence; if its workflow did, the reason that it gave.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         said: Option<String>,
+        /// The position of the call with which its workflow paused it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        position: Option<u32>,
     },
     /// It is held: continuing would lose something.
     Held {
@@ -174,13 +177,13 @@ fn state(facts: &Facts<'_>) -> Reason {
             ReasonKind::Failed { code, message: message.unwrap_or_else(|| "failed".to_owned()) }.into()
         }
         Status::Cancelled => ReasonKind::Cancelled { said: said() }.into(),
-        Status::Paused => match facts.error {
-            Some(error) => ReasonKind::Held {
+        Status::Paused => match (paused_itself(facts.waits), facts.error) {
+            (None, Some(error)) => ReasonKind::Held {
                 code: code(error),
                 message: said().unwrap_or_else(|| message(error)),
                 position: HeldAt::of(error),
             },
-            None => ReasonKind::Paused { said: said() },
+            (position, _) => ReasonKind::Paused { said: said(), position },
         }
         .into(),
         Status::RetriesExceeded => ReasonKind::RetriesExceeded { recoveries: facts.recoveries, said: said() }.into(),
@@ -191,6 +194,12 @@ fn state(facts: &Facts<'_>) -> Reason {
             None => without_executor(facts),
         },
     }
+}
+
+/// The position of the call with which the workflow paused its run, while it is paused by it.
+fn paused_itself(waits: &[Wait]) -> Option<u32> {
+    let is_open = |wait: &&Wait| matches!(wait.wait_for, WaitFor::Resume { resumed_at: None });
+    waits.iter().find(is_open).map(|wait| wait.position)
 }
 
 fn without_executor(facts: &Facts<'_>) -> Reason {
@@ -239,7 +248,11 @@ fn waiting(waits: &[Wait]) -> Option<Reason> {
 fn until(wait: &WaitFor) -> Option<Timestamp> {
     match wait {
         WaitFor::Timer { until } | WaitFor::Retry { until, .. } => Some(*until),
-        WaitFor::Message { .. } | WaitFor::Hook { .. } | WaitFor::Child { .. } | WaitFor::Event { .. } => None,
+        WaitFor::Message { .. }
+        | WaitFor::Hook { .. }
+        | WaitFor::Child { .. }
+        | WaitFor::Event { .. }
+        | WaitFor::Resume { .. } => None,
     }
 }
 

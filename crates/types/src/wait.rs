@@ -77,4 +77,10 @@ pub enum WaitFor {
         /// When the wait times out.
         until: Timestamp,
     },
+    /// The resumption of the run, which has paused itself.
+    Resume {
+        /// When it was resumed; `None` while it is paused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resumed_at: Option<Timestamp>,
+    },
 }

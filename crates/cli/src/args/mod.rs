@@ -8,6 +8,7 @@ mod schedules;
 mod steer;
 mod talk;
 mod values;
+mod workflows;
 
 use clap::{Args as Arguments, Parser, Subcommand};
 
@@ -16,12 +17,15 @@ pub(crate) use self::moving::Move;
 pub(crate) use self::queues::{QueueVerb, Queues, SetQueue};
 pub(crate) use self::runs::{List, Runs, Steps, Verb, Which};
 pub(crate) use self::schedules::{Backfill, NewSchedule, ScheduleVerb, Schedules};
-pub(crate) use self::steer::{Attributes, Delay, Delete, Export, Fork, Import, Selected, WakeUp};
+pub(crate) use self::steer::{
+    Attributes, Delay, Delete, Export, Fork, Import, Restart, Selected, Steer, SteerFamily, WakeUp,
+};
 pub(crate) use self::talk::{Event, HookVerb, Hooks, Messages, ResumeHook, Send, Stream};
 pub(crate) use self::values::Limit;
+pub(crate) use self::workflows::Workflows;
 use crate::exit;
 
-/// Durable workflows on SQLite and PostgreSQL: show and manage runs, queues and schedules, and run the demo.
+/// Durable workflows on SQLite and PostgreSQL: show and manage runs, queues, schedules and workflows, and run the demo.
 #[derive(Debug, Parser)]
 #[command(name = "onward", version, after_help = exit::CODES, arg_required_else_help = true, max_term_width = 100)]
 pub(crate) struct Args {
@@ -40,6 +44,7 @@ pub(crate) enum Command {
     Runs(Runs),
     Queues(Queues),
     Schedules(Schedules),
+    Workflows(Workflows),
     Hooks(Hooks),
     Move(Move),
     /// The process that the demo kills.

@@ -4,7 +4,7 @@ use clap::{Args as Arguments, Subcommand};
 use onward::{Json, RunKey, Status, Timestamp, WaitsFor};
 
 use super::Common;
-use super::steer::{Attributes, Delay, Delete, Export, Fork, Import, Selected, WakeUp};
+use super::steer::{Attributes, Delay, Delete, Export, Fork, Import, Restart, Steer, SteerFamily, WakeUp};
 use super::talk::{Event, Messages, Send, Stream};
 use super::values::{attribute, run_key};
 use crate::exit;
@@ -44,22 +44,20 @@ pub(crate) enum Verb {
     Watch(One),
     /// Cancel runs and all runs that they started
     #[command(after_help = exit::CODES)]
-    Cancel(Box<Selected>),
+    Cancel(Box<Steer>),
     /// Pause runs until they are resumed
     #[command(after_help = exit::CODES)]
-    Pause(Box<Selected>),
+    Pause(Box<SteerFamily>),
     /// Resume runs that were paused, held, cancelled or given up from their last checkpoint
     #[command(after_help = exit::CODES)]
-    Resume(Box<Selected>),
+    Resume(Box<SteerFamily>),
     /// Start runs now that wait in a queue or for their start time
     #[command(after_help = exit::CODES)]
-    StartNow(Box<Selected>),
+    StartNow(Box<Steer>),
     /// End the sleeps of runs now
     #[command(after_help = exit::CODES)]
     WakeUp(Box<WakeUp>),
-    /// Create new runs of the same workflows with the same inputs
-    #[command(after_help = exit::CODES)]
-    Restart(Box<Selected>),
+    Restart(Box<Restart>),
     SetDelay(Box<Delay>),
     Fork(Box<Fork>),
     Attributes(Box<Attributes>),

@@ -21,18 +21,53 @@ pub(crate) struct Selected {
     #[arg(long, conflicts_with = "ids")]
     pub(crate) all: bool,
 
+    /// Change nothing; say what would change, and what would be refused and why
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
     #[command(flatten)]
     pub(crate) which: Which,
+}
+
+/// Who acts, and why.
+#[derive(Clone, Debug, Arguments)]
+pub(crate) struct Signed {
+    /// Who does it; recorded and shown
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+
+    /// Why; recorded and shown
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Arguments)]
+pub(crate) struct Steer {
+    #[command(flatten)]
+    pub(crate) signed: Signed,
+
+    #[command(flatten)]
+    pub(crate) runs: Selected,
+}
+
+#[derive(Debug, Arguments)]
+pub(crate) struct SteerFamily {
+    /// Also all runs that they started
+    #[arg(long)]
+    pub(crate) with_children: bool,
+
+    #[command(flatten)]
+    pub(crate) steer: Steer,
 }
 
 #[derive(Debug, Arguments)]
 pub(crate) struct WakeUp {
     /// Only the sleeps at these positions, as shown by `onward runs steps`
-    #[arg(long, value_name = "POSITIONS", value_delimiter = ',', requires = "ids", conflicts_with = "all")]
+    #[arg(long, value_name = "POSITIONS", value_delimiter = ',', requires = "ids", conflicts_with_all = ["all", "dry_run"])]
     pub(crate) at: Vec<u32>,
 
     #[command(flatten)]
-    pub(crate) runs: Selected,
+    pub(crate) steer: Steer,
 }
 
 /// Change the start time of delayed runs
@@ -42,6 +77,18 @@ pub(crate) struct Delay {
     /// Start them this many seconds from now
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) to: Duration,
+
+    #[command(flatten)]
+    pub(crate) steer: Steer,
+}
+
+/// Create new runs of the same workflows with the same inputs
+#[derive(Debug, Arguments)]
+#[command(after_help = exit::CODES)]
+pub(crate) struct Restart {
+    /// Execute them with the newest version that the executor claiming them has [default: the version of each run]
+    #[arg(long)]
+    pub(crate) newest_version: bool,
 
     #[command(flatten)]
     pub(crate) runs: Selected,
@@ -64,7 +111,7 @@ pub(crate) struct Fork {
     pub(crate) new_version: Option<String>,
 
     /// Execute it with the newest version that the executor claiming it has
-    #[arg(long, requires = "ids", conflicts_with_all = ["all", "new_version"])]
+    #[arg(long, conflicts_with = "new_version")]
     pub(crate) newest_version: bool,
 
     /// Use this input
@@ -100,7 +147,7 @@ pub(crate) struct Attributes {
 #[command(after_help = exit::CODES)]
 pub(crate) struct Delete {
     /// Also delete all runs that they started
-    #[arg(long, requires = "ids", conflicts_with = "all")]
+    #[arg(long)]
     pub(crate) with_children: bool,
 
     #[command(flatten)]

@@ -6,6 +6,7 @@ pub(crate) mod queues;
 pub(crate) mod runs;
 pub(crate) mod schedules;
 mod talk;
+pub(crate) mod workflows;
 
 use onward::Client;
 

@@ -17,3 +17,4 @@ mod steer;
 mod steps;
 mod talk;
 mod watch;
+mod workflows;

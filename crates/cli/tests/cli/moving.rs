@@ -112,6 +112,9 @@ async fn begin(db: &TestDatabase) -> Result<House> {
     let onward = &house.onward;
     onward.queue("mail").concurrency(2).rate(100, secs(60)).await?;
     onward.queue("mail").pause().await?;
+    for n in 0..3 {
+        onward.documents("graph").put("one", &n).await?;
+    }
     for n in 0..3_u64 {
         onward.start::<job>(n).id(format!("mail-{n}")).queue("mail").partition("acme").await?;
     }
@@ -193,6 +196,8 @@ async fn goes_on(from: TestDatabase, to: TestDatabase) -> Result<()> {
     batch("two", "2").await?;
     assert_eq!(batch("three", "3").await?.result().await?, 3);
     assert_eq!(onward.handle::<job>("fast-1").status().await?, Status::Enqueued);
+    let graph = onward.documents("graph").get::<u32>("one").await?.expect("it was moved");
+    assert_eq!((graph.value, graph.version), (2, 3));
     assert_eq!(tries(onward).await?, tried);
     assert_eq!(onward.schedules().await?[0].last_tick, ticks[0].last_tick);
     assert_eq!(onward.handle::<job>("done").result().await?, 14);

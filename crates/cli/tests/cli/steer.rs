@@ -2,6 +2,7 @@
 
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};
+use serde_json::json;
 
 use crate::harness::{gather, greet, open, runs, some_runs};
 
@@ -12,8 +13,11 @@ async fn a_cancelled_run_can_be_resumed(db: TestDatabase) -> Result<()> {
     assert_eq!((said.code, said.out.as_str()), (0, "waiting is cancelled\n"));
     assert_eq!(onward.handle_named("waiting").status().await?, Status::Cancelled);
     let said = runs(&db, &["cancel", "waiting"]).await;
-    assert_eq!((said.code, said.out.as_str()), (0, "waiting was already cancelled\n"));
-    assert_eq!(runs(&db, &["cancel", "waiting", "--json"]).await.json()[0]["changed"], false);
+    assert_eq!((said.code, said.out.as_str()), (6, "waiting was already cancelled\n"));
+    let said = runs(&db, &["cancel", "waiting", "--json"]).await;
+    assert_eq!(said.code, 6);
+    let said = said.json();
+    assert_eq!((&said[0]["changed"], &said[0]["found"]), (&json!(false), &json!("cancelled")));
 
     let said = runs(&db, &["resume", "waiting"]).await;
     assert_eq!(said.code, 0, "{said:?}");
@@ -87,16 +91,64 @@ async fn what_is_steered_with_a_run_is_counted(db: TestDatabase) -> Result<()> {
 #[on_every_database]
 async fn what_is_so_already_is_said_to_be_so(db: TestDatabase) -> Result<()> {
     let _onward = some_runs(&db).await?;
-    for (verb, said) in [
-        (&["start-now", "waiting"][..], "waiting has already started\n"),
-        (&["pause", "waiting"], "waiting is paused\n"),
-        (&["pause", "waiting"], "waiting is already paused\n"),
-        (&["cancel", "refusal"], "refusal has already failed: nothing to cancel\n"),
-        (&["wake-up", "--status", "paused"], "1 runs: 1 woken up (1 sleeps)\n"),
-        (&["delete", "family", "--with-children"], "family is deleted, with 2 runs that it started\n"),
+    for (verb, code, said) in [
+        (&["start-now", "waiting"][..], 6, "waiting has already started\n"),
+        (&["pause", "waiting"], 0, "waiting is paused\n"),
+        (&["pause", "waiting"], 6, "waiting is already paused\n"),
+        (&["cancel", "refusal"], 6, "refusal has already failed: nothing to cancel\n"),
+        (&["wake-up", "--status", "paused"], 0, "1 runs: 1 woken up (1 sleeps)\n"),
+        (&["wake-up", "waiting"], 6, "waiting is not sleeping: nothing to wake\n"),
+        (&["delete", "family", "--with-children"], 0, "family is deleted, with 2 runs that it started\n"),
     ] {
         let steered = runs(&db, verb).await;
-        assert_eq!((steered.code, steered.out.as_str()), (0, said), "{steered:?}");
+        assert_eq!((steered.code, steered.out.as_str()), (code, said), "{steered:?}");
     }
+    Ok(())
+}
+
+#[on_every_database]
+async fn who_steers_a_run_and_why_is_shown(db: TestDatabase) -> Result<()> {
+    let _onward = some_runs(&db).await?;
+    let said = runs(&db, &["cancel", "waiting", "--by", "ann", "--reason", "duplicate", "--json"]).await;
+    assert_eq!((said.code, &said.json()[0]["found"]), (0, &json!("running")));
+    let shown = runs(&db, &["show", "waiting", "--json"]).await.json();
+    assert!(shown["reason"].as_str().unwrap().starts_with("cancelled by ann: \"duplicate\""), "{shown}");
+    assert_eq!((&shown["steered"]["by"], &shown["steered"]["reason"]), (&json!("ann"), &json!("duplicate")));
+    assert_eq!((&shown["steerings"][0]["seq"], &shown["steerings"][0]["action"]), (&json!(1), &json!("cancel")));
+    let shown = runs(&db, &["show", "waiting"]).await.out;
+    let (_, history) = shown.split_once("\nhistory\n").unwrap();
+    assert!(history.contains("cancelled by ann: \"duplicate\""), "{shown}");
+    let refused = runs(&db, &["cancel", "waiting", "--reason", " "]).await;
+    assert!(refused.code == 2 && refused.err.contains("the reason is empty"), "{refused:?}");
+    Ok(())
+}
+
+#[on_every_database]
+async fn a_dry_run_says_what_would_be_done_and_why_not_and_does_nothing(db: TestDatabase) -> Result<()> {
+    let onward = some_runs(&db).await?;
+    let said = runs(&db, &["pause", "--all", "--dry-run"]).await;
+    let first = said.out.lines().next().unwrap();
+    assert_eq!((said.code, first), (0, "6 runs: 1 would be paused, 5 refused because of their state"), "{said:?}");
+    assert!(said.out.contains("  4 succeeded, such as ") && said.out.contains(": it has ended"), "{said:?}");
+    let said = runs(&db, &["cancel", "waiting", "greeting", "nobody", "--dry-run", "--json"]).await.json();
+    assert_eq!((&said["matched"], &said["would_change"], &said["unchanged"]), (&json!(2), &json!(1), &json!(1)));
+    assert_eq!(said["by_status"], json!({"running": 1, "succeeded": 1}));
+    assert_eq!(onward.handle_named("waiting").status().await?, Status::Running);
+    Ok(())
+}
+
+#[on_every_database]
+async fn a_family_is_paused_and_resumed_by_its_root(db: TestDatabase) -> Result<()> {
+    let onward = open(&db).await?;
+    onward.start::<gather>(0).id("party").await?;
+    let is_late = async || onward.handle_named("late").steps().await.is_ok_and(|steps| !steps.is_empty());
+    while !is_late().await {
+        tokio::task::yield_now().await;
+    }
+    let said = runs(&db, &["pause", "party", "--with-children"]).await;
+    assert_eq!((said.code, said.out.as_str()), (0, "party is paused, and 1 run that it started\n"), "{said:?}");
+    assert_eq!(onward.handle_named("late").status().await?, Status::Paused);
+    let said = runs(&db, &["resume", "party"]).await.out;
+    assert!(said.ends_with(", and 1 run that had been stopped with it\n"), "{said}");
     Ok(())
 }

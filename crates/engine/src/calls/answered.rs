@@ -77,6 +77,6 @@ mod tests {
         for code in [Code::Encode, Code::Decode, Code::Corrupt, Code::Schema, Code::Unknown] {
             assert!(!is_answer(&Error::new(code, "no")), "{code}");
         }
-        assert!(is_answer(&Error::new(Code::Conflict, "taken")));
+        assert!(is_answer(&Error::new(Code::TokenTaken, "taken")));
     }
 }

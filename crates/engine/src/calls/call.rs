@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use onward_types::StepKind;
 
 use super::chance::Chance;
+use super::inside::Act;
 use super::patch::Patch;
 use super::said::Say;
 use super::send::SendCall;
@@ -27,6 +28,7 @@ enum CallKind {
     Patch(Patch),
     Send(SendCall),
     Say(Say),
+    Act(Act),
 }
 
 impl<T> Unpin for Call<'_, T> {}
@@ -56,6 +58,10 @@ impl<T: crate::data::Data> Call<'_, T> {
         Call::of(CallKind::Send(send))
     }
 
+    pub(crate) fn act(act: Act) -> Self {
+        Call::of(CallKind::Act(act))
+    }
+
     fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         match &mut self.kind {
             CallKind::Sleep(sleep) => sleep.poll(cx),
@@ -63,6 +69,7 @@ impl<T: crate::data::Data> Call<'_, T> {
             CallKind::Patch(patch) => patch.poll(),
             CallKind::Send(send) => send.poll(cx),
             CallKind::Say(say) => say.poll(cx),
+            CallKind::Act(act) => act.poll(cx),
         }
     }
 
@@ -71,6 +78,7 @@ impl<T: crate::data::Data> Call<'_, T> {
             CallKind::Sleep(Sleep { drive, .. })
             | CallKind::Chance(Chance(drive))
             | CallKind::Send(SendCall { drive, .. })
+            | CallKind::Act(Act { drive, .. })
             | CallKind::Say(Say::Call(drive, _)) => Some(drive),
             CallKind::Patch(_) | CallKind::Say(Say::Body { .. }) => None,
         }

@@ -1,4 +1,4 @@
-//! `ctx.run` and `ctx.start`: child runs with ids of their own, linked to their parent.
+//! `ctx.run` and `ctx.start`, by type or by name: child runs with ids of their own, linked to their parent.
 //!
 //! The creation of a child is a change of its parent: it is part of the same commit as the checkpoint before it, and the child
 //! is executed only after that commit. A replay finds the same child by its wait, or by the position that started it.
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use onward_store::{Change, Created, Existing, NewRun, Stray, WaitKind};
-use onward_types::{Code, Error, HeldAt, Json, RunId, RunKey, RunOptions, StepKind};
+use onward_types::{Code, Error, HeldAt, Json, RunId, RunKey, RunOptions, StepKind, Taken};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -21,7 +21,7 @@ use crate::executor::Executor;
 use crate::executor::run::core::{Home, RunCore};
 use crate::executor::run::ctx::Ctx;
 use crate::executor::run::state::{Idle, Outcome};
-use crate::executor::waiters::result_of;
+use crate::executor::waiters::{Until, result_of};
 use crate::future::BoxFuture;
 use crate::plan::{Options, Plan, holder_of_dedup, option_methods, same_run};
 use crate::workflow::Workflow;
@@ -65,8 +65,16 @@ pub struct ChildResult<'a, T> {
 /// The plan of a child run.
 struct ChildPlan {
     plan: Plan,
-    /// Executes the child inline, in a detached context.
-    detached: fn(&RunCore, &Json) -> BoxFuture<'static, Outcome>,
+    code: ChildCode,
+}
+
+/// How the caller knows the workflow of a child.
+#[derive(Clone, Copy)]
+enum ChildCode {
+    /// By its type. Contains how a detached context executes it inline.
+    Typed(fn(&RunCore, &Json) -> BoxFuture<'static, Outcome>),
+    /// By its name. Another executor may have it.
+    Named,
 }
 
 impl ChildPlan {
@@ -79,7 +87,12 @@ impl ChildPlan {
                 Json::encode(&output)
             })
         };
-        ChildPlan { plan: Plan::new(W::NAME, Some(W::VERSION), encode("input", input)), detached }
+        let plan = Plan::new(W::NAME, Some(W::VERSION), encode("input", input));
+        ChildPlan { plan, code: ChildCode::Typed(detached) }
+    }
+
+    fn named(workflow: &str, input: &impl Serialize) -> ChildPlan {
+        ChildPlan { plan: Plan::new(workflow, None, encode("input", input)), code: ChildCode::Named }
     }
 
     fn options(&self) -> &RunOptions {
@@ -110,9 +123,14 @@ impl ChildPlan {
             let own = options.identity.take().unwrap_or_default();
             options.identity = Some(own.inherited_from(parent)).filter(|identity| !identity.is_empty());
         }
+        if !self.waits() && plan.given().version.is_none() {
+            plan.options.given.version = executor.registry.newest(&plan.workflow);
+        }
         let mut checked = plan.checked(&executor.store, None)?;
         checked.id.get_or_insert_with(|| RunId::of_child(&core.about.id, core.about.key, drive.position));
-        let owner = (!self.waits()).then(|| journal.executor());
+        // A child that is known by its name waits until an executor that has its workflow claims it.
+        let begins = !self.waits() && executor.registry.has(&checked.workflow, &checked.version);
+        let owner = begins.then(|| journal.executor());
         Ok(NewRun { parent: Some((core.about.key, drive.position)), ..checked.run(core.clock(), owner) })
     }
 }
@@ -128,11 +146,13 @@ fn create(drive: &Drive, run: NewRun) {
     core.with_state(|state| state.push(Change::Create(Box::new(run))));
 }
 
-/// Halts the run if this executor cannot execute the child: an error that is recorded instead would stay for ever.
+/// Halts the run if this executor cannot execute the child, although the code has its type: an error that is recorded instead
+/// would stay for ever.
 fn check_registered(drive: &Drive, child: &ChildPlan) -> bool {
-    let Some(executor) = drive.core.executor().filter(|_| !child.waits()) else { return true };
+    let may_wait = child.waits() || matches!(child.code, ChildCode::Named);
+    let Some(executor) = drive.core.executor().filter(|_| !may_wait) else { return true };
     let (workflow, version) = (&child.plan.workflow, child.options().version.as_deref().unwrap_or_default());
-    let known = executor.registry.get(workflow, version).is_some();
+    let known = executor.registry.has(workflow, version);
     if !known {
         drive.core.halt(executor.not_registered(workflow, version));
     }
@@ -198,7 +218,7 @@ impl Creation {
             return match std::task::ready!(met.as_mut().poll(cx)) {
                 // The run that had the key was deleted meanwhile, so the key may be free.
                 Err(error) if error.is_unknown_run() => self.ask(cx, drive, plan),
-                Err(error) if !matches!(error.kind(), Code::Deduplicated | Code::Conflict) => {
+                Err(error) if !matches!(error.kind(), Code::Deduplicated | Code::Conflict | Code::KeyReused) => {
                     drive.core.halt(error);
                     Poll::Pending
                 }
@@ -245,7 +265,7 @@ fn not_itself(drive: &Drive, child: RunKey) -> Result<(), Error> {
         "run {:?} cannot be its own child: give the child another id, and another dedup key than its parent has",
         drive.core.about.id
     );
-    Err(Error::new(Code::Conflict, message))
+    Err(Taken::by(&drive.core.about.id).refused(Code::Conflict, message))
 }
 
 /// The run with the dedup key of the child: the call either uses it as the child or fails with an error that names it. Retried
@@ -345,7 +365,10 @@ fn begin(
 ) -> Poll<Result<BoxFuture<'static, Outcome>, Error>> {
     let core = &drive.core;
     if core.is_detached() {
-        return Poll::Ready(plan.plan.input().map(|input| (plan.detached)(core, &input)));
+        return Poll::Ready(match plan.code {
+            ChildCode::Typed(inline) => plan.plan.input().map(|input| inline(core, &input)),
+            ChildCode::Named => Err(no_names(&plan.plan.workflow)),
+        });
     }
     let recorded = core.with_state(|state| state.take_wait(drive.position));
     if let Some(WaitKind::Child(key)) = recorded {
@@ -365,6 +388,15 @@ fn begin(
     }
 }
 
+/// A detached context has no registry, so a name says nothing to it.
+fn no_names(workflow: &str) -> Error {
+    let message = format!(
+        "a detached context has no workflows, so it cannot run `{workflow}` by its name: run it by its type, or open \
+         `sqlite::memory:` and register it there"
+    );
+    Error::new(Code::Invalid, message)
+}
+
 /// Waits for the end of a run and records its result in this run: the child may be deleted before its parent is replayed.
 fn wait_for(drive: &Drive, key: RunKey) -> BoxFuture<'static, Outcome> {
     drive.core.with_state(|state| state.set_idle(drive.position, Idle::Until(None)));
@@ -382,7 +414,7 @@ fn wait_for(drive: &Drive, key: RunKey) -> BoxFuture<'static, Outcome> {
         durable.await;
         let clock = executor.store.clock();
         let held = loop {
-            match until_answered(clock, || executor.waiters.wait(key, Some(&executor.residents), false)).await {
+            match until_answered(clock, || executor.waiters.wait(key, Some(&executor.residents), Until::Ended)).await {
                 // If this error were recorded, it would be the result of the child for ever.
                 Ok(outcome) if outcome.unreadable.is_some() => {
                     break outcome.unreadable.clone().unwrap_or_else(|| missing(&call, key));
@@ -506,6 +538,34 @@ impl<'a, T: Data> Child<'a, T> {
         let call = ChildCall { drive, plan: ChildPlan::new::<W>(input), creation: Creation::New, waiting: None };
         Child { call, output: PhantomData }
     }
+
+    /// The same call, with the output decoded as a `U`.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// async fn price(ctx: &Ctx, graph: &str) -> Result<u64> {
+    ///     Ok(ctx.run_named(graph, "apple").typed::<u64>().await?)
+    /// }
+    /// ```
+    pub fn typed<U: Data>(self) -> Child<'a, U> {
+        Child { call: self.call, output: PhantomData }
+    }
+}
+
+impl<'a> Child<'a, serde_json::Value> {
+    pub(crate) fn named(ctx: &'a Ctx, workflow: &str, input: &impl Serialize) -> Child<'a, serde_json::Value> {
+        let drive = Drive::new(ctx, StepKind::Child, workflow);
+        let plan = ChildPlan::named(workflow, input);
+        Child { call: ChildCall { drive, plan, creation: Creation::New, waiting: None }, output: PhantomData }
+    }
+}
+
+impl<'a> StartChild<'a, serde_json::Value> {
+    pub(crate) fn named(ctx: &'a Ctx, workflow: &str, input: &impl Serialize) -> StartChild<'a, serde_json::Value> {
+        let drive = Drive::new(ctx, StepKind::Start, workflow);
+        let plan = ChildPlan::named(workflow, input);
+        StartChild { call: StartChildCall { drive, plan, creation: Creation::New }, output: PhantomData }
+    }
 }
 
 impl<'a, T: Data> StartChild<'a, T> {
@@ -515,6 +575,19 @@ impl<'a, T: Data> StartChild<'a, T> {
             call: StartChildCall { drive, plan: ChildPlan::new::<W>(input), creation: Creation::New },
             output: PhantomData,
         }
+    }
+
+    /// The same call, with the output of the child decoded as a `U`.
+    ///
+    /// ```
+    /// # use onward_engine::{ChildRun, Ctx, Result};
+    /// async fn price(ctx: &Ctx, graph: &str) -> Result<u64> {
+    ///     let child: ChildRun<u64> = ctx.start_named(graph, "apple").typed().await?;
+    ///     Ok(child.result(ctx).await?)
+    /// }
+    /// ```
+    pub fn typed<U: Data>(self) -> StartChild<'a, U> {
+        StartChild { call: self.call, output: PhantomData }
     }
 }
 

@@ -74,7 +74,7 @@ impl Effect {
 
 /// A rejected request, which is recorded as the outcome of the call.
 pub(super) fn is_answer(error: &Error) -> bool {
-    matches!(error.kind(), Code::UnknownRun | Code::Conflict | Code::Invalid)
+    matches!(error.kind(), Code::UnknownRun | Code::TokenTaken | Code::Invalid)
 }
 
 /// For errors that are neither an answer nor temporary: a codec that cannot encode, a row that cannot be read. People have to

@@ -79,7 +79,7 @@ impl<T: Data> Future for AwaitEvent<'_, T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match ready!(self.call.poll::<T>(cx)) {
             // The timeout is recorded as an error, so that it differs from every value, also from `null`.
-            Err(error) if error.is_timeout() => Poll::Ready(Ok(None)),
+            Err(error) if error.is_timed_out() => Poll::Ready(Ok(None)),
             outcome => self.call.drive.resolve(outcome).map_ok(Some),
         }
     }

@@ -70,7 +70,7 @@ impl<'a, T: Data> Hook<'a, T> {
     }
 
     /// The token, of 1 to 512 bytes. The default is an unguessable one. If an open run has the token, the call fails with
-    /// `conflict`, which names that run.
+    /// `token_taken`, which names that run ([`Taken`](crate::Taken)).
     pub fn token(mut self, token: impl Into<String>) -> Self {
         if let Some(call) = &mut self.call {
             call.chosen = Some(token.into());

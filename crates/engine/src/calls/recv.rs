@@ -112,7 +112,7 @@ impl<T: Data> Future for RecvTimeout<'_, T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match ready!(self.call.poll(cx)) {
             // The timeout is recorded as an error, so that it differs from every message, also from `null`.
-            Err(error) if error.is_timeout() => Poll::Ready(Ok(None)),
+            Err(error) if error.is_timed_out() => Poll::Ready(Ok(None)),
             outcome => self.call.drive.resolve(outcome).map_ok(Some),
         }
     }

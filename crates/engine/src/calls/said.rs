@@ -4,7 +4,6 @@
 //! of a step it is not recorded, because the body runs again after a crash and publishes again.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use onward_types::{Code, Error, Json, StepKind};
@@ -69,7 +68,7 @@ fn say(core: &RunCore, step: &InStep, said: Said) -> Result<(), Error> {
     }
     if let Said::Chunk { .. } = said {
         // The attempt is announced with its first chunk, so that the next attempt after a crash gets another number.
-        step.streams.store(true, Ordering::SeqCst);
+        step.told.note_stream();
     }
     let now = core.clock().now();
     core.with_state(|state| state.say(step.position, step.attempt, said, now))

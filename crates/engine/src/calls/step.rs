@@ -7,12 +7,11 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use onward_store::{AttemptChange, Clock, WaitKind, add};
-use onward_types::{BoxError, Code, Error, Json, Result, StepKind, Timestamp, guarded};
+use onward_types::{BoxError, Code, Error, Json, Result, StepKind, StepSchemas, Timestamp, guarded};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Span;
@@ -72,6 +71,8 @@ struct Policy<'a> {
     typed: fn(BoxError) -> Error,
     /// Whether a recorded error of the declared type can be decoded as that type.
     readable: fn(&Error) -> Result<(), Error>,
+    /// What the executor publishes of the step, made when it is first executed.
+    schemas: Option<fn() -> StepSchemas>,
 }
 
 enum Phase<'a> {
@@ -116,6 +117,7 @@ impl<'a, T: Data> Step<'a, T> {
             retry_if: None,
             typed: Error::from_box,
             readable: |_| Ok(()),
+            schemas: None,
         };
         let call = StepCall { drive, body, policy, phase: Phase::New, attempt: 0, failed: 0 };
         Step { call, output: PhantomData }
@@ -151,6 +153,25 @@ impl<'a, T: Data> Step<'a, T> {
     pub fn errors<E: Failure>(mut self) -> Self {
         self.call.policy.typed = Error::typed::<E>;
         self.call.policy.readable = |error| error.read_as::<E>().map(drop).map_err(|(why, _)| why);
+        self
+    }
+
+    /// The JSON Schemas of the step's arguments and output, which the executor publishes when a workflow first executes the step:
+    /// see [`VersionInfo::steps`](crate::VersionInfo::steps). With the cargo feature `schema`, `#[onward::step]` gives them for the
+    /// types that implement `schemars::JsonSchema`.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Json, Result, Schemas, StepSchemas};
+    /// async fn size(ctx: &Ctx) -> Result<u64> {
+    ///     let size = ctx.step("size", async || Ok(17)).schemas(|| {
+    ///         let output = Some(Json::from(r#"{"type":"integer"}"#.to_owned()));
+    ///         StepSchemas { name: "size".to_owned(), schemas: Schemas { input: None, output } }
+    ///     });
+    ///     Ok(size.await?)
+    /// }
+    /// ```
+    pub fn schemas(mut self, schemas: fn() -> StepSchemas) -> Self {
+        self.call.policy.schemas = Some(schemas);
         self
     }
 
@@ -209,14 +230,17 @@ impl<'a> Polling<'_, 'a> {
                     return Poll::Pending;
                 }
                 onward_store::crash::point("step.started");
+                if let (Some(schemas), Home::Executor { executor, .. }) = (self.policy.schemas, &core.home) {
+                    executor.learn(&core.about, schemas);
+                }
                 *self.phase = Phase::Running(self.begin());
             }
             Phase::Running(running) => {
                 let Poll::Ready(result) = running.poll(cx, self.drive, self.policy) else { return Poll::Pending };
-                let announced = running.announced || running.scope.streams.load(Ordering::SeqCst);
-                let started_at = running.started_at;
+                let announced = running.announced || running.scope.told.has_streams();
+                let (started_at, notes) = (running.started_at, running.scope.told.take_notes());
                 onward_store::crash::point("step.returned");
-                return self.judge(result, started_at, announced);
+                return self.judge(result, notes, started_at, announced);
             }
             Phase::Backoff(pause) => {
                 if pause.as_mut().poll(cx).is_pending() {
@@ -276,7 +300,7 @@ impl<'a> Polling<'_, 'a> {
             name: self.drive.name.clone(),
             position: self.drive.position,
             attempt: *self.attempt,
-            streams: Arc::default(),
+            told: Arc::default(),
             idempotency_key: key.as_str().into(),
         };
         let name = &*self.drive.name;
@@ -300,7 +324,13 @@ impl<'a> Polling<'_, 'a> {
     }
 
     /// Decides what follows from the result of an attempt: the step's outcome, or another attempt. `Pending`: the run is held.
-    fn judge(&mut self, result: Result<Json>, started_at: Timestamp, announced: bool) -> Poll<Option<Outcome>> {
+    fn judge(
+        &mut self,
+        result: Result<Json>,
+        notes: Option<Json>,
+        started_at: Timestamp,
+        announced: bool,
+    ) -> Poll<Option<Outcome>> {
         let core = &self.drive.core;
         let now = core.clock().now();
         core.with_state(|state| state.set_works(self.drive.position, false));
@@ -315,6 +345,7 @@ impl<'a> Polling<'_, 'a> {
                         AttemptChange { finished_at: Some(now), ..self.attempt_row(*self.attempt, started_at, None) };
                     core.with_state(|state| state.end_attempt(ended));
                 }
+                core.with_state(|state| state.put_notes(self.drive.position, notes));
                 if let Some(counters) = counters {
                     counters.steps_succeeded.one();
                 }
@@ -338,7 +369,7 @@ impl<'a> Polling<'_, 'a> {
                         "the retry condition of step `{name}` panicked: {said}. Fix the code, then resume the run"
                     );
                     core.with_state(|state| {
-                        state.attempt(row);
+                        state.attempt(AttemptChange { notes, ..row });
                         state.halt(Error::new(Code::Panicked, message));
                     });
                     return Poll::Pending;
@@ -346,14 +377,17 @@ impl<'a> Polling<'_, 'a> {
             },
         };
         if !retry {
-            core.with_state(|state| state.end_attempt(row));
+            core.with_state(|state| {
+                state.end_attempt(row);
+                state.put_notes(self.drive.position, notes);
+            });
             if let Some(counters) = counters {
                 counters.steps_failed.one();
             }
             return Poll::Ready(Some(Err(error)));
         }
         if !core.is_detached() {
-            core.with_state(|state| state.attempt(row));
+            core.with_state(|state| state.attempt(AttemptChange { notes, ..row }));
         }
         *self.phase = self.back_off(now);
         Poll::Ready(None)
@@ -376,7 +410,8 @@ impl<'a> Polling<'_, 'a> {
 
     fn attempt_row(&self, attempt: u32, started_at: Timestamp, error: Option<Json>) -> AttemptChange {
         let Drive { position, name, .. } = self.drive;
-        AttemptChange { position: *position, attempt, name: name.clone(), started_at, finished_at: None, error }
+        let (position, name) = (*position, name.clone());
+        AttemptChange { position, attempt, name, started_at, finished_at: None, error, notes: None }
     }
 }
 
@@ -419,7 +454,7 @@ impl Running<'_> {
         }
         let clock = drive.core.clock();
         let announce = self.announce.get_or_insert_with(|| timer(clock, ANNOUNCE_AFTER));
-        if announce.as_mut().poll(cx).is_ready() || self.scope.streams.load(Ordering::SeqCst) {
+        if announce.as_mut().poll(cx).is_ready() || self.scope.told.has_streams() {
             self.announced = true;
             drive.core.with_state(|state| {
                 state.attempt(AttemptChange {
@@ -429,6 +464,7 @@ impl Running<'_> {
                     started_at: self.started_at,
                     finished_at: None,
                     error: None,
+                    notes: None,
                 })
             });
         }

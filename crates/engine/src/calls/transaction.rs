@@ -23,6 +23,7 @@ use crate::executor::run::ctx::Ctx;
 use crate::executor::run::leaving::Stop;
 use crate::executor::run::state::{Granted, Outcome};
 use crate::future::BoxFuture;
+use crate::scope;
 use crate::sync::lock;
 
 /// How often a transaction is retried because of conflicts with others, before that counts as a failed attempt.
@@ -215,6 +216,7 @@ impl TransactionCall {
             kind: StepKind::Transaction,
             name: self.name.clone(),
             result: Ok(output.clone()),
+            notes: scope::step().and_then(|step| step.told.take_notes()),
             started_at,
             finished_at: self.core.clock().now(),
         };

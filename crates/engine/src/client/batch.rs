@@ -1,15 +1,18 @@
 //! Batches: collect many items over a short time and process them in one run.
 
+use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use onward_types::{Code, Error, check_name};
 
 use super::Client;
 use super::handle::WorkflowHandle;
+use super::lazy::Lazy;
 use super::start::{Pushed, Start, push};
 use crate::data::Data;
-use crate::future::BoxFuture;
 use crate::workflow::Workflow;
 
 /// The default maximum number of items of a batch.
@@ -33,6 +36,10 @@ pub struct Batch<'a, W> {
 /// that will process the item.
 #[must_use = "an item is pushed when this is awaited"]
 pub struct Push<'a, T> {
+    call: Lazy<'a, Parts<'a, T>, Result<WorkflowHandle<T>, Error>>,
+}
+
+struct Parts<'a, T> {
     start: Start<'a, T>,
     batch: String,
     max: u32,
@@ -95,8 +102,8 @@ impl<'a, W> Batch<'a, W> {
     ///
     /// # Errors
     /// `invalid` if the key is not a valid name, the maximum is out of range or the time is zero; `encode` if the item cannot
-    /// be written as JSON; `not_registered` if this executor does not have the workflow; `conflict` if the key is used by
-    /// [`debounce`](Client::debounce); `database` if the database cannot be reached. In each case nothing is pushed.
+    /// be written as JSON; `not_registered` if this executor does not have the workflow; `key_reused` if the key is used by
+    /// [`debounce`](Start::debounce); `database` if the database cannot be reached. In each case nothing is pushed.
     pub fn push<I: Data>(&self, item: I) -> Push<'a, W::Output>
     where
         W: Workflow<Input = Vec<I>>,
@@ -104,7 +111,8 @@ impl<'a, W> Batch<'a, W> {
         let item = crate::data::encode("item", &item);
         let start = Start::new(self.client, W::NAME, Some(W::VERSION), item);
         let start = start.set(|options| options.given.queue.clone_from(&self.queue));
-        Push { start, batch: self.key.clone(), max: self.max, within: self.within, key: None }
+        let parts = Parts { start, batch: self.key.clone(), max: self.max, within: self.within, key: None };
+        Push { call: Lazy::new(parts) }
     }
 }
 
@@ -125,45 +133,48 @@ impl<'a> Start<'a, serde_json::Value> {
     /// # Ok(()) }
     /// ```
     pub fn batch(self, key: impl Into<String>) -> Push<'a, serde_json::Value> {
-        Push { start: self, batch: key.into(), max: MAX, within: WITHIN, key: None }
+        Push { call: Lazy::new(Parts { start: self, batch: key.into(), max: MAX, within: WITHIN, key: None }) }
     }
 }
 
 impl<T> Push<'_, T> {
     /// See [`Batch::max`].
     pub fn max(mut self, items: u32) -> Self {
-        self.max = items;
+        self.call.change(|parts| parts.max = items);
         self
     }
 
     /// See [`Batch::within`].
     pub fn within(mut self, window: Duration) -> Self {
-        self.within = window;
+        self.call.change(|parts| parts.within = window);
         self
     }
 
     /// An idempotency key. Pushing the same item again with the same key, into the batch of the same key, returns the run that
     /// has the item, as long as that run exists: so a push whose result is unknown can be repeated. Another item under the same
-    /// key is a `conflict`.
+    /// key is refused with `key_reused`.
     pub fn key(mut self, key: impl Into<String>) -> Self {
-        self.key = Some(key.into());
+        self.call.change(|parts| parts.key = Some(key.into()));
         self
     }
 }
 
-impl<'a, T: Data> IntoFuture for Push<'a, T> {
-    type Output = Result<WorkflowHandle<T>, Error>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+impl<T: Data> Parts<'_, T> {
+    async fn push(self) -> Result<WorkflowHandle<T>, Error> {
+        let Parts { start, batch, max, within, key } = self;
+        check(&batch, max, within, key.as_deref())?;
+        let (client, mut plan) = start.into_plan()?;
+        plan.gathers_for("a batch", "the time within which its items come", within)?;
+        let id = push(client, plan, Pushed { batch, max, key }).await?;
+        Ok(WorkflowHandle { client: client.clone(), id, started: None, output: PhantomData })
+    }
+}
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let Push { start, batch, max, within, key } = self;
-            check(&batch, max, within, key.as_deref())?;
-            let (client, mut plan) = start.into_plan()?;
-            plan.gathers_for("a batch", "the time within which its items come", within)?;
-            let id = push(client, plan, Pushed { batch, max, key }).await?;
-            Ok(WorkflowHandle { client: client.clone(), id, started: None, output: PhantomData })
-        })
+impl<T: Data> Future for Push<'_, T> {
+    type Output = Result<WorkflowHandle<T>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.call.poll(cx, |parts| Box::pin(parts.push()))
     }
 }
 
@@ -189,6 +200,8 @@ impl<W> std::fmt::Debug for Batch<'_, W> {
 
 impl<T> std::fmt::Debug for Push<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Push").field("batch", &self.batch).field("key", &self.key).finish_non_exhaustive()
+        let parts = self.call.parts();
+        let (batch, key) = (parts.map(|it| &it.batch), parts.and_then(|it| it.key.as_ref()));
+        f.debug_struct("Push").field("batch", &batch).field("key", &key).finish_non_exhaustive()
     }
 }

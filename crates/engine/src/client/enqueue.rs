@@ -84,7 +84,8 @@ impl Client {
         &self,
         runs: impl IntoIterator<Item = (EnqueueOptions, I)>,
     ) -> BoxFuture<'_, Result<Vec<Enqueued>, Error>> {
-        let plans = runs.into_iter().filter_map(|(options, input)| self.enqueue(options, input).plan).collect();
+        let plans = runs.into_iter().filter_map(|(options, input)| self.enqueue(options, input).into_plan().ok());
+        let plans = plans.map(|(_, plan)| plan).collect();
         Box::pin(start_all(self, plans))
     }
 }

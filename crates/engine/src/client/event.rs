@@ -60,6 +60,10 @@ async fn within(client: &Client, run: RunId, key: String, limit: Duration) -> Re
         biased;
         value = client.waiters.event(&run, &key) => value.map(Some),
         () = client.store.clock().sleep(limit) => read_event(client, &run, &key).await,
+        () = client.waiters.closed() => match read_event(client, &run, &key).await? {
+            Some(value) => Ok(Some(value)),
+            None => Err(super::closed(format!("event `{key}` of run {run:?}"))),
+        },
     }
 }
 

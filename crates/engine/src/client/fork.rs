@@ -1,17 +1,19 @@
 //! Forking a run: a new run that has recorded what another one had, up to a position.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use onward_store::Action;
 use onward_types::{Code, Error, Json, RunId};
 use serde::Serialize;
 
 use super::handle::WorkflowHandle;
+use super::lazy::Lazy;
 use crate::data::encode;
 use crate::executor::registry::check_name;
 use crate::executor::run::state::PATCHES;
-use crate::future::BoxFuture;
 use crate::plan::{Options, input_hash, option_methods};
 
 /// A fork about to be made. Made by [`WorkflowHandle::fork`] and [`WorkflowHandle::restart`]; resolves to the handle of the
@@ -22,6 +24,10 @@ use crate::plan::{Options, input_hash, option_methods};
 #[must_use = "a run is forked when this is awaited"]
 pub struct Fork<'a, T> {
     of: &'a WorkflowHandle<T>,
+    call: Lazy<'a, Parts, Result<WorkflowHandle<T>, Error>>,
+}
+
+struct Parts {
     position: u32,
     newest: bool,
     options: Options,
@@ -30,11 +36,11 @@ pub struct Fork<'a, T> {
 
 impl<'a, T> Fork<'a, T> {
     pub(super) fn new(of: &'a WorkflowHandle<T>, position: u32) -> Fork<'a, T> {
-        Fork { of, position, newest: false, options: Options::default(), input: None }
+        Fork { of, call: Lazy::new(Parts { position, newest: false, options: Options::default(), input: None }) }
     }
 
     fn set(mut self, set: impl FnOnce(&mut Options)) -> Self {
-        set(&mut self.options);
+        self.call.change(|parts| set(&mut parts.options));
         self
     }
 
@@ -46,20 +52,22 @@ impl<'a, T> Fork<'a, T> {
 
     /// Execute the new run with the newest version of the workflow that the claiming executor has.
     pub fn newest_version(mut self) -> Self {
-        self.newest = true;
+        self.call.change(|parts| parts.newest = true);
         self
     }
 
     /// Give the new run another input. What was recorded before the position is copied all the same.
     pub fn input(mut self, input: &(impl Serialize + ?Sized)) -> Self {
-        self.input = Some(encode("input", input));
+        self.call.change(|parts| parts.input = Some(encode("input", input)));
         self
     }
 
     option_methods!();
+}
 
-    async fn make(self) -> Result<WorkflowHandle<T>, Error> {
-        let Fork { of, position, newest, options, input } = self;
+impl Parts {
+    async fn make<T>(self, of: &WorkflowHandle<T>) -> Result<WorkflowHandle<T>, Error> {
+        let Parts { position, newest, options, input } = self;
         let client = &of.client;
         let mut options = options.given()?;
         if options.dedup_or_existing {
@@ -93,12 +101,13 @@ pub(super) fn check_position(position: u32) -> Result<(), Error> {
     Err(Error::new(Code::Invalid, format!("{position} is no position of a call: take one that `steps` shows")))
 }
 
-impl<'a, T: Send + 'static> IntoFuture for Fork<'a, T> {
-    type Output = Result<WorkflowHandle<T>, Error>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+impl<T> Unpin for Fork<'_, T> {}
 
-    fn into_future(self) -> BoxFuture<'a, Self::Output> {
-        let made: std::pin::Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>> = Box::pin(self.make());
-        made
+impl<T: Send + 'static> Future for Fork<'_, T> {
+    type Output = Result<WorkflowHandle<T>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let of = self.of;
+        self.call.poll(cx, |parts| Box::pin(parts.make(of)))
     }
 }

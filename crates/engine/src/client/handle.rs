@@ -18,7 +18,7 @@ use super::send::SendMessage;
 use super::stream::ReadStream;
 use crate::data::Data;
 use crate::executor::run::end::{End, EndSlot};
-use crate::executor::waiters::result_of;
+use crate::executor::waiters::{Until, result_of};
 use crate::future::BoxFuture;
 
 /// A handle to a run. `T` is the type of its output. Clones refer to the same run.
@@ -66,23 +66,87 @@ impl<T: Data> WorkflowHandle<T> {
     ///
     /// # Errors
     /// The error that the run failed with, as it was recorded; `cancelled` if it was cancelled; `retries_exceeded` if it was
-    /// given up; the error that holds it, for example `diverged`, if it is held; `unknown_run` if the run does not exist.
+    /// given up; the error that holds it, for example `diverged`, if it is held; `unknown_run` if the run does not exist;
+    /// `stopped` if the client is [closed](Client::close) before the run ends.
     pub async fn result(&self) -> Result<T, Error> {
-        let outcome = ended(&self.client, &self.id, self.started.as_deref()).await?;
-        result_of(&outcome)?.decode()
+        result_of(&*self.outcome(Until::EndedOrHeld, None).await?)?.decode()
     }
 
-    /// [`result`](WorkflowHandle::result) with a time limit. The limit does not affect the run.
+    /// [`result`](WorkflowHandle::result) with a time limit. The limit does not affect the run. A limit of zero looks once
+    /// and does not wait.
     ///
     /// # Errors
     /// As [`result`](WorkflowHandle::result); `timed_out` if the run has not ended within `limit`.
     pub async fn result_within(&self, limit: Duration) -> Result<T, Error> {
-        let clock = self.client.store.clock().clone();
-        tokio::select! {
-            biased;
-            result = self.result() => result,
-            () = clock.sleep(limit) => Err(timed_out(format!("the result of run {:?}", self.id), limit)),
+        result_of(&*self.outcome(Until::EndedOrHeld, Some(limit)).await?)?.decode()
+    }
+
+    /// Wait until the run has ended or is paused, by a person or because something holds it, and return its record. For
+    /// callers that have to react to a pause, where [`result`](WorkflowHandle::result) would wait for the run to be resumed.
+    ///
+    /// ```no_run
+    /// # use onward_engine::{Client, Result, Status};
+    /// # async fn demo(client: Client) -> Result<()> {
+    /// let run = client.handle_named("order-17").settled().await?;
+    /// match run.status {
+    ///     Status::Paused => println!("somebody has to look at it: {}", run.reason),
+    ///     status => println!("it has {status}"),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `unknown_run` if the run does not exist; `stopped` if the client is [closed](Client::close) before.
+    pub async fn settled(&self) -> Result<RunRecord, Error> {
+        loop {
+            self.outcome(Until::Settled, None).await?;
+            // It may have been resumed since.
+            if let Some(record) = self.settled_now().await? {
+                return Ok(record);
+            }
         }
+    }
+
+    /// [`settled`](WorkflowHandle::settled) with a time limit. A limit of zero looks once and does not wait.
+    ///
+    /// # Errors
+    /// As [`settled`](WorkflowHandle::settled); `timed_out` if the run has neither ended nor been paused within `limit`.
+    pub async fn settled_within(&self, limit: Duration) -> Result<RunRecord, Error> {
+        let clock = self.client.store.clock().clone();
+        let until = onward_store::add(clock.now(), limit);
+        loop {
+            let left = until.duration_since(clock.now()).try_into().unwrap_or_default();
+            self.outcome(Until::Settled, Some(left)).await?;
+            if let Some(record) = self.settled_now().await? {
+                return Ok(record);
+            }
+        }
+    }
+
+    async fn settled_now(&self) -> Result<Option<RunRecord>, Error> {
+        let record = self.describe().await?;
+        Ok((record.status.is_terminal() || record.status == Status::Paused).then_some(record))
+    }
+
+    /// The outcome of the run, once it has done what the caller waits for; within a limit and until the client is closed.
+    async fn outcome(&self, until: Until, limit: Option<Duration>) -> Result<Arc<Outcome>, Error> {
+        let clock = self.client.store.clock().clone();
+        let limited = async {
+            match limit {
+                Some(limit) => clock.sleep(limit).await,
+                None => std::future::pending().await,
+            }
+        };
+        let refused = tokio::select! {
+            biased;
+            outcome = ended(&self.client, &self.id, self.started.as_deref(), until) => return outcome,
+            () = limited => timed_out(format!("run {:?}", self.id), limit.unwrap_or_default()),
+            () = self.client.waiters.closed() => super::closed(format!("run {:?}", self.id)),
+        };
+        // The wait is over, which says nothing about the run.
+        let run = self.client.store.find(&self.id).await?;
+        let outcome = self.client.store.outcome(run.key).await?.filter(|outcome| until.is_met(outcome));
+        outcome.map(Arc::new).ok_or(refused)
     }
 
     /// The status of the run.
@@ -211,7 +275,7 @@ impl<T: Data> WorkflowHandle<T> {
     /// owns the run. Afterwards its key can be used again.
     ///
     /// # Errors
-    /// `unknown_message` if the message does not exist; `conflict` if it was taken, or if an executor may be taking it at this
+    /// `unknown_message` if the message does not exist; `message_taken` if it was taken, or if an executor may be taking it at this
     /// moment: pause the run, then try again.
     pub async fn delete_message(&self, seq: i64) -> Result<(), Error> {
         self.client.store.delete_message(&self.id, seq).await
@@ -276,11 +340,12 @@ impl<T: Data> WorkflowHandle<T> {
     }
 }
 
-/// The outcome of a run, once it has ended. Boxed for the reason given at [`Builder::launch`](crate::Builder::launch).
+/// The outcome of a run, once it has done what the caller waits for. Boxed for the reason given at [`Builder::launch`](crate::Builder::launch).
 fn ended<'a>(
     client: &'a Client,
     id: &'a RunId,
     started: Option<&'a EndSlot>,
+    until: Until,
 ) -> BoxFuture<'a, Result<Arc<Outcome>, Error>> {
     Box::pin(async move {
         let here = match started {
@@ -292,7 +357,7 @@ fn ended<'a>(
             End::Elsewhere => {
                 let run = client.store.find(id).await?;
                 let residents = client.executor.as_ref().map(|executor| &*executor.residents);
-                client.waiters.wait(run.key, residents, true).await
+                client.waiters.wait(run.key, residents, until).await
             }
         }
     })

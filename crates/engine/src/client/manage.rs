@@ -3,17 +3,33 @@
 
 use std::time::Duration;
 
-use onward_store::{Action, BulkResult};
-use onward_types::{Code, Error, Filter, Retention, Steered};
+use onward_store::Action;
+use onward_types::{Attribution, Error, Filter, Initiator, Retention};
 use serde::Serialize;
 
 use super::Client;
-use super::fork::{Fork, check_position};
+use super::fork::Fork;
+use super::fork_all::ForkAll;
 use super::handle::WorkflowHandle;
-use crate::plan::encode_attributes;
+use super::steer::{ChangeAll, DeleteAll, DeleteRun, Steer, SteerAll, SteerFamilies, SteerFamily};
+use super::steerings::ListSteerings;
+use crate::plan::{encode_attributes, encode_system_attributes};
 
-const CANCELLED: &str = "cancelled";
+/// Nobody is named yet.
+const fn who() -> Attribution {
+    Attribution { initiator: Initiator::Client, by: None, reason: None, deadline: None }
+}
 
+const fn pause() -> Action {
+    Action::Pause { who: who(), children: false }
+}
+
+const fn resume() -> Action {
+    Action::Resume { who: who(), children: false }
+}
+
+/// Operations on the run. Those that stop it, move it on or change its times take who does it and why; both are recorded in its
+/// history, [`steerings`](WorkflowHandle::steerings), and shown.
 impl<T> WorkflowHandle<T> {
     /// Cancel the run and every run that it started. A step in progress stops at its next await point. A run that has ended
     /// does not change; the result says how it ended.
@@ -32,28 +48,30 @@ impl<T> WorkflowHandle<T> {
     ///
     /// # Errors
     /// `unknown_run` if the run does not exist.
-    pub async fn cancel(&self) -> Result<Steered, Error> {
-        self.steered(Action::Cancel(CANCELLED.to_owned())).await
+    pub fn cancel(&self) -> Steer {
+        self.steer(Action::Cancel(who()))
     }
 
     /// Hold the run until it is resumed. It leaves its executor: a step in progress is dropped at its next await point, and its
-    /// body runs again after the resume. The run's children continue. Pausing a paused run changes nothing. Timers are not
-    /// stopped: a sleep ends at the same time as without the pause, and a deadline still cancels the run.
+    /// body runs again after the resume. The run's children continue, unless it is paused
+    /// [`with_children`](SteerFamily::with_children). Pausing a paused run changes nothing. Timers are not stopped: a sleep ends
+    /// at the same time as without the pause, and a deadline still cancels the run.
     ///
     /// # Errors
     /// `unknown_run` if the run does not exist; `illegal_move` if it has ended.
-    pub async fn pause(&self) -> Result<Steered, Error> {
-        self.steered(Action::Pause).await
+    pub fn pause(&self) -> SteerFamily {
+        SteerFamily::new(&self.client.store, &self.id, pause())
     }
 
     /// Continue a run that was paused, cancelled, held or given up, from its last checkpoint. On any other open run it has no
-    /// effect. Runs that were cancelled or imported together with this one are resumed too, at all depths; runs that were
-    /// cancelled or paused individually stay so. A delayed run keeps its start time.
+    /// effect. Runs that were cancelled, paused or imported together with this one are resumed too, at all depths; runs that
+    /// were cancelled or paused individually stay so. [`with_children`](SteerFamily::with_children) resumes all paused
+    /// descendants as well, however they were paused. A delayed run keeps its start time.
     ///
     /// # Errors
     /// `unknown_run` if the run does not exist; `illegal_move` if it has succeeded or failed.
-    pub async fn resume(&self) -> Result<Steered, Error> {
-        self.steered(Action::Resume).await
+    pub fn resume(&self) -> SteerFamily {
+        SteerFamily::new(&self.client.store, &self.id, resume())
     }
 
     /// Start a run now that waits in a queue or for its start time. This bypasses the runs ahead of it, the limits of the queue
@@ -62,45 +80,47 @@ impl<T> WorkflowHandle<T> {
     ///
     /// # Errors
     /// `unknown_run` if the run does not exist; `illegal_move` if it is paused or has ended.
-    pub async fn start_now(&self) -> Result<Steered, Error> {
-        self.steered(Action::StartNow).await
+    pub fn start_now(&self) -> Steer {
+        self.steer(Action::StartNow(who()))
     }
 
-    /// End every current sleep of the run, and return how many there were. An ended sleep is not repeated after a crash, and a
-    /// second call does not count it again. Waits for a message, for a child or for the next attempt of a step are not
+    /// End every current sleep of the run; the result says how many there were. An ended sleep is not repeated after a crash, and
+    /// a second call does not count it again. Waits for a message, for a child or for the next attempt of a step are not
     /// affected.
     ///
     /// # Errors
     /// `unknown_run` if the run does not exist. A run that has ended has no sleeps.
-    pub async fn wake_up(&self) -> Result<u64, Error> {
-        Ok(self.steer(Action::WakeUp(None)).await?.count)
+    pub fn wake_up(&self) -> Steer {
+        self.steer(Action::WakeUp { who: who(), positions: None })
     }
 
-    /// End the sleeps at these positions, as [`steps`](WorkflowHandle::steps) lists them, and return how many there were.
+    /// End the sleeps at these positions, as [`steps`](WorkflowHandle::steps) lists them; the result says how many there were.
     ///
     /// # Errors
     /// `unknown_run` if the run does not exist.
-    pub async fn wake_up_at(&self, positions: impl IntoIterator<Item = u32>) -> Result<u64, Error> {
+    pub fn wake_up_at(&self, positions: impl IntoIterator<Item = u32>) -> Steer {
         let mut positions: Vec<u32> = positions.into_iter().collect();
         positions.sort_unstable();
         positions.dedup();
-        Ok(self.steer(Action::WakeUp(Some(positions))).await?.count)
+        self.steer(Action::WakeUp { who: who(), positions: Some(positions) })
     }
 
     /// Set the start time of a delayed run to this long from now.
     ///
     /// # Errors
     /// `unknown_run` if the run does not exist; `illegal_move` if it does not wait for its start time.
-    pub async fn set_delay(&self, delay: Duration) -> Result<(), Error> {
-        self.steer(Action::SetDelay(delay)).await.map(drop)
+    pub fn set_delay(&self, delay: Duration) -> Steer {
+        self.steer(Action::SetDelay { who: who(), delay })
     }
 
-    /// Replace the attributes of the run by these: a map or a struct with named fields.
+    /// Replace the attributes of the run by these: a map or a struct with named fields. Attributes whose names begin with `onward.`
+    /// stay.
     ///
     /// # Errors
-    /// `unknown_run` if the run does not exist; `invalid` if the attributes are not a JSON object.
+    /// `unknown_run` if the run does not exist; `invalid` if the attributes are not a JSON object, or if a name begins with `onward.`.
     pub async fn set_attributes(&self, attributes: impl Serialize) -> Result<(), Error> {
-        self.steer(Action::SetAttributes(encode_attributes(&attributes)?)).await.map(drop)
+        let attributes = encode_attributes(&attributes)?;
+        self.client.store.steer(&self.id, Action::SetAttributes(attributes)).await.map(drop)
     }
 
     /// Merge these attributes into those of the run. A `null` removes an attribute.
@@ -108,24 +128,63 @@ impl<T> WorkflowHandle<T> {
     /// # Errors
     /// `unknown_run` if the run does not exist; `invalid` if the attributes are not a JSON object.
     pub async fn merge_attributes(&self, attributes: impl Serialize) -> Result<(), Error> {
-        self.steer(Action::MergeAttributes(encode_attributes(&attributes)?)).await.map(drop)
+        let attributes = encode_attributes(&attributes)?;
+        self.client.store.steer(&self.id, Action::MergeAttributes(attributes)).await.map(drop)
     }
 
-    /// Delete the run with everything it recorded. Its id can be used again. Its children stay, without a parent.
+    /// Merge these attributes of Onward's namespace into those of the run: a map or a struct whose names all begin with `onward.`. A
+    /// `null` removes one. For programs around Onward that mark runs, for example with the organization that they belong to. The
+    /// calls that set, merge or replace the other attributes leave these alone; a [`Filter`] finds runs by either.
+    ///
+    /// ```
+    /// # use onward_engine::{Filter, Onward, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let onward = Onward::open("sqlite::memory:").launch().await?;
+    /// # onward.start_named("anything", ()).queue("later").id("order-17").await?;
+    /// let run = onward.handle_named("order-17");
+    /// run.merge_system_attributes(serde_json::json!({"onward.organization": "acme"})).await?;
+    /// run.set_attributes(serde_json::json!({"tier": "gold"})).await?;
+    /// let of_acme = Filter::default().with_attributes(serde_json::json!({"onward.organization": "acme"}))?;
+    /// assert_eq!(onward.list(of_acme).await?.items.len(), 1);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `unknown_run` if the run does not exist; `invalid` if the attributes are not a JSON object of such names.
+    pub async fn merge_system_attributes(&self, attributes: impl Serialize) -> Result<(), Error> {
+        let attributes = encode_system_attributes(&attributes)?;
+        self.client.store.steer(&self.id, Action::MergeSystemAttributes(attributes)).await.map(drop)
+    }
+
+    /// Delete the run with everything it recorded. Its id can be used again. Its children stay, without a parent, unless they are
+    /// deleted too: [`with_children`](DeleteRun::with_children). The result says how many runs were deleted.
     ///
     /// # Errors
     /// `unknown_run` if the run does not exist; `illegal_move` if it or one of its children has not ended, or if an open run
     /// may still need its result; `busy` if its executor does not release it in time.
-    pub async fn delete(&self) -> Result<Steered, Error> {
-        self.steered(Action::Delete { children: false }).await
+    pub fn delete(&self) -> DeleteRun {
+        DeleteRun::new(&self.client.store, &self.id)
     }
 
-    /// Delete the run and all runs that it started, and return how many were deleted.
+    /// Who steered the run, how, why and when: every act that changed it, oldest first. Acts on its family that changed it name
+    /// the run on which they were done, and deadlines that ended it are listed as well. Holds by an executor are not: the latest
+    /// is in [`RunRecord::steered`](crate::RunRecord::steered).
+    ///
+    /// ```no_run
+    /// # use onward_engine::{Client, Result};
+    /// # async fn demo(client: Client) -> Result<()> {
+    /// let order = client.handle_named("order-17");
+    /// for act in order.steerings().await? {
+    ///     println!("{}. {}: {}", act.seq, act.steering.at, act.steering);
+    /// }
+    /// let page = order.steerings().after(100).limit(100).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
-    /// See [`delete`](WorkflowHandle::delete).
-    pub async fn delete_with_children(&self) -> Result<u64, Error> {
-        Ok(self.steer(Action::Delete { children: true }).await?.count)
+    /// `unknown_run` if the run does not exist.
+    pub fn steerings(&self) -> ListSteerings {
+        ListSteerings::new(&self.client.store, &self.id)
     }
 
     /// Create a new run that continues from a position of this one. It copies everything that this run had recorded when the
@@ -159,22 +218,14 @@ impl<T> WorkflowHandle<T> {
         Fork::new(self, 0)
     }
 
-    async fn steered(&self, what: Action) -> Result<Steered, Error> {
-        let acted = self.steer(what).await?;
-        let found = acted
-            .found
-            .ok_or_else(|| Error::new(Code::Corrupt, "internal error: the operation on the run returned no status"))?;
-        Ok(Steered::new(found, acted.count))
-    }
-
-    async fn steer(&self, what: Action) -> Result<onward_store::Acted, Error> {
-        self.client.store.steer(&self.id, what).await
+    fn steer(&self, action: Action) -> Steer {
+        Steer::new(&self.client.store, &self.id, Ok(action))
     }
 }
 
 /// Each of these operates on the runs that match a filter, in chunks of 500. Each chunk is a transaction of its own. The result
-/// counts the runs that matched, that changed, and that were refused because of their status. The `limit` of the filter bounds
-/// the number of runs. A filter without conditions is refused with `invalid` unless it is [`Filter::all`]. Runs that are
+/// counts the runs that matched, that changed, and that refused, with the reasons. The `limit` of the filter bounds the number of
+/// runs. `preview()` counts what would be done, and does nothing. A filter without conditions is refused with `invalid` unless it is [`Filter::all`]. Runs that are
 /// created in the meantime are not affected. If an error occurs, chunks that were committed before stay changed.
 ///
 /// ```
@@ -191,48 +242,48 @@ impl Client {
     ///
     /// # Errors
     /// `invalid` if the filter is not valid; `database` if the database cannot be reached.
-    pub async fn cancel_all(&self, filter: Filter) -> Result<BulkResult, Error> {
-        self.store.steer_all(filter, Action::Cancel(CANCELLED.to_owned())).await
+    pub fn cancel_all(&self, filter: Filter) -> SteerAll {
+        SteerAll::new(&self.store, filter, Ok(Action::Cancel(who())))
     }
 
     /// [`pause`](WorkflowHandle::pause) all matching runs.
     ///
     /// # Errors
     /// `invalid` if the filter is not valid; `database` if the database cannot be reached.
-    pub async fn pause_all(&self, filter: Filter) -> Result<BulkResult, Error> {
-        self.store.steer_all(filter, Action::Pause).await
+    pub fn pause_all(&self, filter: Filter) -> SteerFamilies {
+        SteerFamilies::new(&self.store, filter, pause())
     }
 
     /// [`resume`](WorkflowHandle::resume) all matching runs.
     ///
     /// # Errors
     /// `invalid` if the filter is not valid; `database` if the database cannot be reached.
-    pub async fn resume_all(&self, filter: Filter) -> Result<BulkResult, Error> {
-        self.store.steer_all(filter, Action::Resume).await
+    pub fn resume_all(&self, filter: Filter) -> SteerFamilies {
+        SteerFamilies::new(&self.store, filter, resume())
     }
 
     /// [`start_now`](WorkflowHandle::start_now) all matching runs.
     ///
     /// # Errors
     /// `invalid` if the filter is not valid; `database` if the database cannot be reached.
-    pub async fn start_now_all(&self, filter: Filter) -> Result<BulkResult, Error> {
-        self.store.steer_all(filter, Action::StartNow).await
+    pub fn start_now_all(&self, filter: Filter) -> SteerAll {
+        SteerAll::new(&self.store, filter, Ok(Action::StartNow(who())))
     }
 
     /// [`wake_up`](WorkflowHandle::wake_up) all matching runs.
     ///
     /// # Errors
     /// `invalid` if the filter is not valid; `database` if the database cannot be reached.
-    pub async fn wake_up_all(&self, filter: Filter) -> Result<BulkResult, Error> {
-        self.store.steer_all(filter, Action::WakeUp(None)).await
+    pub fn wake_up_all(&self, filter: Filter) -> SteerAll {
+        SteerAll::new(&self.store, filter, Ok(Action::WakeUp { who: who(), positions: None }))
     }
 
     /// [`set_delay`](WorkflowHandle::set_delay) of all matching runs.
     ///
     /// # Errors
     /// `invalid` if the filter is not valid; `database` if the database cannot be reached.
-    pub async fn set_delay_all(&self, filter: Filter, delay: Duration) -> Result<BulkResult, Error> {
-        self.store.steer_all(filter, Action::SetDelay(delay)).await
+    pub fn set_delay_all(&self, filter: Filter, delay: Duration) -> SteerAll {
+        SteerAll::new(&self.store, filter, Ok(Action::SetDelay { who: who(), delay }))
     }
 
     /// [`delete`](WorkflowHandle::delete) all matching runs.
@@ -240,8 +291,8 @@ impl Client {
     /// # Errors
     /// `invalid` if the filter is not valid; `busy` if an executor does not release one of the runs in time; `database` if the
     /// database cannot be reached.
-    pub async fn delete_all(&self, filter: Filter) -> Result<BulkResult, Error> {
-        self.store.steer_all(filter, Action::Delete { children: false }).await
+    pub fn delete_all(&self, filter: Filter) -> DeleteAll {
+        DeleteAll::new(&self.store, filter)
     }
 
     /// [`merge_attributes`](WorkflowHandle::merge_attributes) of all matching runs.
@@ -249,8 +300,8 @@ impl Client {
     /// # Errors
     /// `invalid` if the filter is not valid or the attributes are not a JSON object; `database` if the database cannot be
     /// reached.
-    pub async fn merge_attributes_all(&self, filter: Filter, attributes: impl Serialize) -> Result<BulkResult, Error> {
-        self.store.steer_all(filter, Action::MergeAttributes(encode_attributes(&attributes)?)).await
+    pub fn merge_attributes_all(&self, filter: Filter, attributes: impl Serialize) -> ChangeAll {
+        ChangeAll::new(&self.store, filter, encode_attributes(&attributes).map(Action::MergeAttributes))
     }
 
     /// Delete the ended runs that this rule does not keep, once, and return how many were deleted.
@@ -263,14 +314,12 @@ impl Client {
         self.store.retain(rule).await
     }
 
-    /// [`fork`](WorkflowHandle::fork) all matching runs from a position; position 0 restarts them.
+    /// [`fork`](WorkflowHandle::fork) all matching runs from a position; position 0 restarts them. They keep their versions, unless
+    /// [`newest_version`](ForkAll::newest_version) says otherwise.
     ///
     /// # Errors
     /// `invalid` if the filter or the position is not valid; `database` if the database cannot be reached.
-    pub async fn fork_all(&self, filter: Filter, position: u32) -> Result<BulkResult, Error> {
-        check_position(position)?;
-        self.store
-            .steer_all(filter, Action::Fork(Box::new(onward_store::Fork { position, ..Default::default() })))
-            .await
+    pub fn fork_all(&self, filter: Filter, position: u32) -> ForkAll<'_> {
+        ForkAll::new(self, filter, position)
     }
 }

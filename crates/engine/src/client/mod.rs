@@ -1,14 +1,20 @@
 //! The client: starts, reads and manages runs, from any process.
 
 pub(crate) mod batch;
+pub(crate) mod changes;
 pub(crate) mod debounce;
+pub(crate) mod documents;
 pub(crate) mod enqueue;
 pub(crate) mod event;
 pub(crate) mod export;
+mod feed;
 pub(crate) mod fork;
+pub(crate) mod fork_all;
 pub(crate) mod handle;
 pub(crate) mod hook;
 mod inbox;
+pub(crate) mod inside;
+mod lazy;
 mod manage;
 pub(crate) mod mask;
 pub(crate) mod queue;
@@ -16,7 +22,10 @@ pub(crate) mod schedule;
 pub(crate) mod send;
 mod shown;
 pub(crate) mod start;
+pub(crate) mod steer;
+pub(crate) mod steerings;
 pub(crate) mod stream;
+mod workflows;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -54,6 +63,7 @@ pub struct Client {
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) executor: Option<Arc<Executor>>,
     pub(crate) mask: Mask,
+    feed: Arc<feed::Feed>,
     _listener: Arc<AbortOnDrop>,
 }
 
@@ -131,7 +141,26 @@ impl Client {
         let waiters = Waiters::new(store.clone());
         let listener = tokio::spawn(Waiters::keep_listening(Arc::downgrade(&waiters)));
         let _listener = Arc::new(AbortOnDrop(listener.abort_handle()));
-        Client { store, waiters, executor: None, mask: Mask::default(), _listener }
+        let feed = feed::Feed::new(store.clone());
+        Client { store, waiters, executor: None, mask: Mask::default(), feed, _listener }
+    }
+
+    /// End every wait of this client and its clones: [`result`](WorkflowHandle::result), [`get_event`](Client::get_event) and
+    /// open streams return the error `stopped` unless what they wait for is there already, now and from now on. Nothing else
+    /// changes: runs go on, and all other calls still work. [`Onward::shutdown`](crate::Onward::shutdown) closes the client of
+    /// the executor, so that a web server with open streams can exit.
+    ///
+    /// ```
+    /// # use onward_engine::{Onward, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// let onward = Onward::open("sqlite::memory:").launch().await?;
+    /// onward.close();
+    /// let refused = onward.get_event::<u32>("convert-17", "progress").await.unwrap_err();
+    /// assert_eq!(refused.code(), "stopped");
+    /// # Ok(()) }
+    /// ```
+    pub fn close(&self) {
+        self.waiters.close();
     }
 
     /// Start a run of a workflow. Resolves to a handle.
@@ -332,6 +361,13 @@ impl Client {
     pub async fn executors(&self) -> Result<Vec<ExecutorRow>, Error> {
         self.store.executors().await
     }
+}
+
+/// The error for a wait that ended because the client was closed.
+fn closed(what: impl std::fmt::Display) -> Error {
+    let message =
+        format!("this client was closed while it waited for {what}, which is not affected: wait with another client");
+    Error::new(onward_types::Code::Stopped, message)
 }
 
 impl std::fmt::Debug for Client {

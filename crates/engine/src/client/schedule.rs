@@ -1,15 +1,17 @@
 //! Schedules: define, inspect and manage them.
 
-use std::future::IntoFuture;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use onward_store::{Created, NewRun};
 use onward_types::{CatchUp, Code, Error, Overlap, RunOptions, ScheduleRecord, Tick, Timestamp, Window};
 
 use super::Client;
 use super::handle::WorkflowHandle;
+use super::lazy::Lazy;
 use crate::cron::Cron;
 use crate::executor::registry::check_name;
-use crate::future::BoxFuture;
 use crate::plan::{Options, TICKS_MAX, holder_of_dedup, id_of_trigger, option_methods, run_of_tick};
 use crate::workflow::Workflow;
 
@@ -90,6 +92,10 @@ fn with_ticks(mut schedule: ScheduleRecord, now: Timestamp) -> ScheduleRecord {
 #[must_use = "a schedule is defined when this is awaited"]
 pub struct Schedule<'a> {
     client: &'a Client,
+    call: Lazy<'a, Parts, Result<ScheduleHandle, Error>>,
+}
+
+struct Parts {
     workflow: String,
     cron: String,
     zone: String,
@@ -102,8 +108,7 @@ pub struct Schedule<'a> {
 impl<'a> Schedule<'a> {
     fn new(client: &'a Client, workflow: impl Into<String>, version: Option<&str>, cron: String) -> Schedule<'a> {
         let options = RunOptions { version: version.map(str::to_owned), ..RunOptions::default() };
-        Schedule {
-            client,
+        let parts = Parts {
             workflow: workflow.into(),
             cron,
             zone: "UTC".to_owned(),
@@ -111,11 +116,12 @@ impl<'a> Schedule<'a> {
             catch_up: CatchUp::default(),
             overlap: Overlap::default(),
             options: options.into(),
-        }
+        };
+        Schedule { client, call: Lazy::new(parts) }
     }
 
     fn set(mut self, set: impl FnOnce(&mut Options)) -> Self {
-        set(&mut self.options);
+        self.call.change(|parts| set(&mut parts.options));
         self
     }
 
@@ -123,30 +129,32 @@ impl<'a> Schedule<'a> {
 
     /// The id of the schedule: 1 to 400 bytes without control characters and `@`. The default is the name of the workflow.
     pub fn id(mut self, id: impl Into<String>) -> Self {
-        self.id = Some(id.into());
+        self.call.change(|parts| parts.id = Some(id.into()));
         self
     }
 
     /// The time zone of the cron expression: a name from the IANA database, such as `Europe/Zurich`. The default is `UTC`.
     pub fn zone(mut self, zone: impl Into<String>) -> Self {
-        self.zone = zone.into();
+        self.call.change(|parts| parts.zone = zone.into());
         self
     }
 
     /// What to do with ticks that were due while no executor was running. By default only the latest of them starts a run.
     pub fn catch_up(mut self, catch_up: CatchUp) -> Self {
-        self.catch_up = catch_up;
+        self.call.change(|parts| parts.catch_up = catch_up);
         self
     }
 
     /// What to do with a tick while the run of the previous tick is still open. By default the tick starts another run.
     pub fn overlap(mut self, overlap: Overlap) -> Self {
-        self.overlap = overlap;
+        self.call.change(|parts| parts.overlap = overlap);
         self
     }
+}
 
-    async fn define(self) -> Result<ScheduleHandle, Error> {
-        let Schedule { client, workflow, cron, zone, id, catch_up, overlap, options } = self;
+impl Parts {
+    async fn define(self, client: &Client) -> Result<ScheduleHandle, Error> {
+        let Parts { workflow, cron, zone, id, catch_up, overlap, options } = self;
         check_name("workflow's name", &workflow)?;
         let mut options = options.checked()?;
         if options.id.is_some() {
@@ -185,12 +193,14 @@ impl<'a> Schedule<'a> {
     }
 }
 
-impl<'a> IntoFuture for Schedule<'a> {
-    type Output = Result<ScheduleHandle, Error>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+impl Unpin for Schedule<'_> {}
 
-    fn into_future(self) -> BoxFuture<'a, Self::Output> {
-        Box::pin(self.define())
+impl Future for Schedule<'_> {
+    type Output = Result<ScheduleHandle, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let client = self.client;
+        self.call.poll(cx, |parts| Box::pin(parts.define(client)))
     }
 }
 

@@ -33,9 +33,12 @@ impl Shown for RunRecord {
 
 impl Shown for StepRecord {
     fn hide(&mut self, mask: &Mask) {
-        self.output.iter_mut().for_each(|json| mask.hide(json));
+        self.output.iter_mut().chain(&mut self.notes).for_each(|json| mask.hide(json));
         mask.hide_in_error(&mut self.error);
-        self.attempts.iter_mut().for_each(|attempt| mask.hide_in_error(&mut attempt.error));
+        for attempt in &mut self.attempts {
+            mask.hide_in_error(&mut attempt.error);
+            attempt.notes.iter_mut().for_each(|json| mask.hide(json));
+        }
     }
 }
 

@@ -13,6 +13,8 @@ use tokio::sync::oneshot;
 
 use super::Client;
 use super::handle::WorkflowHandle;
+use super::lazy::Lazy;
+use crate::data::Data;
 use crate::executor::run::core::RunCore;
 use crate::executor::run::end::EndSlot;
 use crate::executor::run::leaving::Stop;
@@ -23,9 +25,8 @@ use crate::plan::{Checked, Options, Plan, check_gathering, holder_of_dedup, is_t
 /// A run about to be started. Made by [`Client::start`]; resolves to its handle.
 #[must_use = "a run is started when this is awaited"]
 pub struct Start<'a, T> {
-    pub(super) plan: Option<Plan>,
-    starting: Option<BoxFuture<'a, Result<WorkflowHandle<T>, Error>>>,
     client: &'a Client,
+    call: Lazy<'a, Plan, Result<WorkflowHandle<T>, Error>>,
 }
 
 impl<'a, T> Start<'a, T> {
@@ -35,23 +36,35 @@ impl<'a, T> Start<'a, T> {
         version: Option<&str>,
         input: Result<Json, Error>,
     ) -> Start<'a, T> {
-        Start { plan: Some(Plan::new(workflow, version, input)), starting: None, client }
+        Start { client, call: Lazy::new(Plan::new(workflow, version, input)) }
     }
 
     /// The plan, for callers that create the run in another way.
     pub(super) fn into_plan(self) -> Result<(&'a Client, Plan), Error> {
         let started = || Error::new(Code::Invalid, "the start was awaited already");
-        Ok((self.client, self.plan.ok_or_else(started)?))
+        Ok((self.client, self.call.into_parts().ok_or_else(started)?))
     }
 
     pub(super) fn set(mut self, set: impl FnOnce(&mut Options)) -> Self {
-        if let Some(plan) = &mut self.plan {
-            set(&mut plan.options);
-        }
+        self.call.change(|plan| set(&mut plan.options));
         self
     }
 
     option_methods!(id);
+}
+
+impl<'a, T: Data> Start<'a, T> {
+    /// The same start, with the run's output decoded as a `U`.
+    ///
+    /// ```no_run
+    /// # use onward_engine::{Client, Result};
+    /// # async fn demo(client: Client) -> Result<()> {
+    /// let price = client.start_named("price", "apple").typed::<u64>().await?.result().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn typed<U: Data>(self) -> Start<'a, U> {
+        Start { client: self.client, call: self.call.map(|handle| handle.map(WorkflowHandle::typed)) }
+    }
 }
 
 impl<T> Unpin for Start<'_, T> {}
@@ -60,18 +73,14 @@ impl<'a, T: Send + 'static> Future for Start<'a, T> {
     type Output = Result<WorkflowHandle<T>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(plan) = self.plan.take() {
-            let client = self.client;
+        let client = self.client;
+        self.call.poll(cx, |plan| {
             let started = started(client, plan);
-            self.starting = Some(Box::pin(async move {
+            Box::pin(async move {
                 let (id, started) = started.await?;
                 Ok(WorkflowHandle { client: client.clone(), id, started, output: PhantomData })
-            }));
-        }
-        match &mut self.starting {
-            Some(starting) => starting.as_mut().poll(cx),
-            None => Poll::Pending,
-        }
+            })
+        })
     }
 }
 

@@ -161,8 +161,11 @@ impl Reader {
             return None;
         }
         let next = self.advance().await;
-        // After an error the reader can be polled again; it continues where it was.
-        self.over = matches!(next, Ok(None));
+        // After an error the reader can be polled again; it continues where it was. A closed client reads no further.
+        self.over = match &next {
+            Ok(chunk) => chunk.is_none(),
+            Err(error) => error.kind() == Code::Stopped,
+        };
         let shown = |chunk: Chunk| if self.records { self.client.shown(chunk) } else { chunk };
         next.map(|chunk| chunk.map(shown)).transpose()
     }
@@ -193,8 +196,14 @@ impl Reader {
                 None if found.ended || (found.closed && none) => return Ok(None),
                 None => {
                     self.client.store.listen_closely().await;
-                    // The client keeps the waiters alive, so this cannot fail.
-                    open.watch.changed().await.ok();
+                    tokio::select! {
+                        biased;
+                        // The client keeps the waiters alive, so this cannot fail.
+                        _ = open.watch.changed() => {}
+                        () = self.client.waiters.closed() => {
+                            return Err(super::closed(format!("stream `{}` of run {:?}", self.stream, self.run)));
+                        }
+                    }
                 }
             }
         }

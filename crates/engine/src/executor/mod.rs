@@ -1,7 +1,9 @@
 //! The executor: the runs that this process owns, and the seat that gives it the right to execute them.
 
 mod gate;
+mod learned;
 pub(crate) mod message_requests;
+mod register;
 pub(crate) mod registry;
 mod residents;
 pub(crate) mod run;
@@ -22,6 +24,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 
 pub(crate) use gate::Gate;
+use learned::Learned;
 pub(crate) use message_requests::MessageRequests;
 use registry::Registry;
 pub(crate) use residents::{Expected, Residents};
@@ -90,7 +93,10 @@ pub(crate) struct Executor {
     before: Mutex<JournalCounts>,
     seat: RwLock<Arc<Seat>>,
     handle: Handle,
-    workflows: Arc<Known>,
+    workflows: RwLock<Arc<Known>>,
+    /// Held while the workflows of the executor are announced, so that each announcement has all of them.
+    pub(crate) announcing: tokio::sync::Mutex<()>,
+    learned: Learned,
     troubles: Troubles,
     /// The counts of the queues when they were last read.
     depths: Mutex<Vec<QueueInfo>>,
@@ -117,7 +123,7 @@ impl Executor {
         seat: Seat,
         waiters: Arc<Waiters>,
     ) -> Arc<Executor> {
-        let workflows = Arc::new(Known::new(registry.keys()));
+        let workflows = RwLock::new(Arc::new(Known::new(registry.keys())));
         let gate = Gate::new(store.clock().clone(), options.lease, store.is_shared());
         Arc::new(Executor {
             store,
@@ -143,6 +149,8 @@ impl Executor {
             seat: RwLock::new(Arc::new(seat)),
             handle: Handle::current(),
             workflows,
+            announcing: tokio::sync::Mutex::default(),
+            learned: Learned::default(),
             troubles: Troubles::default(),
             depths: Mutex::default(),
         })
@@ -190,7 +198,7 @@ impl Executor {
 
     /// The workflows that are registered.
     pub(crate) fn workflows(&self) -> Arc<Known> {
-        self.workflows.clone()
+        self.workflows.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A claim may find runs.

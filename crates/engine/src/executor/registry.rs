@@ -1,8 +1,9 @@
 //! The workflows that an executor has: by name and version, as functions from JSON to JSON.
 
 use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use onward_types::{BoxError, Code, Error, Json, by_version};
+use onward_types::{BoxError, Code, Error, Json, Schemas, by_version};
 
 use super::run::ctx::Ctx;
 use crate::future::BoxFuture;
@@ -10,13 +11,19 @@ use crate::future::BoxFuture;
 /// The workflows that an executor was given.
 #[derive(Default)]
 pub struct Registry {
-    known: HashMap<String, Registered>,
+    known: RwLock<Known>,
     /// The first error in the given workflows; reported at launch.
     wrong: Option<Error>,
 }
 
+/// The versions of each workflow, oldest first.
+type Known = HashMap<String, Vec<Arc<Registered>>>;
+
 /// A workflow in progress; its output is encoded.
 pub(crate) type Running = BoxFuture<'static, Result<Output, BoxError>>;
+
+/// Begins a run with this input.
+pub(crate) type Begin = dyn Fn(Ctx, &Json) -> Result<Running, Error> + Send + Sync;
 
 /// What a workflow returned.
 pub(crate) enum Output {
@@ -26,28 +33,61 @@ pub(crate) enum Output {
 }
 
 /// One registered workflow.
-#[derive(Clone, Copy)]
 pub(crate) struct Registered {
-    pub(crate) type_name: &'static str,
-    pub(crate) run: fn(Ctx, &Json) -> Result<Running, Error>,
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) code: Coded,
+    pub(crate) run: Box<Begin>,
     pub(crate) on_panic: OnPanic,
+    pub(crate) schemas: Schemas,
+}
+
+/// Where the code of a workflow is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coded {
+    /// In a type that implements `Workflow`; this is its name.
+    Type(&'static str),
+    /// In a function that was given as a value. Two of them cannot be compared.
+    Function,
 }
 
 impl Registry {
     /// Registers a workflow. Errors are reported at launch.
-    pub(crate) fn insert(&mut self, name: &str, version: &str, registered: Registered) {
-        let checked = check_name("workflow's name", name).and_then(|()| check_name("workflow's version", version));
-        if let Err(error) = checked {
+    pub(crate) fn insert(&mut self, workflow: Result<Registered, Error>) {
+        let added = workflow.and_then(|workflow| {
+            self.check(&workflow, Code::Invalid)?;
+            self.add(workflow);
+            Ok(())
+        });
+        if let Err(error) = added {
             self.wrong.get_or_insert(error);
         }
-        let before = self.known.insert(key(name, version), registered);
-        if let Some(before) = before.filter(|before| before.type_name != registered.type_name) {
-            let message = format!(
-                "two workflows are called `{name}` in version {version}: `{}` and `{}`. Give one of them another `name` or \
-                 `version`",
-                before.type_name, registered.type_name,
-            );
-            self.wrong.get_or_insert(Error::new(Code::Invalid, message));
+    }
+
+    /// Refuses names that are not valid, and fails with `taken` if another workflow has the name and version.
+    pub(crate) fn check(&self, workflow: &Registered, taken: Code) -> Result<(), Error> {
+        let Registered { name, version, code, .. } = workflow;
+        check_name("workflow's name", name)?;
+        check_name("workflow's version", version)?;
+        match self.get(name, version).filter(|before| !code.is_the_same_as(before.code)) {
+            None => Ok(()),
+            Some(before) => {
+                let message = format!(
+                    "two workflows are called `{name}` in version {version}: {} and {code}. Give one of them another name or \
+                     version",
+                    before.code
+                );
+                Err(Error::new(taken, message))
+            }
+        }
+    }
+
+    /// Adds a workflow. One that is there stays: it is the same.
+    pub(crate) fn add(&self, workflow: Registered) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let versions = known.entry(workflow.name.clone()).or_default();
+        if let Err(at) = versions.binary_search_by(|it| by_version(&it.version, &workflow.version)) {
+            versions.insert(at, Arc::new(workflow));
         }
     }
 
@@ -58,35 +98,62 @@ impl Registry {
         }
     }
 
-    pub(crate) fn get(&self, name: &str, version: &str) -> Option<Registered> {
-        self.known.get(&key(name, version)).copied()
+    pub(crate) fn get(&self, name: &str, version: &str) -> Option<Arc<Registered>> {
+        self.read().get(name)?.iter().find(|it| it.version == version).cloned()
+    }
+
+    pub(crate) fn has(&self, name: &str, version: &str) -> bool {
+        self.read().get(name).is_some_and(|versions| versions.iter().any(|it| it.version == version))
     }
 
     /// Every workflow, as `name@version`.
     pub(crate) fn keys(&self) -> Vec<String> {
-        let mut keys: Vec<String> = self.known.keys().cloned().collect();
+        let mut keys: Vec<String> = self.all().iter().map(|it| it.key()).collect();
         keys.sort();
         keys
     }
 
+    /// Every workflow.
+    pub(crate) fn all(&self) -> Vec<Arc<Registered>> {
+        self.read().values().flatten().cloned().collect()
+    }
+
     /// The newest version of a workflow.
     pub(crate) fn newest(&self, name: &str) -> Option<String> {
-        self.versions(name).pop()
+        Some(self.read().get(name)?.last()?.version.clone())
     }
 
     /// The registered versions of a workflow, oldest first.
     pub(crate) fn versions(&self, name: &str) -> Vec<String> {
-        let prefix = format!("{name}@");
-        let mut versions: Vec<String> =
-            self.known.keys().filter_map(|key| key.strip_prefix(&prefix)).map(str::to_owned).collect();
-        versions.sort_by(|one, other| by_version(one, other));
-        versions
+        self.read().get(name).into_iter().flatten().map(|it| it.version.clone()).collect()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Names never contain an `@`, so that name and version can share one key.
-fn key(name: &str, version: &str) -> String {
-    format!("{name}@{version}")
+impl Registered {
+    /// The workflow as `name@version`. Names never contain an `@`.
+    pub(crate) fn key(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
+}
+
+impl Coded {
+    /// Whether a workflow may be registered twice because its code is the same type.
+    fn is_the_same_as(self, other: Coded) -> bool {
+        self == other && self != Coded::Function
+    }
+}
+
+impl std::fmt::Display for Coded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Coded::Type(name) => write!(f, "`{name}`"),
+            Coded::Function => f.write_str("a function given by name"),
+        }
+    }
 }
 
 /// What happens to a run whose workflow panics. A panic in a step is always a failed attempt of that step.

@@ -134,6 +134,10 @@ impl Executor {
                 }
                 core.leave(held(&error));
             }
+            Ended::Departs(how) => {
+                core.canceller.cancel();
+                core.leave(how);
+            }
             Ended::Parked(ready_at) => core.leave(LeaveHow::Parked { ready_at }),
             Ended::Released => core.leave(LeaveHow::Released),
             Ended::Revoked => Box::pin(self.release_revoked(core)).await,
@@ -148,10 +152,10 @@ impl Executor {
         }
         core.end.set(End::Elsewhere);
         let Home::Executor { journal, .. } = &core.home else { return };
-        // After this, every pending change is committed or refused, so no child can be created after its parent was cancelled.
+        // After this, every pending change is committed or refused, so no child can be created after its parent was stopped.
         journal.flush().await;
-        while let Err(error) = self.store.cancel_children(core.about.key).await {
-            let message = format!("cancelling the children of {}: {}", core.about.id, error.message());
+        while let Err(error) = self.store.stop_children(core.about.key).await {
+            let message = format!("stopping the children of {}: {}", core.about.id, error.message());
             self.trouble("runs", core.about.id.as_str().to_owned(), message);
             if journal.is_closed() {
                 self.no_trouble("runs", core.about.id.as_str().to_owned());
@@ -190,13 +194,16 @@ impl Executor {
         }
         match how {
             // It may already be due: its child ended in the meantime, or its timer.
-            LeaveHow::Parked { .. } | LeaveHow::LetGo => self.ring_claimers(),
+            LeaveHow::Parked { .. } | LeaveHow::Continued { .. } | LeaveHow::LetGo => self.ring_claimers(),
             // The same commit woke its parked parent.
             LeaveHow::Finished(_) if core.about.parent.is_some_and(|parent| self.residents.get(parent).is_none()) => {
                 self.ring_claimers();
             }
-            LeaveHow::Held { said, error } => {
-                tracing::warn!(run = %core.about.id, reason = %said, "the run is held");
+            LeaveHow::Held { said, error, by } => {
+                match by {
+                    Some(_) => tracing::info!(run = %core.about.id, reason = %said, "the run has paused itself"),
+                    None => tracing::warn!(run = %core.about.id, reason = %said, "the run is held"),
+                }
                 let status = onward_types::Status::Paused;
                 let outcome = Outcome {
                     status,
@@ -226,7 +233,7 @@ impl Executor {
             LeaveHow::Finished(Err(_)) => &counters.runs_failed,
             LeaveHow::Parked { .. } => &counters.runs_parked,
             LeaveHow::Held { .. } => &counters.runs_held,
-            LeaveHow::Released => &counters.runs_released,
+            LeaveHow::Released | LeaveHow::Continued { .. } => &counters.runs_released,
             LeaveHow::LetGo => &counters.runs_taken,
         };
         counter.one();
@@ -314,14 +321,14 @@ impl Executor {
 }
 
 fn held(error: &Error) -> LeaveHow {
-    LeaveHow::Held { said: error.message().to_owned(), error: error.to_json() }
+    LeaveHow::Held { said: error.message().to_owned(), error: error.to_json(), by: None }
 }
 
 fn crash_point(how: &LeaveHow) {
     match how {
         LeaveHow::Finished(_) => onward_store::crash::point("run.finished"),
         LeaveHow::Parked { .. } => onward_store::crash::point("run.parked"),
-        LeaveHow::Released | LeaveHow::LetGo => onward_store::crash::point("run.released"),
+        LeaveHow::Released | LeaveHow::Continued { .. } | LeaveHow::LetGo => onward_store::crash::point("run.released"),
         LeaveHow::Held { .. } => {}
     }
 }

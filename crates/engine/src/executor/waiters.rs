@@ -23,6 +23,30 @@ pub(crate) const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 /// How many runs one query checks.
 const CHUNK: usize = 500;
 
+/// What a caller waits for a run to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// To end.
+    Ended,
+    /// To end, or to be held because of an error.
+    EndedOrHeld,
+    /// To end, or to be paused for any reason.
+    Settled,
+}
+
+impl Until {
+    /// Whether a run in this state has done it.
+    pub(crate) fn is_met(self, outcome: &Outcome) -> bool {
+        let is_paused = outcome.status == Status::Paused;
+        outcome.status.is_terminal()
+            || match self {
+                Until::Ended => false,
+                Until::EndedOrHeld => is_paused && outcome.error.is_some(),
+                Until::Settled => is_paused,
+            }
+    }
+}
+
 type Waiting = HashMap<RunKey, Vec<oneshot::Sender<Arc<Outcome>>>>;
 
 pub(crate) struct Waiters {
@@ -32,6 +56,8 @@ pub(crate) struct Waiters {
     /// The tasks that follow the events, the streams and the end of a run.
     watched: Mutex<HashMap<RunKey, watch::Sender<()>>>,
     watches: AtomicUsize,
+    /// Whether callers may wait no longer: the client was closed.
+    closed: watch::Sender<bool>,
 }
 
 impl Waiters {
@@ -42,15 +68,27 @@ impl Waiters {
             count: AtomicUsize::new(0),
             watched: Mutex::default(),
             watches: AtomicUsize::new(0),
+            closed: watch::Sender::new(false),
         })
     }
 
-    /// Waits until the run ends. With `or_held`, also until it is held because of an error.
+    /// Ends what waits on [`closed`](Waiters::closed), now and from now on.
+    pub(crate) fn close(&self) {
+        self.closed.send_replace(true);
+    }
+
+    /// Waits until the client is closed.
+    pub(crate) async fn closed(&self) {
+        // The sender lives as long as this object, so the wait cannot fail.
+        self.closed.subscribe().wait_for(|closed| *closed).await.ok();
+    }
+
+    /// Waits until the run has done what the caller waits for.
     pub(crate) async fn wait(
         &self,
         key: RunKey,
         residents: Option<&Residents>,
-        or_held: bool,
+        until: Until,
     ) -> Result<Arc<Outcome>, Error> {
         loop {
             if let Some(core) = residents.and_then(|residents| residents.get(key)) {
@@ -63,11 +101,11 @@ impl Waiters {
             let answer = self.register(key);
             self.store.listen_closely().await;
             let outcome = self.store.outcome(key).await?.ok_or_else(gone)?;
-            if is_over(&outcome, or_held) {
+            if until.is_met(&outcome) {
                 return Ok(Arc::new(outcome));
             }
             if let Ok(outcome) = answer.await
-                && is_over(&outcome, or_held)
+                && until.is_met(&outcome)
             {
                 return Ok(outcome);
             }
@@ -263,10 +301,6 @@ impl Waiters {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         lock(&self.waiting)
     }
-}
-
-fn is_over(outcome: &Outcome, or_held: bool) -> bool {
-    outcome.status.is_terminal() || (or_held && outcome.status == Status::Paused && outcome.error.is_some())
 }
 
 fn gone() -> Error {

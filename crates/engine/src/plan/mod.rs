@@ -11,7 +11,7 @@ mod tick;
 use onward_store::{Clock, NewRun, Queued, Store, add};
 use onward_types::{Error, ExecutorId, Json, RunId, RunKey, RunOptions, Status, Timestamp};
 
-pub(crate) use options::{Options, encode_attributes, option_methods};
+pub(crate) use options::{Options, encode_attributes, encode_system_attributes, option_methods};
 pub(crate) use same::{input_hash, same_run};
 pub(crate) use taken::{check_gathering, holder_of_dedup, is_taken};
 pub(crate) use tick::{LATE, TICKS_MAX, id_of_trigger, run_of_tick};
@@ -59,7 +59,7 @@ impl Plan {
         let input = self.input?;
         // Enqueueing does not require the workflow here: an executor that serves the queue has it.
         if let Some(executor) = executor.filter(|_| options.queue.is_none())
-            && executor.registry.get(&self.workflow, &version).is_none()
+            && !executor.registry.has(&self.workflow, &version)
         {
             let version = if version.is_empty() { "1" } else { &version };
             return Err(executor.not_registered(&self.workflow, version));
@@ -95,7 +95,7 @@ impl Checked {
     pub(crate) fn is_for(&self, executor: &Executor) -> bool {
         self.options.delay.is_none()
             && self.options.dedup.is_none()
-            && executor.registry.get(&self.workflow, &self.version).is_some()
+            && executor.registry.has(&self.workflow, &self.version)
     }
 
     /// The run that the plan makes: owned by this executor from the start, or left to the executor that claims it.
@@ -134,7 +134,7 @@ impl Checked {
             input: self.input.clone(),
             input_hash: self.input_hash,
             identity: self.options.identity.clone(),
-            attributes: self.options.attributes.clone(),
+            attributes: self.options.all_attributes(),
             queued,
             must_be_new: false,
         }

@@ -1,6 +1,6 @@
 //! The options of a new run while they are collected, and the methods that every builder of a run has.
 
-use onward_types::{Error, Json, RunOptions, check_attributes};
+use onward_types::{Error, Json, RunOptions, check_attributes, check_system_attributes};
 use serde::Serialize;
 
 use crate::data::encode;
@@ -42,6 +42,13 @@ impl Options {
 pub(crate) fn encode_attributes(attributes: &(impl Serialize + ?Sized)) -> Result<Json, Error> {
     let json = encode("attributes", attributes)?;
     check_attributes(&json)?;
+    Ok(json)
+}
+
+/// Attributes of Onward's namespace as they are stored.
+pub(crate) fn encode_system_attributes(attributes: &(impl Serialize + ?Sized)) -> Result<Json, Error> {
+    let json = encode("system attributes", attributes)?;
+    check_system_attributes(&json)?;
     Ok(json)
 }
 
@@ -131,7 +138,8 @@ macro_rules! option_methods {
             self.set(|options| options.given.max_recoveries = Some(recoveries))
         }
 
-        /// Facts to attach, as a map or a struct with named fields.
+        /// Facts to attach, as a map or a struct with named fields. Names that begin with `onward.` are refused with `invalid`: see
+        /// [`RunOptions::system_attributes`](onward_types::RunOptions::system_attributes).
         pub fn attributes(self, attributes: impl serde::Serialize) -> Self {
             self.set(|options| options.set_attributes(&attributes))
         }

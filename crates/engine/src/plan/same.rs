@@ -2,7 +2,7 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use onward_store::{Existing, Store};
-use onward_types::{Code, Error, Json, Tree};
+use onward_types::{Code, Error, Json, Taken, Tree};
 use sha2::{Digest, Sha256};
 
 /// Checks that an existing run with this id is the same run: it needs the same workflow and input.
@@ -12,14 +12,14 @@ pub(crate) fn same_run(workflow: &str, input_hash: i64, existing: &Existing) -> 
             "run {:?} is of workflow `{}`, not `{workflow}`: choose another id",
             existing.id, existing.workflow
         );
-        return Err(Error::new(Code::Conflict, message));
+        return Err(Taken::by(&existing.id).refused(Code::Conflict, message));
     }
     if existing.input_hash != input_hash {
         let message = format!(
             "run {:?} of workflow `{}` was started with another input: choose another id, or start it with the same input",
             existing.id, existing.workflow
         );
-        return Err(Error::new(Code::Conflict, message));
+        return Err(Taken::by(&existing.id).refused(Code::Conflict, message));
     }
     Ok(())
 }

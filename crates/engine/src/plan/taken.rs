@@ -1,7 +1,7 @@
 //! Handles an open run of the queue with the same dedup key.
 
 use onward_store::{Existing, Store};
-use onward_types::{Code, Deduplicated, Error, RunId, RunOptions, RunRecord};
+use onward_types::{Code, Deduplicated, Error, RunId, RunOptions, RunRecord, Taken};
 
 /// The run that has the key, if it may be returned instead of a new one; otherwise the error that names it.
 pub(crate) async fn holder_of_dedup(
@@ -20,7 +20,7 @@ pub(crate) async fn holder_of_dedup(
             "the open run {:?} of queue `{queue}` with dedup key `{dedup}` has workflow `{}`, not `{workflow}`",
             holder.id, holder.workflow
         );
-        return Err(Error::new(Code::Conflict, message));
+        return Err(Taken::by(&holder.id).refused(Code::KeyReused, message));
     }
     Ok(holder.id.clone())
 }

@@ -195,7 +195,7 @@ fn load_apart(executor: &Arc<Executor>, seat: &Arc<Seat>, key: RunKey) {
             if seat.journal.is_closed() {
                 break;
             }
-            if tries > TRIES_ALONE && !error.is_busy() {
+            if tries > TRIES_ALONE && !error.is_transient() {
                 executor.hold_unreadable(&seat, key, &error);
                 break;
             }

@@ -50,6 +50,8 @@ async fn rejoin(executor: &Arc<Executor>) {
         );
     }
     loop {
+        // A workflow that is registered meanwhile is announced under the new seat.
+        let turn = executor.announcing.lock().await;
         let keys = executor.registry.keys();
         let sent = executor.store.clock().uptime();
         match executor.store.join(keys, executor.options.lease, Some(&old)).await {
@@ -63,6 +65,7 @@ async fn rejoin(executor: &Arc<Executor>) {
                 return;
             }
             Err(error) => {
+                drop(turn);
                 executor.trouble("heartbeat", "join", error.message().to_owned());
                 executor.store.clock().sleep(Duration::from_millis(500)).await;
             }

@@ -4,6 +4,7 @@
 mod canceller;
 pub(crate) mod claimer;
 mod depths;
+mod feed;
 mod heartbeat;
 mod parker;
 mod postman;
@@ -57,6 +58,7 @@ impl Tasks {
         spawn("waker", Box::pin(waker::run(executor.clone())));
         spawn("stalls", Box::pin(stalls::run(executor.clone())));
         spawn("retention", Box::pin(retention::run(executor.clone())));
+        spawn("feed", Box::pin(feed::run(executor.clone())));
         spawn("scheduler", Box::pin(scheduler::run(executor.clone())));
         spawn("parker", Box::pin(parker::run(executor.clone())));
         spawn("postman", Box::pin(postman::run(executor.clone())));

@@ -9,9 +9,14 @@ use syn::{ItemFn, Meta};
 
 /// Compares the expansion of a program with the file of that name.
 fn expect(case: &str, program: &str) {
+    expect_with(case, program, false);
+}
+
+/// The same, with or without schemas.
+fn expect_with(case: &str, program: &str, schema: bool) {
     let program = program.trim();
     let written: String = program.lines().map(|line| format!("// {line}\n")).collect();
-    let found = format!("{written}\n{}", expand(program));
+    let found = format!("{written}\n{}", expand(program, schema));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("expand").join(case).with_extension("rs");
     if env::var_os("UPDATE_EXPECT").is_some_and(|update| update == "1") {
         fs::write(&path, &found).expect("`expand` can be written");
@@ -21,7 +26,7 @@ fn expect(case: &str, program: &str) {
 }
 
 /// Does what the compiler does: removes the attribute from the function and passes both to the macro.
-fn expand(program: &str) -> String {
+fn expand(program: &str, schema: bool) -> String {
     let mut function: ItemFn = syn::parse_str(program).expect("a function");
     let ours = |attr: &syn::Attribute| attr.path().segments[0].ident == "onward";
     let attribute = function.attrs.remove(function.attrs.iter().position(ours).expect("an attribute of ours"));
@@ -30,8 +35,8 @@ fn expand(program: &str) -> String {
         _ => Default::default(),
     };
     let expanded = match attribute.path().segments[1].ident.to_string().as_str() {
-        "workflow" => crate::workflow::expand(options, function.to_token_stream()),
-        _ => crate::step::expand(options, function.to_token_stream()),
+        "workflow" => crate::workflow::expand(options, function.to_token_stream(), schema),
+        _ => crate::step::expand(options, function.to_token_stream(), schema),
     };
     prettyplease::unparse(&syn::parse2(expanded).expect("an expansion is Rust"))
 }
@@ -45,6 +50,26 @@ pub async fn checkout(ctx: &Ctx, order: Order) -> Result<Receipt> {
     Ok(charge(ctx, &order).await?)
 }"#;
     expect("workflow", program);
+}
+
+#[test]
+fn with_the_feature_a_workflow_has_the_schemas_of_its_types() {
+    let program = r#"
+#[onward::workflow]
+pub async fn checkout(ctx: &Ctx, order: Order, boxes: u32) -> Result<Receipt> {
+    Ok(charge(ctx, &order).await?)
+}"#;
+    expect_with("workflow_schemas", program, true);
+}
+
+#[test]
+fn with_the_feature_a_step_has_the_schemas_of_its_arguments_and_its_output() {
+    let program = r#"
+#[onward::step(attempts = 3)]
+async fn charge(ctx: &Ctx, r#in: &Order, (from, to): (u32, u32), label: impl Display + Clone + Send + Sync) -> Result<Receipt> {
+    gateway::charge(r#in).await
+}"#;
+    expect_with("step_schemas", program, true);
 }
 
 #[test]

@@ -8,9 +8,13 @@ use crate::{step::expand as expand_step, workflow::expand as expand_workflow};
 type Mistake = (String, String);
 
 /// Expands `options` on `function` and returns the mistakes. The function must be kept.
-fn refused(attribute: fn(TokenStream, TokenStream) -> TokenStream, options: &str, function: &str) -> Vec<Mistake> {
+fn refused(
+    attribute: fn(TokenStream, TokenStream, bool) -> TokenStream,
+    options: &str,
+    function: &str,
+) -> Vec<Mistake> {
     let tokens = |text: &str| text.parse::<TokenStream>().expect("the test is Rust");
-    let expanded = attribute(tokens(options), tokens(function));
+    let expanded = attribute(tokens(options), tokens(function), false);
     let kept = expanded.to_string();
     let name = function.split(['(', '<', ' ', ';']).find(|word| word.starts_with("my_")).expect("a name with `my_`");
     assert!(kept.contains(&format!("fn {name}")) || kept.contains(&format!("struct {name}")), "{kept}");

@@ -1,7 +1,7 @@
 //! Batches: one run for many items, each of which is in one of them, once.
 
 use onward::prelude::*;
-use onward::{Batch, EnqueueOptions, Filter};
+use onward::{Batch, EnqueueOptions, Filter, Taken};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde::{Serialize, Serializer};
 
@@ -83,7 +83,7 @@ async fn many_who_push_at_the_same_time_lose_and_repeat_nothing(db: TestDatabase
     let house = house(db).await;
     let others = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
     let clients: [&Client; 2] = [&house.onward, &others];
-    let pushes = (0..150).map(|n| clients[n % 2].batch::<load>("acme").max(20).push(format!("{n}")).into_future());
+    let pushes = (0..150).map(|n| clients[n % 2].batch::<load>("acme").max(20).push(format!("{n}")));
     for run in futures_util::future::join_all(pushes).await {
         run.unwrap();
     }
@@ -123,7 +123,8 @@ async fn a_push_with_a_key_is_made_once_even_after_its_batch_has_run(db: TestDat
     let first = keyed("one", "a").await.unwrap();
     assert_eq!(keyed("one", "a").await.unwrap().id(), first.id());
     let refused = keyed("another", "a").await.unwrap_err();
-    assert!(refused.is_conflict() && refused.message().contains("`a`") && refused.message().contains(first.id()));
+    assert!(refused.code() == "key_reused" && refused.message().contains("`a`"), "{refused}");
+    assert_eq!(refused.downcast::<Taken>().unwrap().run.as_str(), first.id());
     // The same item under another key is another one.
     keyed("one", "b").await.unwrap();
     assert_eq!(house.done(first.result()).await.unwrap(), ["one", "one"]);
@@ -263,10 +264,10 @@ async fn one_key_is_for_batches_or_for_debounce(db: TestDatabase) {
     let named = |row: serde_json::Value| house.onward.start_named("load", row);
     let batch = named("one".into()).batch("acme").await.unwrap();
     let refused = named(vec!["two"].into()).debounce("acme", mins(1)).await.unwrap_err();
-    assert!(refused.is_conflict() && refused.message().contains("gathers a batch"), "{refused}");
+    assert!(refused.code() == "key_reused" && refused.message().contains("gathers a batch"), "{refused}");
     named(vec!["two"].into()).debounce("other", mins(1)).await.unwrap();
     let refused = named("three".into()).batch("other").await.unwrap_err();
-    assert!(refused.is_conflict() && refused.message().contains("is debounced"), "{refused}");
+    assert!(refused.code() == "key_reused" && refused.message().contains("is debounced"), "{refused}");
     // An id is for one run: what comes after it has begun would be in none.
     assert_eq!(house.done(batch.result()).await.unwrap(), serde_json::json!(["one"]));
     let run = named("four".into()).id("mine").batch("third").max(1).await.unwrap();

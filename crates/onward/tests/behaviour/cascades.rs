@@ -55,7 +55,7 @@ async fn what_was_cancelled_with_its_parent_comes_back_with_it_at_all_depths(db:
     }
     for id in &all[1..] {
         let reason = house.onward.handle_named(*id).describe().await.unwrap().reason;
-        assert!(reason.starts_with("cancelled with its parent"), "{id}: {reason}");
+        assert!(reason.starts_with("cancelled with run `root`"), "{id}: {reason}");
     }
     is_let_go(&house, &all).await;
     run.resume().await.unwrap();
@@ -157,7 +157,7 @@ async fn what_was_cancelled_before_its_parent_stays_so_and_what_was_paused_comes
     run.resume().await.unwrap();
     let paused = house.onward.handle_named("depth-0").describe().await.unwrap();
     assert_eq!(paused.status, Status::Paused, "{}", paused.reason);
-    assert!(paused.reason.contains("paused before"), "{}", paused.reason);
+    assert!(paused.reason.starts_with("paused; `resume`"), "{}", paused.reason);
 
     // Cancelled by itself while its parent is paused, it is a result, whatever becomes of the parent.
     house.onward.handle_named("depth-1").pause().await.unwrap();

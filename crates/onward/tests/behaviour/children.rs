@@ -136,7 +136,7 @@ async fn a_parent_whose_childs_id_is_taken_is_held_and_makes_its_child_once_it_i
         assert_eq!(house.done(again.result()).await.unwrap(), 8);
         assert_eq!((house.log.count("ok"), house.log.count("error")), (turn + 1, 0));
         assert_eq!(run.children().await.unwrap()[0].id(), taken.as_str());
-        run.delete_with_children().await.unwrap();
+        run.delete().with_children().await.unwrap();
     }
 }
 

@@ -346,3 +346,19 @@ async fn an_event_that_cannot_be_decoded_holds_the_run_that_reads_it(db: TestDat
     let look = house.onward.start::<tables_with>((is_postgres, (left.to_owned(), right.to_owned()))).await.unwrap();
     assert_eq!(house.done(look.result()).await.unwrap(), [""; 0], "what was read is recorded encoded");
 }
+
+#[on_every_database]
+async fn documents_are_encoded_and_whoever_lacks_the_codec_is_told(db: TestDatabase) {
+    let house = House::open(db.clone(), house).await;
+    house.onward.documents("key").put("k", SECRET).await.unwrap();
+    let (head, tail) = SECRET.split_at(4);
+    let given = (db.is_postgres(), (head.to_owned(), tail.to_owned()));
+    let found = house.onward.start::<tables_with>(given).await.unwrap();
+    assert_eq!(house.done(found.result()).await.unwrap(), [""; 0]);
+    let read = house.onward.documents("key").get::<String>("k").await.unwrap().unwrap();
+    assert_eq!(read.value, SECRET);
+    let other = Client::connect_with(&db.url, house.clock.clone()).await.unwrap();
+    let refused = other.documents("key").get::<String>("k").await.unwrap_err();
+    assert!(refused.code() == "decode" && refused.message().contains("the document was encoded by codec"), "{refused}");
+    assert!(other.documents("key").list().await.unwrap()[0].value.as_str().starts_with("{\"onward:codec\""));
+}

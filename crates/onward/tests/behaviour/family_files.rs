@@ -307,7 +307,7 @@ async fn what_has_ended_and_is_asked_for_by_nobody_travels_only_where_all_do(db:
     house.done(run.result()).await.unwrap();
     assert_eq!(run.export().await.unwrap().matches("onward_run").count(), 1);
     let all = run.export().all().await.unwrap();
-    run.delete_with_children().await.unwrap();
+    run.delete().with_children().await.unwrap();
     assert_eq!(house.onward.import_all(&all).await.unwrap().len(), 4);
     assert_eq!(run.children().await.unwrap().len(), 2);
 }

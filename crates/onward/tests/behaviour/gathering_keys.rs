@@ -38,7 +38,7 @@ mod two {
 async fn deployed(db: TestDatabase) -> House {
     let mut house = House::open(db, |b| b).await;
     house.lose_executor_for(|b| b.workflows::<(one::index, one::load)>()).await;
-    house.onward.debounce::<one::index>("doc", mins(1)).input("old".into()).await.unwrap();
+    house.onward.start::<one::index>("old".into()).debounce("doc", mins(1)).await.unwrap();
     house.onward.batch::<one::load>("acme").within(mins(1)).push("old".into()).key("old").await.unwrap();
     house.lose_executor_for(|b| b.workflows::<(two::index, two::load)>()).await;
     house
@@ -48,7 +48,7 @@ async fn deployed(db: TestDatabase) -> House {
 async fn an_input_after_a_deploy_is_executed_by_the_new_version(db: TestDatabase) {
     let house = deployed(db).await;
     for text in ["first", "second"] {
-        let run = house.onward.debounce::<two::index>("doc", mins(1)).input(text.into()).await.unwrap();
+        let run = house.onward.start::<two::index>(text.into()).debounce("doc", mins(1)).await.unwrap();
         assert_eq!(house.done(run.result()).await.unwrap(), format!("two {text}"));
     }
 }
@@ -59,7 +59,7 @@ async fn an_input_for_a_run_that_nobody_began_is_executed_by_the_version_that_ga
     house.pass(hours(1)).await;
     let runs = house.onward.list(onward::Filter::default()).await.unwrap().items;
     assert!(runs.iter().all(|run| run.status == Status::Delayed), "nobody has version 1");
-    let run = house.onward.debounce::<two::index>("doc", mins(1)).input("new".into()).await.unwrap();
+    let run = house.onward.start::<two::index>("new".into()).debounce("doc", mins(1)).await.unwrap();
     assert!(runs.iter().any(|old| old.id.as_str() == run.id()), "the run that waited gets the input");
     assert_eq!(house.done(run.result()).await.unwrap(), "two new");
 }

@@ -96,7 +96,7 @@ async fn once_a_run_has_begun_it_does_not_wait_again_for_the_time_at_which_it_wa
 async fn what_gathered_inputs_keeps_its_time_and_gathers_no_more(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<indexes>()).await;
     let debounce =
-        async |text: &str| house.onward.debounce::<indexes>("doc", hours(1)).input(text.to_owned()).await.unwrap();
+        async |text: &str| house.onward.start::<indexes>(text.to_owned()).debounce("doc", hours(1)).await.unwrap();
     let first = debounce("one").await;
     let starts = first.describe().await.unwrap().ready_at;
     first.pause().await.unwrap();

@@ -94,15 +94,15 @@ async fn a_sleep_that_was_ended_ends_at_once_in_memory_or_parked_and_only_once(d
     let mut house = House::open(db, |b| b.workflow::<sleeper>()).await;
     let live = asleep(&house, "live").await;
     let before = house.clock.now();
-    assert_eq!(live.wake_up().await.unwrap(), 1);
+    assert_eq!(live.wake_up().await.unwrap().sleeps, 1);
     assert_eq!(house.done(live.result()).await.unwrap(), 7);
     assert!(house.clock.now() < before + days(20));
-    assert_eq!(live.wake_up().await.unwrap(), 0, "it has ended");
+    assert_eq!(live.wake_up().await.unwrap().sleeps, 0, "it has ended");
 
     let parked = asleep(&house, "parked").await;
     house.pass(secs(10)).await;
     is_parked(&house, &parked).await;
-    assert_eq!(parked.wake_up().await.unwrap(), 1);
+    assert_eq!(parked.wake_up().await.unwrap().sleeps, 1);
     house.lose_executor().await;
     let parked = house.onward.handle::<sleeper>("parked");
     house.until("it has ended", async || parked.status().await.unwrap() == Status::Succeeded).await;
@@ -115,12 +115,12 @@ async fn one_of_two_sleeps_can_be_ended_by_its_position(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<two_sleeps>()).await;
     let run = house.onward.start::<two_sleeps>(()).await.unwrap();
     house.until("both sleep", async || run.steps().await.unwrap().len() == 2).await;
-    assert_eq!(run.wake_up_at([7]).await.unwrap(), 0);
-    assert_eq!(run.wake_up_at([1, 1]).await.unwrap(), 1);
+    assert_eq!(run.wake_up_at([7]).await.unwrap().sleeps, 0);
+    assert_eq!(run.wake_up_at([1, 1]).await.unwrap().sleeps, 1);
     let ended = async || run.steps().await.unwrap()[1].state == StepState::Succeeded;
     house.until("the second has ended", ended).await;
     assert_eq!(run.steps().await.unwrap()[0].state, StepState::Waiting);
-    assert_eq!(run.wake_up().await.unwrap(), 1);
+    assert_eq!(run.wake_up().await.unwrap().sleeps, 1);
     let begun = house.clock.now();
     assert_eq!(house.done(run.result()).await.unwrap(), 2);
     assert!(house.clock.now() < begun + days(20));
@@ -131,7 +131,7 @@ async fn a_paused_run_that_is_woken_up_wakes_when_it_is_resumed(db: TestDatabase
     let house = House::open(db, |b| b.workflow::<sleeper>()).await;
     let run = asleep(&house, "both").await;
     run.pause().await.unwrap();
-    assert_eq!(run.wake_up().await.unwrap(), 1);
+    assert_eq!(run.wake_up().await.unwrap().sleeps, 1);
     assert_eq!(run.status().await.unwrap(), Status::Paused);
     run.resume().await.unwrap();
     house.until("it has ended", async || run.status().await.unwrap() == Status::Succeeded).await;
@@ -188,7 +188,7 @@ async fn only_what_has_ended_and_what_nobody_asks_for_is_deleted(db: TestDatabas
     assert!(kept.code() == "illegal_move" && kept.message().contains("`parent`"), "{kept}");
     run.cancel().await.unwrap();
     // Its executor lets go in a moment, and the delete waits for that.
-    assert_eq!(house.done(run.delete_with_children()).await.unwrap(), 2);
+    assert_eq!(house.done(run.delete().with_children()).await.unwrap().runs, 2);
     assert!(run.describe().await.unwrap_err().is_unknown_run());
     assert!(kid.delete().await.unwrap_err().is_unknown_run());
     let again = asleep(&house, "parent").await;
@@ -207,7 +207,7 @@ async fn a_run_is_not_deleted_before_what_it_started_has_ended(db: TestDatabase)
     let run = house.onward.start::<leaves>(()).await.unwrap();
     house.done(run.result()).await.unwrap();
     let kid = house.onward.handle::<sleeper>("kid");
-    for kept in [run.delete().await.map(|_| ()), run.delete_with_children().await.map(|_| ())] {
+    for kept in [run.delete().await.map(|_| ()), run.delete().with_children().await.map(|_| ())] {
         let kept = kept.unwrap_err();
         assert!(kept.code() == "illegal_move" && kept.message().contains("`kid`"), "{kept}");
     }
@@ -299,8 +299,8 @@ async fn a_sleep_after_thousands_of_calls_is_ended_and_its_old_time_brings_nothi
     let run = house.onward.start::<naps_twice>(()).id("n").await.unwrap();
     let began = house.clock.now();
     house.until("it sleeps", async || run.steps().await.unwrap().len() == 1_501).await;
-    assert_eq!(run.wake_up_at([]).await.unwrap(), 0, "none of them, and not all");
-    assert_eq!(run.wake_up().await.unwrap(), 1);
+    assert_eq!(run.wake_up_at([]).await.unwrap().sleeps, 0, "none of them, and not all");
+    assert_eq!(run.wake_up().await.unwrap().sleeps, 1);
     house.until("it sleeps again", async || run.steps().await.unwrap().len() == 1_503).await;
     house.lose_executor().await;
     // The first sleep would have ended in the middle of the second.
@@ -318,7 +318,7 @@ async fn a_sleep_that_is_ended_while_it_ends_ends_once(db: TestDatabase) {
     for turn in 0..10 {
         let run = asleep(&house, &format!("s-{turn}")).await;
         let (woken, ()) = tokio::join!(run.wake_up(), house.pass(days(31)));
-        assert!(woken.unwrap() <= 1);
+        assert!(woken.unwrap().sleeps <= 1);
         assert_eq!(house.done(run.result()).await.unwrap(), 7);
         assert_eq!(run.steps().await.unwrap().len(), 3);
     }

@@ -77,7 +77,7 @@ async fn a_child_whose_rows_are_gone_holds_its_parent_and_its_file_heals_it(db: 
         back.send("word", &"hello").await.unwrap();
         let again = house.onward.handle_named(id);
         assert_eq!(house.done(again.result()).await.unwrap(), "hello");
-        again.delete_with_children().await.unwrap();
+        again.delete().with_children().await.unwrap();
     }
 }
 

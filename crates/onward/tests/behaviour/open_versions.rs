@@ -165,6 +165,37 @@ async fn a_fork_has_the_version_of_its_run_or_the_newest(db: TestDatabase) {
 }
 
 #[on_every_database]
+async fn forks_of_all_runs_that_match_keep_their_versions_or_have_the_newest_or_one_that_is_given(db: TestDatabase) {
+    let mut house = House::open(db, |b| b).await;
+    house.lose_executor_for(|b| b.workflow::<one::ship>()).await;
+    for id in ["a", "b"] {
+        let run = house.onward.start::<one::ship>(()).id(id).await.unwrap();
+        house.until("it sleeps", async || run.steps().await.unwrap().len() == 1).await;
+        run.cancel().await.unwrap();
+    }
+    house.lose_executor_for(|b| b.workflows::<(nine::ship, ten::ship)>()).await;
+    let all = || Filter { statuses: vec![Status::Cancelled], ..Filter::default() };
+    let forks = async |since: usize| {
+        let listed = house.onward.list(Filter { oldest_first: true, ..Filter::default() }).await.unwrap().items;
+        listed.into_iter().skip(since).map(|run| house.onward.handle_named(run.id.as_str())).collect::<Vec<_>>()
+    };
+    assert_eq!(house.onward.fork_all(all(), 0).await.unwrap().changed, 2);
+    for kept in forks(2).await {
+        assert_eq!(version(&kept).await.as_deref(), Some("1"));
+    }
+    assert_eq!(house.onward.fork_all(all(), 0).newest_version().await.unwrap().changed, 2);
+    for newest in forks(4).await {
+        assert_eq!(house.done(newest.result()).await.unwrap(), 10);
+        assert_eq!(version(&newest).await.as_deref(), Some("10"));
+    }
+    assert_eq!(house.onward.fork_all(all(), 0).version("9").await.unwrap().changed, 2);
+    for given in forks(6).await {
+        assert_eq!(house.done(given.result()).await.unwrap(), 9);
+    }
+    assert_eq!(house.onward.fork_all(all(), 0).version("9@").await.unwrap_err().code(), "invalid");
+}
+
+#[on_every_database]
 async fn a_file_keeps_a_version_open(db: TestDatabase) {
     let mut house = House::open(db, |b| b).await;
     let client = client(&house).await;

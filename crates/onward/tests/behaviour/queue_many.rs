@@ -78,20 +78,20 @@ async fn the_last_of_many_inputs_starts_one_run(db: TestDatabase) {
     let long = "y".repeat(5_000);
     let mut ids = Vec::new();
     for text in ["one".to_owned(), long, "three".to_owned()] {
-        let run = house.onward.debounce::<index>("doc", mins(10)).input(text).await.unwrap();
+        let run = house.onward.start::<index>(text).debounce("doc", mins(10)).await.unwrap();
         ids.push(run.id().to_owned());
         assert_eq!(run.status().await.unwrap(), Status::Delayed);
         house.pass(mins(6)).await;
     }
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
-    let other = house.onward.debounce::<index>("elsewhere", mins(10)).input("other".to_owned()).await.unwrap();
+    let other = house.onward.start::<index>("other".to_owned()).debounce("elsewhere", mins(10)).await.unwrap();
     assert_ne!(other.id(), ids[0]);
     house.lose_executor().await;
     let run = house.onward.handle::<index>(ids.remove(0));
     assert_eq!(house.done(run.result()).await.unwrap(), "three");
     assert_eq!((house.log.count("one"), house.log.count("three")), (0, 1));
     // It has begun: the next input is for another run.
-    let next = house.onward.debounce::<index>("doc", secs(1)).input("four".to_owned()).await.unwrap();
+    let next = house.onward.start::<index>("four".to_owned()).debounce("doc", secs(1)).await.unwrap();
     assert_ne!(next.id(), run.id());
     assert_eq!(house.done(next.result()).await.unwrap(), "four");
 }
@@ -99,7 +99,7 @@ async fn the_last_of_many_inputs_starts_one_run(db: TestDatabase) {
 #[on_every_database]
 async fn inputs_that_keep_coming_cannot_put_a_run_off_for_ever(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<index>()).await;
-    let input = |text: &str| house.onward.debounce::<index>("doc", mins(10)).timeout(mins(15)).input(text.to_owned());
+    let input = |text: &str| house.onward.start::<index>(text.to_owned()).debounce("doc", mins(10)).timeout(mins(15));
     let first = input("one").await.unwrap();
     house.pass(mins(8)).await;
     assert_eq!(input("two").await.unwrap().id(), first.id());
@@ -112,7 +112,7 @@ async fn inputs_that_keep_coming_cannot_put_a_run_off_for_ever(db: TestDatabase)
 async fn inputs_at_the_same_time_start_one_run(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<index>()).await;
     house.onward.queue("q").await.unwrap();
-    let inputs = (0..12).map(|n| house.onward.debounce::<index>("doc", mins(1)).queue("q").input(format!("{n}")));
+    let inputs = (0..12).map(|n| house.onward.start::<index>(format!("{n}")).queue("q").debounce("doc", mins(1)));
     let runs = futures_util::future::join_all(inputs).await;
     let mut ids: Vec<String> = runs.iter().map(|run| run.as_ref().unwrap().id().to_owned()).collect();
     ids.dedup();

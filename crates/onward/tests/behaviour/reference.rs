@@ -65,7 +65,7 @@ async fn a_run_object_tells_what_get_run_tells(db: TestDatabase) {
     assert!(record.created_at >= began && record.started_at.unwrap() >= record.created_at);
     assert_eq!(record.finished_at, None);
 
-    assert_eq!(run.wake_up().await.unwrap(), 1, "the count of stopped sleeps");
+    assert_eq!(run.wake_up().await.unwrap().sleeps, 1, "the count of stopped sleeps");
     assert_eq!(house.done(run.result()).await.unwrap(), "hello ada and 17");
     assert_eq!(run.status().await.unwrap().vercel(), "completed");
     assert!(run.describe().await.unwrap().finished_at.is_some());
@@ -165,6 +165,9 @@ async fn an_event_is_waited_for_sixty_seconds(db: TestDatabase) {
         }
     };
     assert_eq!(none, None);
+    // Said with other words.
+    let nobody = house.onward.handle_named("nobody");
+    assert_eq!(nobody.event::<u32>("k").timeout(secs(0)).await.unwrap(), None);
     assert!((secs(60)..secs(90)).contains(&waited()), "it waited {:?}", waited());
 }
 
@@ -289,4 +292,18 @@ async fn a_client_elsewhere_learns_of_an_end_while_no_sweep_comes_by(db: TestDat
         house.becomes("the end is heard of", async || waiting.is_finished()).await;
         assert_eq!(waiting.await.unwrap(), n);
     }
+}
+
+#[on_every_database(only = "postgres", because = "a SQLite file has no schemas")]
+async fn a_client_has_the_schema_of_its_url(db: TestDatabase) {
+    let house = House::open(db, |b| b).await;
+    let of = |schema: &str| {
+        let and = if house.db.url.contains('?') { '&' } else { '?' };
+        format!("{}{and}schema={schema}", house.db.url)
+    };
+    let (billing, orders) =
+        (Client::connect(&of("billing")).await.unwrap(), Client::connect(&of("orders")).await.unwrap());
+    billing.start_named("ship", 1).id("order-1").await.unwrap();
+    assert!(orders.handle_named("order-1").describe().await.unwrap_err().is_unknown_run());
+    assert_eq!(billing.handle_named("order-1").describe().await.unwrap().workflow, "ship");
 }

@@ -277,7 +277,7 @@ async fn what_was_refused_can_be_deleted_or_replaced_in_its_place(db: TestDataba
     let error = run.delete_message(seq).await.unwrap_err();
     assert_eq!(
         (error.code(), error.message().ends_with("taken by its call at position 0")),
-        ("conflict", true),
+        ("message_taken", true),
         "{error}"
     );
     // Its key was that of the message before, and is used.
@@ -323,7 +323,7 @@ async fn what_an_executor_may_be_taking_is_not_taken_back(db: TestDatabase) {
     run.send("n", &7).await.unwrap();
     let seq = run.messages().await.unwrap()[0].seq;
     let error = run.delete_message(seq).await.unwrap_err();
-    assert!(error.is_conflict() && error.message().contains("pause the run"), "{error}");
+    assert!(error.code() == "message_taken" && error.message().contains("pause the run"), "{error}");
     gate.add_permits(1);
     assert_eq!(house.done(run.result()).await.unwrap(), 7);
 }

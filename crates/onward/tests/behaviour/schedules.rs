@@ -1,7 +1,7 @@
 //! Schedules: once per tick, however many executors there are, whatever dies, and whatever the clocks do.
 
 use onward::prelude::*;
-use onward::{CatchUp, Overlap, RunOptions, ScheduleHandle, Tick, Window};
+use onward::{CatchUp, Filter, Overlap, RunOptions, ScheduleHandle, Tick, Window};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};
@@ -248,6 +248,9 @@ async fn the_runs_of_a_schedule_wait_in_its_queue_and_have_what_it_says(db: Test
     let tick = house.onward.handle::<report>("report@2026-01-01T01:00:00Z");
     house.until("the tick came", async || tick.status().await.is_ok()).await;
     let triggered = house.onward.schedule_handle("report").trigger().await.unwrap();
+    assert_eq!(house.onward.schedule_handle("report").describe().await.unwrap().last_run.unwrap().as_str(), tick.id());
+    let of_it = Filter { id_prefix: Some("report@".into()), ..Filter::default() };
+    assert!(house.onward.list(of_it).await.unwrap().items.iter().any(|run| run.id.as_str() == tick.id()));
     let two = Window { from: Some(at("2025-12-31T00:00:00Z")), until: Some(at("2025-12-31T02:00:00Z")) };
     assert_eq!(house.onward.schedule_handle("report").backfill(two).await.unwrap(), 2);
     for id in ["report@2026-01-01T01:00:00Z", triggered.id(), "report@2025-12-31T01:00:00Z"] {

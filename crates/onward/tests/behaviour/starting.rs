@@ -146,7 +146,7 @@ async fn a_delayed_run_starts_no_sooner_than_it_says(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<echo>()).await;
     let run = house.onward.start::<echo>("late".into()).delay(hours(5)).await.unwrap();
     let record = run.describe().await.unwrap();
-    assert_eq!(record.status, Status::Delayed);
+    assert_eq!((record.status, record.ready_at), (Status::Delayed, "2026-01-01T05:00:00Z".parse().ok()));
     assert!(record.reason.starts_with("starts at 2026-01-01T05:00:00"), "{}", record.reason);
     house.pass(hours(4)).await;
     assert_eq!(run.status().await.unwrap(), Status::Delayed);
@@ -158,9 +158,13 @@ async fn a_delayed_run_starts_no_sooner_than_it_says(db: TestDatabase) {
 async fn many_handles_wait_for_one_run(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<echo>()).await;
     let run = house.onward.start::<echo>("a".into()).delay(hours(1)).await.unwrap();
-    let waiting = futures_util::future::join_all((0..20).map(|_| run.result()));
-    let results = house.done(waiting).await;
+    let elsewhere = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
+    let (typed, named) = (elsewhere.handle::<echo>(run.id()), elsewhere.handle_named(run.id()));
+    let waiting =
+        futures_util::future::join_all((0..20).map(|n| if n % 2 == 0 { run.result() } else { typed.result() }));
+    let (results, named) = house.done(futures_util::future::join(waiting, named.result())).await;
     assert!(results.into_iter().all(|result| result.unwrap() == "a"));
+    assert_eq!(named.unwrap(), "a");
 }
 
 #[on_every_database]
@@ -168,6 +172,6 @@ async fn a_result_that_takes_too_long_times_out_and_the_run_goes_on(db: TestData
     let house = House::open(db, |b| b.workflow::<sleeper>()).await;
     let run = house.onward.start::<sleeper>(()).await.unwrap();
     let error = house.done(run.result_within(mins(5))).await.unwrap_err();
-    assert!(error.is_timeout(), "{error}");
+    assert!(error.is_timed_out(), "{error}");
     assert!(!run.status().await.unwrap().is_terminal());
 }

@@ -132,7 +132,7 @@ async fn an_attempt_that_takes_too_long_is_dropped_and_fails(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<slow>()).await;
     let run = house.onward.start::<slow>(()).await.unwrap();
     let error = house.done(run.result()).await.unwrap_err();
-    assert!(error.is_timeout() && error.message().contains("`never`"), "{error}");
+    assert!(error.is_timed_out() && error.message().contains("`never`"), "{error}");
 }
 
 #[onward::workflow]

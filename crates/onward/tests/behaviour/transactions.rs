@@ -335,7 +335,7 @@ async fn a_body_that_keeps_a_sqlite_file_for_too_long_is_rolled_back(db: TestDat
     let house = open(db, |b| b.workflow::<raced>()).await;
     let run = house.onward.start::<raced>(()).await.unwrap();
     let error = run.result().await.unwrap_err();
-    assert!(error.is_timeout() && error.message().contains("1s"), "{error}");
+    assert!(error.is_timed_out() && error.message().contains("1s"), "{error}");
     assert_eq!(paid(&house).await, [0_i64; 0]);
     let endless = "with recursive n (i) as (select 1 union all select i + 1 from n) select count(*) from n";
     assert!(house.onward.list(Filter::default()).await.unwrap().items.len() >= 3, "the file is free again");

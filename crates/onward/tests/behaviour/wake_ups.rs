@@ -147,7 +147,7 @@ async fn a_sleep_that_is_ended_goes_on_whether_parked_or_in_memory(db: TestDatab
     let resident = house.onward.start::<sleeps>(()).await.unwrap();
     is_asleep(&house, &resident).await;
     for run in [&parked, &resident] {
-        assert_eq!(run.wake_up().await.unwrap(), 1);
+        assert_eq!(run.wake_up().await.unwrap().sleeps, 1);
         succeeds(&house, run).await;
     }
 }

@@ -1,5 +1,5 @@
 -- Read the attempts of a run for export.
-select position, attempt, name, started_at, finished_at, error
+select position, attempt, name, started_at, finished_at, error, notes
 from attempts
 where run_key = $1
 order by position, attempt

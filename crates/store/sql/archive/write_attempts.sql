@@ -1,3 +1,3 @@
 -- Import an attempt of a run.
-insert into attempts (run_key, position, attempt, name, started_at, finished_at, error)
-values ($1, $2, $3, $4, $5, $6, $7)
+insert into attempts (run_key, position, attempt, name, started_at, finished_at, error, notes)
+values ($1, $2, $3, $4, $5, $6, $7, $8)

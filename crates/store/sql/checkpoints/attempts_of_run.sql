@@ -1,5 +1,5 @@
--- List the recorded attempts of one run.
-select position, attempt, name, started_at, finished_at, error
+-- List the recorded attempts of one run in its current generation.
+select position, attempt, name, started_at, finished_at, error, notes
 from attempts
-where run_key = $1
+where run_key = $1 and position >= coalesce((select first_position from runs where run_key = $1), 0)
 order by position, attempt

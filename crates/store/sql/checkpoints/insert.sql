@@ -1,3 +1,3 @@
 -- Record the result of a durable call. A position keeps its first record: a second insert is an error.
-insert into checkpoints (run_key, position, seq, kind, name, output, error, started_at, finished_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+insert into checkpoints (run_key, position, seq, kind, name, output, error, started_at, finished_at, notes)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)

@@ -1,5 +1,5 @@
 -- Find a run that has not ended and may still need this one's outcome: it waits for it, or started it and has not recorded its
--- result. A child that was started without waiting is awaited at a position that is not known in advance.
+-- result in its current generation. A child that was started without waiting is awaited at a position that is not known in advance.
 select waiting.id
 from waits
 join runs as waiting on waiting.run_key = waits.run_key
@@ -8,7 +8,8 @@ union all
 select parent.id
 from runs as child
 join runs as parent on parent.run_key = child.parent_key
-where child.run_key = $1 and parent.finished_at is null and not exists (
+where child.run_key = $1 and parent.finished_at is null
+    and child.parent_position >= coalesce(parent.first_position, 0) and not exists (
     select 1
     from checkpoints
     where checkpoints.run_key = child.parent_key and checkpoints.position = child.parent_position

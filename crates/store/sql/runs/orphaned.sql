@@ -1,6 +1,6 @@
 -- Choose and lock runs whose executor is dead or gone. Says how far each got: the last recorded completion, whether it waits,
--- and whether a step was announced that never ended. Starts from the few executors, so that only their runs are read. Cancelled
--- runs come last: their children are cancelled once more, which may have to wait for a lock.
+-- and whether a step was announced that never ended. Starts from the few executors, so that only their runs are read. Runs
+-- that were stopped with their descendants come last: their children are stopped once more, which may have to wait for a lock.
 with gone as materialized (
     select distinct executor
     from runs
@@ -11,6 +11,7 @@ with gone as materialized (
     where not dead
 )
 select r.run_key, r.id, r.status, r.revoked, r.recoveries, r.recoveries_max, r.recovered_seq, r.parent_key,
+    (r.paused_with is not null) as family,
     (select max(seq) from checkpoints where run_key = r.run_key) as seq,
     exists (select 1 from waits where run_key = r.run_key) as waiting,
     exists (
@@ -24,6 +25,6 @@ select r.run_key, r.id, r.status, r.revoked, r.recoveries, r.recoveries_max, r.r
     ) as announced
 from runs r
 where r.executor is not null and r.executor in (select executor from gone)
-order by (r.revoked and r.status = 'cancelled'), r.run_key
+order by (r.revoked and (r.status = 'cancelled' or (r.status = 'paused' and r.paused_with is not null))), r.run_key
 limit $1
 for no key update of r skip locked

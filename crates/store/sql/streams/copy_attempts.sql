@@ -1,6 +1,5 @@
 -- Copy to a fork the attempts of steps that appended to its streams: attempts decide which chunks count.
-insert into attempts (run_key, position, attempt, name, started_at, finished_at, error)
-select $2, a.position, a.attempt, a.name, a.started_at, a.finished_at, a.error
+insert into attempts (run_key, position, attempt, name, started_at, finished_at, error, notes)
+select $2, a.position, a.attempt, a.name, a.started_at, a.finished_at, a.error, a.notes
 from attempts a
-join checkpoints c on c.run_key = $2 and c.position = a.position
 where a.run_key = $1 and exists (select 1 from streams s where s.run_key = $2 and s.position = a.position)

@@ -82,6 +82,7 @@ impl Sql {
             for lock in [
                 " for no key update of r skip locked",
                 " for no key update skip locked",
+                " for no key update of r",
                 " for no key update",
                 " for key share",
                 " for share",
@@ -249,6 +250,15 @@ impl Tx {
             Tx::Sqlite(tx) => tx.execute(sql, params),
             #[cfg(feature = "postgres")]
             Tx::Postgres(tx) => tx.execute(sql, params).await,
+        }
+    }
+
+    /// Executes several statements without parameters. On PostgreSQL they have to be one, with these parameters.
+    pub(crate) async fn script(&mut self, sql: &'static Sql, params: &[Param]) -> Result<(), Fault> {
+        match self {
+            Tx::Sqlite(tx) => tx.script(sql),
+            #[cfg(feature = "postgres")]
+            Tx::Postgres(tx) => tx.query(sql, params).await.map(drop),
         }
     }
 

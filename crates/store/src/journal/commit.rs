@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use onward_types::{Code, Error, RunKey, StepKind};
+use onward_types::{Code, Error, RunKey, StepKind, Taken};
 use tracing::Instrument;
 
 use super::{Batch, CloseOnPanic, Entry, Shared, fold};
@@ -79,7 +79,8 @@ impl Committed {
             let error = match self.not_created.get(&create.run.key).filter(|_| create.run.must_be_new)? {
                 Created::Existing(existing) => is_stranger(existing, create.run.parent.unwrap_or((create.by, 0)))
                     .unwrap_or_else(|| {
-                        Error::new(Code::Conflict, format!("a run with the id {:?} already exists", existing.id))
+                        let message = format!("a run with the id {:?} already exists", existing.id);
+                        Taken::by(&existing.id).refused(Code::Conflict, message)
                     }),
                 Created::Duplicate(holder) => {
                     let message = format!("run {:?} already has the dedup key of the new run", holder.id);
@@ -432,5 +433,5 @@ pub fn is_stranger(existing: &Existing, parent: (RunKey, u32)) -> Option<Error> 
         None => "a client".to_owned(),
     };
     let message = format!("the child's id {:?} is taken by a run that was started by {by_whom}", existing.id);
-    Some(Error::new(Code::Conflict, message))
+    Some(Taken::by(&existing.id).refused(Code::Conflict, message))
 }

@@ -185,6 +185,7 @@ impl Folding {
                 let row = &mut rows[*at.get()].1;
                 row.finished_at = attempt.finished_at;
                 row.error.clone_from(&attempt.error);
+                row.notes.clone_from(&attempt.notes);
             }
             Entry::Vacant(free) => {
                 free.insert(rows.len());
@@ -253,6 +254,7 @@ mod tests {
             started_at: at,
             finished_at: None,
             error: None,
+            notes: None,
         };
         let ended = AttemptChange { finished_at: Some(at), ..begun.clone() };
         let batch = folded(vec![Change::Attempt(begun), Change::Attempt(ended)]);

@@ -137,7 +137,7 @@ impl Queue {
 
 /// Whether the run leaves its owner with this change, regardless of the changes before it.
 fn gives_up(change: &Change) -> bool {
-    matches!(change, Change::Leave(Leave { how: LeaveHow::Held { .. } | LeaveHow::LetGo, .. }))
+    matches!(change, Change::Leave(Leave { how: LeaveHow::Held { by: None, .. } | LeaveHow::LetGo, .. }))
 }
 
 impl Entry {
@@ -226,6 +226,7 @@ mod tests {
             kind: StepKind::Stream,
             name: "s".into(),
             result: Ok(Json::null()),
+            notes: None,
             started_at: at,
             finished_at: at,
         })

@@ -1,11 +1,13 @@
 //! Steering: what clients may do to a run, or to all runs that match a filter. It takes effect at once; if a run has an owner,
 //! the owner is notified and releases the run.
 
-use onward_types::{Code, Error, ExecutorId, Filter, RunId, RunKey, Status, Timestamp};
+use std::collections::HashSet;
 
-use super::{attributes, delete, fork, list, steer};
+use onward_types::{BulkPreview, BulkResult, ExecutorId, Filter, Refusal, RunId, RunKey, Status, Timestamp};
+
+use super::judge::{Refused, Verdict, judge};
+use super::{attributes, cascade, delete, fork, list, resume, steer};
 use crate::action::Action;
-use crate::clock::add;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
@@ -22,23 +24,12 @@ pub struct Acted {
     pub found: Option<Status>,
     /// The id of the run that was created.
     pub created: Option<RunId>,
+    /// The runs that changed, without one that was created.
+    pub(crate) changed: Vec<RunKey>,
     pub(crate) ended: Vec<RunKey>,
     pub(crate) revoked: Vec<RunKey>,
     pub(crate) woken: Vec<RunKey>,
     pub(crate) is_ready: bool,
-}
-
-/// The result of an action on many runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct BulkResult {
-    /// How many runs matched the filter.
-    pub matched: u64,
-    /// How many of them were changed or forked.
-    pub changed: u64,
-    /// How many of them refused the action because of their state.
-    pub refused: u64,
-    /// How many sleeps were ended.
-    pub sleeps: u64,
 }
 
 /// The current row of a locked run.
@@ -53,6 +44,8 @@ pub(crate) struct Target {
     pub(crate) steered_with: Option<RunKey>,
     /// Whether it was paused before it was cancelled with that run.
     pub(crate) was_paused: bool,
+    /// The run with whose family it was paused: it, an ancestor, or none if it was paused by itself.
+    pub(crate) paused_with: Option<RunKey>,
 }
 
 impl Target {
@@ -65,23 +58,41 @@ impl Target {
             in_queue: row.opt_text("queue")?.is_some(),
             steered_with: row.opt_key("steered_with")?,
             was_paused: row.opt_text("steered_from")?.is_some_and(|from| from == Status::Paused.as_str()),
+            paused_with: row.opt_key("paused_with")?,
         })
     }
 
-    /// The error that the action is not possible in the run's state.
-    pub(crate) fn cannot(&self, what: &str, instead: &str) -> Fault {
-        let Target { id, status, .. } = self;
-        Error::new(Code::IllegalMove, format!("run {id:?} is {status} and cannot be {what}: {instead}")).into()
+    /// Whether another run was cancelled, paused or imported, and this one with it.
+    pub(super) fn is_of_larger_family(&self) -> bool {
+        self.steered_with.is_some() || self.paused_with.is_some_and(|with| with != self.key)
+    }
+
+    /// Whether it was cancelled, paused or imported together with `other`, because of the same run.
+    pub(super) fn was_stopped_with(&self, other: &Target) -> bool {
+        let is_same = |own: Option<RunKey>, other: Option<RunKey>| own.is_some() && own == other;
+        match self.status {
+            Status::Cancelled => is_same(self.steered_with, other.steered_with),
+            Status::Paused => {
+                is_same(self.steered_with, other.steered_with) || is_same(self.paused_with, other.paused_with)
+            }
+            _ => false,
+        }
     }
 }
 
 impl Acted {
-    pub(crate) fn one(key: RunKey, executor: Option<&ExecutorId>) -> Acted {
-        Acted { count: 1, revoked: executor.map(|_| key).into_iter().collect(), ..Acted::default() }
+    /// These runs changed.
+    pub(super) fn of(changed: Vec<RunKey>) -> Acted {
+        Acted { count: changed.len() as u64, changed, ..Acted::default() }
+    }
+
+    pub(super) fn one(key: RunKey, executor: Option<&ExecutorId>) -> Acted {
+        Acted { revoked: executor.map(|_| key).into_iter().collect(), ..Acted::of(vec![key]) }
     }
 
     fn add(&mut self, other: Acted) {
         self.count += other.count;
+        self.changed.extend(other.changed);
         self.ended.extend(other.ended);
         self.revoked.extend(other.revoked);
         self.woken.extend(other.woken);
@@ -113,9 +124,9 @@ pub(crate) async fn one(tx: &mut Tx, id: &RunId, action: &Action, call: Call) ->
     }
     let row = tx.first(sql!("runs/to_steer"), &params![id.as_str()]).await?;
     let target = Target::read(&row.ok_or_else(|| steer::unknown(id))?)?;
-    let acted = Acted { found: Some(target.status), ..act(tx, &target, action, call).await? };
+    let acted = act(tx, &target, action, call).await?.map_err(|refused| refused.error)?;
     acted.notify(tx);
-    Ok(acted)
+    Ok(Acted { found: Some(target.status), ..acted })
 }
 
 /// The time of a call, and a nonce from which the ids of its new runs are derived: a retried transaction creates the same ones.
@@ -125,20 +136,27 @@ pub(crate) struct Call {
     pub(crate) nonce: uuid::Uuid,
 }
 
-async fn act(tx: &mut Tx, target: &Target, action: &Action, call: Call) -> Result<Acted, Fault> {
-    let now = call.now;
-    match action {
-        Action::Cancel(said) => steer::cancel(tx, target, said, now).await,
-        Action::Pause => steer::pause(tx, target, now).await,
-        Action::Resume => steer::resume(tx, target, now).await,
-        Action::StartNow => steer::start_now(tx, target, now).await,
-        Action::WakeUp(positions) => steer::wake_up(tx, target, positions.as_deref(), now).await,
-        Action::SetDelay(delay) => steer::set_ready_at(tx, target, add(now, *delay), now).await,
-        Action::SetAttributes(new) => attributes::set(tx, target, new).await,
-        Action::MergeAttributes(new) => attributes::merge(tx, target, new).await,
-        Action::Delete { children } => delete::delete(tx, target, *children).await,
-        Action::Fork(plan) => fork::fork(tx, target, plan, call).await,
+/// Apply an action to a locked run, if its state allows that.
+async fn act(tx: &mut Tx, run: &Target, action: &Action, call: Call) -> Result<Result<Acted, Refused>, Fault> {
+    match judge(tx, run, action).await? {
+        Verdict::Changes { .. } => {}
+        Verdict::Stays => return Ok(Ok(Acted::default())),
+        Verdict::Refuses(refused) => return Ok(Err(refused)),
     }
+    let now = call.now;
+    let acted = match action {
+        Action::Cancel(who) => cascade::cancel(tx, run, who, now).await,
+        Action::Pause { who, children } => cascade::pause(tx, run, who, *children, now).await,
+        Action::Resume { who, children } => resume::resume(tx, run, who, *children, now).await,
+        Action::StartNow(who) => steer::start_now(tx, run, who, now).await,
+        Action::WakeUp { who, positions } => steer::wake_up(tx, run, who, positions.as_deref(), now).await,
+        Action::SetDelay { who, delay } => steer::set_delay(tx, run, who, *delay, now).await,
+        Action::SetAttributes(new) => attributes::set(tx, run, new).await,
+        Action::MergeAttributes(new) | Action::MergeSystemAttributes(new) => attributes::merge(tx, run, new).await,
+        Action::Delete { children } => delete::delete(tx, run, *children).await,
+        Action::Fork(plan) => fork::fork(tx, run, plan, call).await,
+    };
+    Ok(Ok(acted?))
 }
 
 /// The result for one chunk of the runs that match a filter.
@@ -146,8 +164,32 @@ async fn act(tx: &mut Tx, target: &Target, action: &Action, call: Call) -> Resul
 pub(crate) struct Chunk {
     pub(crate) many: BulkResult,
     pub(crate) acted: Acted,
+    /// The runs that changed together with others.
+    pub(crate) families: Vec<RunKey>,
     /// Where the next chunk begins; `None` after the last.
     pub(crate) next: Option<RunKey>,
+}
+
+/// Where a chunk begins and ends.
+#[derive(Clone)]
+pub(crate) struct Span {
+    /// No run newer than this one.
+    pub(crate) newest: RunKey,
+    /// At most this many runs.
+    pub(crate) left: u64,
+}
+
+impl Span {
+    /// The next runs that match a filter, in the order of their keys, and where the chunk after them begins.
+    async fn pick(&self, tx: &mut Tx, filter: &Filter, now: Timestamp) -> Result<(Vec<RunKey>, Option<RunKey>), Fault> {
+        let limit = CHUNK.min(u32::try_from(self.left).unwrap_or(CHUNK));
+        let mut keys = list::pick(tx, filter, limit, now).await?;
+        let next = keys.last().copied().filter(|last| keys.len() == limit as usize && *last <= self.newest);
+        keys.retain(|key| *key <= self.newest);
+        // Rows are locked in the order of their keys, regardless of the filter's order.
+        keys.sort_unstable();
+        Ok((keys, next))
+    }
 }
 
 /// The newest run that matches the filter now. Runs that the action itself creates are newer, and are not affected by it.
@@ -156,37 +198,79 @@ pub(crate) async fn newest(tx: &mut Tx, filter: &Filter, now: Timestamp) -> Resu
     Ok(list::pick(tx, &newest_first, 1, now).await?.pop())
 }
 
-/// Apply an action to the next runs that match a filter: none newer than `newest`, and at most `left` of them.
+/// Apply an action to the next runs that match a filter. `before`: runs that this call changed together with others.
 pub(crate) async fn chunk(
     tx: &mut Tx,
     filter: &Filter,
-    newest: RunKey,
-    left: u64,
+    span: &Span,
+    before: &HashSet<RunKey>,
     action: &Action,
     call: Call,
 ) -> Result<Chunk, Fault> {
-    let limit = CHUNK.min(u32::try_from(left).unwrap_or(CHUNK));
-    let mut keys = list::pick(tx, filter, limit, call.now).await?;
-    let next = keys.last().copied().filter(|last| keys.len() == limit as usize && *last <= newest);
-    keys.retain(|key| *key <= newest);
-    // Rows are locked in the order of their keys, regardless of the filter's order.
-    keys.sort_unstable();
+    let (keys, next) = span.pick(tx, filter, call.now).await?;
     let mut done = Chunk { next, ..Chunk::default() };
+    let mut families = HashSet::new();
     for key in keys {
-        let Some(row) = tx.first(sql!("runs/to_steer_by_key"), &params![key]).await? else { continue };
+        // What changed with another run is a run that matched and changed.
+        let changed_before = before.contains(&key) || families.contains(&key);
+        let Some(row) = tx.first(sql!("runs/to_steer_by_key"), &params![key]).await? else {
+            done.many.matched += u64::from(changed_before);
+            done.many.changed += u64::from(changed_before);
+            continue;
+        };
         done.many.matched += 1;
-        match act(tx, &Target::read(&row)?, action, call).await {
+        let run = Target::read(&row)?;
+        match act(tx, &run, action, call).await? {
             Ok(acted) => {
-                done.many.changed += u64::from(acted.count > 0);
-                if matches!(action, Action::WakeUp(_)) {
+                done.many.changed += u64::from(acted.count > 0 || changed_before);
+                if matches!(action, Action::WakeUp { .. }) {
                     done.many.sleeps += acted.count;
+                }
+                if acted.changed.len() > 1 {
+                    families.extend(&acted.changed);
                 }
                 done.acted.add(acted);
             }
-            Err(refused) if refused.error.kind() == Code::IllegalMove => done.many.refused += 1,
-            Err(fault) => return Err(fault),
+            Err(Refused { why, error }) => {
+                done.many.refused += 1;
+                Refusal::new(error.code(), run.status, why, run.id).count_in(&mut done.many.refusals);
+            }
         }
     }
+    done.many.runs = match action {
+        Action::Fork(_) => done.acted.count,
+        _ => done.acted.changed.len() as u64,
+    };
     done.acted.notify(tx);
+    done.families = families.into_iter().collect();
     Ok(done)
+}
+
+/// What an action would do to the next runs that match a filter, and where the next chunk begins. Changes and locks nothing.
+pub(crate) async fn preview(
+    tx: &mut Tx,
+    filter: &Filter,
+    span: &Span,
+    action: &Action,
+    now: Timestamp,
+) -> Result<(BulkPreview, Option<RunKey>), Fault> {
+    let (keys, next) = span.pick(tx, filter, now).await?;
+    let mut all = BulkPreview::default();
+    for row in tx.query(sql!("runs/to_preview"), &params![&keys]).await? {
+        let run = Target::read(&row)?;
+        all.matched += 1;
+        *all.by_status.entry(run.status).or_default() += 1;
+        match judge(tx, &run, action).await? {
+            Verdict::Changes { sleeps } => {
+                all.would_change += 1;
+                all.sleeps += sleeps;
+            }
+            Verdict::Stays => all.unchanged += 1,
+            Verdict::Refuses(Refused { why, error }) => {
+                all.refused += 1;
+                Refusal::new(error.code(), run.status, why, run.id).count_in(&mut all.refusals);
+            }
+        }
+    }
+    Ok((all, next))
 }

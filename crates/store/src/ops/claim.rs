@@ -166,6 +166,7 @@ fn run(row: &Row, key: RunKey) -> Result<History, Fault> {
         identity: super::runs::identity(row)?,
         deadline: row.opt_int("deadline")?.map(from_micros),
         parent: row.opt_key("parent_key")?,
+        first_position: first_position(row)?.unwrap_or(0),
         slot: row.opt_text("slot")?.map(Arc::from),
         checkpoints: Vec::new(),
         waits: Vec::new(),
@@ -173,6 +174,12 @@ fn run(row: &Row, key: RunKey) -> Result<History, Fault> {
         messages: Vec::new(),
         streams: Vec::new(),
     })
+}
+
+/// The position of the first call in the current generation of a run; `None` in the first one.
+pub(crate) fn first_position(row: &Row) -> Result<Option<u32>, Fault> {
+    let Some(first) = row.opt_int("first_position")? else { return Ok(None) };
+    u32::try_from(first).map(Some).map_err(|_| Fault::corrupt(format!("column `first_position` of `runs` is {first}")))
 }
 
 #[cfg(test)]

@@ -62,6 +62,11 @@ pub(crate) async fn join(tx: &mut Tx, new: &NewExecutor, now: Timestamp) -> Resu
     Ok(())
 }
 
+/// Announce all workflows of an executor.
+pub(crate) async fn announce(tx: &mut Tx, executor: &ExecutorId, workflows: &Json) -> Result<(), Fault> {
+    tx.execute(sql!("executors/announce"), &params![executor.as_str(), workflows.as_str()]).await.map(drop)
+}
+
 /// Write a heartbeat. `false`: the executor was declared dead.
 pub(crate) async fn beat(tx: &mut Tx, executor: &ExecutorId) -> Result<bool, Fault> {
     Ok(tx.execute(sql!("executors/beat"), &params![executor.as_str()]).await? == 1)
@@ -146,10 +151,10 @@ pub(crate) async fn forget(tx: &mut Tx) -> Result<(), Fault> {
 /// Remove an executor that shuts down. The runs that it still owns may be claimed at once.
 pub(crate) async fn leave(tx: &mut Tx, executor: &ExecutorId, now: Timestamp) -> Result<(), Fault> {
     tx.execute(sql!("executors/leave_fence"), &params![executor.as_str()]).await?;
-    // A child that a cancelled run started in its last batch did not exist yet when the run was cancelled.
-    let cancelled = tx.query(sql!("runs/cancelled_of"), &params![executor.as_str()]).await?;
-    let cancelled: Vec<RunKey> = cancelled.iter().map(|row| row.key("run_key")).collect::<Result<_, _>>()?;
-    super::steer::cancel_children(tx, &cancelled, now).await?;
+    // A child that a run started in its last batch did not exist yet when the run was cancelled or paused with its children.
+    let stopped = tx.query(sql!("runs/stopped_of"), &params![executor.as_str()]).await?;
+    let stopped: Vec<RunKey> = stopped.iter().map(|row| row.key("run_key")).collect::<Result<_, _>>()?;
+    super::cascade::stop_children(tx, &stopped, now).await?;
     tx.execute(sql!("runs/release_all"), &params![executor.as_str(), now]).await?;
     tx.execute(sql!("executors/leave"), &params![executor.as_str()]).await?;
     tx.notify(&Signal::Ready);

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use onward_types::{Code, Error, Identity, Json, RunId, RunKey, RunOptions, Status, micros};
+use onward_types::{Code, Error, Identity, Json, RunId, RunKey, RunOptions, Status, Taken, micros};
 use sha2::{Digest, Sha256};
 
 use super::action::{Acted, Call, Target};
-use super::{queues, runs};
+use super::{attributes, queues, runs};
 use crate::action::Fork;
 use crate::change::{Created, Existing, NewRun, OPEN, Queued};
 use crate::clock::add;
@@ -31,7 +31,10 @@ pub(crate) async fn fork(tx: &mut Tx, run: &Target, plan: &Fork, call: Call) -> 
         }
         return Ok(acted);
     }
-    let upto = prefix(tx, run.key, plan.position).await?;
+    if let Some((generation, first_position)) = original.generation(plan) {
+        tx.execute(sql!("runs/set_generation"), &params![key, generation, first_position]).await?;
+    }
+    let upto = prefix(tx, run.key, plan.position, original.first_position).await?;
     tx.execute(sql!("checkpoints/copy"), &params![run.key, key, upto]).await?;
     tx.execute(sql!("people/copy"), &params![run.key, key]).await?;
     copy_what_was_said(tx, run, key).await?;
@@ -53,9 +56,16 @@ struct Original {
     queue: Option<String>,
     priority: u32,
     partition: Option<String>,
+    generation: Option<i64>,
+    first_position: Option<u32>,
 }
 
 impl Original {
+    /// The generation of the fork, and its first position. A fork from before the current generation begins with nothing.
+    fn generation(&self, plan: &Fork) -> Option<(i64, u32)> {
+        self.generation.zip(self.first_position.filter(|first| plan.position >= *first))
+    }
+
     async fn read(tx: &mut Tx, run: &Target) -> Result<Original, Fault> {
         let row = tx.first(sql!("runs/to_fork"), &params![run.key]).await?;
         let row = row.ok_or_else(|| Fault::corrupt(format!("run {:?} has no row", run.id)))?;
@@ -72,6 +82,8 @@ impl Original {
             queue: row.opt_text("queue")?,
             priority: row.count("priority")?,
             partition: row.opt_text("partition_key")?,
+            generation: row.opt_int("generation")?,
+            first_position: super::claim::first_position(&row)?,
         })
     }
 
@@ -102,10 +114,21 @@ impl Original {
             input: input.map(|(input, _)| input.clone()).or_else(|| self.input.clone()).unwrap_or_else(Json::null),
             input_hash: input.map_or(self.input_hash, |(_, hash)| *hash),
             identity: self.identity_with(options.identity.as_ref()),
-            attributes: options.attributes.clone().or_else(|| self.attributes.clone()),
+            attributes: self.attributes_with(options)?,
             queued,
             must_be_new: false,
         })
+    }
+
+    /// The given attributes, or those of the forked run. Attributes of Onward's namespace are inherited one by one.
+    fn attributes_with(&self, options: &RunOptions) -> Result<Option<Json>, Fault> {
+        let before = self.attributes.as_ref().map(Json::as_str);
+        let own = match &options.attributes {
+            Some(new) => Some(attributes::replaced(before, new)?),
+            None => self.attributes.clone(),
+        };
+        let Some(system) = &options.system_attributes else { return Ok(own) };
+        Ok(Some(attributes::merged(own.as_ref().map(Json::as_str), system)?))
     }
 
     /// The given parts of the identity, and the others as the forked run has them.
@@ -176,8 +199,8 @@ async fn copy_what_was_said(tx: &mut Tx, run: &Target, fork: RunKey) -> Result<(
 }
 
 /// The last completion, as a `seq`, that a fork at `position` copies.
-async fn prefix(tx: &mut Tx, run: RunKey, position: u32) -> Result<i64, Fault> {
-    if position == 0 {
+async fn prefix(tx: &mut Tx, run: RunKey, position: u32, first: Option<u32>) -> Result<i64, Fault> {
+    if position <= first.unwrap_or(0) {
         return Ok(0);
     }
     let Some(row) = tx.first(sql!("checkpoints/seq_of"), &params![run, position]).await? else { return Ok(0) };
@@ -198,7 +221,7 @@ async fn same_fork(tx: &mut Tx, run: &Target, key: RunKey, id: &RunId, plan: &Fo
     }
     let message =
         format!("the id {id:?} is taken by another run of workflow `{}`: choose another id", found.text("workflow")?);
-    Err(Error::new(Code::Conflict, message).into())
+    Err(Taken::by(id).refused(Code::Conflict, message).into())
 }
 
 /// The key of the fork that this call creates of this run. It is the same for every retry of the transaction.

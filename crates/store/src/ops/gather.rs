@@ -1,7 +1,7 @@
 //! Runs that gather inputs before they begin. Debounce: a run takes the last of many inputs, and starts once no more arrive.
 //! Batch: a run takes all of them as a list, and starts when there are enough or it has waited long enough.
 
-use onward_types::{Code, Error, Json, RunKey, Timestamp, from_micros};
+use onward_types::{Code, Json, RunId, RunKey, Taken, Timestamp, from_micros};
 
 use super::{executors, queues, runs};
 use crate::change::OPEN;
@@ -50,7 +50,7 @@ pub(crate) async fn debounce(tx: &mut Tx, run: &NewRun, gather: &Gather, now: Ti
     let at = run.ready_at.into_iter().chain(until).min();
     // It has not begun, and its earlier input is replaced: the version that it needs comes with the new input.
     let version = Some(run.version_if(false));
-    let taken = Taken { input: &run.input, hash: run.input_hash, at, items: None, full: false, version };
+    let taken = Holding { input: &run.input, hash: run.input_hash, at, items: None, full: false, version };
     take(tx, row.key("run_key")?, &taken, now).await?;
     row.existing().map(Created::Existing)
 }
@@ -143,7 +143,7 @@ async fn append(
     }
     let input = format!("{before},{}]", push.item.as_str());
     let full = is_full(items, &input, push);
-    let taken = Taken {
+    let taken = Holding {
         input: &sealer.seal(&Json::from(input), Payload::Input)?,
         hash: with_item(gathering.input_hash, run.input_hash),
         at: if full { Some(now) } else { row.opt_int("ready_at")?.map(from_micros) },
@@ -178,7 +178,7 @@ fn same_item(before: &Row, run: &NewRun, push: &Push) -> Result<Created, Fault> 
         "the push with key `{id}` into batch `{key}` had another item, which is in run {:?}: choose another key for this item",
         taken_by.id
     );
-    Err(Error::new(Code::Conflict, message).into())
+    Err(Taken::by(&taken_by.id).refused(Code::KeyReused, message).into())
 }
 
 /// The run that gathers for a key. `all`: as a batch, otherwise debounced.
@@ -192,7 +192,7 @@ async fn gathering(tx: &mut Tx, run: &NewRun, key: &str, all: bool) -> Result<Op
         let message = format!(
             "run {id:?} of workflow `{workflow}` already {does} under the key `{key}`: choose another key for {asked}"
         );
-        return Err(Error::new(Code::Conflict, message).into());
+        return Err(Taken::by(&RunId::recorded(id)).refused(Code::KeyReused, message).into());
     }
     Ok(row)
 }
@@ -209,14 +209,14 @@ async fn open(tx: &mut Tx, run: &NewRun, gathering: Gathering<'_>) -> Result<Cre
                 "run {:?} already exists and takes no more inputs: omit the id, so that each run gets its own",
                 taken.id
             );
-            Err(Error::new(Code::Conflict, message).into())
+            Err(Taken::by(&taken.id).refused(Code::Conflict, message).into())
         }
         created => Ok(created),
     }
 }
 
 /// The new values of a gathering run.
-struct Taken<'a> {
+struct Holding<'a> {
     input: &'a Json,
     hash: i64,
     at: Option<Timestamp>,
@@ -226,8 +226,8 @@ struct Taken<'a> {
     version: Option<&'a str>,
 }
 
-async fn take(tx: &mut Tx, key: RunKey, taken: &Taken<'_>, now: Timestamp) -> Result<(), Fault> {
-    let Taken { input, hash, at, items, full, version } = *taken;
+async fn take(tx: &mut Tx, key: RunKey, taken: &Holding<'_>, now: Timestamp) -> Result<(), Fault> {
+    let Holding { input, hash, at, items, full, version } = *taken;
     let inline = Some(input.as_str()).filter(|text| text.len() <= INLINE_MAX);
     tx.execute(sql!("runs/gather"), &params![key, inline, hash, at, now, items, full, version]).await?;
     match inline {

@@ -1,10 +1,11 @@
 //! Hooks: tokens by which external callers reach a call of a run.
 
 use onward_types::{
-    Code, Error, ExecutorId, Form, HookState, Json, PersonRequest, Resumed, RunId, RunKey, Status, Timestamp,
+    Code, Error, ExecutorId, Form, HookState, Json, PersonRequest, Resumed, RunId, RunKey, Status, Taken, Timestamp,
     from_micros, hook_topic,
 };
 
+use super::claim::first_position;
 use super::messages::{self, NewMessage, Reached, Target};
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
@@ -56,10 +57,17 @@ pub(crate) async fn open(tx: &mut Tx, new: &NewHook, now: Timestamp) -> Result<S
         // It was just opened by an earlier attempt of this call whose answer came late.
         return Ok(token.clone());
     }
+    if holder.0 == *run && is_of_earlier_generation(tx, holder).await? {
+        let taken = params![token.as_str(), *run, *position, now, form, form_by, person, holder.0, holder.1];
+        tx.execute(sql!("hooks/take_over"), &taken).await?;
+        let (before, after) = (hook_topic(holder.1, token), hook_topic(*position, token));
+        tx.execute(sql!("hooks/hand_over"), &params![*run, before, after]).await?;
+        return Ok(token.clone());
+    }
     match target(tx, holder.0).await? {
         Some((id, target)) if !target.status.is_terminal() => {
             let message = format!("the token `{token}` belongs to run {id:?}: choose another token, or end that run");
-            Err(Error::new(Code::Conflict, message).into())
+            Err(Taken::by(&id).refused(Code::TokenTaken, message).into())
         }
         // The holder has ended or was deleted.
         _ => {
@@ -70,6 +78,12 @@ pub(crate) async fn open(tx: &mut Tx, new: &NewHook, now: Timestamp) -> Result<S
             }
         }
     }
+}
+
+/// Whether the call that opened the hook belongs to an earlier generation of its run.
+async fn is_of_earlier_generation(tx: &mut Tx, (run, position): (RunKey, u32)) -> Result<bool, Fault> {
+    let Some(row) = tx.first(sql!("runs/generation"), &params![run]).await? else { return Ok(false) };
+    Ok(first_position(&row)?.is_some_and(|first| position < first))
 }
 
 /// Send a payload to the hook with a token. `plain` is the payload before encoding.

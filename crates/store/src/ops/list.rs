@@ -189,7 +189,7 @@ fn key_at(at: Timestamp, slack: i64) -> RunKey {
 }
 
 /// The first text that sorts after all texts with this prefix. `None` if there is none.
-pub(super) fn after_prefix(prefix: &str) -> Option<String> {
+pub(crate) fn after_prefix(prefix: &str) -> Option<String> {
     let mut chars: Vec<char> = prefix.chars().collect();
     while let Some(last) = chars.pop() {
         if let Some(next) = (u32::from(last) + 1..=u32::from(char::MAX)).find_map(char::from_u32) {

@@ -114,5 +114,5 @@ async fn take_back(tx: &mut Tx, id: &RunId, target: &Target, seq: i64) -> Result
             "message {seq} was not refused, and the executor of run `{id}` may be taking it right now: pause the run, then try again"
         ),
     };
-    Err(Error::new(Code::Conflict, message).into())
+    Err(Error::new(Code::MessageTaken, message).into())
 }

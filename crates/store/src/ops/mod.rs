@@ -3,13 +3,18 @@
 pub(crate) mod action;
 pub(crate) mod archive;
 mod attributes;
+pub(crate) mod cascade;
+pub(crate) mod changes;
 pub(crate) mod claim;
 mod delete;
+pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod executors;
 mod fork;
 pub(crate) mod gather;
 pub(crate) mod hooks;
+pub(crate) mod inside;
+mod judge;
 pub(crate) mod known;
 pub(crate) mod list;
 pub(crate) mod mailbox;
@@ -21,15 +26,18 @@ pub(crate) mod queue_claim;
 mod queue_waits;
 pub(crate) mod queues;
 pub(crate) mod recover;
+mod resume;
 pub(crate) mod retain;
 pub(crate) mod runs;
 pub(crate) mod schedules;
 pub(crate) mod starts;
 pub(crate) mod steer;
+pub(crate) mod steerings;
 pub(crate) mod streams;
 pub(crate) mod transactions;
 mod waits;
 mod waits_for;
+pub(crate) mod workflows;
 
 use std::sync::Arc;
 
@@ -61,6 +69,7 @@ fn wait(row: &Row) -> Result<OpenWait, Fault> {
             from_person: kind == "person",
         },
         "event" => WaitKind::Event { run: RunId::recorded(row.text("target")?), key: topic()?, due_at: due_at()? },
+        "resume" => WaitKind::Resume { resumed_at: row.opt_int("due_at")?.map(from_micros) },
         other => return Err(Fault::corrupt(format!("a row of `waits` is of kind `{other}`"))),
     };
     Ok(OpenWait { position: row.count("position")?, wait, since: from_micros(row.int("since")?) })

@@ -71,7 +71,7 @@ pub(crate) async fn begin(tx: &mut Tx, part: &Part, now: Timestamp) -> Result<()
 pub(crate) fn at_work(row: &executors::ExecutorRow) -> Error {
     let executors::ExecutorRow { id, host, pid, .. } = row;
     let message = format!("executor `{id}` (process {pid} on {host}) is running on that database: shut it down first");
-    Error::new(Code::Conflict, message)
+    Error::new(Code::InUse, message)
 }
 
 /// Refuse to execute runs in either database during a move, and in the source after it.
@@ -86,7 +86,7 @@ pub(crate) async fn check(tx: &mut Tx) -> Result<(), Fault> {
             (FROM, _) => format!("this database is being filled with the runs of {place}: let `onward move` finish"),
             _ => continue,
         };
-        return Err(Error::new(Code::Conflict, message).into());
+        return Err(Error::new(Code::Moved, message).into());
     }
     Ok(())
 }
@@ -101,7 +101,7 @@ fn moved(place: &str) -> String {
 /// Refuse a database whose runs have been moved.
 pub(crate) async fn check_moved(tx: &mut Tx) -> Result<(), Fault> {
     match read(tx).await?.into_iter().find(|it| it.part == TO && it.done) {
-        Some(part) => Err(Error::new(Code::Conflict, moved(&part.place)).into()),
+        Some(part) => Err(Error::new(Code::Moved, moved(&part.place)).into()),
         None => Ok(()),
     }
 }

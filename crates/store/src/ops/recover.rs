@@ -3,7 +3,7 @@
 
 use onward_types::{RunKey, Status, Timestamp};
 
-use super::steer;
+use super::cascade;
 use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
@@ -20,8 +20,8 @@ pub struct Recovered {
     pub given_up: usize,
     /// Runs that had been revoked from their dead owner, and are released now.
     pub let_go: usize,
-    /// Cancelled runs that could not be released because a child to be cancelled with them is locked. The next sweep tries them
-    /// again.
+    /// Runs that were cancelled or paused with their children and could not be released because a child to be stopped with them
+    /// is locked. The next sweep tries them again.
     pub left: usize,
     /// The reason for the last of them.
     pub why: Option<String>,
@@ -59,18 +59,21 @@ struct Orphan {
     parent: Option<RunKey>,
     status: Status,
     revoked: bool,
+    /// Whether it was paused with its descendants.
+    family: bool,
     fared: Fared,
     recoveries: u32,
     recoveries_max: u32,
 }
 
-/// Release up to [`CHUNK`] runs whose executor is dead or gone, except cancelled ones. Returns whether there are cancelled
-/// ones.
+/// Release up to [`CHUNK`] runs whose executor is dead or gone, except those that were stopped with their children. Returns
+/// whether there are such ones.
 pub(crate) async fn release_orphans(tx: &mut Tx, now: Timestamp) -> Result<(Recovered, bool), Fault> {
-    let is_cancelled = |it: &Orphan| it.revoked && it.status == Status::Cancelled;
-    let (cancelled, orphans): (Vec<Orphan>, Vec<Orphan>) = orphans(tx).await?.into_iter().partition(is_cancelled);
+    let is_stopped =
+        |it: &Orphan| it.revoked && (it.status == Status::Cancelled || (it.status == Status::Paused && it.family));
+    let (stopped, orphans): (Vec<Orphan>, Vec<Orphan>) = orphans(tx).await?.into_iter().partition(is_stopped);
     if orphans.is_empty() {
-        return Ok((Recovered::default(), !cancelled.is_empty()));
+        return Ok((Recovered::default(), !stopped.is_empty()));
     }
     let keys =
         |of: &dyn Fn(&Orphan) -> bool| -> Vec<RunKey> { orphans.iter().filter(|it| of(it)).map(|it| it.key).collect() };
@@ -90,20 +93,21 @@ pub(crate) async fn release_orphans(tx: &mut Tx, now: Timestamp) -> Result<(Reco
     tx.notify(&Signal::Ready);
     let released = orphans.len() - let_go.len() - given_up.len();
     let (given_up, let_go) = (given_up.len(), let_go.len());
-    Ok((Recovered { released, given_up, let_go, ..Recovered::default() }, !cancelled.is_empty()))
+    Ok((Recovered { released, given_up, let_go, ..Recovered::default() }, !stopped.is_empty()))
 }
 
-/// Up to [`CHUNK`] cancelled runs after this one whose executor is dead or gone.
-pub(crate) async fn cancelled_orphans(tx: &mut Tx, after: RunKey) -> Result<Vec<RunKey>, Fault> {
-    let rows = tx.query(sql!("runs/cancelled_orphans"), &params![after, CHUNK]).await?;
+/// Up to [`CHUNK`] runs after this one that were cancelled, or paused with their children, and whose
+/// executor is dead or gone.
+pub(crate) async fn stopped_orphans(tx: &mut Tx, after: RunKey) -> Result<Vec<RunKey>, Fault> {
+    let rows = tx.query(sql!("runs/stopped_orphans"), &params![after, CHUNK]).await?;
     rows.iter().map(|row| row.key("run_key")).collect()
 }
 
-/// Release cancelled runs of dead executors, and cancel their children once more, because a child started in the last batch did
-/// not exist yet when the run was cancelled. Does not wait for locks.
-pub(crate) async fn let_go_of_cancelled(tx: &mut Tx, keys: &[RunKey], now: Timestamp) -> Result<u64, Fault> {
+/// Release runs of dead executors that were cancelled, or paused with their children, and stop their children once more,
+/// because a child started in the last batch did not exist yet when the run was stopped. Does not wait for locks.
+pub(crate) async fn let_go_of_stopped(tx: &mut Tx, keys: &[RunKey], now: Timestamp) -> Result<u64, Fault> {
     super::impatient(tx).await?;
-    steer::cancel_children(tx, keys, now).await?;
+    cascade::stop_children(tx, keys, now).await?;
     let let_go = tx.execute(sql!("runs/let_go_of_dead"), &params![keys, now]).await?;
     tx.notify(&Signal::Ready);
     Ok(let_go)
@@ -125,6 +129,7 @@ async fn orphans(tx: &mut Tx) -> Result<Vec<Orphan>, Fault> {
             parent: row.opt_key("parent_key")?,
             status: row.text("status")?.parse()?,
             revoked: row.flag("revoked")?,
+            family: row.flag("family")?,
             fared,
             recoveries: row.count("recoveries")?,
             recoveries_max: row.count("recoveries_max")?,

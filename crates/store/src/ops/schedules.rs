@@ -4,10 +4,12 @@
 //! derived from the tick, so that not even a schedule that was deleted and created again starts a run twice.
 
 use onward_types::{
-    CatchUp, Code, Error, Json, Overlap, RunId, RunKey, RunOptions, ScheduleRecord, Timestamp, from_micros,
+    Attribution, CatchUp, Code, Error, Initiator, Json, Overlap, RunId, RunKey, RunOptions, ScheduleRecord, Timestamp,
+    from_micros,
 };
 
-use super::{executors, runs, steer};
+use super::action::Target;
+use super::{cascade, executors, runs};
 use crate::change::OPEN;
 use crate::change::{Created, NewRun};
 use crate::driver::{Row, Tx, params, sql};
@@ -113,7 +115,7 @@ pub(crate) async fn fire(tx: &mut Tx, firing: &Firing, now: Timestamp) -> Result
                 free_the_way(tx, last, run, now).await?;
                 continue;
             }
-            steer::cancel_tree(tx, last, "cancelled: the next tick of its schedule was due", now).await?;
+            cancel_for(tx, last, schedule, now).await?;
         }
         match runs::create(tx, run).await? {
             Created::New | Created::Waiting(_) => {
@@ -140,6 +142,16 @@ async fn free_the_way(tx: &mut Tx, last: RunKey, next: &NewRun, now: Timestamp) 
     if is_same && !executors::is_known(&executors::known_workflows(tx).await?, &workflow, Some(&version)) {
         tx.execute(sql!("schedules/move_version"), &params![last, next.version_if(false), now]).await?;
         tx.notify(&Signal::Ready);
+    }
+    Ok(())
+}
+
+/// Cancel the last run of a schedule, because the next tick is due.
+async fn cancel_for(tx: &mut Tx, last: RunKey, schedule: &str, now: Timestamp) -> Result<(), Fault> {
+    if let Some(row) = tx.first(sql!("runs/to_steer_by_key"), &params![last]).await? {
+        let by = Some(schedule.to_owned());
+        let who = Attribution { initiator: Initiator::Schedule, by, ..Attribution::default() };
+        cascade::cancel(tx, &Target::read(&row)?, &who, now).await?;
     }
     Ok(())
 }

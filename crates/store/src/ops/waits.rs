@@ -35,6 +35,7 @@ pub(super) fn wait(row: &Row) -> Result<Wait, Fault> {
         "event" => {
             WaitFor::Event { run: RunId::recorded(row.text("target")?), key: row.text("topic")?, until: until()? }
         }
+        "resume" => WaitFor::Resume { resumed_at: limit()? },
         other => return Err(Fault::corrupt(format!("a row of `waits` is of kind `{other}`"))),
     };
     let person = if kind == "person" { Some(request(row)?) } else { None };
@@ -66,6 +67,7 @@ pub(crate) fn kind_of_call(wait: &WaitFor) -> StepKind {
         WaitFor::Retry { .. } => StepKind::Step,
         WaitFor::Message { .. } | WaitFor::Hook { .. } => StepKind::Recv,
         WaitFor::Event { .. } => StepKind::GetEvent,
+        WaitFor::Resume { .. } => StepKind::Pause,
         _ => StepKind::Sleep,
     }
 }

@@ -144,7 +144,7 @@ impl Store {
             self.write("recover.release_orphans", now, |tx, now| Box::pin(recover::release_orphans(tx, *now)));
         let (mut recovered, cancelled) = release.await?;
         if recovered.total() == 0 && cancelled {
-            recovered = self.let_go_of_cancelled().await?;
+            recovered = self.let_go_of_stopped().await?;
         }
         if recovered.total() > 0 {
             self.tell(Signal::Look);
@@ -152,20 +152,20 @@ impl Store {
         Ok(recovered)
     }
 
-    /// Release the cancelled runs of dead executors. A run that is blocked by a locked child does not hold up the others.
-    async fn let_go_of_cancelled(&self) -> Result<Recovered, Error> {
+    /// Release the runs of dead executors that were cancelled, or paused with their children. A run that is blocked by a locked child does not hold up the others.
+    async fn let_go_of_stopped(&self) -> Result<Recovered, Error> {
         let now = self.clock.now();
         let mut all = Recovered::default();
         let mut after = RunKey(uuid::Uuid::nil());
         loop {
-            let keys = self
-                .read("recover.cancelled_orphans", after, |tx, after| Box::pin(recover::cancelled_orphans(tx, *after)));
+            let keys =
+                self.read("recover.stopped_orphans", after, |tx, after| Box::pin(recover::stopped_orphans(tx, *after)));
             let keys = keys.await?;
             let Some(last) = keys.last() else { return Ok(all) };
             after = *last;
             let let_go = |keys: Vec<RunKey>| -> BoxFuture<'_, Result<u64, Fault>> {
-                Box::pin(self.try_write("recover.let_go_of_cancelled", keys, move |tx, keys| {
-                    Box::pin(recover::let_go_of_cancelled(tx, keys, now))
+                Box::pin(self.try_write("recover.let_go_of_stopped", keys, move |tx, keys| {
+                    Box::pin(recover::let_go_of_stopped(tx, keys, now))
                 }))
             };
             let (done, faults) = steering::one_for_all(keys, let_go).await;

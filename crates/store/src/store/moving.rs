@@ -61,7 +61,7 @@ impl Move {
     /// for what an earlier interrupted call copied. `None`: an earlier call has moved everything.
     ///
     /// # Errors
-    /// If a database cannot be used, [`Code::Conflict`] if an executor is running on it or it holds other data, and
+    /// If a database cannot be used, [`Code::InUse`] if an executor is running on it or it holds other data, and
     /// [`Code::Invalid`] if both are the same.
     pub async fn begin(from: &DatabaseUrl, to: &DatabaseUrl, clock: Clock) -> Result<Option<Move>, Error> {
         for url in [from, to] {
@@ -163,7 +163,7 @@ impl Move {
         let _lock = from.hold().await?;
         match from.parts().await?.into_iter().find(|it| it.part == TO) {
             Some(part) => from.forget(TO.to_owned()).await.map(|()| part.place),
-            None => Err(Error::new(Code::Conflict, format!("the runs of {} have not been moved", from.place))),
+            None => Err(Error::new(Code::Invalid, format!("the runs of {} have not been moved", from.place))),
         }
     }
 
@@ -178,7 +178,7 @@ impl Move {
             return Err(same());
         }
         let place = &self.to.place;
-        let refuse = |why: String| Err(Error::new(Code::Conflict, format!("cannot move to {place}: {why}")));
+        let refuse = |why: String| Err(Error::new(Code::InUse, format!("cannot move to {place}: {why}")));
         match parts.iter().find(|it| it.part == FROM) {
             Some(part) if part.id == self.id => return Ok(true),
             Some(part) => {
@@ -208,7 +208,7 @@ impl Move {
                 "internal error: {owned} runs of {} have an owner that does not exist: please report this",
                 self.from.place
             );
-            return Err(Error::new(Code::Conflict, message));
+            return Err(Error::new(Code::Corrupt, message));
         }
         Ok(())
     }

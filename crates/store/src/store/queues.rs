@@ -84,7 +84,7 @@ impl Store {
     /// `push`, not from the run's input; the run's input hash is the hash of the item.
     ///
     /// # Errors
-    /// [`Code::Conflict`](onward_types::Code::Conflict) if an earlier push with the same key had another item, or the id of the
+    /// [`Code::KeyReused`](onward_types::Code::KeyReused) if an earlier push with the same key had another item, or the id of the
     /// run is taken; [`Code::Decode`](onward_types::Code::Decode) if this store cannot decode the items of the batch; or if the
     /// database cannot be reached or rejects a value.
     pub async fn push(&self, run: NewRun, push: Push) -> Result<Created, Error> {

@@ -1,16 +1,20 @@
 //! Managing (steering) runs: a single run, or all that match a filter.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use onward_types::{Code, Error, ExecutorId, Filter, RunId, RunKey, Timestamp};
+use onward_types::{
+    Attribution, BulkPreview, BulkResult, Code, Error, ExecutorId, Filter, RunId, RunKey, SteeringRecord, Timestamp,
+};
 
 use super::Store;
 use crate::action::Action;
 use crate::fault::Fault;
-use crate::ops::action::{self, Acted, BulkResult, Call};
-use crate::ops::steer;
-use crate::ops::steer::{Cancelled, Overdue};
+use crate::ops::action::{self, Acted, Call, Chunk, Span};
+use crate::ops::cascade::{self, Cancelled};
+use crate::ops::steer::{self, Overdue};
+use crate::ops::steerings;
 use crate::signal::Signal;
 
 /// How many overdue runs are cancelled in one transaction, unless a lock is in the way.
@@ -21,9 +25,11 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id,
-    /// [`Code::IllegalMove`](onward_types::Code::IllegalMove) if the run's state does not allow the action, and
-    /// [`Code::Conflict`](onward_types::Code::Conflict) if the id of a fork is taken.
+    /// [`Code::IllegalMove`](onward_types::Code::IllegalMove) if the run's state does not allow the action,
+    /// [`Code::Conflict`](onward_types::Code::Conflict) if the id of a fork is taken, and
+    /// [`Code::Invalid`](onward_types::Code::Invalid) if the actor's name or the reason cannot be recorded.
     pub async fn steer(&self, id: &RunId, mut what: Action) -> Result<Acted, Error> {
+        what.check()?;
         self.sealer.seal_action(&mut what)?;
         let given = (id.clone(), what, self.call());
         let steer = self.write("runs.steer", given, |tx, (id, what, call)| Box::pin(action::one(tx, id, what, *call)));
@@ -32,13 +38,14 @@ impl Store {
         Ok(acted)
     }
 
-    /// Cancel a run and its descendants. A run that has ended stays as it is. `said` is the reason.
+    /// Cancel a run and its descendants, for this reason. A run that has ended stays as it is.
     ///
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
-    pub async fn cancel(&self, id: &RunId, said: &str) -> Result<Cancelled, Error> {
-        let Acted { ended, revoked, .. } = self.steer(id, Action::Cancel(said.to_owned())).await?;
-        Ok(Cancelled { runs: ended, owned: revoked })
+    pub async fn cancel(&self, id: &RunId, reason: &str) -> Result<Cancelled, Error> {
+        let who = Attribution { reason: Some(reason.to_owned()), ..Attribution::default() };
+        let Acted { ended, revoked, .. } = self.steer(id, Action::Cancel(who)).await?;
+        Ok(Cancelled { runs: ended, owned: revoked, ..Cancelled::default() })
     }
 
     /// Resume a paused, cancelled or given-up run from its last checkpoint. Returns whether the run changed.
@@ -47,7 +54,21 @@ impl Store {
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id, or
     /// [`Code::IllegalMove`](onward_types::Code::IllegalMove) if the run has succeeded or failed.
     pub async fn resume(&self, id: &RunId) -> Result<bool, Error> {
-        Ok(self.steer(id, Action::Resume).await?.count > 0)
+        let resume = Action::Resume { who: Attribution::default(), children: false };
+        Ok(self.steer(id, resume).await?.count > 0)
+    }
+
+    /// Up to `limit` acts on a run after number `after`, oldest first.
+    ///
+    /// # Errors
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
+    pub async fn steerings(&self, id: &RunId, after: u64, limit: u32) -> Result<Vec<SteeringRecord>, Error> {
+        let run = self.find(id).await?.key;
+        let given = (run, after, limit);
+        let list = self.read("steerings.list", given, |tx, (run, after, limit)| {
+            Box::pin(steerings::list(tx, *run, *after, *limit))
+        });
+        list.await
     }
 
     /// Apply an action to all runs that match a filter, in chunks of one transaction each. Runs created after the call began
@@ -57,34 +78,71 @@ impl Store {
     /// [`Code::Invalid`](onward_types::Code::Invalid) for an empty filter without `all`; or if the database cannot be reached.
     /// A run whose state does not allow the action is counted as refused and is not an error.
     pub async fn steer_all(&self, mut filter: Filter, mut what: Action) -> Result<BulkResult, Error> {
+        what.check()?;
         self.sealer.seal_action(&mut what)?;
         let (call, what) = (self.call(), Arc::new(what));
+        let mut all = BulkResult::default();
+        let Some(mut span) = self.span(&filter).await? else { return Ok(all) };
+        let mut families = Arc::new(HashSet::new());
+        loop {
+            let given = (filter.clone(), span.clone(), families.clone(), what.clone());
+            let chunk = self.write("runs.steer_chunk", given, move |tx, (filter, span, families, what)| {
+                Box::pin(action::chunk(tx, filter, span, families, what, call))
+            });
+            let Chunk { many, acted, families: changed, next } = chunk.await?;
+            self.tell_acted(&acted);
+            all.matched += many.matched;
+            all.changed += many.changed;
+            all.refused += many.refused;
+            all.sleeps += many.sleeps;
+            all.runs += many.runs;
+            many.refusals.into_iter().for_each(|refusal| refusal.count_in(&mut all.refusals));
+            if !changed.is_empty() {
+                Arc::make_mut(&mut families).extend(changed);
+            }
+            span.left = span.left.saturating_sub(many.matched);
+            match next {
+                Some(next) if span.left > 0 => filter.after = Some(next),
+                _ => return Ok(all),
+            }
+        }
+    }
+
+    /// What [`steer_all`](Store::steer_all) would do now. Changes nothing and locks nothing, and reads the runs in chunks: what
+    /// changes in between may be counted or not.
+    ///
+    /// # Errors
+    /// As [`steer_all`](Store::steer_all).
+    pub async fn preview_all(&self, mut filter: Filter, what: Action) -> Result<BulkPreview, Error> {
+        what.check()?;
+        let (what, now) = (Arc::new(what), self.clock().now());
+        let mut all = BulkPreview::default();
+        let Some(mut span) = self.span(&filter).await? else { return Ok(all) };
+        loop {
+            let given = (filter.clone(), span.clone(), what.clone(), now);
+            let chunk = self.read("runs.preview_chunk", given, |tx, (filter, span, what, now)| {
+                Box::pin(action::preview(tx, filter, span, what, *now))
+            });
+            let (some, next) = chunk.await?;
+            span.left = span.left.saturating_sub(some.matched);
+            all.add(some);
+            match next {
+                Some(next) if span.left > 0 => filter.after = Some(next),
+                _ => return Ok(all),
+            }
+        }
+    }
+
+    /// The runs that a filter selects now: none that are created later. `None` if there are none.
+    async fn span(&self, filter: &Filter) -> Result<Option<Span>, Error> {
         if filter.is_empty() && !filter.all {
             let message = "an empty filter matches every run: add a condition, or set `all` to confirm";
             return Err(Error::new(Code::Invalid, message));
         }
-        let mut left = filter.limit.map_or(u64::MAX, u64::from);
-        let mut all = BulkResult::default();
-        let given = (filter.clone(), call.now);
+        let left = filter.limit.map_or(u64::MAX, u64::from);
+        let given = (filter.clone(), self.clock().now());
         let newest = self.read("runs.newest", given, |tx, (filter, now)| Box::pin(action::newest(tx, filter, *now)));
-        let Some(newest) = newest.await? else { return Ok(all) };
-        loop {
-            let given = (filter.clone(), what.clone());
-            let chunk = self.write("runs.steer_chunk", given, move |tx, (filter, what)| {
-                Box::pin(action::chunk(tx, filter, newest, left, what, call))
-            });
-            let chunk = chunk.await?;
-            self.tell_acted(&chunk.acted);
-            all.matched += chunk.many.matched;
-            all.changed += chunk.many.changed;
-            all.refused += chunk.many.refused;
-            all.sleeps += chunk.many.sleeps;
-            left = left.saturating_sub(chunk.many.matched);
-            match chunk.next {
-                Some(next) if left > 0 => filter.after = Some(next),
-                _ => return Ok(all),
-            }
-        }
+        Ok(newest.await?.map(|newest| Span { newest, left }))
     }
 
     /// The sleeps of an executor's runs that were ended by a wake-up call, each as the run and the position of the sleep.
@@ -95,15 +153,15 @@ impl Store {
         self.read("runs.woken", executor.clone(), |tx, executor| Box::pin(steer::woken(tx, executor.as_str()))).await
     }
 
-    /// If a run is cancelled, cancel its children once more.
+    /// If a run is cancelled, or paused with its descendants, stop its children once more.
     ///
     /// # Errors
     /// If the database cannot be reached.
-    pub async fn cancel_children(&self, of: RunKey) -> Result<Cancelled, Error> {
+    pub async fn stop_children(&self, of: RunKey) -> Result<Cancelled, Error> {
         let given = ([of], self.clock.now());
-        let cancel =
-            self.write("runs.cancel_children", given, |tx, (of, now)| Box::pin(steer::cancel_children(tx, of, *now)));
-        let cancelled = cancel.await?;
+        let stop =
+            self.write("runs.stop_children", given, |tx, (of, now)| Box::pin(cascade::stop_children(tx, of, *now)));
+        let cancelled = stop.await?;
         self.tell_cancelled(&cancelled);
         Ok(cancelled)
     }
@@ -125,7 +183,7 @@ impl Store {
             let keys: Vec<RunKey> = some.into_iter().map(|(_, key)| key).collect();
             let cancel = |keys: Vec<RunKey>| -> BoxFuture<'_, Result<Cancelled, Fault>> {
                 Box::pin(self.try_write("runs.cancel_overdue", keys, move |tx, keys| {
-                    Box::pin(steer::cancel_overdue(tx, keys, now))
+                    Box::pin(cascade::cancel_overdue(tx, keys, now))
                 }))
             };
             let (cancelled, faults) = one_for_all(keys, cancel).await;
@@ -153,7 +211,9 @@ impl Store {
         }
         if !cancelled.runs.is_empty() {
             self.tell(Signal::Finished(cancelled.runs.clone()));
-            // Parents of the ended runs may have been woken.
+        }
+        if !cancelled.runs.is_empty() || !cancelled.paused.is_empty() {
+            // Parents of the ended runs may have been woken, and paused runs leave their slots to others.
             self.tell(Signal::Ready);
         }
     }
@@ -162,7 +222,7 @@ impl Store {
         Call { now: self.clock().now(), nonce: self.clock().uuid() }
     }
 
-    fn tell_acted(&self, acted: &Acted) {
+    pub(super) fn tell_acted(&self, acted: &Acted) {
         for signal in acted.signals() {
             self.tell(signal);
         }

@@ -68,7 +68,7 @@ impl Store {
         format!("onward:{}", self.clock.uuid().simple())
     }
 
-    fn tell_sent(&self, reached: &Reached) {
+    pub(super) fn tell_sent(&self, reached: &Reached) {
         if !reached.owned.is_empty() {
             self.tell(Signal::Sent(reached.owned.clone()));
         }
@@ -107,7 +107,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) or [`Code::UnknownMessage`](onward_types::Code::UnknownMessage) if
-    /// the run or the message does not exist, [`Code::Conflict`](onward_types::Code::Conflict) if the message was taken, or
+    /// the run or the message does not exist, [`Code::MessageTaken`](onward_types::Code::MessageTaken) if the message was taken, or
     /// might be taken right now.
     pub async fn delete_message(&self, id: &RunId, seq: i64) -> Result<(), Error> {
         let given = (id.clone(), seq);
@@ -154,7 +154,7 @@ impl Store {
     /// Open a hook and return its token. If the call opened a hook before a crash, that one's token is returned.
     ///
     /// # Errors
-    /// [`Code::Conflict`](onward_types::Code::Conflict) if the token belongs to a run that has not ended.
+    /// [`Code::TokenTaken`](onward_types::Code::TokenTaken) if the token belongs to a run that has not ended.
     pub async fn open_hook(&self, new: NewHook) -> Result<String, Error> {
         let given = (new, self.clock.now());
         self.write("hooks.open", given, |tx, (new, now)| Box::pin(hooks::open(tx, new, *now))).await

@@ -17,8 +17,13 @@ const LEFT_OUT: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["runs/create", "batch/creates.postgres", "batch/creates_queued.postgres"],
-        &["steered_with", "steered_from", "origin_key"],
-        "a new run was steered with no other, and came from no file",
+        &["steered", "steered_with", "steered_from", "paused_with", "origin_key"],
+        "a new run was not steered, and came from no file",
+    ),
+    (
+        &["runs/create", "batch/creates.postgres", "batch/creates_queued.postgres"],
+        &["generation", "first_position"],
+        "a new run is in its first generation; `runs/set_generation` puts a fork into that of its original",
     ),
     (
         &["batch/creates.postgres", "batch/creates_queued.postgres"],

@@ -121,7 +121,10 @@ async fn one_poisoned_change_fails_its_run_and_no_other(db: TestDatabase) {
         assert!(outputs(&store, &run.id).await.is_empty(), "nothing of {:?} was written", run.id);
         // What its owner does then: it holds the run, with the reason.
         let (said, error) = ("the database refused".to_owned(), json("no"));
-        executor.owns(run.key, run.id.as_str()).writes(vec![leave(&store, None, LeaveHow::Held { said, error })]).await;
+        executor
+            .owns(run.key, run.id.as_str())
+            .writes(vec![leave(&store, None, LeaveHow::Held { said, error, by: None })])
+            .await;
         assert_eq!(record(&store, &run.id).await.status, Status::Paused);
     }
     runs[0].writes(vec![finish(&store, "the journal goes on")]).await;
@@ -153,7 +156,7 @@ async fn a_run_that_was_held_says_why_and_one_that_failed_how(db: TestDatabase) 
     let executor = Executor::join(&store).await;
     let (held, failed) = (executor.start("held").await, executor.start("failed").await);
     let said = "it diverged".to_owned();
-    held.writes(vec![leave(&store, None, LeaveHow::Held { said, error: json("why") })]).await;
+    held.writes(vec![leave(&store, None, LeaveHow::Held { said, error: json("why"), by: None })]).await;
     let long = "e".repeat(5000);
     failed.writes(vec![leave(&store, None, LeaveHow::Finished(Err(json(&long))))]).await;
     let held = record(&store, &held.id).await;

@@ -16,7 +16,7 @@ async fn an_owner_writes_nothing_for_a_run_that_was_cancelled(db: TestDatabase) 
     let (run, other) = (executor.start("order-1").await, executor.start("order-2").await);
     run.writes(vec![step(1, "paid")]).await;
     let steered = store.cancel(&run.id, "enough").await.unwrap();
-    assert_eq!(steered, Cancelled { runs: vec![run.key], owned: vec![run.key] });
+    assert_eq!(steered, Cancelled { runs: vec![run.key], owned: vec![run.key], ..Cancelled::default() });
     assert_eq!(store.revoked(&executor.seat.executor).await.unwrap(), [run.key]);
     let before = rows(&db).await;
     let child = NewRun { parent: Some((run.key, 3)), ..new_run(&store, "child") };
@@ -26,7 +26,7 @@ async fn an_owner_writes_nothing_for_a_run_that_was_cancelled(db: TestDatabase) 
     other.writes(vec![step(1, "paid")]).await;
     let record = record(&store, &run.id).await;
     assert_eq!((record.status, record.executor.as_ref()), (Status::Cancelled, Some(&executor.seat.executor)));
-    assert!(record.reason.starts_with("enough; executor `"), "{}", record.reason);
+    assert!(record.reason.starts_with("cancelled: \"enough\"; executor `"), "{}", record.reason);
 }
 
 #[on_every_database]

@@ -82,3 +82,29 @@ async fn a_claim_looks_up_what_its_executor_knows_and_not_what_it_does_not() {
         }
     }
 }
+
+/// So many runs have ended, and a few are open.
+const ENDED: u32 = 50_000;
+
+#[tokio::test]
+async fn open_runs_are_counted_without_reading_those_that_ended() {
+    let db = TestDatabase::postgres();
+    open(&db).await;
+    let session = session(&db.url).await;
+    let runs = "insert into runs (run_key, id, workflow, version, status, recoveries_max, created_at, updated_at, input_hash) \
+        select gen_random_uuid(), 'r' || n, 'w' || n % 20, '1', case when n % 500 = 0 then 'running' else 'succeeded' end, \
+        1, 0, 0, 0 from generate_series(1, $1) as n";
+    session.execute(&runs.replace("$1", &ENDED.to_string()), &[]).await.unwrap();
+    session.batch_execute("analyze runs").await.unwrap();
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/workflows/open.sql")).unwrap();
+    for mode in ["force_generic_plan", "force_custom_plan"] {
+        session.batch_execute(&format!("set plan_cache_mode = {mode}")).await.unwrap();
+        session.batch_execute(&format!("prepare statement as {text}")).await.unwrap();
+        let plan = session.query("explain execute statement", &[]).await.unwrap();
+        let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+        let is_index = |line: &&String| line.contains("runs_status");
+        assert!(plan.iter().any(|line| is_index(&line)), "{plan:#?}");
+        assert!(!plan.iter().any(|line| line.contains("Seq Scan on runs")), "{plan:#?}");
+        session.batch_execute("deallocate statement").await.unwrap();
+    }
+}

@@ -16,7 +16,7 @@ async fn through(proxy: &Proxy) -> Store {
 }
 
 fn held(store: &Store) -> Change {
-    leave(store, None, LeaveHow::Held { said: "the database refused".to_owned(), error: json("no") })
+    leave(store, None, LeaveHow::Held { said: "the database refused".to_owned(), error: json("no"), by: None })
 }
 
 /// As with a message that is too long for the server, which answers nothing and closes the connection.

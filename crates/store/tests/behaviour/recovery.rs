@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use onward_store::{Claim, Known, LeaveHow, NewRun, WaitKind};
+use onward_store::{Action, Claim, Known, LeaveHow, NewRun, WaitKind};
 use onward_testkit::{TestDatabase, on_every_database};
-use onward_types::Status;
+use onward_types::{Attribution, Status};
 
 use super::lock::sql;
 use super::world::*;
@@ -122,6 +122,44 @@ async fn a_child_that_came_after_the_cancel_of_its_parent_is_cancelled_when_the_
     assert_eq!(store.release_orphans().await.unwrap().let_go, 1);
     for id in ["child", "grandchild"] {
         let found = record(&store, &run_id(id)).await;
-        assert_eq!((found.status, found.reason.as_str()), (Status::Cancelled, "cancelled with its parent"), "{id}");
+        let why = "cancelled with run `parent`, cancelled: \"enough\"";
+        assert_eq!((found.status, found.reason.as_str()), (Status::Cancelled, why), "{id}");
     }
+}
+
+/// The same for a pause that reaches descendants: the child that came later is paused with its family, and comes back with it.
+#[on_every_database]
+async fn a_child_that_came_after_its_family_was_paused_is_paused_when_the_owner_is_found_dead(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let parent = executor.start("parent").await;
+    let who = Attribution { by: Some("ann".to_owned()), ..Attribution::default() };
+    store.steer(&parent.id, Action::Pause { who, children: true }).await.unwrap();
+    let child = NewRun { parent: Some((parent.key, 1)), ..new_run(&store, "child") };
+    let grandchild = NewRun { parent: Some((child.key, 1)), ..new_run(&store, "grandchild") };
+    for run in [child, grandchild] {
+        store.create(run).await.unwrap();
+    }
+    executor.is_declared_dead().await;
+    assert_eq!(store.release_orphans().await.unwrap().let_go, 1);
+    for id in ["child", "grandchild"] {
+        let found = record(&store, &run_id(id)).await;
+        assert_eq!(found.status, Status::Paused, "{id}");
+        assert!(found.reason.starts_with("paused with run `parent`, paused by ann"), "{id}: {}", found.reason);
+    }
+    let resume = Action::Resume { who: Attribution::default(), children: false };
+    assert_eq!(store.steer(&parent.id, resume).await.unwrap().count, 3);
+}
+
+/// A run that is paused alone leaves its children alone, whoever releases it.
+#[on_every_database]
+async fn a_child_of_a_run_that_is_paused_alone_goes_on_when_the_owner_is_found_dead(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let parent = executor.start("parent").await;
+    store.steer(&parent.id, Action::Pause { who: Attribution::default(), children: false }).await.unwrap();
+    store.create(NewRun { parent: Some((parent.key, 1)), ..new_run(&store, "child") }).await.unwrap();
+    executor.is_declared_dead().await;
+    assert_eq!(store.release_orphans().await.unwrap().let_go, 1);
+    assert_eq!(record(&store, &run_id("child")).await.status, Status::Enqueued);
 }

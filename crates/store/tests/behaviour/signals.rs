@@ -2,7 +2,7 @@
 
 use onward_store::{Change, Gather, LeaveHow, NewMessage, Signal, Store, WaitKind};
 use onward_testkit::TestDatabase;
-use onward_types::Timestamp;
+use onward_types::{Attribution, Timestamp};
 use tokio::sync::broadcast::Receiver;
 
 use super::lock::end_sessions;
@@ -150,8 +150,21 @@ mod nobody_is_told_of_what_is_not_committed {
         // One is rolled back, and one is on its way still.
         store.create(new_run(&store, "order-1")).await.unwrap();
         hears(&mut signals, &Signal::Ready).await;
-        assert!(store.steer(&run_id("order-1"), onward_store::Action::WakeUp(None)).await.is_ok());
-        assert!(store.steer(&run_id("nobody"), onward_store::Action::Pause).await.is_err());
+        assert!(
+            store
+                .steer(
+                    &run_id("order-1"),
+                    onward_store::Action::WakeUp { who: Attribution::default(), positions: None }
+                )
+                .await
+                .is_ok()
+        );
+        assert!(
+            store
+                .steer(&run_id("nobody"), onward_store::Action::Pause { who: Attribution::default(), children: false })
+                .await
+                .is_err()
+        );
         proxy.plan(&[Mishap::Frozen]);
         let frozen = store.clone();
         tokio::spawn(async move { frozen.create(new_run(&frozen, "order-2")).await });

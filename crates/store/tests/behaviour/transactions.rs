@@ -28,6 +28,7 @@ fn checkpoint(seq: u64) -> Checkpoint {
         kind: StepKind::Transaction,
         name: "pay".into(),
         result: Ok(json("paid")),
+        notes: None,
         started_at: at,
         finished_at: at,
     }

@@ -2,7 +2,7 @@
 
 use onward_store::{Action, Change, LeaveHow, NewMessage, NewRun, WaitKind};
 use onward_testkit::{TestDatabase, on_every_database};
-use onward_types::{RunKey, Status, Timestamp};
+use onward_types::{Attribution, RunKey, Status, Timestamp};
 
 use super::lock::{Foreign, sql};
 use super::world::*;
@@ -204,7 +204,10 @@ async fn a_run_that_is_parked_after_its_message_came_or_its_sleep_was_ended_is_r
     store.send(vec![message]).await.unwrap();
     let sleeps = executor.start("sleeps").await;
     sleeps.writes(vec![wait(1, WaitKind::Timer(Timestamp::from_second(1 << 32).unwrap()))]).await;
-    assert_eq!(store.steer(&sleeps.id, Action::WakeUp(None)).await.unwrap().count, 1);
+    assert_eq!(
+        store.steer(&sleeps.id, Action::WakeUp { who: Attribution::default(), positions: None }).await.unwrap().count,
+        1
+    );
     for run in [&hears, &sleeps] {
         run.writes(vec![park(&executor)]).await;
         assert_eq!(executor.claim().await, [run.key]);

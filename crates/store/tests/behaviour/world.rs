@@ -264,6 +264,7 @@ pub(crate) fn step(position: u32, output: &str) -> Change {
         kind: StepKind::Step,
         name: "charge".into(),
         result: Ok(json(output)),
+        notes: None,
         started_at: at,
         finished_at: at,
     })
@@ -280,6 +281,7 @@ pub(crate) fn attempt(position: u32, attempt: u32, error: Option<&str>) -> Chang
         started_at: at,
         finished_at,
         error: error.map(json),
+        notes: None,
     })
 }
 

@@ -270,7 +270,7 @@ impl Player {
             }
             12 => {
                 let (said, error) = ("it diverged".to_owned(), json("diverged"));
-                (leave(&self.store, parent, LeaveHow::Held { said, error }), "is held".to_owned())
+                (leave(&self.store, parent, LeaveHow::Held { said, error, by: None }), "is held".to_owned())
             }
             13 | 14 => {
                 let key = ["size", "colour"][dice.below(2) as usize];
@@ -296,7 +296,7 @@ impl Player {
         let again = self.executor.owns(owned.run.key, id);
         again.write(vec![leave(&self.store, None, LeaveHow::LetGo)]);
         let let_go = again.is_durable().await;
-        let steered = self.store.cancel_children(owned.run.key).await;
+        let steered = self.store.stop_children(owned.run.key).await;
         format!("; it lets go: {let_go}, and with it {}", self.names.steered(&steered))
     }
 
@@ -309,7 +309,7 @@ impl Player {
     async fn cancels_children(&mut self, dice: &mut Dice) -> String {
         let Some(id) = self.some_id(dice) else { return "nobody has children".to_owned() };
         let Ok(run) = self.store.find(&id).await else { return format!("{id} is nowhere") };
-        let steered = self.store.cancel_children(run.key).await;
+        let steered = self.store.stop_children(run.key).await;
         format!("cancel the children of {id}: {}", self.names.steered(&steered))
     }
 

@@ -30,7 +30,7 @@ impl Names {
 
     pub(super) fn steered(&self, steered: &Result<Cancelled, Error>) -> String {
         match steered {
-            Ok(Cancelled { runs, owned }) => format!("[{}], owned [{}]", self.of_all(runs), self.of_all(owned)),
+            Ok(Cancelled { runs, owned, .. }) => format!("[{}], owned [{}]", self.of_all(runs), self.of_all(owned)),
             Err(error) => failed(error),
         }
     }

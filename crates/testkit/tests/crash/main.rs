@@ -4,6 +4,7 @@
 //! Bodies that wait at the desk tell a test that they have begun, and go on when it says so.
 
 mod durability;
+mod following;
 mod house;
 mod jobs;
 mod outage;

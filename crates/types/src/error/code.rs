@@ -1,4 +1,4 @@
-//! Error codes: one name for each kind of error, the same in every language.
+//! Error codes: one name for each kind of error, the same in every language, and its HTTP status.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,8 +6,18 @@ use std::str::FromStr;
 use super::Error;
 
 macro_rules! codes {
-    ($($variant:ident $text:literal $doc:literal,)*) => {
+    ($($variant:ident $text:literal $http:literal $doc:literal,)*) => {
         /// The kind of an error. The text of a code is the same in Rust, over HTTP and in every client.
+        ///
+        /// | code | HTTP status | meaning |
+        /// |---|---|---|
+        $(#[doc = concat!("| `", $text, "` | ", $http, " | ", $doc, " |")])*
+        ///
+        /// ```
+        /// use onward_types::Code;
+        /// let code: Code = "unknown_run".parse().unwrap();
+        /// assert_eq!((code, code.http_status()), (Code::UnknownRun, 404));
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Code {
@@ -23,42 +33,52 @@ macro_rules! codes {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Code::$variant => $text,)* }
             }
+
+            /// The HTTP status of a response that reports an error of this kind.
+            #[must_use]
+            pub const fn http_status(self) -> u16 {
+                match self { $(Code::$variant => $http,)* }
+            }
         }
     };
 }
-
 codes! {
-    Failed "failed" "A step or a run returned an error.",
-    Panicked "panicked" "A step or a workflow panicked.",
-    TimedOut "timed_out" "Something took longer than allowed.",
-    Cancelled "cancelled" "The run was cancelled, by a person or by its deadline.",
-    RetriesExceeded "retries_exceeded" "The run crashed its executor too often and was given up; it can be resumed.",
-    Diverged "diverged" "The code made a different durable call than the one recorded: a non-determinism error.",
-    Held "held" "The run is paused because continuing would lose something.",
-    UnknownRun "unknown_run" "No run has that id.",
-    UnknownQueue "unknown_queue" "No queue has that name.",
-    UnknownSchedule "unknown_schedule" "No schedule has that id.",
-    Conflict "conflict" "A run of another workflow or with another input already has that id.",
-    Deduplicated "deduplicated" "An open run of the queue already has that dedup key; the error's data names the run.",
-    NotRegistered "not_registered" "The workflow is not registered with this executor.",
-    IllegalMove "illegal_move" "That is not possible in the run's current state.",
-    Closed "closed" "The stream is closed.",
-    UnknownHook "unknown_hook" "No hook has that token.",
-    Gone "gone" "The run that should receive it has ended.",
-    UnknownMessage "unknown_message" "The run has no such message.",
-    Nested "nested" "A durable call was made inside a step.",
-    OutsideRun "outside_run" "A durable call was polled outside the task of its run.",
-    MissingState "missing_state" "The workflow uses state that was not provided.",
-    Invalid "invalid" "An argument is not valid.",
-    Encode "encode" "A value cannot be encoded.",
-    Decode "decode" "A recorded value cannot be decoded.",
-    Corrupt "corrupt" "A row in the database cannot be understood.",
-    Database "database" "The database could not be reached or refused the operation.",
-    Busy "busy" "Another process has locked the database or the row; try again.",
-    Schema "schema" "The database was written by a version of Onward that this one cannot work with.",
-    Fenced "fenced" "This executor lost its lease and was replaced.",
-    Stopped "stopped" "The executor is shutting down.",
-    Unknown "unknown" "A newer version of Onward recorded a code that this one does not know: `Error::code` has its text.",
+    Failed "failed" 500 "A step or a run returned an error.",
+    Panicked "panicked" 500 "A step or a workflow panicked.",
+    TimedOut "timed_out" 504 "Something took longer than allowed.",
+    Cancelled "cancelled" 409 "The run was cancelled, by a person or by its deadline.",
+    RetriesExceeded "retries_exceeded" 409 "The run crashed its executor too often and was given up; it can be resumed.",
+    Diverged "diverged" 409 "The code made a different durable call than the one recorded: a non-determinism error.",
+    Held "held" 409 "The run is paused: continuing would lose something, or it has paused itself.",
+    UnknownRun "unknown_run" 404 "No run has that id.",
+    UnknownQueue "unknown_queue" 404 "No queue has that name.",
+    UnknownSchedule "unknown_schedule" 404 "No schedule has that id.",
+    Conflict "conflict" 409 "Another run already has that id; the error's data names it.",
+    Deduplicated "deduplicated" 409 "An open run of the queue already has that dedup key; the error's data names the run.",
+    TokenTaken "token_taken" 409 "The hook of an open run already has that token; the error's data names the run.",
+    KeyReused "key_reused" 409 "The key was used before for something else; the error's data names the run that has it.",
+    NotRegistered "not_registered" 404 "The workflow is not registered with this executor.",
+    IllegalMove "illegal_move" 409 "That is not possible in the run's current state.",
+    Closed "closed" 409 "The stream is closed.",
+    UnknownHook "unknown_hook" 404 "No hook has that token.",
+    Gone "gone" 410 "The run that should receive it has ended.",
+    UnknownMessage "unknown_message" 404 "The run has no such message.",
+    MessageTaken "message_taken" 409 "A call of the run has taken the message, or may be taking it now.",
+    InUse "in_use" 409 "The database is in use by an executor, or holds other data.",
+    Moved "moved" 409 "The runs of the database were moved to another one, or are being moved.",
+    Nested "nested" 500 "A durable call was made inside a step.",
+    OutsideRun "outside_run" 500 "A durable call was polled outside the task of its run.",
+    MissingState "missing_state" 500 "The workflow uses state that was not provided.",
+    Invalid "invalid" 400 "An argument is not valid.",
+    Encode "encode" 400 "A value cannot be encoded.",
+    Decode "decode" 500 "A recorded value cannot be decoded.",
+    Corrupt "corrupt" 500 "A row in the database cannot be understood.",
+    Database "database" 503 "The database could not be reached or refused the operation.",
+    Busy "busy" 503 "Another process has locked the database or the row; try again.",
+    Schema "schema" 503 "The database was written by a version of Onward that this one cannot work with.",
+    Fenced "fenced" 503 "This executor lost its lease and was replaced.",
+    Stopped "stopped" 503 "The executor is shutting down.",
+    Unknown "unknown" 500 "A newer version of Onward recorded a code that this one does not know: `Error::code` has its text.",
 }
 
 impl fmt::Display for Code {

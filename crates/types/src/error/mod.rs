@@ -167,11 +167,11 @@ impl Error {
 
     /// Whether something took longer than allowed.
     #[must_use]
-    pub fn is_timeout(&self) -> bool {
+    pub fn is_timed_out(&self) -> bool {
         self.0.code == Code::TimedOut
     }
 
-    /// Whether a run of another workflow or with another input already has the id.
+    /// Whether another run already has the id. `error.downcast::<Taken>()` names it.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         self.0.code == Code::Conflict
@@ -195,9 +195,9 @@ impl Error {
         self.0.code == Code::Diverged
     }
 
-    /// Whether a retry is likely to succeed.
+    /// Whether a retry is likely to succeed: the database is busy or cannot be reached.
     #[must_use]
-    pub fn is_busy(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(self.0.code, Code::Busy | Code::Database)
     }
 

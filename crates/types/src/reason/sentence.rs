@@ -51,6 +51,8 @@ fn what(wait: &WaitFor) -> String {
         WaitFor::Hook { token, until, .. } => format!("a payload to the hook `{token}`{}", limit(until)),
         WaitFor::Child { run, .. } => format!("child `{run}`"),
         WaitFor::Event { run, key, until } => format!("event `{key}` of run `{run}` until {until}"),
+        WaitFor::Resume { resumed_at: None } => "its resumption".to_owned(),
+        WaitFor::Resume { resumed_at: Some(at) } => format!("its executor, resumed at {at}"),
     }
 }
 
@@ -69,7 +71,7 @@ impl fmt::Display for ReasonKind {
             ReasonKind::Finished => f.write_str("finished"),
             ReasonKind::Failed { message, .. } | ReasonKind::Held { message, .. } => f.write_str(message),
             ReasonKind::Cancelled { said } => f.write_str(&given(said, "cancelled")),
-            ReasonKind::Paused { said } => f.write_str(&given(said, "paused")),
+            ReasonKind::Paused { said, .. } => f.write_str(&given(said, "paused")),
             ReasonKind::RetriesExceeded { recoveries, said } => {
                 f.write_str(&given(said, &format!("crashed its executor {recoveries} times without progress")))
             }

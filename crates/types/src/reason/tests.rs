@@ -124,10 +124,24 @@ fn a_run_that_its_owner_has_not_released_says_so() {
 fn a_pause_and_a_hold_are_told_apart_and_a_hold_names_its_call() {
     let error = Error::new(Code::Diverged, "at position 4 …").with_data(&HeldAt::new(4)).to_json();
     let paused = Facts { status: Status::Paused, said: Some("wait for Ann"), ..facts() };
-    assert_eq!(Reason::of(&paused).kind, ReasonKind::Paused { said: Some("wait for Ann".to_owned()) });
+    assert_eq!(Reason::of(&paused).kind, ReasonKind::Paused { said: Some("wait for Ann".to_owned()), position: None });
     let held = Reason::of(&Facts { said: Some("at position 4 …"), error: Some(&error), ..paused });
     let ReasonKind::Held { code, message, position } = &held.kind else { panic!("{held:?}") };
     assert_eq!((code.as_deref(), message.as_str(), *position), (Some("diverged"), "at position 4 …", Some(4)));
+}
+
+#[test]
+fn a_run_that_its_workflow_paused_says_why_and_names_the_call() {
+    let error = Error::new(Code::TimedOut, "no answer from the bank").to_json();
+    let waits = [wait(2, WaitFor::Resume { resumed_at: None })];
+    let paused = Facts { status: Status::Paused, said: Some("the bank is closed"), error: Some(&error), ..facts() };
+    let why = Reason::of(&Facts { waits: &waits, ..paused.clone() });
+    assert_eq!(why.kind, ReasonKind::Paused { said: Some("the bank is closed".to_owned()), position: Some(2) });
+    assert_eq!(why.to_string(), "the bank is closed");
+    // Later, when a person has paused it before it went on.
+    let waits = [wait(2, WaitFor::Resume { resumed_at: Some(minute()) })];
+    let why = Reason::of(&Facts { waits: &waits, said: Some("paused by ann"), error: None, ..paused });
+    assert_eq!(why.kind, ReasonKind::Paused { said: Some("paused by ann".to_owned()), position: None });
 }
 
 /// One of every kind.
@@ -152,7 +166,8 @@ fn all() -> Vec<ReasonKind> {
         ReasonKind::Cancelled { said: None },
         ReasonKind::Cancelled { said: Some("duplicate".into()) },
         ReasonKind::RetriesExceeded { recoveries: 3, said: None },
-        ReasonKind::Paused { said: None },
+        ReasonKind::Paused { said: None, position: None },
+        ReasonKind::Paused { said: Some("fill the account".into()), position: Some(3) },
         ReasonKind::Held { code: Some("diverged".into()), message: "at".into(), position: Some(3) },
         ReasonKind::StartTime { at },
         queue(None),
@@ -174,6 +189,8 @@ fn all() -> Vec<ReasonKind> {
         ReasonKind::Wait(WaitFor::Hook { token: "t".into(), until: None, refused }),
         ReasonKind::Wait(WaitFor::Child { run: run(), status: Some(Status::Running) }),
         ReasonKind::Wait(WaitFor::Event { run: run(), key: "k".into(), until }),
+        ReasonKind::Wait(WaitFor::Resume { resumed_at: None }),
+        ReasonKind::Wait(WaitFor::Resume { resumed_at: Some(at) }),
     ]
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::millis;
-use crate::{Error, ExecutorId, Json, Reason, RunId, RunKey, Status, Timestamp, Wait};
+use crate::{Error, ExecutorId, Json, Reason, RunId, RunKey, Status, Steering, Timestamp, Wait};
 
 /// The name and version of the workflow that a run executes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,6 +89,10 @@ pub struct RunRecord {
     /// Everything that it waits for, in the order of the calls that wait. Empty unless it is running.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waits: Vec<Wait>,
+    /// What stopped it, while it is cancelled or paused: a client, the workflow of another run, a deadline, the executor that
+    /// holds it, or an import.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steered: Option<Steering>,
     /// The input; `null` in a list without inputs.
     pub input: Json,
     /// The output, once it succeeded; `None` in a list without outputs.
@@ -140,6 +144,13 @@ pub struct RunRecord {
     pub partition: Option<String>,
     /// Its dedup key, which no other open run of its queue has.
     pub dedup: Option<String>,
+    /// Its generation, from 1: one more each time it continued with another input.
+    #[serde(default = "first")]
+    pub generation: u32,
+}
+
+const fn first() -> u32 {
+    1
 }
 
 impl RunRecord {

@@ -9,6 +9,7 @@ use crate::{Code, Error, Json, PersonRequest, RunId, Timestamp};
 /// The kind of a durable call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum StepKind {
     /// A step.
     Step,
@@ -40,11 +41,21 @@ pub enum StepKind {
     Stream,
     /// The opening of a hook.
     Hook,
+    /// A pause of the run by itself.
+    Pause,
+    /// The cancellation of a run.
+    Cancel,
+    /// The sending of a payload to a hook.
+    ResumeHook,
+    /// The merging of attributes into those of the run.
+    Attributes,
+    /// The beginning of the next generation of the run. It is never recorded: the next generation begins with nothing recorded.
+    Continue,
 }
 
 impl StepKind {
     /// All kinds.
-    pub const ALL: [StepKind; 15] = [
+    pub const ALL: [StepKind; 20] = [
         StepKind::Step,
         StepKind::Transaction,
         StepKind::Sleep,
@@ -60,6 +71,11 @@ impl StepKind {
         StepKind::GetEvent,
         StepKind::Stream,
         StepKind::Hook,
+        StepKind::Pause,
+        StepKind::Cancel,
+        StepKind::ResumeHook,
+        StepKind::Attributes,
+        StepKind::Continue,
     ];
 
     /// The kind as text, the same in tables and for people.
@@ -81,6 +97,11 @@ impl StepKind {
             StepKind::GetEvent => "get_event",
             StepKind::Stream => "stream",
             StepKind::Hook => "hook",
+            StepKind::Pause => "pause",
+            StepKind::Cancel => "cancel",
+            StepKind::ResumeHook => "resume_hook",
+            StepKind::Attributes => "attributes",
+            StepKind::Continue => "continue",
         }
     }
 }
@@ -103,10 +124,11 @@ impl std::str::FromStr for StepKind {
 /// The state of a durable call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum StepState {
     /// In progress, between two attempts, or interrupted by a crash.
     Running,
-    /// Waits for a timer, a child, a message or an event.
+    /// Waits for a timer, a child, a message or an event, or for the run to be resumed.
     Waiting,
     /// Recorded with an output.
     Succeeded,
@@ -121,6 +143,24 @@ impl StepState {
     #[must_use]
     pub const fn is_open(self) -> bool {
         matches!(self, StepState::Running | StepState::Waiting)
+    }
+
+    /// The state as text, the same in JSON and for people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            StepState::Running => "running",
+            StepState::Waiting => "waiting",
+            StepState::Succeeded => "succeeded",
+            StepState::Failed => "failed",
+            StepState::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for StepState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
@@ -149,6 +189,10 @@ pub struct StepRecord {
     /// that people took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<PersonRequest>,
+    /// The notes that the body of the step made in the attempt whose result was recorded, as a JSON object. Those of the failed
+    /// attempts before it are in `attempts`, so that numbers in notes can be summed over both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<Json>,
     /// Its recorded attempts, oldest first: those that failed, were slow or were interrupted. A quick success records none.
     pub attempts: Vec<Attempt>,
 }
@@ -181,4 +225,8 @@ pub struct Attempt {
     pub finished_at: Option<Timestamp>,
     /// Why it failed.
     pub error: Option<Json>,
+    /// The notes that the body made, as a JSON object, if it failed and was tried again. Those of the last attempt are with the
+    /// step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<Json>,
 }

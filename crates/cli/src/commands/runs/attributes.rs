@@ -12,8 +12,10 @@ pub(super) async fn attributes(client: &Client, attributes: Attributes, json: bo
     let Attributes { runs, set, remove, replace } = attributes;
     let removed = remove.into_iter().map(|key| (key, Json::null()));
     let changes: BTreeMap<String, Json> = set.into_iter().chain(removed).collect();
+    let all = |filter| client.merge_attributes_all(filter, &changes);
     match steer::meant(runs)? {
-        Meant::Filter(filter) => steer::all(client.merge_attributes_all(*filter, &changes).await?, json, "updated"),
+        Meant::Filter(filter) => steer::all(all(*filter).await?, json, "updated"),
+        Meant::Preview(filter) => steer::preview(all(*filter).preview(), json, "updated").await,
         Meant::Ids(ids) => {
             let change = async |run: &super::Handle| {
                 if replace {

@@ -3,14 +3,17 @@
 use onward::{Client, Status};
 
 use super::steer::{self, Done, Meant};
-use crate::args::Selected;
+use crate::args::Steer;
 use crate::exit::{Exit, Failure};
 
-pub(super) async fn cancel(client: &Client, selected: Selected, json: bool) -> Result<Exit, Failure> {
-    match steer::meant(selected)? {
-        Meant::Filter(filter) => steer::all(client.cancel_all(*filter).await?, json, "cancelled"),
+pub(super) async fn cancel(client: &Client, cancel: Steer, json: bool) -> Result<Exit, Failure> {
+    let Steer { signed, runs } = cancel;
+    let all = |filter| steer::signed!(client.cancel_all(filter), signed);
+    match steer::meant(runs)? {
+        Meant::Filter(filter) => steer::all(all(*filter).await?, json, "cancelled"),
+        Meant::Preview(filter) => steer::preview(all(*filter).preview(), json, "cancelled").await,
         Meant::Ids(ids) => {
-            let cancel = async |run: &super::Handle| run.cancel().await.map(Done::from);
+            let cancel = async |run: &super::Handle| steer::signed!(run.cancel(), signed).await.map(Done::from);
             steer::each(client, ids, json, cancel, |done, _| told(done)).await
         }
     }

@@ -11,12 +11,17 @@ pub(super) async fn delete(
     Delete { runs, with_children }: Delete,
     json: bool,
 ) -> Result<Exit, Failure> {
+    let all = |filter| {
+        let all = client.delete_all(filter);
+        if with_children { all.with_children() } else { all }
+    };
     match steer::meant(runs)? {
-        Meant::Filter(filter) => steer::all(client.delete_all(*filter).await?, json, "deleted"),
+        Meant::Filter(filter) => steer::all(all(*filter).await?, json, "deleted"),
+        Meant::Preview(filter) => steer::preview(all(*filter).preview(), json, "deleted").await,
         Meant::Ids(ids) => {
             let delete = async |run: &super::Handle| {
-                let deleted = if with_children { run.delete_with_children().await? } else { run.delete().await?.runs };
-                Ok(Done { deleted: Some(deleted), ..Done::default() })
+                let delete = if with_children { run.delete().with_children() } else { run.delete() };
+                Ok(Done { deleted: Some(delete.await?.runs), ..Done::default() })
             };
             steer::each(client, ids, json, delete, |done, _| told(done)).await
         }

@@ -9,7 +9,13 @@ use crate::exit::{Exit, Failure};
 pub(super) async fn fork(client: &Client, fork: Fork, json: bool) -> Result<Exit, Failure> {
     let Fork { runs, from, new_id, new_version, newest_version, input } = fork;
     let ids = match steer::meant(runs)? {
-        Meant::Filter(filter) => return steer::all(client.fork_all(*filter, from).await?, json, "forked"),
+        Meant::Preview(filter) => {
+            return steer::preview(client.fork_all(*filter, from).preview(), json, "forked").await;
+        }
+        Meant::Filter(filter) => {
+            let forks = client.fork_all(*filter, from);
+            return steer::all(if newest_version { forks.newest_version() } else { forks }.await?, json, "forked");
+        }
         Meant::Ids(ids) => ids,
     };
     if ids.len() > 1 && new_id.is_some() {

@@ -3,14 +3,18 @@
 use onward::{Client, Status};
 
 use super::steer::{self, Done, Meant};
-use crate::args::Selected;
+use crate::args::{Steer, SteerFamily};
 use crate::exit::{Exit, Failure};
 
-pub(super) async fn resume(client: &Client, selected: Selected, json: bool) -> Result<Exit, Failure> {
-    match steer::meant(selected)? {
-        Meant::Filter(filter) => steer::all(client.resume_all(*filter).await?, json, "resumed"),
+pub(super) async fn resume(client: &Client, resume: SteerFamily, json: bool) -> Result<Exit, Failure> {
+    let SteerFamily { with_children, steer: Steer { signed, runs } } = resume;
+    let all = |filter| steer::signed!(client.resume_all(filter), signed, with_children);
+    match steer::meant(runs)? {
+        Meant::Filter(filter) => steer::all(all(*filter).await?, json, "resumed"),
+        Meant::Preview(filter) => steer::preview(all(*filter).preview(), json, "resumed").await,
         Meant::Ids(ids) => {
-            let resume = async |run: &super::Handle| run.resume().await.map(Done::from);
+            let resume =
+                async |run: &super::Handle| steer::signed!(run.resume(), signed, with_children).await.map(Done::from);
             steer::each(client, ids, json, resume, told).await
         }
     }

@@ -1,6 +1,6 @@
 //! `onward runs show`: shows everything about one run.
 
-use onward::{Client, Filter, HookRecord, RunRecord};
+use onward::{Client, Filter, HookRecord, RunRecord, SteeringRecord};
 use serde::Serialize;
 
 use super::list;
@@ -18,6 +18,9 @@ struct Shown {
     children: Vec<String>,
     /// The hooks that it opened, in order.
     hooks: Vec<HookRecord>,
+    /// Who steered it, how and why, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steerings: Vec<SteeringRecord>,
 }
 
 pub(super) async fn show(client: &Client, id: &str, json: bool) -> Result<Exit, Failure> {
@@ -25,8 +28,9 @@ pub(super) async fn show(client: &Client, id: &str, json: bool) -> Result<Exit, 
     let run = handle.describe().await?;
     let children: Vec<String> = handle.children().await?.iter().map(|child| child.id().to_owned()).collect();
     let hooks = handle.hooks().await?;
+    let steerings = handle.steerings().await?;
     if json {
-        output::json(&Shown { run, children, hooks })?;
+        output::json(&Shown { run, children, hooks, steerings })?;
         return Ok(Exit::Done);
     }
     output::say(facts(&run))?;
@@ -41,6 +45,9 @@ pub(super) async fn show(client: &Client, id: &str, json: bool) -> Result<Exit, 
     if !hooks.is_empty() {
         output::say(format!("\nhooks\n\n{}", opened(&hooks)))?;
     }
+    if !steerings.is_empty() {
+        output::say(format!("\nhistory\n\n{}", history(&steerings)))?;
+    }
     Ok(Exit::Done)
 }
 
@@ -49,6 +56,14 @@ fn opened(hooks: &[HookRecord]) -> String {
     for hook in hooks {
         let (position, state) = (hook.position.to_string(), hook.state.to_string());
         table.add_row([position, output::cell(&hook.token), state, output::time(hook.opened_at)]);
+    }
+    output::rows(&table)
+}
+
+fn history(steerings: &[SteeringRecord]) -> String {
+    let mut table = output::table(&["at", "what was done"]);
+    for SteeringRecord { steering, .. } in steerings {
+        table.add_row([output::time(steering.at), output::cell(&steering.to_string())]);
     }
     output::rows(&table)
 }

@@ -3,14 +3,17 @@
 use onward::Client;
 
 use super::steer::{self, Done, Meant};
-use crate::args::Selected;
+use crate::args::Steer;
 use crate::exit::{Exit, Failure};
 
-pub(super) async fn start_now(client: &Client, selected: Selected, json: bool) -> Result<Exit, Failure> {
-    match steer::meant(selected)? {
-        Meant::Filter(filter) => steer::all(client.start_now_all(*filter).await?, json, "started"),
+pub(super) async fn start_now(client: &Client, start_now: Steer, json: bool) -> Result<Exit, Failure> {
+    let Steer { signed, runs } = start_now;
+    let all = |filter| steer::signed!(client.start_now_all(filter), signed);
+    match steer::meant(runs)? {
+        Meant::Filter(filter) => steer::all(all(*filter).await?, json, "started"),
+        Meant::Preview(filter) => steer::preview(all(*filter).preview(), json, "started").await,
         Meant::Ids(ids) => {
-            let start = async |run: &super::Handle| run.start_now().await.map(Done::from);
+            let start = async |run: &super::Handle| steer::signed!(run.start_now(), signed).await.map(Done::from);
             steer::each(client, ids, json, start, |done, _| told(done).to_owned()).await
         }
     }

@@ -1,12 +1,31 @@
 //! Shared by the verbs that manage runs: they act on runs given by id, each of which may fail by itself, or on all that match filters.
 
-use onward::{Client, Error, Filter, Status};
+use onward::{Client, Error, Filter, RunId, Status};
 use serde::Serialize;
 
 use super::Handle;
 use crate::args::{Selected, Which};
 use crate::exit::{Exit, Failure};
 use crate::output;
+
+/// The act with who does it and why, as far as given; with `$children` true, it reaches the descendants.
+macro_rules! signed {
+    ($act:expr, $signed:expr) => {{
+        let mut act = $act;
+        if let Some(by) = &$signed.by {
+            act = act.by(by);
+        }
+        if let Some(reason) = &$signed.reason {
+            act = act.reason(reason);
+        }
+        act
+    }};
+    ($act:expr, $signed:expr, $children:expr) => {{
+        let act = steer::signed!($act, $signed);
+        if $children { act.with_children() } else { act }
+    }};
+}
+pub(super) use signed;
 
 /// The result for one run.
 #[derive(Serialize)]
@@ -28,7 +47,7 @@ pub(super) struct Done {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) changed: Option<bool>,
     /// The state of the run before.
-    #[serde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) found: Option<Status>,
     /// The number of other runs that changed with it.
     #[serde(skip)]
@@ -77,23 +96,32 @@ struct Refusal {
 pub(super) enum Meant {
     Ids(Vec<String>),
     Filter(Box<Filter>),
+    /// What would be done to the runs is only counted.
+    Preview(Box<Filter>),
 }
 
 /// The runs that the arguments select. Without ids, filters or `--all` it fails: all runs are never selected by mistake.
 pub(super) fn meant(selected: Selected) -> Result<Meant, Failure> {
-    let Selected { ids, all, which } = selected;
+    let Selected { ids, all, dry_run, which } = selected;
     let has_filter = which != Which::default();
+    let meant = |filter| if dry_run { Meant::Preview(Box::new(filter)) } else { Meant::Filter(Box::new(filter)) };
     match (ids.is_empty(), has_filter || all) {
+        (false, false) if dry_run => Ok(meant(Filter { ids: possible(ids)?, ..Filter::default() })),
         (false, false) => Ok(Meant::Ids(ids)),
         (false, true) => Err(Failure::new(Exit::Usage, "give ids or filters, not both")),
-        (true, true) => Ok(Meant::Filter(Box::new(Filter { all, ..super::filter::filter(which)? }))),
+        (true, true) => Ok(meant(Filter { all, ..super::filter::filter(which)? })),
         (true, false) => {
             Err(Failure::new(Exit::Usage, "which runs? Give ids, filters such as `--status failed`, or `--all`"))
         }
     }
 }
 
-/// Performs the verb on each run and continues after a failure. The exit code is that of the first failure.
+fn possible(ids: Vec<String>) -> Result<Vec<RunId>, Failure> {
+    ids.into_iter().map(|id| RunId::new(id).map_err(Failure::from)).collect()
+}
+
+/// Performs the verb on each run and continues after a failure. The exit code is that of the first failure, or
+/// says that nothing changed.
 pub(super) async fn each(
     client: &Client,
     ids: Vec<String>,
@@ -134,7 +162,8 @@ pub(super) async fn each(
     if json {
         output::json(&steered)?;
     }
-    Ok(exit)
+    let nothing_changed = !steered.is_empty() && steered.iter().all(|run| run.done.is_unchanged());
+    Ok(if exit == Exit::Done && nothing_changed { Exit::Unchanged } else { exit })
 }
 
 /// Prints the result for all runs that match the filters.
@@ -143,14 +172,34 @@ pub(super) fn all(result: onward::BulkResult, json: bool, did: &str) -> Result<E
         output::json(&result)?;
         return Ok(Exit::Done);
     }
-    let onward::BulkResult { matched, changed, refused, sleeps } = result;
-    let mut told = format!("{matched} runs: {changed} {did}");
+    let onward::BulkResult { matched, changed, refused, sleeps, refusals, .. } = result;
+    output::say(counted(&format!("{matched} runs: {changed} {did}"), sleeps, refused, &refusals))?;
+    Ok(Exit::Done)
+}
+
+/// Prints what would be done to the runs.
+pub(super) async fn preview(preview: onward::Preview, json: bool, did: &str) -> Result<Exit, Failure> {
+    let preview = preview.await?;
+    if json {
+        output::json(&preview)?;
+        return Ok(Exit::Done);
+    }
+    let onward::BulkPreview { matched, would_change, sleeps, refused, refusals, .. } = preview;
+    let told = format!("{matched} runs: {would_change} would be {did}");
+    output::say(counted(&told, sleeps, refused, &refusals))?;
+    Ok(Exit::Done)
+}
+
+fn counted(told: &str, sleeps: u64, refused: u64, refusals: &[onward::Refusal]) -> String {
+    let mut told = told.to_owned();
     if sleeps > 0 {
         told += &format!(" ({sleeps} sleeps)");
     }
     if refused > 0 {
         told += &format!(", {refused} refused because of their state");
     }
-    output::say(told)?;
-    Ok(Exit::Done)
+    for onward::Refusal { status, why, runs, example, .. } in refusals {
+        told += &format!("\n  {runs} {status}, such as {example}: {why}");
+    }
+    told
 }

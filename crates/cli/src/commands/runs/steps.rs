@@ -1,6 +1,6 @@
 //! `onward runs steps`: shows the durable calls of one run.
 
-use onward::{Client, StepFilter, StepRecord, StepState};
+use onward::{Client, StepFilter, StepRecord};
 
 use crate::args::Steps;
 use crate::exit::{Exit, Failure};
@@ -28,7 +28,7 @@ fn table(steps: &[StepRecord]) -> String {
             step.position.to_string(),
             step.kind.to_string(),
             output::cell(&step.name),
-            state(step.state).to_owned(),
+            step.state.as_str().to_owned(),
             output::time_or_dash(step.started_at),
             output::between(step.started_at, step.completed_at),
             attempts(step),
@@ -36,16 +36,6 @@ fn table(steps: &[StepRecord]) -> String {
         ]);
     }
     output::rows(&table)
-}
-
-fn state(state: StepState) -> &'static str {
-    match state {
-        StepState::Running => "running",
-        StepState::Waiting => "waiting",
-        StepState::Succeeded => "succeeded",
-        StepState::Failed => "failed",
-        StepState::Cancelled => "cancelled",
-    }
 }
 
 /// The number of the last recorded attempt. A quick success records none.

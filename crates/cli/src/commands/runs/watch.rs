@@ -1,20 +1,15 @@
 //! `onward runs watch`: follows one run until it ends or is held.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use onward::{RunRecord, Status, StepRecord, StepState, Timestamp};
+use onward::{Changes, RunRecord, Status, StepRecord, StepState, Timestamp};
 use onward_types::{Json, from_micros, micros};
 use serde::Serialize;
 
 use super::Handle;
 use crate::exit::{Exit, Failure};
 use crate::output;
-
-/// The interval between reads. It is at least `SHARE` times as long as a read takes, so that watching a run with many steps costs
-/// little.
-const LOOK: Duration = Duration::from_millis(200);
-const SHARE: u32 = 10;
 
 /// What is shown of the run at one moment.
 #[derive(Clone, PartialEq, Serialize)]
@@ -40,10 +35,23 @@ struct Line<'a> {
 }
 
 pub(super) async fn watch(handle: &Handle, json: bool) -> Result<Exit, Failure> {
-    let view = View::new(json);
+    // A run that does not exist is a mistake, not one to wait for.
+    handle.describe().await?;
+    let mut changes = handle.changes();
+    let exit = follow(handle, &mut changes, &View::new(json)).await;
+    // Nobody comes back to it. What this fails at, executors do within a minute.
+    if let Err(error) = changes.close().await {
+        eprintln!("the recording of changes goes on for some minutes: {error}");
+    }
+    exit
+}
+
+async fn follow(handle: &Handle, changes: &mut Changes, view: &View) -> Result<Exit, Failure> {
     let mut before = None;
-    loop {
-        let began = Instant::now();
+    while let Some(change) = changes.next().await.transpose()? {
+        if change.run().is_none() {
+            continue;
+        }
         // The run first: if it has ended, the steps that are read after it are complete.
         let run = handle.describe().await?;
         let sight = Sight::of(&run, &handle.steps().await?);
@@ -56,8 +64,8 @@ pub(super) async fn watch(handle: &Handle, json: bool) -> Result<Exit, Failure> 
             return Ok(if run.status == Status::Succeeded { Exit::Done } else { Exit::RunFailed });
         }
         before = Some(sight);
-        tokio::time::sleep(LOOK.max(began.elapsed() * SHARE)).await;
     }
+    Ok(Exit::Done)
 }
 
 impl Sight {

@@ -282,8 +282,9 @@ impl RunCore {
         self.leaving.is(|how| matches!(how, LeaveHow::LetGo))
     }
 
+    /// Whether its last change holds it. A run that pauses itself is not held yet if the database rejects that.
     pub(crate) fn is_being_held(&self) -> bool {
-        self.leaving.is(|how| matches!(how, LeaveHow::Held { .. }))
+        self.leaving.is(|how| matches!(how, LeaveHow::Held { by: None, .. }))
     }
 
     // Children.
@@ -390,6 +391,10 @@ pub(crate) fn end_of(how: &LeaveHow) -> End {
     match how {
         LeaveHow::Finished(Ok(output)) => ended(Status::Succeeded, Some(output.clone()), None),
         LeaveHow::Finished(Err(error)) => ended(Status::Failed, None, Some(error.clone())),
-        LeaveHow::Parked { .. } | LeaveHow::Held { .. } | LeaveHow::Released | LeaveHow::LetGo => End::Elsewhere,
+        LeaveHow::Parked { .. }
+        | LeaveHow::Held { .. }
+        | LeaveHow::Continued { .. }
+        | LeaveHow::Released
+        | LeaveHow::LetGo => End::Elsewhere,
     }
 }

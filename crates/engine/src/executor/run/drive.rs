@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use onward_store::LeaveHow;
 use onward_types::{BoxError, Code, Error, Json, Timestamp, guarded};
 
 use super::core::RunCore;
@@ -24,6 +25,8 @@ pub(crate) enum Ended {
     Finished(Result<Json, Error>),
     /// Continuing would lose something.
     Held(Error),
+    /// The workflow has paused the run, or ended its generation.
+    Departs(LeaveHow),
     /// It only waits.
     Parked(Option<Timestamp>),
     /// The executor shuts down.
@@ -77,12 +80,16 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPa
                 return Poll::Pending;
             }
             core.judge_messages();
-            if may_go_on(core, &mut room, cx) && core.state().deliver(core.clock().now()) {
+            let goes_on = may_go_on(core, &mut room, cx);
+            if goes_on && core.state().deliver(core.clock().now()) {
                 core.note_busy();
                 continue;
             }
             if let Some(why) = core.state().halted() {
                 return Poll::Ready(Ended::Held(why.clone()));
+            }
+            if goes_on && let Some(how) = core.state().take_departure() {
+                return Poll::Ready(Ended::Departs(how));
             }
             core.flush();
             core.note_quiet();

@@ -7,6 +7,7 @@
 mod ahead;
 mod attempts;
 mod messages;
+mod pause;
 mod turn;
 mod waits;
 mod words;
@@ -24,6 +25,7 @@ use ahead::{Immediate, Large};
 use attempts::Noted;
 use messages::Receiver;
 pub(crate) use messages::{Candidate, Takes};
+pub(crate) use pause::Pausing;
 pub(crate) use turn::Granted;
 use turn::Turn;
 
@@ -76,6 +78,12 @@ pub(crate) struct State {
     barrier: Vec<(u64, Waker)>,
     /// The index in `changes` of the first change that was made while a panic of the workflow unwound.
     unwinding: Option<usize>,
+    /// Notes of steps that have a result which is not recorded yet, by position.
+    notes: BTreeMap<u32, Json>,
+    /// The pause for which the workflow has asked.
+    pausing: Option<Box<Pausing>>,
+    /// The call with which the workflow ends its generation, and the input of the next one.
+    continuing: Option<(u32, Json)>,
     /// The error that holds the run.
     halt: Option<Error>,
     /// A possible cause if the code diverges from the history.
@@ -143,7 +151,7 @@ pub(crate) enum Polled {
 
 impl State {
     pub(crate) fn replaying(history: &mut History) -> State {
-        let mut state = State { next_seq: 1, ..State::default() };
+        let mut state = State { next_seq: 1, next_position: history.first_position, ..State::default() };
         for recorded in std::mem::take(&mut history.checkpoints) {
             state.next_seq = state.next_seq.max(recorded.seq + 1);
             if recorded.kind == StepKind::Patch {
@@ -348,6 +356,8 @@ impl State {
         let Some(call) = self.calls.remove(&position) else { return };
         self.note_unwinding();
         self.receivers.remove(&position);
+        self.forget_pause(position);
+        self.notes.remove(&position);
         // A wait from before the load still exists if the run left between the win and the drop of the loser.
         let recorded = self.waits.remove(&position).is_some();
         if call.has_wait || recorded {
@@ -541,7 +551,8 @@ impl State {
     ) {
         let seq = self.next_seq;
         self.next_seq += 1;
-        self.push(Change::Checkpoint(Checkpoint { position, seq, kind, name, result, started_at, finished_at }));
+        let notes = self.notes.remove(&position);
+        self.push(Change::Checkpoint(Checkpoint { position, seq, kind, name, result, notes, started_at, finished_at }));
         self.progress.get_or_insert(self.made);
     }
 

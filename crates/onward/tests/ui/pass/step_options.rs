@@ -24,7 +24,7 @@ pub async fn every(ctx: &Ctx, unused: u64) -> Result<()> {
     charge(ctx, 5).await?;
     charge(ctx, 5).attempts(3).timeout(secs(5)).await?;
     let pauses = Duration::from_millis(250)..Duration::from_secs(3600);
-    lenient(ctx, 5).backoff(pauses).retry_if(|error| !error.is_timeout()).await?;
+    lenient(ctx, 5).backoff(pauses).retry_if(|error| !error.is_timed_out()).await?;
     Ok(())
 }
 

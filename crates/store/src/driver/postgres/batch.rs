@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::Told;
 use super::columns::{
-    attempts, checkpoints, chunks, close_hooks, close_waits, consume, creates, creates_queued, end_hooks,
-    event_history, events, fence, leaves, must_be_new, open_waits, payloads, refusable, refuse, request_people,
+    attempts, checkpoints, chunks, close_hooks, close_waits, consume, continues, creates, creates_queued, end_hooks,
+    event_history, events, fence, leaves, must_be_new, open_waits, pauses, payloads, refusable, refuse, request_people,
     wake_watchers, wakes,
 };
 use super::connect::Session;
@@ -29,9 +29,10 @@ macro_rules! statements {
 
         impl Statements {
             pub(super) async fn prepare(session: &Session) -> Result<Statements, tokio_postgres::Error> {
-                let ($($name,)*) = tokio::try_join!($(session.prepare(include_str!(concat!(
+                // Boxed: all of them together would take much of the stack of a thread.
+                let ($($name,)*) = tokio::try_join!($(Box::pin(session.prepare(include_str!(concat!(
                     env!("CARGO_MANIFEST_DIR"), "/sql/batch/", stringify!($name), ".postgres.sql"
-                ))),)*)?;
+                )))),)*)?;
                 Ok(Statements { $($name,)* })
             }
         }
@@ -59,6 +60,8 @@ statements!(
     open_waits,
     close_waits,
     leaves,
+    pauses,
+    continues,
     payloads,
     wakes,
     wake_watchers,
@@ -126,6 +129,8 @@ fn add_rows<'a>(pipeline: &mut Pipeline<'a>, statements: &'a Statements, batch: 
     add("batch/close_waits", &statements.close_waits, close_waits(batch));
     add("batch/open_waits", &statements.open_waits, open_waits(batch));
     add("batch/leaves", &statements.leaves, leaves(batch));
+    add("batch/pauses", &statements.pauses, pauses(batch));
+    add("batch/continues", &statements.continues, continues(batch));
     add("batch/payloads", &statements.payloads, payloads(batch));
     add("batch/wakes", &statements.wakes, wakes(batch));
     add("batch/wake_watchers", &statements.wake_watchers, wake_watchers(batch));

@@ -113,6 +113,7 @@ pub(super) fn checkpoints(batch: &Batch) -> Option<Args<'_>> {
         long_array(rows, |(_, it)| it.result.as_ref().err().map(Json::as_str)),
         array(rows, |(_, it)| micros(it.started_at)),
         array(rows, |(_, it)| micros(it.finished_at)),
+        array(rows, |(_, it)| it.notes.as_ref().map(Json::as_str)),
     ])
 }
 
@@ -126,6 +127,7 @@ pub(super) fn attempts(batch: &Batch) -> Option<Args<'_>> {
         array(rows, |(_, it)| micros(it.started_at)),
         array(rows, |(_, it)| it.finished_at.map(micros)),
         array(rows, |(_, it)| it.error.as_ref().map(Json::as_str)),
+        array(rows, |(_, it)| it.notes.as_ref().map(Json::as_str)),
     ])
 }
 
@@ -231,7 +233,7 @@ pub(super) fn leaves(batch: &Batch) -> Option<Args<'_>> {
     let how = |it: &Update| match it.leave.how {
         LeaveHow::Finished(_) => "finished",
         // To be released is to be parked for no time at all.
-        LeaveHow::Parked { .. } | LeaveHow::Released => "parked",
+        LeaveHow::Parked { .. } | LeaveHow::Released | LeaveHow::Continued { .. } => "parked",
         LeaveHow::Held { .. } => "held",
         LeaveHow::LetGo => "let_go",
     };
@@ -239,11 +241,11 @@ pub(super) fn leaves(batch: &Batch) -> Option<Args<'_>> {
         LeaveHow::Finished(Ok(_)) => Some("succeeded"),
         LeaveHow::Finished(Err(_)) => Some("failed"),
         LeaveHow::Held { .. } => Some("paused"),
-        LeaveHow::Parked { .. } | LeaveHow::Released | LeaveHow::LetGo => None,
+        LeaveHow::Parked { .. } | LeaveHow::Released | LeaveHow::Continued { .. } | LeaveHow::LetGo => None,
     };
     let ready_at = |it: &Update| match it.leave.how {
         LeaveHow::Parked { ready_at } => ready_at.map(micros),
-        LeaveHow::Released => Some(micros(it.leave.at)),
+        LeaveHow::Released | LeaveHow::Continued { .. } => Some(micros(it.leave.at)),
         LeaveHow::Finished(_) | LeaveHow::Held { .. } | LeaveHow::LetGo => None,
     };
     Some(vec![
@@ -260,6 +262,40 @@ pub(super) fn leaves(batch: &Batch) -> Option<Args<'_>> {
             LeaveHow::Held { error, .. } => Some(error.as_str()),
             _ => short(error(it)),
         }),
+    ])
+}
+
+/// The waits of calls with which runs paused themselves.
+pub(super) fn pauses(batch: &Batch) -> Option<Args<'_>> {
+    let paused = batch.updates.iter().filter_map(|it| match &it.leave.how {
+        LeaveHow::Held { by: Some(wait), .. } => Some((it.run, &**wait)),
+        _ => None,
+    });
+    let rows = some(paused.collect::<Vec<_>>())?;
+    Some(vec![
+        Box::new(rows.iter().map(|(run, _)| run.0).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|(_, it)| i64::from(it.position)).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|(_, it)| it.wait.as_str()).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|(_, it)| &*it.name).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|(_, it)| micros(it.since)).collect::<Vec<_>>()),
+    ])
+}
+
+/// Runs whose next generation begins.
+pub(super) fn continues(batch: &Batch) -> Option<Args<'_>> {
+    let continued = batch.updates.iter().filter_map(|it| match &it.leave.how {
+        LeaveHow::Continued { input, first_position } => Some((it, input, *first_position)),
+        _ => None,
+    });
+    let rows = some(continued.collect::<Vec<_>>())?;
+    let error = crate::change::continued_without();
+    Some(vec![
+        Box::new(rows.iter().map(|(it, ..)| it.run.0).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|(it, ..)| micros(it.leave.at)).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|(.., first)| i64::from(*first)).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|(_, input, _)| short(Some(*input))).collect::<Vec<_>>()),
+        Box::new(Long(rows.iter().map(|(_, input, _)| long(Some(*input))).collect::<Vec<_>>())),
+        Box::new(error.as_str().to_owned()),
     ])
 }
 

@@ -41,7 +41,7 @@ pub(super) async fn migrate(session: &Session, place: &str) -> Result<(), Fault>
             session.batch_execute("rollback").await.map_err(fault)?;
         }
         match done {
-            Err(fault) if fault.cure == Cure::TryAgain && fault.error.is_busy() && began.elapsed() < PATIENCE => {
+            Err(fault) if fault.cure == Cure::TryAgain && fault.error.is_transient() && began.elapsed() < PATIENCE => {
                 if said.is_none_or(|said| said.elapsed() > SAY_EVERY) {
                     tracing::info!(error = %fault.error, "waiting to bring the schema up to date");
                     said = Some(crate::real_time::now());
@@ -76,7 +76,7 @@ async fn may_make_tables(session: &Session, place: &str) -> Result<(), Fault> {
 
 /// Adds the location to an error. What the server rejects is rejected on every attempt.
 fn in_words(fault: Fault, place: &str) -> Fault {
-    if fault.error.is_busy() {
+    if fault.error.is_transient() {
         return fault;
     }
     let message =

@@ -96,7 +96,8 @@ impl UserTransaction {
         let (output, error) = (it.result.as_ref().ok().map(Json::as_str), it.result.as_ref().err().map(Json::as_str));
         let times = (micros(it.started_at), micros(it.finished_at));
         let kind = it.kind.as_str();
-        let row = params![owner.run, it.position, seq, kind, &*it.name, output, error, times.0, times.1];
+        let notes = it.notes.as_ref().map(Json::as_str);
+        let row = params![owner.run, it.position, seq, kind, &*it.name, output, error, times.0, times.1, notes];
         let mut pipeline = Pipeline::new(client);
         pipeline.command(OUR_OWN_WAY);
         pipeline.add("transactions/own", &own, args(possession(owner)));

@@ -8,7 +8,9 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, TransactionBehavior, params, params_from_iter};
 
 use super::connection::fault;
-use crate::change::{Created, Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun, Queued};
+use crate::change::{
+    Created, Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun, NewWait, Queued, continued_without,
+};
 use crate::driver::{Sql, sql};
 use crate::fault::Fault;
 use crate::journal::{Batch, Committed, Create, Event, Refusal, Update};
@@ -107,7 +109,8 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
             output,
             error,
             times.0,
-            times.1
+            times.1,
+            it.notes.as_ref().map(Json::as_str)
         ])?;
     }
     let mut attempt = tx.prepare_cached(sql!("batch/attempts.sqlite").sqlite())?;
@@ -115,7 +118,8 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
         let finished_at = it.finished_at.map(micros);
         let error = it.error.as_ref().map(Json::as_str);
         let started_at = micros(it.started_at);
-        attempt.execute(params![run.as_bytes(), it.position, it.attempt, &*it.name, started_at, finished_at, error])?;
+        let (key, name, notes) = (run.as_bytes(), &*it.name, it.notes.as_ref().map(Json::as_str));
+        attempt.execute(params![key, it.position, it.attempt, name, started_at, finished_at, error, notes])?;
     }
     write_talk(tx, batch, &refused)?;
     write_requests(tx, batch, &refused)?;
@@ -305,13 +309,67 @@ fn write_leave(tx: &Transaction<'_>, executor: &str, update: &Update) -> rusqlit
         LeaveHow::Released => {
             tx.prepare_cached(sql!("batch/leaves_park.sqlite").sqlite())?.execute(params![key, executor, at, Some(at)])
         }
-        LeaveHow::Held { said, error } => tx
-            .prepare_cached(sql!("batch/leaves_hold.sqlite").sqlite())?
-            .execute(params![key, executor, at, said, error.as_str()]),
+        LeaveHow::Held { said, error, by } => {
+            let mut hold = tx.prepare_cached(sql!("batch/leaves_hold.sqlite").sqlite())?;
+            let held = hold.execute(params![key, executor, at, said, error.as_str()])?;
+            if held == 1
+                && let Some(NewWait { position, name, wait, since }) = by.as_deref()
+            {
+                tx.prepare_cached(sql!("batch/pauses.sqlite").sqlite())?.execute(params![
+                    key,
+                    position,
+                    wait.as_str(),
+                    &**name,
+                    micros(*since)
+                ])?;
+            }
+            Ok(held)
+        }
+        LeaveHow::Continued { input, first_position } => write_continued(tx, executor, update, input, *first_position),
         LeaveHow::LetGo => {
             tx.prepare_cached(sql!("batch/leaves_let_go.sqlite").sqlite())?.execute(params![key, executor, at])
         }
     }
+}
+
+/// Begin the next generation of the run. Returns how many rows changed: one, unless the run was revoked.
+fn write_continued(
+    tx: &Transaction<'_>,
+    executor: &str,
+    update: &Update,
+    input: &Json,
+    first_position: u32,
+) -> rusqlite::Result<usize> {
+    let (key, at) = (update.run.as_bytes(), micros(update.leave.at));
+    let inline = Some(input.as_str()).filter(|text| text.len() <= INLINE_MAX);
+    let continued = tx.prepare_cached(sql!("batch/continues.sqlite").sqlite())?.execute(params![
+        key,
+        executor,
+        at,
+        first_position,
+        inline
+    ])?;
+    if continued != 1 {
+        return Ok(continued);
+    }
+    tx.prepare_cached(sql!("runs/drop_payload").sqlite())?.execute(params![key, "input"])?;
+    put_payload(tx, update.run, "input", long(input))?;
+    let gone = [
+        sql!("batch/continues_checkpoints.sqlite"),
+        sql!("batch/continues_waits.sqlite"),
+        sql!("batch/continues_people.sqlite"),
+        sql!("batch/continues_attempts.sqlite"),
+        sql!("batch/continues_messages.sqlite"),
+        sql!("batch/continues_history.sqlite"),
+    ];
+    for statement in gone {
+        tx.prepare_cached(statement.sqlite())?.execute(params![key])?;
+    }
+    let error = continued_without();
+    tx.prepare_cached(sql!("batch/continues_ends.sqlite").sqlite())?.execute(params![key, at, error.as_str()])?;
+    let before = first_position.saturating_sub(1);
+    tx.prepare_cached(sql!("batch/continues_events.sqlite").sqlite())?.execute(params![key, before])?;
+    Ok(continued)
 }
 
 /// The waiter checks last: its row is written, so whatever ends from now on finds it parked; what ended before is looked up

@@ -200,6 +200,10 @@ impl Tx {
         let changed = statement.execute(bound(params).as_slice()).map_err(failed)?;
         Ok(changed as u64)
     }
+
+    pub(crate) fn script(&mut self, sql: &'static Sql) -> Result<(), Fault> {
+        self.0.execute_batch(sql.sqlite()).map_err(|error| named(&self.0, sql, error))
+    }
 }
 
 fn named(connection: &Connection, sql: &Sql, error: rusqlite::Error) -> Fault {

@@ -235,7 +235,8 @@ fn commit(connection: &Connection, run: RunKey, it: &Checkpoint) -> Result<(), F
             output,
             error,
             micros(it.started_at),
-            micros(it.finished_at)
+            micros(it.finished_at),
+            it.notes.as_ref().map(Json::as_str)
         ])
     });
     written.map_err(|error| failure(&error))?;

@@ -59,6 +59,10 @@ pub(super) const RUN: &[Column] = &[
     optional("parent_position", Kind::Int),
     optional("steered_with", Kind::Key),
     optional("steered_from", Kind::Text),
+    optional("generation", Kind::Int),
+    optional("first_position", Kind::Int),
+    optional("steered", Kind::Json),
+    optional("paused_with", Kind::Key),
 ];
 
 const POSITION: Column = column("position", Kind::Int);
@@ -72,6 +76,7 @@ const CHECKPOINT: &[Column] = &[
     optional("error", Kind::Json),
     column("started_at", Kind::Int),
     column("finished_at", Kind::Int),
+    optional("notes", Kind::Json),
 ];
 
 const ATTEMPT: &[Column] = &[
@@ -81,6 +86,7 @@ const ATTEMPT: &[Column] = &[
     column("started_at", Kind::Int),
     optional("finished_at", Kind::Int),
     optional("error", Kind::Json),
+    optional("notes", Kind::Json),
 ];
 
 const WAIT: &[Column] = &[
@@ -121,6 +127,8 @@ const CHUNK: &[Column] = &[
     column("appended_at", Kind::Int),
 ];
 
+const STEERING: &[Column] = &[column("seq", Kind::Int), column("steering", Kind::Json)];
+
 const HOOK: &[Column] =
     &[column("token", Kind::Text), POSITION, column("opened_at", Kind::Int), optional("person", Kind::Json)];
 
@@ -136,7 +144,7 @@ pub(super) struct Table {
 }
 
 /// The tables of an archive file, in the order in which their rows are written.
-pub(super) fn tables() -> [Table; 9] {
+pub(super) fn tables() -> [Table; 10] {
     [
         Table {
             row: "checkpoint",
@@ -176,6 +184,12 @@ pub(super) fn tables() -> [Table; 9] {
             write: sql!("archive/write_streams", split),
             columns: CHUNK,
         },
+        Table {
+            row: "steering",
+            read: sql!("archive/read_steerings"),
+            write: sql!("archive/write_steerings"),
+            columns: STEERING,
+        },
         Table { row: "hook", read: sql!("archive/read_hooks"), write: sql!("archive/write_hooks"), columns: HOOK },
     ]
 }
@@ -197,6 +211,8 @@ pub(super) const KEY: usize = 24;
 pub(super) const PARENT: usize = 25;
 pub(super) const PARENT_POSITION: usize = 26;
 pub(super) const STEERED_WITH: usize = 27;
+pub(super) const STEERED: usize = 31;
+pub(super) const PAUSED_WITH: usize = 32;
 
 /// Indices in [`CHECKPOINT`].
 pub(super) const CHECKPOINT_KIND: usize = 2;
@@ -216,6 +232,7 @@ mod tests {
         assert_eq!([at("partition_key"), at("dedup")], [Some(PARTITION_KEY), Some(DEDUP)]);
         assert_eq!([at("key"), at("parent")], [Some(KEY), Some(PARENT)]);
         assert_eq!([at("parent_position"), at("steered_with")], [Some(PARENT_POSITION), Some(STEERED_WITH)]);
+        assert_eq!([at("steered"), at("paused_with")], [Some(STEERED), Some(PAUSED_WITH)]);
         let at = |name: &str| CHECKPOINT.iter().position(|column| column.name == name);
         assert_eq!([at("kind"), at("output")], [Some(CHECKPOINT_KIND), Some(CHECKPOINT_OUTPUT)]);
     }

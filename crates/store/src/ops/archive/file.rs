@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use onward_types::{Code, Error, RunId, RunKey, Status, Timestamp};
+use onward_types::{Code, Error, RunId, RunKey, Status, Steering, Timestamp};
 use serde_json::value::RawValue;
 
 use super::FORM;
 use super::columns::{
-    CREATED_AT, Column, DEDUP, FINISHED_AT, ID, KEY, Kind, PARTITION_KEY, PRIORITY, QUEUE, RUN, STATUS, Table, tables,
+    CREATED_AT, Column, DEDUP, FINISHED_AT, ID, KEY, Kind, PARTITION_KEY, PRIORITY, QUEUE, RUN, STATUS, STEERED, Table,
+    tables,
 };
 use crate::change::OPEN;
 use crate::clock::Clock;
@@ -96,6 +97,7 @@ impl RunFile {
             return Err(format!("a run that is {status} must not have this `finished_at`: only an ended run has one"));
         }
         check_line(&run)?;
+        check_steering(&run[STEERED], "steered")?;
         Ok(RunFile { id, status, run, rows: Vec::new(), exported_with: value(fields, "exported_with")? })
     }
 
@@ -140,6 +142,15 @@ fn check_line(run: &[Param]) -> Result<(), String> {
     }
 }
 
+/// Check a value that says who steered a run, how and why.
+fn check_steering(value: &Param, name: &str) -> Result<(), String> {
+    let Param::Text(text) = value else { return Ok(()) };
+    match serde_json::from_str::<Steering>(text) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("`{name}` cannot be read: {error}")),
+    }
+}
+
 type Fields = BTreeMap<String, Box<RawValue>>;
 
 fn fields(line: &str) -> Result<Fields, String> {
@@ -153,7 +164,11 @@ fn row_of(fields: &Fields, tables: &[Table]) -> Result<(usize, Vec<Param>), Stri
         .iter()
         .position(|table| table.row == row)
         .ok_or_else(|| format!("`{row}` is not a kind of row that a run has"))?;
-    Ok((at, read_line(fields, tables[at].columns)?))
+    let values = read_line(fields, tables[at].columns)?;
+    if row == "steering" {
+        values.iter().try_for_each(|value| check_steering(value, "steering"))?;
+    }
+    Ok((at, values))
 }
 
 fn read_line(fields: &Fields, columns: &[Column]) -> Result<Vec<Param>, String> {
@@ -230,6 +245,7 @@ mod tests {
             (run.replace("\"version\":\"1\",", ""), "no `version`"),
             (with(r#"{"row":"cheque"}"#), "line 2: `cheque` is not a kind of row"),
             (with(r#"{"row":"event","key":"a\u0000","value":1,"updated_at":1}"#), "NUL"),
+            (with(r#"{"row":"steering","seq":1,"steering":{"action":"dance"}}"#), "`steering` cannot be read"),
             (with(r#"{"row":"event","key":7,"value":1,"updated_at":1}"#), "`key` cannot be read"),
         ];
         for (file, why) in refused {

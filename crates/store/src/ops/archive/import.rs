@@ -2,17 +2,19 @@
 
 use std::collections::HashMap;
 
-use onward_types::{Code, Error, RunId, RunKey, Status, StepKind, Timestamp, micros};
+use onward_types::{
+    Attribution, Code, Initiator, RunId, RunKey, Status, Steering, SteeringAction, StepKind, Taken, Timestamp, micros,
+};
 
 use super::columns::{
-    CHECKPOINT_KIND, CHECKPOINT_OUTPUT, DEADLINE, DEDUP, ERROR, ID, INPUT, KEY, PARENT, PARENT_POSITION, QUEUE, SAID,
-    STATUS, STEERED_WITH, tables,
+    CHECKPOINT_KIND, CHECKPOINT_OUTPUT, DEADLINE, DEDUP, ERROR, ID, INPUT, KEY, PARENT, PARENT_POSITION, PAUSED_WITH,
+    QUEUE, SAID, STATUS, STEERED, STEERED_WITH, tables,
 };
 use super::file::{Archive, RunFile};
 use crate::change::INLINE_MAX;
 use crate::driver::{Param, Tx, params, sql};
 use crate::fault::Fault;
-use crate::ops::runs;
+use crate::ops::{runs, steerings};
 
 /// Create the runs of a file under these ids and keys, all or none. Runs that have not ended are imported as paused.
 pub(crate) async fn import(
@@ -32,6 +34,9 @@ pub(crate) async fn import(
     }
     for (run, key) in archive.runs.iter().zip(keys) {
         insert_rows(tx, run, *key, &known).await?;
+        if !run.status.is_terminal() && run.status != Status::Paused {
+            steerings::add(tx, &[*key], &imported(now)).await?;
+        }
     }
     for (run, key) in archive.runs.iter().zip(keys) {
         if let Some(old) = run.key(KEY) {
@@ -56,9 +61,14 @@ async fn insert(
         Some(with) => Some(here(tx, key, with, known).await?),
         None => None,
     };
+    if let Some(with) = file.key(PAUSED_WITH) {
+        run[PAUSED_WITH] = Param::from(Some(here(tx, key, with, known).await?));
+    }
     if !file.status.is_terminal() {
         if file.status != Status::Paused {
-            run[SAID] = Param::from("imported; `resume` continues it");
+            let imported = imported(now);
+            run[SAID] = Param::from(format!("{imported}; `resume` continues it").as_str());
+            run[STEERED] = Param::from(steerings::written(&imported)?.as_str());
             run[ERROR] = Param::Null;
             // A run that was already paused stays paused when the root is resumed.
             with = file.exported_with.and_then(|root| known.get(&root).copied());
@@ -89,6 +99,12 @@ async fn insert(
         tx.execute(sql!("runs/put_payload"), &[Param::Key(key), Param::from(kind), body]).await?;
     }
     Ok(true)
+}
+
+/// How a run that had not ended is paused when it arrives.
+fn imported(now: Timestamp) -> Steering {
+    let who = Attribution { initiator: Initiator::Import, ..Attribution::default() };
+    Steering::new(SteeringAction::Pause, &who, now)
 }
 
 /// The key of its parent in this database. If the parent is not here yet, it may be imported later and is referenced by its
@@ -189,7 +205,7 @@ async fn in_the_way(tx: &mut Tx, run: &[Param], id: &RunId, id_is_taken: bool, n
     if id_is_taken {
         let message =
             format!("a run with the id {id:?} already exists: delete it, or import this one under another id");
-        return Ok(Error::new(Code::Conflict, message).into());
+        return Ok(Taken::by(id).refused(Code::Conflict, message).into());
     }
     // The run's key comes before its columns.
     if let (Param::Text(queue), Param::Text(dedup)) = (&run[QUEUE + 1], &run[DEDUP + 1])

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use onward_types::{
-    Deduplicated, ExecutorId, Facts, Identity, Json, QueueWait, Reason, RunId, RunKey, RunRecord, Status, Timestamp,
-    Wait, from_micros,
+    Attribution, Deduplicated, ExecutorId, Facts, Identity, Initiator, Json, QueueWait, Reason, RunId, RunKey,
+    RunRecord, Status, Steering, SteeringAction, Timestamp, Wait, WaitFor, from_micros,
 };
 
 use crate::change::OPEN;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
-use crate::ops::{queue_waits, waits};
+use crate::ops::{queue_waits, steerings, waits};
 
 /// What is read with a record.
 #[derive(Clone, Copy)]
@@ -70,8 +70,14 @@ fn record(row: &Row, around: Around<'_>) -> Result<RunRecord, Fault> {
     let error = json("error")?;
     let said = row.opt_text("said")?;
     let Around { waits, queue, there, now } = around;
-    // A run that does not run keeps its waits for the time when it does.
-    let waits = if status == Status::Running { waits } else { Vec::new() };
+    // A run that does not run keeps its waits for the time when it does, except for the one with which it paused itself.
+    let is_pause = |wait: &Wait| matches!(wait.wait_for, WaitFor::Resume { .. });
+    let counts = |wait: &Wait| match status {
+        Status::Running => !is_pause(wait),
+        Status::Paused => is_pause(wait),
+        _ => false,
+    };
+    let waits: Vec<Wait> = waits.into_iter().filter(counts).collect();
     let why = Reason::of(&Facts {
         status,
         workflow: &workflow,
@@ -87,6 +93,14 @@ fn record(row: &Row, around: Around<'_>) -> Result<RunRecord, Fault> {
         recoveries: row.count("recoveries")?,
         now,
     });
+    let steered = match status {
+        Status::Cancelled => steerings::of_row(row, "steered")?,
+        Status::Paused => steerings::of_row(row, "steered")?.or_else(|| {
+            // Its executor holds it: only that leaves an error.
+            error.as_ref().map(|_| hold(said.clone(), from_micros(row.int("updated_at").unwrap_or_default())))
+        }),
+        _ => None,
+    };
     let identity = identity(row)?.unwrap_or_default();
     Ok(RunRecord {
         key: row.key("run_key")?,
@@ -96,7 +110,8 @@ fn record(row: &Row, around: Around<'_>) -> Result<RunRecord, Fault> {
         status,
         reason: why.to_string(),
         why,
-        waits,
+        waits: if status == Status::Running { waits } else { Vec::new() },
+        steered,
         input: json("input")?.unwrap_or_else(Json::null),
         output: json("output")?,
         error,
@@ -121,7 +136,14 @@ fn record(row: &Row, around: Around<'_>) -> Result<RunRecord, Fault> {
         priority: row.count("priority")?,
         partition: row.opt_text("partition_key")?,
         dedup: row.opt_text("dedup")?,
+        generation: row.opt_int("generation")?.and_then(|it| u32::try_from(it).ok()).unwrap_or(1),
     })
+}
+
+/// What an executor did that holds a run.
+fn hold(why: Option<String>, at: Timestamp) -> Steering {
+    let who = Attribution { initiator: Initiator::Executor, reason: why, ..Attribution::default() };
+    Steering::new(SteeringAction::Pause, &who, at)
 }
 
 /// The error that an open run of the queue holds the dedup key; `instead` says what the caller can do.

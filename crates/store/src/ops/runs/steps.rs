@@ -70,6 +70,7 @@ fn recorded(row: &Row) -> Result<StepRecord, Fault> {
         started_at: Some(from_micros(row.int("started_at")?)),
         completed_at: Some(from_micros(row.int("finished_at")?)),
         person: None,
+        notes: row.opt_text("notes")?.map(Json::from),
         attempts: Vec::new(),
     })
 }
@@ -92,13 +93,17 @@ fn open_step(position: u32, kind: StepKind, name: &str, state: StepState) -> Ste
         started_at: None,
         completed_at: None,
         person: None,
+        notes: None,
         attempts: Vec::new(),
     }
 }
 
 fn waiting(steps: &mut Vec<StepRecord>, wait: Wait) {
     let kind = waits::kind_of_call(&wait.wait_for);
-    let mut step = open_step(wait.position, kind, &wait.name, StepState::Waiting);
+    // Once resumed, a run that had paused itself passes the pause as soon as an executor has it.
+    let is_resumed = matches!(wait.wait_for, WaitFor::Resume { resumed_at: Some(_) });
+    let state = if is_resumed { StepState::Running } else { StepState::Waiting };
+    let mut step = open_step(wait.position, kind, &wait.name, state);
     step.started_at = Some(wait.since);
     if let WaitFor::Child { run, .. } = wait.wait_for {
         step.child = Some(run);
@@ -115,6 +120,7 @@ fn attempted(steps: &mut Vec<StepRecord>, row: &Row) -> Result<(), Fault> {
         started_at: from_micros(row.int("started_at")?),
         finished_at: row.opt_int("finished_at")?.map(from_micros),
         error: row.opt_text("error")?.map(Json::from),
+        notes: row.opt_text("notes")?.map(Json::from),
     };
     let at = match steps.iter().position(|step| step.position == position) {
         Some(at) => at,

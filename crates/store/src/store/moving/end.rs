@@ -75,7 +75,7 @@ impl End {
                 "all or some runs of {} were moved to {}: finish that move, or cancel it with `onward move --undo`",
                 self.place, part.place
             );
-            return Err(Error::new(Code::Conflict, message));
+            return Err(Error::new(Code::Moved, message));
         }
         let id = self.store.clock().uuid().simple().to_string();
         let part = Part { part: TO.to_owned(), id: id.clone(), place: place.to_owned(), done: false, upto: None };

@@ -10,6 +10,7 @@ mod deploys;
 mod faults;
 mod fleet;
 mod flood;
+mod follow;
 mod generate;
 mod insist;
 mod job;
@@ -56,6 +57,9 @@ fn run(words: &[String]) -> Result<ExitCode> {
         }
         [word, rest @ ..] if word == "job" => {
             runtime.block_on(job::perform(Arguments::parse(rest)?)).map(|()| ExitCode::SUCCESS)
+        }
+        [word, url, file] if word == "follow" => {
+            runtime.block_on(follow::follow(url, file)).map(|()| ExitCode::SUCCESS)
         }
         [word, rest @ ..] if word == "flood" => runtime.block_on(flood::flood(Arguments::parse(rest)?)),
         words => runtime.block_on(supervisor::supervise(Arguments::parse(words)?)),

@@ -76,8 +76,8 @@ async fn wake_up(suite: &Suite, id: &str) {
         return;
     }
     // An answer that is lost is of no interest: the run comes to the same either way.
-    if let Ok(count @ 1..) = suite.client.handle::<program>(id).wake_up().await {
-        for _ in 0..count {
+    if let Ok(woken) = suite.client.handle::<program>(id).wake_up().await {
+        for _ in 0..woken.sleeps {
             suite.book.note("sleeps ended");
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use onward_store::{AttemptChange, Change, Tried};
-use onward_types::{Code, Error, Timestamp};
+use onward_types::{Code, Error, Json, Timestamp};
 
 use super::State;
 
@@ -46,6 +46,13 @@ impl State {
         }
     }
 
+    /// Stores the notes of the attempt whose result is that of the call. They are recorded together with the result.
+    pub(crate) fn put_notes(&mut self, position: u32, notes: Option<Json>) {
+        if let Some(notes) = notes.filter(|_| self.calls.contains_key(&position)) {
+            self.notes.insert(position, notes);
+        }
+    }
+
     pub(super) fn note_end(&mut self, position: u32) {
         if let Some(ended) = self.calls.get_mut(&position).and_then(|call| call.ended.take()) {
             self.push(Change::Attempt(*ended));
@@ -63,6 +70,7 @@ impl State {
             started_at: if failed { now } else { since },
             finished_at: Some(now),
             error: Some(error.to_json()),
+            notes: None,
         }));
     }
 }

@@ -1,0 +1,55 @@
+//! The history of a run: who steered it, how and why.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use onward_store::Store;
+use onward_types::{Error, RunId, SteeringRecord};
+
+use crate::future::BoxFuture;
+
+/// How many acts one call lists unless it says otherwise.
+const LIMIT: u32 = 1_000;
+
+/// The history of a run, about to be read. Made by [`WorkflowHandle::steerings`](crate::WorkflowHandle::steerings); resolves to
+/// the acts on the run, oldest first.
+#[must_use = "this is read when it is awaited"]
+pub struct ListSteerings {
+    store: Store,
+    run: RunId,
+    after: u64,
+    limit: u32,
+    reading: Option<BoxFuture<'static, Result<Vec<SteeringRecord>, Error>>>,
+}
+
+impl ListSteerings {
+    pub(super) fn new(store: &Store, run: &RunId) -> ListSteerings {
+        ListSteerings { store: store.clone(), run: run.clone(), after: 0, limit: LIMIT, reading: None }
+    }
+
+    /// Begin after the act with this [`seq`](SteeringRecord::seq): that of the last one on the previous page.
+    pub fn after(mut self, seq: u64) -> Self {
+        self.after = seq;
+        self
+    }
+
+    /// List at most this many acts; 1,000 by default.
+    pub fn limit(mut self, limit: u32) -> Self {
+        self.limit = limit;
+        self
+    }
+}
+
+impl Future for ListSteerings {
+    type Output = Result<Vec<SteeringRecord>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let ListSteerings { store, run, after, limit, reading } = &mut *self;
+        let reading = reading.get_or_insert_with(|| {
+            let (store, run, after, limit) = (store.clone(), run.clone(), *after, *limit);
+            Box::pin(async move { store.steerings(&run, after, limit).await })
+        });
+        reading.as_mut().poll(cx)
+    }
+}

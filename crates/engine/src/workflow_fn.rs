@@ -1,0 +1,146 @@
+//! A workflow whose name is known when the program runs: a name, a version, and a function that may capture what it interprets.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use onward_types::{Code, Error, Json, Result, Schemas};
+use serde::Serialize;
+
+use crate::data::{Data, encode};
+use crate::executor::registry::{Begin, Coded, OnPanic, Registered, Running};
+use crate::executor::run::ctx::Ctx;
+use crate::workflow::{finished, unreadable_input};
+
+/// A workflow made from a name, a version and a function: for what a program reads from data, such as a graph. Give it to
+/// [`Builder::register`](crate::Builder::register) or [`Onward::register`](crate::Onward::register); without options,
+/// [`Builder::workflow_fn`](crate::Builder::workflow_fn) is shorter.
+///
+/// The function gets the context and the input of the run. It is called once for each execution and replay, and must be as
+/// deterministic as any workflow: what it captures is part of its code. A function that captures something else needs another
+/// version.
+///
+/// ```
+/// # use onward_engine::{Onward, OnPanic, Result, WorkflowFn};
+/// # use serde_json::{Value, json};
+/// # #[tokio::main] async fn main() -> Result<()> {
+/// let greeting = "hello";
+/// let greet = WorkflowFn::new("greet", "1", move |_ctx, name: String| async move { Ok(format!("{greeting} {name}")) })
+///     .on_panic(OnPanic::Fail)
+///     .input_schema(json!({"type": "string"}));
+/// let onward = Onward::open("sqlite::memory:").register(greet).launch().await?;
+/// let run = onward.start_named("greet", "Ann").await?;
+/// assert_eq!(run.result().await?, Value::from("hello Ann"));
+/// # onward.shutdown(std::time::Duration::ZERO).await?;
+/// # Ok(()) }
+/// ```
+#[must_use = "a workflow is executed by the executor that it is given to"]
+pub struct WorkflowFn {
+    name: String,
+    version: String,
+    run: Box<Begin>,
+    on_panic: OnPanic,
+    schemas: Schemas,
+    wrong: Option<Error>,
+}
+
+impl WorkflowFn {
+    /// Make a workflow. Its name and version are 1 to 512 bytes without control characters and without `@`.
+    ///
+    /// The input and the output are any [`Data`]; with [`serde_json::Value`] they are any JSON.
+    pub fn new<I, O, F, Fut>(name: impl Into<String>, version: impl Into<String>, function: F) -> WorkflowFn
+    where
+        I: Data,
+        O: Data,
+        F: Fn(Ctx, I) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<O>> + Send + 'static,
+    {
+        let (name, version) = (name.into(), version.into());
+        let run = erased((name.clone(), version.clone()), function);
+        WorkflowFn { name, version, run, on_panic: OnPanic::Hold, schemas: Schemas::default(), wrong: None }
+    }
+
+    /// What happens to a run whose function panics. The default is [`OnPanic::Hold`].
+    pub fn on_panic(mut self, what: OnPanic) -> WorkflowFn {
+        self.on_panic = what;
+        self
+    }
+
+    /// The JSON Schema of the input. It is published, so that [`Client::workflows`](crate::Client::workflows) shows it; inputs are
+    /// not checked against it.
+    pub fn input_schema(mut self, schema: impl Serialize) -> WorkflowFn {
+        self.schemas.input = self.schema("input", &schema);
+        self
+    }
+
+    /// The JSON Schema of the output: see [`input_schema`](WorkflowFn::input_schema).
+    pub fn output_schema(mut self, schema: impl Serialize) -> WorkflowFn {
+        self.schemas.output = self.schema("output", &schema);
+        self
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The version.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The schema as it is stored. The error of one that cannot be stored is kept until the workflow is registered.
+    fn schema(&mut self, of: &str, schema: &impl Serialize) -> Option<Json> {
+        match encode(&format!("schema of the {of}"), schema).and_then(|schema| is_schema(of, &self.name, schema)) {
+            Ok(schema) => Some(schema),
+            Err(error) => {
+                self.wrong.get_or_insert(error);
+                None
+            }
+        }
+    }
+
+    pub(crate) fn registered(self) -> Result<Registered, Error> {
+        let WorkflowFn { name, version, run, on_panic, schemas, wrong } = self;
+        match wrong {
+            Some(wrong) => Err(wrong),
+            None => Ok(Registered { name, version, code: Coded::Function, run, on_panic, schemas }),
+        }
+    }
+}
+
+impl std::fmt::Debug for WorkflowFn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WorkflowFn").field("name", &self.name).field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+/// A JSON Schema is an object, or `true` or `false`.
+fn is_schema(of: &str, workflow: &str, schema: Json) -> Result<Json, Error> {
+    if schema.as_str().starts_with('{') || matches!(schema.as_str(), "true" | "false") {
+        return Ok(schema);
+    }
+    let message = format!(
+        "the schema of the {of} of workflow `{workflow}` is not a JSON Schema, which is an object, `true` or `false`"
+    );
+    Err(Error::new(Code::Invalid, message))
+}
+
+fn erased<I, O, F, Fut>((name, version): (String, String), function: F) -> Box<Begin>
+where
+    I: Data,
+    O: Data,
+    F: Fn(Ctx, I) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<O>> + Send + 'static,
+{
+    let function = Arc::new(function);
+    Box::new(move |ctx: Ctx, input: &Json| {
+        let input: I = input.decode().map_err(|error| unreadable_input(&name, &version, &error))?;
+        let function = function.clone();
+        // Called when the run is first polled: calls that it makes before it returns its future are those of the run, and if it
+        // panics there, the workflow panicked.
+        let running: Running = Box::pin(async move { Ok(finished(&function(ctx, input).await?)) });
+        Ok(running)
+    })
+}

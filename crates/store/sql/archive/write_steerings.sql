@@ -1,0 +1,3 @@
+-- Import an act on a run.
+insert into steerings (run_key, seq, steering)
+values ($1, $2, $3)

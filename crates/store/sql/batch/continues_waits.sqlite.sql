@@ -1,0 +1,3 @@
+-- Delete the waits of a run whose next generation begins.
+delete from waits
+where run_key = $1

@@ -1,0 +1,2 @@
+-- Delete what is left of an earlier epoch.
+delete from changes

@@ -1,0 +1,3 @@
+-- Forget the followers that have not renewed their registration.
+delete from followers
+where expires_at < $1

@@ -1,0 +1,3 @@
+-- Note whether triggers may exist.
+update feed
+set installed = $1

@@ -1,0 +1,3 @@
+-- Forget a follower.
+delete from followers
+where follower = $1
