@@ -28,6 +28,14 @@ async fn mixed(ctx: &Ctx) -> Result<()> {
     Ok(())
 }
 
+/// Asks in each of two generations, at the same hook.
+#[onward::workflow]
+async fn asks_twice(ctx: &Ctx, n: u32) -> Result<bool> {
+    let hook = ctx.hook::<bool>().token("ask").from_person(format!("Answer {n}")).await?;
+    let answer = hook.recv().await?;
+    if n < 2 { Ok(ctx.continue_with(&(n + 1)).await?) } else { Ok(answer) }
+}
+
 #[onward::workflow]
 async fn gate(ctx: &Ctx) -> Result<()> {
     let hook = ctx.hook::<bool>().token("gate").await?;
@@ -285,4 +293,24 @@ async fn messages_are_listed_by_what_became_of_them(db: TestDatabase) {
     let first = run.list_messages(MessageFilter { limit: Some(1), ..MessageFilter::default() }).await.unwrap();
     let rest = MessageFilter { after: first[0].place, ..MessageFilter::default() };
     assert_eq!(states(rest).await, all[1..]);
+}
+
+#[on_every_database]
+async fn the_next_generation_asks_anew_and_has_no_requests_of_the_one_before(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<asks_twice>()).await;
+    let run = house.onward.start::<asks_twice>(1).id("a").await.unwrap();
+    for n in 1..=2 {
+        let title = format!("Answer {n}");
+        let wanted = async || run.describe().await.unwrap().why.person.as_ref() == Some(&title);
+        house.becomes("a person is wanted", wanted).await;
+        assert_eq!(inbox(&house, InboxFilter::default()).await, [format!("a: {title}")]);
+        let hooks = house.onward.hooks(HookFilter::default()).await.unwrap();
+        let people: Vec<_> = hooks.items.into_iter().map(|open| open.hook.person).collect();
+        assert_eq!(people, [Some(PersonRequest::new(title))]);
+        house.onward.resume_hook("ask", &true).await.unwrap();
+    }
+    assert!(house.done(run.result()).await.unwrap());
+    let steps = run.steps().await.unwrap();
+    let asked: Vec<_> = steps.iter().filter_map(|step| step.person.as_ref().map(|it| it.title.as_str())).collect();
+    assert_eq!(asked, ["Answer 2"]);
 }

@@ -104,7 +104,7 @@ async fn act(tx: &mut Tx, todo: &Todo, call: Call) -> Result<(Json, Acted, Reach
         }
         InsideAction::ResumeHook(payload) => {
             let plain = plain.as_ref().unwrap_or(&payload.body);
-            // A retried transaction finds no payload of its own: either it commits with the record of the call, or not at all.
+            // The payload is committed with the record of the call, so a retry never finds its own payload.
             let (resumed, reached) = hooks::resume(tx, payload, plain, call.now, false).await?;
             Ok((Json::encode(&resumed.run)?, Acted::default(), reached))
         }
