@@ -82,4 +82,8 @@ pub use onward_types::{
     SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamInfo, Taken, Timestamp,
     VersionInfo, Wait, WaitFor, Window, WorkflowInfo,
 };
+pub use onward_types::{
+    Blocked, Cursor, HeldAt, HookFilter, InboxFilter, InboxItem, Listed, MessageFilter, MessageState, OpenHookRecord,
+    PersonRequest, QueueWait, Reason, ReasonKind, Refused, Resumed, Sent, WaitsFor,
+};
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};

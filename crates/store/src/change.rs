@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use onward_types::{ChunkBody, Error, ExecutorId, Identity, Json, RunId, RunKey, Status, StepKind, Timestamp};
+use onward_types::{
+    ChunkBody, Error, ExecutorId, Identity, Json, PersonRequest, RunId, RunKey, Status, StepKind, Timestamp,
+};
 
 /// Payloads up to this many bytes are stored in the run's row; longer ones in a table of their own.
 pub const INLINE_MAX: usize = 1024;
@@ -27,6 +29,13 @@ pub enum Change {
     OpenWait(NewWait),
     /// A wait ended: its call got a result, lost a race or was dropped.
     CloseWait(u32),
+    /// A call waits for a person, or would if there were no message yet.
+    RequestPerson {
+        /// The position of the call.
+        position: u32,
+        /// What the person has to do.
+        request: Arc<PersonRequest>,
+    },
     /// A call took a message. Committed together with the checkpoint of the call.
     Consume {
         /// The number of the message.
@@ -59,6 +68,8 @@ pub enum Change {
     Append(Box<NewChunk>),
     /// The hook that was opened by the call at this position is closed: its token may be used again.
     CloseHook(u32),
+    /// The run returns, and did not close the hook that was opened by the call at this position.
+    EndHook(u32),
     /// The run leaves its owner. Always the owner's last change.
     Leave(Leave),
 }
@@ -246,6 +257,8 @@ pub enum WaitKind {
         due_at: Option<Timestamp>,
         /// The form of message that the call takes, if known: a [`Form`](onward_types::Form) as JSON.
         form: Option<Arc<str>>,
+        /// Whether a person has to send it.
+        from_person: bool,
     },
     /// An event of any run, which need not exist yet.
     Event {
@@ -257,7 +270,10 @@ pub enum WaitKind {
         due_at: Timestamp,
     },
     /// The resumption of the run. Written only with the leave that pauses it.
-    Resume,
+    Resume {
+        /// When it was resumed; `None` while it is paused.
+        resumed_at: Option<Timestamp>,
+    },
 }
 
 impl WaitKind {
@@ -267,9 +283,10 @@ impl WaitKind {
             WaitKind::Timer(_) => "timer",
             WaitKind::Retry(_) => "retry",
             WaitKind::Child(_) => "child",
+            WaitKind::Message { from_person: true, .. } => "person",
             WaitKind::Message { .. } => "message",
             WaitKind::Event { .. } => "event",
-            WaitKind::Resume => "resume",
+            WaitKind::Resume { .. } => "resume",
         }
     }
 
@@ -277,8 +294,8 @@ impl WaitKind {
     pub(crate) fn due_at(&self) -> Option<Timestamp> {
         match self {
             WaitKind::Timer(due_at) | WaitKind::Retry(due_at) | WaitKind::Event { due_at, .. } => Some(*due_at),
-            WaitKind::Message { due_at, .. } => *due_at,
-            WaitKind::Child(_) | WaitKind::Resume => None,
+            WaitKind::Message { due_at, .. } | WaitKind::Resume { resumed_at: due_at } => *due_at,
+            WaitKind::Child(_) => None,
         }
     }
 
@@ -291,7 +308,7 @@ impl WaitKind {
     pub(crate) fn topic(&self) -> Option<&str> {
         match self {
             WaitKind::Message { topic: of, .. } | WaitKind::Event { key: of, .. } => Some(of),
-            WaitKind::Timer(_) | WaitKind::Retry(_) | WaitKind::Child(_) | WaitKind::Resume => None,
+            WaitKind::Timer(_) | WaitKind::Retry(_) | WaitKind::Child(_) | WaitKind::Resume { .. } => None,
         }
     }
 
@@ -384,9 +401,11 @@ impl Change {
             Change::SetEvent { key, value, .. } => key.len() + value.len(),
             Change::Append(chunk) => chunk.stream.len() + chunk.body.len(),
             Change::Refuse { said, .. } => said.len(),
+            Change::RequestPerson { request, .. } => request.title.len(),
             Change::OpenWait(_)
             | Change::CloseWait(_)
             | Change::CloseHook(_)
+            | Change::EndHook(_)
             | Change::Consume { .. }
             | Change::Leave(_) => 0,
         }

@@ -209,6 +209,8 @@ impl Sealer {
             Change::OpenWait(_)
             | Change::CloseWait(_)
             | Change::CloseHook(_)
+            | Change::EndHook(_)
+            | Change::RequestPerson { .. }
             | Change::Consume { .. }
             | Change::Refuse { .. }
             | Change::Leave(_) => {}

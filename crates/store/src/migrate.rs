@@ -160,6 +160,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/postgres/0023_steerings.sql"),
     },
     Migration {
+        version: 25,
+        // An older binary holds a run whose wait for a person it cannot read, and does no harm.
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0025_people.sql"),
+        postgres: include_str!("../migrations/postgres/0025_people.sql"),
+    },
+    Migration {
         version: 26,
         compatible_from: 20,
         sqlite: include_str!("../migrations/sqlite/0026_feed.sql"),

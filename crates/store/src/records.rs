@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use onward_types::{
-    Chunk, Error, ExecutorId, Identity, Json, RunId, RunKey, Status, StepKind, StreamInfo, Timestamp, Wait,
-};
+use onward_types::{Chunk, Error, ExecutorId, Identity, Json, RunId, RunKey, Status, StepKind, StreamInfo, Timestamp};
+
+use crate::change::WaitKind;
 
 /// A run with everything it recorded, ready to be replayed.
 #[derive(Clone, Debug)]
@@ -41,13 +41,24 @@ pub struct History {
     /// Its checkpoints, in the order of completions.
     pub checkpoints: Vec<Recorded>,
     /// Its open waits.
-    pub waits: Vec<Wait>,
+    pub waits: Vec<OpenWait>,
     /// A summary of the recorded attempts at each position.
     pub attempts: BTreeMap<u32, Tried>,
     /// Unconsumed messages sent to it: the oldest of each topic that it waits for.
     pub messages: Vec<Message>,
     /// The current ends of its streams.
     pub streams: Vec<StreamInfo>,
+}
+
+/// An open wait as replay needs it.
+#[derive(Clone, Debug)]
+pub struct OpenWait {
+    /// The position of the call that waits.
+    pub position: u32,
+    /// The event that ends it.
+    pub wait: WaitKind,
+    /// When it began.
+    pub since: Timestamp,
 }
 
 /// A checkpoint as replay needs it.

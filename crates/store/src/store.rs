@@ -25,6 +25,7 @@ mod documents;
 mod executors;
 mod inside;
 mod moving;
+mod people;
 mod queues;
 mod retention;
 mod runs;

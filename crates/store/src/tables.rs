@@ -18,6 +18,7 @@ pub(crate) static MOVED: &[Table] = &[
     Table { name: "checkpoints", key: &["run_key", "position"] },
     Table { name: "attempts", key: &["run_key", "position", "attempt"] },
     Table { name: "waits", key: &["run_key", "position"] },
+    Table { name: "person_requests", key: &["run_key", "position"] },
     Table { name: "messages", key: &["run_key", "seq"] },
     Table { name: "events", key: &["run_key", "key"] },
     Table { name: "event_history", key: &["run_key", "position", "key"] },

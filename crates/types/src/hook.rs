@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{PersonRequest, Timestamp};
 
 /// A hook that a run opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct HookRecord {
     pub state: HookState,
     /// When it was opened.
     pub opened_at: Timestamp,
+    /// What a person has to do at it, if it is for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<PersonRequest>,
 }
 
 /// Whether a hook is open.

@@ -5,16 +5,20 @@
 
 mod change;
 mod checked;
+mod cursor;
 mod dedup;
 mod document;
 mod error;
 mod form;
 mod guarded;
+mod held;
 mod hook;
 mod id;
+mod inbox;
 mod message;
 mod name;
 mod options;
+mod person;
 mod queue;
 mod reason;
 mod record;
@@ -29,23 +33,28 @@ mod topic;
 mod trace;
 mod tree;
 mod version;
+mod wait;
 
 pub use change::{Change, ChangeCursor, ChangedRun};
+pub use cursor::Cursor;
 pub use dedup::Deduplicated;
 pub use document::{Document, DocumentRecord};
 pub use error::{BoxError, Code, Error, ErrorData, Json, Reader, Result, ResultExt};
 pub use form::{Form, Variant, excerpt};
 pub use guarded::guarded;
+pub use held::HeldAt;
 pub use hook::{HookRecord, HookState};
 pub use id::{ExecutorId, RunId, RunKey};
-pub use message::{MessageRecord, Refused};
+pub use inbox::{HookFilter, InboxFilter, InboxItem, Listed, OpenHookRecord};
+pub use message::{MessageFilter, MessageRecord, MessageState, Refused, Resumed, Sent};
 pub use name::{NAME_MAX, check_name};
 pub use options::{RunOptions, SYSTEM_PREFIX, check_attributes, check_system_attributes};
-pub use queue::{Held, QueueInfo, QueueLimits, Rate};
-pub use reason::{Facts, reason};
+pub use person::PersonRequest;
+pub use queue::{Blocked, QueueInfo, QueueLimits, QueueWait, Rate};
+pub use reason::{Facts, Reason, ReasonKind};
 pub use record::{
     Attempt, Chunk, ChunkBody, EventRecord, Filter, Identity, OpenRuns, Page, RunRecord, Schemas, StepFilter, StepKind,
-    StepRecord, StepSchemas, StepState, StreamInfo, VersionInfo, Wait, WaitFor, Window, WorkflowInfo, WorkflowVersion,
+    StepRecord, StepSchemas, StepState, StreamInfo, VersionInfo, WaitsFor, Window, WorkflowInfo, WorkflowVersion,
 };
 pub use retention::Retention;
 pub use schedule::{CatchUp, Overlap, ScheduleRecord, Tick};
@@ -58,3 +67,4 @@ pub use topic::{check_topic, hook_of, hook_topic};
 pub use trace::check_traceparent;
 pub use tree::Tree;
 pub use version::by_version;
+pub use wait::{Wait, WaitFor};

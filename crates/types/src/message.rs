@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Json, Timestamp, hook_of};
+use crate::{Json, RunId, Timestamp, hook_of};
 
-/// A message that was sent to a run and that no call has consumed.
+/// A message that was sent to a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageRecord {
     /// Its number, which identifies it when it is deleted or replaced.
@@ -21,6 +21,11 @@ pub struct MessageRecord {
     pub refused: Option<String>,
     /// When it was refused.
     pub refused_at: Option<Timestamp>,
+    /// What became of it.
+    pub state: MessageState,
+    /// The position of the call that took it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_by: Option<u32>,
     /// Its place among the messages to the run. The next page begins after the last place on this one.
     pub place: i64,
 }
@@ -33,13 +38,110 @@ impl MessageRecord {
     }
 }
 
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum MessageState {
+    /// No call has taken it yet.
+    Pending,
+    /// It fits no call that waits for one, and was set aside.
+    Refused,
+    /// A call took it.
+    Taken,
+}
+
+impl MessageState {
+    /// The state as text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            MessageState::Pending => "pending",
+            MessageState::Refused => "refused",
+            MessageState::Taken => "taken",
+        }
+    }
+}
+
+impl std::fmt::Display for MessageState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Selects messages of a run. A field that is not set, or a list that is empty, does not restrict the selection.
+///
+/// ```
+/// use onward_types::{MessageFilter, MessageState};
+/// let taken = MessageFilter { states: vec![MessageState::Taken], ..MessageFilter::default() };
+/// assert_eq!(taken.after, 0);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MessageFilter {
+    /// Only messages in one of these states.
+    pub states: Vec<MessageState>,
+    /// Only messages on this topic.
+    pub topic: Option<String>,
+    /// Only messages after this [`place`](MessageRecord::place): the last one of the previous page.
+    pub after: i64,
+    /// The maximum number of messages, at most 10,000. `None` means 1,000.
+    pub limit: Option<u32>,
+}
+
+impl MessageFilter {
+    /// The messages that no call has taken: pending and refused ones.
+    #[must_use]
+    pub fn untaken() -> MessageFilter {
+        MessageFilter { states: vec![MessageState::Pending, MessageState::Refused], ..MessageFilter::default() }
+    }
+}
+
+/// The result of sending a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Sent {
+    /// The number of the message, which identifies it among the messages of its run.
+    pub seq: i64,
+    /// `false` if a message with the same key was sent to the run before: then this is the number of that one, and nothing was
+    /// sent.
+    pub is_new: bool,
+}
+
+impl Sent {
+    /// The result for the message with this number.
+    #[must_use]
+    pub const fn new(seq: i64, is_new: bool) -> Sent {
+        Sent { seq, is_new }
+    }
+}
+
+/// The result of sending a payload to a hook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Resumed {
+    /// The run that has the hook.
+    pub run: RunId,
+    /// The number of the payload among the messages of that run.
+    pub seq: i64,
+    /// `false` if a payload with the same key was sent to the hook before: then this is the number of that one, and nothing was
+    /// sent.
+    pub is_new: bool,
+}
+
+impl Resumed {
+    /// The result for a run that got this.
+    #[must_use]
+    pub fn new(run: RunId, sent: Sent) -> Resumed {
+        Resumed { run, seq: sent.seq, is_new: sent.is_new }
+    }
+}
+
 /// The refused messages on a topic, as the reason of a run shows them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
-    /// The topic.
-    pub topic: String,
     /// How many.
-    pub count: i64,
+    pub count: u32,
     /// Why the last one was refused.
     pub why: String,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{RunId, Timestamp};
 
 /// A limit on starts: at most `count` in any period of length `period`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,71 +105,100 @@ pub struct QueueInfo {
     pub oldest: Option<Timestamp>,
 }
 
-/// What keeps a run waiting in its queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Held {
+/// What blocks a run in its queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Blocked {
     /// The queue does not exist.
-    NoQueue {
-        /// The name.
-        queue: String,
-    },
+    NoQueue,
     /// The queue is paused.
-    Paused {
-        /// Its name.
-        queue: String,
-    },
+    Paused,
     /// The queue has reached its concurrency limit.
     Full {
-        /// The queue.
-        queue: String,
         /// The number of running runs.
         running: u32,
         /// The limit.
-        most: u32,
+        limit: u32,
+    },
+    /// The run's partition has reached its concurrency limit.
+    Partition {
+        /// The number of running runs of the partition.
+        running: u32,
+        /// The limit.
+        limit: u32,
+    },
+    /// The rate limit of the queue has been reached.
+    Rate {
+        /// The limit.
+        #[serde(flatten)]
+        rate: Rate,
+        /// When the next run may start.
+        next: Timestamp,
+    },
+    /// The rate limit of the run's partition has been reached.
+    PartitionRate {
+        /// The limit.
+        #[serde(flatten)]
+        rate: Rate,
+        /// When the next run may start.
+        next: Timestamp,
     },
     /// Every executor has reached the limit per executor.
     Executors {
-        /// The queue.
-        queue: String,
         /// The limit.
-        most: u32,
-    },
-    /// The partition has reached its concurrency limit.
-    Partition {
-        /// The partition.
-        key: String,
-        /// The number of running runs.
-        running: u32,
-        /// The limit.
-        most: u32,
-    },
-    /// A rate limit has been reached.
-    Rate {
-        /// The partition, if it is the partition's rate.
-        key: Option<String>,
-        /// When the next one may start.
-        next: Timestamp,
+        limit: u32,
     },
 }
 
-impl fmt::Display for Held {
+/// A run's wait in its queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueWait {
+    /// The queue.
+    pub queue: String,
+    /// The partition key (concurrency key) of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<String>,
+    /// What blocks it; `None` if it only waits for a free executor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked: Option<Blocked>,
+    /// The runs that hold the slots, oldest first, at most 10. Empty in lists, and where no number of running runs blocks it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<RunId>,
+    /// How many more runs hold slots.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_holders: u32,
+    /// Its position in the queue, from 1. `None` in lists, and beyond 10,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<u32>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field as it is")]
+pub(crate) fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+impl fmt::Display for QueueWait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Held::NoQueue { queue } => {
-                write!(f, "there is no queue `{queue}`; create it to start the run")
+        let QueueWait { queue, partition, .. } = self;
+        let key = partition.as_deref().unwrap_or_default();
+        match &self.blocked {
+            None => f.write_str("waits for a free executor"),
+            Some(Blocked::NoQueue) => write!(f, "there is no queue `{queue}`; create it to start the run"),
+            Some(Blocked::Paused) => write!(f, "queue `{queue}` is paused"),
+            Some(Blocked::Full { running, limit }) => {
+                write!(f, "queue `{queue}` is full ({running} of {limit} running)")
             }
-            Held::Paused { queue } => write!(f, "queue `{queue}` is paused"),
-            Held::Full { queue, running, most } => write!(f, "queue `{queue}` is full ({running} of {most} running)"),
-            Held::Executors { queue, most } => {
-                write!(f, "every executor that has its workflow is full ({most} of {most} runs of queue `{queue}`)")
+            Some(Blocked::Partition { running, limit }) => {
+                write!(f, "partition `{key}` is full ({running} of {limit} running)")
             }
-            Held::Partition { key, running, most } => {
-                write!(f, "partition `{key}` is full ({running} of {most} running)")
-            }
-            Held::Rate { key: Some(key), next } => {
+            Some(Blocked::Rate { next, .. }) => write!(f, "rate limit reached, next start at {next}"),
+            Some(Blocked::PartitionRate { next, .. }) => {
                 write!(f, "partition `{key}` has reached its rate limit, next start at {next}")
             }
-            Held::Rate { key: None, next } => write!(f, "rate limit reached, next start at {next}"),
+            Some(Blocked::Executors { limit }) => {
+                write!(f, "every executor that has its workflow is full ({limit} of {limit} runs of queue `{queue}`)")
+            }
         }
     }
 }

@@ -1,6 +1,125 @@
-//! Says in one sentence, from facts alone, why a run is in its state.
+//! Why a run is in its state: decided once, from facts alone, as data. The sentence is made from the data.
 
-use crate::{ExecutorId, Held, Json, Refused, Status, Timestamp, Wait, WaitFor, hook_of};
+mod sentence;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use crate::queue::is_zero;
+use crate::{Error, ExecutorId, HeldAt, Json, QueueWait, Status, Timestamp, Wait, WaitFor};
+
+/// Why a run is in its state. Its `Display` is the sentence for people, [`RunRecord::reason`](crate::RunRecord::reason).
+///
+/// ```
+/// use onward_types::{Reason, ReasonKind, WaitFor};
+/// let json = r#"{"kind":"message","topic":"approval","person":"Approve expense 17"}"#;
+/// let why: Reason = serde_json::from_str(json)?;
+/// assert!(matches!(&why.kind, ReasonKind::Wait(WaitFor::Message { topic, .. }) if topic == "approval"));
+/// assert_eq!(why.to_string(), "waits for a person: Approve expense 17 (a message on topic `approval`)");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The reason itself. In JSON its fields are beside the others, and `kind` says which they are.
+    #[serde(flatten)]
+    pub kind: ReasonKind,
+    /// What a person has to do, in one line, if it is a person that the run waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+    /// How many more things it waits for: [`RunRecord::waits`](crate::RunRecord::waits) has all of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: u32,
+    /// The executor that has the run still in memory, although it was cancelled, paused or deleted from it. It releases the run
+    /// soon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreleased: Option<ExecutorId>,
+}
+
+/// The kinds of reasons.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ReasonKind {
+    /// It succeeded.
+    Finished,
+    /// It failed.
+    Failed {
+        /// The code of its error, if it can be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+        /// The message of its error.
+        message: String,
+    },
+    /// It was cancelled.
+    Cancelled {
+        /// Who cancelled it and why, in a sentence.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
+    },
+    /// It was given up after too many recoveries without progress.
+    RetriesExceeded {
+        /// The number of recoveries.
+        recoveries: u32,
+        /// The reason that was given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
+    },
+    /// It was paused from outside, or its workflow paused it.
+    Paused {
+        /// Who paused it and why, in a sentence; if its workflow did, the reason that it gave.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
+        /// The position of the call with which its workflow paused it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        position: Option<u32>,
+    },
+    /// It is held: continuing would lose something.
+    Held {
+        /// The code of the error that holds it, if it can be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+        /// What is wrong and what to do.
+        message: String,
+        /// The position of the call that cannot go on, if it is one call.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        position: Option<u32>,
+    },
+    /// Its start was delayed.
+    StartTime {
+        /// When it starts or enters its queue.
+        at: Timestamp,
+    },
+    /// It waits in its queue.
+    Queue(QueueWait),
+    /// It could run, but no live executor has its workflow in its version.
+    NoExecutor {
+        /// The workflow.
+        workflow: String,
+        /// The version that is wanted; `None` if any version will do.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
+        /// The versions of the workflow that live executors have, sorted.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        there: Vec<String>,
+    },
+    /// It could run, and waits for an executor to take it.
+    FreeExecutor,
+    /// An executor executes it.
+    Executing {
+        /// The executor.
+        executor: ExecutorId,
+    },
+    /// It is parked (suspended), and no call says what it waits for.
+    Parked {
+        /// When it is woken; `None` if something else has to wake it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// A call of it waits. In JSON the kinds and fields are those of [`WaitFor`].
+    #[serde(untagged)]
+    Wait(WaitFor),
+}
 
 /// The facts that a reason is made from.
 #[derive(Clone, Debug)]
@@ -19,205 +138,131 @@ pub struct Facts<'a> {
     pub ready_at: Option<Timestamp>,
     /// What it waits for.
     pub waits: &'a [Wait],
-    /// Messages that were refused on topics that it waits on.
-    pub refused: &'a [Refused],
-    /// What keeps it in its queue.
-    pub held: Option<&'a Held>,
+    /// Its queue, and what blocks it there.
+    pub queue: Option<QueueWait>,
     /// The reason given when it was paused, cancelled or given up.
     pub said: Option<&'a str>,
     /// Its error, as recorded.
     pub error: Option<&'a Json>,
-    /// Whether a live executor has this version of the workflow, or any version if it is open.
-    pub known: bool,
+    /// The versions of the workflow that live executors have.
+    pub there: &'a [String],
     /// How many times it was recovered without progress.
     pub recoveries: u32,
     /// The time of the read.
     pub now: Timestamp,
 }
 
-/// Makes the sentence.
-#[must_use]
-pub fn reason(facts: &Facts<'_>) -> String {
-    let sentence = state(facts);
-    match facts.executor {
-        Some(executor) if facts.revoked => format!("{sentence}; executor `{executor}` has not released it yet"),
-        _ => sentence,
+impl From<ReasonKind> for Reason {
+    fn from(kind: ReasonKind) -> Reason {
+        Reason { kind, person: None, more: 0, unreleased: None }
     }
 }
 
-fn state(facts: &Facts<'_>) -> String {
-    let said = |or: &str| facts.said.unwrap_or(or).to_owned();
+impl Reason {
+    /// Decides from facts.
+    #[must_use]
+    pub fn of(facts: &Facts<'_>) -> Reason {
+        let unreleased = facts.executor.filter(|_| facts.revoked).cloned();
+        Reason { unreleased, ..state(facts) }
+    }
+}
+
+fn state(facts: &Facts<'_>) -> Reason {
+    let said = || facts.said.map(str::to_owned);
     match facts.status {
-        Status::Succeeded => "finished".to_owned(),
-        Status::Failed => facts.error.map_or_else(|| said("failed"), message),
-        Status::Cancelled => said("cancelled"),
-        Status::Paused => said("paused"),
-        Status::RetriesExceeded => said(&format!("crashed its executor {} times without progress", facts.recoveries)),
+        Status::Succeeded => ReasonKind::Finished.into(),
+        Status::Failed => {
+            let (code, message) =
+                facts.error.map_or_else(|| (None, said()), |error| (code(error), Some(message(error))));
+            ReasonKind::Failed { code, message: message.unwrap_or_else(|| "failed".to_owned()) }.into()
+        }
+        Status::Cancelled => ReasonKind::Cancelled { said: said() }.into(),
+        Status::Paused => match (paused_itself(facts.waits), facts.error) {
+            (None, Some(error)) => ReasonKind::Held {
+                code: code(error),
+                message: said().unwrap_or_else(|| message(error)),
+                position: HeldAt::of(error),
+            },
+            (position, _) => ReasonKind::Paused { said: said(), position },
+        }
+        .into(),
+        Status::RetriesExceeded => ReasonKind::RetriesExceeded { recoveries: facts.recoveries, said: said() }.into(),
         Status::Delayed | Status::Enqueued | Status::Running => match facts.executor {
-            Some(executor) => waiting(facts).unwrap_or_else(|| format!("executed by `{executor}`")),
-            None => waiting_for_an_executor(facts),
+            Some(executor) => {
+                waiting(facts.waits).unwrap_or_else(|| ReasonKind::Executing { executor: executor.clone() }.into())
+            }
+            None => without_executor(facts),
         },
     }
 }
 
-fn waiting_for_an_executor(facts: &Facts<'_>) -> String {
+/// The position of the call with which the workflow paused its run, while it is paused by it.
+fn paused_itself(waits: &[Wait]) -> Option<u32> {
+    let is_open = |wait: &&Wait| matches!(wait.wait_for, WaitFor::Resume { resumed_at: None });
+    waits.iter().find(is_open).map(|wait| wait.position)
+}
+
+fn without_executor(facts: &Facts<'_>) -> Reason {
     let due = facts.ready_at.is_some_and(|at| at <= facts.now);
-    if facts.status == Status::Enqueued && facts.ready_at.is_none() {
-        return match facts.held {
-            Some(held) => format!("queued: {held}"),
-            None if !facts.known => unknown(facts),
-            None => "queued: waits for a free executor".to_owned(),
+    let is_known = match facts.version {
+        Some(version) => facts.there.iter().any(|there| there == version),
+        None => !facts.there.is_empty(),
+    };
+    if let (Status::Enqueued, None, Some(queue)) = (facts.status, facts.ready_at, &facts.queue) {
+        return match queue.blocked {
+            None if !is_known => no_executor(facts),
+            _ => ReasonKind::Queue(queue.clone()).into(),
         };
     }
     match (facts.status, facts.ready_at) {
-        _ if due && !facts.known => unknown(facts),
-        _ if due => "waits for a free executor".to_owned(),
-        (Status::Delayed, Some(at)) => format!("starts at {at}"),
-        _ => waiting(facts).unwrap_or_else(|| match facts.ready_at {
-            Some(at) => format!("waits until {at}"),
-            None => "waits to be woken".to_owned(),
-        }),
+        _ if due && !is_known => no_executor(facts),
+        _ if due => ReasonKind::FreeExecutor.into(),
+        (Status::Delayed, Some(at)) => ReasonKind::StartTime { at }.into(),
+        (_, until) => waiting(facts.waits).unwrap_or_else(|| ReasonKind::Parked { until }.into()),
     }
 }
 
-fn unknown(facts: &Facts<'_>) -> String {
-    let of = facts.version.map_or_else(String::new, |version| format!(" version {version}"));
-    format!("no executor has workflow `{}`{of}", facts.workflow)
+fn no_executor(facts: &Facts<'_>) -> Reason {
+    let mut there = facts.there.to_vec();
+    there.sort_unstable_by(|a, b| crate::by_version(a, b));
+    there.dedup();
+    let version = facts.version.map(str::to_owned);
+    ReasonKind::NoExecutor { workflow: facts.workflow.to_owned(), version, there }.into()
 }
 
-/// Says what the run waits for: a child if there is one, else a message or an event, else the earliest timer.
-fn waiting(facts: &Facts<'_>) -> Option<String> {
-    let more = match facts.waits.len() {
-        0 => return None,
-        1 => String::new(),
-        n => format!(", and {} more", n - 1),
-    };
-    let child = facts.waits.iter().find_map(|wait| match &wait.wait_for {
-        WaitFor::Child { id, .. } => Some(format!("waits for child `{id}`{more}")),
-        _ => None,
-    });
-    let message = || {
-        facts.waits.iter().find_map(|wait| match &wait.wait_for {
-            WaitFor::Message { topic, due_at } => {
-                let until = due_at.map_or_else(String::new, |at| format!(" until {at}"));
-                let refused = refused(facts.refused, topic);
-                Some(match hook_of(topic) {
-                    Some(token) => format!("waits for a payload to the hook `{token}`{until}{more}{refused}"),
-                    None => format!("waits for a message on topic `{topic}`{until}{more}{refused}"),
-                })
-            }
-            WaitFor::Event { run, key, due_at } => {
-                Some(format!("waits for event `{key}` of run `{run}` until {due_at}{more}"))
-            }
-            _ => None,
-        })
-    };
-    child.or_else(message).or_else(|| {
-        let timers = facts.waits.iter().filter_map(|wait| match wait.wait_for {
-            WaitFor::Timer { due_at } => Some((due_at, "sleeps until")),
-            WaitFor::Retry { due_at } => Some((due_at, "waits for the next attempt at")),
-            WaitFor::Child { .. } | WaitFor::Message { .. } | WaitFor::Event { .. } | WaitFor::Resume { .. } => None,
-        });
-        timers.min().map(|(at, what)| format!("{what} {at}{more}"))
+/// What the run waits for: a child if there is one, else a message or an event, else the earliest timer.
+fn waiting(waits: &[Wait]) -> Option<Reason> {
+    let first = |is: fn(&WaitFor) -> bool| waits.iter().find(|wait| is(&wait.wait_for));
+    let child = || first(|wait| matches!(wait, WaitFor::Child { .. }));
+    let said = || first(|wait| until(wait).is_none());
+    let timer = || waits.iter().min_by_key(|wait| until(&wait.wait_for));
+    let shown = child().or_else(said).or_else(timer)?;
+    Some(Reason {
+        person: shown.person.as_ref().map(|request| request.title.clone()),
+        more: u32::try_from(waits.len() - 1).unwrap_or(u32::MAX),
+        ..ReasonKind::Wait(shown.wait_for.clone()).into()
     })
 }
 
-/// Says how many messages on the topic were refused, and why.
-fn refused(refused: &[Refused], topic: &str) -> String {
-    let Some(Refused { count, why, .. }) = refused.iter().find(|refused| refused.topic == topic) else {
-        return String::new();
-    };
-    let what = if hook_of(topic).is_some() { "payload" } else { "message" };
-    match count {
-        1 => format!("; 1 {what} was refused: {why}"),
-        n => format!("; {n} {what}s were refused, the last one because {why}"),
+/// When a wait ends that only time ends.
+fn until(wait: &WaitFor) -> Option<Timestamp> {
+    match wait {
+        WaitFor::Timer { until } | WaitFor::Retry { until, .. } => Some(*until),
+        WaitFor::Message { .. }
+        | WaitFor::Hook { .. }
+        | WaitFor::Child { .. }
+        | WaitFor::Event { .. }
+        | WaitFor::Resume { .. } => None,
     }
+}
+
+fn code(error: &Json) -> Option<String> {
+    Error::from_json(error).ok().map(|error| error.code().to_owned())
 }
 
 fn message(error: &Json) -> String {
-    match crate::Error::from_json(error) {
+    match Error::from_json(error) {
         Ok(error) => error.message().to_owned(),
         Err(_) => error.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn facts<'a>() -> Facts<'a> {
-        Facts {
-            status: Status::Enqueued,
-            workflow: "ship",
-            version: Some("3"),
-            executor: None,
-            revoked: false,
-            ready_at: Some(Timestamp::UNIX_EPOCH),
-            waits: &[],
-            refused: &[],
-            held: None,
-            said: None,
-            error: None,
-            known: true,
-            recoveries: 0,
-            now: Timestamp::UNIX_EPOCH,
-        }
-    }
-
-    #[test]
-    fn a_workflow_that_nobody_has_is_named() {
-        let reason = reason(&Facts { known: false, ..facts() });
-        assert_eq!(reason, "no executor has workflow `ship` version 3");
-        let open = super::reason(&Facts { known: false, version: None, ..facts() });
-        assert_eq!(open, "no executor has workflow `ship`");
-    }
-
-    #[test]
-    fn a_timer_is_shown_with_its_time() {
-        let due_at = Timestamp::from_second(60).unwrap();
-        let waits = [Wait { position: 1, wait_for: WaitFor::Timer { due_at }, since: Timestamp::UNIX_EPOCH }];
-        let reason = reason(&Facts { status: Status::Running, ready_at: Some(due_at), waits: &waits, ..facts() });
-        assert_eq!(reason, "sleeps until 1970-01-01T00:01:00Z");
-    }
-
-    #[test]
-    fn a_message_is_shown_with_its_topic() {
-        let due_at = Timestamp::from_second(60).ok();
-        let wait_for = WaitFor::Message { topic: "approval".to_owned(), due_at };
-        let waits = [Wait { position: 1, wait_for, since: Timestamp::UNIX_EPOCH }];
-        let reason = reason(&Facts { status: Status::Running, ready_at: due_at, waits: &waits, ..facts() });
-        assert_eq!(reason, "waits for a message on topic `approval` until 1970-01-01T00:01:00Z");
-    }
-
-    #[test]
-    fn a_message_that_was_refused_is_shown_with_the_wait_that_it_does_not_end() {
-        let wait_for = WaitFor::Message { topic: "approval".to_owned(), due_at: None };
-        let waits = [Wait { position: 1, wait_for, since: Timestamp::UNIX_EPOCH }];
-        let of = |topic: &str, count| Refused { topic: topic.to_owned(), count, why: "it is not a `bool`".to_owned() };
-        let said = |refused: &[Refused]| {
-            reason(&Facts { status: Status::Running, ready_at: None, waits: &waits, refused, ..facts() })
-        };
-        let waits = "waits for a message on topic `approval`";
-        assert_eq!(said(&[of("news", 1)]), waits);
-        assert_eq!(said(&[of("approval", 1)]), format!("{waits}; 1 message was refused: it is not a `bool`"));
-        let two = format!("{waits}; 2 messages were refused, the last one because it is not a `bool`");
-        assert_eq!(said(&[of("approval", 2)]), two);
-    }
-
-    #[test]
-    fn an_event_is_shown_with_the_run_that_sets_it() {
-        let due_at = Timestamp::from_second(60).unwrap();
-        let wait_for = WaitFor::Event { run: crate::RunId::recorded("build-7".into()), key: "size".to_owned(), due_at };
-        let waits = [Wait { position: 1, wait_for, since: Timestamp::UNIX_EPOCH }];
-        let reason = reason(&Facts { status: Status::Running, ready_at: Some(due_at), waits: &waits, ..facts() });
-        assert_eq!(reason, "waits for event `size` of run `build-7` until 1970-01-01T00:01:00Z");
-    }
-
-    #[test]
-    fn a_hook_is_shown_with_its_token() {
-        let wait_for = WaitFor::Message { topic: crate::hook_topic(0, "pay-17"), due_at: None };
-        let waits = [Wait { position: 1, wait_for, since: Timestamp::UNIX_EPOCH }];
-        let reason = reason(&Facts { status: Status::Running, ready_at: None, waits: &waits, ..facts() });
-        assert_eq!(reason, "waits for a payload to the hook `pay-17`");
     }
 }

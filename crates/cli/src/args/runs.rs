@@ -1,7 +1,7 @@
 //! The arguments of `onward runs …`: its verbs, and the filters that select runs.
 
 use clap::{Args as Arguments, Subcommand};
-use onward::{Json, RunKey, Status, Timestamp};
+use onward::{Json, RunKey, Status, Timestamp, WaitsFor};
 
 use super::Common;
 use super::steer::{Attributes, Delay, Delete, Export, Fork, Import, Restart, Steer, SteerFamily, WakeUp};
@@ -154,6 +154,11 @@ pub(crate) struct Which {
     /// Only open runs of queues: delayed, waiting, running or paused
     #[arg(long)]
     pub(crate) queued: bool,
+
+    /// Only runs that wait for this: timer, retry, message, message:TOPIC, hook, child, event, event:KEY, person, queue or
+    /// executor
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) waits_for: Option<WaitsFor>,
 
     /// Only runs with this attribute; a value that is not JSON is a string. May be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = attribute)]

@@ -9,14 +9,18 @@ pub(crate) async fn run(Hooks { common, verb }: Hooks) -> Result<Exit, Failure> 
     let client = super::connect(common.db.as_deref()).await?;
     let HookVerb::Resume(ResumeHook { token, payload, key }) = verb;
     let resuming = client.resume_hook(token, &talk::value(&payload)?);
-    let run = match key {
+    let resumed = match key {
         Some(key) => resuming.key(key).await?,
         None => resuming.await?,
     };
+    let run = &resumed.run;
     if common.json {
-        output::json(&Delivered { run: run.as_str() })?;
-    } else {
+        let sent = Some(onward::Sent::new(resumed.seq, resumed.is_new));
+        output::json(&Delivered { run: run.as_str(), sent })?;
+    } else if resumed.is_new {
         output::say(format!("the payload is sent to run {run}"))?;
+    } else {
+        output::say(format!("a payload with this key was sent to run {run} before: nothing is sent"))?;
     }
     Ok(Exit::Done)
 }

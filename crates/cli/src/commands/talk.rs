@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use onward_types::Json;
+use onward_types::{Json, Sent};
 use serde::Serialize;
 use serde::de::IgnoredAny;
 
@@ -13,6 +13,9 @@ use crate::exit::Failure;
 pub(super) struct Delivered<'a> {
     /// The run that it was sent to.
     pub(super) run: &'a str,
+    /// The number of the message, and whether its key was new.
+    #[serde(flatten)]
+    pub(super) sent: Option<Sent>,
 }
 
 /// Parses a value: JSON, or else a string, so that it need not be quoted twice. `-` reads it from standard input.

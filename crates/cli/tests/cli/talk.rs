@@ -75,7 +75,8 @@ async fn what_is_typed_reaches_the_run_and_what_it_says_is_shown(db: TestDatabas
 
     let said = runs(&db, &["send", "t", "news", r#"{"a": 9007199254740993}"#, "--key", "k"]).await;
     assert_eq!((said.code, said.out.as_str()), (0, "the message is sent to run t\n"), "{said:?}");
-    assert_eq!(runs(&db, &["send", "t", "news", "again", "--key", "k", "--json"]).await.json(), json!({"run": "t"}));
+    let again = runs(&db, &["send", "t", "news", "again", "--key", "k", "--json"]).await.json();
+    assert_eq!((&again["run"], &again["is_new"]), (&json!("t"), &json!(false)), "{again}");
     let mut typing = command(&["runs", "send", "t", "news", "-", "--db", &db.url])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use onward_store::{Change, Created, Existing, NewRun, Stray, WaitKind};
-use onward_types::{Code, Error, Json, RunId, RunKey, RunOptions, StepKind, Taken, WaitFor};
+use onward_types::{Code, Error, HeldAt, Json, RunId, RunKey, RunOptions, StepKind, Taken};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -329,7 +329,7 @@ fn use_existing(drive: &Drive, plan: &ChildPlan, stray: Stray) -> Poll<Result<(R
          Restore the old call, or delete that child once it has ended; then resume the run",
         plan.plan.workflow
     );
-    drive.core.halt(Error::new(Code::Diverged, message));
+    drive.core.halt(Error::new(Code::Diverged, message).with_data(&HeldAt::new(position)));
     Poll::Pending
 }
 
@@ -371,7 +371,7 @@ fn begin(
         });
     }
     let recorded = core.with_state(|state| state.take_wait(drive.position));
-    if let Some(WaitFor::Child { key, .. }) = recorded {
+    if let Some(WaitKind::Child(key)) = recorded {
         return Poll::Ready(Ok(wait_for(drive, key)));
     }
     if !check_registered(drive, plan) {

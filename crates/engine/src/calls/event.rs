@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use onward_store::{WaitKind, add};
-use onward_types::{Code, Error, Json, RunId, StepKind, Timestamp, WaitFor, check_name};
+use onward_types::{Code, Error, Json, RunId, StepKind, Timestamp, check_name};
 
 use super::answered::until_answered;
 use super::{Drive, Lent};
@@ -128,7 +128,7 @@ impl Polling {
         let now = core.clock().now();
         let (made, recorded) = core.with_state(|state| (state.made(), state.take_wait(drive.position)));
         let due_at = match recorded {
-            Some(WaitFor::Event { due_at, .. }) => due_at,
+            Some(WaitKind::Event { due_at, .. }) => due_at,
             _ => add(now, limit),
         };
         let polling = Polling {

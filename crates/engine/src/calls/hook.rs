@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use onward_store::NewHook;
-use onward_types::{Error, Json, StepKind, check_name, hook_topic};
+use onward_types::{Error, Json, PersonRequest, StepKind, check_name, hook_topic};
 use serde::{Deserialize, Serialize};
 
 use super::Drive;
@@ -38,6 +38,8 @@ struct HookCall {
     chosen: Option<String>,
     /// The token with which it opens the hook, decided when it is first polled.
     token: Option<Result<String, Error>>,
+    /// What a person has to do at the hook, if it is for a person.
+    person: Option<PersonRequest>,
     effect: Effect,
 }
 
@@ -47,6 +49,7 @@ struct HookCall {
 pub struct OpenHook<'a, T> {
     ctx: &'a Ctx,
     opened: Opened,
+    person: Option<PersonRequest>,
     payload: PhantomData<fn() -> T>,
 }
 
@@ -55,12 +58,14 @@ pub struct OpenHook<'a, T> {
 struct Opened {
     token: String,
     position: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    person: Option<PersonRequest>,
 }
 
 impl<'a, T: Data> Hook<'a, T> {
     pub(crate) fn new(ctx: &'a Ctx) -> Hook<'a, T> {
         let drive = Drive::new(ctx, StepKind::Hook, "hook");
-        let call = HookCall { drive, chosen: None, token: None, effect: Effect::default() };
+        let call = HookCall { drive, chosen: None, token: None, person: None, effect: Effect::default() };
         Hook { ctx, call: Some(call), payload: PhantomData }
     }
 
@@ -69,6 +74,23 @@ impl<'a, T: Data> Hook<'a, T> {
     pub fn token(mut self, token: impl Into<String>) -> Self {
         if let Some(call) = &mut self.call {
             call.chosen = Some(token.into());
+        }
+        self
+    }
+
+    /// Mark the hook, and each [`recv`](OpenHook::recv) on it, as one for a person, and say what the person has to do. See
+    /// [`Recv::from_person`].
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// async fn approved(ctx: &Ctx, expense: u32) -> Result<bool> {
+    ///     let hook = ctx.hook::<bool>().from_person(format!("Approve expense {expense}")).await?;
+    ///     Ok(hook.recv().await?)
+    /// }
+    /// ```
+    pub fn from_person(mut self, request: impl Into<PersonRequest>) -> Self {
+        if let Some(call) = &mut self.call {
+            call.person = Some(request.into());
         }
         self
     }
@@ -84,24 +106,29 @@ impl<'a, T: Data> Future for Hook<'a, T> {
         let Some(call) = &mut self.call else { panic!("a durable call was polled after it had resolved") };
         let outcome = ready!(call.poll::<T>(cx));
         let opened = ready!(call.drive.resolve(outcome));
-        self.call = None;
-        Poll::Ready(opened.map(|opened| OpenHook { ctx, opened, payload: PhantomData }))
+        let person = self.call.take().and_then(|call| call.person);
+        Poll::Ready(opened.map(|opened| OpenHook { ctx, opened, person, payload: PhantomData }))
     }
 }
 
 impl HookCall {
     fn poll<T: Data>(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let HookCall { drive, chosen, token, effect } = self;
-        let token = token.get_or_insert_with(|| match chosen.take() {
-            Some(chosen) => check_name("token of a hook", &chosen).map(|()| chosen),
-            None => Ok(format!("{:016x}{:016x}", crate::random::number(), crate::random::number())),
+        let HookCall { drive, chosen, token, person, effect } = self;
+        let token = token.get_or_insert_with(|| {
+            person.as_ref().map_or(Ok(()), PersonRequest::check)?;
+            match chosen.take() {
+                Some(chosen) => check_name("token of a hook", &chosen).map(|()| chosen),
+                None => Ok(format!("{:016x}{:016x}", crate::random::number(), crate::random::number())),
+            }
         });
         drive.poll(cx, |drive, cx| match token {
             Err(error) => Poll::Ready(Err(error.clone())),
-            Ok(token) if drive.core.is_detached() => {
-                Poll::Ready(Json::encode(&Opened { token: token.clone(), position: drive.position }))
-            }
-            Ok(token) => effect.poll(cx, drive, |core| open::<T>(core, drive.position, token.clone())),
+            Ok(token) if drive.core.is_detached() => Poll::Ready(Json::encode(&Opened {
+                token: token.clone(),
+                position: drive.position,
+                person: person.clone(),
+            })),
+            Ok(token) => effect.poll(cx, drive, |core| open::<T>(core, drive.position, token.clone(), person.clone())),
         })
     }
 }
@@ -128,15 +155,21 @@ impl<'a, T: Data> super::select::DurableCall for Hook<'a, T> {
     type Output = OpenHook<'a, T>;
 }
 
-fn open<T: Data>(core: &RunCore, position: u32, token: String) -> BoxFuture<'static, Outcome> {
+fn open<T: Data>(
+    core: &RunCore,
+    position: u32,
+    token: String,
+    person: Option<PersonRequest>,
+) -> BoxFuture<'static, Outcome> {
     let Some(executor) = core.executor().cloned() else { return Box::pin(std::future::pending()) };
     let form = form_of::<T>().map(|form| form.to_string());
-    let new = NewHook { run: core.about.key, position, token, form, executor: executor.seat().executor.clone() };
+    let by = executor.seat().executor.clone();
+    let new = NewHook { run: core.about.key, position, token, form, person: person.clone(), executor: by };
     Box::pin(async move {
         let store = &executor.store;
         let token = until_answered(store.clock(), || store.open_hook(new.clone())).await?;
         onward_store::crash::point("hook.opened");
-        Json::encode(&Opened { token, position })
+        Json::encode(&Opened { token, position, person })
     })
 }
 
@@ -150,8 +183,12 @@ impl<'a, T: Data> OpenHook<'a, T> {
     /// Take the next payload, or wait for one. Can be called repeatedly. With a `.timeout(…)` it gives up after that time.
     /// Payloads arrive in the order in which they were sent, including those sent before the call.
     pub fn recv(&self) -> Recv<'a, T> {
-        let Opened { token, position } = &self.opened;
-        Recv::on(self.ctx, &hook_topic(*position, token), token)
+        let Opened { token, position, .. } = &self.opened;
+        let recv = Recv::on(self.ctx, &hook_topic(*position, token), token);
+        match &self.person {
+            Some(request) => recv.from_person(request.clone()),
+            None => recv,
+        }
     }
 
     /// Close the hook: from now on its token is unknown, and another run can use it. Payloads that were not taken are not

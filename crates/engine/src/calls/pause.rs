@@ -7,7 +7,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use onward_types::{BoxError, Code, Error, Json, StepKind, WaitFor};
+use onward_store::WaitKind;
+use onward_types::{BoxError, Code, Error, Json, StepKind};
 
 use super::{Drive, Lent};
 use crate::executor::run::ctx::Ctx;
@@ -45,7 +46,7 @@ impl Pause<'_> {
             }
             let since = core.clock().now();
             core.with_state(|state| match state.take_wait(drive.position) {
-                Some(WaitFor::Resume { resumed_at: Some(_) }) => Poll::Ready(Ok(Json::null())),
+                Some(WaitKind::Resume { resumed_at: Some(_) }) => Poll::Ready(Ok(Json::null())),
                 _ => {
                     state.ask_pause(|| Pausing {
                         position: drive.position,

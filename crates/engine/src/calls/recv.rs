@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use onward_store::{WaitKind, add};
-use onward_types::{Code, Error, StepKind, Timestamp, WaitFor, check_topic, hook_of};
+use onward_types::{Code, Error, PersonRequest, StepKind, Timestamp, check_topic, hook_of};
 use tokio::sync::oneshot;
 
 use super::{Drive, Lent, durable_call};
@@ -65,6 +65,28 @@ impl<'a, T: Data> Recv<'a, T> {
         RecvTimeout { call: self.call, output: PhantomData }
     }
 
+    /// Mark the call as one that waits for a person, and say what the person has to do: a title, and optionally a JSON Schema of
+    /// the answer for a form. The mark is shown to people: in the reason of the run, in its [`steps`], and in the [`inbox`] over
+    /// all runs. It does not restrict who may send the message.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// # use std::time::Duration;
+    /// async fn approved(ctx: &Ctx, expense: u32) -> Result<bool> {
+    ///     let decision = ctx.recv::<bool>("approval").from_person(format!("Approve expense {expense}"));
+    ///     Ok(decision.timeout(Duration::from_secs(86_400)).await?.unwrap_or(false))
+    /// }
+    /// ```
+    ///
+    /// A title that is empty or longer than 1,024 bytes, and a schema longer than 64 KiB, are `invalid`.
+    ///
+    /// [`steps`]: crate::WorkflowHandle::steps
+    /// [`inbox`]: crate::Client::inbox
+    pub fn from_person(mut self, request: impl Into<PersonRequest>) -> Self {
+        self.call.mark(request.into());
+        self
+    }
+
     fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         self.call.poll(cx)
     }
@@ -75,6 +97,14 @@ impl<'a, T: Data> Recv<'a, T> {
 }
 
 durable_call!(Recv<'_, T> => poll_call);
+
+impl<T: Data> RecvTimeout<'_, T> {
+    /// See [`Recv::from_person`].
+    pub fn from_person(mut self, request: impl Into<PersonRequest>) -> Self {
+        self.call.mark(request.into());
+        self
+    }
+}
 
 impl<T: Data> Future for RecvTimeout<'_, T> {
     type Output = Result<Option<T>, Error>;
@@ -98,6 +128,8 @@ struct RecvCall {
     takes: Takes,
     /// The form of the type in JSON, computed when the call has to wait.
     form: fn() -> Option<Arc<str>>,
+    /// What a person has to do, if it waits for a person.
+    person: Option<Arc<PersonRequest>>,
     refused: Option<Error>,
     /// Whether its wait was opened by an earlier owner of the run, whose code may have taken another type.
     was_open: bool,
@@ -126,6 +158,7 @@ impl RecvCall {
             topic: topic.into(),
             takes: Takes::new::<T>(),
             form: form_of::<T>,
+            person: None,
             refused,
             was_open: false,
             limit: None,
@@ -134,8 +167,15 @@ impl RecvCall {
         }
     }
 
+    fn mark(&mut self, request: PersonRequest) {
+        if let (Err(error), None) = (request.check(), &self.refused) {
+            self.refused = Some(error);
+        }
+        self.person = Some(Arc::new(request));
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let RecvCall { drive, topic, takes, form, refused, was_open, limit, due_at, stage } = self;
+        let RecvCall { drive, topic, takes, form, person, refused, was_open, limit, due_at, stage } = self;
         drive.poll(cx, |drive, cx| {
             if let Some(refused) = refused {
                 return Poll::Ready(Err(refused.clone()));
@@ -150,7 +190,8 @@ impl RecvCall {
                 }));
             }
             let (takes, form, limit) = (*takes, *form, *limit);
-            let mut polling = Polling { drive, topic, takes, form, was_open, limit, due_at, stage };
+            let person = person.as_ref();
+            let mut polling = Polling { drive, topic, takes, form, person, was_open, limit, due_at, stage };
             loop {
                 match polling.advance(cx) {
                     Poll::Pending => return Poll::Pending,
@@ -168,6 +209,7 @@ struct Polling<'w> {
     topic: &'w Arc<str>,
     takes: Takes,
     form: fn() -> Option<Arc<str>>,
+    person: Option<&'w Arc<PersonRequest>>,
     was_open: &'w mut bool,
     limit: Option<Duration>,
     due_at: &'w mut Option<Timestamp>,
@@ -225,13 +267,16 @@ impl Polling<'_> {
         let now = core.clock().now();
         core.with_state(|state| {
             *self.due_at = match state.take_wait(self.drive.position) {
-                Some(WaitFor::Message { due_at, .. }) => {
+                Some(WaitKind::Message { due_at, .. }) => {
                     *self.was_open = true;
                     due_at
                 }
                 _ => self.limit.map(|limit| add(now, limit)),
             };
             state.receive(self.drive.position, self.topic, self.takes);
+            if let Some(request) = self.person {
+                state.request_person(self.drive.position, request);
+            }
         });
     }
 
@@ -239,7 +284,8 @@ impl Polling<'_> {
     fn sleep(&mut self) -> Stage {
         let core = &self.drive.core;
         let due_at = *self.due_at;
-        let wait = WaitKind::Message { topic: self.topic.clone(), due_at, form: (self.form)() };
+        let from_person = self.person.is_some();
+        let wait = WaitKind::Message { topic: self.topic.clone(), due_at, form: (self.form)(), from_person };
         let now = core.clock().now();
         core.with_state(|state| {
             if !state.has_wait(self.drive.position) || std::mem::take(self.was_open) {

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use onward_store::{WaitKind, add};
-use onward_types::{Json, StepKind, Timestamp, WaitFor};
+use onward_types::{Json, StepKind, Timestamp};
 
 use super::Drive;
 use crate::executor::run::core::RunCore;
@@ -59,7 +59,7 @@ fn begin(drive: &Drive, due: Due) -> BoxFuture<'static, ()> {
     let now = core.clock().now();
     let recorded = core.with_state(|state| state.take_wait(drive.position));
     let at = match (recorded, due) {
-        (Some(WaitFor::Timer { due_at }), _) => due_at,
+        (Some(WaitKind::Timer(due_at)), _) => due_at,
         (_, Due::After(duration)) => open(core, drive, add(now, duration), now),
         (_, Due::At(at)) => open(core, drive, at, now),
     };

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use onward_store::{AttemptChange, Clock, WaitKind, add};
-use onward_types::{BoxError, Code, Error, Json, Result, StepKind, StepSchemas, Timestamp, WaitFor, guarded};
+use onward_types::{BoxError, Code, Error, Json, Result, StepKind, StepSchemas, Timestamp, guarded};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Span;
@@ -263,7 +263,7 @@ impl<'a> Polling<'_, 'a> {
         *self.attempt = tried.last;
         *self.failed = tried.failed;
         match wait {
-            Some(WaitFor::Retry { due_at }) => self.pause_until(due_at),
+            Some(WaitKind::Retry(due_at)) => self.pause_until(due_at),
             _ => self.barrier(),
         }
     }

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 
-use onward_types::{Code, Error, Reader, StepKind};
+use onward_types::{Code, Error, HeldAt, Reader, StepKind};
 
 use super::Drive;
 use crate::executor::run::core::RunCore;
@@ -18,7 +18,7 @@ pub(crate) fn unreadable(position: u32, kind: StepKind, name: &str, why: &Error)
         "at position {position} the run recorded {kind} `{name}`, which the code cannot read: {why}. Deploy code that can read \
          it, then resume the run"
     );
-    Error::new(Code::Decode, message)
+    Error::new(Code::Decode, message).with_data(&HeldAt::new(position))
 }
 
 /// The result for the workflow. A call without a position has no recorded outcome that other code could have written.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use onward_store::Outcome;
 use onward_types::{
-    Error, EventRecord, HookRecord, MessageRecord, RunId, RunRecord, Status, StepFilter, StepRecord, StreamInfo,
+    Error, EventRecord, HookRecord, MessageFilter, MessageRecord, RunId, RunRecord, Status, StepFilter, StepRecord,
+    StreamInfo,
 };
 use serde::Serialize;
 
@@ -19,9 +20,6 @@ use crate::data::Data;
 use crate::executor::run::end::{End, EndSlot};
 use crate::executor::waiters::{Until, result_of};
 use crate::future::BoxFuture;
-
-/// How many messages one call lists.
-const MESSAGES_MAX: u32 = 1_000;
 
 /// A handle to a run. `T` is the type of its output. Clones refer to the same run.
 pub struct WorkflowHandle<T> {
@@ -251,16 +249,26 @@ impl<T: Data> WorkflowHandle<T> {
     /// # Errors
     /// `unknown_run` if the run does not exist.
     pub async fn messages(&self) -> Result<Vec<MessageRecord>, Error> {
-        self.list_messages(0, MESSAGES_MAX).await
+        self.list_messages(MessageFilter::untaken()).await
     }
 
-    /// One page of the [`messages`](WorkflowHandle::messages): up to `limit` messages that come after the given
-    /// [`place`](MessageRecord::place).
+    /// The messages of the run that match a filter, in their order, also those that a call has taken.
+    ///
+    /// ```no_run
+    /// # use onward_engine::{Client, MessageFilter, MessageState, Result};
+    /// # async fn demo(client: Client) -> Result<()> {
+    /// let run = client.handle_named("order-17");
+    /// let taken = MessageFilter { states: vec![MessageState::Taken], ..MessageFilter::default() };
+    /// for message in run.list_messages(taken).await? {
+    ///     println!("{} was taken at position {:?}", message.body, message.taken_by);
+    /// }
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// `unknown_run` if the run does not exist.
-    pub async fn list_messages(&self, after: i64, limit: u32) -> Result<Vec<MessageRecord>, Error> {
-        Ok(self.client.shown(self.client.store.messages(&self.id, after, limit).await?))
+    pub async fn list_messages(&self, filter: MessageFilter) -> Result<Vec<MessageRecord>, Error> {
+        Ok(self.client.shown(self.client.store.messages(&self.id, filter).await?))
     }
 
     /// Delete a message that no call has taken. A refused message can be deleted at any time, any other only while no executor

@@ -5,19 +5,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use onward_store::{HookPayload, Store};
-use onward_types::{Error, Json, RunId, check_name};
+use onward_types::{Error, Json, Resumed, check_name};
 
 use crate::future::BoxFuture;
 
-/// A payload about to be sent to a hook. Made by [`Client::resume_hook`](crate::Client::resume_hook); resolves to the id of the
-/// run that gets it.
+/// A payload about to be sent to a hook. Made by [`Client::resume_hook`](crate::Client::resume_hook); resolves to what became of
+/// it.
 #[must_use = "a payload is sent when this is awaited"]
 pub struct ResumeHook<'a> {
     store: &'a Store,
     token: String,
     key: Option<String>,
     body: Option<Result<Json, Error>>,
-    sending: Option<BoxFuture<'a, Result<RunId, Error>>>,
+    sending: Option<BoxFuture<'a, Result<Resumed, Error>>>,
 }
 
 impl<'a> ResumeHook<'a> {
@@ -34,7 +34,7 @@ impl<'a> ResumeHook<'a> {
 }
 
 impl Future for ResumeHook<'_> {
-    type Output = Result<RunId, Error>;
+    type Output = Result<Resumed, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Some(body) = self.body.take() {
@@ -44,7 +44,7 @@ impl Future for ResumeHook<'_> {
                 if let Some(key) = &key {
                     check_name("key of a payload", key)?;
                 }
-                Ok(store.resume_hook(HookPayload { token, body: body?, key }).await?.run)
+                store.resume_hook(HookPayload { token, body: body?, key }).await
             }));
         }
         match &mut self.sending {

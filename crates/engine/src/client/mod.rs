@@ -12,6 +12,7 @@ pub(crate) mod fork;
 pub(crate) mod fork_all;
 pub(crate) mod handle;
 pub(crate) mod hook;
+mod inbox;
 pub(crate) mod inside;
 mod lazy;
 mod manage;
@@ -30,7 +31,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use onward_store::{Archive, Clock, Codec, DatabaseUrl, ExecutorRow, Store};
-use onward_types::{Error, Filter, Page, RunId, RunRecord};
+use onward_types::{Error, Filter, Page, RunId, RunRecord, Sent};
 use serde::Serialize;
 use tokio::task::AbortHandle;
 
@@ -192,12 +193,14 @@ impl Client {
     }
 
     /// Send a message to a run, on a topic; [`Ctx::recv`](crate::Ctx::recv) takes it. When this returns, the message is
-    /// durable, whether or not the run waits for it yet. A run that has ended keeps the message unread.
+    /// durable, whether or not the run waits for it yet. A run that has ended keeps the message unread. Resolves to a [`Sent`]:
+    /// the number of the message, and whether its key was new.
     ///
     /// ```no_run
     /// # use onward_engine::{Client, Result};
     /// # async fn demo(client: Client) -> Result<()> {
-    /// client.send("expense-17", "decision", &"approved").key("form-991").await?;
+    /// let sent = client.send("expense-17", "decision", &"approved").key("form-991").await?;
+    /// println!("message {}, sent {}", sent.seq, if sent.is_new { "now" } else { "before" });
     /// # Ok(()) }
     /// ```
     ///
@@ -214,23 +217,23 @@ impl Client {
         SendMessage::new(&self.store, Message::new(run, topic, message))
     }
 
-    /// Send many messages in one transaction: all or none.
+    /// Send many messages in one transaction: all or none. Returns what became of each, in the given order.
     ///
     /// # Errors
     /// The error of the first message that cannot be sent: see [`send`](Client::send).
-    pub async fn send_all(&self, messages: impl IntoIterator<Item = Message>) -> Result<(), Error> {
+    pub async fn send_all(&self, messages: impl IntoIterator<Item = Message>) -> Result<Vec<Sent>, Error> {
         let messages = messages.into_iter().map(Message::checked).collect::<Result<_, _>>()?;
-        self.store.send(messages).await.map(drop)
+        self.store.send(messages).await
     }
 
-    /// Send a payload to the hook with this token. Resolves to the id of the hook's run. When this returns, the payload is
-    /// durable, and [`OpenHook::recv`](crate::OpenHook::recv) takes it.
+    /// Send a payload to the hook with this token. Resolves to a [`Resumed`](crate::Resumed): the run of the hook, and whether the
+    /// key was new. When this returns, the payload is durable, and [`OpenHook::recv`](crate::OpenHook::recv) takes it.
     ///
     /// ```no_run
     /// # use onward_engine::{Client, Result};
     /// # async fn demo(client: Client) -> Result<()> {
-    /// let run = client.resume_hook("payment-17", &4200).key("webhook-991").await?;
-    /// println!("{run} goes on");
+    /// let resumed = client.resume_hook("payment-17", &4200).key("webhook-991").await?;
+    /// println!("{} goes on", resumed.run);
     /// # Ok(()) }
     /// ```
     ///

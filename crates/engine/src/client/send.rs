@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use onward_store::{NewMessage, Store};
-use onward_types::{Error, Json, RunId, check_name, check_topic};
+use onward_types::{Code, Error, Json, RunId, Sent, check_name, check_topic};
 use serde::Serialize;
 
 use crate::future::BoxFuture;
@@ -15,7 +15,7 @@ use crate::future::BoxFuture;
 pub struct SendMessage<'a> {
     store: &'a Store,
     message: Option<Message>,
-    sending: Option<BoxFuture<'a, Result<(), Error>>>,
+    sending: Option<BoxFuture<'a, Result<Sent, Error>>>,
 }
 
 /// A message for [`Client::send_all`](crate::Client::send_all).
@@ -64,12 +64,15 @@ impl<'a> SendMessage<'a> {
 }
 
 impl Future for SendMessage<'_> {
-    type Output = Result<(), Error>;
+    type Output = Result<Sent, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Some(message) = self.message.take() {
             let store = self.store;
-            self.sending = Some(Box::pin(async move { store.send(vec![message.checked()?]).await.map(drop) }));
+            self.sending = Some(Box::pin(async move {
+                let sent = store.send(vec![message.checked()?]).await?;
+                sent.into_iter().next().ok_or_else(|| Error::new(Code::Corrupt, "internal error: nothing was sent"))
+            }));
         }
         match &mut self.sending {
             Some(sending) => sending.as_mut().poll(cx),

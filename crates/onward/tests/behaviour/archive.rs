@@ -121,7 +121,7 @@ async fn a_hook_goes_with_its_run_where_its_token_is_free(db: TestDatabase) {
     let file = run.export().await.unwrap();
     let copy = house.onward.import_as(&file, "copy").await.unwrap();
     assert_eq!(
-        house.onward.resume_hook("approve", "here").await.unwrap().as_str(),
+        house.onward.resume_hook("approve", "here").await.unwrap().run.as_str(),
         "first",
         "it stays with the run that has it"
     );
@@ -131,13 +131,13 @@ async fn a_hook_goes_with_its_run_where_its_token_is_free(db: TestDatabase) {
     let there = Onward::open("sqlite::memory:").clock(house.clock.clone()).workflow::<asks>().launch().await.unwrap();
     let taken = there.import(&file).await.unwrap();
     taken.resume().await.unwrap();
-    assert_eq!(there.resume_hook("approve", "there").await.unwrap().as_str(), "first");
+    assert_eq!(there.resume_hook("approve", "there").await.unwrap().run.as_str(), "first");
     assert_eq!(house.done(taken.result()).await.unwrap(), "there");
 
     run.delete().await.unwrap();
     let back = house.onward.import(&file).await.unwrap();
     back.resume().await.unwrap();
-    assert_eq!(house.onward.resume_hook("approve", "back").await.unwrap().as_str(), "first");
+    assert_eq!(house.onward.resume_hook("approve", "back").await.unwrap().run.as_str(), "first");
     assert_eq!(house.done(back.result()).await.unwrap(), "back");
 }
 

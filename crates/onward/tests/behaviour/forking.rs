@@ -209,7 +209,7 @@ async fn a_fork_has_said_what_the_calls_said_that_it_takes_over(db: TestDatabase
     assert_eq!(house.done(run.result()).await.unwrap(), "please");
     let again = run.fork(5).id("again").await.unwrap();
     assert_eq!(spoken(&again).await, ["one", "and", "two"], "what it does itself comes after what it took over");
-    assert_eq!(house.onward.resume_hook("more", "again").await.unwrap().as_str(), "again");
+    assert_eq!(house.onward.resume_hook("more", "again").await.unwrap().run.as_str(), "again");
     assert_eq!(house.done(again.result()).await.unwrap(), "again");
 }
 

@@ -73,7 +73,7 @@ async fn an_item_after_a_deploy_begins_a_batch_of_the_new_version(db: TestDataba
     assert_eq!(house.done(run.result()).await.unwrap(), "two a b");
     // What was pushed for version 1 is there for it, and the same push is still the same.
     let old = push("old").key("old").await.unwrap();
-    assert_eq!(old.describe().await.unwrap().reason, "no executor has workflow `load` version 1");
+    assert_eq!(old.describe().await.unwrap().reason, "no executor has workflow `load` version 1; there is version 2");
     let id = old.id().to_owned();
     house.lose_executor_for(|b| b.workflows::<(one::index, one::load)>()).await;
     assert_eq!(house.done(house.onward.handle_named(id).result()).await.unwrap(), "one old");
@@ -140,7 +140,7 @@ async fn a_dedup_that_is_taken_says_by_whom_and_why_that_one_waits(db: TestDatab
     let holder = refused.downcast::<Deduplicated>().unwrap();
     assert_eq!((holder.run.as_str(), holder.status), ("first", Status::Enqueued));
     assert_eq!((holder.queue.as_str(), holder.dedup.as_str()), ("q", "d"));
-    assert_eq!(holder.reason, "no executor has workflow `index` version 7");
+    assert_eq!(holder.reason, "no executor has workflow `index` version 7; there is version 1");
     assert!(house.onward.enqueue(named("first"), "other").await.unwrap_err().is_conflict());
     // A reader can act on that.
     house.onward.handle_named("first").cancel().await.unwrap();

@@ -50,7 +50,7 @@ async fn payloads_come_in_order_those_from_before_anyone_waits_too(db: TestDatab
     let run = house.onward.start::<opens_then_sleeps>(()).id("p").await.unwrap();
     house.until("the hook is open", async || is_open(&house, "p").await).await;
     for payload in ["packed", "sent", "there"] {
-        let reached = house.onward.resume_hook("parcel", &payload).await.unwrap();
+        let reached = house.onward.resume_hook("parcel", &payload).await.unwrap().run;
         assert_eq!(reached.as_str(), "p");
     }
     assert_eq!(house.done(run.result()).await.unwrap(), ["packed", "sent", "there"]);
@@ -166,7 +166,7 @@ async fn when_a_run_has_ended_however_its_token_is_free_and_who_sends_to_it_is_t
     house.onward.start::<takes>(("t".into(), 1)).id("last").await.unwrap();
     house.until("the hook is open", async || is_open(&house, "last").await).await;
     house.lose_executor().await;
-    assert_eq!(house.onward.resume_hook("t", &3).await.unwrap().as_str(), "last");
+    assert_eq!(house.onward.resume_hook("t", &3).await.unwrap().run.as_str(), "last");
     assert_eq!(house.done(house.onward.handle::<takes>("last").result()).await.unwrap(), [3]);
 }
 

@@ -1,7 +1,7 @@
 //! A workflow pauses its own run.
 
 use onward::prelude::*;
-use onward::{Code, StepKind, StepState};
+use onward::{Code, ReasonKind, StepKind, StepState};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::foreign::Foreign;
@@ -82,6 +82,9 @@ async fn a_run_that_pauses_itself_shows_why_and_passes_the_call_once_it_is_resum
     );
     let record = run.describe().await.unwrap();
     assert_eq!((record.status, record.reason.as_str()), (Status::Paused, "the bank is closed"));
+    let said = Some("the bank is closed".to_owned());
+    assert_eq!(record.why.kind, ReasonKind::Paused { said, position: Some(1) }, "it is no hold by its executor");
+    assert!(record.waits.is_empty() && !record.waits_for_person());
     assert!(record.error.unwrap().as_str().contains("no answer from the bank"));
     let steps = run.steps().await.unwrap();
     assert_eq!((steps[1].kind, steps[1].state), (StepKind::Pause, StepState::Waiting));

@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use futures_util::future::join_all;
 use onward::prelude::*;
-use onward::{Initiator, RunRecord, Steering, SteeringAction};
+use onward::{Initiator, ReasonKind, RunRecord, Steering, SteeringAction};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};
@@ -68,6 +68,7 @@ async fn who_stops_a_run_and_why_is_shown_until_it_goes_on(db: TestDatabase) {
     run.cancel().by("ann").reason("duplicate").await.unwrap();
     let cancelled = record(&house, "s").await;
     assert!(cancelled.reason.starts_with("cancelled by ann: \"duplicate\""), "{}", cancelled.reason);
+    assert_eq!(cancelled.why.kind, ReasonKind::Cancelled { said: Some("cancelled by ann: \"duplicate\"".to_owned()) });
     let steered = cancelled.steered.unwrap();
     let expected = (SteeringAction::Cancel, Initiator::Client, Some("ann"), Some("duplicate"));
     assert_eq!((known(&steered), steered.with.is_some()), (expected, false));
@@ -78,6 +79,8 @@ async fn who_stops_a_run_and_why_is_shown_until_it_goes_on(db: TestDatabase) {
     run.pause().reason("lunch").await.unwrap();
     let paused = record(&house, "s").await;
     assert!(paused.reason.starts_with("paused: \"lunch\"; `resume` continues it"), "{}", paused.reason);
+    let kind = &paused.why.kind;
+    assert!(matches!(kind, ReasonKind::Paused { said: Some(_), position: None }), "{kind:?}");
     assert_eq!(paused.steered.unwrap().action, SteeringAction::Pause);
 }
 

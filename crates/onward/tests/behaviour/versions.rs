@@ -34,7 +34,9 @@ async fn a_run_waits_for_its_own_version_and_says_so(db: TestDatabase) {
     let old = house.onward.handle::<one::ship>("old");
     assert_eq!(house.onward.start::<two::ship>(()).await.unwrap().result().await.unwrap(), 2);
     house.pass(hours(2)).await;
-    let reason = async || old.describe().await.unwrap().reason == "no executor has workflow `ship` version 1";
+    let reason = async || {
+        old.describe().await.unwrap().reason == "no executor has workflow `ship` version 1; there is version 2"
+    };
     house.until("the reason names the version", reason).await;
     house.lose_executor_for(|b| b.workflow::<one::ship>()).await;
     assert_eq!(house.done(house.onward.handle::<one::ship>("old").result()).await.unwrap(), 1);

@@ -26,6 +26,11 @@ waits_gone as (
     using continued
     where waits.run_key = continued.run_key
 ),
+people_gone as (
+    delete from person_requests
+    using continued
+    where person_requests.run_key = continued.run_key
+),
 attempts_gone as (
     delete from attempts
     using continued

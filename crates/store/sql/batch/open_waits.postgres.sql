@@ -1,5 +1,5 @@
--- Open waits. A wait that already exists, from before a crash, keeps its due time; only the form that its call accepts may
--- change.
+-- Open waits. A wait that already exists, from before a crash, keeps its due time; only the form that its call accepts, and
+-- whether it waits for a person, may change.
 insert into waits (run_key, position, kind, name, due_at, child_key, topic, target, since, form, form_by)
 select run_key, position, kind, name, due_at, child_key, topic, target, since, form, case when form is not null then $11 end
 from unnest(
@@ -7,5 +7,6 @@ from unnest(
     $10::text[]
 ) as new (run_key, position, kind, name, due_at, child_key, topic, target, since, form)
 where run_key <> all ((select current_setting('onward.refused')::uuid[])::uuid[])
-on conflict (run_key, position) do update set form = excluded.form, form_by = excluded.form_by
+on conflict (run_key, position) do update set form = excluded.form, form_by = excluded.form_by, kind = excluded.kind
 where waits.form is distinct from excluded.form or waits.form_by is distinct from excluded.form_by
+    or waits.kind <> excluded.kind

@@ -13,7 +13,7 @@ with wanted as materialized (
         where waits.run_key = given.run_key and (
             waits.woken
             or (select child.finished_at from runs as child where child.run_key = waits.child_key) is not null
-            or (waits.kind = 'message' and exists (
+            or (waits.kind in ('message', 'person') and exists (
                 select 1
                 from messages
                 where messages.run_key = waits.run_key and messages.topic = waits.topic and messages.consumed_by is null

@@ -11,7 +11,7 @@ where run_key = $1 and executor is null and status = 'running' and (exists (
     select 1
     from waits
     join messages on messages.run_key = waits.run_key and messages.topic = waits.topic
-    where waits.run_key = $1 and waits.kind = 'message' and messages.consumed_by is null
+    where waits.run_key = $1 and waits.kind in ('message', 'person') and messages.consumed_by is null
         and messages.refused is null
 ) or exists (
     select 1

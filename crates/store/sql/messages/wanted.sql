@@ -9,4 +9,4 @@ select case when executors.executor is not null then waits.form end as form,
     ) as waiting
 from waits
 left join executors on executors.executor = waits.form_by and executors.dead = false
-where waits.run_key = $1 and waits.topic = $2 and waits.kind = 'message'
+where waits.run_key = $1 and waits.topic = $2 and waits.kind in ('message', 'person')

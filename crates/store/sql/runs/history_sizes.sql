@@ -12,7 +12,7 @@ select r.run_key,
             select sum(octet_length(m.body))
             from messages m
             where m.run_key = r.run_key and m.consumed_by is null and exists (
-                select 1 from waits w where w.run_key = m.run_key and w.kind = 'message' and w.topic = m.topic
+                select 1 from waits w where w.run_key = m.run_key and w.kind in ('message', 'person') and w.topic = m.topic
             )
         ), 0)
     as bigint) as bytes

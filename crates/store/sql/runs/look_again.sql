@@ -10,7 +10,7 @@ where run_key in (
         and r.run_key in (
             select m.run_key
             from messages m
-            join waits w on w.run_key = m.run_key and w.kind = 'message' and w.topic = m.topic
+            join waits w on w.run_key = m.run_key and w.kind in ('message', 'person') and w.topic = m.topic
             where m.refused is not null and m.consumed_by is null
         )
     order by r.run_key

@@ -16,7 +16,7 @@ where executor is null and status = 'running' and (ready_at is null or ready_at 
     from messages
     cross join waits
     where messages.consumed_by is null and messages.refused is null and waits.run_key = messages.run_key
-        and waits.topic = messages.topic and waits.kind = 'message'
+        and waits.topic = messages.topic and waits.kind in ('message', 'person')
     union all
     select waits.run_key
     from waits

@@ -44,3 +44,14 @@ where r.run_key is not null
     and ($28 is null or r.version <> '1')
     and ($29 is null or r.started_at >= $29)
     and ($30 is null or r.started_at < $30)
+    and ($31 is null or (+r.status = 'running' and r.run_key = any($31)))
+    and ($32 is null or (+r.status = 'running' and exists (
+        select 1
+        from waits w
+        where w.run_key = r.run_key and w.kind = any($32) and ($33 is null or w.topic = $33)
+            and ($34 is null or (w.topic like 'onward:hook/%') = $34)
+    )))
+    and ($35 is null or (r.status = 'enqueued' and r.queue is not null and r.executor is null))
+    and ($36 is null or (+r.executor is null and +r.ready_at <= $36
+        and (+r.status = 'running' or (r.queue is null and +r.status in ('enqueued', 'delayed')))))
+    and ($37 is null or r.run_key = any($37))

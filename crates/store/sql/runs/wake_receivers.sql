@@ -6,6 +6,6 @@ where run_key = any($1) and executor is null and status = 'running' and (ready_a
     select 1
     from waits
     join messages on messages.run_key = waits.run_key and messages.topic = waits.topic
-    where waits.run_key = runs.run_key and waits.kind = 'message' and messages.consumed_by is null
+    where waits.run_key = runs.run_key and waits.kind in ('message', 'person') and messages.consumed_by is null
         and messages.refused is null
 )

@@ -8,7 +8,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use onward_types::{ExecutorId, Json, RunKey, Timestamp};
+use onward_types::{ExecutorId, Json, PersonRequest, RunKey, Timestamp};
 
 use crate::change::{AttemptChange, Change, Checkpoint, Leave, NewChunk, NewRun, NewWait};
 
@@ -36,6 +36,10 @@ pub(crate) struct Batch {
     pub(crate) chunks: Vec<(RunKey, NewChunk)>,
     /// Hooks that are closed, by the position of the call that opened them.
     pub(crate) closed_hooks: Vec<(RunKey, u32)>,
+    /// Hooks that were open when their run returned.
+    pub(crate) ended_hooks: Vec<(RunKey, u32)>,
+    /// What people have to do, by the call that waits for one.
+    pub(crate) requests: Vec<((RunKey, u32), Arc<PersonRequest>)>,
     /// Waits that end. They are written before those that begin, because between two attempts a position closes one wait and
     /// opens another.
     pub(crate) closed: Vec<(RunKey, u32)>,
@@ -98,11 +102,12 @@ pub(crate) fn fold(executor: &ExecutorId, number: u64, entries: &[super::Entry])
             folding.add(entry.run, change);
         }
     }
-    let Folding { mut batch, events, refusals, opened, updates, .. } = folding;
+    let Folding { mut batch, events, refusals, requests, opened, updates, .. } = folding;
     batch.executor = Some(executor.clone());
     batch.number = number;
     batch.events = events.into_iter().map(|((run, _), event)| (run, event)).collect();
     batch.refusals = refusals.into_iter().map(|((run, _), refusal)| (run, refusal)).collect();
+    batch.requests = requests.into_iter().collect();
     batch.opened = opened.into_iter().map(|((run, _), wait)| (run, wait)).collect();
     batch.updates = updates.into_iter().map(|(run, leave)| Update { run, leave }).collect();
     batch
@@ -117,6 +122,7 @@ struct Folding {
     history: HashMap<(RunKey, u32, Arc<str>), usize>,
     events: BTreeMap<(RunKey, Arc<str>), Event>,
     refusals: BTreeMap<(RunKey, i64), Refusal>,
+    requests: BTreeMap<(RunKey, u32), Arc<PersonRequest>>,
     opened: BTreeMap<(RunKey, u32), NewWait>,
     updates: BTreeMap<RunKey, Leave>,
 }
@@ -148,7 +154,11 @@ impl Folding {
                 self.events.insert((run, key.clone()), event.clone());
                 self.keep(run, event);
             }
+            Change::RequestPerson { position, request } => {
+                self.requests.insert((run, *position), request.clone());
+            }
             Change::CloseHook(position) => self.batch.closed_hooks.push((run, *position)),
+            Change::EndHook(position) => self.batch.ended_hooks.push((run, *position)),
             Change::Append(chunk) => self.batch.chunks.push((run, (**chunk).clone())),
             Change::Leave(leave) => {
                 self.updates.insert(run, leave.clone());

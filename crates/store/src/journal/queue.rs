@@ -182,8 +182,9 @@ fn position(change: &Change) -> Option<u32> {
         Change::Checkpoint(it) => Some(it.position),
         Change::Attempt(it) => Some(it.position),
         Change::OpenWait(it) => Some(it.position),
-        Change::CloseWait(position) | Change::CloseHook(position) => Some(*position),
+        Change::CloseWait(position) | Change::CloseHook(position) | Change::EndHook(position) => Some(*position),
         Change::Consume { position, .. } | Change::SetEvent { position, .. } => Some(*position),
+        Change::RequestPerson { position, .. } => Some(*position),
         Change::Append(chunk) => Some(chunk.position),
         Change::Refuse { .. } | Change::Leave(_) => None,
     }

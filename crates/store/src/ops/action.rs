@@ -181,9 +181,9 @@ pub(crate) struct Span {
 
 impl Span {
     /// The next runs that match a filter, in the order of their keys, and where the chunk after them begins.
-    async fn pick(&self, tx: &mut Tx, filter: &Filter) -> Result<(Vec<RunKey>, Option<RunKey>), Fault> {
+    async fn pick(&self, tx: &mut Tx, filter: &Filter, now: Timestamp) -> Result<(Vec<RunKey>, Option<RunKey>), Fault> {
         let limit = CHUNK.min(u32::try_from(self.left).unwrap_or(CHUNK));
-        let mut keys = list::pick(tx, filter, limit).await?;
+        let mut keys = list::pick(tx, filter, limit, now).await?;
         let next = keys.last().copied().filter(|last| keys.len() == limit as usize && *last <= self.newest);
         keys.retain(|key| *key <= self.newest);
         // Rows are locked in the order of their keys, regardless of the filter's order.
@@ -193,9 +193,9 @@ impl Span {
 }
 
 /// The newest run that matches the filter now. Runs that the action itself creates are newer, and are not affected by it.
-pub(crate) async fn newest(tx: &mut Tx, filter: &Filter) -> Result<Option<RunKey>, Fault> {
+pub(crate) async fn newest(tx: &mut Tx, filter: &Filter, now: Timestamp) -> Result<Option<RunKey>, Fault> {
     let newest_first = Filter { oldest_first: false, after: None, ..filter.clone() };
-    Ok(list::pick(tx, &newest_first, 1).await?.pop())
+    Ok(list::pick(tx, &newest_first, 1, now).await?.pop())
 }
 
 /// Apply an action to the next runs that match a filter. `before`: runs that this call changed together with others.
@@ -207,7 +207,7 @@ pub(crate) async fn chunk(
     action: &Action,
     call: Call,
 ) -> Result<Chunk, Fault> {
-    let (keys, next) = span.pick(tx, filter).await?;
+    let (keys, next) = span.pick(tx, filter, call.now).await?;
     let mut done = Chunk { next, ..Chunk::default() };
     let mut families = HashSet::new();
     for key in keys {
@@ -252,8 +252,9 @@ pub(crate) async fn preview(
     filter: &Filter,
     span: &Span,
     action: &Action,
+    now: Timestamp,
 ) -> Result<(BulkPreview, Option<RunKey>), Fault> {
-    let (keys, next) = span.pick(tx, filter).await?;
+    let (keys, next) = span.pick(tx, filter, now).await?;
     let mut all = BulkPreview::default();
     for row in tx.query(sql!("runs/to_preview"), &params![&keys]).await? {
         let run = Target::read(&row)?;

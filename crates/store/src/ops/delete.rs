@@ -56,6 +56,7 @@ pub(crate) async fn delete_all(tx: &mut Tx, keys: &[RunKey]) -> Result<u64, Faul
     tx.execute(sql!("checkpoints/delete_checkpoints"), &of).await?;
     tx.execute(sql!("checkpoints/delete_attempts"), &of).await?;
     tx.execute(sql!("waits/delete_waits"), &of).await?;
+    tx.execute(sql!("people/delete_requests"), &of).await?;
     tx.execute(sql!("messages/delete_messages"), &of).await?;
     tx.execute(sql!("events/delete_events"), &of).await?;
     tx.execute(sql!("events/delete_history"), &of).await?;

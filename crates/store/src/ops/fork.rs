@@ -36,6 +36,7 @@ pub(crate) async fn fork(tx: &mut Tx, run: &Target, plan: &Fork, call: Call) -> 
     }
     let upto = prefix(tx, run.key, plan.position, original.first_position).await?;
     tx.execute(sql!("checkpoints/copy"), &params![run.key, key, upto]).await?;
+    tx.execute(sql!("people/copy"), &params![run.key, key]).await?;
     copy_what_was_said(tx, run, key).await?;
     super::events::wake_watchers(tx, key, call.now).await?;
     Ok(acted)

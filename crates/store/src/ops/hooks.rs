@@ -1,11 +1,12 @@
 //! Hooks: tokens by which external callers reach a call of a run.
 
 use onward_types::{
-    Code, Error, ExecutorId, Form, HookState, Json, RunId, RunKey, Status, Taken, Timestamp, from_micros, hook_topic,
+    Code, Error, ExecutorId, Form, HookState, Json, PersonRequest, Resumed, RunId, RunKey, Status, Taken, Timestamp,
+    from_micros, hook_topic,
 };
 
 use super::claim::first_position;
-use super::messages::{self, NewMessage, Sent, Target};
+use super::messages::{self, NewMessage, Reached, Target};
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 
@@ -20,6 +21,8 @@ pub struct NewHook {
     pub token: String,
     /// The form of payload that it takes, if known: a [`Form`] as JSON.
     pub form: Option<String>,
+    /// What a person has to do at the hook, if it is for a person.
+    pub person: Option<PersonRequest>,
     /// The executor that opens it.
     pub executor: ExecutorId,
 }
@@ -35,23 +38,18 @@ pub struct HookPayload {
     pub key: Option<String>,
 }
 
-/// The result of resuming a hook.
-#[derive(Clone, Debug)]
-pub struct Resumed {
-    /// The run that has the hook.
-    pub run: RunId,
-    /// The effects of sending the payload.
-    pub sent: Sent,
-}
-
 /// Open a hook and return its token. If the call opened a hook before a crash, that one's token is returned.
 pub(crate) async fn open(tx: &mut Tx, new: &NewHook, now: Timestamp) -> Result<String, Fault> {
-    let NewHook { run, position, token, form, executor } = new;
+    let NewHook { run, position, token, form, person, executor } = new;
+    let person = person.as_ref().map(Json::encode).transpose()?;
+    let person = person.as_ref().map(Json::as_str);
     let (form, form_by) = (form.as_deref(), form.as_ref().map(|_| executor.as_str()));
     if let Some(row) = tx.first(sql!("hooks/of_call"), &params![*run, *position]).await? {
         return row.text("token");
     }
-    if tx.execute(sql!("hooks/insert"), &params![token.as_str(), *run, *position, now, form, form_by]).await? == 1 {
+    if tx.execute(sql!("hooks/insert"), &params![token.as_str(), *run, *position, now, form, form_by, person]).await?
+        == 1
+    {
         return Ok(token.clone());
     }
     let (holder, _) = holder(tx, token).await?.ok_or_else(just_now)?;
@@ -60,7 +58,7 @@ pub(crate) async fn open(tx: &mut Tx, new: &NewHook, now: Timestamp) -> Result<S
         return Ok(token.clone());
     }
     if holder.0 == *run && is_of_earlier_generation(tx, holder).await? {
-        let taken = params![token.as_str(), *run, *position, now, form, form_by, holder.0, holder.1];
+        let taken = params![token.as_str(), *run, *position, now, form, form_by, person, holder.0, holder.1];
         tx.execute(sql!("hooks/take_over"), &taken).await?;
         let (before, after) = (hook_topic(holder.1, token), hook_topic(*position, token));
         tx.execute(sql!("hooks/hand_over"), &params![*run, before, after]).await?;
@@ -73,7 +71,7 @@ pub(crate) async fn open(tx: &mut Tx, new: &NewHook, now: Timestamp) -> Result<S
         }
         // The holder has ended or was deleted.
         _ => {
-            let taken = params![token.as_str(), *run, *position, now, form, form_by, holder.0, holder.1];
+            let taken = params![token.as_str(), *run, *position, now, form, form_by, person, holder.0, holder.1];
             match tx.execute(sql!("hooks/take_over"), &taken).await? {
                 1 => Ok(token.clone()),
                 _ => Err(just_now()),
@@ -89,7 +87,13 @@ async fn is_of_earlier_generation(tx: &mut Tx, (run, position): (RunKey, u32)) -
 }
 
 /// Send a payload to the hook with a token. `plain` is the payload before encoding.
-pub(crate) async fn resume(tx: &mut Tx, payload: &HookPayload, plain: &Json, now: Timestamp) -> Result<Resumed, Fault> {
+pub(crate) async fn resume(
+    tx: &mut Tx,
+    payload: &HookPayload,
+    plain: &Json,
+    now: Timestamp,
+    is_again: bool,
+) -> Result<(Resumed, Reached), Fault> {
     let HookPayload { token, body, key } = payload;
     let unknown = || {
         let message = format!("no hook has the token `{token}`: it was never opened, or was closed");
@@ -116,8 +120,9 @@ pub(crate) async fn resume(tx: &mut Tx, payload: &HookPayload, plain: &Json, now
         Some(_) => {}
         None => messages::check(tx, (run, &id), &message, plain, 0).await?,
     }
-    messages::insert(tx, &[(run, &message)], now).await?;
-    Ok(Resumed { run: id, sent: messages::told(tx, &[target], now).await? })
+    let sent = messages::insert(tx, &[(run, &message)], now, is_again).await?;
+    let sent = sent.into_iter().next().ok_or_else(|| Fault::corrupt("a payload was sent without a result"))?;
+    Ok((Resumed::new(id, sent), messages::told(tx, &[target], now).await?))
 }
 
 /// A hook of a run, as stored.
@@ -129,6 +134,8 @@ pub(crate) struct StoredHook {
     /// Its token, while it has one.
     pub(crate) token: Option<String>,
     pub(crate) state: HookState,
+    /// What a person has to do at it, while it has a token.
+    pub(crate) person: Option<PersonRequest>,
 }
 
 /// The hooks of a run, closed ones included.
@@ -145,8 +152,15 @@ fn stored(row: &Row) -> Result<StoredHook, Fault> {
         opened_at: from_micros(row.int("opened_at")?),
         recorded: row.opt_text("output")?.map(Json::from),
         token,
+        person: person(row)?,
         state: if is_open { HookState::Open } else { HookState::Closed },
     })
+}
+
+/// What a person has to do at a hook, from its column.
+pub(super) fn person(row: &Row) -> Result<Option<PersonRequest>, Fault> {
+    let corrupt = |error| Fault::corrupt(format!("column `person` in `hooks`: {error}"));
+    row.opt_text("person")?.map(|json| Json::from(json).decode()).transpose().map_err(corrupt)
 }
 
 /// The call that holds a token, and the form of payload that it takes, if known.

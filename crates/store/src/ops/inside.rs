@@ -5,7 +5,7 @@ use onward_types::{Attribution, Code, Error, Json, RunId, RunKey, Steered, micro
 
 use super::action::{self, Acted, Call, Target};
 use super::hooks::{self, HookPayload};
-use super::messages::Sent;
+use super::messages::Reached;
 use super::{attributes, result};
 use crate::action::Action;
 use crate::change::Checkpoint;
@@ -44,12 +44,12 @@ pub enum InsideResult {
 pub(crate) struct Inside {
     pub(crate) result: InsideResult,
     pub(crate) acted: Acted,
-    pub(crate) sent: Sent,
+    pub(crate) reached: Reached,
 }
 
 impl Inside {
     fn of(result: InsideResult) -> Inside {
-        Inside { result, acted: Acted::default(), sent: Sent::default() }
+        Inside { result, acted: Acted::default(), reached: Reached::default() }
     }
 }
 
@@ -74,9 +74,9 @@ pub(crate) async fn record(tx: &mut Tx, todo: &Todo, sealer: &Sealer, call: Call
         return Ok(Inside::of(InsideResult::Recorded(result(&row)?)));
     }
     let done = act(tx, todo, call).await;
-    let (result, acted, sent) = match done {
-        Ok((output, acted, sent)) => (Ok(output), acted, sent),
-        Err(fault) if is_answer(&fault.error) => (Err(fault.error.to_json()), Acted::default(), Sent::default()),
+    let (result, acted, reached) = match done {
+        Ok((output, acted, reached)) => (Ok(output), acted, reached),
+        Err(fault) if is_answer(&fault.error) => (Err(fault.error.to_json()), Acted::default(), Reached::default()),
         Err(fault) => return Err(fault),
     };
     let mut checkpoint = Checkpoint { result: result.clone(), ..checkpoint.clone() };
@@ -85,7 +85,7 @@ pub(crate) async fn record(tx: &mut Tx, todo: &Todo, sealer: &Sealer, call: Call
     // A run that has cancelled itself must not see the result now.
     let is_revoked = acted.revoked.contains(&owner.run);
     let result = if is_revoked { InsideResult::Revoked } else { InsideResult::Recorded(result) };
-    Ok(Inside { result, acted, sent })
+    Ok(Inside { result, acted, reached })
 }
 
 /// A rejected request is the result of the call. Anything else has to be repaired, or goes away.
@@ -94,24 +94,25 @@ fn is_answer(error: &Error) -> bool {
     kinds.contains(&error.kind())
 }
 
-async fn act(tx: &mut Tx, todo: &Todo, call: Call) -> Result<(Json, Acted, Sent), Fault> {
+async fn act(tx: &mut Tx, todo: &Todo, call: Call) -> Result<(Json, Acted, Reached), Fault> {
     let Todo { owner, action, plain, .. } = todo;
     match action {
         InsideAction::Cancel { run, who } => {
             let acted = action::one(tx, run, &Action::Cancel(who.clone()), call).await?;
             let found = acted.found.ok_or_else(|| Fault::corrupt(format!("run {run:?} has no status")))?;
-            Ok((Json::encode(&Steered::new(found, acted.count))?, acted, Sent::default()))
+            Ok((Json::encode(&Steered::new(found, acted.count))?, acted, Reached::default()))
         }
         InsideAction::ResumeHook(payload) => {
             let plain = plain.as_ref().unwrap_or(&payload.body);
-            let resumed = hooks::resume(tx, payload, plain, call.now).await?;
-            Ok((Json::encode(&resumed.run)?, Acted::default(), resumed.sent))
+            // The payload is committed with the record of the call, so a retry never finds its own payload.
+            let (resumed, reached) = hooks::resume(tx, payload, plain, call.now, false).await?;
+            Ok((Json::encode(&resumed.run)?, Acted::default(), reached))
         }
         InsideAction::MergeAttributes(new) => {
             let row = tx.first(sql!("runs/to_steer_by_key"), &params![owner.run]).await?;
             let row = row.ok_or_else(|| Fault::corrupt("a run that was just locked has no row"))?;
             attributes::merge(tx, &Target::read(&row)?, new).await?;
-            Ok((Json::null(), Acted::default(), Sent::default()))
+            Ok((Json::null(), Acted::default(), Reached::default()))
         }
     }
 }

@@ -7,6 +7,7 @@ use onward_types::{
 };
 
 use super::runs::{Loaded, records};
+use super::waits_for;
 use crate::driver::{Param, Tx, params, sql};
 use crate::fault::Fault;
 
@@ -30,16 +31,16 @@ const FEW: u32 = 10_000;
 pub(crate) async fn list(tx: &mut Tx, filter: &Filter, now: Timestamp) -> Result<Page<RunRecord>, Fault> {
     let limit = filter.limit.unwrap_or(LIMIT).min(LIMIT_MAX);
     // One more than the page holds, to learn whether there is another page.
-    let mut keys = pick(tx, filter, limit + 1).await?;
+    let mut keys = pick(tx, filter, limit + 1, now).await?;
     let more = keys.len() > limit as usize;
     keys.truncate(limit as usize);
     let next = more.then(|| keys.last().copied()).flatten();
-    let loaded = Loaded { input: filter.with_input, output: filter.with_output };
+    let loaded = Loaded { input: filter.with_input, output: filter.with_output, queue: false };
     Ok(Page { items: records(tx, &keys, loaded, now).await?, next })
 }
 
 /// The keys of the first runs that match a filter, in its order.
-pub(crate) async fn pick(tx: &mut Tx, filter: &Filter, limit: u32) -> Result<Vec<RunKey>, Fault> {
+pub(crate) async fn pick(tx: &mut Tx, filter: &Filter, limit: u32, now: Timestamp) -> Result<Vec<RunKey>, Fault> {
     let Some(filter) = possible(filter) else { return Ok(Vec::new()) };
     let filter = &*filter;
     let sql = match filter.oldest_first {
@@ -47,7 +48,8 @@ pub(crate) async fn pick(tx: &mut Tx, filter: &Filter, limit: u32) -> Result<Vec
         false => sql!("runs/pick", split, then "runs/pick_newest"),
     };
     let started = how_started(tx, filter.started).await?;
-    let rows = tx.search(sql, &parameters(filter, limit, started)?).await?;
+    let waits_for = waits_for::parameters(tx, filter.waits_for.as_ref(), now).await?;
+    let rows = tx.search(sql, &parameters(filter, waits_for, limit, started)?).await?;
     rows.iter().map(|row| row.key("run_key")).collect()
 }
 
@@ -113,7 +115,7 @@ async fn how_started(tx: &mut Tx, Window { from, until }: Window) -> Result<Star
     Ok(started)
 }
 
-fn parameters(filter: &Filter, limit: u32, started: Started) -> Result<Vec<Param>, Error> {
+fn parameters(filter: &Filter, waits_for: [Param; 7], limit: u32, started: Started) -> Result<Vec<Param>, Error> {
     let (before, after) = if filter.oldest_first { (None, filter.after) } else { (filter.after, None) };
     let Window { from, until } = filter.created;
     let bounds = [
@@ -135,7 +137,7 @@ fn parameters(filter: &Filter, limit: u32, started: Started) -> Result<Vec<Param
     if let Some(attributes) = &filter.attributes {
         check_attributes(attributes)?;
     }
-    Ok(params![
+    let given = params![
         before,
         after,
         asked(&ids),
@@ -166,9 +168,8 @@ fn parameters(filter: &Filter, limit: u32, started: Started) -> Result<Vec<Param
         is_versioned.then_some(true),
         filter.started.from.filter(|_| started.few),
         filter.started.until.filter(|_| started.few),
-        limit,
-    ]
-    .to_vec())
+    ];
+    Ok(given.iter().cloned().chain(waits_for).chain([Param::from(limit)]).collect())
 }
 
 /// A separate parameter for each answer, so that each clause can use its own index.
@@ -227,7 +228,11 @@ mod tests {
     /// The line of SQLite's query plan that reads `runs` for these filters.
     fn plan(connection: &rusqlite::Connection, filter: Filter) -> String {
         let few = filter.started.from.is_some();
-        let given = parameters(&filter, 10, Started { slack: KEY_SLACK, few }).unwrap();
+        let mut waits_for = [const { Param::Null }; 7];
+        if filter.waits_for.is_some() {
+            waits_for[0] = Param::Keys(vec![RunKey(uuid::Uuid::max())]);
+        }
+        let given = parameters(&filter, waits_for, 10, Started { slack: KEY_SLACK, few }).unwrap();
         let is_given = |number: usize| !matches!(given[number - 1], Param::Null);
         let text = crate::driver::search::asked(sql!("runs/pick", split, then "runs/pick_newest").sqlite(), is_given);
         let mut statement = connection.prepare(&format!("explain query plan {text}")).unwrap();
@@ -274,6 +279,7 @@ mod tests {
             ("runs_started", Filter { started: Window { until: Some(Timestamp::MAX), ..window }, ..f() }),
             ("PRIMARY KEY", Filter { started: Window::until(Timestamp::UNIX_EPOCH), ..f() }),
             ("PRIMARY KEY", Filter { after: Some(RunKey(uuid::Uuid::max())), ..f() }),
+            ("PRIMARY KEY", Filter { waits_for: Some(onward_types::WaitsFor::Person), ..f() }),
         ];
         for (index, filter) in cases {
             let plan = plan(&connection, filter);

@@ -1,20 +1,41 @@
-//! Messages that no call has taken, as users manage them: listing, deleting, replacing.
+//! Messages as users manage them: listing them, and deleting or replacing those that no call has taken.
 
-use onward_types::{Code, Error, Json, MessageRecord, Refused, RunId, RunKey, Timestamp, from_micros, hook_of};
+use onward_types::{
+    Code, Error, Json, MessageFilter, MessageRecord, MessageState, RunId, RunKey, Timestamp, from_micros, hook_of,
+};
 
-use super::messages::{self, NewMessage, Sent, Target};
+use super::messages::{self, NewMessage, Reached, Target};
 use super::steer;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 
-/// A page of the messages of a run that no call has taken, starting after a place.
-pub(crate) async fn of_run(tx: &mut Tx, run: RunKey, after: i64, limit: u32) -> Result<Vec<MessageRecord>, Fault> {
-    let rows = tx.query(sql!("messages/of_run"), &params![run, after, limit]).await?;
+/// The number of messages of a page if the filter has no limit.
+const LIMIT: u32 = 1_000;
+const LIMIT_MAX: u32 = 10_000;
+
+/// A page of the messages of a run.
+pub(crate) async fn of_run(tx: &mut Tx, run: RunKey, filter: &MessageFilter) -> Result<Vec<MessageRecord>, Fault> {
+    let MessageFilter { states, topic, after, limit } = filter;
+    if topic.as_ref().is_some_and(|topic| topic.contains('\0')) {
+        return Ok(Vec::new());
+    }
+    let limit = limit.unwrap_or(LIMIT).min(LIMIT_MAX);
+    let wants = |state| states.is_empty() || states.contains(&state);
+    let [pending, refused, taken] = [MessageState::Pending, MessageState::Refused, MessageState::Taken].map(wants);
+    let page = params![run, *after, limit, topic.as_deref(), pending, refused, taken];
+    let rows = tx.query(sql!("messages/of_run"), &page).await?;
     rows.iter().map(record).collect()
 }
 
 fn record(row: &Row) -> Result<MessageRecord, Fault> {
     let topic = row.text("topic")?;
+    let refused = row.opt_text("refused")?;
+    let taken_by = row.opt_int("consumed_by")?.and_then(|position| u32::try_from(position).ok());
+    let state = match (taken_by, &refused) {
+        (Some(_), _) => MessageState::Taken,
+        (None, Some(_)) => MessageState::Refused,
+        (None, None) => MessageState::Pending,
+    };
     Ok(MessageRecord {
         seq: row.int("seq")?,
         place: row.int("place")?,
@@ -22,8 +43,10 @@ fn record(row: &Row) -> Result<MessageRecord, Fault> {
         key: row.opt_text("key")?.and_then(|key| given_key(&topic, &key)),
         topic,
         sent_at: from_micros(row.int("sent_at")?),
-        refused: row.opt_text("refused")?,
+        refused,
         refused_at: row.opt_int("refused_at")?.map(from_micros),
+        state,
+        taken_by,
     })
 }
 
@@ -32,16 +55,6 @@ fn given_key(topic: &str, key: &str) -> Option<String> {
     let of_hook = hook_of(topic).and_then(|_| key.strip_prefix(topic)?.strip_prefix('/'));
     let key = of_hook.unwrap_or(key);
     (!key.starts_with("onward:")).then(|| key.to_owned())
-}
-
-/// The refused messages on the topics that these runs wait for.
-pub(crate) async fn refused(tx: &mut Tx, runs: &[RunKey]) -> Result<Vec<(RunKey, Refused)>, Fault> {
-    let rows = tx.query(sql!("messages/refused"), &params![runs]).await?;
-    let of_topic = |row: &Row| -> Result<(RunKey, Refused), Fault> {
-        let refused = Refused { topic: row.text("topic")?, count: row.int("of_topic")?, why: row.text("refused")? };
-        Ok((row.key("run_key")?, refused))
-    };
-    rows.iter().map(of_topic).collect()
 }
 
 /// Delete a message that no call has taken.
@@ -58,7 +71,7 @@ pub(crate) async fn replace(
     body: &Json,
     plain: &Json,
     now: Timestamp,
-) -> Result<(i64, Sent), Fault> {
+) -> Result<(i64, Reached), Fault> {
     let target = lock(tx, id).await?;
     let Former { topic, key, place } = take_back(tx, id, &target, seq).await?;
     let message = NewMessage { run: id.clone(), topic, body: body.clone(), key: None };

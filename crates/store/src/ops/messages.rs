@@ -1,9 +1,9 @@
 //! Messages: sent to a run by clients or other runs, and taken by one of its calls or set aside by it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use onward_types::{Code, Error, Form, Json, RunId, RunKey, Status, Timestamp, excerpt, hook_of};
+use onward_types::{Code, Error, Form, Json, RunId, RunKey, Sent, Status, Timestamp, excerpt, from_micros, hook_of};
 use serde::Serialize;
 
 use super::steer;
@@ -47,13 +47,13 @@ pub struct Wanted {
     pub after: i64,
 }
 
-/// The effects of sending, apart from storing the messages.
+/// The effects of sending on the runs that receive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sent {
+pub(crate) struct Reached {
     /// Receiving runs that an executor owns.
-    pub owned: Vec<RunKey>,
+    pub(crate) owned: Vec<RunKey>,
     /// Whether a parked run was woken.
-    pub woke: bool,
+    pub(crate) woke: bool,
 }
 
 /// One message of a list, as it is passed to the database.
@@ -75,7 +75,12 @@ struct WantedLine<'a> {
 
 /// Send messages, all or none. As a waiting run checks once more after it opened its wait, so does the sender: it locks the
 /// runs first, and examines them again after writing the messages.
-pub(crate) async fn send(tx: &mut Tx, outgoing: &[Outgoing], now: Timestamp) -> Result<Sent, Fault> {
+pub(crate) async fn send(
+    tx: &mut Tx,
+    outgoing: &[Outgoing],
+    now: Timestamp,
+    is_again: bool,
+) -> Result<(Vec<Sent>, Reached), Fault> {
     let targets = targets(tx, outgoing).await?;
     let mut before = HashMap::new();
     let mut addressed = Vec::new();
@@ -89,9 +94,9 @@ pub(crate) async fn send(tx: &mut Tx, outgoing: &[Outgoing], now: Timestamp) -> 
         }
         addressed.push((run, message));
     }
-    insert(tx, &addressed, now).await?;
+    let sent = insert(tx, &addressed, now, is_again).await?;
     let targets: Vec<Target> = targets.into_values().collect();
-    told(tx, &targets, now).await
+    Ok((sent, told(tx, &targets, now).await?))
 }
 
 fn target_of<'t>(targets: &'t HashMap<String, Target>, message: &NewMessage) -> Result<&'t Target, Fault> {
@@ -141,10 +146,42 @@ pub(crate) async fn misfit(
     Err(Error::new(Code::Invalid, said).into())
 }
 
-/// Store messages for these runs.
-pub(crate) async fn insert(tx: &mut Tx, messages: &[(RunKey, &NewMessage)], now: Timestamp) -> Result<(), Fault> {
+/// Store messages for these runs, and say of each whether it is new. `is_again`: the answer to an earlier attempt of this call
+/// may have been lost, so what was sent at `now` was sent by this call.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    messages: &[(RunKey, &NewMessage)],
+    now: Timestamp,
+    is_again: bool,
+) -> Result<Vec<Sent>, Fault> {
     let lines: Vec<String> = messages.iter().map(|(run, message)| encode(*run, message)).collect::<Result<_, _>>()?;
-    tx.execute(sql!("messages/insert", split), &params![list(&lines), now]).await.map(drop)
+    let rows = tx.query(sql!("messages/insert", split), &params![list(&lines), now]).await?;
+    let seq = |row: &Row| Ok::<_, Fault>(((row.key("run_key")?, row.opt_text("key")?), row.int("seq")?));
+    let stored: HashMap<(RunKey, Option<String>), i64> = rows.iter().map(seq).collect::<Result<_, _>>()?;
+    let mut seen = HashSet::new();
+    let mut sent = Vec::with_capacity(messages.len());
+    for (run, message) in messages {
+        let of = (*run, message.key.clone());
+        sent.push(match stored.get(&of) {
+            // The key may be twice in the list.
+            Some(seq) => Sent::new(*seq, seen.insert(of)),
+            None => sent_before(tx, of, now, is_again).await?,
+        });
+    }
+    Ok(sent)
+}
+
+/// The message with this key that was sent before.
+async fn sent_before(
+    tx: &mut Tx,
+    (run, key): (RunKey, Option<String>),
+    now: Timestamp,
+    is_again: bool,
+) -> Result<Sent, Fault> {
+    let row = tx.first(sql!("messages/has_key"), &params![run, key]).await?;
+    let row = row.ok_or_else(|| Fault::corrupt("a message was neither stored nor sent before"))?;
+    let by_this_call = is_again && from_micros(row.int("sent_at")?) == now;
+    Ok(Sent::new(row.int("seq")?, by_this_call))
 }
 
 /// A run that receives a message.
@@ -187,7 +224,7 @@ fn list(lines: &[String]) -> String {
 }
 
 /// Wake the parked ones, and notify the owners of the others.
-pub(crate) async fn told(tx: &mut Tx, targets: &[Target], now: Timestamp) -> Result<Sent, Fault> {
+pub(crate) async fn told(tx: &mut Tx, targets: &[Target], now: Timestamp) -> Result<Reached, Fault> {
     let keys =
         |of: &dyn Fn(&Target) -> bool| -> Vec<RunKey> { targets.iter().filter(|it| of(it)).map(|it| it.key).collect() };
     let parked = keys(&|it| !it.owned && it.status == Status::Running);
@@ -199,7 +236,7 @@ pub(crate) async fn told(tx: &mut Tx, targets: &[Target], now: Timestamp) -> Res
     if !owned.is_empty() {
         tx.notify(&Signal::Sent(owned.clone()));
     }
-    Ok(Sent { owned, woke })
+    Ok(Reached { owned, woke })
 }
 
 /// Unconsumed messages on these topics: for each topic those after the last one read.

@@ -20,7 +20,10 @@ pub(crate) mod list;
 pub(crate) mod mailbox;
 pub(crate) mod messages;
 pub(crate) mod moves;
+pub(crate) mod open_hooks;
+pub(crate) mod people;
 pub(crate) mod queue_claim;
+mod queue_waits;
 pub(crate) mod queues;
 pub(crate) mod recover;
 mod resume;
@@ -32,43 +35,44 @@ pub(crate) mod steer;
 pub(crate) mod steerings;
 pub(crate) mod streams;
 pub(crate) mod transactions;
+mod waits;
+mod waits_for;
 pub(crate) mod workflows;
 
-use onward_types::{Json, RunId, RunKey, Wait, WaitFor, from_micros};
+use std::sync::Arc;
 
-use crate::driver::{Param, Row, Tx, params, sql};
+use onward_types::{Json, RunId, RunKey, from_micros};
+
+use crate::change::WaitKind;
+use crate::driver::{Param, Row, Tx, sql};
 use crate::fault::Fault;
+use crate::records::OpenWait;
 
 /// From here on this transaction does not wait for locks: a sweep skips rows that others have locked, and tries again later.
 pub(crate) async fn impatient(tx: &mut Tx) -> Result<(), Fault> {
     tx.query(sql!("sessions/impatient", split), &[]).await.map(drop)
 }
 
-/// The waits of these runs.
-pub(crate) async fn waits(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<(RunKey, Wait)>, Fault> {
-    let rows = tx.query(sql!("waits/of_runs"), &params![keys]).await?;
-    rows.iter().map(|row| Ok((row.key("run_key")?, wait(row)?))).collect()
-}
-
-fn wait(row: &Row) -> Result<Wait, Fault> {
+/// A wait as replay needs it.
+fn wait(row: &Row) -> Result<OpenWait, Fault> {
     let due_at = || row.int("due_at").map(from_micros);
+    let topic = || row.text("topic").map(Arc::from);
     let kind = row.text("kind")?;
-    let wait_for = match kind.as_str() {
-        "timer" => WaitFor::Timer { due_at: due_at()? },
-        "retry" => WaitFor::Retry { due_at: due_at()? },
-        "child" => {
-            let key = row.key("child_key")?;
-            let id = row.opt_text("child_id")?.map_or_else(|| RunId::of_key(key), RunId::recorded);
-            WaitFor::Child { key, id }
-        }
-        "message" => WaitFor::Message { topic: row.text("topic")?, due_at: row.opt_int("due_at")?.map(from_micros) },
-        "event" => {
-            WaitFor::Event { run: RunId::recorded(row.text("target")?), key: row.text("topic")?, due_at: due_at()? }
-        }
-        "resume" => WaitFor::Resume { resumed_at: row.opt_int("due_at")?.map(from_micros) },
+    let wait = match kind.as_str() {
+        "timer" => WaitKind::Timer(due_at()?),
+        "retry" => WaitKind::Retry(due_at()?),
+        "child" => WaitKind::Child(row.key("child_key")?),
+        "message" | "person" => WaitKind::Message {
+            topic: topic()?,
+            due_at: row.opt_int("due_at")?.map(from_micros),
+            form: None,
+            from_person: kind == "person",
+        },
+        "event" => WaitKind::Event { run: RunId::recorded(row.text("target")?), key: topic()?, due_at: due_at()? },
+        "resume" => WaitKind::Resume { resumed_at: row.opt_int("due_at")?.map(from_micros) },
         other => return Err(Fault::corrupt(format!("a row of `waits` is of kind `{other}`"))),
     };
-    Ok(Wait { position: row.count("position")?, wait_for, since: from_micros(row.int("since")?) })
+    Ok(OpenWait { position: row.count("position")?, wait, since: from_micros(row.int("since")?) })
 }
 
 /// The recorded output or error.

@@ -1,12 +1,11 @@
-//! Queues: creating and changing them, reading their state, what holds a run back, and admitting delayed runs.
+//! Queues: creating and changing them, reading their state, and admitting delayed runs.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use onward_types::{Code, Error, Held, QueueInfo, QueueLimits, Rate, RunKey, Timestamp, from_micros};
+use onward_types::{Code, Error, QueueInfo, QueueLimits, Rate, Timestamp, from_micros};
 
 use super::known::Known;
-use super::starts::{self, since};
+use super::starts;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
@@ -53,7 +52,7 @@ pub struct Lines {
     pub due: Option<Timestamp>,
 }
 
-fn queue(row: &Row) -> Result<QueueRow, Fault> {
+pub(super) fn queue(row: &Row) -> Result<QueueRow, Fault> {
     let limit = |column: &str| Ok::<_, Fault>(row.opt_int(column)?.and_then(|it| u32::try_from(it).ok()));
     let rate = |count: &str, period: &str| {
         let period = row.opt_int(period)?.map(|it| Duration::from_micros(it.unsigned_abs()));
@@ -188,74 +187,6 @@ async fn with_depth(tx: &mut Tx, queue: QueueRow) -> Result<QueueInfo, Fault> {
 fn unknown(name: &str) -> Fault {
     let message = format!("there is no queue `{name}`: create it first");
     Error::new(Code::UnknownQueue, message).into()
-}
-
-// The reasons why runs stay in their queues.
-
-/// For each of these runs, given by their rows, what holds it in its queue. Runs that may start at once or are in no queue are
-/// left out.
-pub(crate) async fn held(tx: &mut Tx, rows: &[Row], now: Timestamp) -> Result<HashMap<RunKey, Held>, Fault> {
-    let mut held = HashMap::new();
-    let mut known: HashMap<(String, Option<String>), Option<Held>> = HashMap::new();
-    for row in rows {
-        let Some(queue) = row.opt_text("queue")? else { continue };
-        if row.text("status")? != "enqueued" {
-            continue;
-        }
-        let place = (queue, row.opt_text("partition_key")?);
-        let why = match known.get(&place) {
-            Some(why) => why.clone(),
-            None => {
-                let why = what_holds(tx, &place.0, place.1.as_deref(), now).await?;
-                known.insert(place, why.clone());
-                why
-            }
-        };
-        if let Some(why) = why {
-            held.insert(row.key("run_key")?, why);
-        }
-    }
-    Ok(held)
-}
-
-async fn what_holds(tx: &mut Tx, name: &str, key: Option<&str>, now: Timestamp) -> Result<Option<Held>, Fault> {
-    let named = || name.to_owned();
-    let row = tx.first(sql!("queues/read"), &params![name]).await?;
-    let Some(queue) = row.as_ref().map(queue).transpose()? else { return Ok(Some(Held::NoQueue { queue: named() })) };
-    if queue.paused {
-        return Ok(Some(Held::Paused { queue: named() }));
-    }
-    let limits = queue.limits;
-    if let Some(most) = limits.concurrency {
-        let running = count(tx.first(sql!("queues/taken"), &params![name, most]).await?)?;
-        if running >= most {
-            return Ok(Some(Held::Full { queue: named(), running, most }));
-        }
-    }
-    if let (Some(most), Some(key)) = (limits.partition_concurrency, key) {
-        let running = count(tx.first(sql!("queues/taken_of_partition"), &params![name, most, key]).await?)?;
-        if running >= most {
-            return Ok(Some(Held::Partition { key: key.to_owned(), running, most }));
-        }
-    }
-    if let Some(rate) = limits.rate
-        && let (_, Some(next)) = starts::room(tx, name, rate, now).await?
-    {
-        return Ok(Some(Held::Rate { key: None, next }));
-    }
-    if let (Some(rate), Some(key)) = (limits.partition_rate, key) {
-        let row = tx.first(sql!("queues/started_of_partition"), &params![name, since(now, rate), key]).await?;
-        if let Some((_, Some(next))) = row.map(|row| starts::room_of(&row, rate)).transpose()? {
-            return Ok(Some(Held::Rate { key: Some(key.to_owned()), next }));
-        }
-    }
-    if let Some(most) = limits.per_executor {
-        let free = count(tx.first(sql!("queues/executors_with_room"), &params![name, most]).await?)?;
-        if free == 0 {
-            return Ok(Some(Held::Executors { queue: named(), most }));
-        }
-    }
-    Ok(None)
 }
 
 pub(crate) fn count(row: Option<Row>) -> Result<u32, Fault> {

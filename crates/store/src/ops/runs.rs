@@ -98,7 +98,7 @@ pub(crate) async fn stray_children(tx: &mut Tx, parent: RunKey) -> Result<Vec<St
 /// The full record of a run.
 pub(crate) async fn describe(tx: &mut Tx, id: &RunId, now: Timestamp) -> Result<Option<RunRecord>, Fault> {
     let Some(run) = find(tx, id).await? else { return Ok(None) };
-    Ok(records(tx, &[run.key], Loaded { input: true, output: true }, now).await?.pop())
+    Ok(records(tx, &[run.key], Loaded { input: true, output: true, queue: true }, now).await?.pop())
 }
 
 /// Wake parked runs that refused messages on topics they wait for, so that possibly different code examines those messages.

@@ -82,8 +82,11 @@ impl Store {
     /// [`Code::Invalid`](onward_types::Code::Invalid) for attributes that no run can have, or if the database cannot be
     /// reached.
     pub async fn changed_runs(&self, filter: &Filter, changed: Vec<Noted>) -> Result<Vec<Seen>, Error> {
-        let given = (filter.clone(), changed);
-        self.read("changes.runs", given, |tx, (filter, changed)| Box::pin(changes::report(tx, filter, changed))).await
+        let given = (filter.clone(), changed, self.clock.now());
+        let report = self.read("changes.runs", given, |tx, (filter, changed, now)| {
+            Box::pin(changes::report(tx, filter, changed, *now))
+        });
+        report.await
     }
 
     /// One page of the runs that match a filter, oldest first, for a follower that begins.
@@ -91,8 +94,10 @@ impl Store {
     /// # Errors
     /// As [`changed_runs`](Store::changed_runs).
     pub async fn matching_runs(&self, filter: &Filter, after: Option<RunKey>, limit: u32) -> Result<Vec<Seen>, Error> {
-        let page = self
-            .read("changes.page", filter.clone(), move |tx, filter| Box::pin(changes::page(tx, filter, after, limit)));
+        let given = (filter.clone(), self.clock.now());
+        let page = self.read("changes.page", given, move |tx, (filter, now)| {
+            Box::pin(changes::page(tx, filter, after, limit, *now))
+        });
         page.await
     }
 

@@ -35,7 +35,7 @@ impl Store {
         });
         let done = act.await?;
         self.tell_acted(&done.acted);
-        self.tell_sent(&done.sent);
+        self.tell_sent(&done.reached);
         match done.result {
             InsideResult::Recorded(Err(error)) => Ok(InsideResult::Recorded(Err(self.sealer.open_error(&error)?))),
             done => Ok(done),

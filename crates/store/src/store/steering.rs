@@ -115,13 +115,13 @@ impl Store {
     /// As [`steer_all`](Store::steer_all).
     pub async fn preview_all(&self, mut filter: Filter, what: Action) -> Result<BulkPreview, Error> {
         what.check()?;
-        let what = Arc::new(what);
+        let (what, now) = (Arc::new(what), self.clock().now());
         let mut all = BulkPreview::default();
         let Some(mut span) = self.span(&filter).await? else { return Ok(all) };
         loop {
-            let given = (filter.clone(), span.clone(), what.clone());
-            let chunk = self.read("runs.preview_chunk", given, |tx, (filter, span, what)| {
-                Box::pin(action::preview(tx, filter, span, what))
+            let given = (filter.clone(), span.clone(), what.clone(), now);
+            let chunk = self.read("runs.preview_chunk", given, |tx, (filter, span, what, now)| {
+                Box::pin(action::preview(tx, filter, span, what, *now))
             });
             let (some, next) = chunk.await?;
             span.left = span.left.saturating_sub(some.matched);
@@ -140,7 +140,8 @@ impl Store {
             return Err(Error::new(Code::Invalid, message));
         }
         let left = filter.limit.map_or(u64::MAX, u64::from);
-        let newest = self.read("runs.newest", filter.clone(), |tx, filter| Box::pin(action::newest(tx, filter)));
+        let given = (filter.clone(), self.clock().now());
+        let newest = self.read("runs.newest", given, |tx, (filter, now)| Box::pin(action::newest(tx, filter, *now)));
         Ok(newest.await?.map(|newest| Span { newest, left }))
     }
 

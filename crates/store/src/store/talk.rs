@@ -1,14 +1,19 @@
 //! How runs communicate: messages, hooks, events and streams.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
-use onward_types::{Error, EventRecord, HookRecord, Json, MessageRecord, RunId, RunKey, StreamInfo};
+use onward_types::{
+    Error, EventRecord, HookRecord, Json, MessageFilter, MessageRecord, PersonRequest, Resumed, RunId, RunKey, Sent,
+    StreamInfo,
+};
 
 use super::Store;
 use crate::codec::Payload;
-use crate::ops::hooks::{self, HookPayload, NewHook, Resumed, StoredHook};
+use crate::ops::hooks::{self, HookPayload, NewHook, StoredHook};
 use crate::ops::known::Known;
-use crate::ops::messages::{self, NewMessage, Outgoing, Sent, Wanted};
+use crate::ops::messages::{self, NewMessage, Outgoing, Reached, Wanted};
 use crate::ops::{events, mailbox, runs, steer, streams};
 use crate::records::{Chunks, Message};
 use crate::signal::Signal;
@@ -17,6 +22,8 @@ use crate::signal::Signal;
 #[derive(serde::Deserialize)]
 struct Opened {
     token: String,
+    #[serde(default)]
+    person: Option<PersonRequest>,
 }
 
 impl Store {
@@ -25,7 +32,7 @@ impl Store {
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if one of the runs does not exist,
     /// [`Code::Invalid`](onward_types::Code::Invalid) if one of the messages does not fit.
-    pub async fn send(&self, messages: Vec<NewMessage>) -> Result<Sent, Error> {
+    pub async fn send(&self, messages: Vec<NewMessage>) -> Result<Vec<Sent>, Error> {
         let outgoing = messages.into_iter().map(|message| Outgoing { plain: Some(message.body.clone()), message });
         self.send_all(outgoing.collect()).await
     }
@@ -34,23 +41,25 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if one of the runs does not exist.
-    pub async fn send_unchecked(&self, messages: Vec<NewMessage>) -> Result<Sent, Error> {
+    pub async fn send_unchecked(&self, messages: Vec<NewMessage>) -> Result<Vec<Sent>, Error> {
         let outgoing = messages.into_iter().map(|message| Outgoing { plain: None, message });
         self.send_all(outgoing.collect()).await
     }
 
-    async fn send_all(&self, mut outgoing: Vec<Outgoing>) -> Result<Sent, Error> {
+    async fn send_all(&self, mut outgoing: Vec<Outgoing>) -> Result<Vec<Sent>, Error> {
         if outgoing.is_empty() {
-            return Ok(Sent::default());
+            return Ok(Vec::new());
         }
         for Outgoing { message, .. } in &mut outgoing {
             message.body = self.sealer.seal(&message.body, Payload::Message)?;
             message.key.get_or_insert_with(|| self.key_of_this_call());
         }
-        let given = (outgoing, self.clock.now());
-        let send = self.write("messages.send", given, |tx, (all, now)| Box::pin(messages::send(tx, all, *now)));
-        let sent = send.await?;
-        self.tell_sent(&sent);
+        let given = (outgoing, self.clock.now(), AtomicBool::new(false));
+        let send = self.write("messages.send", given, |tx, (all, now, tried)| {
+            Box::pin(messages::send(tx, all, *now, tried.swap(true, Relaxed)))
+        });
+        let (sent, reached) = send.await?;
+        self.tell_sent(&reached);
         Ok(sent)
     }
 
@@ -59,11 +68,11 @@ impl Store {
         format!("onward:{}", self.clock.uuid().simple())
     }
 
-    pub(super) fn tell_sent(&self, sent: &Sent) {
-        if !sent.owned.is_empty() {
-            self.tell(Signal::Sent(sent.owned.clone()));
+    pub(super) fn tell_sent(&self, reached: &Reached) {
+        if !reached.owned.is_empty() {
+            self.tell(Signal::Sent(reached.owned.clone()));
         }
-        if sent.woke {
+        if reached.woke {
             self.tell(Signal::Ready);
         }
     }
@@ -80,16 +89,15 @@ impl Store {
         Ok(found)
     }
 
-    /// Up to `limit` messages of a run that no call has taken, in order, starting after the place `after`.
+    /// The messages of a run that match a filter, in order.
     ///
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
-    pub async fn messages(&self, id: &RunId, after: i64, limit: u32) -> Result<Vec<MessageRecord>, Error> {
+    pub async fn messages(&self, id: &RunId, filter: MessageFilter) -> Result<Vec<MessageRecord>, Error> {
         let run = self.find(id).await?.key;
-        let given = (run, after, limit);
-        let found = self.read("messages.of_run", given, |tx, (run, after, limit)| {
-            Box::pin(mailbox::of_run(tx, *run, *after, *limit))
-        });
+        let given = (run, filter);
+        let found =
+            self.read("messages.of_run", given, |tx, (run, filter)| Box::pin(mailbox::of_run(tx, *run, filter)));
         let mut found = found.await?;
         found.iter_mut().for_each(|message| self.sealer.show(&mut message.body, Payload::Message));
         Ok(found)
@@ -116,8 +124,8 @@ impl Store {
         let replace = self.write("messages.replace", given, move |tx, (id, body, plain)| {
             Box::pin(mailbox::replace(tx, id, seq, body, plain, now))
         });
-        let (seq, sent) = replace.await?;
-        self.tell_sent(&sent);
+        let (seq, reached) = replace.await?;
+        self.tell_sent(&reached);
         Ok(seq)
     }
 
@@ -162,12 +170,12 @@ impl Store {
         let plain = payload.body.clone();
         payload.body = self.sealer.seal(&plain, Payload::Message)?;
         payload.key.get_or_insert_with(|| self.key_of_this_call());
-        let given = (payload, plain, self.clock.now());
-        let resume = self.write("hooks.resume", given, |tx, (payload, plain, now)| {
-            Box::pin(hooks::resume(tx, payload, plain, *now))
+        let given = (payload, plain, self.clock.now(), AtomicBool::new(false));
+        let resume = self.write("hooks.resume", given, |tx, (payload, plain, now, tried)| {
+            Box::pin(hooks::resume(tx, payload, plain, *now, tried.swap(true, Relaxed)))
         });
-        let resumed = resume.await?;
-        self.tell_sent(&resumed.sent);
+        let (resumed, reached) = resume.await?;
+        self.tell_sent(&reached);
         Ok(resumed)
     }
 
@@ -197,12 +205,18 @@ impl Store {
     }
 
     fn shown_hook(&self, hook: StoredHook) -> HookRecord {
-        let StoredHook { position, opened_at, recorded, token, state } = hook;
+        let StoredHook { position, opened_at, recorded, token, state, mut person } = hook;
         let recorded = recorded.map(|mut recorded| {
             self.sealer.show(&mut recorded, Payload::Checkpoint);
-            recorded.decode::<Opened>().map_or_else(|_| recorded.to_string(), |opened| opened.token)
+            match recorded.decode::<Opened>() {
+                Ok(opened) => {
+                    person = person.take().or(opened.person);
+                    opened.token
+                }
+                Err(_) => recorded.to_string(),
+            }
         });
-        HookRecord { token: token.or(recorded).unwrap_or_default(), position, state, opened_at }
+        HookRecord { token: token.or(recorded).unwrap_or_default(), position, state, opened_at, person }
     }
 
     /// The latest value of each event of a run, ordered by key.

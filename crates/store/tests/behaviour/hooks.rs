@@ -8,7 +8,7 @@ use super::lock::{number, sql};
 use super::world::*;
 
 fn hook(run: RunKey, position: u32, token: &str) -> NewHook {
-    NewHook { run, position, token: token.to_owned(), form: None, executor: ExecutorId::new("nobody") }
+    NewHook { run, position, token: token.to_owned(), form: None, person: None, executor: ExecutorId::new("nobody") }
 }
 
 fn payload(token: &str) -> HookPayload {
@@ -35,7 +35,7 @@ async fn a_payload_wakes_the_parked_run_that_waits_for_it(db: TestDatabase) {
     let executor = Executor::join(&store).await;
     let run = executor.start("r").await;
     store.open_hook(hook(run.key, 0, "t")).await.unwrap();
-    let waits = WaitKind::Message { topic: hook_topic(0, "t").into(), due_at: None, form: None };
+    let waits = WaitKind::Message { topic: hook_topic(0, "t").into(), due_at: None, form: None, from_person: false };
     run.writes(vec![wait(1, waits), leave(&store, None, LeaveHow::Parked { ready_at: None })]).await;
     assert!(executor.claim().await.is_empty());
     assert_eq!(store.resume_hook(payload("t")).await.unwrap().run, run.id);

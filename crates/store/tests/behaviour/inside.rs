@@ -101,7 +101,7 @@ mod an_action_whose_answer_was_lost_is_carried_out_once {
 /// A run that pauses itself at a position.
 fn pauses(position: u32) -> LeaveHow {
     let since = Timestamp::UNIX_EPOCH;
-    let by = NewWait { position, name: "pause".into(), wait: WaitKind::Resume, since };
+    let by = NewWait { position, name: "pause".into(), wait: WaitKind::Resume { resumed_at: None }, since };
     LeaveHow::Held { said: "why".to_owned(), error: json("no"), by: Some(Box::new(by)) }
 }
 

@@ -22,7 +22,8 @@ fn news_of(run: RunKey) -> Wanted {
 /// A run that waits for news at position 1.
 async fn receiver(executor: &Executor) -> Run {
     let run = executor.start("receiver").await;
-    run.writes(vec![wait(1, WaitKind::Message { topic: "news".into(), due_at: None, form: None })]).await;
+    run.writes(vec![wait(1, WaitKind::Message { topic: "news".into(), due_at: None, form: None, from_person: false })])
+        .await;
     run
 }
 

@@ -2,7 +2,7 @@
 
 use onward_store::{Change, LeaveHow, NewHook, NewMessage, UNCONSUMED_MAX, WaitKind, Wanted};
 use onward_testkit::{TestDatabase, on_every_database};
-use onward_types::{Code, Form, Json, RunKey, Timestamp, hook_topic};
+use onward_types::{Code, Form, Json, MessageFilter, RunKey, Timestamp, hook_topic};
 
 use super::lock::{number, sql};
 use super::world::*;
@@ -17,7 +17,7 @@ fn of(run: RunKey, topic: &str, after: i64) -> Wanted {
 
 fn waits_for(topic: &str, form: Option<Form>) -> Change {
     let form = form.and_then(|form| form.to_json()).map(Into::into);
-    wait(1, WaitKind::Message { topic: topic.into(), due_at: None, form })
+    wait(1, WaitKind::Message { topic: topic.into(), due_at: None, form, from_person: false })
 }
 
 fn refuse(seq: i64, said: &str) -> Change {
@@ -131,6 +131,7 @@ async fn what_fits_is_known_while_the_executor_is_up_that_said_so(db: TestDataba
         position: 0,
         token: "t".to_owned(),
         form: form.to_json(),
+        person: None,
         executor: executor.seat.executor.clone(),
     };
     store.open_hook(hook(Form::Bool)).await.unwrap();
@@ -177,7 +178,7 @@ async fn every_text_that_is_accepted_comes_back_as_it_was(db: TestDatabase) {
         }
     }
     store.send(sent.clone()).await.unwrap();
-    let all = store.messages(&run.id, 0, 1_000).await.unwrap();
+    let all = store.messages(&run.id, MessageFilter::default()).await.unwrap();
     let found: Vec<_> = all.iter().map(|it| (it.topic.clone(), it.body.clone(), it.key.clone())).collect();
     assert!(found == sent.iter().map(|it| (it.topic.clone(), it.body.clone(), it.key.clone())).collect::<Vec<_>>());
     let read = store.unconsumed(texts.iter().map(|topic| of(run.key, topic, 0)).collect()).await.unwrap();
@@ -185,11 +186,17 @@ async fn every_text_that_is_accepted_comes_back_as_it_was(db: TestDatabase) {
 
     let reasons = ["🦀", "\u{fffd}", &"x".repeat(1 << 20)].map(str::to_owned);
     run.writes(reasons.iter().zip(&all).map(|(said, message)| refuse(message.seq, said)).collect()).await;
-    let said: Vec<_> = store.messages(&run.id, 0, 3).await.unwrap().into_iter().map(|it| it.refused.unwrap()).collect();
+    let said: Vec<_> = store
+        .messages(&run.id, MessageFilter { limit: Some(3), ..MessageFilter::default() })
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|it| it.refused.unwrap())
+        .collect();
     assert!(said == reasons);
     for (n, token) in texts.iter().enumerate() {
         let (position, executor) = (u32::try_from(n).unwrap(), executor.seat.executor.clone());
-        let hook = NewHook { run: run.key, position, token: (*token).to_owned(), form: None, executor };
+        let hook = NewHook { run: run.key, position, token: (*token).to_owned(), form: None, person: None, executor };
         assert_eq!(store.open_hook(hook).await.unwrap(), *token);
         let payload = onward_store::HookPayload { token: (*token).to_owned(), body: json(""), key: None };
         store.resume_hook(payload).await.unwrap();

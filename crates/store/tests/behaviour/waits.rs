@@ -143,10 +143,7 @@ async fn a_wait_that_is_closed_and_opened_anew_is_the_new_one(db: TestDatabase) 
     run.writes(vec![wait(1, WaitKind::Retry(at(1)))]).await;
     run.writes(vec![Change::CloseWait(1), wait(1, WaitKind::Retry(at(2)))]).await;
     let waits = history(&store, run.key).await.unwrap().waits;
-    assert_eq!(
-        waits.iter().map(|it| it.wait_for.clone()).collect::<Vec<_>>(),
-        [onward_types::WaitFor::Retry { due_at: at(2) }]
-    );
+    assert_eq!(waits.iter().map(|it| it.wait.clone()).collect::<Vec<_>>(), [WaitKind::Retry(at(2))]);
     // After a crash the wait is opened once more, and then it is over.
     run.writes(vec![wait(1, WaitKind::Retry(at(3))), Change::CloseWait(1)]).await;
     assert!(history(&store, run.key).await.unwrap().waits.is_empty());
@@ -200,7 +197,9 @@ async fn a_run_that_is_parked_after_its_message_came_or_its_sleep_was_ended_is_r
     let store = open(&db).await;
     let executor = Executor::join(&store).await;
     let hears = executor.start("hears").await;
-    hears.writes(vec![wait(1, WaitKind::Message { topic: "word".into(), due_at: None, form: None })]).await;
+    hears
+        .writes(vec![wait(1, WaitKind::Message { topic: "word".into(), due_at: None, form: None, from_person: false })])
+        .await;
     let message = NewMessage { run: hears.id.clone(), topic: "word".to_owned(), body: json("now"), key: None };
     store.send(vec![message]).await.unwrap();
     let sleeps = executor.start("sleeps").await;

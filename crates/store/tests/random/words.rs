@@ -69,14 +69,14 @@ impl Names {
         let mut attempts: Vec<_> = run.attempts.iter().collect();
         attempts.sort_by_key(|(position, _)| **position);
         let parent = run.parent.map(|parent| self.of(parent));
-        let waits: Vec<_> = run.waits.iter().map(|wait| (wait.position, self.without_keys(&wait.wait_for))).collect();
+        let waits: Vec<_> = run.waits.iter().map(|wait| (wait.position, self.without_keys(&wait.wait))).collect();
         let recovered = run.recovered;
         format!("{} of {parent:?}, recovered {recovered}: {checkpoints:?}, waits {waits:?}, {attempts:?}", run.id)
     }
 
-    fn without_keys(&self, wait: &onward_types::WaitFor) -> String {
+    fn without_keys(&self, wait: &onward_store::WaitKind) -> String {
         match wait {
-            onward_types::WaitFor::Child { key, id } => format!("child {} {id}", self.of(*key)),
+            onward_store::WaitKind::Child(key) => format!("child {}", self.of(*key)),
             other => format!("{other:?}"),
         }
     }

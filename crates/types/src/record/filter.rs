@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::WaitsFor;
 use crate::{Error, ExecutorId, Json, RunId, RunKey, Status, Timestamp};
 
 /// A span of time. `None` leaves that end open.
@@ -72,6 +73,8 @@ pub struct Filter {
     pub queue: Option<String>,
     /// Only open runs of queues: delayed, waiting, running or paused.
     pub queued: bool,
+    /// Only running runs with a call that waits for this, or runs that wait for a queue or for an executor.
+    pub waits_for: Option<WaitsFor>,
     /// Oldest first instead of newest first, by creation time.
     pub oldest_first: bool,
     /// The maximum number of runs. In a list at most 10,000; `None` means 100. In an operation on runs it limits how many are
@@ -105,7 +108,11 @@ impl Filter {
         let runs = [executor.is_none(), parent.is_none(), forked_from.is_none(), attributes.is_none()];
         let answers = [has_parent, is_fork, was_forked_from].iter().all(|asked| asked.is_none());
         let times = [created, started, finished].iter().all(|window| **window == Window::default());
-        [&lists[..], &texts, &runs].concat().into_iter().all(|empty| empty) && answers && times && !self.queued
+        [&lists[..], &texts, &runs].concat().into_iter().all(|empty| empty)
+            && answers
+            && times
+            && !self.queued
+            && self.waits_for.is_none()
     }
 
     /// The same filter, restricted to runs whose attributes include each of these: a map or a struct of strings, numbers,
@@ -139,6 +146,7 @@ impl Default for Filter {
             finished: Window::default(),
             queue: None,
             queued: false,
+            waits_for: None,
             oldest_first: false,
             limit: None,
             all: false,

@@ -5,12 +5,12 @@ pub(crate) mod millis;
 mod run;
 mod step;
 mod stream;
-mod wait;
+mod waits_for;
 mod workflow;
 
 pub use filter::{Filter, Page, Window};
 pub use run::{Identity, RunRecord, WorkflowVersion};
 pub use step::{Attempt, StepFilter, StepKind, StepRecord, StepState};
 pub use stream::{Chunk, ChunkBody, EventRecord, StreamInfo};
-pub use wait::{Wait, WaitFor};
+pub use waits_for::WaitsFor;
 pub use workflow::{OpenRuns, Schemas, StepSchemas, VersionInfo, WorkflowInfo};

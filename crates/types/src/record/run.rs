@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::millis;
-use crate::{Error, ExecutorId, Json, RunId, RunKey, Status, Steering, Timestamp};
+use crate::{Error, ExecutorId, Json, Reason, RunId, RunKey, Status, Steering, Timestamp, Wait};
 
 /// The name and version of the workflow that a run executes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -82,8 +82,13 @@ pub struct RunRecord {
     pub version: Option<String>,
     /// The state.
     pub status: Status,
-    /// Why it is in that state, in a sentence made from facts.
+    /// Why it is in that state, in a sentence made from [`why`](RunRecord::why).
     pub reason: String,
+    /// Why it is in that state, as data.
+    pub why: Reason,
+    /// Everything that it waits for, in the order of the calls that wait. Empty unless it is running.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits: Vec<Wait>,
     /// What stopped it, while it is cancelled or paused: a client, the workflow of another run, a deadline, the executor that
     /// holds it, or an import.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -146,4 +151,13 @@ pub struct RunRecord {
 
 const fn first() -> u32 {
     1
+}
+
+impl RunRecord {
+    /// Whether people alone can move it on: it is running, and every call that waits waits for a person. A step that runs beside
+    /// such a call is not seen here. For [`Status::retab`].
+    #[must_use]
+    pub fn waits_for_person(&self) -> bool {
+        self.status == Status::Running && !self.waits.is_empty() && self.waits.iter().all(|wait| wait.person.is_some())
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Code, Error, Json, RunId, Timestamp};
+use crate::{Code, Error, Json, PersonRequest, RunId, Timestamp};
 
 /// The kind of a durable call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -185,6 +185,10 @@ pub struct StepRecord {
     pub started_at: Option<Timestamp>,
     /// When it completed.
     pub completed_at: Option<Timestamp>,
+    /// What a person had or has to do, if the call waits for a person. The time from `started_at` to `completed_at` is the time
+    /// that people took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<PersonRequest>,
     /// The notes that the body of the step made in the attempt whose result was recorded, as a JSON object. Those of the failed
     /// attempts before it are in `attempts`, so that numbers in notes can be summed over both.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -23,6 +23,7 @@ pub(super) fn filter(which: Which) -> Result<Filter, Failure> {
         forked_from: which.forked_from.map(RunId::new).transpose()?,
         queue: which.queue,
         queued: which.queued,
+        waits_for: which.waits_for,
         created: Window { from: which.created_from, until: which.created_until },
         started: Window { from: which.started_from, until: which.started_until },
         finished: Window { from: which.finished_from, until: which.finished_until },

@@ -1,6 +1,6 @@
 //! `onward runs messages`: shows, deletes and replaces messages to a run that no call has consumed.
 
-use onward::{Client, MessageRecord};
+use onward::{Client, MessageFilter, MessageRecord};
 
 use super::Handle;
 use crate::args::Messages;
@@ -29,7 +29,7 @@ pub(super) async fn messages(client: &Client, messages: Messages, json: bool) ->
 
 fn done(id: &str, json: bool, said: &str) -> Result<Exit, Failure> {
     if json {
-        output::json(&Delivered { run: id })?
+        output::json(&Delivered { run: id, sent: None })?
     } else {
         output::say(said)?
     }
@@ -39,7 +39,8 @@ fn done(id: &str, json: bool, said: &str) -> Result<Exit, Failure> {
 async fn list(run: &Handle, json: bool) -> Result<Exit, Failure> {
     let mut all: Vec<MessageRecord> = Vec::new();
     loop {
-        let page = run.list_messages(all.last().map_or(0, |last| last.place), PAGE).await?;
+        let after = all.last().map_or(0, |last| last.place);
+        let page = run.list_messages(MessageFilter { after, limit: Some(PAGE), ..MessageFilter::untaken() }).await?;
         let is_last = page.len() < PAGE as usize;
         all.extend(page);
         if is_last {

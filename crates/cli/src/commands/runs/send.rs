@@ -10,14 +10,16 @@ use crate::output;
 pub(super) async fn send(client: &Client, send: Send, json: bool) -> Result<Exit, Failure> {
     let Send { id, topic, message, key } = send;
     let sending = client.send(&id, &topic, &talk::value(&message)?);
-    match key {
+    let sent = match key {
         Some(key) => sending.key(key).await?,
         None => sending.await?,
-    }
+    };
     if json {
-        output::json(&Delivered { run: &id })?;
-    } else {
+        output::json(&Delivered { run: &id, sent: Some(sent) })?;
+    } else if sent.is_new {
         output::say(format!("the message is sent to run {id}"))?;
+    } else {
+        output::say(format!("a message with this key was sent to run {id} before: nothing is sent"))?;
     }
     Ok(Exit::Done)
 }

@@ -16,8 +16,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
 
-use onward_store::{AttemptChange, Change, Checkpoint, History, Recorded, Tried};
-use onward_types::{Code, Error, Json, StepKind, Timestamp, Wait};
+use onward_store::{AttemptChange, Change, Checkpoint, History, OpenWait, Recorded, Tried};
+use onward_types::{Code, Error, HeldAt, Json, StepKind, Timestamp};
 
 use super::inbox::Inbox;
 use super::tails::{Said, Tails};
@@ -45,7 +45,7 @@ pub(crate) struct State {
     /// The positions of `history`, in the order of delivery.
     order: VecDeque<u32>,
     /// Waits that were open when the run was loaded, until their calls take them.
-    waits: BTreeMap<u32, Wait>,
+    waits: BTreeMap<u32, OpenWait>,
     /// Attempts that were recorded before the run was loaded, until their steps take them.
     tried: BTreeMap<u32, Tried>,
     /// Sleeps that were ended from outside.
@@ -223,7 +223,7 @@ impl State {
                 "at position {position} the run recorded {was} `{called}`, but the code now calls {kind} `{name}`. Restore the \
                  old order of calls, or guard the new code with a patch; then resume the run"
             );
-            self.diverge(message);
+            self.diverge(position, message);
             return false;
         }
         let call = CallState {
@@ -436,7 +436,7 @@ impl State {
                 "the run recorded {what} at position {position}, but the code did not make that call. Restore the call, then \
                  resume the run"
             );
-            self.diverge(message);
+            self.diverge(position, message);
             return false;
         };
         call.waker.wake_by_ref();
@@ -490,7 +490,7 @@ impl State {
                 "the code returned, but the run recorded {what} at position {position}. Restore the call, then resume the \
                  run"
             );
-            self.diverge(message);
+            self.diverge(*position, message);
         }
         self.leave_hooks();
         self.halt.clone()
@@ -505,12 +505,12 @@ impl State {
         self.suspected.get_or_insert(why);
     }
 
-    fn diverge(&mut self, message: String) {
+    fn diverge(&mut self, position: u32, message: String) {
         let message = match &self.suspected {
             Some(before) => format!("{message}. A possible cause: {before}"),
             None => message,
         };
-        self.halt(Error::new(Code::Diverged, message));
+        self.halt(Error::new(Code::Diverged, message).with_data(&HeldAt::new(position)));
     }
 
     /// A panic drops what the workflow holds; the workflow will hold it again when it continues.
@@ -610,7 +610,7 @@ impl State {
 mod tests {
     use futures_util::task::{ArcWake, waker};
 
-    use onward_types::WaitFor;
+    use onward_store::WaitKind;
 
     use super::*;
 
@@ -627,8 +627,7 @@ mod tests {
     fn the_loser_of_a_recorded_race_closes_the_wait_that_it_left_behind() {
         let mut state = State { live: false, ..State::fresh() };
         let since = Timestamp::UNIX_EPOCH;
-        let wait_for = WaitFor::Timer { due_at: since };
-        state.waits.insert(0, Wait { position: 0, wait_for, since });
+        state.waits.insert(0, OpenWait { position: 0, wait: WaitKind::Timer(since), since });
         state.order.push_back(1);
         let loser = waker(Arc::new(Woken::default()));
         state.poll_call(0, StepKind::Sleep, &"sleep".into(), &loser, Timestamp::UNIX_EPOCH);

@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::Told;
 use super::columns::{
-    attempts, checkpoints, chunks, close_hooks, close_waits, consume, continues, creates, creates_queued,
-    event_history, events, fence, leaves, must_be_new, open_waits, pauses, payloads, refusable, refuse, wake_watchers,
-    wakes,
+    attempts, checkpoints, chunks, close_hooks, close_waits, consume, continues, creates, creates_queued, end_hooks,
+    event_history, events, fence, leaves, must_be_new, open_waits, pauses, payloads, refusable, refuse, request_people,
+    wake_watchers, wakes,
 };
 use super::connect::Session;
 use super::pipeline::{Answers, Args, Pipeline};
@@ -55,6 +55,8 @@ statements!(
     event_history,
     chunks,
     close_hooks,
+    end_hooks,
+    request_people,
     open_waits,
     close_waits,
     leaves,
@@ -122,6 +124,8 @@ fn add_rows<'a>(pipeline: &mut Pipeline<'a>, statements: &'a Statements, batch: 
     add("batch/event_history", &statements.event_history, event_history(batch));
     add("batch/chunks", &statements.chunks, chunks(batch));
     add("batch/close_hooks", &statements.close_hooks, close_hooks(batch));
+    add("batch/end_hooks", &statements.end_hooks, end_hooks(batch));
+    add("batch/request_people", &statements.request_people, request_people(batch));
     add("batch/close_waits", &statements.close_waits, close_waits(batch));
     add("batch/open_waits", &statements.open_waits, open_waits(batch));
     add("batch/leaves", &statements.leaves, leaves(batch));

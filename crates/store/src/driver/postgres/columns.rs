@@ -208,6 +208,21 @@ pub(super) fn close_hooks(batch: &Batch) -> Option<Args<'_>> {
     Some(vec![array(rows, |(run, _)| run.0), array(rows, |(_, position)| i64::from(*position))])
 }
 
+pub(super) fn end_hooks(batch: &Batch) -> Option<Args<'_>> {
+    let rows = some(&batch.ended_hooks)?;
+    Some(vec![array(rows, |(run, _)| run.0), array(rows, |(_, position)| i64::from(*position))])
+}
+
+pub(super) fn request_people(batch: &Batch) -> Option<Args<'_>> {
+    let rows = some(&batch.requests)?;
+    Some(vec![
+        array(rows, |((run, _), _)| run.0),
+        array(rows, |((_, position), _)| i64::from(*position)),
+        array(rows, |(_, request)| request.title.as_str()),
+        array(rows, |(_, request)| request.schema.as_ref().map(ToString::to_string)),
+    ])
+}
+
 pub(super) fn close_waits(batch: &Batch) -> Option<Args<'_>> {
     let rows = some(&batch.closed)?;
     Some(vec![array(rows, |(run, _)| run.0), array(rows, |(_, position)| i64::from(*position))])

@@ -122,6 +122,7 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
         attempt.execute(params![key, it.position, it.attempt, name, started_at, finished_at, error, notes])?;
     }
     write_talk(tx, batch, &refused)?;
+    write_requests(tx, batch, &refused)?;
     let mut close = tx.prepare_cached(sql!("batch/close_waits.sqlite").sqlite())?;
     for (run, position) in batch.closed.iter().filter(|(run, _)| !refused.contains(run)) {
         close.execute(params![run.as_bytes(), position])?;
@@ -189,6 +190,23 @@ fn write_talk(tx: &Transaction<'_>, batch: &Batch, refused: &HashSet<RunKey>) ->
         let (kind, at) = (it.body.kind(), micros(it.at));
         let NewChunk { stream, index, position, attempt, .. } = it;
         append.execute(params![run.as_bytes(), &**stream, index, position, attempt, kind, body, bytes, at])?;
+    }
+    Ok(())
+}
+
+/// What concerns people and hooks: hardly any batch has it, and others pay nothing for it.
+fn write_requests(tx: &Transaction<'_>, batch: &Batch, refused: &HashSet<RunKey>) -> rusqlite::Result<()> {
+    for ((run, position), request) in batch.requests.iter().filter(|((run, _), _)| !refused.contains(run)) {
+        let schema = request.schema.as_ref().map(ToString::to_string);
+        tx.prepare_cached(sql!("batch/request_people.sqlite").sqlite())?.execute(params![
+            run.as_bytes(),
+            position,
+            request.title,
+            schema
+        ])?;
+    }
+    for (run, position) in batch.ended_hooks.iter().filter(|(run, _)| !refused.contains(run)) {
+        tx.prepare_cached(sql!("batch/end_hooks.sqlite").sqlite())?.execute(params![run.as_bytes(), position])?;
     }
     Ok(())
 }
@@ -339,6 +357,7 @@ fn write_continued(
     let gone = [
         sql!("batch/continues_checkpoints.sqlite"),
         sql!("batch/continues_waits.sqlite"),
+        sql!("batch/continues_people.sqlite"),
         sql!("batch/continues_attempts.sqlite"),
         sql!("batch/continues_messages.sqlite"),
         sql!("batch/continues_history.sqlite"),

@@ -129,7 +129,10 @@ const CHUNK: &[Column] = &[
 
 const STEERING: &[Column] = &[column("seq", Kind::Int), column("steering", Kind::Json)];
 
-const HOOK: &[Column] = &[column("token", Kind::Text), POSITION, column("opened_at", Kind::Int)];
+const HOOK: &[Column] =
+    &[column("token", Kind::Text), POSITION, column("opened_at", Kind::Int), optional("person", Kind::Json)];
+
+const PERSON: &[Column] = &[POSITION, column("title", Kind::Text), optional("schema", Kind::Json)];
 
 /// A table with rows of a run.
 pub(super) struct Table {
@@ -141,7 +144,7 @@ pub(super) struct Table {
 }
 
 /// The tables of an archive file, in the order in which their rows are written.
-pub(super) fn tables() -> [Table; 9] {
+pub(super) fn tables() -> [Table; 10] {
     [
         Table {
             row: "checkpoint",
@@ -156,6 +159,12 @@ pub(super) fn tables() -> [Table; 9] {
             columns: ATTEMPT,
         },
         Table { row: "wait", read: sql!("archive/read_waits"), write: sql!("archive/write_waits"), columns: WAIT },
+        Table {
+            row: "person",
+            read: sql!("archive/read_people"),
+            write: sql!("archive/write_people"),
+            columns: PERSON,
+        },
         Table {
             row: "message",
             read: sql!("archive/read_messages"),

@@ -34,16 +34,27 @@ pub struct Seen {
 }
 
 /// One page of the runs that match a filter, oldest first, after this one.
-pub(crate) async fn page(tx: &mut Tx, filter: &Filter, after: Option<RunKey>, limit: u32) -> Result<Vec<Seen>, Fault> {
+pub(crate) async fn page(
+    tx: &mut Tx,
+    filter: &Filter,
+    after: Option<RunKey>,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Vec<Seen>, Fault> {
     let page = Filter { oldest_first: true, after, ..filter.clone() };
-    let keys = list::pick(tx, &page, limit).await?;
+    let keys = list::pick(tx, &page, limit, now).await?;
     let mut seen = runs(tx, &keys).await?;
     seen.sort_unstable_by_key(|run| run.key);
     Ok(seen)
 }
 
 /// What is to be said of these runs to a follower with this filter: nothing of those that it can never select. Unordered.
-pub(crate) async fn report(tx: &mut Tx, filter: &Filter, changed: &[Noted]) -> Result<Vec<Seen>, Fault> {
+pub(crate) async fn report(
+    tx: &mut Tx,
+    filter: &Filter,
+    changed: &[Noted],
+    now: Timestamp,
+) -> Result<Vec<Seen>, Fault> {
     let mut seen = match filter.ids.is_empty() {
         true => runs(tx, &changed.iter().map(|noted| noted.key).collect::<Vec<_>>()).await?,
         false => {
@@ -56,9 +67,9 @@ pub(crate) async fn report(tx: &mut Tx, filter: &Filter, changed: &[Noted]) -> R
     let exist: HashSet<RunKey> = seen.iter().map(|run| run.key).collect();
     if !filter.is_empty() && !seen.is_empty() {
         let lasting = lasting(filter);
-        let wanted = matching(tx, &lasting, &seen).await?;
+        let wanted = matching(tx, &lasting, &seen, now).await?;
         seen.retain(|run| wanted.contains(&run.key));
-        let matching = if is_lasting(filter) { wanted } else { matching(tx, filter, &seen).await? };
+        let matching = if is_lasting(filter) { wanted } else { matching(tx, filter, &seen, now).await? };
         seen.iter_mut().for_each(|run| run.matches = matching.contains(&run.key));
     }
     let gone = changed.iter().filter(|noted| !exist.contains(&noted.key));
@@ -94,14 +105,14 @@ fn is_lasting(filter: &Filter) -> bool {
     others.is_empty()
 }
 
-async fn matching(tx: &mut Tx, filter: &Filter, of: &[Seen]) -> Result<HashSet<RunKey>, Fault> {
+async fn matching(tx: &mut Tx, filter: &Filter, of: &[Seen], now: Timestamp) -> Result<HashSet<RunKey>, Fault> {
     if of.is_empty() {
         return Ok(HashSet::new());
     }
     let ids = of.iter().map(|run| run.id.clone()).collect();
     let these = Filter { ids, after: None, oldest_first: false, ..filter.clone() };
     let limit = u32::try_from(of.len()).unwrap_or(u32::MAX);
-    Ok(list::pick(tx, &these, limit).await?.into_iter().collect())
+    Ok(list::pick(tx, &these, limit, now).await?.into_iter().collect())
 }
 
 /// Of a deleted run only its id, its workflow and its version are known.

@@ -4,20 +4,22 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use onward_types::{
-    Attribution, Deduplicated, ExecutorId, Facts, Held, Identity, Initiator, Json, Refused, RunId, RunKey, RunRecord,
-    Status, Steering, SteeringAction, Timestamp, Wait, WaitFor, from_micros, reason,
+    Attribution, Deduplicated, ExecutorId, Facts, Identity, Initiator, Json, QueueWait, Reason, RunId, RunKey,
+    RunRecord, Status, Steering, SteeringAction, Timestamp, Wait, WaitFor, from_micros,
 };
 
 use crate::change::OPEN;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
-use crate::ops::{self, executors, mailbox, queues, steerings};
+use crate::ops::{queue_waits, steerings, waits};
 
-/// Which payloads are read with a record.
+/// What is read with a record.
 #[derive(Clone, Copy)]
 pub(crate) struct Loaded {
     pub(crate) input: bool,
     pub(crate) output: bool,
+    /// Of a single run in a queue: which runs hold the slots, and how many are ahead.
+    pub(crate) queue: bool,
 }
 
 /// The records of these runs, in this order. Runs that do not exist are left out.
@@ -29,37 +31,35 @@ pub(crate) async fn records(
 ) -> Result<Vec<RunRecord>, Fault> {
     let rows = tx.query(sql!("runs/records"), &params![keys, loaded.input, loaded.output]).await?;
     let mut waits: HashMap<RunKey, Vec<Wait>> = HashMap::new();
-    for (key, wait) in ops::waits(tx, keys).await? {
+    for (key, wait) in waits::shown(tx, keys).await? {
         waits.entry(key).or_default().push(wait);
     }
-    let mut refused: HashMap<RunKey, Vec<Refused>> = HashMap::new();
-    if waits.values().flatten().any(|wait| matches!(wait.wait_for, WaitFor::Message { .. })) {
-        for (key, of_topic) in mailbox::refused(tx, keys).await? {
-            refused.entry(key).or_default().push(of_topic);
-        }
+    let there = queue_waits::versions_there(tx).await?;
+    let mut queued = queue_waits::of_rows(tx, &rows, now).await?;
+    if let (true, [one]) = (loaded.queue, keys)
+        && let Some(queue) = queued.get_mut(one)
+    {
+        queue_waits::complete(tx, *one, queue).await?;
     }
-    let known = executors::known_workflows(tx).await?;
-    let held = queues::held(tx, &rows, now).await?;
     let mut records = HashMap::new();
     for row in &rows {
         let key = row.key("run_key")?;
-        let waits = waits.get(&key).map(Vec::as_slice).unwrap_or_default();
-        let refused = refused.get(&key).map(Vec::as_slice).unwrap_or_default();
-        records.insert(key, record(row, &Around { waits, refused, held: held.get(&key), known: &known, now })?);
+        let around =
+            Around { waits: waits.remove(&key).unwrap_or_default(), queue: queued.remove(&key), there: &there, now };
+        records.insert(key, record(row, around)?);
     }
     Ok(keys.iter().filter_map(|key| records.remove(key)).collect())
 }
 
 /// Data about a run from outside its row.
 struct Around<'a> {
-    waits: &'a [Wait],
-    refused: &'a [Refused],
-    held: Option<&'a Held>,
-    known: &'a [String],
+    waits: Vec<Wait>,
+    queue: Option<QueueWait>,
+    there: &'a HashMap<String, Vec<String>>,
     now: Timestamp,
 }
 
-fn record(row: &Row, around: &Around<'_>) -> Result<RunRecord, Fault> {
+fn record(row: &Row, around: Around<'_>) -> Result<RunRecord, Fault> {
     let time = |column: &str| Ok::<_, Fault>(row.opt_int(column)?.map(from_micros));
     let json = |column: &str| Ok::<_, Fault>(row.opt_text(column)?.map(Json::from));
     let id = RunId::recorded(row.text("id")?);
@@ -69,21 +69,29 @@ fn record(row: &Row, around: &Around<'_>) -> Result<RunRecord, Fault> {
     let executor = row.opt_text("executor")?.map(ExecutorId::new);
     let error = json("error")?;
     let said = row.opt_text("said")?;
-    let reason = reason(&Facts {
+    let Around { waits, queue, there, now } = around;
+    // A run that does not run keeps its waits for the time when it does, except for the one with which it paused itself.
+    let is_pause = |wait: &Wait| matches!(wait.wait_for, WaitFor::Resume { .. });
+    let counts = |wait: &Wait| match status {
+        Status::Running => !is_pause(wait),
+        Status::Paused => is_pause(wait),
+        _ => false,
+    };
+    let waits: Vec<Wait> = waits.into_iter().filter(counts).collect();
+    let why = Reason::of(&Facts {
         status,
         workflow: &workflow,
         version: version.as_deref(),
         executor: executor.as_ref(),
         revoked: row.flag("revoked")?,
         ready_at: time("ready_at")?,
-        waits: around.waits,
-        refused: around.refused,
-        held: around.held,
+        waits: &waits,
+        queue,
         said: said.as_deref(),
         error: error.as_ref(),
-        known: executors::is_known(around.known, &workflow, version.as_deref()),
+        there: there.get(&workflow).map(Vec::as_slice).unwrap_or_default(),
         recoveries: row.count("recoveries")?,
-        now: around.now,
+        now,
     });
     let steered = match status {
         Status::Cancelled => steerings::of_row(row, "steered")?,
@@ -100,7 +108,9 @@ fn record(row: &Row, around: &Around<'_>) -> Result<RunRecord, Fault> {
         workflow,
         version,
         status,
-        reason,
+        reason: why.to_string(),
+        why,
+        waits: if status == Status::Running { waits } else { Vec::new() },
         steered,
         input: json("input")?.unwrap_or_else(Json::null),
         output: json("output")?,
@@ -145,7 +155,7 @@ pub(crate) async fn deduplicated(
     instead: &str,
     now: Timestamp,
 ) -> Result<Fault, Fault> {
-    let loaded = Loaded { input: false, output: false };
+    let loaded = Loaded { input: false, output: false, queue: false };
     let Some(RunRecord { id: run, status, reason, .. }) = records(tx, &[holder], loaded, now).await?.pop() else {
         return Err(Fault::try_again(format!("the run with the dedup key `{dedup}` was just deleted: try again")));
     };

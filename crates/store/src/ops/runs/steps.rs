@@ -7,7 +7,7 @@ use onward_types::{
 use super::{find, outcome};
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
-use crate::ops;
+use crate::ops::{self, people, waits};
 use crate::records::Outcome;
 
 /// The durable calls of a run: recorded results, attempts and open waits. `None` if the run does not exist.
@@ -21,8 +21,8 @@ pub(crate) async fn steps(tx: &mut Tx, id: &RunId, filter: StepFilter) -> Result
         step.output = step.output.filter(|_| filter.with_output);
         steps.push(step);
     }
-    for row in tx.query(sql!("waits/of_runs"), &params![&[run.key][..]]).await? {
-        waiting(&mut steps, &row.text("name")?, &row.text("kind")?, &ops::wait(&row)?);
+    for (_, wait) in waits::shown(tx, &[run.key]).await? {
+        waiting(&mut steps, wait);
     }
     for row in tx.query(sql!("checkpoints/attempts_of_run"), &params![run.key]).await? {
         attempted(&mut steps, &row)?;
@@ -36,6 +36,13 @@ pub(crate) async fn steps(tx: &mut Tx, id: &RunId, filter: StepFilter) -> Result
         let (id, position) = (row.text("id")?, row.count("parent_position")?);
         if let Some(step) = steps.iter_mut().find(|step| step.position == position) {
             step.child = Some(RunId::recorded(id));
+        }
+    }
+    if steps.iter().any(|step| step.kind == StepKind::Recv) {
+        for (position, request) in people::of_run(tx, run.key, filter.from).await? {
+            if let Some(step) = steps.iter_mut().find(|step| step.position == position) {
+                step.person = Some(request);
+            }
         }
     }
     // Waits and attempts were read completely; those outside the page are removed here.
@@ -62,6 +69,7 @@ fn recorded(row: &Row) -> Result<StepRecord, Fault> {
         child,
         started_at: Some(from_micros(row.int("started_at")?)),
         completed_at: Some(from_micros(row.int("finished_at")?)),
+        person: None,
         notes: row.opt_text("notes")?.map(Json::from),
         attempts: Vec::new(),
     })
@@ -84,27 +92,21 @@ fn open_step(position: u32, kind: StepKind, name: &str, state: StepState) -> Ste
         child: None,
         started_at: None,
         completed_at: None,
+        person: None,
         notes: None,
         attempts: Vec::new(),
     }
 }
 
-fn waiting(steps: &mut Vec<StepRecord>, name: &str, kind: &str, wait: &Wait) {
-    let kind = match kind {
-        "child" => StepKind::Child,
-        "retry" => StepKind::Step,
-        "message" => StepKind::Recv,
-        "event" => StepKind::GetEvent,
-        "resume" => StepKind::Pause,
-        _ => StepKind::Sleep,
-    };
+fn waiting(steps: &mut Vec<StepRecord>, wait: Wait) {
+    let kind = waits::kind_of_call(&wait.wait_for);
     // Once resumed, a run that had paused itself passes the pause as soon as an executor has it.
     let is_resumed = matches!(wait.wait_for, WaitFor::Resume { resumed_at: Some(_) });
     let state = if is_resumed { StepState::Running } else { StepState::Waiting };
-    let mut step = open_step(wait.position, kind, name, state);
+    let mut step = open_step(wait.position, kind, &wait.name, state);
     step.started_at = Some(wait.since);
-    if let WaitFor::Child { id, .. } = &wait.wait_for {
-        step.child = Some(id.clone());
+    if let WaitFor::Child { run, .. } = wait.wait_for {
+        step.child = Some(run);
     }
     if steps.iter().all(|other| other.position != step.position) {
         steps.push(step);

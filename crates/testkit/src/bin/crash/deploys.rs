@@ -44,7 +44,7 @@ impl Deploys {
             let bad: serde_json::Value = serde_json::from_str(bad)?;
             tokio::time::sleep(Duration::from_millis(random.between(0, 200))).await;
             match insist(|| client.send(id, DECISION, &bad)).await {
-                Ok(()) => self.bad.fetch_add(1, Ordering::Relaxed),
+                Ok(_) => self.bad.fetch_add(1, Ordering::Relaxed),
                 Err(error) if is_turned_away(&error) => self.turned_away.fetch_add(1, Ordering::Relaxed),
                 Err(error) => return Err(error.into()),
             };

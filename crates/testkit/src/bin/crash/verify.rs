@@ -44,11 +44,12 @@ const TALK: [(&str, &str); 6] = [
 ];
 
 /// Tables whose rows belong to runs.
-const OF_RUNS: [&str; 10] = [
+const OF_RUNS: [&str; 11] = [
     "payloads",
     "checkpoints",
     "attempts",
     "waits",
+    "person_requests",
     "messages",
     "events",
     "event_history",

@@ -60,7 +60,7 @@ impl Pausing {
     /// How the run leaves.
     fn leave(self) -> LeaveHow {
         let Pausing { position, name, said, error, since } = self;
-        let by = Some(Box::new(NewWait { position, name, wait: WaitKind::Resume, since }));
+        let by = Some(Box::new(NewWait { position, name, wait: WaitKind::Resume { resumed_at: None }, since }));
         LeaveHow::Held { said, error: error.to_json(), by }
     }
 }

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use onward_store::{Change, NewWait, WaitKind};
-use onward_types::{Timestamp, WaitFor};
+use onward_types::{PersonRequest, Timestamp};
 
 use super::{Idle, State};
 
 impl State {
     /// The wait that was open at this position before the run was loaded.
-    pub(crate) fn take_wait(&mut self, position: u32) -> Option<WaitFor> {
+    pub(crate) fn take_wait(&mut self, position: u32) -> Option<WaitKind> {
         let wait = self.waits.remove(&position)?;
         if let Some(call) = self.calls.get_mut(&position) {
             call.has_wait = true;
             // It began under an earlier owner of the run.
             call.started_at = call.started_at.min(wait.since);
         }
-        Some(wait.wait_for)
+        Some(wait.wait)
     }
 
     /// The sleep at this position was ended from outside. Its call is woken now, or resolves at once when it is first polled.
@@ -53,6 +53,11 @@ impl State {
         }
     }
 
+    /// The call at this position wants something from a person. It is recorded even if the message is there already.
+    pub(crate) fn request_person(&mut self, position: u32, request: &Arc<PersonRequest>) {
+        self.push(Change::RequestPerson { position, request: request.clone() });
+    }
+
     /// The workflow dropped the hook that was opened at this position, and was not itself dropped.
     pub(crate) fn close_hook(&mut self, position: u32) {
         // Later calls are recorded, so this close was written long ago.
@@ -66,9 +71,9 @@ impl State {
     /// Keeps the hooks that the workflow dropped when it returned: they stay linked to the run, so that sending to one reports
     /// that the run has ended. Their tokens are free.
     pub(super) fn leave_hooks(&mut self) {
-        while let Some(Change::CloseHook(_)) = self.changes.last() {
-            self.changes.pop();
-            self.made -= 1;
+        for change in self.changes.iter_mut().rev() {
+            let Change::CloseHook(position) = *change else { break };
+            *change = Change::EndHook(position);
         }
     }
 
