@@ -110,11 +110,13 @@ pub(crate) async fn since(tx: &mut Tx, after: &Position, limit: u32) -> Result<O
         last = Some(seq);
         changes.push((after.upto(&upto, seq), Noted { key, deleted: deleted(row)? }));
     }
-    let more = changes.len() >= limit as usize;
+    let is_full = changes.len() >= limit as usize;
     let next = match last {
-        Some(last) if more => after.upto(&upto, last),
+        Some(last) if is_full => after.upto(&upto, last),
         _ => after.past(&upto),
     };
+    // A page that was begun before goes up to where it went then, which is not now.
+    let more = is_full || after.is_in_page();
     Ok(Some(ChangePage { changes: latest(changes), next, more }))
 }
 

@@ -153,6 +153,32 @@ mod what_commits_late_is_not_missed {
 }
 
 #[on_every_database]
+async fn from_the_middle_of_a_page_it_is_read_on_up_to_now(db: TestDatabase) {
+    let store = open(&db).await;
+    let begin = store.follow("f").await.unwrap();
+    for n in 0..3 {
+        store.create(new_run(&store, &format!("r-{n}"))).await.unwrap();
+    }
+    let page = store.changes_since(&begin, 100).await.unwrap().unwrap();
+    for n in 3..5 {
+        store.create(new_run(&store, &format!("r-{n}"))).await.unwrap();
+    }
+    // A follower that was killed after the first change, and kept its position as text.
+    let mut at: Position = page.changes[0].0.to_string().parse().unwrap();
+    let mut seen = Vec::new();
+    loop {
+        let page = store.changes_since(&at, 100).await.unwrap().unwrap();
+        seen.extend(page.changes.iter().map(|(_, noted)| noted.key));
+        at = page.next;
+        if !page.more {
+            break;
+        }
+    }
+    let runs = store.matching_runs(&Filter::all(), None, 100).await.unwrap();
+    assert_eq!(seen, runs[1..].iter().map(|run| run.key).collect::<Vec<_>>());
+}
+
+#[on_every_database]
 async fn changes_are_deleted_when_they_are_old(db: TestDatabase) {
     let clock = clock();
     let store = open_with(&db, clock.clone()).await;

@@ -56,6 +56,11 @@ impl Position {
         }
     }
 
+    /// Whether it is in the middle of a page, which ends at a snapshot of the past.
+    pub(crate) fn is_in_page(&self) -> bool {
+        matches!(&self.at, At::Snapshot { page: Some(_), .. })
+    }
+
     /// The position after the change with this number, in a page that goes up to `upto`.
     pub(crate) fn upto(&self, upto: &str, seq: i64) -> Position {
         let at = match &self.at {
