@@ -340,7 +340,8 @@ impl<T: Data> WorkflowHandle<T> {
     }
 }
 
-/// The outcome of a run, once it has done what the caller waits for. Boxed for the reason given at [`Builder::launch`](crate::Builder::launch).
+/// The outcome of a run, once it has done what the caller waits for. Boxed for the reason given at
+/// [`Builder::launch`](crate::Builder::launch).
 fn ended<'a>(
     client: &'a Client,
     id: &'a RunId,

@@ -225,8 +225,9 @@ impl<T> WorkflowHandle<T> {
 
 /// Each of these operates on the runs that match a filter, in chunks of 500. Each chunk is a transaction of its own. The result
 /// counts the runs that matched, that changed, and that refused, with the reasons. The `limit` of the filter bounds the number of
-/// runs. `preview()` counts what would be done, and does nothing. A filter without conditions is refused with `invalid` unless it is [`Filter::all`]. Runs that are
-/// created in the meantime are not affected. If an error occurs, chunks that were committed before stay changed.
+/// runs. `preview()` counts what would be done, and does nothing. A filter without conditions is refused with `invalid` unless it
+/// is [`Filter::all`]. Runs that are created in the meantime are not affected. If an error occurs, chunks that were committed
+/// before stay changed.
 ///
 /// ```
 /// # use onward_engine::{Filter, Onward, Result, Status};

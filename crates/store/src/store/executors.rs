@@ -152,7 +152,8 @@ impl Store {
         Ok(recovered)
     }
 
-    /// Release the runs of dead executors that were cancelled, or paused with their children. A run that is blocked by a locked child does not hold up the others.
+    /// Release the runs of dead executors that were cancelled, or paused with their children. A run that is blocked by a locked
+    /// child does not hold up the others.
     async fn let_go_of_stopped(&self) -> Result<Recovered, Error> {
         let now = self.clock.now();
         let mut all = Recovered::default();

@@ -151,7 +151,7 @@ async fn a_child_that_came_after_its_family_was_paused_is_paused_when_the_owner_
     assert_eq!(store.steer(&parent.id, resume).await.unwrap().count, 3);
 }
 
-/// A run that is paused alone leaves its children alone, whoever releases it.
+/// A run that is paused alone leaves its children alone, also if it is released after its executor died.
 #[on_every_database]
 async fn a_child_of_a_run_that_is_paused_alone_goes_on_when_the_owner_is_found_dead(db: TestDatabase) {
     let store = open(&db).await;
