@@ -254,6 +254,7 @@ impl Tx {
     }
 
     /// Executes several statements without parameters. On PostgreSQL they have to be one, with these parameters.
+    #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "a script of SQLite has no parameters"))]
     pub(crate) async fn script(&mut self, sql: &'static Sql, params: &[Param]) -> Result<(), Fault> {
         match self {
             Tx::Sqlite(tx) => tx.script(sql),
