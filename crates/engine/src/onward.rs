@@ -102,7 +102,7 @@ impl Onward {
     /// ```
     ///
     /// # Errors
-    /// `conflict` if this executor has a workflow of that name and version; `invalid` if the name, the version or a schema is not
+    /// `already_registered` if this executor has a workflow of that name and version; `invalid` if the name, the version or a schema is not
     /// valid; `stopped` if the executor shuts down; `database` if the database cannot be reached. In each case nothing was
     /// registered.
     pub async fn register(&self, workflow: WorkflowFn) -> Result<(), Error> {

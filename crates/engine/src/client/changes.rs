@@ -25,15 +25,16 @@ const CURRENT: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
 
 /// The runs that change, as they change. Made by [`Client::changes`] and [`WorkflowHandle::changes`](crate::WorkflowHandle::changes).
 ///
-/// It is a `futures::Stream`; [`next`](Changes::next) works without that crate. It ends only after the error `invalid`: the cursor or
-/// the filter is not valid. After any other error it can be read on, and misses nothing.
+/// It is a `futures::Stream`; [`next`](Changes::next) works without that crate. It ends only after the errors `invalid`, if the cursor
+/// or the filter is not valid, and `stopped`, if the client is [closed](Client::close). After any other error it can be read on, and
+/// misses nothing.
 #[must_use = "a stream is read when it is polled"]
 pub struct Changes {
     /// `None` while `reading` holds it.
     follower: Option<Box<Follower>>,
     reading: Option<BoxFuture<'static, Read>>,
     feed: Arc<Feed>,
-    /// The cursor or the filter is wrong, and always will be.
+    /// The client was closed, or the cursor or the filter is wrong, and always will be.
     is_over: bool,
 }
 
@@ -105,7 +106,7 @@ impl Client {
     ///
     /// # Errors
     /// Items of the stream: `invalid` if the filter or the cursor is not valid; `busy` if a table is locked for too long; `database`
-    /// if the database cannot be reached.
+    /// if the database cannot be reached; `stopped` if the client is [closed](Client::close).
     pub fn changes(&self, filter: Filter) -> Changes {
         Changes::new(self, filter)
     }
@@ -211,7 +212,7 @@ impl Stream for Changes {
         let (follower, change) = std::task::ready!(reading.as_mut().poll(cx));
         self.reading = None;
         self.follower = Some(follower);
-        self.is_over = change.as_ref().is_err_and(|error| error.kind() == Code::Invalid);
+        self.is_over = change.as_ref().is_err_and(|error| matches!(error.kind(), Code::Invalid | Code::Stopped));
         Poll::Ready(Some(change))
     }
 }
@@ -256,7 +257,7 @@ impl Follower {
                 }
                 None => self.begin_snapshot().await?,
             },
-            Some(Place::Log(_)) => match news.recv().await {
+            Some(Place::Log(_)) => match self.until_closed(news.recv()).await? {
                 Ok(News::Changes(page)) => {
                     let none = page.changes.is_empty();
                     self.report(&page).await?;
@@ -280,7 +281,7 @@ impl Follower {
                     self.is_behind = false;
                     self.place = Some(Place::Log(head));
                 } else {
-                    self.wait_for_registration().await;
+                    self.wait_for_registration().await?;
                 }
             }
             Begin::After(cursor) => {
@@ -293,8 +294,7 @@ impl Follower {
 
     async fn begin_snapshot(&mut self) -> Result<(), Error> {
         let Some(head) = self.client.store.changes_head().await? else {
-            self.wait_for_registration().await;
-            return Ok(());
+            return self.wait_for_registration().await;
         };
         let place = Place::Snapshot(head, None);
         self.ready.push_back(Change::Snapshot { cursor: place.cursor() });
@@ -303,8 +303,18 @@ impl Follower {
     }
 
     /// The registration had expired, so nothing is recorded; the task that reads registers again.
-    async fn wait_for_registration(&self) {
-        self.client.store.clock().sleep(std::time::Duration::from_secs(1)).await;
+    async fn wait_for_registration(&self) -> Result<(), Error> {
+        self.until_closed(self.client.store.clock().sleep(std::time::Duration::from_secs(1))).await
+    }
+
+    /// Waits, but no longer than until the client is closed.
+    async fn until_closed<T>(&self, wait: impl Future<Output = T>) -> Result<T, Error> {
+        tokio::select! {
+            // First: in a busy database there are always more changes.
+            biased;
+            () = self.client.waiters.closed() => Err(super::closed("changes of runs")),
+            waited = wait => Ok(waited),
+        }
     }
 
     async fn snapshot(&mut self, base: Position, after: Option<RunKey>) -> Result<(), Error> {

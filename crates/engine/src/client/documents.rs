@@ -39,7 +39,7 @@ impl Client {
     ///
     /// limits.compare_and_swap("eu", eu.version, &11).await?;
     /// let late = limits.compare_and_swap("eu", eu.version, &12).await.unwrap_err();
-    /// assert_eq!(late.code(), "conflict");
+    /// assert_eq!(late.code(), "version_changed");
     /// # Ok(()) }
     /// ```
     ///
@@ -62,7 +62,7 @@ impl Documents {
         self.client.store.put_document(&self.kind, id.as_ref(), &value).await
     }
 
-    /// Read a document. `None` if there is none.
+    /// Read a document; `None` if it does not exist.
     ///
     /// # Errors
     /// `invalid` if the kind or the id is not valid; `decode` if the value is not a `T`.
@@ -79,7 +79,7 @@ impl Documents {
     /// something into the value that does, if documents are deleted.
     ///
     /// # Errors
-    /// `conflict` if the document has another version; otherwise as [`put`](Documents::put).
+    /// `version_changed` if the document has another version; otherwise as [`put`](Documents::put).
     pub async fn compare_and_swap(
         &self,
         id: impl AsRef<str>,
@@ -101,7 +101,7 @@ impl Documents {
     /// Delete a document only if its version is the expected one. Returns whether there was one.
     ///
     /// # Errors
-    /// `conflict` if the document has another version; `invalid` if the kind or the id is not valid.
+    /// `version_changed` if the document has another version; `invalid` if the kind or the id is not valid.
     pub async fn compare_and_delete(&self, id: impl AsRef<str>, expected: u64) -> Result<bool, Error> {
         self.client.store.delete_document(&self.kind, id.as_ref(), Some(expected)).await
     }

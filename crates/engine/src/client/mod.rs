@@ -145,8 +145,8 @@ impl Client {
         Client { store, waiters, executor: None, mask: Mask::default(), feed, _listener }
     }
 
-    /// End every wait of this client and its clones: [`result`](WorkflowHandle::result), [`get_event`](Client::get_event) and
-    /// open streams return the error `stopped` unless what they wait for is there already, now and from now on. Nothing else
+    /// End every wait of this client and its clones: [`result`](WorkflowHandle::result), [`get_event`](Client::get_event),
+    /// open streams and [`changes`](Client::changes) return the error `stopped` unless what they wait for is there already, now and from now on. Nothing else
     /// changes: runs go on, and all other calls still work. [`Onward::shutdown`](crate::Onward::shutdown) closes the client of
     /// the executor, so that a web server with open streams can exit.
     ///
@@ -366,7 +366,7 @@ impl Client {
 /// The error for a wait that ended because the client was closed.
 fn closed(what: impl std::fmt::Display) -> Error {
     let message =
-        format!("this client was closed while it waited for {what}, which is not affected: wait with another client");
+        format!("this client was closed while it waited for {what}; no run is affected: wait with another client");
     Error::new(onward_types::Code::Stopped, message)
 }
 

@@ -19,7 +19,7 @@ impl Executor {
                 "the executor is shutting down: register the workflow with another one",
             ));
         }
-        self.registry.check(&workflow, Code::Conflict)?;
+        self.registry.check(&workflow, Code::AlreadyRegistered)?;
         self.store.publish(vec![workflow.published()]).await?;
         let mut keys = self.registry.keys();
         keys.push(workflow.key());

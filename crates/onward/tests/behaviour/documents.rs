@@ -32,7 +32,7 @@ async fn a_document_is_put_read_and_deleted(db: TestDatabase) {
     assert!(second.created_at == first.created_at && second.updated_at >= first.updated_at);
     assert_eq!(client.documents("other").get::<Graph>("a").await.unwrap(), None, "a kind is a space of its own");
     assert_eq!(graphs.get::<u32>("a").await.unwrap_err().code(), "decode");
-    assert_eq!(graphs.compare_and_delete("a", 1).await.unwrap_err().code(), "conflict");
+    assert_eq!(graphs.compare_and_delete("a", 1).await.unwrap_err().code(), "version_changed");
     assert!(graphs.compare_and_delete("a", 2).await.unwrap());
     assert!(!graphs.delete("a").await.unwrap());
 }
@@ -54,7 +54,7 @@ async fn of_several_swaps_exactly_one_wins(db: TestDatabase) {
                         assert_eq!(version, read.version + 1);
                         won += 1;
                     }
-                    Err(error) => assert_eq!(error.code(), "conflict"),
+                    Err(error) => assert_eq!(error.code(), "version_changed"),
                 }
             }
         }));
@@ -81,7 +81,7 @@ async fn of_several_creators_exactly_one_wins(db: TestDatabase) {
                 won += 1;
             }
             Err(error) => {
-                assert_eq!(error.code(), "conflict");
+                assert_eq!(error.code(), "version_changed");
                 assert!(error.message().contains("has version 1, and none was expected"), "{error}");
             }
         }

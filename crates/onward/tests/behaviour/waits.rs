@@ -1,5 +1,6 @@
 //! Callers outside of runs wait: with a limit, for a pause, and until their client is closed.
 
+use onward::Filter;
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};
 
@@ -65,6 +66,8 @@ async fn when_a_client_is_closed_its_waits_end_and_its_runs_go_on(db: TestDataba
     let run = house.onward.start::<waits>(()).id("r").await.unwrap();
     let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
     let handle = client.handle::<waits>("r");
+    let mut changes = client.changes(Filter::all()).from_now();
+    assert!(changes.next().await.unwrap().unwrap().run().is_none(), "the place from which it follows");
     let mut stream = client.read_stream::<String>("r", "words");
     assert_eq!(house.done(async { stream.next().await.unwrap() }).await.unwrap(), "first");
 
@@ -75,16 +78,23 @@ async fn when_a_client_is_closed_its_waits_end_and_its_runs_go_on(db: TestDataba
             async { stream.next().await.unwrap() },
             client.get_event::<u32>("r", "never"),
             async {
+                loop {
+                    if let Err(error) = changes.next().await.unwrap() {
+                        break error;
+                    }
+                }
+            },
+            async {
                 // The others are polled first, and wait.
                 client.close();
             },
         )
     };
     // The clock stands still: it is not a timeout that ends them.
-    let (result, settled, chunk, event, ()) = all.await;
-    let codes = [result.unwrap_err(), settled.unwrap_err(), chunk.unwrap_err(), event.unwrap_err()];
+    let (result, settled, chunk, event, change, ()) = all.await;
+    let codes = [result.unwrap_err(), settled.unwrap_err(), chunk.unwrap_err(), event.unwrap_err(), change];
     assert!(codes.iter().all(|error| error.code() == "stopped"), "{codes:?}");
-    assert!(stream.next().await.is_none(), "a loop over a stream ends");
+    assert!(stream.next().await.is_none() && changes.next().await.is_none(), "loops over them end");
     assert_eq!(handle.result().await.unwrap_err().code(), "stopped", "also what is asked later");
 
     // All else still works, and what is there is returned.

@@ -78,7 +78,7 @@ pub(crate) async fn follow_table(tx: &mut Tx, table: &str, lock_timeout: &str) -
     tx.script(sql!("changes/follow_table", split), &params![table]).await
 }
 
-/// Begin an epoch, if there is none: all triggers exist.
+/// Begin an epoch unless one is in progress. All triggers exist.
 pub(crate) async fn begin(tx: &mut Tx, epoch: &str) -> Result<(), Fault> {
     if lock(tx).await?.0.is_none() {
         tx.execute(sql!("changes/delete_all"), &[]).await?;

@@ -42,17 +42,17 @@ pub(crate) async fn swap(tx: &mut Tx, new: &NewVersion, expected: i64) -> Result
     match found {
         // The answer to the commit of an earlier attempt was lost.
         Some(row) if row.flag("is_own")? => row.int("version"),
-        Some(row) => Err(conflict(&new.kind, &new.id, expected, Some(row.int("version")?))),
-        None => Err(conflict(&new.kind, &new.id, expected, None)),
+        Some(row) => Err(changed(&new.kind, &new.id, expected, Some(row.int("version")?))),
+        None => Err(changed(&new.kind, &new.id, expected, None)),
     }
 }
 
-fn conflict(kind: &str, id: &str, expected: i64, found: Option<i64>) -> Fault {
+fn changed(kind: &str, id: &str, expected: i64, found: Option<i64>) -> Fault {
     let found = found.map_or_else(|| "does not exist".to_owned(), |version| format!("has version {version}"));
     let expected = if expected == 0 { "none".to_owned() } else { format!("version {expected}") };
     let message =
         format!("the document {id:?} of kind `{kind}` {found}, and {expected} was expected: read it, and try again");
-    Error::new(Code::Conflict, message).into()
+    Error::new(Code::VersionChanged, message).into()
 }
 
 /// Read a document.
@@ -88,7 +88,7 @@ pub(crate) async fn delete(tx: &mut Tx, kind: &str, id: &str, version: Option<i6
         return Ok(true);
     }
     match tx.first(sql!("documents/get"), &params![kind, id]).await? {
-        Some(row) => Err(conflict(kind, id, version, Some(row.int("version")?))),
+        Some(row) => Err(changed(kind, id, version, Some(row.int("version")?))),
         None => Ok(false),
     }
 }

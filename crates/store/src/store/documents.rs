@@ -22,7 +22,7 @@ impl Store {
     /// Write a document if it has this version; 0: if it does not exist. Returns the new version.
     ///
     /// # Errors
-    /// As [`put_document`](Store::put_document); [`Code::Conflict`](onward_types::Code::Conflict) if it has another version.
+    /// As [`put_document`](Store::put_document); [`Code::VersionChanged`](onward_types::Code::VersionChanged) if it has another version.
     pub async fn swap_document(&self, kind: &str, id: &str, expected: u64, value: &Json) -> Result<u64, Error> {
         let (new, expected) = (self.new_version(kind, id, value)?, version(expected)?);
         let swap = self.write("documents.swap", new, move |tx, new| Box::pin(documents::swap(tx, new, expected)));
@@ -71,7 +71,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::Invalid`](onward_types::Code::Invalid) if the kind or the id is not a valid name,
-    /// [`Code::Conflict`](onward_types::Code::Conflict) if the document has another version.
+    /// [`Code::VersionChanged`](onward_types::Code::VersionChanged) if the document has another version.
     pub async fn delete_document(&self, kind: &str, id: &str, expected: Option<u64>) -> Result<bool, Error> {
         check(kind, id)?;
         let given = (kind.to_owned(), id.to_owned(), expected.map(version).transpose()?);

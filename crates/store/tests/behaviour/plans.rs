@@ -83,7 +83,7 @@ async fn a_claim_looks_up_what_its_executor_knows_and_not_what_it_does_not() {
     }
 }
 
-/// So many runs have ended, and a few are open.
+/// This number of runs has ended, and a few are open.
 const ENDED: u32 = 50_000;
 
 #[tokio::test]

@@ -213,3 +213,19 @@ async fn a_run_that_is_parked_after_its_message_came_or_its_sleep_was_ended_is_r
         assert_eq!(executor.claim().await, [run.key]);
     }
 }
+
+#[on_every_database]
+async fn a_wait_that_is_opened_again_as_another_one_keeps_what_it_waits_for(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let run = executor.start("a").await;
+    let until = Timestamp::from_second(4_000_000_000).unwrap();
+    run.writes(vec![wait(1, WaitKind::Timer(until))]).await;
+    let event = WaitKind::Event { run: run_id("b"), key: "size".into(), due_at: until };
+    run.writes(vec![wait(1, event)]).await;
+    let waits = store.describe(&run_id("a")).await.unwrap().waits;
+    assert!(
+        matches!(waits[..], [onward_types::Wait { wait_for: onward_types::WaitFor::Timer { .. }, .. }]),
+        "{waits:?}"
+    );
+}

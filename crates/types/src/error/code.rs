@@ -57,6 +57,8 @@ codes! {
     Deduplicated "deduplicated" 409 "An open run of the queue already has that dedup key; the error's data names the run.",
     TokenTaken "token_taken" 409 "The hook of an open run already has that token; the error's data names the run.",
     KeyReused "key_reused" 409 "The key was used before for something else; the error's data names the run that has it.",
+    VersionChanged "version_changed" 409 "The document has another version than the expected one.",
+    AlreadyRegistered "already_registered" 409 "This executor already has a workflow of that name and version.",
     NotRegistered "not_registered" 404 "The workflow is not registered with this executor.",
     IllegalMove "illegal_move" 409 "That is not possible in the run's current state.",
     Closed "closed" 409 "The stream is closed.",
