@@ -8,10 +8,10 @@ use onward_types::{Document, DocumentRecord, Error};
 use serde::Serialize;
 
 use super::Client;
+use super::lazy::Lazy;
 use super::mask::Mask;
 use super::shown::Shown;
 use crate::data::Data;
-use crate::future::BoxFuture;
 
 /// How many documents a list has by default, and at most.
 const LIMIT: u32 = 100;
@@ -126,7 +126,7 @@ impl Documents {
     /// `invalid` if the kind, the prefix or the id to begin after is not valid.
     pub fn list(&self) -> ListDocuments<'_> {
         let list = DocumentList { prefix: String::new(), after: String::new(), limit: LIMIT };
-        ListDocuments { documents: self, asked: Some(list), listing: None }
+        ListDocuments { documents: self, call: Lazy::new(list) }
     }
 }
 
@@ -134,8 +134,7 @@ impl Documents {
 #[must_use = "documents are listed when this is awaited"]
 pub struct ListDocuments<'a> {
     documents: &'a Documents,
-    asked: Option<DocumentList>,
-    listing: Option<BoxFuture<'a, Result<Vec<DocumentRecord>, Error>>>,
+    call: Lazy<'a, DocumentList, Result<Vec<DocumentRecord>, Error>>,
 }
 
 impl ListDocuments<'_> {
@@ -155,9 +154,7 @@ impl ListDocuments<'_> {
     }
 
     fn set(mut self, set: impl FnOnce(&mut DocumentList)) -> Self {
-        if let Some(list) = &mut self.asked {
-            set(list);
-        }
+        self.call.change(set);
         self
     }
 }
@@ -166,14 +163,8 @@ impl Future for ListDocuments<'_> {
     type Output = Result<Vec<DocumentRecord>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(list) = self.asked.take() {
-            let Documents { client, kind } = self.documents;
-            self.listing = Some(Box::pin(async move { Ok(client.shown(client.store.documents(kind, list).await?)) }));
-        }
-        match &mut self.listing {
-            Some(listing) => listing.as_mut().poll(cx),
-            None => Poll::Pending,
-        }
+        let Documents { client, kind } = self.documents;
+        self.call.poll(cx, |list| Box::pin(async move { Ok(client.shown(client.store.documents(kind, list).await?)) }))
     }
 }
 

@@ -9,28 +9,32 @@ use std::time::Duration;
 use onward_types::{Error, Json, RunId};
 
 use super::Client;
+use super::lazy::Lazy;
 use crate::data::Data;
 use crate::executor::waiters::EVENT_TIMEOUT;
-use crate::future::BoxFuture;
 
 /// Waits for an event. Made by [`Client::get_event`]; resolves to its latest value, or to `None` if it was not set in time.
 #[must_use = "an event is read when this is awaited"]
 pub struct GetEvent<'a, T> {
     client: &'a Client,
-    asked: Option<(RunId, String)>,
-    timeout: Duration,
-    reading: Option<BoxFuture<'a, Result<Option<Json>, Error>>>,
+    call: Lazy<'a, Parts, Result<Option<Json>, Error>>,
     value: PhantomData<fn() -> T>,
+}
+
+struct Parts {
+    run: RunId,
+    key: String,
+    timeout: Duration,
 }
 
 impl<'a, T: Data> GetEvent<'a, T> {
     pub(crate) fn new(client: &'a Client, run: RunId, key: String) -> GetEvent<'a, T> {
-        GetEvent { client, asked: Some((run, key)), timeout: EVENT_TIMEOUT, reading: None, value: PhantomData }
+        GetEvent { client, call: Lazy::new(Parts { run, key, timeout: EVENT_TIMEOUT }), value: PhantomData }
     }
 
     /// How long to wait. Zero reads once without waiting. The default is 60 s.
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = limit;
+        self.call.change(|parts| parts.timeout = limit);
         self
     }
 }
@@ -41,14 +45,9 @@ impl<T: Data> Future for GetEvent<'_, T> {
     type Output = Result<Option<T>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some((run, key)) = self.asked.take() {
-            let (client, limit) = (self.client, self.timeout);
-            self.reading = Some(Box::pin(within(client, run, key, limit)));
-        }
-        match &mut self.reading {
-            Some(reading) => reading.as_mut().poll(cx).map(|value| value?.map(|json| json.decode()).transpose()),
-            None => Poll::Pending,
-        }
+        let client = self.client;
+        let read = self.call.poll(cx, |Parts { run, key, timeout }| Box::pin(within(client, run, key, timeout)));
+        read.map(|value| value?.map(|json| json.decode()).transpose())
     }
 }
 

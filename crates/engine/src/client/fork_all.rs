@@ -5,13 +5,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use onward_store::Action;
-use onward_types::{BulkResult, Error, Filter};
+use onward_types::{BulkResult, Code, Error, Filter};
 
 use super::Client;
 use super::fork::check_position;
-use super::steer::{ChangeAll, Preview};
+use super::lazy::Lazy;
+use super::steer_all::{ChangeAll, Preview};
 use crate::executor::registry::check_name;
-use crate::future::BoxFuture;
 
 /// Forks of all matching runs about to be made. Made by [`Client::fork_all`]; resolves to what became of them.
 ///
@@ -20,13 +20,12 @@ use crate::future::BoxFuture;
 pub struct ForkAll<'a> {
     client: &'a Client,
     filter: Filter,
-    fork: onward_store::Fork,
-    making: Option<BoxFuture<'a, Result<BulkResult, Error>>>,
+    call: Lazy<'a, onward_store::Fork, Result<BulkResult, Error>>,
 }
 
 impl<'a> ForkAll<'a> {
     pub(super) fn new(client: &'a Client, filter: Filter, position: u32) -> ForkAll<'a> {
-        ForkAll { client, filter, fork: onward_store::Fork { position, ..Default::default() }, making: None }
+        ForkAll { client, filter, call: Lazy::new(onward_store::Fork { position, ..Default::default() }) }
     }
 
     /// Execute the new runs with the newest version of their workflow that the claiming executor has.
@@ -43,19 +42,21 @@ impl<'a> ForkAll<'a> {
     /// # Ok(()) }
     /// ```
     pub fn newest_version(mut self) -> Self {
-        self.fork.newest = true;
+        self.call.change(|fork| fork.newest = true);
         self
     }
 
     /// Execute the new runs with this version of their workflow.
     pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.fork.options.version = Some(version.into());
+        self.call.change(|fork| fork.options.version = Some(version.into()));
         self
     }
 
     /// Fork nothing, and count what would be forked. See [`SteerAll::preview`](crate::SteerAll::preview).
     pub fn preview(self) -> Preview {
-        ChangeAll::new(&self.client.store, self.filter, check(self.fork)).preview()
+        let begun = || Err(Error::new(Code::Invalid, "this was awaited already, so there is nothing to preview"));
+        let fork = self.call.into_parts().map_or_else(begun, check);
+        ChangeAll::new(&self.client.store, self.filter, fork).preview()
     }
 }
 
@@ -69,12 +70,11 @@ impl Future for ForkAll<'_> {
     type Output = Result<BulkResult, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let ForkAll { client, filter, fork, making } = &mut *self;
+        let ForkAll { client, filter, call } = &mut *self;
         let client = *client;
-        let making = making.get_or_insert_with(|| {
-            let (filter, action) = (filter.clone(), check(fork.clone()));
-            Box::pin(async move { client.store.steer_all(filter, action?).await })
-        });
-        making.as_mut().poll(cx)
+        call.poll(cx, |fork| {
+            let filter = filter.clone();
+            Box::pin(async move { client.store.steer_all(filter, check(fork)?).await })
+        })
     }
 }

@@ -7,28 +7,31 @@ use std::task::{Context, Poll};
 use onward_store::{HookPayload, Store};
 use onward_types::{Error, Json, Resumed, check_name};
 
-use crate::future::BoxFuture;
+use super::lazy::Lazy;
 
 /// A payload about to be sent to a hook. Made by [`Client::resume_hook`](crate::Client::resume_hook); resolves to what became of
 /// it.
 #[must_use = "a payload is sent when this is awaited"]
 pub struct ResumeHook<'a> {
     store: &'a Store,
+    call: Lazy<'a, Parts, Result<Resumed, Error>>,
+}
+
+struct Parts {
     token: String,
     key: Option<String>,
-    body: Option<Result<Json, Error>>,
-    sending: Option<BoxFuture<'a, Result<Resumed, Error>>>,
+    body: Result<Json, Error>,
 }
 
 impl<'a> ResumeHook<'a> {
     pub(crate) fn new(store: &'a Store, token: String, body: Result<Json, Error>) -> ResumeHook<'a> {
-        ResumeHook { store, token, key: None, body: Some(body), sending: None }
+        ResumeHook { store, call: Lazy::new(Parts { token, key: None, body }) }
     }
 
     /// An idempotency key. A second payload with the same key, to the same hook, is not delivered again: so a send whose result
     /// is unknown can be repeated.
     pub fn key(mut self, key: impl Into<String>) -> Self {
-        self.key = Some(key.into());
+        self.call.change(|parts| parts.key = Some(key.into()));
         self
     }
 }
@@ -37,19 +40,15 @@ impl Future for ResumeHook<'_> {
     type Output = Result<Resumed, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(body) = self.body.take() {
-            let (store, token, key) = (self.store, std::mem::take(&mut self.token), self.key.take());
-            self.sending = Some(Box::pin(async move {
+        let store = self.store;
+        self.call.poll(cx, |Parts { token, key, body }| {
+            Box::pin(async move {
                 check_name("token of a hook", &token)?;
                 if let Some(key) = &key {
                     check_name("key of a payload", key)?;
                 }
                 store.resume_hook(HookPayload { token, body: body?, key }).await
-            }));
-        }
-        match &mut self.sending {
-            Some(sending) => sending.as_mut().poll(cx),
-            None => Poll::Pending,
-        }
+            })
+        })
     }
 }

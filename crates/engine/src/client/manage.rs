@@ -11,7 +11,8 @@ use super::Client;
 use super::fork::Fork;
 use super::fork_all::ForkAll;
 use super::handle::WorkflowHandle;
-use super::steer::{ChangeAll, DeleteAll, DeleteRun, Steer, SteerAll, SteerFamilies, SteerFamily};
+use super::steer::{DeleteRun, Steer, SteerFamily};
+use super::steer_all::{ChangeAll, DeleteAll, SteerAll, SteerFamilies};
 use super::steerings::ListSteerings;
 use crate::plan::{encode_attributes, encode_system_attributes};
 

@@ -23,6 +23,7 @@ pub(crate) mod send;
 mod shown;
 pub(crate) mod start;
 pub(crate) mod steer;
+pub(crate) mod steer_all;
 pub(crate) mod steerings;
 pub(crate) mod stream;
 mod workflows;

@@ -8,14 +8,13 @@ use onward_store::{NewMessage, Store};
 use onward_types::{Code, Error, Json, RunId, Sent, check_name, check_topic};
 use serde::Serialize;
 
-use crate::future::BoxFuture;
+use super::lazy::Lazy;
 
 /// A message about to be sent. Made by [`Client::send`](crate::Client::send); sent when it is awaited.
 #[must_use = "a message is sent when this is awaited"]
 pub struct SendMessage<'a> {
     store: &'a Store,
-    message: Option<Message>,
-    sending: Option<BoxFuture<'a, Result<Sent, Error>>>,
+    call: Lazy<'a, Message, Result<Sent, Error>>,
 }
 
 /// A message for [`Client::send_all`](crate::Client::send_all).
@@ -52,13 +51,13 @@ impl Message {
 
 impl<'a> SendMessage<'a> {
     pub(crate) fn new(store: &'a Store, message: Message) -> SendMessage<'a> {
-        SendMessage { store, message: Some(message), sending: None }
+        SendMessage { store, call: Lazy::new(message) }
     }
 
     /// An idempotency key. A second message with the same key, to the same run, is not delivered again: so a send whose result
     /// is unknown can be repeated.
     pub fn key(mut self, key: impl Into<String>) -> Self {
-        self.message = self.message.map(|message| message.key(key));
+        self.call.change(|message| message.key = Some(key.into()));
         self
     }
 }
@@ -67,16 +66,12 @@ impl Future for SendMessage<'_> {
     type Output = Result<Sent, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(message) = self.message.take() {
-            let store = self.store;
-            self.sending = Some(Box::pin(async move {
+        let store = self.store;
+        self.call.poll(cx, |message| {
+            Box::pin(async move {
                 let sent = store.send(vec![message.checked()?]).await?;
                 sent.into_iter().next().ok_or_else(|| Error::new(Code::Corrupt, "internal error: nothing was sent"))
-            }));
-        }
-        match &mut self.sending {
-            Some(sending) => sending.as_mut().poll(cx),
-            None => Poll::Pending,
-        }
+            })
+        })
     }
 }

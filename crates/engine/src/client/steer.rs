@@ -1,13 +1,13 @@
-//! The calls that manage runs, as futures with options: nothing is done before they are awaited.
+//! The calls that manage one run, as futures with options: nothing is done before they are awaited.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use onward_store::{Acted, Action, Store};
-use onward_types::{BulkPreview, BulkResult, Code, Error, Filter, RunId, Steered};
+use onward_types::{Code, Error, RunId, Steered};
 
-use crate::future::BoxFuture;
+use super::lazy::Lazy;
 
 /// An act on one run. Made by [`cancel`](crate::WorkflowHandle::cancel) and others of a handle; done when it is awaited.
 ///
@@ -23,9 +23,11 @@ use crate::future::BoxFuture;
 pub struct Steer {
     store: Store,
     run: RunId,
-    action: Option<Result<Action, Error>>,
-    acting: Option<BoxFuture<'static, Result<Steered, Error>>>,
+    call: Lazy<'static, Act, Result<Steered, Error>>,
 }
+
+/// What is to be done; an error if it cannot be said.
+pub(super) type Act = Result<Action, Error>;
 
 /// An act on one run that can reach its descendants. Made by [`pause`](crate::WorkflowHandle::pause) and
 /// [`resume`](crate::WorkflowHandle::resume); done when it is awaited.
@@ -56,20 +58,20 @@ pub struct SteerFamily(Steer);
 pub struct DeleteRun(Steer);
 
 impl Steer {
-    pub(super) fn new(store: &Store, run: &RunId, action: Result<Action, Error>) -> Steer {
-        Steer { store: store.clone(), run: run.clone(), action: Some(action), acting: None }
+    pub(super) fn new(store: &Store, run: &RunId, action: Act) -> Steer {
+        Steer { store: store.clone(), run: run.clone(), call: Lazy::new(action) }
     }
 
     /// Who does it, for example the name of a user: 1 to 512 bytes without control characters. It is recorded in the history of
     /// the run, and shown in its reason.
     pub fn by(mut self, actor: impl Into<String>) -> Self {
-        set_by(&mut self.action, actor.into());
+        self.call.change(|act| set_by(act, actor.into()));
         self
     }
 
     /// Why: one line of at most 2,048 bytes. It is recorded in the history of the run, and shown in its reason.
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
-        set_reason(&mut self.action, reason.into());
+        self.call.change(|act| set_reason(act, reason.into()));
         self
     }
 }
@@ -91,7 +93,7 @@ impl SteerFamily {
 
     /// Reach all descendants of the run too, in the same transaction.
     pub fn with_children(mut self) -> Self {
-        reach_children(&mut self.0.action);
+        self.0.call.change(reach_children);
         self
     }
 }
@@ -103,7 +105,7 @@ impl DeleteRun {
 
     /// Delete all runs that it started too, at all depths, in the same transaction.
     pub fn with_children(mut self) -> Self {
-        reach_children(&mut self.0.action);
+        self.0.call.change(reach_children);
         self
     }
 }
@@ -112,11 +114,11 @@ impl Future for Steer {
     type Output = Result<Steered, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(action) = self.action.take() {
-            let (store, run) = (self.store.clone(), self.run.clone());
-            self.acting = Some(Box::pin(async move { steer(&store, &run, action?).await }));
-        }
-        poll(&mut self.acting, cx)
+        let Steer { store, run, call } = &mut *self;
+        call.poll(cx, |act| {
+            let (store, run) = (store.clone(), run.clone());
+            Box::pin(async move { steer(&store, &run, act?).await })
+        })
     }
 }
 
@@ -128,154 +130,7 @@ async fn steer(store: &Store, run: &RunId, action: Action) -> Result<Steered, Er
     Ok(if ends_sleeps { Steered::woken(found, count) } else { Steered::new(found, count) })
 }
 
-/// An act on all runs that match a filter. Made by [`cancel_all`](crate::Client::cancel_all) and others of a client; done when it
-/// is awaited.
-///
-/// ```
-/// # use onward_engine::{Filter, Onward, Result};
-/// # #[tokio::main] async fn main() -> Result<()> {
-/// # let onward = Onward::open("sqlite::memory:").launch().await?;
-/// let orders = Filter { workflows: vec!["order".into()], ..Filter::default() };
-/// let preview = onward.cancel_all(orders.clone()).preview().await?;
-/// println!("would cancel {} of {} runs", preview.would_change, preview.matched);
-/// let result = onward.cancel_all(orders).by("ann").reason("the shop closes").await?;
-/// for refusal in &result.refusals {
-///     println!("{} runs are {}: {}", refusal.runs, refusal.status, refusal.why);
-/// }
-/// # Ok(()) }
-/// ```
-#[must_use = "this is done when it is awaited"]
-pub struct SteerAll {
-    store: Store,
-    filter: Filter,
-    action: Option<Result<Action, Error>>,
-    acting: Option<BoxFuture<'static, Result<BulkResult, Error>>>,
-}
-
-/// An act on all runs that match a filter that can reach their descendants. Made by [`pause_all`](crate::Client::pause_all) and
-/// [`resume_all`](crate::Client::resume_all); done when it is awaited.
-#[must_use = "this is done when it is awaited"]
-pub struct SteerFamilies(SteerAll);
-
-/// The deletion of all runs that match a filter. Made by [`delete_all`](crate::Client::delete_all); done when it is awaited.
-#[must_use = "this is done when it is awaited"]
-pub struct DeleteAll(SteerAll);
-
-/// A change or a fork of all runs that match a filter. Made by [`merge_attributes_all`](crate::Client::merge_attributes_all) and
-/// [`fork_all`](crate::Client::fork_all); done when it is awaited.
-#[must_use = "this is done when it is awaited"]
-pub struct ChangeAll(SteerAll);
-
-/// What an act on many runs would do now. Made by `preview()` of such an act; resolves to the counts. It changes nothing and
-/// locks nothing, so runs that change in the meantime may be counted or not.
-#[must_use = "this is done when it is awaited"]
-pub struct Preview {
-    all: SteerAll,
-    reading: Option<BoxFuture<'static, Result<BulkPreview, Error>>>,
-}
-
-impl SteerAll {
-    pub(super) fn new(store: &Store, filter: Filter, action: Result<Action, Error>) -> SteerAll {
-        SteerAll { store: store.clone(), filter, action: Some(action), acting: None }
-    }
-
-    /// Who does it. See [`Steer::by`].
-    pub fn by(mut self, actor: impl Into<String>) -> Self {
-        set_by(&mut self.action, actor.into());
-        self
-    }
-
-    /// Why. See [`Steer::reason`].
-    pub fn reason(mut self, reason: impl Into<String>) -> Self {
-        set_reason(&mut self.action, reason.into());
-        self
-    }
-
-    /// Do nothing, and count what would be done: how many runs match, how many would change, and how many would refuse and why.
-    pub fn preview(self) -> Preview {
-        Preview { all: self, reading: None }
-    }
-}
-
-impl SteerFamilies {
-    pub(super) fn new(store: &Store, filter: Filter, action: Action) -> SteerFamilies {
-        SteerFamilies(SteerAll::new(store, filter, Ok(action)))
-    }
-
-    /// Who does it. See [`Steer::by`].
-    pub fn by(self, actor: impl Into<String>) -> Self {
-        SteerFamilies(self.0.by(actor))
-    }
-
-    /// Why. See [`Steer::reason`].
-    pub fn reason(self, reason: impl Into<String>) -> Self {
-        SteerFamilies(self.0.reason(reason))
-    }
-
-    /// Reach all descendants of each run too, in the same transaction as that run.
-    pub fn with_children(mut self) -> Self {
-        reach_children(&mut self.0.action);
-        self
-    }
-
-    /// See [`SteerAll::preview`].
-    pub fn preview(self) -> Preview {
-        self.0.preview()
-    }
-}
-
-impl DeleteAll {
-    pub(super) fn new(store: &Store, filter: Filter) -> DeleteAll {
-        DeleteAll(SteerAll::new(store, filter, Ok(Action::Delete { children: false })))
-    }
-
-    /// Delete all runs that they started too, at all depths.
-    pub fn with_children(mut self) -> Self {
-        reach_children(&mut self.0.action);
-        self
-    }
-
-    /// See [`SteerAll::preview`].
-    pub fn preview(self) -> Preview {
-        self.0.preview()
-    }
-}
-
-impl ChangeAll {
-    pub(super) fn new(store: &Store, filter: Filter, action: Result<Action, Error>) -> ChangeAll {
-        ChangeAll(SteerAll::new(store, filter, action))
-    }
-
-    /// See [`SteerAll::preview`].
-    pub fn preview(self) -> Preview {
-        self.0.preview()
-    }
-}
-
-impl Future for SteerAll {
-    type Output = Result<BulkResult, Error>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(action) = self.action.take() {
-            let (store, filter) = (self.store.clone(), self.filter.clone());
-            self.acting = Some(Box::pin(async move { store.steer_all(filter, action?).await }));
-        }
-        poll(&mut self.acting, cx)
-    }
-}
-
-impl Future for Preview {
-    type Output = Result<BulkPreview, Error>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(action) = self.all.action.take() {
-            let (store, filter) = (self.all.store.clone(), self.all.filter.clone());
-            self.reading = Some(Box::pin(async move { store.preview_all(filter, action?).await }));
-        }
-        poll(&mut self.reading, cx)
-    }
-}
-
+/// Implements [`Future`] for a type around another one.
 macro_rules! same_future {
     ($($outer:ty => $output:ty),* $(,)?) => {$(
         impl Future for $outer {
@@ -288,39 +143,28 @@ macro_rules! same_future {
     )*};
 }
 
-same_future!(
-    SteerFamily => Steered,
-    DeleteRun => Steered,
-    SteerFamilies => BulkResult,
-    DeleteAll => BulkResult,
-    ChangeAll => BulkResult,
-);
+pub(super) use same_future;
 
-fn poll<T>(acting: &mut Option<BoxFuture<'static, T>>, cx: &mut Context<'_>) -> Poll<T> {
-    match acting {
-        Some(acting) => acting.as_mut().poll(cx),
-        None => Poll::Pending,
-    }
-}
+same_future!(SteerFamily => Steered, DeleteRun => Steered);
 
-fn set_by(action: &mut Option<Result<Action, Error>>, by: String) {
-    if let Some(who) = who(action) {
+pub(super) fn set_by(act: &mut Act, by: String) {
+    if let Some(who) = who(act) {
         who.by = Some(by);
     }
 }
 
-fn set_reason(action: &mut Option<Result<Action, Error>>, reason: String) {
-    if let Some(who) = who(action) {
+pub(super) fn set_reason(act: &mut Act, reason: String) {
+    if let Some(who) = who(act) {
         who.reason = Some(reason);
     }
 }
 
-fn who(action: &mut Option<Result<Action, Error>>) -> Option<&mut onward_types::Attribution> {
-    action.as_mut().and_then(|action| action.as_mut().ok()).and_then(Action::who_mut)
+fn who(act: &mut Act) -> Option<&mut onward_types::Attribution> {
+    act.as_mut().ok().and_then(Action::who_mut)
 }
 
-fn reach_children(action: &mut Option<Result<Action, Error>>) {
-    if let Some(Ok(action)) = action {
+pub(super) fn reach_children(act: &mut Act) {
+    if let Ok(action) = act {
         action.reach_children();
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use onward_store::Store;
 use onward_types::{Error, RunId, SteeringRecord};
 
-use crate::future::BoxFuture;
+use super::lazy::Lazy;
 
 /// How many acts one call lists unless it says otherwise.
 const LIMIT: u32 = 1_000;
@@ -18,25 +18,29 @@ const LIMIT: u32 = 1_000;
 pub struct ListSteerings {
     store: Store,
     run: RunId,
+    call: Lazy<'static, Part, Result<Vec<SteeringRecord>, Error>>,
+}
+
+/// Which part of the history.
+struct Part {
     after: u64,
     limit: u32,
-    reading: Option<BoxFuture<'static, Result<Vec<SteeringRecord>, Error>>>,
 }
 
 impl ListSteerings {
     pub(super) fn new(store: &Store, run: &RunId) -> ListSteerings {
-        ListSteerings { store: store.clone(), run: run.clone(), after: 0, limit: LIMIT, reading: None }
+        ListSteerings { store: store.clone(), run: run.clone(), call: Lazy::new(Part { after: 0, limit: LIMIT }) }
     }
 
     /// Begin after the act with this [`seq`](SteeringRecord::seq): that of the last one on the previous page.
     pub fn after(mut self, seq: u64) -> Self {
-        self.after = seq;
+        self.call.change(|part| part.after = seq);
         self
     }
 
     /// List at most this many acts; 1,000 by default.
     pub fn limit(mut self, limit: u32) -> Self {
-        self.limit = limit;
+        self.call.change(|part| part.limit = limit);
         self
     }
 }
@@ -45,11 +49,10 @@ impl Future for ListSteerings {
     type Output = Result<Vec<SteeringRecord>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let ListSteerings { store, run, after, limit, reading } = &mut *self;
-        let reading = reading.get_or_insert_with(|| {
-            let (store, run, after, limit) = (store.clone(), run.clone(), *after, *limit);
+        let ListSteerings { store, run, call } = &mut *self;
+        call.poll(cx, |Part { after, limit }| {
+            let (store, run) = (store.clone(), run.clone());
             Box::pin(async move { store.steerings(&run, after, limit).await })
-        });
-        reading.as_mut().poll(cx)
+        })
     }
 }
