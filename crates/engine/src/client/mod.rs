@@ -147,9 +147,10 @@ impl Client {
     }
 
     /// End every wait of this client and its clones: [`result`](WorkflowHandle::result), [`get_event`](Client::get_event),
-    /// open streams and [`changes`](Client::changes) return the error `stopped` unless what they wait for is there already, now and from now on. Nothing else
-    /// changes: runs go on, and all other calls still work. [`Onward::shutdown`](crate::Onward::shutdown) closes the client of
-    /// the executor, so that a web server with open streams can exit.
+    /// open streams and [`changes`](Client::changes) return the error `stopped` unless what they wait for is there already,
+    /// now and from now on. Nothing else changes: runs go on, and all other calls still work.
+    /// [`Onward::shutdown`](crate::Onward::shutdown) closes the client of the executor, so that a web server with open
+    /// streams can exit.
     ///
     /// ```
     /// # use onward_engine::{Onward, Result};

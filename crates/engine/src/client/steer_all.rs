@@ -61,13 +61,13 @@ impl SteerAll {
         SteerAll { store: store.clone(), filter, call: Lazy::new(action) }
     }
 
-    /// Who does it. See [`Steer::by`].
+    /// Who does it. See [`Steer::by`](crate::client::steer::Steer::by).
     pub fn by(mut self, actor: impl Into<String>) -> Self {
         self.call.change(|act| set_by(act, actor.into()));
         self
     }
 
-    /// Why. See [`Steer::reason`].
+    /// Why. See [`Steer::reason`](crate::client::steer::Steer::reason).
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.call.change(|act| set_reason(act, reason.into()));
         self
@@ -86,12 +86,12 @@ impl SteerFamilies {
         SteerFamilies(SteerAll::new(store, filter, Ok(action)))
     }
 
-    /// Who does it. See [`Steer::by`].
+    /// Who does it. See [`Steer::by`](crate::client::steer::Steer::by).
     pub fn by(self, actor: impl Into<String>) -> Self {
         SteerFamilies(self.0.by(actor))
     }
 
-    /// Why. See [`Steer::reason`].
+    /// Why. See [`Steer::reason`](crate::client::steer::Steer::reason).
     pub fn reason(self, reason: impl Into<String>) -> Self {
         SteerFamilies(self.0.reason(reason))
     }
