@@ -64,9 +64,9 @@ pub use onward_store::{
     SqlRow, SqlTx, SqlValue,
 };
 pub use onward_types::{
-    Actor, Attempt, BoxError, Chunk, ChunkBody, Code, Deduplicated, Error, ErrorData, EventRecord, ExecutorId, Filter,
-    HookRecord, HookState, Identity, Json, MessageRecord, Page, QueueInfo, QueueLimits, Rate, Result, ResultExt, RunId,
-    RunKey, RunOptions, RunRecord, Status, Steered, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Timestamp,
-    Wait, WaitFor, Window,
+    Actor, Attempt, BoxError, Chunk, ChunkBody, Code, Cursor, Deduplicated, Durations, Error, ErrorData, EventRecord,
+    ExecutorId, Filter, HookRecord, HookState, Identity, Json, MessageRecord, Not, Origin, Page, QueueInfo,
+    QueueLimits, Range, Rate, Result, ResultExt, RunId, RunKey, RunOptions, RunRecord, SortBy, Status, StatusCounts,
+    Steered, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Timestamp, Wait, WaitFor, Window, WorkflowCount,
 };
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};

@@ -139,6 +139,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0020_run_options.sql"),
         postgres: include_str!("../migrations/postgres/0020_run_options.sql"),
     },
+    Migration {
+        version: 24,
+        // A run that an older binary creates counts as started by a client, and one that it ends has no last executor.
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0024_facts.sql"),
+        postgres: include_str!("../migrations/postgres/0024_facts.sql"),
+    },
 ];
 
 /// The table with the schema version. Created before anything else by the first process.

@@ -18,6 +18,7 @@ use crate::url::DatabaseUrl;
 
 mod archive;
 mod claims;
+mod counts;
 mod create;
 mod db;
 mod executors;

@@ -25,8 +25,8 @@ pub(crate) static MOVED: &[Table] = &[
     Table { name: "runs", key: &["run_key"] },
 ];
 
-/// Tables that stay with a database: its executors, its schema version, the next place in a queue.
-const OWN: &[&str] = &["executors", "fences", "moves", "queue_seq", "schema_version"];
+/// Tables that stay with a database: its executors, its schema version, the next place in a queue, and what it counted.
+const OWN: &[&str] = &["executors", "fences", "moves", "queue_seq", "run_counts", "run_counts_until", "schema_version"];
 
 /// Whether a table of this name belongs to Onward.
 pub(crate) fn is_one(name: &str) -> bool {

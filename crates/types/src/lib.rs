@@ -4,6 +4,7 @@
 //! in SQL, in URLs and on the command line.
 
 mod checked;
+mod cursor;
 mod dedup;
 mod error;
 mod form;
@@ -26,6 +27,7 @@ mod trace;
 mod tree;
 mod version;
 
+pub use cursor::{Cursor, Page};
 pub use dedup::Deduplicated;
 pub use error::{BoxError, Code, Error, ErrorData, Json, Reader, Result, ResultExt};
 pub use form::{Form, Variant, excerpt};
@@ -38,8 +40,9 @@ pub use options::{RunOptions, check_attributes};
 pub use queue::{Held, QueueInfo, QueueLimits, Rate};
 pub use reason::{Facts, reason};
 pub use record::{
-    Attempt, Chunk, ChunkBody, EventRecord, Filter, Identity, Page, RunRecord, StepFilter, StepKind, StepRecord,
-    StepState, StreamInfo, Wait, WaitFor, Window, WorkflowVersion,
+    Attempt, Chunk, ChunkBody, Durations, EventRecord, Filter, Identity, Not, Origin, Range, RunRecord, SortBy,
+    StatusCounts, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Wait, WaitFor, Window, WorkflowCount,
+    WorkflowVersion,
 };
 pub use retention::Retention;
 pub use schedule::{CatchUp, Overlap, ScheduleRecord, Tick};

@@ -1,6 +1,7 @@
 //! The client: starts, reads and manages runs, from any process.
 
 pub(crate) mod batch;
+mod count;
 pub(crate) mod debounce;
 pub(crate) mod enqueue;
 pub(crate) mod event;

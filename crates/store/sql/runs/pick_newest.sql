@@ -1,3 +1,3 @@
 -- Sort the newest runs first.
 order by r.run_key desc
-limit $31
+limit $60

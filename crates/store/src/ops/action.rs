@@ -151,22 +151,22 @@ pub(crate) struct Chunk {
 }
 
 /// The newest run that matches the filter now. Runs that the action itself creates are newer, and are not affected by it.
-pub(crate) async fn newest(tx: &mut Tx, filter: &Filter) -> Result<Option<RunKey>, Fault> {
-    let newest_first = Filter { oldest_first: false, after: None, ..filter.clone() };
-    Ok(list::pick(tx, &newest_first, 1).await?.pop())
+pub(crate) async fn newest(tx: &mut Tx, filter: &Filter, now: Timestamp) -> Result<Option<RunKey>, Fault> {
+    let newest_first = Filter { oldest_first: false, ..filter.clone() };
+    Ok(list::pick(tx, &newest_first, None, 1, now).await?.pop())
 }
 
-/// Apply an action to the next runs that match a filter: none newer than `newest`, and at most `left` of them.
+/// Apply an action to the next runs after one that match a filter: none newer than `newest`, and at most `left` of them.
 pub(crate) async fn chunk(
     tx: &mut Tx,
     filter: &Filter,
-    newest: RunKey,
+    (after, newest): (Option<RunKey>, RunKey),
     left: u64,
     action: &Action,
     call: Call,
 ) -> Result<Chunk, Fault> {
     let limit = CHUNK.min(u32::try_from(left).unwrap_or(CHUNK));
-    let mut keys = list::pick(tx, filter, limit).await?;
+    let mut keys = list::pick(tx, filter, after, limit, call.now).await?;
     let next = keys.last().copied().filter(|last| keys.len() == limit as usize && *last <= newest);
     keys.retain(|key| *key <= newest);
     // Rows are locked in the order of their keys, regardless of the filter's order.

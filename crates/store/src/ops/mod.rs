@@ -4,6 +4,7 @@ pub(crate) mod action;
 pub(crate) mod archive;
 mod attributes;
 pub(crate) mod claim;
+pub(crate) mod counts;
 mod delete;
 pub(crate) mod events;
 pub(crate) mod executors;

@@ -4,7 +4,7 @@
 use onward_types::{Code, Error, RunId, RunKey, Status, Timestamp};
 
 use super::action::{Acted, Target};
-use super::queues;
+use super::{counts, queues};
 use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
@@ -69,6 +69,8 @@ struct Cascade {
 
 impl Cascade {
     async fn cancel(&mut self, tx: &mut Tx, root: RunKey, said: &str, now: Timestamp) -> Result<(), Fault> {
+        // A run that was given up has ended before.
+        counts::left(tx, &[root], &[Status::RetriesExceeded]).await?;
         self.cancel_level(tx, &[root], said, None, now).await?;
         let children = children(tx, &[root]).await?;
         self.cancel_with(tx, root, children, now).await
@@ -178,6 +180,7 @@ pub(crate) async fn resume(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<
 /// Restore a run that was cancelled or imported together with another one: a paused run is paused again, any other is resumed.
 async fn come_back(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<(), Fault> {
     if run.was_paused {
+        counts::left(tx, &[run.key], &[Status::Cancelled]).await?;
         tx.execute(sql!("runs/pause_again"), &params![run.key, now, STILL_PAUSED]).await?;
         return Ok(());
     }
@@ -189,6 +192,7 @@ const STILL_PAUSED: &str = "paused before it was cancelled with its parent; `res
 async fn go_on(tx: &mut Tx, run: &Target, now: Timestamp) -> Result<(), Fault> {
     // A run of a queue goes to the end of the queue, behind those that waited meanwhile.
     let seq = if run.in_queue { Some(queues::next_seq(tx).await?) } else { None };
+    counts::left(tx, &[run.key], &[Status::Cancelled, Status::RetriesExceeded]).await?;
     tx.execute(sql!("runs/resume"), &params![run.key, now, seq]).await?;
     tx.execute(sql!("runs/drop_payload"), &params![run.key, "error"]).await?;
     Ok(())

@@ -9,8 +9,8 @@ use super::Store;
 use crate::action::Action;
 use crate::fault::Fault;
 use crate::ops::action::{self, Acted, BulkResult, Call};
-use crate::ops::steer;
 use crate::ops::steer::{Cancelled, Overdue};
+use crate::ops::{list, steer};
 use crate::signal::Signal;
 
 /// How many overdue runs are cancelled in one transaction, unless a lock is in the way.
@@ -56,7 +56,7 @@ impl Store {
     /// # Errors
     /// [`Code::Invalid`](onward_types::Code::Invalid) for an empty filter without `all`; or if the database cannot be reached.
     /// A run whose state does not allow the action is counted as refused and is not an error.
-    pub async fn steer_all(&self, mut filter: Filter, mut what: Action) -> Result<BulkResult, Error> {
+    pub async fn steer_all(&self, filter: Filter, mut what: Action) -> Result<BulkResult, Error> {
         self.sealer.seal_action(&mut what)?;
         let (call, what) = (self.call(), Arc::new(what));
         if filter.is_empty() && !filter.all {
@@ -65,12 +65,15 @@ impl Store {
         }
         let mut left = filter.limit.map_or(u64::MAX, u64::from);
         let mut all = BulkResult::default();
-        let newest = self.read("runs.newest", filter.clone(), |tx, filter| Box::pin(action::newest(tx, filter)));
+        let mut after = list::first(&filter)?;
+        let now = call.now;
+        let newest =
+            self.read("runs.newest", filter.clone(), move |tx, filter| Box::pin(action::newest(tx, filter, now)));
         let Some(newest) = newest.await? else { return Ok(all) };
         loop {
             let given = (filter.clone(), what.clone());
             let chunk = self.write("runs.steer_chunk", given, move |tx, (filter, what)| {
-                Box::pin(action::chunk(tx, filter, newest, left, what, call))
+                Box::pin(action::chunk(tx, filter, (after, newest), left, what, call))
             });
             let chunk = chunk.await?;
             self.tell_acted(&chunk.acted);
@@ -80,7 +83,7 @@ impl Store {
             all.sleeps += chunk.many.sleeps;
             left = left.saturating_sub(chunk.many.matched);
             match chunk.next {
-                Some(next) if left > 0 => filter.after = Some(next),
+                Some(next) if left > 0 => after = Some(next),
                 _ => return Ok(all),
             }
         }

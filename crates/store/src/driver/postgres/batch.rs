@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Told;
 use super::columns::{
     attempts, checkpoints, chunks, close_hooks, close_waits, consume, creates, creates_queued, event_history, events,
-    fence, leaves, must_be_new, open_waits, payloads, refusable, refuse, wake_watchers, wakes,
+    fence, late, leaves, must_be_new, open_waits, payloads, refusable, refuse, wake_watchers, wakes,
 };
 use super::connect::Session;
 use super::pipeline::{Answers, Args, Pipeline};
@@ -56,6 +56,7 @@ statements!(
     open_waits,
     close_waits,
     leaves,
+    late,
     payloads,
     wakes,
     wake_watchers,
@@ -121,6 +122,7 @@ fn add_rows<'a>(pipeline: &mut Pipeline<'a>, statements: &'a Statements, batch: 
     add("batch/close_waits", &statements.close_waits, close_waits(batch));
     add("batch/open_waits", &statements.open_waits, open_waits(batch));
     add("batch/leaves", &statements.leaves, leaves(batch));
+    add("batch/late", &statements.late, late(batch));
     add("batch/payloads", &statements.payloads, payloads(batch));
     add("batch/wakes", &statements.wakes, wakes(batch));
     add("batch/wake_watchers", &statements.wake_watchers, wake_watchers(batch));

@@ -8,7 +8,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, TransactionBehavior, params, params_from_iter};
 
 use super::connection::fault;
-use crate::change::{Created, Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun, Queued};
+use crate::change::{Created, Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun, Queued, error_code};
 use crate::driver::{Sql, sql};
 use crate::fault::Fault;
 use crate::journal::{Batch, Committed, Create, Event, Refusal, Update};
@@ -137,6 +137,9 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
         if write_leave(tx, executor, update)? != 1 {
             committed.late.insert(update.run);
         }
+    }
+    for run in batch.late().into_iter().flatten() {
+        tx.prepare_cached(sql!("batch/late.sqlite").sqlite())?.execute([run.as_bytes()])?;
     }
     for update in batch.updates.iter().filter(|it| !refused.contains(&it.run) && !committed.late.contains(&it.run)) {
         wake(tx, update)?;
@@ -273,7 +276,8 @@ fn write_leave(tx: &Transaction<'_>, executor: &str, update: &Update) -> rusqlit
                 at,
                 status,
                 inline(output),
-                inline(error)
+                inline(error),
+                error_code(&leave.how),
             ])?;
             if changed == 1 {
                 put_payload(tx, *run, "output", output.filter(|text| text.len() > INLINE_MAX))?;
@@ -289,7 +293,7 @@ fn write_leave(tx: &Transaction<'_>, executor: &str, update: &Update) -> rusqlit
         }
         LeaveHow::Held { said, error } => tx
             .prepare_cached(sql!("batch/leaves_hold.sqlite").sqlite())?
-            .execute(params![key, executor, at, said, error.as_str()]),
+            .execute(params![key, executor, at, said, error.as_str(), error_code(&leave.how)]),
         LeaveHow::LetGo => {
             tx.prepare_cached(sql!("batch/leaves_let_go.sqlite").sqlite())?.execute(params![key, executor, at])
         }
@@ -354,7 +358,7 @@ mod uuid_blob {
 
 #[cfg(test)]
 mod tests {
-    use onward_types::{ExecutorId, Status, Timestamp};
+    use onward_types::{ExecutorId, Origin, Status, Timestamp};
     use uuid::Uuid;
 
     use super::*;
@@ -375,6 +379,7 @@ mod tests {
             deadline: None,
             recoveries_max: 1,
             parent: None,
+            origin: Origin::Started,
             input: Json::null(),
             input_hash: 0,
             identity: None,

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use onward_types::{
-    Deduplicated, ExecutorId, Facts, Held, Identity, Json, Refused, RunId, RunKey, RunRecord, Status, Timestamp, Wait,
-    WaitFor, from_micros, reason,
+    Deduplicated, ExecutorId, Facts, Held, Identity, Json, Origin, Refused, RunId, RunKey, RunRecord, Status,
+    Timestamp, Wait, WaitFor, from_micros, reason,
 };
 
 use crate::change::OPEN;
@@ -67,6 +67,8 @@ fn record(row: &Row, around: &Around<'_>) -> Result<RunRecord, Fault> {
     let version = Some(row.text("version")?).filter(|version| version != OPEN);
     let status: Status = row.text("status")?.parse()?;
     let executor = row.opt_text("executor")?.map(ExecutorId::new);
+    let last_executor = row.opt_text("last_executor")?.map(ExecutorId::new);
+    let origin = row.opt_text("origin")?.map_or(Ok(Origin::Started), |origin| origin.parse())?;
     let error = json("error")?;
     let said = row.opt_text("said")?;
     let reason = reason(&Facts {
@@ -103,7 +105,9 @@ fn record(row: &Row, around: &Around<'_>) -> Result<RunRecord, Fault> {
         ready_at: time("ready_at")?,
         timeout: row.opt_int("timeout")?.map(|micros| Duration::from_micros(micros.unsigned_abs())),
         deadline: time("deadline")?,
+        last_executor: executor.clone().or(last_executor),
         executor,
+        origin,
         owners: row.count("owners")?,
         recoveries: row.count("recoveries")?,
         recoveries_max: row.count("recoveries_max")?,

@@ -1,0 +1,6 @@
+-- Sort by start, those that started first before the others, and continue after the run $61 that started at $60.
+    and r.started_at is not null
+    and ($60 is null or r.started_at >= $60)
+    and ($61 is null or (r.started_at <> $60 or r.run_key > $61))
+order by r.started_at, r.run_key
+limit $62

@@ -1,0 +1,139 @@
+//! Cursors: opaque places in a list.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Code, Error};
+
+/// Mixed into the checksum. To be raised if what a place consists of changes.
+const VERSION: u8 = 1;
+
+/// A place in a list, from which the next or the previous page is read. Its text is opaque: store it, put it in a URL, and give
+/// it back to the same list in the same order.
+///
+/// ```
+/// # use onward_types::Cursor;
+/// let cursor = Cursor::from("0123abcd");
+/// assert_eq!(cursor.to_string(), "0123abcd");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cursor(String);
+
+impl Cursor {
+    /// The cursor of a place in a list. `list` names the list and its order.
+    #[must_use]
+    pub fn new(list: &str, place: &[u8]) -> Cursor {
+        let bytes = checksum(list, place).to_be_bytes().into_iter().chain(place.iter().copied());
+        Cursor(bytes.map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The place in this list.
+    ///
+    /// # Errors
+    /// [`Code::Invalid`] if it is not a cursor, or one of another list, of another order or of another version of Onward.
+    pub fn place(&self, list: &str) -> Result<Vec<u8>, Error> {
+        let bytes = self.bytes().filter(|bytes| bytes.len() >= 4);
+        let place = bytes.and_then(|bytes| {
+            let (sum, place) = bytes.split_at(4);
+            (sum == checksum(list, place).to_be_bytes()).then(|| place.to_vec())
+        });
+        place.ok_or_else(|| {
+            let message = format!(
+                "the cursor `{self}` does not belong to this list in this order: pass the `next` or `previous` of a page \
+                 that was read in the same order, or begin without a cursor"
+            );
+            Error::new(Code::Invalid, message)
+        })
+    }
+
+    /// The cursor as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn bytes(&self) -> Option<Vec<u8>> {
+        let digits: Option<Vec<u32>> = self.0.chars().map(|digit| digit.to_digit(16)).collect();
+        let pairs = digits.filter(|digits| digits.len() % 2 == 0)?;
+        pairs.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).ok()).collect()
+    }
+}
+
+/// FNV-1a: it has to catch cursors of other lists and broken ones, not attackers.
+fn checksum(list: &str, place: &[u8]) -> u32 {
+    let bytes = [VERSION].into_iter().chain(list.bytes()).chain([0]).chain(place.iter().copied());
+    bytes.fold(0x811c_9dc5, |sum, byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+impl From<String> for Cursor {
+    fn from(text: String) -> Cursor {
+        Cursor(text)
+    }
+}
+
+impl From<&str> for Cursor {
+    fn from(text: &str) -> Cursor {
+        Cursor(text.to_owned())
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Cursor, Infallible> {
+        Ok(Cursor(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.0)
+    }
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The items of the page, in the order of the list.
+    pub items: Vec<T>,
+    /// Where the next page begins: pass it as `after`. `None` on the last page.
+    pub next: Option<Cursor>,
+    /// Where the previous page ends: pass it as `before`. `None` on the first page.
+    pub previous: Option<Cursor>,
+}
+
+impl<T> Page<T> {
+    /// The same page with other items, one for each.
+    pub fn map<U>(self, of: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(of).collect(), next: self.next, previous: self.previous }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_brings_its_place_back_to_its_own_list_only() {
+        let cursor = Cursor::new("runs by creation", b"place");
+        assert_eq!(cursor.place("runs by creation").unwrap(), b"place");
+        let other = cursor.place("runs by end").unwrap_err();
+        assert!(other.kind() == Code::Invalid && other.message().contains("does not belong"), "{other}");
+        let text = cursor.to_string();
+        let changed = format!("{}0", &text[..text.len() - 1]);
+        for broken in [&text[..text.len() - 2], &text[..text.len() - 1], "", "zz", "é", &format!("{text}00"), &changed]
+        {
+            assert!(Cursor::from(broken).place("runs by creation").is_err(), "{broken}");
+        }
+    }
+}
