@@ -65,7 +65,7 @@ pub use onward_store::{
 };
 pub use onward_types::{
     Actor, Attempt, BoxError, Chunk, ChunkBody, Code, Cursor, Deduplicated, Durations, Error, ErrorData, EventRecord,
-    ExecutorId, Filter, HookRecord, HookState, Identity, Json, MessageRecord, Not, Origin, Page, QueueInfo,
+    ExecutorId, Filter, HookRecord, HookState, Identity, Json, MessageRecord, Not, Origin, Page, Paging, QueueInfo,
     QueueLimits, Range, Rate, Result, ResultExt, RunId, RunKey, RunOptions, RunRecord, SortBy, Status, StatusCounts,
     Steered, StepFilter, StepKind, StepRecord, StepState, StreamInfo, Timestamp, Wait, WaitFor, Window, WorkflowCount,
 };

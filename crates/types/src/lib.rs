@@ -27,7 +27,7 @@ mod trace;
 mod tree;
 mod version;
 
-pub use cursor::{Cursor, Page};
+pub use cursor::{Cursor, Page, Paging};
 pub use dedup::Deduplicated;
 pub use error::{BoxError, Code, Error, ErrorData, Json, Reader, Result, ResultExt};
 pub use form::{Form, Variant, excerpt};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use onward_store::Outcome;
 use onward_types::{
-    Error, EventRecord, HookRecord, MessageRecord, RunId, RunRecord, Status, StepFilter, StepRecord, StreamInfo,
+    Error, EventRecord, HookRecord, MessageRecord, Page, RunId, RunRecord, Status, StepFilter, StepRecord, StreamInfo,
 };
 use serde::Serialize;
 
@@ -111,21 +111,21 @@ impl<T: Data> WorkflowHandle<T> {
         Ok(self.client.shown(self.client.store.steps(&self.id).await?))
     }
 
-    /// Part of the durable calls of the run, in the order of positions: for runs with very many calls or with large outputs.
+    /// A page of the durable calls of the run, in the order of positions: for runs with very many calls or with large outputs.
     ///
     /// ```
     /// # use onward_engine::{Onward, Result, StepFilter};
     /// # #[tokio::main] async fn main() -> Result<()> {
     /// # let onward = Onward::open("sqlite::memory:").launch().await?;
-    /// let page = StepFilter { from: 1_000, limit: Some(100), with_output: false };
-    /// let steps = onward.handle_named("order-17").list_steps(page).await;
-    /// # assert!(steps.is_err_and(|error| error.is_unknown_run()), "nobody has started it");
+    /// let few = StepFilter { names: vec!["charge".into()], limit: Some(100), with_output: false, ..StepFilter::default() };
+    /// let first = onward.handle_named("order-17").list_steps(few).await;
+    /// # assert!(first.is_err_and(|error| error.is_unknown_run()), "nobody has started it");
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
-    /// `unknown_run` if the run does not exist.
-    pub async fn list_steps(&self, filter: StepFilter) -> Result<Vec<StepRecord>, Error> {
+    /// `unknown_run` if the run does not exist; `invalid` for a cursor of another list.
+    pub async fn list_steps(&self, filter: StepFilter) -> Result<Page<StepRecord>, Error> {
         Ok(self.client.shown(self.client.store.list_steps(&self.id, filter).await?))
     }
 
@@ -187,16 +187,7 @@ impl<T: Data> WorkflowHandle<T> {
     /// # Errors
     /// `unknown_run` if the run does not exist.
     pub async fn messages(&self) -> Result<Vec<MessageRecord>, Error> {
-        self.list_messages(0, MESSAGES_MAX).await
-    }
-
-    /// One page of the [`messages`](WorkflowHandle::messages): up to `limit` messages that come after the given
-    /// [`place`](MessageRecord::place).
-    ///
-    /// # Errors
-    /// `unknown_run` if the run does not exist.
-    pub async fn list_messages(&self, after: i64, limit: u32) -> Result<Vec<MessageRecord>, Error> {
-        Ok(self.client.shown(self.client.store.messages(&self.id, after, limit).await?))
+        Ok(self.client.shown(self.client.store.messages(&self.id, MESSAGES_MAX).await?))
     }
 
     /// Delete a message that no call has taken. A refused message can be deleted at any time, any other only while no executor

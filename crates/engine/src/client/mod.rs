@@ -11,6 +11,7 @@ pub(crate) mod handle;
 pub(crate) mod hook;
 mod manage;
 pub(crate) mod mask;
+mod pages;
 pub(crate) mod queue;
 pub(crate) mod schedule;
 pub(crate) mod send;

@@ -208,14 +208,20 @@ async fn steps_are_listed_in_pages_with_outputs_or_without(db: TestDatabase) {
     let run = house.onward.start::<many_steps>(()).await.unwrap();
     house.until("it sleeps", async || run.steps().await.unwrap().len() == 8).await;
     let page = async |from, limit: u32, with_output| {
-        let steps = run.list_steps(StepFilter { from, limit: Some(limit), with_output }).await.unwrap();
-        steps.into_iter().map(|step| (step.position, step.output.map(|json| json.to_string()))).collect::<Vec<_>>()
+        let filter = StepFilter { from, limit: Some(limit), with_output, ..StepFilter::default() };
+        run.list_steps(filter)
+            .await
+            .unwrap()
+            .items
+            .into_iter()
+            .map(|step| (step.position, step.output.map(|json| json.to_string())))
+            .collect::<Vec<_>>()
     };
     assert_eq!(page(1, 2, true).await, [(1, Some("1".to_owned())), (2, Some("2".to_owned()))]);
     assert_eq!(page(3, 2, false).await, [(3, None), (4, None)]);
     assert_eq!(page(6, 1, true).await, [(6, None)], "what is not recorded has its place, too");
     assert_eq!(page(8, 9, true).await, []);
-    let without = run.list_steps(StepFilter { with_output: false, ..StepFilter::default() }).await.unwrap();
+    let without = run.list_steps(StepFilter { with_output: false, ..StepFilter::default() }).await.unwrap().items;
     let all = run.steps().await.unwrap();
     assert_eq!(without.len(), 8);
     for (without, with) in without.iter().zip(&all) {

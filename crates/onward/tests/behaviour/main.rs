@@ -42,6 +42,7 @@ mod missing_children;
 mod old_databases;
 mod open_versions;
 mod outages;
+mod pages;
 mod panics;
 mod parking;
 mod partitions;

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use onward_types::{Filter, Not, RunKey, SortBy, Status, StatusCounts, Timestamp, WorkflowCount, micros};
+use onward_types::{Filter, Not, Paging, RunKey, SortBy, Status, StatusCounts, Timestamp, WorkflowCount, micros};
 
 use super::list;
 use crate::driver::{Row, Tx, params, sql};
@@ -49,7 +49,7 @@ pub(crate) async fn matching(tx: &mut Tx, filter: &Filter, now: Timestamp) -> Re
         }
         return Ok(counts);
     }
-    let limit = filter.limit.unwrap_or(list::LIMIT_MAX).min(COUNT_MAX);
+    let limit = filter.limit.unwrap_or(Paging::LIMIT_MAX).min(COUNT_MAX);
     let mut keys = list::pick(tx, filter, start, limit + 1, now).await?;
     counts.more = keys.len() > limit as usize;
     keys.truncate(limit as usize);
@@ -66,7 +66,6 @@ const COUNT_MAX: u32 = 100_000;
 
 /// Whether a filter names only workflows and states.
 fn is_by_workflow(filter: &Filter) -> bool {
-    let Not { statuses: _, workflows: _, .. } = filter.not;
     let without = |filter: &Filter| Filter {
         statuses: Vec::new(),
         workflows: Vec::new(),

@@ -1,16 +1,36 @@
 //! Messages that no call has taken, as users manage them: listing, deleting, replacing.
 
-use onward_types::{Code, Error, Json, MessageRecord, Refused, RunId, RunKey, Timestamp, from_micros, hook_of};
+use onward_types::{
+    Code, Error, Json, MessageRecord, Page, Paging, Refused, RunId, RunKey, Timestamp, from_micros, hook_of,
+};
 
 use super::messages::{self, NewMessage, Sent, Target};
 use super::steer;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 
-/// A page of the messages of a run that no call has taken, starting after a place.
-pub(crate) async fn of_run(tx: &mut Tx, run: RunKey, after: i64, limit: u32) -> Result<Vec<MessageRecord>, Fault> {
-    let rows = tx.query(sql!("messages/of_run"), &params![run, after, limit]).await?;
+/// The first messages of a run that no call has taken.
+pub(crate) async fn of_run(tx: &mut Tx, run: RunKey, limit: u32) -> Result<Vec<MessageRecord>, Fault> {
+    let rows = tx.query(sql!("messages/of_run"), &params![run, i64::MIN, limit]).await?;
     rows.iter().map(record).collect()
+}
+
+/// The name of the list of messages in its cursors.
+const LIST: &str = "messages";
+
+/// A page of the messages of a run that no call has taken.
+pub(crate) async fn page(tx: &mut Tx, run: RunKey, paging: &Paging) -> Result<Page<MessageRecord>, Fault> {
+    let (place, backwards) = paging.from(LIST)?;
+    let place = place.map(|place| place.first_chunk::<8>().map_or(0, |place| i64::from_be_bytes(*place)));
+    let (sql, place) = if backwards {
+        (sql!("messages/of_run_back"), place.unwrap_or(i64::MAX))
+    } else {
+        (sql!("messages/of_run"), place.unwrap_or(i64::MIN))
+    };
+    // One more than the page holds, to learn whether there is another page.
+    let rows = tx.query(sql, &params![run, place, paging.limit() + 1]).await?;
+    let found = rows.iter().map(record).collect::<Result<Vec<_>, Fault>>()?;
+    Ok(paging.page(LIST, found, |message| message.place.to_be_bytes().to_vec()))
 }
 
 fn record(row: &Row) -> Result<MessageRecord, Fault> {

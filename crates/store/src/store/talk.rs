@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use onward_types::{Error, EventRecord, HookRecord, Json, MessageRecord, RunId, RunKey, StreamInfo};
+use onward_types::{Error, EventRecord, HookRecord, Json, MessageRecord, Page, Paging, RunId, RunKey, StreamInfo};
 
 use super::Store;
 use crate::codec::Payload;
@@ -84,15 +84,25 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
-    pub async fn messages(&self, id: &RunId, after: i64, limit: u32) -> Result<Vec<MessageRecord>, Error> {
-        let run = self.find(id).await?.key;
-        let given = (run, after, limit);
-        let found = self.read("messages.of_run", given, |tx, (run, after, limit)| {
-            Box::pin(mailbox::of_run(tx, *run, *after, *limit))
-        });
+    pub async fn messages(&self, id: &RunId, limit: u32) -> Result<Vec<MessageRecord>, Error> {
+        let given = (self.find(id).await?.key, limit);
+        let found = self.read("messages.of_run", given, |tx, (run, limit)| Box::pin(mailbox::of_run(tx, *run, *limit)));
         let mut found = found.await?;
         found.iter_mut().for_each(|message| self.sealer.show(&mut message.body, Payload::Message));
         Ok(found)
+    }
+
+    /// A page of the messages of a run that no call has taken.
+    ///
+    /// # Errors
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id; [`Code::Invalid`](onward_types::Code::Invalid)
+    /// for a cursor of another list.
+    pub async fn list_messages(&self, id: &RunId, paging: Paging) -> Result<Page<MessageRecord>, Error> {
+        let given = (self.find(id).await?.key, paging);
+        let found = self.read("messages.list", given, |tx, (run, paging)| Box::pin(mailbox::page(tx, *run, paging)));
+        let mut page = found.await?;
+        page.items.iter_mut().for_each(|message| self.sealer.show(&mut message.body, Payload::Message));
+        Ok(page)
     }
 
     /// Delete a message that no call has taken. While an executor owns the run, only a refused message can be deleted.

@@ -1,6 +1,6 @@
 //! `onward runs messages`: shows, deletes and replaces messages to a run that no call has consumed.
 
-use onward::{Client, MessageRecord};
+use onward::{Client, MessageRecord, Paging};
 
 use super::Handle;
 use crate::args::Messages;
@@ -38,11 +38,12 @@ fn done(id: &str, json: bool, said: &str) -> Result<Exit, Failure> {
 
 async fn list(run: &Handle, json: bool) -> Result<Exit, Failure> {
     let mut all: Vec<MessageRecord> = Vec::new();
+    let mut paging = Paging { limit: Some(PAGE), ..Paging::default() };
     loop {
-        let page = run.list_messages(all.last().map_or(0, |last| last.place), PAGE).await?;
-        let is_last = page.len() < PAGE as usize;
-        all.extend(page);
-        if is_last {
+        let page = run.list_messages(paging.clone()).await?;
+        all.extend(page.items);
+        paging.after = page.next;
+        if paging.after.is_none() {
             break;
         }
     }

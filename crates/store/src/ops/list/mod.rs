@@ -6,16 +6,12 @@ mod attributes;
 mod parameters;
 mod search;
 
-use onward_types::{Code, Cursor, Error, Filter, Page, RunKey, RunRecord, SortBy, Timestamp, micros};
+use onward_types::{Code, Error, Filter, Page, Paging, RunKey, RunRecord, SortBy, Timestamp, micros};
 
 use self::search::{Order, Place, Search};
 use super::runs::{Loaded, records};
 use crate::driver::Tx;
 use crate::fault::Fault;
-
-/// The number of runs on a page if the filter has no limit.
-const LIMIT: u32 = 100;
-pub(crate) const LIMIT_MAX: u32 = 10_000;
 
 /// Sorting this many runs takes as long as scanning half a million in the order of their keys.
 const FEW: u32 = 10_000;
@@ -23,33 +19,17 @@ const FEW: u32 = 10_000;
 /// A page of runs.
 pub(crate) async fn list(tx: &mut Tx, filter: &Filter, now: Timestamp) -> Result<Page<RunRecord>, Fault> {
     let listed = Order { by: filter.sort, oldest_first: filter.oldest_first };
-    let (backwards, place) = match (&filter.after, &filter.before) {
-        (Some(_), Some(_)) => {
-            let message = "a list goes on after a cursor or ends before one: give `after` or `before`, not both";
-            return Err(Error::new(Code::Invalid, message).into());
-        }
-        (after, None) => (false, after.as_ref().map(|after| place(after, listed)).transpose()?),
-        (None, Some(before)) => (true, Some(place(before, listed)?)),
-    };
-    let limit = filter.limit.unwrap_or(LIMIT).min(LIMIT_MAX);
+    let list = name(listed);
+    let Filter { limit, after, before, .. } = filter;
+    let paging = Paging { limit: *limit, after: after.clone(), before: before.clone() };
+    let (place, backwards) = paging.from(&list)?;
+    let place = place.map(|place| read_place(&place)).transpose()?;
     let read = Order { oldest_first: listed.oldest_first != backwards, ..listed };
     // One more than the page holds, to learn whether there is another page.
-    let mut keys = Search { filter, order: read, now }.keys(tx, place, limit + 1).await?;
-    let more = keys.len() > limit as usize;
-    keys.truncate(limit as usize);
-    if backwards {
-        keys.reverse();
-    }
+    let keys = Search { filter, order: read, now }.keys(tx, place, paging.limit() + 1).await?;
     let loaded = Loaded { input: filter.with_input, output: filter.with_output };
     let items = records(tx, &keys, loaded, now).await?;
-    // Whoever comes from a page finds it on the other side.
-    let (is_next, is_previous) = if backwards { (true, more) } else { (more, place.is_some()) };
-    let cursor = |run: Option<&RunRecord>| run.map(|run| cursor(run, listed));
-    Ok(Page {
-        next: cursor(items.last().filter(|_| is_next)),
-        previous: cursor(items.first().filter(|_| is_previous)),
-        items,
-    })
+    Ok(paging.page(&list, items, |run| place_of(run, listed)))
 }
 
 /// The keys of the next runs that match a filter, by creation.
@@ -72,7 +52,8 @@ pub(crate) fn first(filter: &Filter) -> Result<Option<RunKey>, Error> {
         return Err(Error::new(Code::Invalid, message));
     }
     let order = Order { by: SortBy::Created, oldest_first: filter.oldest_first };
-    Ok(filter.after.as_ref().map(|after| place(after, order)).transpose()?.map(|place| place.key))
+    let place = filter.after.as_ref().map(|after| read_place(&after.place(&name(order))?)).transpose()?;
+    Ok(place.map(|place| place.key))
 }
 
 /// The name of the list in its cursors. Pages in both directions share it.
@@ -80,21 +61,19 @@ fn name(order: Order) -> String {
     format!("runs by {:?}, oldest first: {}", order.by, order.oldest_first)
 }
 
-/// The cursor of a run in a list.
-fn cursor(run: &RunRecord, order: Order) -> Cursor {
+/// The place of a run in a list, in a cursor.
+fn place_of(run: &RunRecord, order: Order) -> Vec<u8> {
     let at = match order.by {
         SortBy::Created => None,
         SortBy::Started => run.started_at,
         SortBy::Finished => run.finished_at,
     };
     let at = at.map(|at| micros(at).to_be_bytes());
-    let place: Vec<u8> = run.key.as_bytes().iter().copied().chain(at.into_iter().flatten()).collect();
-    Cursor::new(&name(order), &place)
+    run.key.as_bytes().iter().copied().chain(at.into_iter().flatten()).collect()
 }
 
-fn place(cursor: &Cursor, order: Order) -> Result<Place, Error> {
-    let bytes = cursor.place(&name(order))?;
+fn read_place(bytes: &[u8]) -> Result<Place, Error> {
     let key = bytes.first_chunk::<16>().map(|key| RunKey(uuid::Uuid::from_bytes(*key)));
-    let key = key.ok_or_else(|| Error::new(Code::Invalid, format!("the cursor `{cursor}` was cut off")))?;
+    let key = key.ok_or_else(|| Error::new(Code::Invalid, "the cursor was cut off"))?;
     Ok(Place { at: bytes[16..].first_chunk::<8>().map(|at| i64::from_be_bytes(*at)), key })
 }
