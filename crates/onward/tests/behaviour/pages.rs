@@ -23,7 +23,10 @@ async fn report(_: &Ctx, _: Tick) -> Result<()> {
 }
 
 /// Reads pages of two to the end and back, and returns what was seen on the way there.
-async fn there_and_back<T>(read: impl AsyncFn(Paging) -> Result<Page<T>, Error>, name: impl Fn(&T) -> String) -> Vec<String> {
+async fn there_and_back<T>(
+    read: impl AsyncFn(Paging) -> Result<Page<T>, Error>,
+    name: impl Fn(&T) -> String,
+) -> Vec<String> {
     let names = |page: &Page<T>| page.items.iter().map(&name).collect::<Vec<_>>();
     let few = Paging { limit: Some(2), ..Paging::default() };
     let mut page = read(few.clone()).await.unwrap();
