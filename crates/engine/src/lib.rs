@@ -76,15 +76,13 @@ pub use onward_store::{
     SqlTx, SqlValue,
 };
 pub use onward_types::{
-    Actor, Attempt, Attribution, BoxError, BulkPreview, BulkResult, Change, ChangeCursor, ChangedRun, Chunk, ChunkBody,
-    Code, Deduplicated, Document, DocumentRecord, Error, ErrorData, EventRecord, ExecutorId, Filter, HookRecord,
-    HookState, Identity, Initiator, Json, MessageRecord, OpenRuns, Page, QueueInfo, QueueLimits, Rate, Refusal, Result,
-    ResultExt, RunId, RunKey, RunOptions, RunRecord, SYSTEM_PREFIX, Schemas, Status, Steered, Steering, SteeringAction,
-    SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamInfo, Taken, Timestamp,
-    VersionInfo, Wait, WaitFor, Window, WorkflowInfo,
-};
-pub use onward_types::{
-    Blocked, Cursor, HeldAt, HookFilter, InboxFilter, InboxItem, Listed, MessageFilter, MessageState, OpenHookRecord,
-    PersonRequest, QueueWait, Reason, ReasonKind, Refused, Resumed, Sent, WaitsFor,
+    Actor, Attempt, Attribution, Blocked, BoxError, BulkPreview, BulkResult, Change, ChangeCursor, ChangedRun, Chunk,
+    ChunkBody, Code, Cursor, Deduplicated, Document, DocumentRecord, Durations, Error, ErrorData, EventRecord,
+    ExecutorId, Filter, HeldAt, HookFilter, HookRecord, HookState, Identity, InboxFilter, InboxItem, Initiator, Json,
+    MessageFilter, MessageRecord, MessageState, Not, OpenHookRecord, OpenRuns, Origin, Page, Paging, PersonRequest,
+    QueueInfo, QueueLimits, QueueWait, Range, Rate, Reason, ReasonKind, Refusal, Refused, Result, ResultExt, Resumed,
+    RunId, RunKey, RunOptions, RunRecord, SYSTEM_PREFIX, Schemas, Sent, SortBy, Status, StatusCounts, Steered,
+    Steering, SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamInfo,
+    Taken, Timestamp, VersionInfo, Wait, WaitFor, WaitsFor, Window, WorkflowCount, WorkflowInfo,
 };
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onward_types::{
-    ChunkBody, Error, ExecutorId, Identity, Json, PersonRequest, RunId, RunKey, Status, StepKind, Timestamp,
+    ChunkBody, Error, ExecutorId, Identity, Json, Origin, PersonRequest, RunId, RunKey, Status, StepKind, Timestamp,
 };
 
 /// Payloads up to this many bytes are stored in the run's row; longer ones in a table of their own.
@@ -105,6 +105,8 @@ pub struct NewRun {
     pub recoveries_max: u32,
     /// The run that starts it, and the position of the call.
     pub parent: Option<(RunKey, u32)>,
+    /// Where it comes from, unless it is a child, a fork or gathers inputs: those are known by that.
+    pub origin: Origin,
     /// The input.
     pub input: Json,
     /// A hash of the input's canonical form, used to decide whether two inputs are the same.
@@ -384,6 +386,27 @@ pub enum LeaveHow {
     Released,
     /// It was revoked by a steering call and its owner releases it. Its state stays as the call set it.
     LetGo,
+}
+
+/// The code of the error with which a run ends or is held.
+pub(crate) fn error_code(how: &LeaveHow) -> Option<String> {
+    match how {
+        LeaveHow::Finished(Err(error)) | LeaveHow::Held { error, .. } => code_of(error),
+        LeaveHow::Finished(Ok(_))
+        | LeaveHow::Parked { .. }
+        | LeaveHow::Continued { .. }
+        | LeaveHow::Released
+        | LeaveHow::LetGo => None,
+    }
+}
+
+/// The code of a recorded error. `None` for what is none, which an older or a newer binary may have written.
+pub(crate) fn code_of(error: &Json) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Coded {
+        code: String,
+    }
+    error.decode::<Coded>().ok().map(|error| error.code).filter(|code| !code.contains('\0'))
 }
 
 impl Change {

@@ -178,6 +178,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0027_documents.sql"),
         postgres: include_str!("../migrations/postgres/0027_documents.sql"),
     },
+    Migration {
+        version: 28,
+        // A run that an older binary creates counts as started by a client, and one that it ends has no last executor.
+        compatible_from: 1,
+        sqlite: include_str!("../migrations/sqlite/0028_facts.sql"),
+        postgres: include_str!("../migrations/postgres/0028_facts.sql"),
+    },
 ];
 
 /// The table with the schema version. Created before anything else by the first process.

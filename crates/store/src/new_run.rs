@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use onward_types::{ExecutorId, Json, RunKey, Status, Timestamp, micros};
+use onward_types::{ExecutorId, Json, Origin, RunKey, Status, Timestamp, micros};
 
 use crate::change::{INLINE_MAX, NewRun};
 use crate::clock::timeout_micros;
@@ -151,6 +151,12 @@ pub(crate) const NEW_RUN: &[Column] = &[
     fact("identity", Kind::Text, |run| owned(run.identity.as_ref().and_then(|it| serde_json::to_string(it).ok()))),
     fact("attributes", Kind::Text, |run| opt(run.attributes.as_ref().map(Json::as_str))),
     decided("input", Kind::Text, |run| opt(short(&run.input)), |born| opt(born.inline)),
+    decided(
+        "origin",
+        Kind::Text,
+        |run| origin(run, None, Gathering::default()),
+        |born| origin(born.run, born.forked, born.gathering),
+    ),
     of_queue("queue", Kind::Text, |run| opt(run.queued.as_ref().map(|it| it.queue.as_str()))),
     of_queue("priority", Kind::Int, |run| Value::Int(run.queued.as_ref().map_or(0, |it| i64::from(it.priority)))),
     of_queue("partition_key", Kind::Text, |run| opt(run.queued.as_ref().and_then(|it| it.partition.as_deref()))),
@@ -171,6 +177,19 @@ impl Born<'_> {
     fn has_to_wait(&self) -> bool {
         self.run.executor.is_some() && !self.begins
     }
+}
+
+/// Where the run comes from; null for one that a client started.
+fn origin<'a>(run: &NewRun, forked: Option<(RunKey, u32)>, gathering: Gathering<'_>) -> Value<'a> {
+    let origin = match forked {
+        Some((_, 0)) => Origin::Restarted,
+        Some(_) => Origin::Forked,
+        None if run.parent.is_some() => Origin::Child,
+        None if gathering.items.is_some() => Origin::Batched,
+        None if gathering.key.is_some() => Origin::Debounced,
+        None => run.origin,
+    };
+    opt((origin != Origin::Started).then_some(origin.as_str()))
 }
 
 fn short(input: &Json) -> Option<&str> {

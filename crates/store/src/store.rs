@@ -19,6 +19,7 @@ use crate::url::DatabaseUrl;
 mod archive;
 mod changes;
 mod claims;
+mod counts;
 mod create;
 mod db;
 mod documents;

@@ -29,13 +29,15 @@ pub(crate) static MOVED: &[Table] = &[
     Table { name: "runs", key: &["run_key"] },
 ];
 
-/// Tables that stay with a database: its executors and what they publish, its schema version, the next place in a queue, and who
-/// follows its changes.
+/// Tables that stay with a database: its executors and what they publish, its schema version, the next place in a queue, who
+/// follows its changes, and what it counted.
 const OWN: &[&str] = &[
     "executors",
     "fences",
     "moves",
     "queue_seq",
+    "run_counts",
+    "run_counts_until",
     "schema_version",
     "workflow_steps",
     "workflows",

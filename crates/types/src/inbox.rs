@@ -24,10 +24,12 @@ pub struct InboxFilter {
     pub until: Option<Timestamp>,
     /// The longest waiting first, instead of the newest.
     pub oldest_first: bool,
-    /// The maximum number of requests, at most 1,000. `None` means 100.
+    /// The maximum number of requests, at most 10,000. `None` means 100.
     pub limit: Option<u32>,
-    /// Continue after this: the `next` of the previous page.
+    /// Continue after this place: the `next` of a page.
     pub after: Option<Cursor>,
+    /// The page that ends before this place: the `previous` of a page. Not together with `after`.
+    pub before: Option<Cursor>,
 }
 
 /// A call of a run that waits for a person.
@@ -62,10 +64,12 @@ pub struct HookFilter {
     pub for_people: bool,
     /// The oldest first, instead of the newest.
     pub oldest_first: bool,
-    /// The maximum number of hooks, at most 1,000. `None` means 100.
+    /// The maximum number of hooks, at most 10,000. `None` means 100.
     pub limit: Option<u32>,
-    /// Continue after this: the `next` of the previous page.
+    /// Continue after this place: the `next` of a page.
     pub after: Option<Cursor>,
+    /// The page that ends before this place: the `previous` of a page. Not together with `after`.
+    pub before: Option<Cursor>,
 }
 
 /// An open hook, with the run that has it.
@@ -86,13 +90,4 @@ pub struct OpenHookRecord {
     /// When that wait times out; `None` if it never does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
-}
-
-/// Part of a list, in the order of the list.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Listed<T> {
-    /// The items.
-    pub items: Vec<T>,
-    /// Where the list goes on: pass it as `after`. `None` if this is its end.
-    pub next: Option<Cursor>,
 }

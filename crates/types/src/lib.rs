@@ -36,7 +36,7 @@ mod version;
 mod wait;
 
 pub use change::{Change, ChangeCursor, ChangedRun};
-pub use cursor::Cursor;
+pub use cursor::{Cursor, Page, Paging};
 pub use dedup::Deduplicated;
 pub use document::{Document, DocumentRecord};
 pub use error::{BoxError, Code, Error, ErrorData, Json, Reader, Result, ResultExt};
@@ -45,7 +45,7 @@ pub use guarded::guarded;
 pub use held::HeldAt;
 pub use hook::{HookRecord, HookState};
 pub use id::{ExecutorId, RunId, RunKey};
-pub use inbox::{HookFilter, InboxFilter, InboxItem, Listed, OpenHookRecord};
+pub use inbox::{HookFilter, InboxFilter, InboxItem, OpenHookRecord};
 pub use message::{MessageFilter, MessageRecord, MessageState, Refused, Resumed, Sent};
 pub use name::{NAME_MAX, check_name};
 pub use options::{RunOptions, SYSTEM_PREFIX, check_attributes, check_system_attributes};
@@ -53,8 +53,9 @@ pub use person::PersonRequest;
 pub use queue::{Blocked, QueueInfo, QueueLimits, QueueWait, Rate};
 pub use reason::{Facts, Reason, ReasonKind};
 pub use record::{
-    Attempt, Chunk, ChunkBody, EventRecord, Filter, Identity, OpenRuns, Page, RunRecord, Schemas, StepFilter, StepKind,
-    StepRecord, StepSchemas, StepState, StreamInfo, VersionInfo, WaitsFor, Window, WorkflowInfo, WorkflowVersion,
+    Attempt, Chunk, ChunkBody, Durations, EventRecord, Filter, Identity, Not, OpenRuns, Origin, Range, RunRecord, Schemas,
+    SortBy, StatusCounts, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamInfo, VersionInfo, WaitsFor,
+    Window, WorkflowCount, WorkflowInfo, WorkflowVersion,
 };
 pub use retention::Retention;
 pub use schedule::{CatchUp, Overlap, ScheduleRecord, Tick};

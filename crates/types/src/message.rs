@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Json, RunId, Timestamp, hook_of};
+use crate::{Cursor, Json, RunId, Timestamp, hook_of};
 
 /// A message that was sent to a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub struct MessageRecord {
     /// The position of the call that took it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_by: Option<u32>,
-    /// Its place among the messages to the run. The next page begins after the last place on this one.
+    /// Its place among the messages to the run, which it keeps when it is replaced.
     pub place: i64,
 }
 
@@ -74,7 +74,7 @@ impl std::fmt::Display for MessageState {
 /// ```
 /// use onward_types::{MessageFilter, MessageState};
 /// let taken = MessageFilter { states: vec![MessageState::Taken], ..MessageFilter::default() };
-/// assert_eq!(taken.after, 0);
+/// assert!(taken.after.is_none());
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -83,10 +83,12 @@ pub struct MessageFilter {
     pub states: Vec<MessageState>,
     /// Only messages on this topic.
     pub topic: Option<String>,
-    /// Only messages after this [`place`](MessageRecord::place): the last one of the previous page.
-    pub after: i64,
-    /// The maximum number of messages, at most 10,000. `None` means 1,000.
+    /// The maximum number of messages, at most 10,000. `None` means 100.
     pub limit: Option<u32>,
+    /// Continue after this place: the `next` of a page.
+    pub after: Option<Cursor>,
+    /// The page that ends before this place: the `previous` of a page. Not together with `after`.
+    pub before: Option<Cursor>,
 }
 
 impl MessageFilter {

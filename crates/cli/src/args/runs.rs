@@ -1,12 +1,14 @@
 //! The arguments of `onward runs …`: its verbs, and the filters that select runs.
 
-use clap::{Args as Arguments, Subcommand};
-use onward::{Json, RunKey, Status, Timestamp, WaitsFor};
+use std::time::Duration;
+
+use clap::{Args as Arguments, Subcommand, ValueEnum};
+use onward::{Cursor, Json, Origin, SortBy, Status, Timestamp, WaitsFor};
 
 use super::Common;
 use super::steer::{Attributes, Delay, Delete, Export, Fork, Import, Restart, Steer, SteerFamily, WakeUp};
 use super::talk::{Event, Messages, Send, Stream};
-use super::values::{attribute, run_key};
+use super::values::{attribute, number, seconds};
 use crate::exit;
 
 /// Show and manage runs
@@ -82,9 +84,17 @@ pub(crate) struct List {
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) limit: u32,
 
-    /// Continue after this key: the `next` of the previous page
-    #[arg(long, value_name = "KEY", value_parser = run_key)]
-    pub(crate) after: Option<RunKey>,
+    /// Continue after this place: the `next` of a page
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) after: Option<Cursor>,
+
+    /// Show the page before this place: the `previous` of a page
+    #[arg(long, value_name = "CURSOR", conflicts_with = "after")]
+    pub(crate) before: Option<Cursor>,
+
+    /// Sort by when runs were created, first started or ended; a run without that time is not shown
+    #[arg(long, value_name = "TIME", value_enum, default_value_t)]
+    pub(crate) sort: Sort,
 
     /// List the oldest runs first
     #[arg(long)]
@@ -98,6 +108,25 @@ pub(crate) struct List {
     pub(crate) which: Which,
 }
 
+/// The times by which runs are sorted.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Sort {
+    #[default]
+    Created,
+    Started,
+    Finished,
+}
+
+impl From<Sort> for SortBy {
+    fn from(sort: Sort) -> SortBy {
+        match sort {
+            Sort::Created => SortBy::Created,
+            Sort::Started => SortBy::Started,
+            Sort::Finished => SortBy::Finished,
+        }
+    }
+}
+
 /// The filters that select runs.
 #[derive(Clone, Debug, Default, PartialEq, Arguments)]
 #[command(next_help_heading = "Which runs")]
@@ -107,9 +136,17 @@ pub(crate) struct Which {
     #[arg(long, value_name = "STATES", value_delimiter = ',')]
     pub(crate) status: Vec<Status>,
 
+    /// No runs in these states
+    #[arg(long, value_name = "STATES", value_delimiter = ',')]
+    pub(crate) not_status: Vec<Status>,
+
     /// Only runs of one of these workflows
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) workflow: Vec<String>,
+
+    /// No runs of these workflows
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) not_workflow: Vec<String>,
 
     /// Only runs of one of these versions
     #[arg(long = "run-version", value_name = "VERSIONS", value_delimiter = ',')]
@@ -119,13 +156,33 @@ pub(crate) struct Which {
     #[arg(long, value_name = "TEXT")]
     pub(crate) prefix: Option<String>,
 
-    /// Only runs on behalf of this user
-    #[arg(long, value_name = "USER")]
-    pub(crate) user: Option<String>,
+    /// Only runs whose id contains this text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) contains: Option<String>,
 
-    /// Only runs that this executor owns
-    #[arg(long, value_name = "ID")]
-    pub(crate) executor: Option<String>,
+    /// Only runs on behalf of one of these users
+    #[arg(long, value_name = "USERS", value_delimiter = ',')]
+    pub(crate) user: Vec<String>,
+
+    /// Only runs that one of these executors owns
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    pub(crate) executor: Vec<String>,
+
+    /// Only runs that one of these executors owns or was the last to own
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    pub(crate) last_executor: Vec<String>,
+
+    /// Only runs of one of these origins: started, scheduled, child, forked, restarted, imported, debounced or batched
+    #[arg(long, value_name = "ORIGINS", value_delimiter = ',')]
+    pub(crate) origin: Vec<Origin>,
+
+    /// No runs of these origins
+    #[arg(long, value_name = "ORIGINS", value_delimiter = ',')]
+    pub(crate) not_origin: Vec<Origin>,
+
+    /// Only runs that failed, or are held, with one of these error codes
+    #[arg(long, value_name = "CODES", value_delimiter = ',')]
+    pub(crate) error_code: Vec<String>,
 
     /// Only the children of this run
     #[arg(long, value_name = "ID")]
@@ -147,9 +204,13 @@ pub(crate) struct Which {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) was_forked_from: Option<bool>,
 
-    /// Only runs of this queue
-    #[arg(long, value_name = "NAME")]
-    pub(crate) queue: Option<String>,
+    /// Only runs of one of these queues
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) queue: Vec<String>,
+
+    /// Only runs with one of these partition keys
+    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+    pub(crate) partition: Vec<String>,
 
     /// Only open runs of queues: delayed, waiting, running or paused
     #[arg(long)]
@@ -160,9 +221,26 @@ pub(crate) struct Which {
     #[arg(long, value_name = "WHAT")]
     pub(crate) waits_for: Option<WaitsFor>,
 
-    /// Only runs with this attribute; a value that is not JSON is a string. May be given several times
+    /// Only runs with this attribute; a value that is not JSON is a string. May be given several times; several values of one
+    /// key mean any of them
     #[arg(long, value_name = "KEY=VALUE", value_parser = attribute)]
     pub(crate) attribute: Vec<(String, Json)>,
+
+    /// Only runs of which this attribute is a number that is at least so much. May be given several times
+    #[arg(long, value_name = "KEY=NUMBER", value_parser = number)]
+    pub(crate) attribute_min: Vec<(String, f64)>,
+
+    /// Only runs of which this attribute is a number that is at most so much. May be given several times
+    #[arg(long, value_name = "KEY=NUMBER", value_parser = number)]
+    pub(crate) attribute_max: Vec<(String, f64)>,
+
+    /// Only runs that took at least this many seconds from their start to their end, or until now
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) min_duration: Option<Duration>,
+
+    /// Only runs that took at most this many seconds from their start to their end, or until now
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) max_duration: Option<Duration>,
 
     /// Only runs created at this time or later: 2026-11-21T08:00:00Z
     #[arg(long, value_name = "TIME")]

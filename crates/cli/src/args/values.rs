@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onward::{Json, Rate, RunKey};
+use onward::{Json, Rate};
 use serde_json::value::RawValue;
 
 /// A limit to set, or `None` to remove it.
@@ -17,16 +17,17 @@ pub(super) fn json(text: &str) -> Result<Json, String> {
     Ok(Json::from(raw.get().to_owned()))
 }
 
-pub(super) fn run_key(text: &str) -> Result<RunKey, String> {
-    let key = text.parse().map(RunKey);
-    key.map_err(|_| "not the key of a run: use the `next` of the previous page".to_owned())
-}
-
 /// Parses `key=value`. A value that is not JSON is a string, so that it need not be quoted twice.
 pub(super) fn attribute(text: &str) -> Result<(String, Json), String> {
     let (key, value) = text.split_once('=').ok_or("write an attribute as KEY=VALUE")?;
     let json = json(value).or_else(|_| Json::encode(value).map_err(|error| error.to_string()));
     Ok((key.to_owned(), json?))
+}
+
+/// Parses `key=number`.
+pub(super) fn number(text: &str) -> Result<(String, f64), String> {
+    let (key, number) = text.split_once('=').ok_or("write a bound as KEY=NUMBER")?;
+    Ok((key.to_owned(), number.parse().map_err(|_| format!("`{number}` is not a number"))?))
 }
 
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {

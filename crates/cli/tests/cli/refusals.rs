@@ -96,7 +96,10 @@ async fn what_cannot_be_understood_is_a_usage_error() {
         (&["list", "--db", "postgres://"], "names no host"),
         (&["list", "--db", "postgres:///shop"], "names no host"),
         (&["list", "--status", "done"], "use one of delayed"),
-        (&["list", "--after", "page-2"], "the `next` of the previous page"),
+        (&["list", "--after", "a", "--before", "b"], "cannot be used with"),
+        (&["list", "--sort", "id"], "created, started, finished"),
+        (&["list", "--origin", "nowhere"], "it is one of started"),
+        (&["list", "--attribute-min", "cost=much"], "not a number"),
         (&["list", "--limit", "0"], "--limit"),
         (&["show"], "<ID>"),
     ] {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use onward_store::Outcome;
 use onward_types::{
-    Error, EventRecord, HookRecord, MessageFilter, MessageRecord, RunId, RunRecord, Status, StepFilter, StepRecord,
-    StreamInfo,
+    Error, EventRecord, HookRecord, MessageFilter, MessageRecord, Page, RunId, RunRecord, Status, StepFilter,
+    StepRecord, StreamInfo,
 };
 use serde::Serialize;
 
@@ -20,6 +20,9 @@ use crate::data::Data;
 use crate::executor::run::end::{End, EndSlot};
 use crate::executor::waiters::{Until, result_of};
 use crate::future::BoxFuture;
+
+/// How many messages [`WorkflowHandle::messages`] returns.
+const MESSAGES_MAX: u32 = 1_000;
 
 /// A handle to a run. `T` is the type of its output. Clones refer to the same run.
 pub struct WorkflowHandle<T> {
@@ -173,21 +176,21 @@ impl<T: Data> WorkflowHandle<T> {
         Ok(self.client.shown(self.client.store.steps(&self.id).await?))
     }
 
-    /// Part of the durable calls of the run, in the order of positions: for runs with very many calls or with large outputs.
+    /// A page of the durable calls of the run, in the order of positions: for runs with very many calls or with large outputs.
     ///
     /// ```
     /// # use onward_engine::{Onward, Result, StepFilter};
     /// # #[tokio::main] async fn main() -> Result<()> {
     /// # let onward = Onward::open("sqlite::memory:").launch().await?;
-    /// let page = StepFilter { from: 1_000, limit: Some(100), with_output: false };
-    /// let steps = onward.handle_named("order-17").list_steps(page).await;
-    /// # assert!(steps.is_err_and(|error| error.is_unknown_run()), "nobody has started it");
+    /// let few = StepFilter { names: vec!["charge".into()], limit: Some(100), with_output: false, ..StepFilter::default() };
+    /// let first = onward.handle_named("order-17").list_steps(few).await;
+    /// # assert!(first.is_err_and(|error| error.is_unknown_run()), "nobody has started it");
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
-    /// `unknown_run` if the run does not exist.
-    pub async fn list_steps(&self, filter: StepFilter) -> Result<Vec<StepRecord>, Error> {
+    /// `unknown_run` if the run does not exist; `invalid` for a cursor of another list.
+    pub async fn list_steps(&self, filter: StepFilter) -> Result<Page<StepRecord>, Error> {
         Ok(self.client.shown(self.client.store.list_steps(&self.id, filter).await?))
     }
 
@@ -249,25 +252,26 @@ impl<T: Data> WorkflowHandle<T> {
     /// # Errors
     /// `unknown_run` if the run does not exist.
     pub async fn messages(&self) -> Result<Vec<MessageRecord>, Error> {
-        self.list_messages(MessageFilter::untaken()).await
+        let first = MessageFilter { limit: Some(MESSAGES_MAX), ..MessageFilter::untaken() };
+        Ok(self.list_messages(first).await?.items)
     }
 
-    /// The messages of the run that match a filter, in their order, also those that a call has taken.
+    /// A page of the messages of the run that match a filter, in their order, also those that a call has taken.
     ///
     /// ```no_run
     /// # use onward_engine::{Client, MessageFilter, MessageState, Result};
     /// # async fn demo(client: Client) -> Result<()> {
     /// let run = client.handle_named("order-17");
     /// let taken = MessageFilter { states: vec![MessageState::Taken], ..MessageFilter::default() };
-    /// for message in run.list_messages(taken).await? {
+    /// for message in run.list_messages(taken).await?.items {
     ///     println!("{} was taken at position {:?}", message.body, message.taken_by);
     /// }
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
-    /// `unknown_run` if the run does not exist.
-    pub async fn list_messages(&self, filter: MessageFilter) -> Result<Vec<MessageRecord>, Error> {
+    /// `unknown_run` if the run does not exist; `invalid` for a cursor of another list.
+    pub async fn list_messages(&self, filter: MessageFilter) -> Result<Page<MessageRecord>, Error> {
         Ok(self.client.shown(self.client.store.messages(&self.id, filter).await?))
     }
 

@@ -1,6 +1,6 @@
 //! What runs want from the outside world, over all runs.
 
-use onward_types::{Error, HookFilter, InboxFilter, InboxItem, Listed, OpenHookRecord};
+use onward_types::{Error, HookFilter, InboxFilter, InboxItem, OpenHookRecord, Page};
 
 use super::Client;
 
@@ -25,8 +25,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// `invalid` if `after` is not the `next` of a page of this list; `database` if the database cannot be reached.
-    pub async fn inbox(&self, filter: InboxFilter) -> Result<Listed<InboxItem>, Error> {
+    /// `invalid` for a cursor of another list, or for both `after` and `before`; `database` if the database cannot be reached.
+    pub async fn inbox(&self, filter: InboxFilter) -> Result<Page<InboxItem>, Error> {
         self.store.inbox(filter).await
     }
 
@@ -43,7 +43,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`inbox`](Client::inbox).
-    pub async fn hooks(&self, filter: HookFilter) -> Result<Listed<OpenHookRecord>, Error> {
+    pub async fn hooks(&self, filter: HookFilter) -> Result<Page<OpenHookRecord>, Error> {
         self.store.open_hooks(filter).await
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod changes;
+mod count;
 pub(crate) mod debounce;
 pub(crate) mod documents;
 pub(crate) mod enqueue;
@@ -17,6 +18,7 @@ pub(crate) mod inside;
 mod lazy;
 mod manage;
 pub(crate) mod mask;
+mod pages;
 pub(crate) mod queue;
 pub(crate) mod schedule;
 pub(crate) mod send;

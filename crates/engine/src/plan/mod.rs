@@ -9,7 +9,7 @@ mod taken;
 mod tick;
 
 use onward_store::{Clock, NewRun, Queued, Store, add};
-use onward_types::{Error, ExecutorId, Json, RunId, RunKey, RunOptions, Status, Timestamp};
+use onward_types::{Error, ExecutorId, Json, Origin, RunId, RunKey, RunOptions, Status, Timestamp};
 
 pub(crate) use options::{Options, encode_attributes, encode_system_attributes, option_methods};
 pub(crate) use same::{input_hash, same_run};
@@ -131,6 +131,7 @@ impl Checked {
             deadline: own.into_iter().chain(deadline).min(),
             recoveries_max: self.options.max_recoveries.unwrap_or(RECOVERIES_MAX),
             parent: None,
+            origin: Origin::Started,
             input: self.input.clone(),
             input_hash: self.input_hash,
             identity: self.options.identity.clone(),

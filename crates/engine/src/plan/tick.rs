@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use onward_store::{NewRun, Store};
-use onward_types::{Error, Json, RunId, ScheduleRecord, Tick, Timestamp};
+use onward_types::{Error, Json, Origin, RunId, ScheduleRecord, Tick, Timestamp};
 
 use super::{Plan, RunOptions};
 
@@ -27,7 +27,8 @@ pub(crate) fn run_of_tick(
         ..schedule.options.clone()
     };
     let plan = Plan { workflow: schedule.workflow.clone(), input: Json::encode(&tick), options: options.into() };
-    Ok(plan.checked(store, None)?.run_at(now, store.clock(), None))
+    let run = plan.checked(store, None)?.run_at(now, store.clock(), None);
+    Ok(NewRun { origin: Origin::Scheduled, ..run })
 }
 
 /// The id of the run that [`ScheduleHandle::trigger`](crate::ScheduleHandle::trigger) starts.

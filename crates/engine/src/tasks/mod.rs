@@ -3,6 +3,7 @@
 
 mod canceller;
 pub(crate) mod claimer;
+mod counter;
 mod depths;
 mod feed;
 mod heartbeat;
@@ -59,6 +60,7 @@ impl Tasks {
         spawn("stalls", Box::pin(stalls::run(executor.clone())));
         spawn("retention", Box::pin(retention::run(executor.clone())));
         spawn("feed", Box::pin(feed::run(executor.clone())));
+        spawn("counter", Box::pin(counter::run(executor.clone())));
         spawn("scheduler", Box::pin(scheduler::run(executor.clone())));
         spawn("parker", Box::pin(parker::run(executor.clone())));
         spawn("postman", Box::pin(postman::run(executor.clone())));

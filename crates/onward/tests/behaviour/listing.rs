@@ -58,8 +58,8 @@ async fn every_filter_shows_what_it_names_and_nothing_else(db: TestDatabase) {
         ("enqueued", Filter { statuses: vec![Status::Enqueued], ..f() }, vec!["n"]),
         ("workflows", Filter { workflows: texts(&["slow", "nobody has it"]), ..f() }, vec!["n", "s"]),
         ("version", Filter { versions: texts(&["7"]), ..f() }, vec!["n"]),
-        ("user", Filter { user: Some("ann".into()), ..f() }, vec!["a-1"]),
-        ("executor", Filter { executor: Some(onward::ExecutorId::new(house.onward.executor_id())), ..f() }, vec!["s"]),
+        ("user", Filter { users: vec!["ann".into()], ..f() }, vec!["a-1"]),
+        ("executor", Filter { executors: vec![onward::ExecutorId::new(house.onward.executor_id())], ..f() }, vec!["s"]),
         ("parent", Filter { parent: Some(RunId::new("s").unwrap()), ..f() }, vec!["s-0"]),
         ("forked", Filter { forked_from: Some(RunId::new("s").unwrap()), ..f() }, vec![]),
         ("one attribute", f().with_attributes(json!({"team": "red"})).unwrap(), vec!["a-2", "a-1"]),
@@ -76,7 +76,7 @@ async fn every_filter_shows_what_it_names_and_nothing_else(db: TestDatabase) {
         ("started", Filter { started: Window::from(later), ..f() }, vec!["s-0", "s"]),
         ("started before", Filter { started: Window::until(later), ..f() }, vec!["b-1", "a-2", "a-1"]),
         ("finished", Filter { finished: Window::from(later), ..f() }, vec!["s-0"]),
-        ("finished before", Filter { finished: Window::until(later), user: Some("bob".into()), ..f() }, vec!["a-2"]),
+        ("finished before", Filter { finished: Window::until(later), users: vec!["bob".into()], ..f() }, vec!["a-2"]),
     ];
     for (name, filter, expected) in cases {
         if name == "finished" || name == "executor" {
@@ -182,7 +182,7 @@ async fn a_list_reads_payloads_only_where_they_are_wanted(db: TestDatabase) {
 #[on_every_database]
 async fn a_filter_that_no_run_can_match_alike_everywhere_is_refused(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<quick>()).await;
-    let deep = Filter::default().with_attributes(BTreeMap::from([("a", [1, 2])])).unwrap();
+    let deep = Filter::default().with_attributes(BTreeMap::from([("a", [[1, 2]])])).unwrap();
     assert_eq!(house.onward.list(deep).await.unwrap_err().code(), "invalid");
     let no_object = Filter::default().with_attributes("red").unwrap();
     assert_eq!(house.onward.list(no_object).await.unwrap_err().code(), "invalid");
@@ -208,14 +208,20 @@ async fn steps_are_listed_in_pages_with_outputs_or_without(db: TestDatabase) {
     let run = house.onward.start::<many_steps>(()).await.unwrap();
     house.until("it sleeps", async || run.steps().await.unwrap().len() == 8).await;
     let page = async |from, limit: u32, with_output| {
-        let steps = run.list_steps(StepFilter { from, limit: Some(limit), with_output }).await.unwrap();
-        steps.into_iter().map(|step| (step.position, step.output.map(|json| json.to_string()))).collect::<Vec<_>>()
+        let filter = StepFilter { from, limit: Some(limit), with_output, ..StepFilter::default() };
+        run.list_steps(filter)
+            .await
+            .unwrap()
+            .items
+            .into_iter()
+            .map(|step| (step.position, step.output.map(|json| json.to_string())))
+            .collect::<Vec<_>>()
     };
     assert_eq!(page(1, 2, true).await, [(1, Some("1".to_owned())), (2, Some("2".to_owned()))]);
     assert_eq!(page(3, 2, false).await, [(3, None), (4, None)]);
     assert_eq!(page(6, 1, true).await, [(6, None)], "what is not recorded has its place, too");
     assert_eq!(page(8, 9, true).await, []);
-    let without = run.list_steps(StepFilter { with_output: false, ..StepFilter::default() }).await.unwrap();
+    let without = run.list_steps(StepFilter { with_output: false, ..StepFilter::default() }).await.unwrap().items;
     let all = run.steps().await.unwrap();
     assert_eq!(without.len(), 8);
     for (without, with) in without.iter().zip(&all) {

@@ -278,7 +278,7 @@ async fn messages_are_listed_by_what_became_of_them(db: TestDatabase) {
     run.send("later", &1).await.unwrap();
     let states = async |filter: MessageFilter| {
         let all = run.list_messages(filter).await.unwrap();
-        all.into_iter().map(|message| (message.state, message.taken_by)).collect::<Vec<_>>()
+        all.items.into_iter().map(|message| (message.state, message.taken_by)).collect::<Vec<_>>()
     };
     let of = |state| MessageFilter { states: vec![state], ..MessageFilter::default() };
     assert_eq!(states(of(MessageState::Pending)).await, [(MessageState::Pending, None); 3]);
@@ -291,7 +291,7 @@ async fn messages_are_listed_by_what_became_of_them(db: TestDatabase) {
     let topic = MessageFilter { topic: Some("later".into()), ..MessageFilter::default() };
     assert_eq!(states(topic).await, [all[2]]);
     let first = run.list_messages(MessageFilter { limit: Some(1), ..MessageFilter::default() }).await.unwrap();
-    let rest = MessageFilter { after: first[0].place, ..MessageFilter::default() };
+    let rest = MessageFilter { after: first.next, ..MessageFilter::default() };
     assert_eq!(states(rest).await, all[1..]);
 }
 

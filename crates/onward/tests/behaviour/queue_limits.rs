@@ -80,7 +80,7 @@ async fn no_limit_is_exceeded_by_eight_executors_and_none_leaks(db: TestDatabase
         ended(&house, &client.handle::<work>(format!("r{n}"))).await;
     }
     let runs =
-        client.list(Filter { queue: Some("q".into()), limit: Some(1_000), ..Filter::default() }).await.unwrap().items;
+        client.list(Filter { queues: vec!["q".into()], limit: Some(1_000), ..Filter::default() }).await.unwrap().items;
     assert_eq!(runs.len(), 115, "every run, and a child of every seventh");
     assert!(gauge.most("q") <= 5, "{} of 5 ran at once", gauge.most("q"));
     for place in gauge.places("q/").into_iter().chain(gauge.places("q@")) {

@@ -18,7 +18,7 @@ async fn queued_runs_are_listed_by_their_queue(db: TestDatabase) {
     house.until("one runs", async || gauge.now("q") == 1).await;
     let queued = || Filter { queued: true, ..Filter::default() };
     assert_eq!(house.onward.list(queued()).await.unwrap().items.len(), 4);
-    let of_p = Filter { queue: Some("p".into()), ..queued() };
+    let of_p = Filter { queues: vec!["p".into()], ..queued() };
     let of_p = house.onward.list(of_p).await.unwrap().items;
     assert_eq!((of_p.len(), of_p[0].priority, of_p[0].queue.as_deref()), (1, 5, Some("p")));
     let info = house.onward.queues().await.unwrap();
@@ -43,9 +43,9 @@ async fn what_has_ended_is_in_no_queue_and_what_is_paused_still_is(db: TestDatab
     };
     let queued = || Filter { queued: true, oldest_first: true, ..Filter::default() };
     assert_eq!(listed(queued()).await, ["paused", "later", "waits"]);
-    assert_eq!(listed(Filter { queue: Some("q".into()), ..queued() }).await, ["paused", "later", "waits"]);
+    assert_eq!(listed(Filter { queues: vec!["q".into()], ..queued() }).await, ["paused", "later", "waits"]);
     assert_eq!(listed(Filter { statuses: vec![Status::Paused, Status::Succeeded], ..queued() }).await, ["paused"]);
-    assert_eq!(listed(Filter { queue: Some("q".into()), ..Filter::default() }).await.len(), 5);
+    assert_eq!(listed(Filter { queues: vec!["q".into()], ..Filter::default() }).await.len(), 5);
     let shown = house.onward.list(Filter { with_input: false, ..queued() }).await.unwrap().items;
     assert!(shown.iter().all(|run| run.input.as_str() == "null"), "inputs are read only where they are wanted");
 }

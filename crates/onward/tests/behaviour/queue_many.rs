@@ -36,7 +36,7 @@ async fn more_runs_than_fit_into_one_transaction_are_all_enqueued_and_twice_is_o
         let runs = house.onward.enqueue_all(many()).await.unwrap();
         assert!(runs.len() == 1_100 && runs.iter().all(Result::is_ok));
     }
-    let all = Filter { queue: Some("q".into()), limit: Some(10_000), with_input: true, ..Filter::default() };
+    let all = Filter { queues: vec!["q".into()], limit: Some(10_000), with_input: true, ..Filter::default() };
     let all = house.onward.list(all).await.unwrap().items;
     assert_eq!(all.len(), 1_100);
     assert!(all.iter().all(|run| run.input.as_str().contains(&long)));
@@ -157,6 +157,6 @@ async fn of_runs_that_are_enqueued_at_the_same_time_each_is_told_what_came_of_it
         assert_eq!(came[1].as_ref().unwrap().id().to_string(), format!("r{n}"));
         assert_eq!(came[2].as_ref().unwrap_err().kind(), Code::Conflict);
     }
-    let listed = house.onward.list(Filter { queue: Some("q".into()), ..Filter::default() }).await.unwrap();
+    let listed = house.onward.list(Filter { queues: vec!["q".into()], ..Filter::default() }).await.unwrap();
     assert_eq!(listed.items.len(), 50);
 }

@@ -90,7 +90,7 @@ async fn many_runs_of_a_queue_are_steered_by_a_filter(db: TestDatabase) {
     for n in 0..20 {
         enqueue(&house, &format!("{n}")).await;
     }
-    let of_q = || Filter { queue: Some("q".into()), statuses: vec![Status::Enqueued], ..Filter::default() };
+    let of_q = || Filter { queues: vec!["q".into()], statuses: vec![Status::Enqueued], ..Filter::default() };
     assert_eq!(house.onward.pause_all(of_q()).await.unwrap().changed, 20);
     let info = house.onward.queue("q").info().await.unwrap();
     assert_eq!((info.waiting, info.running, info.oldest), (0, 1, None));
@@ -103,7 +103,7 @@ async fn many_runs_of_a_queue_are_steered_by_a_filter(db: TestDatabase) {
         ended(&house, &house.onward.handle::<work>(format!("{n}"))).await;
     }
     first.delete().await.unwrap();
-    let all = Filter { queue: Some("q".into()), finished: Window::default(), ..Filter::default() };
+    let all = Filter { queues: vec!["q".into()], finished: Window::default(), ..Filter::default() };
     assert_eq!(house.onward.delete_all(all).await.unwrap().changed, 20);
     let queued = Filter { queued: true, ..Filter::default() };
     assert!(house.onward.list(queued).await.unwrap().items.is_empty());

@@ -194,7 +194,7 @@ async fn a_full_queue_names_the_runs_that_hold_its_slots_and_the_position(db: Te
     assert_eq!(wait.blocked, Some(Blocked::Full { running: 2, limit: 2 }));
     assert_eq!((wait.more_holders, wait.position), (0, Some(2)));
     assert_eq!(wait.holders.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["a1", "b1"]);
-    let page = house.onward.list(Filter { queue: Some("mail".into()), ..Filter::default() }).await.unwrap().items;
+    let page = house.onward.list(Filter { queues: vec!["mail".into()], ..Filter::default() }).await.unwrap().items;
     let of = |id: &str| page.iter().find(|run| run.id.as_str() == id).unwrap().why.kind.clone();
     let listed =
         |blocked: Blocked| QueueWait { blocked: Some(blocked), holders: vec![], position: None, ..wait.clone() };

@@ -300,10 +300,10 @@ async fn a_message_that_waits_is_taken_back_while_nobody_executes_the_run(db: Te
     run.replace_message(messages[1].seq, &20).await.unwrap();
     let shown: Vec<String> = run.messages().await.unwrap().iter().map(|message| message.body.to_string()).collect();
     assert_eq!(shown, ["20", "3", "4"], "it keeps its place");
-    let after = run.messages().await.unwrap()[0].place;
-    let filter = onward::MessageFilter { after, limit: Some(1), ..onward::MessageFilter::untaken() };
-    let page = run.list_messages(filter).await.unwrap();
-    assert_eq!(page[0].body.as_str(), "3");
+    let first = onward::MessageFilter { limit: Some(1), ..onward::MessageFilter::untaken() };
+    let second = onward::MessageFilter { after: run.list_messages(first.clone()).await.unwrap().next, ..first };
+    let page = run.list_messages(second).await.unwrap();
+    assert_eq!(page.items[0].body.as_str(), "3");
     assert_eq!(house.done(run.result()).await.unwrap(), [20, 3, 4]);
 }
 

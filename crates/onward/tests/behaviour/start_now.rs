@@ -77,7 +77,7 @@ async fn all_that_wait_are_started_by_a_filter(db: TestDatabase) {
     for n in 0..5 {
         house.onward.start::<work>(Job::new(format!("{n}"), 900_000)).queue("q").await.unwrap();
     }
-    let waiting = Filter { queue: Some("q".into()), limit: Some(3), ..Filter::default() };
+    let waiting = Filter { queues: vec!["q".into()], limit: Some(3), ..Filter::default() };
     let many = house.onward.start_now_all(waiting).await.unwrap();
     assert_eq!((many.matched, many.changed), (3, 3));
     house.until("three are at work", async || gauge.now("q") == 3).await;

@@ -112,8 +112,8 @@ async fn a_text_that_nothing_can_have_finds_nothing(db: TestDatabase) {
             Filter { id_prefix: Some(text.to_owned()), ..Filter::default() },
             Filter { workflows: texts(), ..Filter::default() },
             Filter { versions: texts(), ..Filter::default() },
-            Filter { user: Some(text.to_owned()), ..Filter::default() },
-            Filter { queue: Some(text.to_owned()), ..Filter::default() },
+            Filter { users: vec![text.to_owned()], ..Filter::default() },
+            Filter { queues: vec![text.to_owned()], ..Filter::default() },
             Filter::default().with_attributes(std::collections::HashMap::from([("a", text)])).unwrap(),
             Filter::default().with_attributes(std::collections::HashMap::from([(text, "a")])).unwrap(),
         ];

@@ -2,5 +2,5 @@
 -- recoveries are counted from 0.
 update runs
 set generation = coalesce(generation, 1) + 1, first_position = $4, input = $5, recoveries = 0, recovered_seq = null,
-    executor = null, ready_at = $3, updated_at = $3
+    last_executor = executor, executor = null, ready_at = $3, updated_at = $3
 where run_key = $1 and executor = $2 and revoked = false

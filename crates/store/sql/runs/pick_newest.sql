@@ -1,3 +1,3 @@
 -- Sort the newest runs first.
 order by r.run_key desc
-limit $38
+limit $67

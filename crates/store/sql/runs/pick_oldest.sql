@@ -1,3 +1,3 @@
 -- Sort the oldest runs first.
 order by r.run_key
-limit $38
+limit $67

@@ -1,5 +1,5 @@
 -- Read everything about these runs; inputs only if $2 is true, outputs only if $3 is.
-select r.run_key, r.id, r.workflow, r.version, r.status, r.said, r.steered, r.executor, r.revoked,
+select r.run_key, r.id, r.workflow, r.version, r.status, r.said, r.steered, r.executor, r.last_executor, r.origin, r.revoked,
     coalesce(r.ready_at, case when r.status = 'paused' then r.held_until end) as ready_at, r.owners,
     r.recoveries, r.recoveries_max, r.parent_key, r.parent_position, r.created_at, r.updated_at, r.started_at,
     r.finished_at, r.timeout, r.deadline, r.identity, r.attributes, r.fork_position,

@@ -8,7 +8,7 @@ set status = case when coalesce(held_until, ready_at) > $2 then 'delayed' else '
         when queue is null then cast($2 as bigint)
     end,
     held_until = null, gather = null, steered_with = null, steered_from = null, steered = null, paused_with = null,
-    said = null, error = null,
+    said = null, error = null, error_code = null,
     finished_at = null, updated_at = $2, recoveries = 0, recovered_seq = null, seq = cast($3 as bigint),
     dedup = case when status = 'paused' then dedup end,
     deadline = case when deadline <= $2 then null else deadline end

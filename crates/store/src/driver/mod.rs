@@ -29,7 +29,7 @@ pub(crate) struct Sql {
 }
 
 /// The statement in `sql/<name>.sql`. With `split`, the statements in `sql/<name>.sqlite.sql` and `sql/<name>.postgres.sql`;
-/// with `then`, the text of another file is appended to both.
+/// with `then`, the text of another file is appended to both; with `then_split`, that of the two files of another statement.
 macro_rules! sql {
     ($name:literal) => {{
         static SQL: $crate::driver::Sql = $crate::driver::Sql::new(
@@ -57,6 +57,20 @@ macro_rules! sql {
             concat!(
                 include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $name, ".sqlite.sql")),
                 include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $tail, ".sql"))
+            ),
+        );
+        &SQL
+    }};
+    ($name:literal, split, then_split $tail:literal) => {{
+        static SQL: $crate::driver::Sql = $crate::driver::Sql::new(
+            $tail,
+            concat!(
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $name, ".postgres.sql")),
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $tail, ".postgres.sql"))
+            ),
+            concat!(
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $name, ".sqlite.sql")),
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $tail, ".sqlite.sql"))
             ),
         );
         &SQL

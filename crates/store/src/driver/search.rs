@@ -10,11 +10,18 @@ use super::{Param, Row, Sql, Tx};
 use crate::fault::Fault;
 
 impl Tx {
-    /// The rows that a search returns. Each of its filters is a clause `and ($n is null or …)`.
-    pub(crate) async fn search(&mut self, sql: &'static Sql, params: &[Param]) -> Result<Vec<Row>, Fault> {
+    /// The rows that a search returns. Each of its filters is a clause `and ($n is null or …)`. `index` names the index in whose
+    /// order SQLite has to go through the runs; PostgreSQL chooses by itself.
+    pub(crate) async fn search(
+        &mut self,
+        sql: &'static Sql,
+        index: Option<&str>,
+        params: &[Param],
+    ) -> Result<Vec<Row>, Fault> {
         match self {
             Tx::Sqlite(tx) => {
-                let text = asked(sql.sqlite(), |number| !matches!(params.get(number - 1), None | Some(Param::Null)));
+                let is_given = |number: usize| !matches!(params.get(number - 1), None | Some(Param::Null));
+                let text = text(sql.sqlite(), index, is_given);
                 tx.search(sql, &text, params).map(|rows| rows.into_iter().map(Row::Sqlite).collect())
             }
             #[cfg(feature = "postgres")]
@@ -26,12 +33,24 @@ impl Tx {
     }
 }
 
+/// The table that is searched.
+const FROM: &str = "from runs r";
+
 /// How a filter begins, up to the number of its parameter.
 const CLAUSE: &str = "and (?";
 const OTHERWISE: &str = " is null or ";
 
+/// The text with only those clauses whose parameters are given, and with the index to be used.
+pub(crate) fn text(sql: &str, index: Option<&str>, is_given: impl Fn(usize) -> bool) -> String {
+    let text = asked(sql, is_given);
+    match index {
+        Some(index) => text.replacen(FROM, &format!("{FROM} indexed by {index}"), 1),
+        None => text,
+    }
+}
+
 /// The text with only those clauses whose parameters are given.
-pub(crate) fn asked(text: &str, is_given: impl Fn(usize) -> bool) -> String {
+fn asked(text: &str, is_given: impl Fn(usize) -> bool) -> String {
     let mut asked = String::new();
     let mut rest = text;
     while let Some(at) = rest.find(CLAUSE) {

@@ -291,6 +291,7 @@ async fn commit<W: Writer>(
     let mut unknown = false;
     let mut lost = Lost::default();
     loop {
+        batch.is_written_at(clock.now());
         let tried = if unknown { writer.look(batch).await } else { writer.write(batch).await.map(Some) };
         let fault = match tried {
             Ok(Some(committed)) => return Ok(committed),

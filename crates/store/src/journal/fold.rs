@@ -7,10 +7,12 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use onward_types::{ExecutorId, Json, PersonRequest, RunKey, Timestamp};
 
-use crate::change::{AttemptChange, Change, Checkpoint, Leave, NewChunk, NewRun, NewWait};
+use crate::change::{AttemptChange, Change, Checkpoint, Leave, LeaveHow, NewChunk, NewRun, NewWait};
 
 /// The net effect of a batch of changes, written in the order of these fields.
 #[derive(Debug, Default)]
@@ -49,9 +51,27 @@ pub(crate) struct Batch {
     /// The number of changes folded, and their size in bytes.
     pub(crate) changes: usize,
     pub(crate) bytes: usize,
+    /// Whether a run in it ended so long ago that those which ended then may be counted already.
+    pub(crate) is_late: AtomicBool,
 }
 
+/// Less than how far the counting of ended runs stays behind the present.
+const LATE: Duration = Duration::from_secs(30);
+
 impl Batch {
+    /// The batch is about to be written at this time.
+    pub(crate) fn is_written_at(&self, now: Timestamp) {
+        let is_late = |leave: &Leave| now.duration_since(leave.at).unsigned_abs() > LATE && leave.at < now;
+        let ended = self.updates.iter().filter(|update| matches!(update.leave.how, LeaveHow::Finished(_)));
+        self.is_late.store(ended.map(|update| &update.leave).any(is_late), Ordering::Relaxed);
+    }
+
+    /// The runs that this batch ends, if they may have to be counted with it.
+    pub(crate) fn late(&self) -> Option<impl Iterator<Item = RunKey>> {
+        let ended = self.updates.iter().filter(|update| matches!(update.leave.how, LeaveHow::Finished(_)));
+        self.is_late.load(Ordering::Relaxed).then(|| ended.map(|update| update.run))
+    }
+
     /// Runs of which the queue decides whether they start or wait. After a lost commit answer it is unknown which of them
     /// started. Treat them as waiting; the sweep for owned but non-resident runs picks up any that did.
     pub(crate) fn for_queues(&self) -> HashSet<RunKey> {

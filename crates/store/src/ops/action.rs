@@ -173,6 +173,8 @@ pub(crate) struct Chunk {
 /// Where a chunk begins and ends.
 #[derive(Clone)]
 pub(crate) struct Span {
+    /// After this run, in the order of the filter.
+    pub(crate) after: Option<RunKey>,
     /// No run newer than this one.
     pub(crate) newest: RunKey,
     /// At most this many runs.
@@ -183,7 +185,7 @@ impl Span {
     /// The next runs that match a filter, in the order of their keys, and where the chunk after them begins.
     async fn pick(&self, tx: &mut Tx, filter: &Filter, now: Timestamp) -> Result<(Vec<RunKey>, Option<RunKey>), Fault> {
         let limit = CHUNK.min(u32::try_from(self.left).unwrap_or(CHUNK));
-        let mut keys = list::pick(tx, filter, limit, now).await?;
+        let mut keys = list::pick(tx, filter, self.after, limit, now).await?;
         let next = keys.last().copied().filter(|last| keys.len() == limit as usize && *last <= self.newest);
         keys.retain(|key| *key <= self.newest);
         // Rows are locked in the order of their keys, regardless of the filter's order.
@@ -194,8 +196,8 @@ impl Span {
 
 /// The newest run that matches the filter now. Runs that the action itself creates are newer, and are not affected by it.
 pub(crate) async fn newest(tx: &mut Tx, filter: &Filter, now: Timestamp) -> Result<Option<RunKey>, Fault> {
-    let newest_first = Filter { oldest_first: false, after: None, ..filter.clone() };
-    Ok(list::pick(tx, &newest_first, 1, now).await?.pop())
+    let newest_first = Filter { oldest_first: false, ..filter.clone() };
+    Ok(list::pick(tx, &newest_first, None, 1, now).await?.pop())
 }
 
 /// Apply an action to the next runs that match a filter. `before`: runs that this call changed together with others.

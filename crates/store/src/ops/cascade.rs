@@ -6,7 +6,7 @@
 use onward_types::{Attribution, RunId, RunKey, Status, Steering, SteeringAction, Timestamp};
 
 use super::action::{Acted, Target};
-use super::steerings;
+use super::{counts, steerings};
 use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
@@ -128,6 +128,8 @@ struct Cascade {
 
 impl Cascade {
     async fn cancel(&mut self, tx: &mut Tx, root: RunKey, id: &RunId, steering: &Steering) -> Result<(), Fault> {
+        // A run that was given up has ended before.
+        counts::left(tx, &[root], &[Status::RetriesExceeded]).await?;
         self.cancel_level(tx, &[root], steering, None).await?;
         let children = children(tx, &[root]).await?;
         self.cancel_with(tx, root, &steering.with(id), children).await

@@ -52,6 +52,7 @@ fn check(run: &Target) -> Result<(), Fault> {
 
 /// Delete these runs with everything that belongs to them.
 pub(crate) async fn delete_all(tx: &mut Tx, keys: &[RunKey]) -> Result<u64, Fault> {
+    super::counts::deleted(tx, keys).await?;
     let of = params![keys];
     tx.execute(sql!("checkpoints/delete_checkpoints"), &of).await?;
     tx.execute(sql!("checkpoints/delete_attempts"), &of).await?;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use onward_types::{Code, Error, Identity, Json, RunId, RunKey, RunOptions, Status, Taken, micros};
+use onward_types::{Code, Error, Identity, Json, Origin, RunId, RunKey, RunOptions, Status, Taken, micros};
 use sha2::{Digest, Sha256};
 
 use super::action::{Acted, Call, Target};
@@ -111,6 +111,7 @@ impl Original {
             deadline: options.deadline,
             recoveries_max: options.max_recoveries.unwrap_or(self.recoveries_max),
             parent: None,
+            origin: Origin::Started,
             input: input.map(|(input, _)| input.clone()).or_else(|| self.input.clone()).unwrap_or_else(Json::null),
             input_hash: input.map_or(self.input_hash, |(_, hash)| *hash),
             identity: self.identity_with(options.identity.as_ref()),

@@ -1,7 +1,8 @@
 //! Messages as users manage them: listing them, and deleting or replacing those that no call has taken.
 
 use onward_types::{
-    Code, Error, Json, MessageFilter, MessageRecord, MessageState, RunId, RunKey, Timestamp, from_micros, hook_of,
+    Code, Error, Json, MessageFilter, MessageRecord, MessageState, Page, Paging, RunId, RunKey, Timestamp, from_micros,
+    hook_of,
 };
 
 use super::messages::{self, NewMessage, Reached, Target};
@@ -9,22 +10,30 @@ use super::steer;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 
-/// The number of messages of a page if the filter has no limit.
-const LIMIT: u32 = 1_000;
-const LIMIT_MAX: u32 = 10_000;
+/// The name of the list of messages in its cursors.
+const LIST: &str = "messages";
 
 /// A page of the messages of a run.
-pub(crate) async fn of_run(tx: &mut Tx, run: RunKey, filter: &MessageFilter) -> Result<Vec<MessageRecord>, Fault> {
-    let MessageFilter { states, topic, after, limit } = filter;
+pub(crate) async fn page(tx: &mut Tx, run: RunKey, filter: &MessageFilter) -> Result<Page<MessageRecord>, Fault> {
+    let MessageFilter { states, topic, limit, after, before } = filter;
+    let paging = Paging { limit: *limit, after: after.clone(), before: before.clone() };
+    let (place, backwards) = paging.from(LIST)?;
     if topic.as_ref().is_some_and(|topic| topic.contains('\0')) {
-        return Ok(Vec::new());
+        return Ok(Page { items: Vec::new(), next: None, previous: None });
     }
-    let limit = limit.unwrap_or(LIMIT).min(LIMIT_MAX);
+    let place = place.map(|place| place.first_chunk::<8>().map_or(0, |place| i64::from_be_bytes(*place)));
+    let (sql, place) = if backwards {
+        (sql!("messages/of_run_back"), place.unwrap_or(i64::MAX))
+    } else {
+        (sql!("messages/of_run"), place.unwrap_or(i64::MIN))
+    };
     let wants = |state| states.is_empty() || states.contains(&state);
     let [pending, refused, taken] = [MessageState::Pending, MessageState::Refused, MessageState::Taken].map(wants);
-    let page = params![run, *after, limit, topic.as_deref(), pending, refused, taken];
-    let rows = tx.query(sql!("messages/of_run"), &page).await?;
-    rows.iter().map(record).collect()
+    // One more than the page holds, to learn whether there is another page.
+    let given = params![run, place, paging.limit() + 1, topic.as_deref(), pending, refused, taken];
+    let rows = tx.query(sql, &given).await?;
+    let found = rows.iter().map(record).collect::<Result<Vec<_>, Fault>>()?;
+    Ok(paging.page(LIST, found, |message| message.place.to_be_bytes().to_vec()))
 }
 
 fn record(row: &Row) -> Result<MessageRecord, Fault> {

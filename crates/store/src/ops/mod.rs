@@ -6,6 +6,7 @@ mod attributes;
 pub(crate) mod cascade;
 pub(crate) mod changes;
 pub(crate) mod claim;
+pub(crate) mod counts;
 mod delete;
 pub(crate) mod documents;
 pub(crate) mod events;

@@ -2,7 +2,7 @@
 
 use onward_types::{Code, Error, Timestamp};
 
-use super::executors;
+use super::{counts, executors};
 use crate::driver::copy::Cell;
 use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
@@ -49,6 +49,7 @@ pub(crate) async fn forget(tx: &mut Tx, part: &str) -> Result<(), Fault> {
 
 /// The target has all rows: it becomes an ordinary database and continues where the source was.
 pub(crate) async fn end(tx: &mut Tx) -> Result<(), Fault> {
+    counts::recount(tx).await?;
     tx.query(sql!("moves/go_on", split), &[]).await?;
     tx.execute(sql!("moves/forget_tables"), &[]).await.map(drop)
 }

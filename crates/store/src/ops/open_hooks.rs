@@ -1,62 +1,61 @@
 //! Listing the open hooks of all runs.
 
 use onward_types::{
-    Cursor, Error, HookFilter, HookRecord, HookState, Listed, OpenHookRecord, RunId, Timestamp, from_micros, micros,
+    HookFilter, HookRecord, HookState, OpenHookRecord, Page, Paging, RunId, Timestamp, from_micros, micros,
 };
 
-use super::people::{LIMIT, LIMIT_MAX};
 use super::{hooks, list, runs};
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 
 /// A page of open hooks.
-pub(crate) async fn list(tx: &mut Tx, filter: &HookFilter) -> Result<Listed<OpenHookRecord>, Fault> {
-    let order = if filter.oldest_first { "open hooks, oldest first" } else { "open hooks, newest first" };
-    let after = filter.after.as_ref().map(|cursor| place(cursor, order)).transpose()?;
+pub(crate) async fn list(tx: &mut Tx, filter: &HookFilter) -> Result<Page<OpenHookRecord>, Fault> {
+    let list = if filter.oldest_first { "open hooks, oldest first" } else { "open hooks, newest first" };
+    let HookFilter { limit, after, before, .. } = filter;
+    let paging = Paging { limit: *limit, after: after.clone(), before: before.clone() };
+    let (from, backwards) = paging.from(list)?;
+    let from = from.map(|from| place(&from));
+    let nothing = || Page { items: Vec::new(), next: None, previous: None };
     let run = match &filter.run {
         Some(run) => match runs::find(tx, run).await? {
             Some(run) => Some(run.key),
-            None => return Ok(Listed { items: Vec::new(), next: None }),
+            None => return Ok(nothing()),
         },
         None => None,
     };
     let prefix = filter.token_prefix.as_deref().filter(|prefix| !prefix.is_empty());
     if prefix.is_some_and(|prefix| prefix.contains('\0')) {
-        return Ok(Listed { items: Vec::new(), next: None });
+        return Ok(nothing());
     }
-    let sql = match filter.oldest_first {
+    let oldest_first = filter.oldest_first != backwards;
+    let sql = match oldest_first {
         true => sql!("hooks/open", split, then "hooks/open_oldest"),
         false => sql!("hooks/open", split, then "hooks/open_newest"),
     };
-    let (before, after) = if filter.oldest_first { (None, after) } else { (after, None) };
-    let limit = filter.limit.unwrap_or(LIMIT).min(LIMIT_MAX);
+    let (below, above) = if oldest_first { (None, from) } else { (from, None) };
     let given = params![
-        before.as_ref().map(|(at, _)| *at),
-        before.as_ref().map(|(_, token)| token.as_str()),
-        after.as_ref().map(|(at, _)| *at),
-        after.as_ref().map(|(_, token)| token.as_str()),
+        below.as_ref().map(|(at, _)| *at),
+        below.as_ref().map(|(_, token)| token.as_str()),
+        above.as_ref().map(|(at, _)| *at),
+        above.as_ref().map(|(_, token)| token.as_str()),
         run,
         prefix,
         prefix.and_then(list::after_prefix),
         filter.for_people.then_some(true),
-        limit + 1,
+        // One more than the page holds, to learn whether there is another page.
+        paging.limit() + 1,
     ];
-    let rows = tx.search(sql, &given).await?;
-    let mut items = rows.iter().map(record).collect::<Result<Vec<_>, Fault>>()?;
-    let more = items.len() > limit as usize;
-    items.truncate(limit as usize);
-    let next = items.last().filter(|_| more).map(|last| {
-        let at = micros(last.hook.opened_at).to_be_bytes();
-        Cursor::new(order, &[&at[..], last.hook.token.as_bytes()].concat())
-    });
-    Ok(Listed { items, next })
+    let rows = tx.search(sql, None, &given).await?;
+    let items = rows.iter().map(record).collect::<Result<Vec<_>, Fault>>()?;
+    Ok(paging.page(list, items, |it| {
+        [&micros(it.hook.opened_at).to_be_bytes()[..], it.hook.token.as_bytes()].concat()
+    }))
 }
 
-/// The time and the token after which the list goes on.
-fn place(cursor: &Cursor, order: &str) -> Result<(Timestamp, String), Error> {
-    let place = cursor.place(order)?;
+/// The time and the token of a hook in a list.
+fn place(place: &[u8]) -> (Timestamp, String) {
     let (at, token) = place.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
-    Ok((from_micros(i64::from_be_bytes(*at)), String::from_utf8_lossy(token).into_owned()))
+    (from_micros(i64::from_be_bytes(*at)), String::from_utf8_lossy(token).into_owned())
 }
 
 fn record(row: &Row) -> Result<OpenHookRecord, Fault> {

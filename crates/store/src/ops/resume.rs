@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use onward_types::{Attribution, RunKey, Status, Steering, SteeringAction, Timestamp};
 
 use super::action::{Acted, Target};
-use super::{queues, steerings};
+use super::{counts, queues, steerings};
 use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
 
@@ -94,6 +94,7 @@ impl Back {
         if !run.was_paused || self.all || comes_with_its_pause {
             return self.go_on(tx, run).await;
         }
+        counts::left(tx, &[run.key], &[Status::Cancelled]).await?;
         let pause = steerings::last_pause(tx, run.key).await?;
         let said =
             pause.as_ref().map_or_else(|| STILL_PAUSED.to_owned(), |pause| format!("{pause}; `resume` continues it"));
@@ -106,6 +107,7 @@ impl Back {
     async fn go_on(&mut self, tx: &mut Tx, run: &Target) -> Result<(), Fault> {
         // A run of a queue goes to the end of the queue, behind those that waited meanwhile.
         let seq = if run.in_queue { Some(queues::next_seq(tx).await?) } else { None };
+        counts::left(tx, &[run.key], &[Status::Cancelled, Status::RetriesExceeded]).await?;
         tx.execute(sql!("runs/resume"), &params![run.key, self.now, seq]).await?;
         tx.execute(sql!("waits/resume"), &params![run.key, self.now]).await?;
         tx.execute(sql!("runs/drop_payload"), &params![run.key, "error"]).await?;

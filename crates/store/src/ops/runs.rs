@@ -16,7 +16,7 @@ use crate::signal::Signal;
 
 pub(crate) use create::{create, create_many, in_the_way, insert, insert_row, ready_all};
 pub(crate) use records::{Loaded, deduplicated, identity, records};
-pub(crate) use steps::steps;
+pub(crate) use steps::{all as all_steps, page as step_page};
 
 /// The run with this id, if there is one.
 pub(crate) async fn find(tx: &mut Tx, id: &RunId) -> Result<Option<Existing>, Fault> {

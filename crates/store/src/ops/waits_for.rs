@@ -16,7 +16,7 @@ const HOOKS: (&str, &str) = ("onward:hook/", "onward:hook0");
 /// After every topic.
 const END: &str = "\u{10ffff}";
 
-/// The parameters 31 to 37 of `runs/pick`.
+/// The parameters 60 to 66 of `runs/pick`.
 pub(super) async fn parameters(tx: &mut Tx, waits_for: Option<&WaitsFor>, now: Timestamp) -> Result<[Param; 7], Fault> {
     let mut given = [const { Param::Null }; 7];
     let Some(waits_for) = waits_for else { return Ok(given) };

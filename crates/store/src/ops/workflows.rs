@@ -78,7 +78,7 @@ pub(crate) async fn list(tx: &mut Tx) -> Result<Vec<WorkflowInfo>, Fault> {
     for name in retain::workflows(tx).await? {
         all.workflow(name);
     }
-    for row in tx.query(sql!("workflows/open"), &[]).await? {
+    for row in tx.query(sql!("counts/open"), &[]).await? {
         let runs = row.int("runs")?.unsigned_abs();
         let open = &mut all.workflow(row.text("workflow")?).open;
         match row.text("status")?.parse()? {
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn open_runs_are_counted_without_reading_those_that_ended() {
         let connection = crate::driver::sqlite::migrated();
-        let sql = sql!("workflows/open");
+        let sql = sql!("counts/open");
         let mut statement = connection.prepare(&format!("explain query plan {}", sql.sqlite())).unwrap();
         let plan = statement.query_map([], |row| row.get::<_, String>("detail"));
         let plan: Vec<String> = plan.unwrap().map(Result::unwrap).collect();

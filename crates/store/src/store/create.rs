@@ -238,7 +238,7 @@ impl Drop for Serving {
 
 #[cfg(test)]
 mod tests {
-    use onward_types::{Json, RunId, RunKey, Status, Timestamp};
+    use onward_types::{Json, Origin, RunId, RunKey, Status, Timestamp};
     use uuid::Uuid;
 
     use super::*;
@@ -258,6 +258,7 @@ mod tests {
             deadline: None,
             recoveries_max: 1,
             parent: None,
+            origin: Origin::Started,
             input: Json::from("0".repeat(bytes)),
             input_hash: 0,
             identity: None,

@@ -35,19 +35,22 @@ impl Store {
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
     pub async fn steps(&self, id: &RunId) -> Result<Vec<StepRecord>, Error> {
-        self.list_steps(id, StepFilter::default()).await
-    }
-
-    /// The durable calls of a run that match a filter, ordered by position.
-    ///
-    /// # Errors
-    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
-    pub async fn list_steps(&self, id: &RunId, filter: StepFilter) -> Result<Vec<StepRecord>, Error> {
-        let given = (id.clone(), filter);
-        let found = self.read("runs.steps", given, |tx, (id, filter)| Box::pin(runs::steps(tx, id, *filter)));
+        let found = self.read("runs.steps", id.clone(), |tx, id| Box::pin(runs::all_steps(tx, id)));
         let mut steps = found.await?.ok_or_else(|| steer::unknown(id).error)?;
         steps.iter_mut().for_each(|step| self.sealer.show_step(step));
         Ok(steps)
+    }
+
+    /// A page of the durable calls of a run, ordered by position.
+    ///
+    /// # Errors
+    /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
+    pub async fn list_steps(&self, id: &RunId, filter: StepFilter) -> Result<Page<StepRecord>, Error> {
+        let given = (id.clone(), filter);
+        let found = self.read("runs.list_steps", given, |tx, (id, filter)| Box::pin(runs::step_page(tx, id, filter)));
+        let mut page = found.await?.ok_or_else(|| steer::unknown(id).error)?;
+        page.items.iter_mut().for_each(|step| self.sealer.show_step(step));
+        Ok(page)
     }
 
     /// The children of a run, in the order of their creation.

@@ -14,7 +14,7 @@ use crate::fault::Fault;
 use crate::ops::action::{self, Acted, Call, Chunk, Span};
 use crate::ops::cascade::{self, Cancelled};
 use crate::ops::steer::{self, Overdue};
-use crate::ops::steerings;
+use crate::ops::{list, steerings};
 use crate::signal::Signal;
 
 /// How many overdue runs are cancelled in one transaction, unless a lock is in the way.
@@ -77,7 +77,7 @@ impl Store {
     /// # Errors
     /// [`Code::Invalid`](onward_types::Code::Invalid) for an empty filter without `all`; or if the database cannot be reached.
     /// A run whose state does not allow the action is counted as refused and is not an error.
-    pub async fn steer_all(&self, mut filter: Filter, mut what: Action) -> Result<BulkResult, Error> {
+    pub async fn steer_all(&self, filter: Filter, mut what: Action) -> Result<BulkResult, Error> {
         what.check()?;
         self.sealer.seal_action(&mut what)?;
         let (call, what) = (self.call(), Arc::new(what));
@@ -102,7 +102,7 @@ impl Store {
             }
             span.left = span.left.saturating_sub(many.matched);
             match next {
-                Some(next) if span.left > 0 => filter.after = Some(next),
+                Some(next) if span.left > 0 => span.after = Some(next),
                 _ => return Ok(all),
             }
         }
@@ -113,7 +113,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`steer_all`](Store::steer_all).
-    pub async fn preview_all(&self, mut filter: Filter, what: Action) -> Result<BulkPreview, Error> {
+    pub async fn preview_all(&self, filter: Filter, what: Action) -> Result<BulkPreview, Error> {
         what.check()?;
         let (what, now) = (Arc::new(what), self.clock().now());
         let mut all = BulkPreview::default();
@@ -127,7 +127,7 @@ impl Store {
             span.left = span.left.saturating_sub(some.matched);
             all.add(some);
             match next {
-                Some(next) if span.left > 0 => filter.after = Some(next),
+                Some(next) if span.left > 0 => span.after = Some(next),
                 _ => return Ok(all),
             }
         }
@@ -139,10 +139,11 @@ impl Store {
             let message = "an empty filter matches every run: add a condition, or set `all` to confirm";
             return Err(Error::new(Code::Invalid, message));
         }
+        let after = list::first(filter)?;
         let left = filter.limit.map_or(u64::MAX, u64::from);
         let given = (filter.clone(), self.clock().now());
         let newest = self.read("runs.newest", given, |tx, (filter, now)| Box::pin(action::newest(tx, filter, *now)));
-        Ok(newest.await?.map(|newest| Span { newest, left }))
+        Ok(newest.await?.map(|newest| Span { after, newest, left }))
     }
 
     /// The sleeps of an executor's runs that were ended by a wake-up call, each as the run and the position of the sleep.

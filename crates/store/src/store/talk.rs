@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
 use onward_types::{
-    Error, EventRecord, HookRecord, Json, MessageFilter, MessageRecord, PersonRequest, Resumed, RunId, RunKey, Sent,
-    StreamInfo,
+    Error, EventRecord, HookRecord, Json, MessageFilter, MessageRecord, Page, PersonRequest, Resumed, RunId, RunKey,
+    Sent, StreamInfo,
 };
 
 use super::Store;
@@ -93,14 +93,12 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::UnknownRun`](onward_types::Code::UnknownRun) if no run has the id.
-    pub async fn messages(&self, id: &RunId, filter: MessageFilter) -> Result<Vec<MessageRecord>, Error> {
-        let run = self.find(id).await?.key;
-        let given = (run, filter);
-        let found =
-            self.read("messages.of_run", given, |tx, (run, filter)| Box::pin(mailbox::of_run(tx, *run, filter)));
-        let mut found = found.await?;
-        found.iter_mut().for_each(|message| self.sealer.show(&mut message.body, Payload::Message));
-        Ok(found)
+    pub async fn messages(&self, id: &RunId, filter: MessageFilter) -> Result<Page<MessageRecord>, Error> {
+        let given = (self.find(id).await?.key, filter);
+        let found = self.read("messages.page", given, |tx, (run, filter)| Box::pin(mailbox::page(tx, *run, filter)));
+        let mut page = found.await?;
+        page.items.iter_mut().for_each(|message| self.sealer.show(&mut message.body, Payload::Message));
+        Ok(page)
     }
 
     /// Delete a message that no call has taken. While an executor owns the run, only a refused message can be deleted.

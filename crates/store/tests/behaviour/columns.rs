@@ -12,7 +12,18 @@ use super::world::*;
 const LEFT_OUT: &[(&[&str], &[&str], &str)] = &[
     (
         &["runs/create", "batch/creates.postgres", "batch/creates_queued.postgres"],
-        &["said", "revoked", "recoveries", "recovered_seq", "finished_at", "output", "error", "held_until"],
+        &[
+            "said",
+            "revoked",
+            "recoveries",
+            "recovered_seq",
+            "finished_at",
+            "output",
+            "error",
+            "error_code",
+            "last_executor",
+            "held_until",
+        ],
         "a new run has not begun, or just now: nothing has happened to it",
     ),
     (
@@ -37,7 +48,7 @@ const LEFT_OUT: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["archive/write_run"],
-        &["executor", "revoked", "ready_at", "recoveries", "recovered_seq", "seq"],
+        &["executor", "last_executor", "revoked", "ready_at", "recoveries", "recovered_seq", "seq"],
         "an imported run has ended or is paused: nobody has it, it stands in no line, and its recoveries begin again",
     ),
     (

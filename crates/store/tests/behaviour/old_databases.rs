@@ -88,7 +88,7 @@ async fn told(store: &Store) -> Vec<Value> {
             "steps": value(&store.steps(&run.id).await.unwrap()),
             "children": value(&store.children(&run.id).await.unwrap()),
             "events": value(&store.events(run.key).await.unwrap()),
-            "messages": value(&store.messages(&run.id, onward_types::MessageFilter::untaken()).await.unwrap()),
+            "messages": value(&store.messages(&run.id, onward_types::MessageFilter::untaken()).await.unwrap().items),
             "hooks": value(&store.hooks(&run.id).await.unwrap()),
             "streams": streams,
         }));

@@ -96,7 +96,7 @@ async fn open_runs_are_counted_without_reading_those_that_ended() {
         1, 0, 0, 0 from generate_series(1, $1) as n";
     session.execute(&runs.replace("$1", &ENDED.to_string()), &[]).await.unwrap();
     session.batch_execute("analyze runs").await.unwrap();
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/workflows/open.sql")).unwrap();
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/counts/open.sql")).unwrap();
     for mode in ["force_generic_plan", "force_custom_plan"] {
         session.batch_execute(&format!("set plan_cache_mode = {mode}")).await.unwrap();
         session.batch_execute(&format!("prepare statement as {text}")).await.unwrap();

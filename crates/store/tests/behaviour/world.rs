@@ -237,6 +237,7 @@ pub(crate) fn new_run(store: &Store, id: &str) -> NewRun {
         deadline: None,
         recoveries_max: 10,
         parent: None,
+        origin: onward_types::Origin::Started,
         input: json(&id),
         input_hash: 7,
         identity: None,

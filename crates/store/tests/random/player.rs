@@ -397,7 +397,7 @@ impl Player {
             for run in &page.items {
                 told += &format!("\n  {}", self.names.record(run));
             }
-            filter.after = page.next;
+            filter.after.clone_from(&page.next);
             if page.next.is_none() {
                 break;
             }

@@ -1,14 +1,18 @@
 //! Records: runs, their durable calls, waits, events and streams as seen from outside, and the filters of lists.
 
+mod count;
 mod filter;
 pub(crate) mod millis;
+mod origin;
 mod run;
 mod step;
 mod stream;
 mod waits_for;
 mod workflow;
 
-pub use filter::{Filter, Page, Window};
+pub use count::{StatusCounts, WorkflowCount};
+pub use filter::{Durations, Filter, Not, Range, SortBy, Window};
+pub use origin::Origin;
 pub use run::{Identity, RunRecord, WorkflowVersion};
 pub use step::{Attempt, StepFilter, StepKind, StepRecord, StepState};
 pub use stream::{Chunk, ChunkBody, EventRecord, StreamInfo};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::millis;
+use super::{Origin, millis};
 use crate::{Error, ExecutorId, Json, Reason, RunId, RunKey, Status, Steering, Timestamp, Wait};
 
 /// The name and version of the workflow that a run executes.
@@ -116,12 +116,19 @@ pub struct RunRecord {
     pub deadline: Option<Timestamp>,
     /// The executor that owns it.
     pub executor: Option<ExecutorId>,
+    /// The executor that owns it or was the last to own it. `None` if no executor has owned it, or if that was before Onward
+    /// recorded it.
+    #[serde(default)]
+    pub last_executor: Option<ExecutorId>,
     /// The ownership epoch: how many times an executor has claimed it.
     pub owners: u32,
     /// How many times it was recovered without progress since the previous recovery.
     pub recoveries: u32,
     /// The maximum number of recoveries without progress.
     pub recoveries_max: u32,
+    /// Where it comes from.
+    #[serde(default)]
+    pub origin: Origin,
     /// The run that started it.
     pub parent: Option<RunId>,
     /// The position of the parent's call that started it.

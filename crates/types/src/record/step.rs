@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Code, Error, Json, PersonRequest, RunId, Timestamp};
+use crate::{Code, Cursor, Error, Json, PersonRequest, RunId, Timestamp};
 
 /// The kind of a durable call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -197,20 +197,31 @@ pub struct StepRecord {
     pub attempts: Vec<Attempt>,
 }
 
-/// Selects durable calls of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Selects durable calls of a run. In JSON every field may be left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct StepFilter {
-    /// The first position. The next page begins after the last position of this one.
+    /// Only calls with one of these names; none means all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    /// Only calls from this position on.
     pub from: u32,
-    /// The maximum number of calls; `None` means all.
+    /// The maximum number of calls: at most 10,000; `None` means 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
+    /// Continue after this place: the `next` of a page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Cursor>,
+    /// The page that ends before this place: the `previous` of a page. Not together with `after`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Cursor>,
     /// Whether outputs are read. Default: `true`.
     pub with_output: bool,
 }
 
 impl Default for StepFilter {
     fn default() -> StepFilter {
-        StepFilter { from: 0, limit: None, with_output: true }
+        StepFilter { names: Vec::new(), from: 0, limit: None, after: None, before: None, with_output: true }
     }
 }
 

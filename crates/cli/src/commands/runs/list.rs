@@ -25,6 +25,8 @@ fn filter(list: List) -> Result<Filter, Failure> {
     filter.ids = list.ids.into_iter().map(RunId::new).collect::<Result<_, _>>()?;
     filter.limit = Some(list.limit);
     filter.after = list.after;
+    filter.before = list.before;
+    filter.sort = list.sort.into();
     filter.oldest_first = list.oldest_first;
     filter.with_input = list.with_payloads;
     filter.with_output = list.with_payloads;
@@ -36,7 +38,7 @@ fn table(page: &Page<RunRecord>) -> String {
         return "no runs".to_owned();
     }
     let shown = rows(&page.items);
-    match page.next {
+    match &page.next {
         Some(next) => format!("{shown}\n\nthere are more: add --after {next}"),
         None => shown,
     }

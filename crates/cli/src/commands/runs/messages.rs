@@ -38,12 +38,12 @@ fn done(id: &str, json: bool, said: &str) -> Result<Exit, Failure> {
 
 async fn list(run: &Handle, json: bool) -> Result<Exit, Failure> {
     let mut all: Vec<MessageRecord> = Vec::new();
+    let mut filter = MessageFilter { limit: Some(PAGE), ..MessageFilter::untaken() };
     loop {
-        let after = all.last().map_or(0, |last| last.place);
-        let page = run.list_messages(MessageFilter { after, limit: Some(PAGE), ..MessageFilter::untaken() }).await?;
-        let is_last = page.len() < PAGE as usize;
-        all.extend(page);
-        if is_last {
+        let page = run.list_messages(filter.clone()).await?;
+        all.extend(page.items);
+        filter.after = page.next;
+        if filter.after.is_none() {
             break;
         }
     }

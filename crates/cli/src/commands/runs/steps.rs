@@ -6,10 +6,24 @@ use crate::args::Steps;
 use crate::exit::{Exit, Failure};
 use crate::output;
 
+/// How many steps are read at once.
+const PAGE: u32 = 10_000;
+
 pub(super) async fn steps(client: &Client, steps: Steps, json: bool) -> Result<Exit, Failure> {
     let Steps { id, from, limit, without_output } = steps;
-    let filter = StepFilter { from, limit, with_output: !without_output };
-    let steps = client.handle_named(id).list_steps(filter).await?;
+    let run = client.handle_named(id);
+    let mut filter = StepFilter { from, with_output: !without_output, ..StepFilter::default() };
+    let mut steps = Vec::new();
+    loop {
+        let left = limit.map_or(PAGE, |limit| limit.saturating_sub(u32::try_from(steps.len()).unwrap_or(limit)));
+        filter.limit = Some(left.min(PAGE));
+        let page = run.list_steps(filter.clone()).await?;
+        steps.extend(page.items);
+        filter.after = page.next;
+        if filter.after.is_none() || limit.is_some_and(|limit| steps.len() >= limit as usize) {
+            break;
+        }
+    }
     if json {
         output::json(&steps)?;
     } else if steps.is_empty() {

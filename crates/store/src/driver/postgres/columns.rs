@@ -9,7 +9,7 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
 use super::pipeline::Args;
-use crate::change::{INLINE_MAX, LeaveHow, NewRun};
+use crate::change::{INLINE_MAX, LeaveHow, NewRun, error_code};
 use crate::journal::{Batch, Create, Update};
 use crate::new_run::{Born, Column, Kind, NEW_RUN, Of, Value};
 
@@ -262,6 +262,7 @@ pub(super) fn leaves(batch: &Batch) -> Option<Args<'_>> {
             LeaveHow::Held { error, .. } => Some(error.as_str()),
             _ => short(error(it)),
         }),
+        array(rows, |it| error_code(&it.leave.how)),
     ])
 }
 
@@ -297,6 +298,11 @@ pub(super) fn continues(batch: &Batch) -> Option<Args<'_>> {
         Box::new(Long(rows.iter().map(|(_, input, _)| long(Some(*input))).collect::<Vec<_>>())),
         Box::new(error.as_str().to_owned()),
     ])
+}
+
+/// Runs that ended so long ago that they may have to be counted.
+pub(super) fn late(batch: &Batch) -> Option<Args<'_>> {
+    Some(vec![array(batch.late()?, |run| run.0)])
 }
 
 /// Inputs, outputs and errors that are too long for a run's row.

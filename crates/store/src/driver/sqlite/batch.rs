@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, TransactionBeh
 
 use super::connection::fault;
 use crate::change::{
-    Created, Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun, NewWait, Queued, continued_without,
+    Created, Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun, NewWait, Queued, continued_without, error_code,
 };
 use crate::driver::{Sql, sql};
 use crate::fault::Fault;
@@ -142,6 +142,9 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
         if write_leave(tx, executor, update)? != 1 {
             committed.late.insert(update.run);
         }
+    }
+    for run in batch.late().into_iter().flatten() {
+        tx.prepare_cached(sql!("batch/late.sqlite").sqlite())?.execute([run.as_bytes()])?;
     }
     for update in batch.updates.iter().filter(|it| !refused.contains(&it.run) && !committed.late.contains(&it.run)) {
         wake(tx, update)?;
@@ -295,7 +298,8 @@ fn write_leave(tx: &Transaction<'_>, executor: &str, update: &Update) -> rusqlit
                 at,
                 status,
                 inline(output),
-                inline(error)
+                inline(error),
+                error_code(&leave.how),
             ])?;
             if changed == 1 {
                 put_payload(tx, *run, "output", output.filter(|text| text.len() > INLINE_MAX))?;
@@ -311,7 +315,7 @@ fn write_leave(tx: &Transaction<'_>, executor: &str, update: &Update) -> rusqlit
         }
         LeaveHow::Held { said, error, by } => {
             let mut hold = tx.prepare_cached(sql!("batch/leaves_hold.sqlite").sqlite())?;
-            let held = hold.execute(params![key, executor, at, said, error.as_str()])?;
+            let held = hold.execute(params![key, executor, at, said, error.as_str(), error_code(&leave.how)])?;
             if held == 1
                 && let Some(NewWait { position, name, wait, since }) = by.as_deref()
             {
@@ -430,7 +434,7 @@ mod uuid_blob {
 
 #[cfg(test)]
 mod tests {
-    use onward_types::{ExecutorId, Status, Timestamp};
+    use onward_types::{ExecutorId, Origin, Status, Timestamp};
     use uuid::Uuid;
 
     use super::*;
@@ -451,6 +455,7 @@ mod tests {
             deadline: None,
             recoveries_max: 1,
             parent: None,
+            origin: Origin::Started,
             input: Json::null(),
             input_hash: 0,
             identity: None,

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use onward_types::{
-    Attribution, Code, Initiator, RunId, RunKey, Status, Steering, SteeringAction, StepKind, Taken, Timestamp, micros,
+    Attribution, Code, Initiator, Json, RunId, RunKey, Status, Steering, SteeringAction, StepKind, Taken, Timestamp,
+    micros,
 };
 
 use super::columns::{
@@ -11,10 +12,10 @@ use super::columns::{
     QUEUE, SAID, STATUS, STEERED, STEERED_WITH, tables,
 };
 use super::file::{Archive, RunFile};
-use crate::change::INLINE_MAX;
+use crate::change::{INLINE_MAX, code_of};
 use crate::driver::{Param, Tx, params, sql};
 use crate::fault::Fault;
-use crate::ops::{runs, steerings};
+use crate::ops::{counts, runs, steerings};
 
 /// Create the runs of a file under these ids and keys, all or none. Runs that have not ended are imported as paused.
 pub(crate) async fn import(
@@ -81,12 +82,17 @@ async fn insert(
     }
     run[STEERED_WITH] = Param::from(with);
     run[PARENT] = Param::from(parent_of(tx, file, known).await?);
+    let error_code = match &run[ERROR] {
+        Param::Text(error) => code_of(&Json::from(error.clone())),
+        _ => None,
+    };
     let mut beside = Vec::new();
     for (at, kind) in (INPUT..).zip(["input", "output", "error"]) {
         if matches!(&run[at], Param::Text(text) if text.len() > INLINE_MAX) {
             beside.push((kind, std::mem::replace(&mut run[at], Param::Null)));
         }
     }
+    run.push(Param::from(error_code));
     run.insert(0, Param::Key(key));
     if tx.execute(sql!("archive/write_run"), &run).await? == 0 {
         let found = runs::find(tx, id).await?;
@@ -95,6 +101,7 @@ async fn insert(
         }
         return Err(in_the_way(tx, &run, id, found.is_some(), now).await?);
     }
+    counts::imported(tx, key).await?;
     for (kind, body) in beside {
         tx.execute(sql!("runs/put_payload"), &[Param::Key(key), Param::from(kind), body]).await?;
     }

@@ -41,8 +41,8 @@ pub(crate) async fn page(
     limit: u32,
     now: Timestamp,
 ) -> Result<Vec<Seen>, Fault> {
-    let page = Filter { oldest_first: true, after, ..filter.clone() };
-    let keys = list::pick(tx, &page, limit, now).await?;
+    let page = Filter { oldest_first: true, ..filter.clone() };
+    let keys = list::pick(tx, &page, after, limit, now).await?;
     let mut seen = runs(tx, &keys).await?;
     seen.sort_unstable_by_key(|run| run.key);
     Ok(seen)
@@ -86,8 +86,10 @@ fn lasting(filter: &Filter) -> Filter {
     Filter {
         ids: filter.ids.clone(),
         id_prefix: filter.id_prefix.clone(),
+        id_contains: filter.id_contains.clone(),
         workflows: filter.workflows.clone(),
-        user: filter.user.clone(),
+        users: filter.users.clone(),
+        origins: filter.origins.clone(),
         created: filter.created,
         ..Filter::default()
     }
@@ -97,8 +99,10 @@ fn is_lasting(filter: &Filter) -> bool {
     let others = Filter {
         ids: Vec::new(),
         id_prefix: None,
+        id_contains: None,
         workflows: Vec::new(),
-        user: None,
+        users: Vec::new(),
+        origins: Vec::new(),
         created: onward_types::Window::default(),
         ..filter.clone()
     };
@@ -110,9 +114,9 @@ async fn matching(tx: &mut Tx, filter: &Filter, of: &[Seen], now: Timestamp) -> 
         return Ok(HashSet::new());
     }
     let ids = of.iter().map(|run| run.id.clone()).collect();
-    let these = Filter { ids, after: None, oldest_first: false, ..filter.clone() };
+    let these = Filter { ids, oldest_first: false, ..filter.clone() };
     let limit = u32::try_from(of.len()).unwrap_or(u32::MAX);
-    Ok(list::pick(tx, &these, limit, now).await?.into_iter().collect())
+    Ok(list::pick(tx, &these, None, limit, now).await?.into_iter().collect())
 }
 
 /// Of a deleted run only its id, its workflow and its version are known.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use onward_types::{
-    Attribution, Deduplicated, ExecutorId, Facts, Identity, Initiator, Json, QueueWait, Reason, RunId, RunKey,
+    Attribution, Deduplicated, ExecutorId, Facts, Identity, Initiator, Json, Origin, QueueWait, Reason, RunId, RunKey,
     RunRecord, Status, Steering, SteeringAction, Timestamp, Wait, WaitFor, from_micros,
 };
 
@@ -67,6 +67,8 @@ fn record(row: &Row, around: Around<'_>) -> Result<RunRecord, Fault> {
     let version = Some(row.text("version")?).filter(|version| version != OPEN);
     let status: Status = row.text("status")?.parse()?;
     let executor = row.opt_text("executor")?.map(ExecutorId::new);
+    let last_executor = row.opt_text("last_executor")?.map(ExecutorId::new);
+    let origin = row.opt_text("origin")?.map_or(Ok(Origin::Started), |origin| origin.parse())?;
     let error = json("error")?;
     let said = row.opt_text("said")?;
     let Around { waits, queue, there, now } = around;
@@ -122,7 +124,9 @@ fn record(row: &Row, around: Around<'_>) -> Result<RunRecord, Fault> {
         ready_at: time("ready_at")?,
         timeout: row.opt_int("timeout")?.map(|micros| Duration::from_micros(micros.unsigned_abs())),
         deadline: time("deadline")?,
+        last_executor: executor.clone().or(last_executor),
         executor,
+        origin,
         owners: row.count("owners")?,
         recoveries: row.count("recoveries")?,
         recoveries_max: row.count("recoveries_max")?,

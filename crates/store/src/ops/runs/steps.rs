@@ -1,7 +1,8 @@
 //! The durable calls of a run: recorded results, attempts and open waits.
 
 use onward_types::{
-    Attempt, Error, Json, RunId, Status, StepFilter, StepKind, StepRecord, StepState, Wait, WaitFor, from_micros,
+    Attempt, Error, Json, Page, Paging, RunId, Status, StepFilter, StepKind, StepRecord, StepState, Wait, WaitFor,
+    from_micros,
 };
 
 use super::{find, outcome};
@@ -10,15 +11,60 @@ use crate::fault::Fault;
 use crate::ops::{self, people, waits};
 use crate::records::Outcome;
 
-/// The durable calls of a run: recorded results, attempts and open waits. `None` if the run does not exist.
-pub(crate) async fn steps(tx: &mut Tx, id: &RunId, filter: StepFilter) -> Result<Option<Vec<StepRecord>>, Fault> {
+/// The name of the list of steps in its cursors.
+const LIST: &str = "steps";
+
+/// Part of the durable calls of a run.
+#[derive(Debug, Default)]
+struct Part {
+    /// Only calls with one of these names; none means all.
+    names: Vec<String>,
+    /// The first and the last position.
+    from: u32,
+    upto: u32,
+    backwards: bool,
+    limit: i64,
+    with_output: bool,
+}
+
+/// All durable calls of a run, by position. `None` if the run does not exist.
+pub(crate) async fn all(tx: &mut Tx, id: &RunId) -> Result<Option<Vec<StepRecord>>, Fault> {
+    let part = Part { upto: u32::MAX, limit: i64::MAX, with_output: true, ..Part::default() };
+    steps(tx, id, &part).await
+}
+
+/// A page of the durable calls of a run. `None` if the run does not exist.
+pub(crate) async fn page(tx: &mut Tx, id: &RunId, filter: &StepFilter) -> Result<Option<Page<StepRecord>>, Fault> {
+    let paging = Paging { limit: filter.limit, after: filter.after.clone(), before: filter.before.clone() };
+    let (place, backwards) = paging.from(LIST)?;
+    let place = place.map(|place| place.first_chunk::<4>().map_or(0, |position| u32::from_be_bytes(*position)));
+    let (after, before) = if backwards { (None, place) } else { (place, None) };
+    let from = filter.from.max(after.map_or(0, |after| after.saturating_add(1)));
+    let upto = before.map_or(u32::MAX, |before| before.saturating_sub(1));
+    // One more than the page holds, to learn whether there is another page.
+    let limit = i64::from(paging.limit()) + 1;
+    let is_possible = |name: &&String| !name.contains('\0');
+    let names: Vec<String> = filter.names.iter().filter(is_possible).cloned().collect();
+    let is_empty = before == Some(0) || after == Some(u32::MAX) || (names.is_empty() && !filter.names.is_empty());
+    let part = Part { names, from, upto, backwards, limit, with_output: filter.with_output };
+    let Some(mut found) = steps(tx, id, &part).await? else { return Ok(None) };
+    if is_empty {
+        found.clear();
+    }
+    Ok(Some(paging.page(LIST, found, |step| step.position.to_be_bytes().to_vec())))
+}
+
+/// The durable calls of a run: recorded results, attempts and open waits, in the order in which they are read. `None` if the run
+/// does not exist.
+async fn steps(tx: &mut Tx, id: &RunId, part: &Part) -> Result<Option<Vec<StepRecord>>, Fault> {
     let Some(run) = find(tx, id).await? else { return Ok(None) };
-    let limit = filter.limit.map_or(i64::MAX, i64::from);
-    let page = params![run.key, filter.from, limit, filter.with_output];
+    let Part { names, from, upto, backwards, limit, with_output } = part;
+    let given = params![run.key, *from, *upto, *limit, *with_output, names, !names.is_empty()];
+    let sql = if *backwards { sql!("checkpoints/of_run_back") } else { sql!("checkpoints/of_run") };
     let mut steps = Vec::new();
-    for row in tx.query(sql!("checkpoints/of_run"), &page).await? {
+    for row in tx.query(sql, &given).await? {
         let mut step = recorded(&row)?;
-        step.output = step.output.filter(|_| filter.with_output);
+        step.output = step.output.filter(|_| *with_output);
         steps.push(step);
     }
     for (_, wait) in waits::shown(tx, &[run.key]).await? {
@@ -39,16 +85,19 @@ pub(crate) async fn steps(tx: &mut Tx, id: &RunId, filter: StepFilter) -> Result
         }
     }
     if steps.iter().any(|step| step.kind == StepKind::Recv) {
-        for (position, request) in people::of_run(tx, run.key, filter.from).await? {
+        for (position, request) in people::of_run(tx, run.key, *from).await? {
             if let Some(step) = steps.iter_mut().find(|step| step.position == position) {
                 step.person = Some(request);
             }
         }
     }
     // Waits and attempts were read completely; those outside the page are removed here.
-    steps.retain(|step| step.position >= filter.from);
+    steps.retain(|step| (*from..=*upto).contains(&step.position) && (names.is_empty() || names.contains(&step.name)));
     steps.sort_by_key(|step| step.position);
-    steps.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    if *backwards {
+        steps.reverse();
+    }
+    steps.truncate(usize::try_from(*limit).unwrap_or(usize::MAX));
     Ok(Some(steps))
 }
 

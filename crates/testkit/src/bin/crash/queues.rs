@@ -139,7 +139,7 @@ impl Queue {
     pub(crate) async fn runs(&self, client: &Client) -> Result<Vec<RunRecord>> {
         let (mut runs, mut after) = (Vec::new(), None);
         loop {
-            let filter = Filter { queue: Some(self.name.clone()), limit: Some(500), after, ..Filter::default() };
+            let filter = Filter { queues: vec![self.name.clone()], limit: Some(500), after, ..Filter::default() };
             let page = client.list(filter).await?;
             runs.extend(page.items);
             after = page.next;

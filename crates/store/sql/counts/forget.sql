@@ -1,0 +1,2 @@
+-- Delete all counts.
+delete from run_counts

@@ -1,0 +1,3 @@
+-- Add a count.
+insert into run_counts (workflow, status, runs)
+values ($1, $2, $3)

@@ -1,0 +1,3 @@
+-- Set the time up to which ended runs are counted.
+update run_counts_until
+set until = $1
