@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::Stream;
 use onward_store::{ChangePage, Noted, Position, Seen};
-use onward_types::{Change, ChangeCursor, ChangedRun, Code, Error, Filter, RunKey, Timestamp};
+use onward_types::{Change, ChangeCursor, ChangedRun, Code, Error, Filter, RunKey, SortBy, Timestamp};
 use tokio::sync::broadcast;
 
 use super::Client;
@@ -96,8 +96,9 @@ impl Client {
     /// # Ok(()) }
     /// ```
     ///
-    /// Every condition of the filter counts; its order, its limit and its `after` do not. A run that no longer matches is reported
-    /// with `matches: false`, and so may be runs that never matched: all that have a wanted id, workflow, user and creation time. Of a
+    /// Every condition of the filter counts; its order, its limit and its cursors do not. A run that no longer matches is reported
+    /// with `matches: false`, and so may be runs that never matched: all that have a wanted id, workflow, user, origin and creation
+    /// time. Whether a run matches is judged when it changes: one that only grows older, past a `duration`, is not reported. Of a
     /// deleted run only its id and its workflow are known.
     ///
     /// While nobody follows, changes are not recorded and cost nothing. All followers of a client share one query a second, and one
@@ -145,7 +146,14 @@ impl Changes {
             told_at: client.store.clock().now(),
             client: client.clone(),
             // Every condition counts; the order and the limits of a list do not.
-            filter: Filter { limit: None, after: None, oldest_first: false, ..filter },
+            filter: Filter {
+                limit: None,
+                after: None,
+                before: None,
+                sort: SortBy::Created,
+                oldest_first: false,
+                ..filter
+            },
             begin: Begin::Snapshot,
             news: None,
             place: None,

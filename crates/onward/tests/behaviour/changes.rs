@@ -295,7 +295,7 @@ async fn a_wrong_cursor_and_a_wrong_filter_end_the_stream_with_an_error(db: Test
     let mut changes = house.onward.changes(Filter::all()).after("nonsense");
     assert_eq!(changes.next().await.unwrap().unwrap_err().code(), "invalid");
     assert!(changes.next().await.is_none());
-    let nested = Filter::default().with_attributes(serde_json::json!({"a": [1]})).unwrap();
+    let nested = Filter::default().with_attributes(serde_json::json!({"a": {"b": 1}})).unwrap();
     let mut changes = house.onward.changes(nested);
     assert!(matches!(changes.next().await.unwrap().unwrap(), Change::Snapshot { .. }));
     assert_eq!(changes.next().await.unwrap().unwrap_err().code(), "invalid");
