@@ -53,9 +53,9 @@ pub use person::PersonRequest;
 pub use queue::{Blocked, QueueInfo, QueueLimits, QueueWait, Rate};
 pub use reason::{Facts, Reason, ReasonKind};
 pub use record::{
-    Attempt, Chunk, ChunkBody, Durations, EventRecord, Filter, Identity, Not, OpenRuns, Origin, Range, RunRecord, Schemas,
-    SortBy, StatusCounts, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamInfo, VersionInfo, WaitsFor,
-    Window, WorkflowCount, WorkflowInfo, WorkflowVersion,
+    Attempt, Chunk, ChunkBody, Durations, EventRecord, Filter, Identity, Not, OpenRuns, Origin, Range, RunRecord,
+    Schemas, SortBy, StatusCounts, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamInfo, VersionInfo,
+    WaitsFor, Window, WorkflowCount, WorkflowInfo, WorkflowVersion,
 };
 pub use retention::Retention;
 pub use schedule::{CatchUp, Overlap, ScheduleRecord, Tick};

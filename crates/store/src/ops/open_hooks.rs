@@ -47,9 +47,7 @@ pub(crate) async fn list(tx: &mut Tx, filter: &HookFilter) -> Result<Page<OpenHo
     ];
     let rows = tx.search(sql, None, &given).await?;
     let items = rows.iter().map(record).collect::<Result<Vec<_>, Fault>>()?;
-    Ok(paging.page(list, items, |it| {
-        [&micros(it.hook.opened_at).to_be_bytes()[..], it.hook.token.as_bytes()].concat()
-    }))
+    Ok(paging.page(list, items, |it| [&micros(it.hook.opened_at).to_be_bytes()[..], it.hook.token.as_bytes()].concat()))
 }
 
 /// The time and the token of a hook in a list.

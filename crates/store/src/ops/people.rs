@@ -100,7 +100,8 @@ impl Read<'_> {
         let Some(record) = runs::records(tx, &[found.key], loaded, now).await?.pop() else { return Ok(Vec::new()) };
         let (filter, workflow) = (self.filter, record.workflow);
         let is_wanted = filter.workflows.is_empty() || filter.workflows.contains(&workflow);
-        let (from, until) = (filter.from.unwrap_or(from_micros(i64::MIN)), filter.until.unwrap_or(from_micros(i64::MAX)));
+        let (from, until) =
+            (filter.from.unwrap_or(from_micros(i64::MIN)), filter.until.unwrap_or(from_micros(i64::MAX)));
         let asks = record.waits.into_iter().filter(|wait| wait.person.is_some());
         let wanted = asks.filter(|wait| is_wanted && wait.since >= from && wait.since < until);
         let mut items: Vec<_> = wanted

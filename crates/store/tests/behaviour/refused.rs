@@ -178,7 +178,8 @@ async fn every_text_that_is_accepted_comes_back_as_it_was(db: TestDatabase) {
         }
     }
     store.send(sent.clone()).await.unwrap();
-    let all = store.messages(&run.id, MessageFilter { limit: Some(1_000), ..MessageFilter::default() }).await.unwrap().items;
+    let all =
+        store.messages(&run.id, MessageFilter { limit: Some(1_000), ..MessageFilter::default() }).await.unwrap().items;
     let found: Vec<_> = all.iter().map(|it| (it.topic.clone(), it.body.clone(), it.key.clone())).collect();
     assert!(found == sent.iter().map(|it| (it.topic.clone(), it.body.clone(), it.key.clone())).collect::<Vec<_>>());
     let read = store.unconsumed(texts.iter().map(|topic| of(run.key, topic, 0)).collect()).await.unwrap();
