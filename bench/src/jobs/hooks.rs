@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use onward::prelude::*;
-use onward::{Builder, Codec, Encoded, Payload};
+use onward::{
+    Builder,
+    codec::{Codec, Encoded, Payload},
+};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use onward::{Clock, Onward, Retention};
+use onward::{Clock, Onward, records::Retention};
 
 use super::Finding;
 use crate::Result;

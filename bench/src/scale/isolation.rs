@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use onward::{EnqueueOptions, Onward, Timestamp};
+use onward::{Onward, Timestamp, client::EnqueueOptions};
 
 use super::Finding;
 use crate::Result;

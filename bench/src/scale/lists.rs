@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use onward::{Client, Durations, ExecutorId, Filter, Not, Origin, Range, SortBy, Status, Timestamp, Window};
+use onward::{
+    Client, Filter, Status, Timestamp,
+    records::{Durations, ExecutorId, Not, Origin, Range, SortBy, Window},
+};
 
 use super::{Finding, history};
 use crate::Result;

@@ -6,7 +6,7 @@
 fn refund<'step>(
     ctx: &'step ::onward::Ctx,
     receipt: &'step Receipt,
-) -> ::onward::Step<'step, ()> {
+) -> ::onward::calls::Step<'step, ()> {
     async fn __body(receipt: &Receipt) -> Result<()> {
         gateway::refund(receipt).await
     }

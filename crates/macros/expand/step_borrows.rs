@@ -17,7 +17,7 @@ fn send<'step>(
     __2: (u32, bool),
     label: impl Into<Cow<'step, str>> + Clone + Send + Sync + 'step,
     check: fn(&str) -> bool,
-) -> ::onward::Step<'step, ()> {
+) -> ::onward::calls::Step<'step, ()> {
     async fn __body(
         mut to: Option<&str>,
         text: Cow<'_, str>,

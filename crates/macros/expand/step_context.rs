@@ -6,7 +6,7 @@
 fn think<'step>(
     ctx: &'step ::onward::Ctx,
     said: &'step [Message],
-) -> ::onward::Step<'step, String> {
+) -> ::onward::calls::Step<'step, String> {
     async fn __body(ctx: &Ctx, said: &[Message]) -> Result<String> {
         ctx.state::<Model>().answer(said).await
     }

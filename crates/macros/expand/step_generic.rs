@@ -11,7 +11,7 @@ fn put<'step, 'a: 'step, T: Serialize + Sync + 'step, U, const N: usize>(
     key: &'a str,
     value: &'step T,
     more: [U; N],
-) -> ::onward::Step<'step, usize>
+) -> ::onward::calls::Step<'step, usize>
 where
     U: Clone + Send + Sync + 'step,
 {

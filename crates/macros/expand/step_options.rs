@@ -8,7 +8,7 @@
 pub fn charge<'step>(
     ctx: &'step ::onward::Ctx,
     order: &'step Order,
-) -> ::onward::Step<'step, Receipt> {
+) -> ::onward::calls::Step<'step, Receipt> {
     async fn __body(order: &Order) -> Result<Receipt, ChargeError> {
         gateway::charge(order).await
     }

@@ -8,7 +8,7 @@ fn charge<'step>(
     r#in: &'step Order,
     __1: (u32, u32),
     label: impl Display + Clone + Send + Sync + 'step,
-) -> ::onward::Step<'step, Receipt> {
+) -> ::onward::calls::Step<'step, Receipt> {
     async fn __body(
         ctx: &Ctx,
         r#in: &Order,

@@ -20,7 +20,7 @@ impl ::onward::Workflow for checkout {
     ) -> ::onward::__private::Running<Self::Output> {
         ::onward::__private::run(async move { checkout(&ctx, __0, __1).await })
     }
-    fn schemas() -> ::onward::Schemas {
+    fn schemas() -> ::onward::records::Schemas {
         ::onward::__schemas!(workflow(Order, u32,) => Receipt)
     }
 }

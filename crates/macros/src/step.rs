@@ -80,7 +80,7 @@ impl<'f> Step<'f> {
         });
         quote_spanned! {here=>
             #(#of_caller)*
-            #vis fn #name #generics(ctx: &'step ::onward::Ctx, #(#names: #types),*) -> ::onward::Step<'step, #value> #bounds {
+            #vis fn #name #generics(ctx: &'step ::onward::Ctx, #(#names: #types),*) -> ::onward::calls::Step<'step, #value> #bounds {
                 #(#of_body)*
                 #work #body
                 ctx.step(#label, move || ::onward::__private::boxed(__body #explicit(#context #(#clones),*))) #options #schemas

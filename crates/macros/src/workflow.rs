@@ -63,7 +63,7 @@ impl<'f> Workflow<'f> {
         };
         let schemas = schema.then(|| {
             quote! {
-                fn schemas() -> ::onward::Schemas {
+                fn schemas() -> ::onward::records::Schemas {
                     ::onward::__schemas!(workflow #input => #output)
                 }
             }

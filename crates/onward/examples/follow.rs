@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use onward::prelude::*;
-use onward::{Change, ChangeCursor, Filter, RunKey, Status};
+use onward::{
+    Filter, Status,
+    records::{Change, ChangeCursor, RunKey},
+};
 use serde::{Deserialize, Serialize};
 
 /// What a follower knows: the state of every run, and the place in the feed up to which that is so.

@@ -4,8 +4,8 @@
 
 use chacha20poly1305::aead::{self, Aead, KeyInit};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use onward::codec::{Codec, Encoded, Payload};
 use onward::prelude::*;
-use onward::{Codec, Encoded, Payload};
 
 /// Encrypts with the newest of its keys, decrypts with any of them.
 ///

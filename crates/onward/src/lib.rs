@@ -1,10 +1,65 @@
 #![doc = include_str!("../README.md")]
 
-pub use onward_engine::*;
+#[doc(hidden)]
+pub use onward_engine::Skew;
+#[cfg(feature = "otlp")]
+pub use onward_engine::otlp;
+pub use onward_engine::{
+    BoxError, BoxFuture, Builder, Client, Clock, Code, Ctx, Data, Error, Filter, Json, OnPanic, Onward, Page, Registry,
+    Result, ResultExt, RunId, RunOptions, RunRecord, Status, Tick, Timestamp, Workflow, WorkflowFn, WorkflowHandle,
+    Workflows,
+};
 /// Make an `async fn` a step: call it with the context in front, and its result is recorded once.
 pub use onward_macros::step;
 /// Make an `async fn` a workflow: start it by its name as a type.
 pub use onward_macros::workflow;
+
+/// The types of durable calls, as the methods of [`Ctx`](crate::Ctx) return them.
+pub mod calls {
+    pub use onward_engine::{
+        All, Append, AwaitEvent, Branch, Call, CancelRun, Cancelled, Child, ChildResult, ChildRun, ContinueWith,
+        DEFAULT_STREAM, DurableCall, Either, Either3, Either4, Failure, Hook, OpenHook, Pause, Race, Recv, RecvTimeout,
+        Select, Settled, StartChild, Step, StreamWriter, Transaction,
+    };
+}
+
+/// The types of calls of a [`Client`](crate::Client) and of a [`WorkflowHandle`](crate::WorkflowHandle).
+pub mod client {
+    pub use onward_engine::{
+        Batch, ChangeAll, Changes, DebouncedStart, DeleteAll, DeleteRun, Documents, EnqueueOptions, Export, Fork,
+        ForkAll, GetEvent, ListDocuments, ListSteerings, Message, Preview, Push, Queue, ReadChunks, ReadStream,
+        ResumeHook, Schedule, ScheduleHandle, SendMessage, Start, Steer, SteerAll, SteerFamilies, SteerFamily,
+    };
+}
+
+/// What is read and given as data: records of runs and of what belongs to them, filters, options, limits.
+pub mod records {
+    pub use onward_engine::{
+        Actor, Attempt, Attribution, Blocked, BulkPreview, BulkResult, CatchUp, Change, ChangeCursor, ChangedRun,
+        Chunk, ChunkBody, Cursor, Deduplicated, Document, DocumentRecord, Durations, ErrorData, EventRecord,
+        ExecutorId, ExecutorRow, HeldAt, HookFilter, HookRecord, HookState, Identity, InboxFilter, InboxItem,
+        Initiator, MessageFilter, MessageRecord, MessageState, Not, OpenHookRecord, OpenRuns, Origin, Overlap, Paging,
+        PersonRequest, QueueInfo, QueueLimits, QueueWait, Range, Rate, Reason, ReasonKind, Refusal, Refused, Resumed,
+        Retention, RunKey, SYSTEM_PREFIX, ScheduleRecord, Schemas, Sent, SortBy, StatusCounts, Steered, Steering,
+        SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamInfo, Taken,
+        VersionInfo, Wait, WaitFor, WaitsFor, Window, WorkflowCount, WorkflowInfo,
+    };
+}
+
+/// What the body of [`Ctx::transaction`](crate::Ctx::transaction) works with.
+pub mod sql {
+    pub use onward_engine::{FromSqlValue, SqlParams, SqlRow, SqlTx, SqlValue};
+}
+
+/// Encoding of payloads on their way to the database, mostly to encrypt them.
+pub mod codec {
+    pub use onward_engine::{Codec, Encoded, Payload};
+}
+
+/// What an executor measures, and what is wrong with it.
+pub mod metrics {
+    pub use onward_engine::{Health, Histogram, JournalCounts, Metrics, QueueMetrics, Trouble};
+}
 
 /// What most files need: `use onward::prelude::*;`.
 pub mod prelude {

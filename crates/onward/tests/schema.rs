@@ -1,7 +1,10 @@
 //! The cargo feature `schema`: what is published of the types of workflows and steps.
 
 use onward::prelude::*;
-use onward::{Json, Schemas, StepSchemas};
+use onward::{
+    Json,
+    records::{Schemas, StepSchemas},
+};
 use onward_testkit::{TestDatabase, on_every_database};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -63,7 +63,7 @@ pub(crate) struct SetQueue {
 
     /// The maximum number of starts in this many seconds: 100/60
     #[arg(long, value_name = "N/SECONDS", value_parser = rate)]
-    pub(crate) rate: Option<Limit<onward::Rate>>,
+    pub(crate) rate: Option<Limit<onward::records::Rate>>,
 
     /// The maximum number of runs of one partition that run at the same time
     #[arg(long, value_name = "N", value_parser = count)]
@@ -71,5 +71,5 @@ pub(crate) struct SetQueue {
 
     /// The maximum number of starts of one partition in this many seconds
     #[arg(long, value_name = "N/SECONDS", value_parser = rate)]
-    pub(crate) partition_rate: Option<Limit<onward::Rate>>,
+    pub(crate) partition_rate: Option<Limit<onward::records::Rate>>,
 }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use clap::{Args as Arguments, Subcommand, ValueEnum};
-use onward::{Cursor, Json, Origin, SortBy, Status, Timestamp, WaitsFor};
+use onward::{
+    Json, Status, Timestamp,
+    records::{Cursor, Origin, SortBy, WaitsFor},
+};
 
 use super::Common;
 use super::steer::{Attributes, Delay, Delete, Export, Fork, Import, Restart, Steer, SteerFamily, WakeUp};

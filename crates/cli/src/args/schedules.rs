@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use clap::{Args as Arguments, Subcommand};
-use onward::{CatchUp, Json, Overlap, Timestamp};
+use onward::{
+    Json, Timestamp,
+    records::{CatchUp, Overlap},
+};
 
 use super::Common;
 use super::values::{attribute, seconds};

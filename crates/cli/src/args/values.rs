@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onward::{Json, Rate};
+use onward::{Json, records::Rate};
 use serde_json::value::RawValue;
 
 /// A limit to set, or `None` to remove it.

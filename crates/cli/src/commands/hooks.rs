@@ -15,7 +15,7 @@ pub(crate) async fn run(Hooks { common, verb }: Hooks) -> Result<Exit, Failure> 
     };
     let run = &resumed.run;
     if common.json {
-        let sent = Some(onward::Sent::new(resumed.seq, resumed.is_new));
+        let sent = Some(onward::records::Sent::new(resumed.seq, resumed.is_new));
         output::json(&Delivered { run: run.as_str(), sent })?;
     } else if resumed.is_new {
         output::say(format!("the payload is sent to run {run}"))?;

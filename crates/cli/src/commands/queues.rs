@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use onward::{Client, QueueInfo, QueueLimits, Rate};
+use onward::{
+    Client,
+    records::{QueueInfo, QueueLimits, Rate},
+};
 use serde_json::json;
 
 use crate::args::{Limit, QueueVerb, Queues, SetQueue};

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use onward::{Client, ScheduleHandle, ScheduleRecord, Window};
+use onward::{
+    Client,
+    client::ScheduleHandle,
+    records::{ScheduleRecord, Window},
+};
 use serde_json::json;
 
 use crate::args::{Backfill, NewSchedule, ScheduleVerb, Schedules};

@@ -1,6 +1,6 @@
 //! `onward workflows`: lists workflows, one line for each version.
 
-use onward::{VersionInfo, WorkflowInfo};
+use onward::records::{VersionInfo, WorkflowInfo};
 
 use crate::args::Workflows;
 use crate::exit::{Exit, Failure};

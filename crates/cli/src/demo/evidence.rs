@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use onward::{Client, Error, Filter, RunRecord, Status, StepKind, StepState, Timestamp};
+use onward::{
+    Client, Error, Filter, RunRecord, Status, Timestamp,
+    records::{StepKind, StepState},
+};
 
 use super::log::StepOf;
 

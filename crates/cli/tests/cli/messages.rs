@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use onward::prelude::*;
-use onward::{Clock, Message, MessageRecord};
+use onward::{Clock, client::Message, records::MessageRecord};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::harness::{runs, some_runs};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use onward::prelude::*;
-use onward::{Builder, CatchUp, Clock};
+use onward::{Builder, Clock, records::CatchUp};
 use onward_testkit::TestDatabase;
 
 use crate::harness::{Said, command, onward};

@@ -57,11 +57,11 @@ async fn a_limit_is_set_and_lifted_and_what_is_not_given_stays(db: TestDatabase)
     assert!(said.out.contains("\npartition-rate         1/0.5\n"), "{said:?}");
     let set = limits().await;
     assert_eq!((set.concurrency, set.per_executor, set.partition_concurrency), (Some(5), Some(2), Some(1)));
-    assert_eq!(set.partition_rate, Some(onward::Rate { count: 1, period: millis(500) }));
+    assert_eq!(set.partition_rate, Some(onward::records::Rate { count: 1, period: millis(500) }));
 
     let said = queues(&db, &["set", "mail", "--rate", "none", "--per-executor", "none", "--json"]).await;
     assert_eq!(said.json()["limits"]["rate"], json!(null));
-    assert_eq!(limits().await, onward::QueueLimits { rate: None, per_executor: None, ..set });
+    assert_eq!(limits().await, onward::records::QueueLimits { rate: None, per_executor: None, ..set });
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! A run as a file: it goes from one database to another, and on where it was.
 
 use onward::prelude::*;
-use onward::{Filter, Onward, RunId, Window};
+use onward::{Filter, Onward, RunId, records::Window};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};
@@ -70,7 +70,7 @@ async fn a_run_goes_on_in_another_database_as_if_it_had_begun_there(db: TestData
     assert_eq!(taken.events().await.unwrap(), run.events().await.unwrap());
     assert_eq!(taken.streams().await.unwrap(), run.streams().await.unwrap());
     let raw = taken.stream::<String>("raw").chunks().next().await.unwrap().unwrap();
-    assert_eq!(raw.body, onward::ChunkBody::Bytes((*b"\0\xff").into()));
+    assert_eq!(raw.body, onward::records::ChunkBody::Bytes((*b"\0\xff").into()));
     let again = taken.export().await.unwrap();
     assert_eq!(
         again.lines().count(),
@@ -202,7 +202,7 @@ async fn a_run_whose_dedup_is_taken_is_not_imported_until_it_is_free(db: TestDat
     let before = run.describe().await.unwrap().updated_at;
     let refused = house.onward.import_as(&file, "copy").await.unwrap_err();
     assert!(refused.is_deduplicated() && refused.message().contains("dedup key `letter`"), "{refused}");
-    assert_eq!(refused.downcast::<onward::Deduplicated>().unwrap().run.as_str(), "first");
+    assert_eq!(refused.downcast::<onward::records::Deduplicated>().unwrap().run.as_str(), "first");
     assert!(house.onward.handle_named("copy").status().await.unwrap_err().is_unknown_run());
     assert_eq!(run.describe().await.unwrap().updated_at, before);
     run.cancel().await.unwrap();

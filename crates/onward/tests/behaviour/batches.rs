@@ -1,7 +1,11 @@
 //! Batches: one run for many items, each of which is in one of them, once.
 
 use onward::prelude::*;
-use onward::{Batch, EnqueueOptions, Filter, Taken};
+use onward::{
+    Filter,
+    client::{Batch, EnqueueOptions},
+    records::Taken,
+};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde::{Serialize, Serializer};
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use onward::prelude::*;
-use onward::{Filter, StepState};
+use onward::{Filter, records::StepState};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde::{Deserialize, Serialize};
 

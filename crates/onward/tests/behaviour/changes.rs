@@ -3,7 +3,11 @@
 use std::collections::HashMap;
 
 use onward::prelude::*;
-use onward::{Change, ChangeCursor, ChangedRun, Changes, Filter, RunKey, Status};
+use onward::{
+    Filter, Status,
+    client::Changes,
+    records::{Change, ChangeCursor, ChangedRun, RunKey},
+};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use onward::prelude::*;
-use onward::{Identity, Overlap, RunOptions, Tick, Window};
+use onward::{
+    RunOptions, Tick,
+    records::{Identity, Overlap, Window},
+};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

@@ -4,7 +4,12 @@ use std::fmt;
 
 use futures_util::StreamExt;
 use onward::prelude::*;
-use onward::{Builder, ChunkBody, Codec, Encoded, Json, Payload, SqlTx, StepState};
+use onward::{
+    Builder, Json,
+    codec::{Codec, Encoded, Payload},
+    records::{ChunkBody, StepState},
+    sql::SqlTx,
+};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde::{Deserialize, Serialize};
 

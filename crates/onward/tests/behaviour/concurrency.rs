@@ -1,7 +1,7 @@
 //! `join!`, `all`, `select`, branches: the same way live and on replay.
 
 use onward::prelude::*;
-use onward::{StepKind, StepState};
+use onward::records::{StepKind, StepState};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};

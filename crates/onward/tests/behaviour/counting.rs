@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use onward::prelude::*;
-use onward::{Filter, Not, Retention};
+use onward::{
+    Filter,
+    records::{Not, Retention},
+};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

@@ -98,7 +98,7 @@ async fn documents_are_listed_by_id_in_pages_and_masked(db: TestDatabase) {
     for id in ["b/2", "a/1", "b/10", "ä", "b/1", "B"] {
         graphs.put(id, &graph(id)).await.unwrap();
     }
-    let ids = async |list: onward::ListDocuments<'_>| {
+    let ids = async |list: onward::client::ListDocuments<'_>| {
         list.await.unwrap().into_iter().map(|document| document.id).collect::<Vec<_>>()
     };
     assert_eq!(ids(graphs.list()).await, ["B", "a/1", "b/1", "b/10", "b/2", "ä"]);

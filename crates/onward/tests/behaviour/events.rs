@@ -33,7 +33,7 @@ async fn the_latest_value_is_read_and_every_value_is_kept(db: TestDatabase) {
     let events = run.events().await.unwrap();
     let shown: Vec<_> = events.iter().map(|event| (event.key.as_str(), event.value.as_str())).collect();
     assert_eq!(shown, [("size", "17"), ("stage", "\"done\"")]);
-    let kinds = run.steps().await.unwrap().iter().filter(|step| step.kind == onward::StepKind::Event).count();
+    let kinds = run.steps().await.unwrap().iter().filter(|step| step.kind == onward::records::StepKind::Event).count();
     assert_eq!(kinds, 4);
 }
 
@@ -124,7 +124,7 @@ async fn what_a_workflow_saw_of_an_event_is_recorded_and_seen_again_on_replay(db
     let (first, then) = house.done(reads.result()).await.unwrap();
     assert_eq!((first.as_deref(), then.as_deref()), (Some("half"), Some("done")));
     let read = &reads.steps().await.unwrap()[0];
-    assert_eq!((read.kind, read.name.as_str()), (onward::StepKind::GetEvent, "stage"));
+    assert_eq!((read.kind, read.name.as_str()), (onward::records::StepKind::GetEvent, "stage"));
     assert_eq!(read.output.as_ref().unwrap().as_str(), "\"half\"");
 }
 
@@ -142,7 +142,7 @@ async fn a_parked_run_is_woken_by_the_event_of_a_run_that_was_not_there_when_it_
     let reason = waits.describe().await.unwrap().reason;
     assert_eq!(reason, format!("waits for event `size` of run `c` until {until}"));
     let step = &waits.steps().await.unwrap()[0];
-    assert_eq!((step.kind, step.state), (onward::StepKind::GetEvent, onward::StepState::Waiting));
+    assert_eq!((step.kind, step.state), (onward::records::StepKind::GetEvent, onward::records::StepState::Waiting));
     house.lose_executor().await;
     house.onward.start::<converts>(()).id("c").await.unwrap();
     let waits = house.onward.handle::<waits_for_size>("w");
@@ -184,7 +184,11 @@ async fn the_end_of_a_wait_for_an_event_survives_a_lost_executor(db: TestDatabas
     let (colour, now) = run.result().await.unwrap();
     assert_eq!(colour, None);
     assert!((0..600).contains(&(now.as_second() - due.as_second())), "{now} and {due}");
-    assert_eq!(run.steps().await.unwrap()[0].state, onward::StepState::Failed, "so that it is no value that is null");
+    assert_eq!(
+        run.steps().await.unwrap()[0].state,
+        onward::records::StepState::Failed,
+        "so that it is no value that is null"
+    );
 }
 
 #[onward::workflow]

@@ -1,7 +1,7 @@
 //! A run and its family as files: they find each other again wherever they come, in one file or in several.
 
 use onward::prelude::*;
-use onward::{ChildRun, Clock, Filter};
+use onward::{Clock, Filter, calls::ChildRun};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};

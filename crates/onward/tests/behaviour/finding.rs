@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use onward::prelude::*;
-use onward::{Cursor, Durations, ExecutorId, Filter, Not, Origin, Page, Range, RunId, RunRecord, SortBy, Tick, Window};
+use onward::{
+    Filter, Page, RunId, RunRecord, Tick,
+    records::{Cursor, Durations, ExecutorId, Not, Origin, Range, SortBy, Window},
+};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::json;
 

@@ -124,7 +124,7 @@ async fn words(run: &WorkflowHandle<String>) -> Vec<(i64, String, Option<bool>)>
     let mut words = Vec::new();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.unwrap();
-        let onward::ChunkBody::Json(json) = chunk.body else { panic!("a value") };
+        let onward::records::ChunkBody::Json(json) = chunk.body else { panic!("a value") };
         words.push((chunk.index, json.decode().unwrap(), chunk.committed));
     }
     words

@@ -1,7 +1,11 @@
 //! Keys under which inputs gather, and that only one run has: what happens where that run can never begin.
 
 use onward::prelude::*;
-use onward::{Deduplicated, EnqueueOptions, Overlap, Tick};
+use onward::{
+    Tick,
+    client::EnqueueOptions,
+    records::{Deduplicated, Overlap},
+};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use onward::HookState;
 use onward::prelude::*;
+use onward::records::HookState;
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};

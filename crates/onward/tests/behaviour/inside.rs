@@ -1,7 +1,10 @@
 //! What a workflow does to runs from inside its own.
 
 use onward::prelude::*;
-use onward::{Filter, Json, Steered, StepKind};
+use onward::{
+    Filter, Json,
+    records::{Steered, StepKind},
+};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::json;
 

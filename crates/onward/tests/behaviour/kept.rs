@@ -1,7 +1,7 @@
 //! A run that another run may still need is kept, even if it is not a child of that run.
 
 use onward::prelude::*;
-use onward::{Filter, Retention};
+use onward::{Filter, records::Retention};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

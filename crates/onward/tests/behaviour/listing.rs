@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use onward::prelude::*;
-use onward::{Filter, RunId, StepFilter, Window};
+use onward::{
+    Filter, RunId,
+    records::{StepFilter, Window},
+};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::json;
 
@@ -59,7 +62,11 @@ async fn every_filter_shows_what_it_names_and_nothing_else(db: TestDatabase) {
         ("workflows", Filter { workflows: texts(&["slow", "nobody has it"]), ..f() }, vec!["n", "s"]),
         ("version", Filter { versions: texts(&["7"]), ..f() }, vec!["n"]),
         ("user", Filter { users: vec!["ann".into()], ..f() }, vec!["a-1"]),
-        ("executor", Filter { executors: vec![onward::ExecutorId::new(house.onward.executor_id())], ..f() }, vec!["s"]),
+        (
+            "executor",
+            Filter { executors: vec![onward::records::ExecutorId::new(house.onward.executor_id())], ..f() },
+            vec!["s"],
+        ),
         ("parent", Filter { parent: Some(RunId::new("s").unwrap()), ..f() }, vec!["s-0"]),
         ("forked", Filter { forked_from: Some(RunId::new("s").unwrap()), ..f() }, vec![]),
         ("one attribute", f().with_attributes(json!({"team": "red"})).unwrap(), vec!["a-2", "a-1"]),

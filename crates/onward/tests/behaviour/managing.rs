@@ -1,7 +1,7 @@
 //! Pause, wake up, delays, attributes, delete: on runs that an executor has, that are parked, that wait, and that have ended.
 
 use onward::prelude::*;
-use onward::{Filter, StepState};
+use onward::{Filter, records::StepState};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::json;
 

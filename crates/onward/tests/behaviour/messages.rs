@@ -225,7 +225,7 @@ async fn what_cannot_be_sent_is_refused(db: TestDatabase) {
         assert_eq!(run.send(topic, &1).await.unwrap_err().code(), "invalid", "{topic:?}");
     }
     assert_eq!(run.send("news", &1).key("").await.unwrap_err().code(), "invalid");
-    let list = ["a", "b"].map(|news| onward::Message::new("r", "news", &news).key(news));
+    let list = ["a", "b"].map(|news| onward::client::Message::new("r", "news", &news).key(news));
     house.onward.send_all(list).await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), ["a"]);
 }
@@ -271,7 +271,7 @@ async fn what_was_sent_to_a_run_that_has_not_begun_is_there_when_it_begins(db: T
     let run = house.onward.start::<collects>(2).id("r").delay(hours(1)).await.unwrap();
     // The same key twice in one list is one message, too.
     let list = [("a", "k"), ("b", "k"), ("c", "l")];
-    let list = list.map(|(news, key)| onward::Message::new("r", "news", news).key(key));
+    let list = list.map(|(news, key)| onward::client::Message::new("r", "news", news).key(key));
     house.onward.send_all(list).await.unwrap();
     assert_eq!(run.status().await.unwrap(), Status::Delayed, "a message is no reason to begin");
     assert_eq!(house.done(run.result()).await.unwrap(), ["a", "c"]);

@@ -108,7 +108,7 @@ async fn how_deep_the_queues_are_is_said_by_their_names(db: TestDatabase) {
     start().delay(days(2)).await.unwrap();
     // Nobody made this one: a name that somebody mistyped is no family of its own.
     house.onward.start::<nap>(()).queue("nigth shift").await.unwrap();
-    let deep = |metrics: &onward::Metrics| metrics.queues.last().is_some_and(|queue| queue.waiting == 2);
+    let deep = |metrics: &onward::metrics::Metrics| metrics.queues.last().is_some_and(|queue| queue.waiting == 2);
     house.until("they are counted", async || deep(&house.onward.metrics())).await;
     let metrics = house.onward.metrics();
     assert_eq!(

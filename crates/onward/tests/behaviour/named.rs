@@ -1,7 +1,7 @@
 //! Workflows whose names are known when the program runs: functions by name, and children by name.
 
 use onward::prelude::*;
-use onward::{OnPanic, StepKind, WorkflowFn};
+use onward::{OnPanic, WorkflowFn, records::StepKind};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::{Value, json};
 
@@ -229,7 +229,7 @@ async fn a_workflow_that_is_registered_while_the_executor_runs_executes_what_wai
 
     house.onward.register(says("4")).await.unwrap();
     let listed = client.executors().await.unwrap();
-    let has = |executor: &onward::ExecutorRow| executor.workflows.iter().any(|it| it == "says@4");
+    let has = |executor: &onward::records::ExecutorRow| executor.workflows.iter().any(|it| it == "says@4");
     assert!(listed.iter().any(|executor| executor.id.as_str() == house.onward.executor_id() && has(executor)));
     assert_eq!(house.done(waits.result()).await.unwrap(), "4");
     assert_eq!(house.done(parent.result()).await.unwrap(), "4");

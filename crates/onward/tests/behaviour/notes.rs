@@ -1,7 +1,7 @@
 //! Notes that the body of a step makes about it.
 
-use onward::StepRecord;
 use onward::prelude::*;
+use onward::records::StepRecord;
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};

@@ -45,7 +45,7 @@ async fn a_run_that_0_1_0_parked_goes_on_where_it_was(db: TestDatabase) {
     let receives = house.onward.handle::<receives>("parked-recv");
     let record = receives.describe().await.unwrap();
     assert!(record.waits.len() == 1 && record.waits[0].person.is_none() && !record.waits_for_person(), "{record:?}");
-    assert!(house.onward.inbox(onward::InboxFilter::default()).await.unwrap().items.is_empty());
+    assert!(house.onward.inbox(onward::records::InboxFilter::default()).await.unwrap().items.is_empty());
     receives.send("greeting", "again").await.unwrap();
     assert_eq!(house.done(receives.result()).await.unwrap(), ["hello", "again"]);
     let sleeps = house.onward.handle::<sleeps>("parked-sleep");

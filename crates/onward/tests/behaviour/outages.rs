@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use onward::StepState;
 use onward::prelude::*;
+use onward::records::StepState;
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};

@@ -1,7 +1,10 @@
 //! Pages of what one run has, and of schedules and executors: one shape for all of them.
 
 use onward::prelude::*;
-use onward::{HookFilter, InboxFilter, MessageFilter, Page, Paging, StepFilter, Tick};
+use onward::{
+    Page, Tick,
+    records::{HookFilter, InboxFilter, MessageFilter, Paging, StepFilter},
+};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;
@@ -70,7 +73,7 @@ async fn everything_that_a_run_has_is_read_in_pages_in_both_directions(db: TestD
         let Paging { limit, after, before } = paging;
         run.list_steps(StepFilter { names, limit, after, before, ..StepFilter::default() }).await
     };
-    let position = |step: &onward::StepRecord| step.position.to_string();
+    let position = |step: &onward::records::StepRecord| step.position.to_string();
     let all = there_and_back(async |paging| steps(Vec::new(), paging).await, position).await;
     assert_eq!(all, (0..18).map(|n| n.to_string()).collect::<Vec<_>>());
     let counts = there_and_back(async |paging| steps(vec!["count".into()], paging).await, position).await;

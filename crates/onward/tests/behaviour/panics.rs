@@ -5,7 +5,10 @@ use std::fmt;
 use std::panic::panic_any;
 
 use onward::prelude::*;
-use onward::{Codec, Encoded, Payload, StepState};
+use onward::{
+    codec::{Codec, Encoded, Payload},
+    records::StepState,
+};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,10 @@
 //! A workflow pauses its own run.
 
 use onward::prelude::*;
-use onward::{Code, ReasonKind, StepKind, StepState};
+use onward::{
+    Code,
+    records::{ReasonKind, StepKind, StepState},
+};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::foreign::Foreign;

@@ -2,7 +2,8 @@
 
 use onward::prelude::*;
 use onward::{
-    Filter, HookFilter, InboxFilter, MessageFilter, MessageState, PersonRequest, StepKind, WaitFor, WaitsFor,
+    Filter,
+    records::{HookFilter, InboxFilter, MessageFilter, MessageState, PersonRequest, StepKind, WaitFor, WaitsFor},
 };
 use onward_testkit::{TestDatabase, on_every_database};
 
@@ -254,7 +255,7 @@ async fn who_sends_learns_whether_the_key_was_new(db: TestDatabase) {
     assert_eq!((first.is_new, again.is_new, first.seq), (true, false, again.seq));
     let without = run.send("later", &3).await.unwrap();
     assert!(without.is_new && without.seq > first.seq);
-    let message = |n: i32, key: &str| onward::Message::new("e1", "later", &n).key(key);
+    let message = |n: i32, key: &str| onward::client::Message::new("e1", "later", &n).key(key);
     let sent = house.onward.send_all([message(4, "new"), message(5, "k"), message(6, "new")]).await.unwrap();
     let is_new: Vec<bool> = sent.iter().map(|sent| sent.is_new).collect();
     assert_eq!((is_new, sent[1].seq, sent[2].seq), (vec![true, false, false], first.seq, sent[0].seq));

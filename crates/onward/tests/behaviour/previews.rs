@@ -1,7 +1,7 @@
 //! What an act on many runs would do: counted without doing it, with the reasons of those that would refuse.
 
 use onward::prelude::*;
-use onward::{BulkPreview, Filter, RunRecord};
+use onward::{Filter, RunRecord, records::BulkPreview};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! Many runs in one call, and one run for many inputs.
 
 use onward::prelude::*;
-use onward::{Code, EnqueueOptions, Filter};
+use onward::{Code, Filter, client::EnqueueOptions};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};

@@ -1,7 +1,7 @@
 //! What anyone may do to a run of a queue, and what becomes of its place there.
 
 use onward::prelude::*;
-use onward::{Filter, Window};
+use onward::{Filter, records::Window};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use onward::prelude::*;
-use onward::{EnqueueOptions, Filter, RunOptions};
+use onward::{Filter, RunOptions, client::EnqueueOptions};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde::{Deserialize, Serialize};
 
@@ -316,7 +316,7 @@ async fn a_limit_that_is_changed_holds_at_once(db: TestDatabase) {
     assert_eq!(waiting.reason, "queued: queue `q` is full (4 of 4 running)");
     house.onward.queue("q").concurrency(None).await.unwrap();
     house.until("all run", async || gauge.now("q") == 12).await;
-    assert_eq!(house.onward.queue("q").info().await.unwrap().limits, onward::QueueLimits::default());
+    assert_eq!(house.onward.queue("q").info().await.unwrap().limits, onward::records::QueueLimits::default());
     for run in &runs {
         run.cancel().await.unwrap();
     }

@@ -1,7 +1,10 @@
 //! Why a run is in its state, as data: each kind of reason is reached by a real run.
 
 use onward::prelude::*;
-use onward::{Blocked, Client, Filter, QueueWait, Reason, ReasonKind, WaitFor, WaitsFor};
+use onward::{
+    Client, Filter,
+    records::{Blocked, QueueWait, Reason, ReasonKind, WaitFor, WaitsFor},
+};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

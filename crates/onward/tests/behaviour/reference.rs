@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use onward::prelude::*;
-use onward::{EnqueueOptions, Identity, RunId, StepKind};
+use onward::{
+    RunId,
+    client::EnqueueOptions,
+    records::{Identity, StepKind},
+};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

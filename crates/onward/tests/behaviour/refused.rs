@@ -18,7 +18,7 @@ async fn decides(ctx: &Ctx) -> Result<Decision> {
 }
 
 /// The one message of a run that nobody has taken, once it was refused.
-async fn refused<T: onward::Data>(house: &House, run: &WorkflowHandle<T>) -> onward::MessageRecord {
+async fn refused<T: onward::Data>(house: &House, run: &WorkflowHandle<T>) -> onward::records::MessageRecord {
     let is_refused = async || run.messages().await.unwrap().iter().any(|message| message.refused.is_some());
     house.until("the message is refused", is_refused).await;
     run.messages().await.unwrap().remove(0)
@@ -72,7 +72,8 @@ async fn the_sender_is_told_at_once_what_the_run_waits_for_and_can_send_again(db
     let error = run.send("decision", "yes").key("form-1").await.unwrap_err();
     let said = r#"run `order-3` waits on topic `decision` for one of "Ship", "Refund": got "yes". Nothing was sent"#;
     assert_eq!((error.code(), error.message()), ("invalid", said));
-    let two = [onward::Message::new("order-3", "news", &1), onward::Message::new("order-3", "decision", &1)];
+    let two =
+        [onward::client::Message::new("order-3", "news", &1), onward::client::Message::new("order-3", "decision", &1)];
     assert_eq!(house.onward.send_all(two).await.unwrap_err().code(), "invalid");
     assert_eq!(run.messages().await.unwrap(), [], "all or none");
 
@@ -161,7 +162,7 @@ async fn a_call_whose_only_message_does_not_fit_times_out_as_if_nobody_had_sent(
     let house = House::open(db, |b| b.workflow::<waits_a_minute>()).await;
     let run = house.onward.start::<waits_a_minute>(()).delay(mins(1)).await.unwrap();
     // More than are read at once.
-    let texts = (0..400).map(|n| onward::Message::new(run.id(), "n", &format!("text {n}")));
+    let texts = (0..400).map(|n| onward::client::Message::new(run.id(), "n", &format!("text {n}")));
     house.onward.send_all(texts).await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), None);
     assert_eq!(run.messages().await.unwrap().len(), 400);
@@ -197,7 +198,7 @@ async fn a_timeout_is_not_put_off_by_what_does_not_fit(db: TestDatabase) {
 async fn a_message_behind_many_that_do_not_fit_is_found(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<waits_a_minute>()).await;
     let run = house.onward.start::<waits_a_minute>(()).delay(mins(1)).await.unwrap();
-    let texts = (0..700).map(|n| onward::Message::new(run.id(), "n", &format!("text {n}")));
+    let texts = (0..700).map(|n| onward::client::Message::new(run.id(), "n", &format!("text {n}")));
     house.onward.send_all(texts).await.unwrap();
     run.send("n", &7).await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), Some(7));
@@ -300,8 +301,9 @@ async fn a_message_that_waits_is_taken_back_while_nobody_executes_the_run(db: Te
     run.replace_message(messages[1].seq, &20).await.unwrap();
     let shown: Vec<String> = run.messages().await.unwrap().iter().map(|message| message.body.to_string()).collect();
     assert_eq!(shown, ["20", "3", "4"], "it keeps its place");
-    let first = onward::MessageFilter { limit: Some(1), ..onward::MessageFilter::untaken() };
-    let second = onward::MessageFilter { after: run.list_messages(first.clone()).await.unwrap().next, ..first };
+    let first = onward::records::MessageFilter { limit: Some(1), ..onward::records::MessageFilter::untaken() };
+    let second =
+        onward::records::MessageFilter { after: run.list_messages(first.clone()).await.unwrap().next, ..first };
     let page = run.list_messages(second).await.unwrap();
     assert_eq!(page.items[0].body.as_str(), "3");
     assert_eq!(house.done(run.result()).await.unwrap(), [20, 3, 4]);

@@ -1,7 +1,7 @@
 //! Retention: what has ended goes when it is too old or too many, and nothing that anybody may still ask for.
 
 use onward::prelude::*;
-use onward::{Filter, Retention};
+use onward::{Filter, records::Retention};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

@@ -1,7 +1,11 @@
 //! Schedules: once per tick, however many executors there are, whatever dies, and whatever the clocks do.
 
 use onward::prelude::*;
-use onward::{CatchUp, Filter, Overlap, RunOptions, ScheduleHandle, Tick, Window};
+use onward::{
+    Filter, RunOptions, Tick,
+    client::ScheduleHandle,
+    records::{CatchUp, Overlap, Window},
+};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};

@@ -1,7 +1,7 @@
 //! Starting a run at once that waits in a queue or for its time.
 
 use onward::prelude::*;
-use onward::{EnqueueOptions, Filter};
+use onward::{Filter, client::EnqueueOptions};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::queues::{Job, ended, watched, work};

@@ -4,7 +4,10 @@ use std::pin::Pin;
 
 use futures_util::future::join_all;
 use onward::prelude::*;
-use onward::{Initiator, ReasonKind, RunRecord, Steering, SteeringAction};
+use onward::{
+    RunRecord,
+    records::{Initiator, ReasonKind, Steering, SteeringAction},
+};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};

@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt;
 use onward::prelude::*;
-use onward::{ChunkBody, ReadStream};
+use onward::{client::ReadStream, records::ChunkBody};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};
@@ -189,7 +189,8 @@ async fn two_streams(ctx: &Ctx) -> Result<()> {
 async fn streams_of_one_run_are_apart_and_branches_share_one_without_a_repeat(db: TestDatabase) {
     let mut house = House::open(db, |b| b.workflow::<two_streams>()).await;
     let run = house.onward.start::<two_streams>(()).id("r").await.unwrap();
-    let is_asleep = async || run.steps().await.unwrap().iter().any(|step| step.kind == onward::StepKind::Sleep);
+    let is_asleep =
+        async || run.steps().await.unwrap().iter().any(|step| step.kind == onward::records::StepKind::Sleep);
     house.until("it sleeps", is_asleep).await;
     house.lose_executor().await;
     let run = house.onward.handle::<two_streams>("r");

@@ -1,7 +1,11 @@
 //! Texts that callers give: what one database takes the other takes too, and what is refused leaves nothing behind.
 
 use onward::prelude::*;
-use onward::{BoxFuture, CatchUp, Client, EnqueueOptions, Filter, ScheduleHandle, Tick};
+use onward::{
+    BoxFuture, Client, Filter, Tick,
+    client::{EnqueueOptions, ScheduleHandle},
+    records::CatchUp,
+};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

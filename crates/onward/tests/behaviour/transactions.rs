@@ -3,7 +3,7 @@
 use std::future::pending;
 
 use onward::prelude::*;
-use onward::{Builder, Filter, SqlTx, StepKind, Transaction};
+use onward::{Builder, Filter, calls::Transaction, records::StepKind, sql::SqlTx};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde::{Deserialize, Serialize};
 

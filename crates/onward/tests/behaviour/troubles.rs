@@ -11,7 +11,7 @@ async fn nothing(_ctx: &Ctx) -> Result<()> {
     Ok(())
 }
 
-fn of_journal(house: &House) -> Option<onward::Trouble> {
+fn of_journal(house: &House) -> Option<onward::metrics::Trouble> {
     house.onward.trouble().into_iter().find(|trouble| trouble.task == "journal")
 }
 

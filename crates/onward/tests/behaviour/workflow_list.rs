@@ -1,7 +1,10 @@
 //! `client.workflows()`: what executors have and had, and what is open.
 
 use onward::prelude::*;
-use onward::{OpenRuns, Schemas, WorkflowFn, WorkflowInfo};
+use onward::{
+    WorkflowFn,
+    records::{OpenRuns, Schemas, WorkflowInfo},
+};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use onward::prelude::*;
-use onward::{Retention, Tick};
+use onward::{Tick, records::Retention};
 use serde::{Deserialize, Serialize};
 
 use super::mix;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onward::prelude::*;
-use onward::{BoxFuture, Step};
+use onward::{BoxFuture, calls::Step};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use onward::{Filter, RunKey, Status};
+use onward::{Filter, Status, records::RunKey};
 use onward_testkit::crash::{Op, Program, program};
 use onward_testkit::{TestDatabase, between_looks, on_every_database};
 use tokio::process::{Child, Command};

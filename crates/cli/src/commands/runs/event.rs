@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onward::EventRecord;
+use onward::records::EventRecord;
 use onward_types::Json;
 
 use super::Handle;

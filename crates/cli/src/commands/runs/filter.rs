@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use onward::{Durations, ExecutorId, Filter, Json, Not, Range, RunId, Window};
+use onward::{
+    Filter, Json, RunId,
+    records::{Durations, ExecutorId, Not, Range, Window},
+};
 
 use crate::args::Which;
 use crate::exit::Failure;

@@ -1,6 +1,9 @@
 //! `onward runs messages`: shows, deletes and replaces messages to a run that no call has consumed.
 
-use onward::{Client, MessageFilter, MessageRecord};
+use onward::{
+    Client,
+    records::{MessageFilter, MessageRecord},
+};
 
 use super::Handle;
 use crate::args::Messages;

@@ -1,6 +1,9 @@
 //! `onward runs show`: shows everything about one run.
 
-use onward::{Client, Filter, HookRecord, RunRecord, SteeringRecord};
+use onward::{
+    Client, Filter, RunRecord,
+    records::{HookRecord, SteeringRecord},
+};
 use serde::Serialize;
 
 use super::list;

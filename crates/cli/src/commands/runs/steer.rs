@@ -63,8 +63,8 @@ pub(super) struct Done {
     pub(super) deleted: Option<u64>,
 }
 
-impl From<onward::Steered> for Done {
-    fn from(steered: onward::Steered) -> Done {
+impl From<onward::records::Steered> for Done {
+    fn from(steered: onward::records::Steered) -> Done {
         let others = steered.runs.saturating_sub(1);
         Done { changed: Some(steered.changed()), found: Some(steered.found), others, ..Done::default() }
     }
@@ -167,30 +167,30 @@ pub(super) async fn each(
 }
 
 /// Prints the result for all runs that match the filters.
-pub(super) fn all(result: onward::BulkResult, json: bool, did: &str) -> Result<Exit, Failure> {
+pub(super) fn all(result: onward::records::BulkResult, json: bool, did: &str) -> Result<Exit, Failure> {
     if json {
         output::json(&result)?;
         return Ok(Exit::Done);
     }
-    let onward::BulkResult { matched, changed, refused, sleeps, refusals, .. } = result;
+    let onward::records::BulkResult { matched, changed, refused, sleeps, refusals, .. } = result;
     output::say(counted(&format!("{matched} runs: {changed} {did}"), sleeps, refused, &refusals))?;
     Ok(Exit::Done)
 }
 
 /// Prints what would be done to the runs.
-pub(super) async fn preview(preview: onward::Preview, json: bool, did: &str) -> Result<Exit, Failure> {
+pub(super) async fn preview(preview: onward::client::Preview, json: bool, did: &str) -> Result<Exit, Failure> {
     let preview = preview.await?;
     if json {
         output::json(&preview)?;
         return Ok(Exit::Done);
     }
-    let onward::BulkPreview { matched, would_change, sleeps, refused, refusals, .. } = preview;
+    let onward::records::BulkPreview { matched, would_change, sleeps, refused, refusals, .. } = preview;
     let told = format!("{matched} runs: {would_change} would be {did}");
     output::say(counted(&told, sleeps, refused, &refusals))?;
     Ok(Exit::Done)
 }
 
-fn counted(told: &str, sleeps: u64, refused: u64, refusals: &[onward::Refusal]) -> String {
+fn counted(told: &str, sleeps: u64, refused: u64, refusals: &[onward::records::Refusal]) -> String {
     let mut told = told.to_owned();
     if sleeps > 0 {
         told += &format!(" ({sleeps} sleeps)");
@@ -198,7 +198,7 @@ fn counted(told: &str, sleeps: u64, refused: u64, refusals: &[onward::Refusal]) 
     if refused > 0 {
         told += &format!(", {refused} refused because of their state");
     }
-    for onward::Refusal { status, why, runs, example, .. } in refusals {
+    for onward::records::Refusal { status, why, runs, example, .. } in refusals {
         told += &format!("\n  {runs} {status}, such as {example}: {why}");
     }
     told

@@ -1,6 +1,9 @@
 //! `onward runs steps`: shows the durable calls of one run.
 
-use onward::{Client, StepFilter, StepRecord};
+use onward::{
+    Client,
+    records::{StepFilter, StepRecord},
+};
 
 use crate::args::Steps;
 use crate::exit::{Exit, Failure};

@@ -1,6 +1,6 @@
 //! `onward runs stream`: reads a stream of a run until it ends, or lists the run's streams.
 
-use onward::{Chunk, ChunkBody, StreamInfo};
+use onward::records::{Chunk, ChunkBody, StreamInfo};
 use onward_types::Json;
 use serde::Serialize;
 

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use onward::{Changes, RunRecord, Status, StepRecord, StepState, Timestamp};
+use onward::{
+    RunRecord, Status, Timestamp,
+    client::Changes,
+    records::{StepRecord, StepState},
+};
 use onward_types::{Json, from_micros, micros};
 use serde::Serialize;
 

@@ -3,7 +3,7 @@
 
 use std::{fmt, pin::Pin, time::Duration};
 
-use onward::{OnPanic, Step, prelude::*};
+use onward::{OnPanic, prelude::*, calls::Step};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Serialize, Deserialize)]

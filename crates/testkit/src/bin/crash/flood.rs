@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use onward::{Client, EnqueueOptions, Result, Status};
+use onward::{Client, Result, Status, client::EnqueueOptions};
 use onward_testkit::crash::bodies::{self, Line};
 use onward_testkit::crash::{Op, Program, WorkerOptions, expected, mix, program};
 use tokio::sync::mpsc;

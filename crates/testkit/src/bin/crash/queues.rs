@@ -3,7 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use onward::{Client, EnqueueOptions, Filter, QueueLimits, Rate, Result, RunOptions, RunRecord, Start};
+use onward::{
+    Client, Filter, Result, RunOptions, RunRecord,
+    client::{EnqueueOptions, Start},
+    records::{QueueLimits, Rate},
+};
 use onward_testkit::crash::bodies::Line;
 
 use crate::random::Random;

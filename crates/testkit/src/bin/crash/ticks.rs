@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use onward::{CatchUp, Client, Filter, Result, ScheduleHandle, Status, Tick, Timestamp};
+use onward::{Client, Filter, Result, Status, Tick, Timestamp, client::ScheduleHandle, records::CatchUp};
 use onward_testkit::crash::tick;
 
 use crate::insist::insist;

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use onward::{Attempt, Client, Filter, Json, Result, RunRecord, Status, StepKind, StepRecord, StepState};
+use onward::{
+    Client, Filter, Json, Result, RunRecord, Status,
+    records::{Attempt, StepKind, StepRecord, StepState},
+};
 use onward_testkit::crash::bodies::{self, Gave, Line};
 use onward_testkit::crash::{Op, Program, Raw, SAID, failures};
 
