@@ -8,7 +8,10 @@
 
 /// Sends a mail.
 #[allow(unused)]
-fn mail<'step>(ctx: &'step ::onward::Ctx, to: &'step str) -> ::onward::calls::Step<'step, ()> {
+fn mail<'step>(
+    ctx: &'step ::onward::Ctx,
+    to: &'step str,
+) -> ::onward::calls::Step<'step, ()> {
     #[tracing::instrument(skip_all)]
     async fn __body(to: &str) -> Result<()> {
         Ok(())

@@ -3,7 +3,10 @@
 //     Ok(url.len() as u64)
 // }
 
-fn resize<'step>(ctx: &'step ::onward::Ctx, url: String) -> ::onward::calls::Step<'step, u64> {
+fn resize<'step>(
+    ctx: &'step ::onward::Ctx,
+    url: String,
+) -> ::onward::calls::Step<'step, u64> {
     async fn __body(url: String) -> Result<u64, BoxError> {
         Ok(url.len() as u64)
     }

@@ -246,6 +246,8 @@ async fn the_executor_that_had_a_run_last_is_remembered(db: TestDatabase) {
         .await;
     assert_eq!(ids(&house, had(&first)).await, ["done"]);
     assert_eq!(ids(&house, had(&second)).await, ["naps"]);
+    let has = |who: &ExecutorId| Filter { executors: vec![who.clone()], ..Filter::default() };
+    assert_eq!(ids(&house, has(&first)).await, [""; 0], "it has none now");
     let done = house.onward.handle_named("done").describe().await.unwrap();
     assert_eq!((done.executor, done.last_executor), (None, Some(first.clone())));
     let not = Not { last_executors: vec![first], ..Not::default() };
@@ -324,7 +326,8 @@ async fn a_list_by_another_time_is_in_the_order_of_that_time(db: TestDatabase) {
     let house = House::open(db, |b| b.workflows::<(quick, naps)>()).await;
     // The last one to be created is the first one to end.
     for (id, seconds) in [("a", 30), ("b", 20), ("c", 10)] {
-        house.onward.start::<naps>(seconds).id(id).await.unwrap();
+        let run = house.onward.start::<naps>(seconds).id(id).await.unwrap();
+        house.becomes("it sleeps", async || !run.describe().await.unwrap().waits.is_empty()).await;
         house.pass(secs(1)).await;
     }
     for id in ["c", "b", "a"] {
