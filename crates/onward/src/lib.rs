@@ -14,7 +14,7 @@ pub use onward_macros::step;
 /// Make an `async fn` a workflow: start it by its name as a type.
 pub use onward_macros::workflow;
 
-/// The types of durable calls, as the methods of [`Ctx`](crate::Ctx) return them.
+/// The types of durable calls, as the methods of [`Ctx`] return them.
 pub mod calls {
     pub use onward_engine::{
         All, Append, AwaitEvent, Branch, Call, CancelRun, Cancelled, Child, ChildResult, ChildRun, ContinueWith,
@@ -23,7 +23,7 @@ pub mod calls {
     };
 }
 
-/// The types of calls of a [`Client`](crate::Client) and of a [`WorkflowHandle`](crate::WorkflowHandle).
+/// The types of calls of a [`Client`] and of a [`WorkflowHandle`].
 pub mod client {
     pub use onward_engine::{
         Batch, ChangeAll, Changes, DebouncedStart, DeleteAll, DeleteRun, Documents, EnqueueOptions, Export, Fork,
@@ -46,7 +46,7 @@ pub mod records {
     };
 }
 
-/// What the body of [`Ctx::transaction`](crate::Ctx::transaction) works with.
+/// What the body of [`Ctx::transaction`] works with.
 pub mod sql {
     pub use onward_engine::{FromSqlValue, SqlParams, SqlRow, SqlTx, SqlValue};
 }

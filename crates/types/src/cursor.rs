@@ -178,7 +178,7 @@ impl Paging {
         if self.before.is_some() {
             items.reverse();
         }
-        // Whoever comes from a page finds it on the other side.
+        // The page a caller comes from is found on the other side.
         let (is_next, is_previous) = if self.before.is_some() { (true, more) } else { (more, self.after.is_some()) };
         let cursor = |item: &T| Cursor::new(list, &place(item));
         let next = items.last().filter(|_| is_next).map(&cursor);

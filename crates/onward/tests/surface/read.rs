@@ -24,11 +24,11 @@ impl Surface {
         let crates: HashMap<&str, Crate> = CRATES.iter().map(|name| (*name, Crate::read(name))).collect();
         let onward = Crate::read("onward");
         let mut surface = Surface { modules: BTreeMap::new() };
-        surface.add_module("", &onward.files[0].1, &onward, &crates);
+        surface.add_module("", &onward.files[0].1, &crates);
         surface
     }
 
-    fn add_module(&mut self, module: &str, items: &[Item], onward: &Crate, crates: &HashMap<&str, Crate>) {
+    fn add_module(&mut self, module: &str, items: &[Item], crates: &HashMap<&str, Crate>) {
         for item in items.iter().filter(|item| !is_hidden(item)) {
             match item {
                 Item::Use(item) if is_public(&item.vis) => {
@@ -43,7 +43,7 @@ impl Surface {
                 Item::Mod(item) if is_public(&item.vis) => {
                     let name = item.ident.to_string();
                     if let Some((_, items)) = &item.content {
-                        self.add_module(&name, items, onward, crates);
+                        self.add_module(&name, items, crates);
                     }
                 }
                 Item::Fn(item) if is_public(&item.vis) => {
