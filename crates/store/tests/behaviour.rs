@@ -15,6 +15,7 @@ mod behaviour {
     mod dedups;
     mod fence;
     mod forks;
+    mod holds;
     mod hooks;
     mod inside;
     mod journal;

@@ -17,6 +17,7 @@ pub(crate) mod inside;
 mod lazy;
 mod manage;
 pub(crate) mod mask;
+pub(crate) mod pause;
 pub(crate) mod queue;
 pub(crate) mod schedule;
 pub(crate) mod send;

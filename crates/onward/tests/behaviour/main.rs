@@ -81,4 +81,5 @@ mod versions;
 mod waits;
 mod wake_ups;
 mod waking;
+mod who_pauses;
 mod workflow_list;

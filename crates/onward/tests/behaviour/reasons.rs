@@ -201,7 +201,7 @@ async fn a_full_queue_names_the_runs_that_hold_its_slots_and_the_position(db: Te
     assert_eq!(of("c1"), ReasonKind::Queue(listed(Blocked::Full { running: 2, limit: 2 })));
 
     house.onward.queue("mail").pause().await.unwrap();
-    assert_eq!(queued(&house, "c1").await.blocked, Some(Blocked::Paused));
+    assert_eq!(queued(&house, "c1").await.blocked, Some(Blocked::Paused { said: Some("paused".to_owned()) }));
 }
 
 #[on_every_database]

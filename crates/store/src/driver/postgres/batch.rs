@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::Told;
 use super::columns::{
     attempts, checkpoints, chunks, close_hooks, close_waits, consume, continues, creates, creates_queued, end_hooks,
-    event_history, events, fence, leaves, must_be_new, open_waits, pauses, payloads, refusable, refuse, request_people,
-    wake_watchers, wakes,
+    event_history, events, fence, holds, leaves, must_be_new, open_waits, pauses, payloads, refusable, refuse,
+    request_people, wake_watchers, wakes,
 };
 use super::connect::Session;
 use super::pipeline::{Answers, Args, Pipeline};
@@ -60,6 +60,7 @@ statements!(
     open_waits,
     close_waits,
     leaves,
+    holds,
     pauses,
     continues,
     payloads,
@@ -129,6 +130,7 @@ fn add_rows<'a>(pipeline: &mut Pipeline<'a>, statements: &'a Statements, batch: 
     add("batch/close_waits", &statements.close_waits, close_waits(batch));
     add("batch/open_waits", &statements.open_waits, open_waits(batch));
     add("batch/leaves", &statements.leaves, leaves(batch));
+    add("batch/holds", &statements.holds, holds(batch));
     add("batch/pauses", &statements.pauses, pauses(batch));
     add("batch/continues", &statements.continues, continues(batch));
     add("batch/payloads", &statements.payloads, payloads(batch));
