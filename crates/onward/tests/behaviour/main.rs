@@ -77,6 +77,7 @@ mod time;
 mod timers;
 mod transactions;
 mod troubles;
+mod unregistered;
 mod versions;
 mod waits;
 mod wake_ups;
