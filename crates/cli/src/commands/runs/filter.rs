@@ -7,7 +7,7 @@ use onward::{ExecutorId, Filter, Json, RunId, Window};
 use crate::args::Which;
 use crate::exit::Failure;
 
-pub(super) fn filter(which: Which) -> Result<Filter, Failure> {
+pub(in crate::commands) fn filter(which: Which) -> Result<Filter, Failure> {
     let attributes: BTreeMap<String, Json> = which.attribute.into_iter().collect();
     let filter = Filter {
         statuses: which.status,
