@@ -33,7 +33,7 @@ async fn run(args: Args) -> Result<Exit, Failure> {
         Command::Schedules(schedules) => commands::schedules::run(schedules).await,
         Command::Workflows(workflows) => commands::workflows::run(workflows).await,
         Command::Inbox(inbox) => commands::inbox::run(inbox).await,
-        Command::Changes(changes) => commands::changes::run(changes).await,
+        Command::Changes(changes) => commands::changes::run(*changes).await,
         Command::Documents(documents) => commands::documents::run(documents).await,
         Command::Hooks(hooks) => commands::hooks::run(hooks).await,
         Command::Move(moving) => commands::moving::run(moving).await,

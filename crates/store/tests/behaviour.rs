@@ -24,6 +24,7 @@ mod behaviour {
     mod messages;
     mod old_databases;
     mod ownership;
+    mod pauses;
     mod plans;
     mod poison;
     mod rates;

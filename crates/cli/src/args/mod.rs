@@ -52,7 +52,7 @@ pub(crate) enum Command {
     Schedules(Schedules),
     Workflows(Workflows),
     Inbox(Inbox),
-    Changes(Changes),
+    Changes(Box<Changes>),
     Hooks(Hooks),
     Documents(Documents),
     Move(Move),

@@ -26,7 +26,7 @@ pub(crate) async fn run(changes: Changes) -> Result<Exit, Failure> {
             break;
         }
     }
-    // It is not closed: whoever goes on from the last cursor within some minutes misses nothing.
+    // It is not closed: a caller that goes on from the last cursor within some minutes misses nothing.
     Ok(Exit::Done)
 }
 

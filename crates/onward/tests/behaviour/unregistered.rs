@@ -85,7 +85,7 @@ async fn a_run_that_was_parked_waits_when_it_is_due_and_loses_nothing(db: TestDa
     house.done(run.result()).await.unwrap();
 }
 
-/// Encodes nothing, and keeps whoever decodes waiting while it is shut.
+/// Encodes nothing, and lets no value be decoded while it is shut.
 #[derive(Clone, Default)]
 struct Gate(Arc<(Mutex<Shut>, Condvar)>);
 
