@@ -4,11 +4,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use onward::Builder;
+use onward::codec::{Codec, Encoded, Payload};
 use onward::prelude::*;
-use onward::{
-    Builder,
-    codec::{Codec, Encoded, Payload},
-};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};

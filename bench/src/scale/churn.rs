@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use onward::{Clock, Onward, records::Retention};
+use onward::records::Retention;
+use onward::{Clock, Onward};
 
 use super::Finding;
 use crate::Result;

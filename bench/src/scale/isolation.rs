@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use onward::{Onward, Timestamp, client::EnqueueOptions};
+use onward::client::EnqueueOptions;
+use onward::{Onward, Timestamp};
 
 use super::Finding;
 use crate::Result;

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use onward::{
-    Client, Filter, Status, Timestamp,
-    records::{Durations, ExecutorId, Not, Origin, Range, SortBy, Window},
-};
+use onward::records::{Durations, ExecutorId, Not, Origin, Range, SortBy, Window};
+use onward::{Client, Filter, Status, Timestamp};
 
 use super::{Finding, history};
 use crate::Result;

@@ -11,7 +11,7 @@ Exit codes:
   0  done
   1  failed
   2  an argument is not valid
-  3  the run, queue, schedule or hook does not exist
+  3  the run, queue, schedule, hook or document does not exist
   4  the watched run failed, was cancelled or given up, or is held
   5  the database cannot be opened or reached
   6  none of the given runs changed: they had ended, or were in the requested state already";

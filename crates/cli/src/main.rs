@@ -1,4 +1,4 @@
-//! The onward command: shows and manages runs, queues, schedules and workflows, and runs the demo.
+//! The onward command: shows and manages runs, queues, schedules, workflows and documents, and runs the demo.
 //!
 //! `args/` defines the arguments and the help, `exit.rs` the exit codes, `output.rs` the formatting; `commands/` has a file for
 //! each verb.
@@ -32,6 +32,9 @@ async fn run(args: Args) -> Result<Exit, Failure> {
         Command::Queues(queues) => commands::queues::run(queues).await,
         Command::Schedules(schedules) => commands::schedules::run(schedules).await,
         Command::Workflows(workflows) => commands::workflows::run(workflows).await,
+        Command::Inbox(inbox) => commands::inbox::run(inbox).await,
+        Command::Changes(changes) => commands::changes::run(*changes).await,
+        Command::Documents(documents) => commands::documents::run(documents).await,
         Command::Hooks(hooks) => commands::hooks::run(hooks).await,
         Command::Move(moving) => commands::moving::run(moving).await,
         Command::DemoExecutor(executor) => demo::executor::serve(executor).await,

@@ -52,6 +52,7 @@ pub use crate::client::fork::Fork;
 pub use crate::client::fork_all::ForkAll;
 pub use crate::client::handle::WorkflowHandle;
 pub use crate::client::hook::ResumeHook;
+pub use crate::client::pause::{SteerQueue, SteerSchedule};
 pub use crate::client::queue::Queue;
 pub use crate::client::schedule::{Schedule, ScheduleHandle};
 pub use crate::client::send::{Message, SendMessage};

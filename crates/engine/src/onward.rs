@@ -109,6 +109,33 @@ impl Onward {
         self.running.executor.register(workflow.registered()?).await
     }
 
+    /// Take a workflow away while the executor runs: the counterpart of [`register`](Onward::register), for one that was registered
+    /// then or before the launch. Returns whether this executor had it. When this returns, other processes see that the executor
+    /// no longer has it, and it claims no run of it.
+    ///
+    /// No run is lost or changed. A run of it that waits to be claimed waits for an executor that has it, as after a deploy without
+    /// it: its reason names the version, and it continues here if the workflow is registered again. A run that is in memory goes on
+    /// with the code that it began with, until it ends or leaves memory, for example because it is parked or this executor shuts
+    /// down. A run that this executor would start, typed or by name, is refused with `not_registered`. What was published of the
+    /// workflow stays in [`workflows`](Client::workflows), without an executor.
+    ///
+    /// ```
+    /// # use onward_engine::{Onward, Result, WorkflowFn};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// let onward = Onward::open("sqlite::memory:").launch().await?;
+    /// onward.register(WorkflowFn::new("double", "1", |_ctx, n: i64| async move { Ok(n * 2) })).await?;
+    /// assert!(onward.unregister("double", "1").await?);
+    /// assert_eq!(onward.start_named("double", 21).await.unwrap_err().code(), "not_registered");
+    /// # onward.shutdown(std::time::Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `stopped` if the executor shuts down; `database` if the database cannot be reached. In each case it still has the workflow.
+    pub async fn unregister(&self, name: impl AsRef<str>, version: impl AsRef<str>) -> Result<bool, Error> {
+        self.running.executor.unregister(name.as_ref(), version.as_ref()).await
+    }
+
     /// Stop in an orderly way: claim no more runs, let running step bodies finish for up to `limit`, then release every run, so
     /// that other executors continue them at once. Then the waits of this client end: see [`Client::close`].
     ///

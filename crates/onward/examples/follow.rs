@@ -6,10 +6,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use onward::prelude::*;
-use onward::{
-    Filter, Status,
-    records::{Change, ChangeCursor, RunKey},
-};
+use onward::records::{Change, ChangeCursor, RunKey};
+use onward::{Filter, Status};
 use serde::{Deserialize, Serialize};
 
 /// What a follower knows: the state of every run, and the place in the feed up to which that is so.

@@ -29,6 +29,7 @@ pub mod client {
         Batch, ChangeAll, Changes, DebouncedStart, DeleteAll, DeleteRun, Documents, EnqueueOptions, Export, Fork,
         ForkAll, GetEvent, ListDocuments, ListSteerings, Message, Preview, Push, Queue, ReadChunks, ReadStream,
         ResumeHook, Schedule, ScheduleHandle, SendMessage, Start, Steer, SteerAll, SteerFamilies, SteerFamily,
+        SteerQueue, SteerSchedule,
     };
 }
 

@@ -1,10 +1,8 @@
 //! The cargo feature `schema`: what is published of the types of workflows and steps.
 
+use onward::Json;
 use onward::prelude::*;
-use onward::{
-    Json,
-    records::{Schemas, StepSchemas},
-};
+use onward::records::{Schemas, StepSchemas};
 use onward_testkit::{TestDatabase, on_every_database};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onward_types::{
-    ChunkBody, Error, ExecutorId, Identity, Json, Origin, PersonRequest, RunId, RunKey, Status, StepKind, Timestamp,
+    Attribution, ChunkBody, Error, ExecutorId, Identity, Initiator, Json, Origin, PersonRequest, RunId, RunKey, Status,
+    Steering, SteeringAction, StepKind, Timestamp,
 };
 
 /// Payloads up to this many bytes are stored in the run's row; longer ones in a table of their own.
@@ -433,6 +434,21 @@ impl Change {
             | Change::Leave(_) => 0,
         }
     }
+}
+
+impl Leave {
+    /// The act that stops the run, as its history records it, if the run is held or has paused itself.
+    pub(crate) fn hold(&self) -> Option<String> {
+        let LeaveHow::Held { said, by, .. } = &self.how else { return None };
+        let steering = hold(by.is_some(), Some(said.clone()), self.at);
+        Some(serde_json::to_string(&steering).expect("an act has only texts and times"))
+    }
+}
+
+/// The act of the executor that holds a run; with `itself`, that of the run, which paused itself.
+pub(crate) fn hold(itself: bool, why: Option<String>, at: Timestamp) -> Steering {
+    let initiator = if itself { Initiator::Run } else { Initiator::Executor };
+    Steering::new(SteeringAction::Pause, &Attribution { initiator, reason: why, ..Attribution::default() }, at)
 }
 
 /// The error of an attempt that was in progress when the next generation of its run began.

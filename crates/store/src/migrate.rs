@@ -185,6 +185,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0028_facts.sql"),
         postgres: include_str!("../migrations/postgres/0028_facts.sql"),
     },
+    Migration {
+        version: 29,
+        // An older binary pauses and resumes, and leaves the act before in the row.
+        compatible_from: 20,
+        sqlite: include_str!("../migrations/sqlite/0029_who_pauses.sql"),
+        postgres: include_str!("../migrations/postgres/0029_who_pauses.sql"),
+    },
 ];
 
 /// The table with the schema version. Created before anything else by the first process.

@@ -15,6 +15,7 @@ mod behaviour {
     mod dedups;
     mod fence;
     mod forks;
+    mod holds;
     mod hooks;
     mod inside;
     mod journal;
@@ -23,6 +24,7 @@ mod behaviour {
     mod messages;
     mod old_databases;
     mod ownership;
+    mod pauses;
     mod plans;
     mod poison;
     mod rates;

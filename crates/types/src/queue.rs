@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{RunId, Timestamp};
+use crate::{RunId, Steering, Timestamp};
 
 /// A limit on starts: at most `count` in any period of length `period`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +91,9 @@ pub struct QueueInfo {
     pub limits: QueueLimits,
     /// Whether it is paused: running runs continue, and no new ones start.
     pub paused: bool,
+    /// Who paused or resumed it last, why and when. `None` if nobody has, or not since Onward records it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steered: Option<Steering>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -113,7 +116,11 @@ pub enum Blocked {
     /// The queue does not exist.
     NoQueue,
     /// The queue is paused.
-    Paused,
+    Paused {
+        /// Who paused it and why, in a sentence, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
+    },
     /// The queue has reached its concurrency limit.
     Full {
         /// The number of running runs.
@@ -185,7 +192,9 @@ impl fmt::Display for QueueWait {
         match &self.blocked {
             None => f.write_str("waits for a free executor"),
             Some(Blocked::NoQueue) => write!(f, "there is no queue `{queue}`; create it to start the run"),
-            Some(Blocked::Paused) => write!(f, "queue `{queue}` is paused"),
+            Some(Blocked::Paused { said }) => {
+                write!(f, "queue `{queue}` is {}", said.as_deref().unwrap_or("paused"))
+            }
             Some(Blocked::Full { running, limit }) => {
                 write!(f, "queue `{queue}` is full ({running} of {limit} running)")
             }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Code, Error, RunId, RunOptions, Timestamp};
+use crate::{Code, Error, RunId, RunOptions, Steering, Timestamp};
 
 /// The input of a workflow that a schedule starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +100,9 @@ pub struct ScheduleRecord {
     pub overlap: Overlap,
     /// Whether it is paused: its ticks start no runs.
     pub paused: bool,
+    /// Who paused or resumed it last, why and when. `None` if nobody has, or not since Onward records it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steered: Option<Steering>,
     /// All ticks up to this time have been processed.
     pub done_until: Timestamp,
     /// The last tick that was processed.

@@ -1,4 +1,4 @@
-//! Who managed a run, how and why: as data, and as a sentence.
+//! Who managed a run, a queue or a schedule, how and why: as data, and as a sentence.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::{Code, Error, RunId, Timestamp, check_name};
 /// The maximum length of a reason, in bytes.
 pub const REASON_MAX: usize = 2_048;
 
-/// One act on a run: what was done, by whom, why and when.
+/// One act on a run, a queue or a schedule: what was done, by whom, why and when.
 ///
 /// ```
 /// use onward_types::{Attribution, RunId, Steering, SteeringAction, Timestamp};
@@ -64,7 +64,7 @@ impl SteeringRecord {
     }
 }
 
-/// What was done to a run.
+/// What was done to a run; of a queue or a schedule, only that it was paused or resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -83,7 +83,7 @@ pub enum SteeringAction {
     SetDelay,
 }
 
-/// What kind of actor managed a run.
+/// What kind of actor managed a run, a queue or a schedule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -91,7 +91,7 @@ pub enum Initiator {
     /// A person or program, by a handle, a client or the command line.
     #[default]
     Client,
-    /// The workflow of another run.
+    /// The workflow of the run that [`Steering::by`] names; without a name the workflow of this run, which paused it.
     Run,
     /// The deadline of the run, or of the run named by [`Steering::with`].
     Deadline,
@@ -103,7 +103,7 @@ pub enum Initiator {
     Import,
 }
 
-/// Who acts on a run, and why.
+/// Who acts on a run, a queue or a schedule, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attribution {
     /// What kind of actor it is.

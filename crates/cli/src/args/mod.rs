@@ -1,6 +1,9 @@
 //! The arguments of the command. The doc comments here are the help that it prints.
 
+mod changes;
 mod demo;
+mod documents;
+mod inbox;
 mod moving;
 mod queues;
 mod runs;
@@ -12,11 +15,14 @@ mod workflows;
 
 use clap::{Args as Arguments, Parser, Subcommand};
 
+pub(crate) use self::changes::Changes;
 pub(crate) use self::demo::{Demo, DemoExecutor};
+pub(crate) use self::documents::{DeleteDocument, DocumentVerb, Documents, ListDocuments, OneDocument, PutDocument};
+pub(crate) use self::inbox::Inbox;
 pub(crate) use self::moving::Move;
-pub(crate) use self::queues::{QueueVerb, Queues, SetQueue};
+pub(crate) use self::queues::{QueueVerb, Queues, SetQueue, SteerQueue};
 pub(crate) use self::runs::{List, Runs, Steps, Verb, Which};
-pub(crate) use self::schedules::{Backfill, NewSchedule, ScheduleVerb, Schedules};
+pub(crate) use self::schedules::{Backfill, NewSchedule, ScheduleVerb, Schedules, SteerSchedule};
 pub(crate) use self::steer::{
     Attributes, Delay, Delete, Export, Fork, Import, Restart, Selected, Steer, SteerFamily, WakeUp,
 };
@@ -45,7 +51,10 @@ pub(crate) enum Command {
     Queues(Queues),
     Schedules(Schedules),
     Workflows(Workflows),
+    Inbox(Inbox),
+    Changes(Box<Changes>),
     Hooks(Hooks),
+    Documents(Documents),
     Move(Move),
     /// The process that the demo kills.
     #[command(hide = true)]

@@ -3,6 +3,7 @@
 use clap::{Args as Arguments, Subcommand};
 
 use super::Common;
+use super::steer::Signed;
 use super::values::{Limit, count, rate};
 use crate::exit;
 
@@ -27,10 +28,10 @@ pub(crate) enum QueueVerb {
     Set(SetQueue),
     /// Start no more runs of a queue; those that are running continue
     #[command(after_help = exit::CODES)]
-    Pause(Queue),
+    Pause(SteerQueue),
     /// Resume a paused queue
     #[command(after_help = exit::CODES)]
-    Resume(Queue),
+    Resume(SteerQueue),
     /// Delete a queue; its waiting runs wait until a queue of that name is created
     #[command(after_help = exit::CODES)]
     Delete(Queue),
@@ -41,6 +42,15 @@ pub(crate) struct Queue {
     /// The name of the queue
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
+}
+
+#[derive(Debug, Arguments)]
+pub(crate) struct SteerQueue {
+    #[command(flatten)]
+    pub(crate) queue: Queue,
+
+    #[command(flatten)]
+    pub(crate) signed: Signed,
 }
 
 /// Create a queue, or change its limits

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use clap::{Args as Arguments, Subcommand, ValueEnum};
-use onward::{
-    Json, Status, Timestamp,
-    records::{Cursor, Origin, SortBy, WaitsFor},
-};
+use onward::records::{Cursor, Origin, SortBy, WaitsFor};
+use onward::{Json, Status, Timestamp};
 
 use super::Common;
 use super::steer::{Attributes, Delay, Delete, Export, Fork, Import, Restart, Steer, SteerFamily, WakeUp};

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use clap::{Args as Arguments, Subcommand};
-use onward::{
-    Json, Timestamp,
-    records::{CatchUp, Overlap},
-};
+use onward::records::{CatchUp, Overlap};
+use onward::{Json, Timestamp};
 
 use super::Common;
+use super::steer::Signed;
 use super::values::{attribute, seconds};
 use crate::exit;
 
@@ -33,10 +32,10 @@ pub(crate) enum ScheduleVerb {
     Create(NewSchedule),
     /// Pause a schedule: its ticks start no runs
     #[command(after_help = exit::CODES)]
-    Pause(Schedule),
+    Pause(SteerSchedule),
     /// Resume a schedule: its ticks start runs again, from now on
     #[command(after_help = exit::CODES)]
-    Resume(Schedule),
+    Resume(SteerSchedule),
     /// Start a run of a schedule now
     #[command(after_help = exit::CODES)]
     Trigger(Schedule),
@@ -51,6 +50,15 @@ pub(crate) struct Schedule {
     /// The id of the schedule
     #[arg(value_name = "ID")]
     pub(crate) id: String,
+}
+
+#[derive(Debug, Arguments)]
+pub(crate) struct SteerSchedule {
+    #[command(flatten)]
+    pub(crate) schedule: Schedule,
+
+    #[command(flatten)]
+    pub(crate) signed: Signed,
 }
 
 /// Create a schedule that starts runs of a workflow, or replace the one with the same id

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use onward::{Json, records::Rate};
+use onward::Json;
+use onward::records::Rate;
 use serde_json::value::RawValue;
 
 /// A limit to set, or `None` to remove it.

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use onward::{
-    Client,
-    records::{QueueInfo, QueueLimits, Rate},
-};
+use onward::Client;
+use onward::client::Queue;
+use onward::records::{QueueInfo, QueueLimits, Rate};
 use serde_json::json;
 
-use crate::args::{Limit, QueueVerb, Queues, SetQueue};
+use crate::args::{Limit, QueueVerb, Queues, SetQueue, SteerQueue};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
@@ -18,13 +17,13 @@ pub(crate) async fn run(Queues { common, verb }: Queues) -> Result<Exit, Failure
         QueueVerb::List => list(&client.queues().await?, common.json)?,
         QueueVerb::Show(queue) => show(&client.queue(queue.name).info().await?, common.json)?,
         QueueVerb::Set(set) => self::set(&client, set, common.json).await?,
-        QueueVerb::Pause(queue) => {
-            client.queue(&queue.name).pause().await?;
-            steered(&client, &queue.name, "is paused", common.json).await?;
+        QueueVerb::Pause(steer) => {
+            let said = ["is paused", "was paused already"];
+            self::steer(&client, steer, Queue::pause, said, common.json).await?;
         }
-        QueueVerb::Resume(queue) => {
-            client.queue(&queue.name).resume().await?;
-            steered(&client, &queue.name, "is resumed", common.json).await?;
+        QueueVerb::Resume(steer) => {
+            let said = ["is resumed", "was not paused"];
+            self::steer(&client, steer, Queue::resume, said, common.json).await?;
         }
         QueueVerb::Delete(queue) => delete(&client, &queue.name, common.json).await?,
     }
@@ -52,9 +51,9 @@ fn list(queues: &[QueueInfo], json: bool) -> Result<(), Failure> {
     output::say(output::rows(&table))
 }
 
-/// The limits of a queue, and whether it is paused, in one cell.
+/// The limits of a queue, and whether it is paused, by whom and why, in one cell.
 fn summary(queue: &QueueInfo) -> String {
-    let paused = queue.paused.then(|| "paused".to_owned());
+    let paused = queue.paused.then(|| queue.steered.as_ref().map_or_else(|| "paused".to_owned(), super::act));
     let limits = limits(&queue.limits).into_iter().filter_map(|(name, limit)| Some(format!("{name} {}", limit?)));
     let all: Vec<String> = paused.into_iter().chain(limits).collect();
     if all.is_empty() { output::dash() } else { all.join(", ") }
@@ -80,6 +79,7 @@ fn show(queue: &QueueInfo, json: bool) -> Result<(), Failure> {
     let mut facts = vec![
         ("name", queue.name.clone()),
         ("state", if queue.paused { "paused" } else { "open" }.to_owned()),
+        ("steered", queue.steered.as_ref().map_or_else(output::dash, super::act_with_time)),
         ("waiting", queue.waiting.to_string()),
         ("running", queue.running.to_string()),
         ("delayed", queue.delayed.to_string()),
@@ -119,9 +119,24 @@ fn parts(Limit(rate): Limit<Rate>) -> (Option<u32>, Duration) {
     rate.map_or((None, Duration::ZERO), |Rate { count, period }| (Some(count), period))
 }
 
-async fn steered(client: &Client, name: &str, told: &str, json: bool) -> Result<(), Failure> {
-    let after = client.queue(name).info().await?;
-    if json { output::json(&after) } else { output::say(format!("{name} {told}")) }
+/// Pauses or resumes a queue, and says whether it changed.
+async fn steer<'a>(
+    client: &'a Client,
+    SteerQueue { queue, signed }: SteerQueue,
+    act: fn(Queue<'a>) -> onward::SteerQueue,
+    [changed, unchanged]: [&str; 2],
+    json: bool,
+) -> Result<(), Failure> {
+    let name = queue.name;
+    let mut act = act(client.queue(&name));
+    if let Some(by) = signed.by {
+        act = act.by(by);
+    }
+    if let Some(reason) = signed.reason {
+        act = act.reason(reason);
+    }
+    let said = if act.await? { changed } else { unchanged };
+    if json { output::json(&client.queue(&name).info().await?) } else { output::say(format!("{name} {said}")) }
 }
 
 async fn delete(client: &Client, name: &str, json: bool) -> Result<(), Failure> {

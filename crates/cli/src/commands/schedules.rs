@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use onward::{
-    Client,
-    client::ScheduleHandle,
-    records::{ScheduleRecord, Window},
-};
+use onward::Client;
+use onward::client::ScheduleHandle;
+use onward::records::{ScheduleRecord, Window};
 use serde_json::json;
 
-use crate::args::{Backfill, NewSchedule, ScheduleVerb, Schedules};
+use crate::args::{Backfill, NewSchedule, ScheduleVerb, Schedules, SteerSchedule};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
@@ -20,15 +18,13 @@ pub(crate) async fn run(Schedules { common, verb }: Schedules) -> Result<Exit, F
         ScheduleVerb::List => list(&client.schedules().await?, common.json)?,
         ScheduleVerb::Show(schedule) => show(&of(schedule.id).describe().await?, common.json)?,
         ScheduleVerb::Create(new) => create(&client, new, common.json).await?,
-        ScheduleVerb::Pause(schedule) => {
-            let schedule = of(schedule.id);
-            schedule.pause().await?;
-            steered(&schedule, "is paused", common.json).await?;
+        ScheduleVerb::Pause(steer) => {
+            let said = ["is paused", "was paused already"];
+            self::steer(&client, steer, ScheduleHandle::pause, said, common.json).await?;
         }
-        ScheduleVerb::Resume(schedule) => {
-            let schedule = of(schedule.id);
-            schedule.resume().await?;
-            steered(&schedule, "is resumed", common.json).await?;
+        ScheduleVerb::Resume(steer) => {
+            let said = ["is resumed", "was not paused"];
+            self::steer(&client, steer, ScheduleHandle::resume, said, common.json).await?;
         }
         ScheduleVerb::Trigger(schedule) => {
             let run = of(schedule.id).trigger().await?;
@@ -75,7 +71,10 @@ fn list(schedules: &[ScheduleRecord], json: bool) -> Result<(), Failure> {
 }
 
 fn next(schedule: &ScheduleRecord) -> String {
-    if schedule.paused { "paused".to_owned() } else { output::time_or_dash(schedule.next_tick) }
+    if !schedule.paused {
+        return output::time_or_dash(schedule.next_tick);
+    }
+    schedule.steered.as_ref().map_or_else(|| "paused".to_owned(), super::act)
 }
 
 fn show(schedule: &ScheduleRecord, json: bool) -> Result<(), Failure> {
@@ -97,6 +96,7 @@ fn show(schedule: &ScheduleRecord, json: bool) -> Result<(), Failure> {
         ("created", output::time(schedule.created_at)),
         ("last", output::time_or_dash(schedule.last_tick)),
         ("last run", schedule.last_run.as_ref().map_or_else(output::dash, ToString::to_string)),
+        ("steered", schedule.steered.as_ref().map_or_else(output::dash, super::act_with_time)),
         ("next", next(schedule)),
     ];
     facts.extend(schedule.upcoming.iter().map(|tick| ("ticks at", output::time(*tick))));
@@ -125,9 +125,24 @@ async fn create(client: &Client, new: NewSchedule, json: bool) -> Result<(), Fai
     show(&schedule.await?.describe().await?, json)
 }
 
-async fn steered(schedule: &ScheduleHandle, told: &str, json: bool) -> Result<(), Failure> {
-    let after = schedule.describe().await?;
-    if json { output::json(&after) } else { output::say(format!("{} {told}", after.id)) }
+/// Pauses or resumes a schedule, and says whether it changed.
+async fn steer(
+    client: &Client,
+    SteerSchedule { schedule, signed }: SteerSchedule,
+    act: fn(&ScheduleHandle) -> onward::SteerSchedule,
+    [changed, unchanged]: [&str; 2],
+    json: bool,
+) -> Result<(), Failure> {
+    let schedule = client.schedule_handle(schedule.id);
+    let mut act = act(&schedule);
+    if let Some(by) = signed.by {
+        act = act.by(by);
+    }
+    if let Some(reason) = signed.reason {
+        act = act.reason(reason);
+    }
+    let said = if act.await? { changed } else { unchanged };
+    if json { output::json(&schedule.describe().await?) } else { output::say(format!("{} {said}", schedule.id())) }
 }
 
 async fn backfill(client: &Client, Backfill { id, from, until }: Backfill, json: bool) -> Result<(), Failure> {

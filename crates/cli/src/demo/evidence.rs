@@ -2,10 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use onward::{
-    Client, Error, Filter, RunRecord, Status, Timestamp,
-    records::{StepKind, StepState},
-};
+use onward::records::{StepKind, StepState};
+use onward::{Client, Error, Filter, RunRecord, Status, Timestamp};
 
 use super::log::StepOf;
 

@@ -9,9 +9,11 @@ async fn every_command_explains_itself() {
     let queues = "list show set pause resume delete";
     let schedules = "list show create pause resume trigger backfill delete";
     let of = |noun: &str, verbs: &str| verbs.split(' ').map(|verb| format!("{noun} {verb}")).collect::<Vec<_>>();
-    let nouns =
-        ["", "demo", "runs", "queues", "schedules", "workflows", "hooks", "hooks resume", "move"].map(str::to_owned);
-    for command in [nouns.to_vec(), of("runs", runs), of("queues", queues), of("schedules", schedules)].concat() {
+    let nouns = ["", "demo", "runs", "queues", "schedules", "workflows", "inbox", "changes", "hooks", "hooks resume"];
+    let more = ["documents", "move"];
+    let nouns: Vec<String> = nouns.into_iter().chain(more).map(str::to_owned).collect();
+    let documents = of("documents", "list get put delete");
+    for command in [nouns, of("runs", runs), of("queues", queues), of("schedules", schedules), documents].concat() {
         let mut arguments: Vec<&str> = command.split_whitespace().collect();
         arguments.push("--help");
         let said = onward(&arguments).await;

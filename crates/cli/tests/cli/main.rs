@@ -1,8 +1,11 @@
 //! Tests of the command as people and programs use it: its output and its exit codes.
 
+mod changes;
 mod demo;
+mod documents;
 mod harness;
 mod help;
+mod inbox;
 mod list;
 mod manage;
 mod mask;

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use onward::Clock;
+use onward::client::Message;
 use onward::prelude::*;
-use onward::{Clock, client::Message, records::MessageRecord};
+use onward::records::MessageRecord;
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::harness::{runs, some_runs};

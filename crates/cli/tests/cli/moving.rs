@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use onward::prelude::*;
-use onward::{Builder, Clock, records::CatchUp};
+use onward::records::CatchUp;
+use onward::{Builder, Clock};
 use onward_testkit::TestDatabase;
 
 use crate::harness::{Said, command, onward};

@@ -69,12 +69,35 @@ async fn a_limit_is_set_and_lifted_and_what_is_not_given_stays(db: TestDatabase)
 async fn a_queue_is_paused_resumed_and_deleted_and_no_run_is_lost(db: TestDatabase) -> Result<()> {
     let onward = some_queues(&db).await?;
     assert_eq!(queues(&db, &["pause", "web"]).await.out, "web is paused\n");
+    assert_eq!(queues(&db, &["pause", "web"]).await.out, "web was paused already\n");
     assert_eq!(queues(&db, &["resume", "web", "--json"]).await.json()["paused"], false);
     assert_eq!(queues(&db, &["delete", "mail"]).await.out, "mail is deleted\n");
     assert!(onward.handle_named("first").describe().await?.reason.contains("there is no queue `mail`"));
     assert_eq!(queues(&db, &["set", "mail"]).await.code, 0);
     assert_eq!(onward.handle::<greet>("first").result().await?, "hello, first");
     assert_eq!(queues(&db, &["delete", "web", "--json"]).await.json(), json!({"name": "web", "deleted": true}));
+    Ok(())
+}
+
+#[on_every_database]
+async fn a_paused_queue_says_who_paused_it_and_why_wherever_it_is_shown(db: TestDatabase) -> Result<()> {
+    let _onward = some_queues(&db).await?;
+    let act = ["pause", "web", "--by", "ann", "--reason", "the site is down", "--json"];
+    let paused = queues(&db, &act).await.json();
+    let steered = &paused["steered"];
+    let expected = (&json!("pause"), &json!("ann"), &json!("the site is down"));
+    assert_eq!((&steered["action"], &steered["by"], &steered["reason"]), expected);
+    let said = "paused by ann: \"the site is down\"";
+    let listed = queues(&db, &["list"]).await.out;
+    assert!(listed.lines().any(|line| line.starts_with("web ") && line.contains(said)), "{listed}");
+    let shown = queues(&db, &["show", "web"]).await.out;
+    assert!(shown.contains(&format!("\nsteered                {said}, at 20")), "{shown}");
+    queues(&db, &["resume", "web", "--by", "bob"]).await;
+    let shown = queues(&db, &["show", "web"]).await.out;
+    assert!(shown.contains("\nstate                  open\n") && shown.contains("resumed by bob, at "), "{shown}");
+    assert_eq!(queues(&db, &["resume", "web"]).await.out, "web was not paused\n");
+    let refused = queues(&db, &["pause", "web", "--reason", " "]).await;
+    assert!(refused.code == 2 && refused.err.contains("the reason is empty"), "{refused:?}");
     Ok(())
 }
 

@@ -32,9 +32,18 @@ async fn a_schedule_is_created_steered_and_deleted(db: TestDatabase) -> Result<(
     assert_eq!(said.json()["upcoming"].as_array().unwrap().len(), 5);
     assert!(schedules(&db, &["list"]).await.out.contains("0 0 8 * * Mon-Fri"));
 
-    assert_eq!(schedules(&db, &["pause", "morning"]).await.out, "morning is paused\n");
-    assert!(schedules(&db, &["show", "morning"]).await.out.contains("next        paused"));
+    let pause = ["pause", "morning", "--by", "ann", "--reason", "public holiday"];
+    assert_eq!(schedules(&db, &pause).await.out, "morning is paused\n");
+    assert_eq!(schedules(&db, &["pause", "morning"]).await.out, "morning was paused already\n");
+    let said = "paused by ann: \"public holiday\"";
+    let shown = schedules(&db, &["show", "morning"]).await.out;
+    assert!(shown.contains(&format!("next        {said}\n")), "{shown}");
+    assert!(shown.contains(&format!("steered     {said}, at 20")), "{shown}");
+    assert!(schedules(&db, &["list"]).await.out.contains(said));
+    let json = schedules(&db, &["show", "morning", "--json"]).await.json();
+    assert_eq!(json["steered"]["reason"], "public holiday");
     assert_eq!(schedules(&db, &["resume", "morning"]).await.out, "morning is resumed\n");
+    assert_eq!(schedules(&db, &["resume", "morning"]).await.out, "morning was not paused\n");
     assert_eq!(schedules(&db, &["resume", "morning", "--json"]).await.json()["paused"], false);
 
     let week = ["backfill", "morning", "--from", "2025-12-01T00:00:00Z", "--until", "2025-12-08T00:00:00Z"];

@@ -168,8 +168,8 @@ impl<T> WorkflowHandle<T> {
     }
 
     /// Who steered the run, how, why and when: every act that changed it, oldest first. Acts on its family that changed it name
-    /// the run on which they were done, and deadlines that ended it are listed as well. Holds by an executor are not: the latest
-    /// is in [`RunRecord::steered`](crate::RunRecord::steered).
+    /// the run on which they were done. Deadlines that ended it, holds by an executor, and pauses by its own workflow are listed
+    /// as well. The act that stops it now is also in [`RunRecord::steered`](crate::RunRecord::steered).
     ///
     /// ```no_run
     /// # use onward_engine::{Client, Result};

@@ -19,6 +19,7 @@ mod lazy;
 mod manage;
 pub(crate) mod mask;
 mod pages;
+pub(crate) mod pause;
 pub(crate) mod queue;
 pub(crate) mod schedule;
 pub(crate) mod send;

@@ -9,6 +9,7 @@ use onward_store::{LimitChange, QueueChange, Store};
 use onward_types::{Code, Error, QueueInfo, Rate, check_name};
 
 use super::Client;
+use super::pause::SteerQueue;
 use crate::future::BoxFuture;
 
 /// A queue. Made by [`Client::queue`]: await it to create the queue or change its limits, or call one of its methods.
@@ -113,20 +114,32 @@ impl Queue<'_> {
         self.store.queue(&self.name).await
     }
 
-    /// Start no more runs from the queue. Running runs continue.
+    /// Start no more runs from the queue. Running runs continue. Resolves to whether the queue changed: it does not if it is
+    /// paused already, and then the first reason stays.
+    ///
+    /// ```
+    /// # use onward_engine::{Client, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let client = Client::connect("sqlite::memory:").await?;
+    /// # client.queue("mail").await?;
+    /// client.queue("mail").pause().by("ann").reason("the relay is down").await?;
+    /// let mail = client.queue("mail").info().await?;
+    /// assert_eq!(mail.steered.unwrap().to_string(), "paused by ann: \"the relay is down\"");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
-    /// `unknown_queue` if the queue does not exist.
-    pub async fn pause(self) -> Result<(), Error> {
-        self.store.pause_queue(&self.name, true).await
+    /// `unknown_queue` if the queue does not exist; `invalid` if the actor's name or the reason is not valid.
+    pub fn pause(self) -> SteerQueue {
+        SteerQueue::new(self.store, self.name, true)
     }
 
-    /// Start runs again after a pause.
+    /// Start runs again after a pause. Resolves to whether the queue changed.
     ///
     /// # Errors
-    /// `unknown_queue` if the queue does not exist.
-    pub async fn resume(self) -> Result<(), Error> {
-        self.store.pause_queue(&self.name, false).await
+    /// See [`pause`](Queue::pause).
+    pub fn resume(self) -> SteerQueue {
+        SteerQueue::new(self.store, self.name, false)
     }
 
     /// Delete the queue; returns whether it existed. No run is lost: waiting runs stay until a queue of that name exists again,

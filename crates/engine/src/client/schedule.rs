@@ -10,6 +10,7 @@ use onward_types::{CatchUp, Code, Error, Overlap, RunOptions, ScheduleRecord, Ti
 use super::Client;
 use super::handle::WorkflowHandle;
 use super::lazy::Lazy;
+use super::pause::SteerSchedule;
 use crate::cron::Cron;
 use crate::executor::registry::check_name;
 use crate::plan::{Options, TICKS_MAX, holder_of_dedup, id_of_trigger, option_methods, run_of_tick};
@@ -227,25 +228,33 @@ impl ScheduleHandle {
         Ok(self.client.shown(with_ticks(self.client.store.schedule(&self.id).await?, now)))
     }
 
-    /// Start no runs until the schedule is resumed. Runs in progress continue.
+    /// Start no runs until the schedule is resumed. Runs in progress continue. Resolves to whether the schedule changed: it does
+    /// not if it is paused already, and then the first reason stays.
+    ///
+    /// ```no_run
+    /// # use onward_engine::{Client, Result};
+    /// # async fn demo(client: Client) -> Result<()> {
+    /// let morning = client.schedule_handle("morning");
+    /// morning.pause().by("ann").reason("public holiday").await?;
+    /// assert!(morning.describe().await?.steered.is_some_and(|act| act.by.as_deref() == Some("ann")));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
-    /// `unknown_schedule` if the schedule does not exist.
-    pub async fn pause(&self) -> Result<(), Error> {
-        self.client.store.pause_schedule(&self.id).await
+    /// `unknown_schedule` if the schedule does not exist; `invalid` if the actor's name or the reason is not valid.
+    pub fn pause(&self) -> SteerSchedule {
+        SteerSchedule::new(&self.client.store, &self.id, true)
     }
 
-    /// Start runs again. Ticks that passed during the pause start no runs; use [`backfill`] for those.
+    /// Start runs again. Ticks that passed during the pause start no runs; use [`backfill`] for those. Resolves to whether the
+    /// schedule changed.
     ///
     /// [`backfill`]: ScheduleHandle::backfill
     ///
     /// # Errors
-    /// `unknown_schedule` if the schedule does not exist.
-    pub async fn resume(&self) -> Result<(), Error> {
-        let schedule = self.client.store.schedule(&self.id).await?;
-        let since = self.client.store.clock().now().max(schedule.done_until);
-        let next = Cron::new(&schedule.cron, &schedule.zone)?.next(since);
-        self.client.store.resume_schedule(&self.id, since, next).await
+    /// See [`pause`](ScheduleHandle::pause).
+    pub fn resume(&self) -> SteerSchedule {
+        SteerSchedule::new(&self.client.store, &self.id, false)
     }
 
     /// Start one run now, in addition to the ticks, even if the schedule is paused. Its id is `<schedule>@trigger-<now>`.

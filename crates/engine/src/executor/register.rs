@@ -1,4 +1,4 @@
-//! Registers a workflow while the executor runs.
+//! Registers a workflow while the executor runs, and takes one away.
 
 use std::sync::{Arc, PoisonError};
 
@@ -25,9 +25,30 @@ impl Executor {
         keys.push(workflow.key());
         self.store.announce(&self.seat().executor, keys.clone()).await?;
         self.registry.add(workflow);
-        *self.workflows.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Known::new(keys));
+        self.know(keys);
         self.ring_claimers();
         Ok(())
+    }
+
+    /// Announces the other workflows, and only then no longer has this one. Returns whether it had it. A run of it that was
+    /// claimed before and begins after is released.
+    pub(crate) async fn unregister(&self, name: &str, version: &str) -> Result<bool, Error> {
+        let _turn = self.announcing.lock().await;
+        if self.is_draining() {
+            return Err(Error::new(Code::Stopped, "the executor is shutting down, and has no workflows after that"));
+        }
+        let Some(workflow) = self.registry.get(name, version) else { return Ok(false) };
+        let mut keys = self.registry.keys();
+        keys.retain(|key| *key != workflow.key());
+        self.store.announce(&self.seat().executor, keys.clone()).await?;
+        // First: what can be claimed has to be in the registry.
+        self.know(keys);
+        self.registry.remove(name, version);
+        Ok(true)
+    }
+
+    fn know(&self, keys: Vec<String>) {
+        *self.workflows.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Known::new(keys));
     }
 }
 

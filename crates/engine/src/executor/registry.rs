@@ -91,6 +91,17 @@ impl Registry {
         }
     }
 
+    /// Removes a workflow. A run that began with its code keeps it until it leaves memory.
+    pub(crate) fn remove(&self, name: &str, version: &str) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(versions) = known.get_mut(name) {
+            versions.retain(|it| it.version != version);
+            if versions.is_empty() {
+                known.remove(name);
+            }
+        }
+    }
+
     pub(crate) fn checked(mut self) -> Result<Registry, Error> {
         match self.wrong.take() {
             Some(error) => Err(error),

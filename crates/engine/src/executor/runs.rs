@@ -105,7 +105,8 @@ impl Executor {
 
     async fn drive(self: &Arc<Self>, core: &Arc<RunCore>) -> Ended {
         let Some(registered) = self.registry.get(&core.about.workflow, &core.about.version) else {
-            return Ended::Held(self.not_registered(&core.about.workflow, &core.about.version));
+            // It was unregistered since the run was claimed or created: another executor may have it.
+            return Ended::Released;
         };
         let Some(input) = core.take_input() else {
             return Ended::Held(Error::new(Code::Corrupt, "internal error: the input of the run was already taken"));

@@ -1,7 +1,8 @@
 //! A run as a file: it goes from one database to another, and on where it was.
 
 use onward::prelude::*;
-use onward::{Filter, Onward, RunId, records::Window};
+use onward::records::Window;
+use onward::{Filter, Onward, RunId};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};

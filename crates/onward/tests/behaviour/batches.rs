@@ -1,11 +1,9 @@
 //! Batches: one run for many items, each of which is in one of them, once.
 
+use onward::Filter;
+use onward::client::{Batch, EnqueueOptions};
 use onward::prelude::*;
-use onward::{
-    Filter,
-    client::{Batch, EnqueueOptions},
-    records::Taken,
-};
+use onward::records::Taken;
 use onward_testkit::{TestDatabase, on_every_database};
 use serde::{Serialize, Serializer};
 

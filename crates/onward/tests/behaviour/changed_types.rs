@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use onward::Filter;
 use onward::prelude::*;
-use onward::{Filter, records::StepState};
+use onward::records::StepState;
 use onward_testkit::{TestDatabase, on_every_database};
 use serde::{Deserialize, Serialize};
 

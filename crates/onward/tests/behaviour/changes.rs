@@ -2,12 +2,10 @@
 
 use std::collections::HashMap;
 
+use onward::client::Changes;
 use onward::prelude::*;
-use onward::{
-    Filter, Status,
-    client::Changes,
-    records::{Change, ChangeCursor, ChangedRun, RunKey},
-};
+use onward::records::{Change, ChangeCursor, ChangedRun, RunKey};
+use onward::{Filter, Status};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

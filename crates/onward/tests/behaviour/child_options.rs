@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use onward::prelude::*;
-use onward::{
-    RunOptions, Tick,
-    records::{Identity, Overlap, Window},
-};
+use onward::records::{Identity, Overlap, Window};
+use onward::{RunOptions, Tick};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

@@ -3,13 +3,11 @@
 use std::fmt;
 
 use futures_util::StreamExt;
+use onward::codec::{Codec, Encoded, Payload};
 use onward::prelude::*;
-use onward::{
-    Builder, Json,
-    codec::{Codec, Encoded, Payload},
-    records::{ChunkBody, StepState},
-    sql::SqlTx,
-};
+use onward::records::{ChunkBody, StepState};
+use onward::sql::SqlTx;
+use onward::{Builder, Json};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde::{Deserialize, Serialize};
 

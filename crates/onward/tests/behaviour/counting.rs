@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use onward::Filter;
 use onward::prelude::*;
-use onward::{
-    Filter,
-    records::{Not, Retention},
-};
+use onward::records::{Not, Retention};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

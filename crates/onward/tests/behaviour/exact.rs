@@ -1,7 +1,8 @@
 //! What was written comes back equal, or is refused where it is encoded.
 
+use onward::Json;
 use onward::prelude::*;
-use onward::{Json, records::StepState};
+use onward::records::StepState;
 use onward_testkit::{TestDatabase, on_every_database};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

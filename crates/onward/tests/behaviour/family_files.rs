@@ -1,7 +1,8 @@
 //! A run and its family as files: they find each other again wherever they come, in one file or in several.
 
+use onward::calls::ChildRun;
 use onward::prelude::*;
-use onward::{Clock, Filter, calls::ChildRun};
+use onward::{Clock, Filter};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};

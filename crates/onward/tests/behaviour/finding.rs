@@ -4,10 +4,8 @@
 use std::collections::BTreeMap;
 
 use onward::prelude::*;
-use onward::{
-    Filter, Page, RunId, RunRecord, Tick,
-    records::{Cursor, Durations, ExecutorId, Not, Origin, Range, SortBy, Window},
-};
+use onward::records::{Cursor, Durations, ExecutorId, Not, Origin, Range, SortBy, Window};
+use onward::{Filter, Page, RunId, RunRecord, Tick};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::json;
 

@@ -1,11 +1,9 @@
 //! Keys under which inputs gather, and that only one run has: what happens where that run can never begin.
 
+use onward::Tick;
+use onward::client::EnqueueOptions;
 use onward::prelude::*;
-use onward::{
-    Tick,
-    client::EnqueueOptions,
-    records::{Deduplicated, Overlap},
-};
+use onward::records::{Deduplicated, Overlap};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

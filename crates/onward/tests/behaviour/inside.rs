@@ -1,10 +1,8 @@
 //! What a workflow does to runs from inside its own.
 
 use onward::prelude::*;
-use onward::{
-    Filter, Json,
-    records::{Steered, StepKind},
-};
+use onward::records::{Steered, StepKind};
+use onward::{Filter, Json};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::json;
 

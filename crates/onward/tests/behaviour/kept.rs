@@ -1,7 +1,8 @@
 //! A run that another run may still need is kept, even if it is not a child of that run.
 
+use onward::Filter;
 use onward::prelude::*;
-use onward::{Filter, records::Retention};
+use onward::records::Retention;
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use onward::prelude::*;
-use onward::{
-    Filter, RunId,
-    records::{StepFilter, Window},
-};
+use onward::records::{StepFilter, Window};
+use onward::{Filter, RunId};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::json;
 

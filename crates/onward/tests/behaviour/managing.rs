@@ -1,7 +1,8 @@
 //! Pause, wake up, delays, attributes, delete: on runs that an executor has, that are parked, that wait, and that have ended.
 
+use onward::Filter;
 use onward::prelude::*;
-use onward::{Filter, records::StepState};
+use onward::records::StepState;
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::json;
 

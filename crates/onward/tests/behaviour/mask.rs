@@ -3,7 +3,8 @@
 use std::fmt;
 
 use onward::prelude::*;
-use onward::{Filter, Json, records::StepFilter};
+use onward::records::StepFilter;
+use onward::{Filter, Json};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

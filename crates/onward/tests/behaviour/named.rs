@@ -1,7 +1,8 @@
 //! Workflows whose names are known when the program runs: functions by name, and children by name.
 
 use onward::prelude::*;
-use onward::{OnPanic, WorkflowFn, records::StepKind};
+use onward::records::StepKind;
+use onward::{OnPanic, WorkflowFn};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::{Value, json};
 

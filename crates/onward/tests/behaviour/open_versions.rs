@@ -1,7 +1,8 @@
 //! Runs that were started by the name of their workflow alone: who claims one decides of which version it is.
 
+use onward::client::EnqueueOptions;
 use onward::prelude::*;
-use onward::{Filter, Tick, client::EnqueueOptions};
+use onward::{Filter, Tick};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

@@ -1,10 +1,8 @@
 //! Pages of what one run has, and of schedules and executors: one shape for all of them.
 
 use onward::prelude::*;
-use onward::{
-    Page, Tick,
-    records::{HookFilter, InboxFilter, MessageFilter, Paging, StepFilter},
-};
+use onward::records::{HookFilter, InboxFilter, MessageFilter, Paging, StepFilter};
+use onward::{Page, Tick};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

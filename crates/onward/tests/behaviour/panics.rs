@@ -4,11 +4,9 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::panic::panic_any;
 
+use onward::codec::{Codec, Encoded, Payload};
 use onward::prelude::*;
-use onward::{
-    codec::{Codec, Encoded, Payload},
-    records::StepState,
-};
+use onward::records::StepState;
 use onward_testkit::{TestDatabase, on_every_database};
 use serde::{Deserialize, Serialize};
 

@@ -1,10 +1,8 @@
 //! A workflow pauses its own run.
 
+use onward::Code;
 use onward::prelude::*;
-use onward::{
-    Code,
-    records::{ReasonKind, StepKind, StepState},
-};
+use onward::records::{ReasonKind, StepKind, StepState};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::foreign::Foreign;

@@ -1,9 +1,9 @@
 //! Waits for people: marked, shown with what there is to do, and listed over all runs.
 
+use onward::Filter;
 use onward::prelude::*;
-use onward::{
-    Filter,
-    records::{HookFilter, InboxFilter, MessageFilter, MessageState, PersonRequest, StepKind, WaitFor, WaitsFor},
+use onward::records::{
+    HookFilter, InboxFilter, MessageFilter, MessageState, PersonRequest, StepKind, WaitFor, WaitsFor,
 };
 use onward_testkit::{TestDatabase, on_every_database};
 

@@ -1,7 +1,8 @@
 //! What an act on many runs would do: counted without doing it, with the reasons of those that would refuse.
 
 use onward::prelude::*;
-use onward::{Filter, RunRecord, records::BulkPreview};
+use onward::records::BulkPreview;
+use onward::{Filter, RunRecord};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::json;
 

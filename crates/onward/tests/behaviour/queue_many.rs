@@ -1,7 +1,8 @@
 //! Many runs in one call, and one run for many inputs.
 
+use onward::client::EnqueueOptions;
 use onward::prelude::*;
-use onward::{Code, Filter, client::EnqueueOptions};
+use onward::{Code, Filter};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};

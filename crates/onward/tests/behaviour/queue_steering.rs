@@ -1,7 +1,8 @@
 //! What anyone may do to a run of a queue, and what becomes of its place there.
 
+use onward::Filter;
 use onward::prelude::*;
-use onward::{Filter, records::Window};
+use onward::records::Window;
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

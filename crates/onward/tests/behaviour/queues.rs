@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use onward::client::EnqueueOptions;
 use onward::prelude::*;
-use onward::{Filter, RunOptions, client::EnqueueOptions};
+use onward::{Filter, RunOptions};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde::{Deserialize, Serialize};
 

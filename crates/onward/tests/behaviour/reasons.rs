@@ -1,10 +1,8 @@
 //! Why a run is in its state, as data: each kind of reason is reached by a real run.
 
 use onward::prelude::*;
-use onward::{
-    Client, Filter,
-    records::{Blocked, QueueWait, Reason, ReasonKind, WaitFor, WaitsFor},
-};
+use onward::records::{Blocked, QueueWait, Reason, ReasonKind, WaitFor, WaitsFor};
+use onward::{Client, Filter};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;
@@ -204,7 +202,7 @@ async fn a_full_queue_names_the_runs_that_hold_its_slots_and_the_position(db: Te
     assert_eq!(of("c1"), ReasonKind::Queue(listed(Blocked::Full { running: 2, limit: 2 })));
 
     house.onward.queue("mail").pause().await.unwrap();
-    assert_eq!(queued(&house, "c1").await.blocked, Some(Blocked::Paused));
+    assert_eq!(queued(&house, "c1").await.blocked, Some(Blocked::Paused { said: Some("paused".to_owned()) }));
 }
 
 #[on_every_database]

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
+use onward::RunId;
+use onward::client::EnqueueOptions;
 use onward::prelude::*;
-use onward::{
-    RunId,
-    client::EnqueueOptions,
-    records::{Identity, StepKind},
-};
+use onward::records::{Identity, StepKind};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

@@ -1,7 +1,8 @@
 //! Retention: what has ended goes when it is too old or too many, and nothing that anybody may still ask for.
 
+use onward::Filter;
 use onward::prelude::*;
-use onward::{Filter, records::Retention};
+use onward::records::Retention;
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

@@ -1,11 +1,9 @@
 //! Schedules: once per tick, however many executors there are, whatever dies, and whatever the clocks do.
 
+use onward::client::ScheduleHandle;
 use onward::prelude::*;
-use onward::{
-    Filter, RunOptions, Tick,
-    client::ScheduleHandle,
-    records::{CatchUp, Overlap, Window},
-};
+use onward::records::{CatchUp, Overlap, Window};
+use onward::{Filter, RunOptions, Tick};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};

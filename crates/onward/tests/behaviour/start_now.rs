@@ -1,7 +1,8 @@
 //! Starting a run at once that waits in a queue or for its time.
 
+use onward::Filter;
+use onward::client::EnqueueOptions;
 use onward::prelude::*;
-use onward::{Filter, client::EnqueueOptions};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::queues::{Job, ended, watched, work};

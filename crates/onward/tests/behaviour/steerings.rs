@@ -3,11 +3,9 @@
 use std::pin::Pin;
 
 use futures_util::future::join_all;
+use onward::RunRecord;
 use onward::prelude::*;
-use onward::{
-    RunRecord,
-    records::{Initiator, ReasonKind, Steering, SteeringAction},
-};
+use onward::records::{Initiator, ReasonKind, Steering, SteeringAction};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};
@@ -158,8 +156,58 @@ async fn a_run_that_its_executor_holds_says_so_as_data(db: TestDatabase) {
     let held = record(&house, "p").await;
     let steered = held.steered.unwrap();
     assert_eq!((steered.action, steered.initiator), (SteeringAction::Pause, Initiator::Executor));
-    assert!(steered.reason.unwrap().contains("out of order"));
-    assert!(run.steerings().await.unwrap().is_empty(), "nobody steered it");
+    assert!(steered.reason.as_ref().unwrap().contains("out of order"));
+    let acts = run.steerings().await.unwrap();
+    assert_eq!((acts.len(), &acts[0].steering), (1, &steered), "the history has the same act");
+}
+
+#[on_every_database]
+async fn holds_are_in_the_history_between_the_acts_of_people(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<panics>()).await;
+    let run = house.onward.start::<panics>(()).id("p").await.unwrap();
+    house.done(run.result()).await.unwrap_err();
+    run.resume().by("ann").await.unwrap();
+    // This handle has seen the run leave.
+    house.done(house.onward.handle::<panics>("p").result()).await.unwrap_err();
+    run.cancel().by("bob").await.unwrap();
+    let [first, resumed, second, cancelled] = &history(&house, "p").await[..] else {
+        panic!("{:?}", history(&house, "p").await)
+    };
+    assert!(first.starts_with("held by its executor: ") && first.contains("out of order"), "{first}");
+    assert_eq!((second, resumed.as_str(), cancelled.as_str()), (first, "resumed by ann", "cancelled by bob"));
+}
+
+#[onward::workflow]
+async fn pauses(ctx: &Ctx) -> Result<u32> {
+    ctx.pause("the bank is closed").await?;
+    Ok(7)
+}
+
+#[onward::workflow]
+async fn has_one_that_pauses(ctx: &Ctx) -> Result<u32> {
+    Ok(ctx.run::<pauses>(()).id("p").await?)
+}
+
+#[on_every_database]
+async fn a_run_that_paused_itself_says_so_now_and_in_its_history_and_after_its_family_was_stopped(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(has_one_that_pauses, pauses)>()).await;
+    let parent = house.onward.start::<has_one_that_pauses>(()).id("parent").await.unwrap();
+    let run = house.onward.handle::<pauses>("p");
+    house.until("it pauses", async || run.status().await.is_ok_and(|it| it == Status::Paused)).await;
+    let steered = record(&house, "p").await.steered.unwrap();
+    let expected = (SteeringAction::Pause, Initiator::Run, None, Some("the bank is closed"));
+    assert_eq!(known(&steered), expected);
+    assert_eq!(run.steerings().await.unwrap()[0].steering, steered);
+    let said = "paused: \"the bank is closed\"";
+    assert_eq!(history(&house, "p").await, [said]);
+
+    parent.cancel().await.unwrap();
+    parent.resume().await.unwrap();
+    let again = record(&house, "p").await;
+    assert_eq!((again.status, again.steered), (Status::Paused, Some(steered)), "it comes back as it was");
+    assert_eq!(history(&house, "p").await, [said, "cancelled with run `parent`", "resumed with run `parent`"]);
+    run.resume().by("ann").await.unwrap();
+    assert_eq!(house.done(house.onward.handle::<has_one_that_pauses>("parent").result()).await.unwrap(), 7);
 }
 
 #[on_every_database]

@@ -1,8 +1,9 @@
 //! Streams: appended to in order, read live and from anywhere, without a gap and without a repeat.
 
 use futures_util::StreamExt;
+use onward::client::ReadStream;
 use onward::prelude::*;
-use onward::{client::ReadStream, records::ChunkBody};
+use onward::records::ChunkBody;
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::{House, Log};

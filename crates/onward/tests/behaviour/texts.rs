@@ -1,11 +1,9 @@
 //! Texts that callers give: what one database takes the other takes too, and what is refused leaves nothing behind.
 
+use onward::client::{EnqueueOptions, ScheduleHandle};
 use onward::prelude::*;
-use onward::{
-    BoxFuture, Client, Filter, Tick,
-    client::{EnqueueOptions, ScheduleHandle},
-    records::CatchUp,
-};
+use onward::records::CatchUp;
+use onward::{BoxFuture, Client, Filter, Tick};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;

@@ -2,8 +2,11 @@
 
 use std::future::pending;
 
+use onward::calls::Transaction;
 use onward::prelude::*;
-use onward::{Builder, Filter, calls::Transaction, records::StepKind, sql::SqlTx};
+use onward::records::StepKind;
+use onward::sql::SqlTx;
+use onward::{Builder, Filter};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde::{Deserialize, Serialize};
 

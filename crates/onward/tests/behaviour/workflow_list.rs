@@ -1,10 +1,8 @@
 //! `client.workflows()`: what executors have and had, and what is open.
 
+use onward::WorkflowFn;
 use onward::prelude::*;
-use onward::{
-    WorkflowFn,
-    records::{OpenRuns, Schemas, WorkflowInfo},
-};
+use onward::records::{OpenRuns, Schemas, WorkflowInfo};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@ with place as materialized (
     from json_array_elements($1::text::json) as line
 ), state as materialized (
     select q.name, q.concurrency, q.per_executor, q.rate_count, q.rate_period, q.partition_concurrency,
-        q.partition_rate_count, q.partition_rate_period, q.paused, q.served, q.created_at, q.updated_at,
+        q.partition_rate_count, q.partition_rate_period, q.paused, q.served, q.created_at, q.updated_at, q.steered,
         case when q.concurrency is not null then (
             select count(*)
             from runs
@@ -43,7 +43,7 @@ with place as materialized (
 )
 select place.queue, place.partition_key, state.name, state.concurrency, state.per_executor, state.rate_count, state.rate_period,
     state.partition_concurrency, state.partition_rate_count, state.partition_rate_period, state.paused, state.served,
-    state.created_at, state.updated_at, state.running, state.started, state.first_start, state.with_room,
+    state.created_at, state.updated_at, state.steered, state.running, state.started, state.first_start, state.with_room,
     case when state.partition_concurrency is not null then (
         select count(*)
         from runs

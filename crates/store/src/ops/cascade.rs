@@ -61,7 +61,7 @@ pub(crate) async fn stop_children(tx: &mut Tx, of: &[RunKey], now: Timestamp) ->
     for row in tx.query(sql!("runs/stopped"), &params![of]).await? {
         let (run, id) = (row.key("run_key")?, RunId::recorded(row.text("id")?));
         let status: Status = row.text("status")?.parse()?;
-        let stopped = steerings::of_row(&row, "steered")?;
+        let stopped = steerings::of_row(&row, "steered", "runs")?;
         if status == Status::Cancelled {
             let steering = steerings::inherited(stopped, SteeringAction::Cancel, &id, now);
             let with = row.opt_key("steered_with")?.unwrap_or(run);
@@ -105,7 +105,7 @@ pub(crate) async fn cancel_overdue(tx: &mut Tx, keys: &[RunKey], now: Timestamp)
         let run = row.key("run_key")?;
         if let Some(with) = row.opt_key("with_key")? {
             let parent = RunId::recorded(row.text("parent_id")?);
-            let stopped = steerings::of_row(&row, "parent_steered")?;
+            let stopped = steerings::of_row(&row, "parent_steered", "runs")?;
             let steering = steerings::inherited(stopped, SteeringAction::Cancel, &parent, now);
             cascade.cancel_with(tx, with, &steering, vec![run]).await?;
             continue;

@@ -6,7 +6,7 @@ use onward_types::{Blocked, QueueWait, Rate, RunId, RunKey, Timestamp, from_micr
 use serde::Serialize;
 
 use super::queues::{QueueRow, queue};
-use super::{executors, queues};
+use super::{executors, queues, steerings};
 use crate::clock::add;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
@@ -80,7 +80,8 @@ fn what_blocks(row: &Row) -> Result<Option<Blocked>, Fault> {
     }
     let QueueRow { limits, paused, .. } = queue(row)?;
     if paused {
-        return Ok(Some(Blocked::Paused));
+        let said = steerings::of_row(row, "steered", "queues")?.map(|steering| steering.to_string());
+        return Ok(Some(Blocked::Paused { said }));
     }
     let used = |column: &str| Ok::<_, Fault>(row.opt_int(column)?.map(|n| u32::try_from(n).unwrap_or(u32::MAX)));
     if let (Some(limit), Some(running)) = (limits.concurrency, used("running")?)

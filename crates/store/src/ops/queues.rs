@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use onward_types::{Code, Error, QueueInfo, QueueLimits, Rate, Timestamp, from_micros};
+use onward_types::{Code, Error, QueueInfo, QueueLimits, Rate, Steering, SteeringAction, Timestamp, from_micros};
 
 use super::known::Known;
-use super::starts;
+use super::{starts, steerings};
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
@@ -138,13 +138,15 @@ pub(crate) async fn set(tx: &mut Tx, name: &str, change: &QueueChange, now: Time
     Ok(info)
 }
 
-/// Pause or resume a queue.
-pub(crate) async fn set_paused(tx: &mut Tx, name: &str, paused: bool, now: Timestamp) -> Result<(), Fault> {
-    if tx.execute(sql!("queues/set_paused"), &params![name, paused, now]).await? == 0 {
-        return Err(unknown(name));
+/// Pause or resume a queue. Returns whether it changed.
+pub(crate) async fn steer(tx: &mut Tx, name: &str, steering: &Steering) -> Result<bool, Fault> {
+    let (pause, text) = (steering.action == SteeringAction::Pause, steerings::written(steering)?);
+    if tx.execute(sql!("queues/set_paused"), &params![name, pause, steering.at, text.as_str()]).await? == 0 {
+        let row = tx.first(sql!("queues/read"), &params![name]).await?.ok_or_else(|| unknown(name))?;
+        return steerings::is_last(&row, steering, "queues");
     }
     tx.notify(&Signal::Ready);
-    Ok(())
+    Ok(true)
 }
 
 /// Delete a queue. Returns whether it existed.
@@ -155,19 +157,20 @@ pub(crate) async fn delete(tx: &mut Tx, name: &str) -> Result<bool, Fault> {
 /// The settings and the current state of a queue.
 pub(crate) async fn info(tx: &mut Tx, name: &str) -> Result<QueueInfo, Fault> {
     let row = tx.first(sql!("queues/read"), &params![name]).await?.ok_or_else(|| unknown(name))?;
-    with_depth(tx, queue(&row)?).await
+    with_depth(tx, &row).await
 }
 
 /// The settings and the current state of every queue.
 pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<QueueInfo>, Fault> {
     let mut all = Vec::new();
     for row in tx.query(sql!("queues/list"), &[]).await? {
-        all.push(with_depth(tx, queue(&row)?).await?);
+        all.push(with_depth(tx, &row).await?);
     }
     Ok(all)
 }
 
-async fn with_depth(tx: &mut Tx, queue: QueueRow) -> Result<QueueInfo, Fault> {
+async fn with_depth(tx: &mut Tx, row: &Row) -> Result<QueueInfo, Fault> {
+    let (queue, steered) = (queue(row)?, steerings::of_row(row, "steered", "queues")?);
     let row = tx.first(sql!("queues/depth"), &params![queue.name.as_str()]).await?;
     let row = row.ok_or_else(|| Fault::corrupt("a count gave no row"))?;
     let count = |column: &str| Ok::<_, Fault>(row.int(column)?.unsigned_abs());
@@ -175,6 +178,7 @@ async fn with_depth(tx: &mut Tx, queue: QueueRow) -> Result<QueueInfo, Fault> {
         name: queue.name,
         limits: queue.limits,
         paused: queue.paused,
+        steered,
         created_at: queue.created_at,
         updated_at: queue.updated_at,
         delayed: count("delayed")?,

@@ -4,12 +4,12 @@
 //! derived from the tick, so that not even a schedule that was deleted and created again starts a run twice.
 
 use onward_types::{
-    Attribution, CatchUp, Code, Error, Initiator, Json, Overlap, RunId, RunKey, RunOptions, ScheduleRecord, Timestamp,
-    from_micros,
+    Attribution, CatchUp, Code, Error, Initiator, Json, Overlap, RunId, RunKey, RunOptions, ScheduleRecord, Steering,
+    Timestamp, from_micros,
 };
 
 use super::action::Target;
-use super::{cascade, executors, runs};
+use super::{cascade, executors, runs, steerings};
 use crate::change::OPEN;
 use crate::change::{Created, NewRun};
 use crate::driver::{Row, Tx, params, sql};
@@ -169,17 +169,32 @@ pub(crate) async fn start(tx: &mut Tx, new: &[NewRun]) -> Result<usize, Fault> {
     Ok(started)
 }
 
-pub(crate) async fn pause(tx: &mut Tx, id: &str, now: Timestamp) -> Result<(), Fault> {
+/// A schedule that is paused stays as it is. Returns whether it changed.
+pub(crate) async fn pause(tx: &mut Tx, id: &str, steering: &Steering) -> Result<bool, Fault> {
     check_possible(id)?;
-    let changed = tx.execute(sql!("schedules/pause"), &params![id, now]).await?;
-    if changed == 0 { Err(unknown(id)) } else { Ok(()) }
+    let text = steerings::written(steering)?;
+    let paused = tx.execute(sql!("schedules/pause"), &params![id, steering.at, text.as_str()]).await?;
+    Ok(paused > 0 || did(tx, id, steering).await?)
 }
 
-/// A schedule that is not paused stays as it is.
-pub(crate) async fn resume(tx: &mut Tx, id: &str, since: Timestamp, next: Option<Timestamp>) -> Result<(), Fault> {
+/// A schedule that is not paused stays as it is. Returns whether it changed.
+pub(crate) async fn resume(
+    tx: &mut Tx,
+    id: &str,
+    since: Timestamp,
+    next: Option<Timestamp>,
+    steering: &Steering,
+) -> Result<bool, Fault> {
     check_possible(id)?;
-    tx.execute(sql!("schedules/resume"), &params![id, since, next]).await?;
-    Ok(())
+    let text = steerings::written(steering)?;
+    let resumed = tx.execute(sql!("schedules/resume"), &params![id, since, next, text.as_str()]).await?;
+    Ok(resumed > 0 || did(tx, id, steering).await?)
+}
+
+/// Whether a schedule that did not change has changed by this very act before.
+async fn did(tx: &mut Tx, id: &str, steering: &Steering) -> Result<bool, Fault> {
+    let row = tx.first(sql!("schedules/get"), &params![id]).await?.ok_or_else(|| unknown(id))?;
+    steerings::is_last(&row, steering, "schedules")
 }
 
 pub(crate) async fn delete(tx: &mut Tx, id: &str) -> Result<(), Fault> {
@@ -199,6 +214,7 @@ fn record(row: &Row) -> Result<ScheduleRecord, Fault> {
         catch_up: row.text("catch_up")?.parse()?,
         overlap: row.text("overlap")?.parse()?,
         paused: row.flag("paused")?,
+        steered: steerings::of_row(row, "steered", "schedules")?,
         done_until: from_micros(row.int("done_until")?),
         last_tick: time("last_tick")?,
         next_tick: time("next_tick")?,

@@ -1,4 +1,4 @@
-//! The history of a run: who steered it, how and why.
+//! Who steered a run, how and why: its history. And the last act on a queue or a schedule.
 
 use onward_types::{Attribution, RunId, RunKey, Steering, SteeringAction, SteeringRecord, Timestamp};
 
@@ -38,9 +38,15 @@ pub(crate) async fn last_pause(tx: &mut Tx, run: RunKey) -> Result<Option<Steeri
     Ok(latest(tx, run).await?.into_iter().find(|act| act.action == SteeringAction::Pause))
 }
 
-/// What the row of a run says about what stopped it.
-pub(crate) fn of_row(row: &Row, column: &str) -> Result<Option<Steering>, Fault> {
-    row.opt_text(column)?.map(|text| read(&text, "runs")).transpose()
+/// What a row of this table says about who steered what it describes.
+pub(crate) fn of_row(row: &Row, column: &str, table: &str) -> Result<Option<Steering>, Fault> {
+    row.opt_text(column)?.map(|text| read(&text, table)).transpose()
+}
+
+/// Whether the last act on a queue or a schedule, given by its row, is this one: then the caller, who finds that there is nothing
+/// to do, has done it itself and lost the answer.
+pub(crate) fn is_last(row: &Row, steering: &Steering, table: &str) -> Result<bool, Fault> {
+    Ok(of_row(row, "steered", table)?.as_ref() == Some(steering))
 }
 
 /// How a run is stopped because another one was: `stopped` is what stopped that one, whose id is `id`. A version of Onward that
@@ -54,10 +60,9 @@ pub(crate) fn inherited(stopped: Option<Steering>, action: SteeringAction, id: &
 
 /// The recorded form of an act.
 pub(crate) fn written(steering: &Steering) -> Result<String, Fault> {
-    serde_json::to_string(steering)
-        .map_err(|error| Fault::corrupt(format!("an act on a run cannot be written: {error}")))
+    serde_json::to_string(steering).map_err(|error| Fault::corrupt(format!("an act cannot be written: {error}")))
 }
 
 fn read(text: &str, table: &str) -> Result<Steering, Fault> {
-    serde_json::from_str(text).map_err(|error| Fault::corrupt(format!("an act on a run in `{table}`: {error}")))
+    serde_json::from_str(text).map_err(|error| Fault::corrupt(format!("an act in `{table}`: {error}")))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use onward_types::{Error, QueueInfo};
+use onward_types::{Attribution, Error, QueueInfo, Steering, SteeringAction};
 
 use super::Store;
 use crate::change::{Created, NewRun};
@@ -142,18 +142,20 @@ impl Store {
         self.write("queues.sweep_starts", now, |tx, now| Box::pin(starts::sweep(tx, *now))).await
     }
 
-    /// Pause or resume a queue.
+    /// Pause or resume a queue. Returns whether it changed.
     ///
     /// # Errors
-    /// [`Code::UnknownQueue`](onward_types::Code::UnknownQueue) if no queue has the name.
-    pub async fn pause_queue(&self, name: &str, paused: bool) -> Result<(), Error> {
-        let given = (name.to_owned(), paused, self.clock.now());
-        let set = self.write("queues.set_paused", given, |tx, (name, paused, now)| {
-            Box::pin(queues::set_paused(tx, name, *paused, *now))
-        });
-        set.await?;
+    /// [`Code::UnknownQueue`](onward_types::Code::UnknownQueue) if no queue has the name, and
+    /// [`Code::Invalid`](onward_types::Code::Invalid) if the actor's name or the reason cannot be recorded.
+    pub async fn pause_queue(&self, name: &str, paused: bool, who: &Attribution) -> Result<bool, Error> {
+        who.check()?;
+        let action = if paused { SteeringAction::Pause } else { SteeringAction::Resume };
+        let given = (name.to_owned(), Steering::new(action, who, self.clock.now()));
+        let steer =
+            self.write("queues.steer", given, |tx, (name, steering)| Box::pin(queues::steer(tx, name, steering)));
+        let changed = steer.await?;
         self.tell(Signal::Ready);
-        Ok(())
+        Ok(changed)
     }
 
     /// Delete a queue. Returns whether it existed.

@@ -1,6 +1,6 @@
 //! Schedules: defining, reading and firing them.
 
-use onward_types::{Error, ScheduleRecord, Timestamp};
+use onward_types::{Attribution, Error, ScheduleRecord, Steering, SteeringAction, Timestamp};
 
 use super::Store;
 use crate::change::NewRun;
@@ -77,25 +77,34 @@ impl Store {
         Ok(started)
     }
 
-    /// Pause a schedule: its ticks start nothing.
+    /// Pause a schedule: its ticks start nothing. Returns whether it changed.
     ///
     /// # Errors
-    /// [`Code::UnknownSchedule`](onward_types::Code::UnknownSchedule) if no schedule has the id.
-    pub async fn pause_schedule(&self, id: &str) -> Result<(), Error> {
-        let given = (id.to_owned(), self.clock().now());
-        self.write("schedules.pause", given, |tx, (id, now)| Box::pin(schedules::pause(tx, id, *now))).await
+    /// [`Code::UnknownSchedule`](onward_types::Code::UnknownSchedule) if no schedule has the id, and
+    /// [`Code::Invalid`](onward_types::Code::Invalid) if the actor's name or the reason cannot be recorded.
+    pub async fn pause_schedule(&self, id: &str, who: &Attribution) -> Result<bool, Error> {
+        who.check()?;
+        let given = (id.to_owned(), Steering::new(SteeringAction::Pause, who, self.clock().now()));
+        self.write("schedules.pause", given, |tx, (id, steering)| Box::pin(schedules::pause(tx, id, steering))).await
     }
 
-    /// Resume a paused schedule. Ticks from `since` on start runs again.
+    /// Resume a paused schedule. Ticks from `since` on start runs again. Returns whether it changed.
     ///
     /// # Errors
-    /// If the database cannot be reached.
-    pub async fn resume_schedule(&self, id: &str, since: Timestamp, next: Option<Timestamp>) -> Result<(), Error> {
-        let given = (id.to_owned(), since, next);
-        self.write("schedules.resume", given, |tx, (id, since, next)| {
-            Box::pin(schedules::resume(tx, id, *since, *next))
-        })
-        .await
+    /// As [`pause_schedule`](Store::pause_schedule).
+    pub async fn resume_schedule(
+        &self,
+        id: &str,
+        since: Timestamp,
+        next: Option<Timestamp>,
+        who: &Attribution,
+    ) -> Result<bool, Error> {
+        who.check()?;
+        let given = (id.to_owned(), since, next, Steering::new(SteeringAction::Resume, who, self.clock().now()));
+        let resume = self.write("schedules.resume", given, |tx, (id, since, next, steering)| {
+            Box::pin(schedules::resume(tx, id, *since, *next, steering))
+        });
+        resume.await
     }
 
     /// Delete a schedule. The runs that it started stay.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use onward_store::{Change, Created, Known, NewRun, QueueChange, QueueClaim, Store, is_stranger};
 use onward_testkit::{TestDatabase, on_every_database};
-use onward_types::Status;
+use onward_types::{Attribution, Status};
 
 use super::lock::{Foreign, sql};
 use super::proxy::{Mishap, Proxy};
@@ -104,11 +104,11 @@ async fn no_run_begins_at_once_in_a_queue_that_is_paused_or_has_limits(db: TestD
     assert_eq!(came_of(&executor, &limited).await, waiting());
     store.cancel(&limited.id, "enough").await.unwrap();
     store.set_queue("mail", QueueChange { concurrency: Some(None), ..QueueChange::default() }).await.unwrap();
-    store.pause_queue("mail", true).await.unwrap();
+    store.pause_queue("mail", true, &Attribution::default()).await.unwrap();
     let paused = executor.begin_in("mail", "paused");
     assert_eq!(came_of(&executor, &paused).await, waiting());
     store.cancel(&paused.id, "enough").await.unwrap();
-    store.pause_queue("mail", false).await.unwrap();
+    store.pause_queue("mail", false, &Attribution::default()).await.unwrap();
     let run = executor.begin_in("mail", "free");
     assert_eq!(came_of(&executor, &run).await, (Created::New, Status::Running, true));
 }

@@ -2,7 +2,7 @@
 
 use onward_store::{Clock, Firing, NewSchedule};
 use onward_testkit::{TestDatabase, on_every_database};
-use onward_types::{CatchUp, Overlap, Timestamp};
+use onward_types::{Attribution, CatchUp, Overlap, Timestamp};
 
 use super::world::*;
 
@@ -40,7 +40,7 @@ async fn of_two_that_deal_with_one_tick_one_starts_its_run(db: TestDatabase) {
     assert_eq!(after.next_tick, Some(at("2026-01-03T00:00:00Z")));
     let back = firing("back", after.done_until, "2026-01-02T00:00:00Z");
     assert_eq!(store.fire(back).await.unwrap(), 0, "it never goes back");
-    store.pause_schedule("daily").await.unwrap();
+    store.pause_schedule("daily", &Attribution::default()).await.unwrap();
     let paused = firing("paused", after.done_until, "2026-01-03T00:00:00Z");
     assert_eq!(
         store.fire(paused).await.unwrap(),

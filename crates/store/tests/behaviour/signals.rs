@@ -129,7 +129,7 @@ mod nothing_is_told_inside_a_transaction {
         store.cancel(&owned.id, "enough").await.unwrap();
         hears(&mut signals, &Signal::Revoked(vec![owned.key])).await;
         store.set_queue("mail", onward_store::QueueChange::default()).await.unwrap();
-        store.pause_queue("mail", true).await.unwrap();
+        store.pause_queue("mail", true, &Attribution::default()).await.unwrap();
         let gather = Gather { key: "k".to_owned(), until: None };
         store.debounce(new_run(&store, "gathers"), gather).await.unwrap();
         store.leave(&executor.seat).await.unwrap();

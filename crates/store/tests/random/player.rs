@@ -8,7 +8,7 @@ use onward_store::{
     Change, Claim, Clock, Created, Known, LeaveHow, NewRun, QueueChange, QueueClaim, Queued, Store, WaitKind,
 };
 use onward_testkit::TestDatabase;
-use onward_types::{Filter, Json, RunId, RunKey, Status, Timestamp};
+use onward_types::{Attribution, Filter, Json, RunId, RunKey, Status, Timestamp};
 
 use super::words::{Names, failed, recovered, steps};
 use crate::world::*;
@@ -154,7 +154,7 @@ impl Player {
         let concurrency = Some((dice.below(2) == 0).then(|| 1 + dice.below(2)));
         self.store.set_queue(QUEUE, QueueChange { concurrency, ..QueueChange::default() }).await.unwrap();
         let paused = dice.below(4) == 0;
-        self.store.pause_queue(QUEUE, paused).await.unwrap();
+        self.store.pause_queue(QUEUE, paused, &Attribution::default()).await.unwrap();
         format!("the queue has limit {concurrency:?}, paused {paused}")
     }
 

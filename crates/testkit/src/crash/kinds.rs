@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use onward::Tick;
 use onward::prelude::*;
-use onward::{Tick, records::Retention};
+use onward::records::Retention;
 use serde::{Deserialize, Serialize};
 
 use super::mix;

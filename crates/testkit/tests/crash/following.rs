@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use onward::{Filter, Status, records::RunKey};
+use onward::records::RunKey;
+use onward::{Filter, Status};
 use onward_testkit::crash::{Op, Program, program};
 use onward_testkit::{TestDatabase, between_looks, on_every_database};
 use tokio::process::{Child, Command};

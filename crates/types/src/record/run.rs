@@ -89,8 +89,8 @@ pub struct RunRecord {
     /// Everything that it waits for, in the order of the calls that wait. Empty unless it is running.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waits: Vec<Wait>,
-    /// What stopped it, while it is cancelled or paused: a client, the workflow of another run, a deadline, the executor that
-    /// holds it, or an import.
+    /// What stopped it, while it is cancelled or paused: a client, the workflow of another run or its own, a deadline, the
+    /// executor that holds it, or an import.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steered: Option<Steering>,
     /// The input; `null` in a list without inputs.

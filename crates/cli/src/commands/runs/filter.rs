@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use onward::{
-    Filter, Json, RunId,
-    records::{Durations, ExecutorId, Not, Range, Window},
-};
+use onward::records::{Durations, ExecutorId, Not, Range, Window};
+use onward::{Filter, Json, RunId};
 
 use crate::args::Which;
 use crate::exit::Failure;
 
-pub(super) fn filter(which: Which) -> Result<Filter, Failure> {
+pub(in crate::commands) fn filter(which: Which) -> Result<Filter, Failure> {
     let owners = |ids: Vec<String>| ids.into_iter().map(ExecutorId::new).collect();
     let mut attribute_ranges: BTreeMap<String, Range> = BTreeMap::new();
     for (name, min) in which.attribute_min {

@@ -1,9 +1,7 @@
 //! `onward runs messages`: shows, deletes and replaces messages to a run that no call has consumed.
 
-use onward::{
-    Client,
-    records::{MessageFilter, MessageRecord},
-};
+use onward::Client;
+use onward::records::{MessageFilter, MessageRecord};
 
 use super::Handle;
 use crate::args::Messages;

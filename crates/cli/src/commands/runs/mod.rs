@@ -6,7 +6,7 @@ mod cancel;
 mod delay;
 mod delete;
 mod event;
-mod filter;
+pub(super) mod filter;
 mod fork;
 mod list;
 mod messages;

@@ -1,9 +1,7 @@
 //! `onward runs show`: shows everything about one run.
 
-use onward::{
-    Client, Filter, RunRecord,
-    records::{HookRecord, SteeringRecord},
-};
+use onward::records::{HookRecord, SteeringRecord};
+use onward::{Client, Filter, RunRecord};
 use serde::Serialize;
 
 use super::list;

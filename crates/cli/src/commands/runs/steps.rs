@@ -1,9 +1,7 @@
 //! `onward runs steps`: shows the durable calls of one run.
 
-use onward::{
-    Client,
-    records::{StepFilter, StepRecord},
-};
+use onward::Client;
+use onward::records::{StepFilter, StepRecord};
 
 use crate::args::Steps;
 use crate::exit::{Exit, Failure};

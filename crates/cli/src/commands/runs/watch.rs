@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use onward::{
-    RunRecord, Status, Timestamp,
-    client::Changes,
-    records::{StepRecord, StepState},
-};
+use onward::client::Changes;
+use onward::records::{StepRecord, StepState};
+use onward::{RunRecord, Status, Timestamp};
 use onward_types::{Json, from_micros, micros};
 use serde::Serialize;
 

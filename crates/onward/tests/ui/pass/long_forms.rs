@@ -3,7 +3,8 @@
 
 use std::{fmt, pin::Pin, time::Duration};
 
-use onward::{OnPanic, prelude::*, calls::Step};
+use onward::{OnPanic, prelude::*};
+use onward::calls::Step;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Serialize, Deserialize)]

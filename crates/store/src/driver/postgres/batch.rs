@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Told;
 use super::columns::{
     attempts, checkpoints, chunks, close_hooks, close_waits, consume, continues, creates, creates_queued, end_hooks,
-    event_history, events, fence, late, leaves, must_be_new, open_waits, pauses, payloads, refusable, refuse,
+    event_history, events, fence, holds, late, leaves, must_be_new, open_waits, pauses, payloads, refusable, refuse,
     request_people, wake_watchers, wakes,
 };
 use super::connect::Session;
@@ -61,6 +61,7 @@ statements!(
     close_waits,
     leaves,
     late,
+    holds,
     pauses,
     continues,
     payloads,
@@ -131,6 +132,7 @@ fn add_rows<'a>(pipeline: &mut Pipeline<'a>, statements: &'a Statements, batch: 
     add("batch/open_waits", &statements.open_waits, open_waits(batch));
     add("batch/leaves", &statements.leaves, leaves(batch));
     add("batch/late", &statements.late, late(batch));
+    add("batch/holds", &statements.holds, holds(batch));
     add("batch/pauses", &statements.pauses, pauses(batch));
     add("batch/continues", &statements.continues, continues(batch));
     add("batch/payloads", &statements.payloads, payloads(batch));

@@ -266,6 +266,17 @@ pub(super) fn leaves(batch: &Batch) -> Option<Args<'_>> {
     ])
 }
 
+/// The acts that hold runs, for their histories.
+pub(super) fn holds(batch: &Batch) -> Option<Args<'_>> {
+    let held = batch.updates.iter().filter_map(|it| Some((it.run, it.leave.at, it.leave.hold()?)));
+    let rows = some(held.collect::<Vec<_>>())?;
+    Some(vec![
+        Box::new(rows.iter().map(|(run, ..)| run.0).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|(_, at, _)| micros(*at)).collect::<Vec<_>>()),
+        Box::new(rows.into_iter().map(|(.., hold)| hold).collect::<Vec<_>>()),
+    ])
+}
+
 /// The waits of calls with which runs paused themselves.
 pub(super) fn pauses(batch: &Batch) -> Option<Args<'_>> {
     let paused = batch.updates.iter().filter_map(|it| match &it.leave.how {

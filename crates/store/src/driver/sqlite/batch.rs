@@ -317,6 +317,11 @@ fn write_leave(tx: &Transaction<'_>, executor: &str, update: &Update) -> rusqlit
             let mut hold = tx.prepare_cached(sql!("batch/leaves_hold.sqlite").sqlite())?;
             let held = hold.execute(params![key, executor, at, said, error.as_str(), error_code(&leave.how)])?;
             if held == 1
+                && let Some(hold) = leave.hold()
+            {
+                tx.prepare_cached(sql!("batch/holds.sqlite").sqlite())?.execute(params![key, hold])?;
+            }
+            if held == 1
                 && let Some(NewWait { position, name, wait, since }) = by.as_deref()
             {
                 tx.prepare_cached(sql!("batch/pauses.sqlite").sqlite())?.execute(params![

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use onward_types::{
-    Attribution, Deduplicated, ExecutorId, Facts, Identity, Initiator, Json, Origin, QueueWait, Reason, RunId, RunKey,
-    RunRecord, Status, Steering, SteeringAction, Timestamp, Wait, WaitFor, from_micros,
+    Deduplicated, ExecutorId, Facts, Identity, Json, Origin, QueueWait, Reason, RunId, RunKey, RunRecord, Status,
+    Timestamp, Wait, WaitFor, from_micros,
 };
 
-use crate::change::OPEN;
+use crate::change::{OPEN, hold};
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
 use crate::ops::{queue_waits, steerings, waits};
@@ -96,10 +96,11 @@ fn record(row: &Row, around: Around<'_>) -> Result<RunRecord, Fault> {
         now,
     });
     let steered = match status {
-        Status::Cancelled => steerings::of_row(row, "steered")?,
-        Status::Paused => steerings::of_row(row, "steered")?.or_else(|| {
-            // Its executor holds it: only that leaves an error.
-            error.as_ref().map(|_| hold(said.clone(), from_micros(row.int("updated_at").unwrap_or_default())))
+        Status::Cancelled => steerings::of_row(row, "steered", "runs")?,
+        Status::Paused => steerings::of_row(row, "steered", "runs")?.or_else(|| {
+            // Its executor holds it, or it paused itself: only that leaves an error.
+            let at = from_micros(row.int("updated_at").unwrap_or_default());
+            error.as_ref().map(|_| hold(waits.iter().any(is_open_pause), said.clone(), at))
         }),
         _ => None,
     };
@@ -144,10 +145,9 @@ fn record(row: &Row, around: Around<'_>) -> Result<RunRecord, Fault> {
     })
 }
 
-/// What an executor did that holds a run.
-fn hold(why: Option<String>, at: Timestamp) -> Steering {
-    let who = Attribution { initiator: Initiator::Executor, reason: why, ..Attribution::default() };
-    Steering::new(SteeringAction::Pause, &who, at)
+/// Whether a run that is paused has paused itself with this call.
+fn is_open_pause(wait: &Wait) -> bool {
+    matches!(wait.wait_for, WaitFor::Resume { resumed_at: None })
 }
 
 /// The error that an open run of the queue holds the dedup key; `instead` says what the caller can do.

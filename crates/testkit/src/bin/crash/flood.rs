@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use onward::{Client, Result, Status, client::EnqueueOptions};
+use onward::client::EnqueueOptions;
+use onward::{Client, Result, Status};
 use onward_testkit::crash::bodies::{self, Line};
 use onward_testkit::crash::{Op, Program, WorkerOptions, expected, mix, program};
 use tokio::sync::mpsc;

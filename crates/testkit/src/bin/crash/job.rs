@@ -1,6 +1,7 @@
 //! The process that performs a job of the benchmark over and over, says whatever it was given, and is killed.
 
-use onward::{Data, Onward, Result, WorkflowHandle, client::Start};
+use onward::client::Start;
+use onward::{Data, Onward, Result, WorkflowHandle};
 use onward_testkit::crash::jobs::{self, Job, PRODUCERS, QUEUE, Voice, echo, payload, steps, told};
 use onward_testkit::crash::{Said, mix};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};

@@ -3,11 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use onward::{
-    Client, Filter, Result, RunOptions, RunRecord,
-    client::{EnqueueOptions, Start},
-    records::{QueueLimits, Rate},
-};
+use onward::client::{EnqueueOptions, Start};
+use onward::records::{QueueLimits, Rate};
+use onward::{Client, Filter, Result, RunOptions, RunRecord};
 use onward_testkit::crash::bodies::Line;
 
 use crate::random::Random;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use onward::{Client, Filter, Result, Status, Tick, Timestamp, client::ScheduleHandle, records::CatchUp};
+use onward::client::ScheduleHandle;
+use onward::records::CatchUp;
+use onward::{Client, Filter, Result, Status, Tick, Timestamp};
 use onward_testkit::crash::tick;
 
 use crate::insist::insist;

@@ -3,10 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use onward::{
-    Client, Filter, Json, Result, RunRecord, Status,
-    records::{Attempt, StepKind, StepRecord, StepState},
-};
+use onward::records::{Attempt, StepKind, StepRecord, StepState};
+use onward::{Client, Filter, Json, Result, RunRecord, Status};
 use onward_testkit::crash::bodies::{self, Gave, Line};
 use onward_testkit::crash::{Op, Program, Raw, SAID, failures};
 
