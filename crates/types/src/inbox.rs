@@ -15,18 +15,23 @@ use crate::{Cursor, HookRecord, PersonRequest, RunId, Status, Timestamp, Wait};
 #[serde(default, deny_unknown_fields)]
 pub struct InboxFilter {
     /// Only requests of this run.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
     /// Only requests of runs of these workflows.
     pub workflows: Vec<String>,
     /// Only requests that began at this time or later.
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub from: Option<Timestamp>,
     /// Only requests that began before this time.
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
     /// The longest waiting first, instead of the newest.
     pub oldest_first: bool,
     /// The maximum number of requests, at most 1,000. `None` means 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// Continue after this: the `next` of the previous page.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Cursor>,
 }
 
@@ -55,16 +60,20 @@ impl InboxItem {
 #[serde(default, deny_unknown_fields)]
 pub struct HookFilter {
     /// Only hooks of this run.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
     /// Only hooks whose token begins with this.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub token_prefix: Option<String>,
     /// Only hooks that are for a person.
     pub for_people: bool,
     /// The oldest first, instead of the newest.
     pub oldest_first: bool,
     /// The maximum number of hooks, at most 1,000. `None` means 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// Continue after this: the `next` of the previous page.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Cursor>,
 }
 
@@ -81,10 +90,10 @@ pub struct OpenHookRecord {
     #[serde(flatten)]
     pub hook: HookRecord,
     /// Since when a call waits for a payload; `None` if none does at the moment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub waits_since: Option<Timestamp>,
     /// When that wait times out; `None` if it never does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }
 
@@ -94,5 +103,6 @@ pub struct Listed<T> {
     /// The items.
     pub items: Vec<T>,
     /// Where the list goes on: pass it as `after`. `None` if this is its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<Cursor>,
 }

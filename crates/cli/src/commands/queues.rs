@@ -125,5 +125,9 @@ async fn delete(client: &Client, name: &str, json: bool) -> Result<(), Failure> 
     if !client.queue(name).delete().await? {
         return Err(Failure::new(Exit::Unknown, format!("there is no queue `{name}`")));
     }
-    if json { output::json(&json!({"name": name, "deleted": true})) } else { output::say(format!("{name} is deleted")) }
+    if json {
+        output::json(&json!({"queue": name, "deleted": true}))
+    } else {
+        output::say(format!("{name} is deleted"))
+    }
 }

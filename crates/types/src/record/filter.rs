@@ -163,5 +163,6 @@ pub struct Page<T> {
     /// The items of the page.
     pub items: Vec<T>,
     /// The run after which the next page begins, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<RunKey>,
 }

@@ -1,13 +1,13 @@
 //! Records: runs, their durable calls, waits, events and streams as seen from outside, and the filters of lists.
 
 mod filter;
-pub(crate) mod millis;
 mod run;
 mod step;
 mod stream;
 mod waits_for;
 mod workflow;
 
+use crate::wire::{millis, payload};
 pub use filter::{Filter, Page, Window};
 pub use run::{Identity, RunRecord, WorkflowVersion};
 pub use step::{Attempt, StepFilter, StepKind, StepRecord, StepState};
