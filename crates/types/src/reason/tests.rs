@@ -218,7 +218,10 @@ fn the_json_of_a_reason_is_flat() {
         more_holders: 0,
         position: Some(2),
     });
-    let queue = r#"{"kind":"queue","queue":"mail","blocked":{"kind":"full","running":1,"limit":1},"holders":["a"],"more_holders":0,"position":2,"more":0}"#;
+    let queue = concat!(
+        r#"{"kind":"queue","queue":"mail","blocked":{"kind":"full","running":1,"limit":1},"#,
+        r#""holders":["a"],"more_holders":0,"position":2,"more":0}"#
+    );
     assert_eq!(serde_json::to_string(&Reason::from(why)).unwrap(), queue);
     let waits = wait(3, message("go"));
     let json = r#"{"position":3,"name":"call","since":"1970-01-01T00:00:00.000000Z","kind":"message","topic":"go"}"#;

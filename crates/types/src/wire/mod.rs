@@ -6,11 +6,8 @@
 //! * A duration is whole milliseconds under a name that ends in `_ms`: [`millis`].
 //! * Names of fields and of the values of enums are in snake case.
 //!
-//! `docs/decisions/0036-one-json-form.md` has the reasons, and `tests/` an example of every type.
+//! `docs/decisions/0036-one-json-form.md` has the reasons, and `tests/json/` an example of every type.
 
 pub mod instant;
 pub(crate) mod millis;
 pub(crate) mod payload;
-
-#[cfg(test)]
-mod tests;

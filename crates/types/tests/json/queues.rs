@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Examples, at, id, text};
-use crate::{
+use onward_types::{
     Blocked, CatchUp, ExecutorId, Overlap, QueueInfo, QueueLimits, QueueWait, Rate, Reason, ReasonKind, RunOptions,
     ScheduleRecord, Tick, WaitFor,
 };

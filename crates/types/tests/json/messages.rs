@@ -1,7 +1,7 @@
 //! Messages, hooks, people and what runs wait for.
 
 use super::{Examples, at, id, json, text};
-use crate::{
+use onward_types::{
     Cursor, HookFilter, HookRecord, HookState, InboxFilter, InboxItem, Listed, MessageFilter, MessageRecord,
     MessageState, OpenHookRecord, PersonRequest, Refused, Resumed, Sent, Status, Wait, WaitFor, WaitsFor,
 };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Examples, at, id, json, key, text};
-use crate::{
+use onward_types::{
     Actor, Change, ChangeCursor, ChangedRun, ExecutorId, Identity, Page, Reason, ReasonKind, RunId, RunOptions,
     RunRecord, Status, Steering, SteeringAction, Wait, WaitFor, WorkflowVersion,
 };
@@ -29,7 +29,8 @@ pub(super) fn add(to: &mut Examples) {
     let changed =
         ChangedRun::new(cursor(), (key(), id("order-17")), ("checkout".to_owned(), None), Status::Running, at(0));
     to.add(&changed);
-    let owned = ChangedRun { version: text("2"), executor: Some(ExecutorId::new("a1b2")), ..changed };
+    let mut owned = changed;
+    (owned.version, owned.executor) = (text("2"), Some(ExecutorId::new("a1b2")));
     to.add(&owned);
     let feed = [Change::Snapshot { cursor: cursor() }, Change::Run(owned), Change::Current { cursor: cursor() }];
     to.values(&feed);
@@ -75,10 +76,10 @@ fn full() -> RunRecord {
             person: None,
             wait_for: WaitFor::Timer { until: at(2) },
         }],
-        steered: Some(Steering::new(SteeringAction::Pause, &crate::Attribution::default(), at(0))),
+        steered: Some(Steering::new(SteeringAction::Pause, &onward_types::Attribution::default(), at(0))),
         input: Some(json("[17]")),
         output: Some(json("\"done\"")),
-        error: Some(crate::Error::new(crate::Code::Failed, "no stock").to_json()),
+        error: Some(onward_types::Error::new(onward_types::Code::Failed, "no stock").to_json()),
         started_at: Some(at(10)),
         finished_at: Some(at(120_000)),
         ready_at: Some(at(123_456)),

@@ -1,7 +1,9 @@
 //! Documents, cursors, and the data of errors.
 
 use super::{Examples, at, id, json, text};
-use crate::{Code, Cursor, Deduplicated, Document, DocumentRecord, Error, ErrorData, HeldAt, Json, Status, Taken};
+use onward_types::{
+    Code, Cursor, Deduplicated, Document, DocumentRecord, Error, ErrorData, HeldAt, Json, Status, Taken,
+};
 
 pub(super) fn add(to: &mut Examples) {
     to.add(&Cursor::from("0123abcd"));

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{Json, RunId, RunKey, Timestamp, from_micros};
+use onward_types::{Json, RunId, RunKey, Timestamp, from_micros};
 
 /// The fields whose value a program recorded, so that it may be `null`.
 const PAYLOADS: [&str; 4] = ["input", "output", "value", "body"];
@@ -101,7 +101,7 @@ fn every_type_has_one_form_in_json_and_comes_back_from_it() {
     queues::add(&mut examples);
     steering::add(&mut examples);
     errors::add(&mut examples);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/wire/tests/golden.txt");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/json/golden.txt");
     if std::env::var_os("UPDATE_EXPECT").is_some_and(|update| update == "1") {
         std::fs::write(&path, &examples.0).unwrap();
     }
@@ -115,16 +115,16 @@ fn instants_of_any_width_and_records_without_newer_fields_are_read() {
         [("2026-01-01T00:00:00Z", 0), ("2026-01-01T00:00:00.5Z", 500_000), ("2026-01-01T01:00:00+01:00", 0)]
     {
         let written = format!(r#"{{"action":"cancel","initiator":"client","at":"{at}"}}"#);
-        let read: crate::Steering = serde_json::from_str(&written).unwrap();
+        let read: onward_types::Steering = serde_json::from_str(&written).unwrap();
         assert_eq!(read.at, self::at(micros), "{at}");
     }
-    let waits: crate::QueueWait = serde_json::from_str(r#"{"queue":"mail"}"#).unwrap();
+    let waits: onward_types::QueueWait = serde_json::from_str(r#"{"queue":"mail"}"#).unwrap();
     assert!(waits.holders.is_empty() && waits.more_holders == 0);
-    let wrong = serde_json::from_str::<crate::Chunk>(
+    let wrong = serde_json::from_str::<onward_types::Chunk>(
         r#"{"index":0,"position":1,"attempt":1,"bytes":"*","appended_at":"2026-01-01T00:00:00Z"}"#,
     );
     assert!(wrong.unwrap_err().to_string().contains("not base64"));
-    let empty = serde_json::from_str::<crate::Chunk>(
+    let empty = serde_json::from_str::<onward_types::Chunk>(
         r#"{"index":0,"position":1,"attempt":1,"appended_at":"2026-01-01T00:00:00Z"}"#,
     );
     assert!(empty.unwrap_err().to_string().contains("either a `value`"));
@@ -138,7 +138,7 @@ fn every_public_type_that_is_written_as_json_has_an_example() {
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut wanted);
     assert!(wanted.len() > 60, "the types are found: {wanted:?}");
     for name in wanted {
-        assert!(names.contains(&name.as_str()), "`{name}` has no example: add it to `src/wire/tests/`");
+        assert!(names.contains(&name.as_str()), "`{name}` has no example: add it to `tests/json/`");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Steps, what runs publish, and the workflows of executors.
 
 use super::{Examples, at, id, json, text};
-use crate::{
+use onward_types::{
     Attempt, Chunk, ChunkBody, EventRecord, ExecutorId, Form, OpenRuns, PersonRequest, Schemas, StepKind, StepRecord,
     StepSchemas, StepState, StreamInfo, Variant, VersionInfo, WorkflowInfo,
 };
@@ -10,7 +10,7 @@ pub(super) fn add(to: &mut Examples) {
     to.values(&StepKind::ALL);
     use StepState::{Cancelled, Failed, Running, Succeeded, Waiting};
     to.values(&[Running, Waiting, Succeeded, Failed, Cancelled]);
-    let failed = crate::Error::new(crate::Code::TimedOut, "too slow").to_json();
+    let failed = onward_types::Error::new(onward_types::Code::TimedOut, "too slow").to_json();
     let attempt = Attempt { attempt: 1, started_at: at(0), finished_at: None, error: None, notes: None };
     to.add(&attempt);
     let (error, notes) = (Some(failed), Some(json(r#"{"tokens":7}"#)));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Examples, at, id, text};
-use crate::{
+use onward_types::{
     Attribution, BulkPreview, BulkResult, Initiator, Refusal, Status, Steered, Steering, SteeringAction, SteeringRecord,
 };
 
@@ -25,16 +25,14 @@ pub(super) fn add(to: &mut Examples) {
     let refusal = Refusal::new("illegal_move", Status::Failed, "it has ended", id("order-17"));
     to.add(&refusal);
     to.add(&BulkResult::default());
-    let refusals = vec![refusal];
-    to.add(&BulkResult { matched: 4, changed: 2, refused: 1, sleeps: 0, runs: 3, refusals: refusals.clone() });
+    let mut result = BulkResult::default();
+    (result.matched, result.changed, result.refused, result.runs) = (4, 2, 1, 3);
+    result.refusals = vec![refusal];
+    to.add(&result);
     to.add(&BulkPreview::default());
-    to.add(&BulkPreview {
-        matched: 4,
-        would_change: 2,
-        unchanged: 1,
-        refused: 1,
-        sleeps: 0,
-        by_status: BTreeMap::from([(Status::Running, 3), (Status::Failed, 1)]),
-        refusals,
-    });
+    let mut preview = BulkPreview::default();
+    (preview.matched, preview.would_change, preview.unchanged, preview.refused) = (4, 2, 1, 1);
+    preview.by_status = BTreeMap::from([(Status::Running, 3), (Status::Failed, 1)]);
+    preview.refusals = result.refusals;
+    to.add(&preview);
 }
