@@ -324,7 +324,9 @@ impl Sealer {
 
     /// Decode a run for a listing. A value that cannot be decoded is shown as stored.
     pub(crate) fn show_run(&self, run: &mut RunRecord) {
-        self.show(&mut run.input, Payload::Input);
+        if let Some(input) = &mut run.input {
+            self.show(input, Payload::Input);
+        }
         if let Some(output) = &mut run.output {
             self.show(output, Payload::Output);
         }

@@ -114,6 +114,7 @@ pub struct ChangedRun {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub executor: Option<ExecutorId>,
     /// When the row of the run was last written.
+    #[serde(with = "crate::wire::instant")]
     pub updated_at: Timestamp,
     /// Whether the run matches the filter now. A run that no longer matches is reported, so that a follower can drop it.
     pub matches: bool,

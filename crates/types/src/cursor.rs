@@ -107,8 +107,10 @@ pub struct Page<T> {
     /// The items of the page, in the order of the list.
     pub items: Vec<T>,
     /// Where the next page begins: pass it as `after`. `None` on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<Cursor>,
     /// Where the previous page ends: pass it as `before`. `None` on the first page.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub previous: Option<Cursor>,
 }
 

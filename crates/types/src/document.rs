@@ -16,8 +16,10 @@ pub struct DocumentRecord {
     /// The value.
     pub value: Json,
     /// When the first version was written.
+    #[serde(with = "crate::wire::instant")]
     pub created_at: Timestamp,
     /// When this version was written.
+    #[serde(with = "crate::wire::instant")]
     pub updated_at: Timestamp,
 }
 
@@ -38,7 +40,9 @@ pub struct Document<T> {
     /// The value.
     pub value: T,
     /// When the first version was written.
+    #[serde(with = "crate::wire::instant")]
     pub created_at: Timestamp,
     /// When this version was written.
+    #[serde(with = "crate::wire::instant")]
     pub updated_at: Timestamp,
 }

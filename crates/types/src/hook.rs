@@ -14,6 +14,7 @@ pub struct HookRecord {
     /// Whether it is open.
     pub state: HookState,
     /// When it was opened.
+    #[serde(with = "crate::wire::instant")]
     pub opened_at: Timestamp,
     /// What a person has to do at it, if it is for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -23,6 +24,7 @@ pub struct HookRecord {
 /// Whether a hook is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum HookState {
     /// Payloads sent to its token reach the run.
     Open,

@@ -15,20 +15,26 @@ use crate::{Cursor, HookRecord, PersonRequest, RunId, Status, Timestamp, Wait};
 #[serde(default, deny_unknown_fields)]
 pub struct InboxFilter {
     /// Only requests of this run.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
     /// Only requests of runs of these workflows.
     pub workflows: Vec<String>,
     /// Only requests that began at this time or later.
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub from: Option<Timestamp>,
     /// Only requests that began before this time.
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
     /// The longest waiting first, instead of the newest.
     pub oldest_first: bool,
     /// The maximum number of requests, at most 10,000. `None` means 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// Continue after this place: the `next` of a page.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Cursor>,
     /// The page that ends before this place: the `previous` of a page. Not together with `after`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Cursor>,
 }
 
@@ -57,18 +63,23 @@ impl InboxItem {
 #[serde(default, deny_unknown_fields)]
 pub struct HookFilter {
     /// Only hooks of this run.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
     /// Only hooks whose token begins with this.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub token_prefix: Option<String>,
     /// Only hooks that are for a person.
     pub for_people: bool,
     /// The oldest first, instead of the newest.
     pub oldest_first: bool,
     /// The maximum number of hooks, at most 10,000. `None` means 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// Continue after this place: the `next` of a page.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Cursor>,
     /// The page that ends before this place: the `previous` of a page. Not together with `after`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Cursor>,
 }
 
@@ -85,9 +96,9 @@ pub struct OpenHookRecord {
     #[serde(flatten)]
     pub hook: HookRecord,
     /// Since when a call waits for a payload; `None` if none does at the moment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub waits_since: Option<Timestamp>,
     /// When that wait times out; `None` if it never does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }

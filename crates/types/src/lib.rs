@@ -34,6 +34,7 @@ mod trace;
 mod tree;
 mod version;
 mod wait;
+pub mod wire;
 
 pub use change::{Change, ChangeCursor, ChangedRun};
 pub use cursor::{Cursor, Page, Paging};

@@ -14,12 +14,16 @@ pub struct MessageRecord {
     /// The content. If the codec cannot decode it, this is the stored form.
     pub body: Json,
     /// The key that the sender gave it, if any. A second message with the same key is ignored.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// When it was sent.
+    #[serde(with = "crate::wire::instant")]
     pub sent_at: Timestamp,
     /// Why it fits no call, if it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
     /// When it was refused.
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub refused_at: Option<Timestamp>,
     /// What became of it.
     pub state: MessageState,
@@ -82,12 +86,16 @@ pub struct MessageFilter {
     /// Only messages in one of these states.
     pub states: Vec<MessageState>,
     /// Only messages on this topic.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
     /// The maximum number of messages, at most 10,000. `None` means 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// Continue after this place: the `next` of a page.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Cursor>,
     /// The page that ends before this place: the `previous` of a page. Not together with `after`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Cursor>,
 }
 
@@ -145,5 +153,5 @@ pub struct Refused {
     /// How many.
     pub count: u32,
     /// Why the last one was refused.
-    pub why: String,
+    pub message: String,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::millis;
+use crate::wire::millis;
 use crate::{Code, Error, Identity, Json, Timestamp, Tree, check_name};
 
 /// The options of a new run: the same for a start, a child, the runs of a schedule, a fork, and a run enqueued by names alone.
@@ -43,14 +43,14 @@ pub struct RunOptions {
     #[serde(skip_serializing_if = "is_false")]
     pub dedup_or_existing: bool,
     /// How long after its creation the run may start. In JSON: whole milliseconds, as `delay_ms`.
-    #[serde(rename = "delay_ms", with = "millis", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "delay_ms", with = "millis::option", skip_serializing_if = "Option::is_none")]
     pub delay: Option<Duration>,
     /// How long the run may take, counted from its first start; then it is cancelled. In JSON: whole milliseconds, as
     /// `timeout_ms`.
-    #[serde(rename = "timeout_ms", with = "millis", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "timeout_ms", with = "millis::option", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
     /// When the run is cancelled if it has not ended by then.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
     /// How many times the run may be recovered without progress before it is given up. The default is 100.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::wire::millis;
 use crate::{RunId, Steering, Timestamp};
 
 /// A limit on starts: at most `count` in any period of length `period`.
@@ -12,41 +13,28 @@ use crate::{RunId, Steering, Timestamp};
 pub struct Rate {
     /// The number of starts.
     pub count: u32,
-    /// The length of the period. In JSON: milliseconds, as `period_ms`.
+    /// The length of the period, in whole milliseconds. In JSON: `period_ms`.
     #[serde(rename = "period_ms", with = "millis")]
     pub period: Duration,
-}
-
-/// A period in JSON: milliseconds, as an integer where possible and otherwise with a fraction.
-mod millis {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
-    pub(super) fn serialize<S: Serializer>(period: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        match period.as_micros() {
-            micros if micros % 1_000 == 0 => (micros / 1_000).serialize(to),
-            _ => (period.as_secs_f64() * 1e3).serialize(to),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        Duration::try_from_secs_f64(f64::deserialize(from)? / 1e3).map_err(de::Error::custom)
-    }
 }
 
 /// The limits of a queue. `None` means no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueLimits {
     /// The maximum number of runs that run at the same time.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
     /// The maximum number of them on one executor.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub per_executor: Option<u32>,
     /// The maximum rate of starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
     /// The maximum number of runs of one partition that run at the same time.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub partition_concurrency: Option<u32>,
     /// The maximum rate of starts of one partition.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub partition_rate: Option<Rate>,
 }
 
@@ -95,8 +83,10 @@ pub struct QueueInfo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steered: Option<Steering>,
     /// When it was created.
+    #[serde(with = "crate::wire::instant")]
     pub created_at: Timestamp,
     /// When it was last changed.
+    #[serde(with = "crate::wire::instant")]
     pub updated_at: Timestamp,
     /// The number of delayed runs, which will enter it later.
     pub delayed: u64,
@@ -105,6 +95,7 @@ pub struct QueueInfo {
     /// The number of running runs: in memory, parked, or about to leave their executor.
     pub running: u64,
     /// When the oldest waiting run was created.
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub oldest: Option<Timestamp>,
 }
 
@@ -141,6 +132,7 @@ pub enum Blocked {
         #[serde(flatten)]
         rate: Rate,
         /// When the next run may start.
+        #[serde(with = "crate::wire::instant")]
         next: Timestamp,
     },
     /// The rate limit of the run's partition has been reached.
@@ -149,6 +141,7 @@ pub enum Blocked {
         #[serde(flatten)]
         rate: Rate,
         /// When the next run may start.
+        #[serde(with = "crate::wire::instant")]
         next: Timestamp,
     },
     /// Every executor has reached the limit per executor.
@@ -170,19 +163,14 @@ pub struct QueueWait {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked: Option<Blocked>,
     /// The runs that hold the slots, oldest first, at most 10. Empty in lists, and where no number of running runs blocks it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub holders: Vec<RunId>,
     /// How many more runs hold slots.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub more_holders: u32,
     /// Its position in the queue, from 1. `None` in lists, and beyond 10,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<u32>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field as it is")]
-pub(crate) fn is_zero(count: &u32) -> bool {
-    *count == 0
 }
 
 impl fmt::Display for QueueWait {
@@ -208,21 +196,6 @@ impl fmt::Display for QueueWait {
             Some(Blocked::Executors { limit }) => {
                 write!(f, "every executor that has its workflow is full ({limit} of {limit} runs of queue `{queue}`)")
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_period_is_written_in_milliseconds() {
-        for (period, json) in [(60_000_000, "60000"), (1, "0.001")] {
-            let rate = Rate { count: 5, period: Duration::from_micros(period) };
-            let written = format!(r#"{{"count":5,"period_ms":{json}}}"#);
-            assert_eq!(serde_json::to_string(&rate).unwrap(), written);
-            assert_eq!(serde_json::from_str::<Rate>(&written).unwrap(), rate);
         }
     }
 }

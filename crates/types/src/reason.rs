@@ -6,7 +6,6 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use crate::queue::is_zero;
 use crate::{Error, ExecutorId, HeldAt, Json, QueueWait, Status, Timestamp, Wait, WaitFor};
 
 /// Why a run is in its state. Its `Display` is the sentence for people, [`RunRecord::reason`](crate::RunRecord::reason).
@@ -28,7 +27,7 @@ pub struct Reason {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
     /// How many more things it waits for: [`RunRecord::waits`](crate::RunRecord::waits) has all of them.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub more: u32,
     /// The executor that has the run still in memory, although it was cancelled, paused or deleted from it. It releases the run
     /// soon.
@@ -88,6 +87,7 @@ pub enum ReasonKind {
     /// Its start was delayed.
     StartTime {
         /// When it starts or enters its queue.
+        #[serde(with = "crate::wire::instant")]
         at: Timestamp,
     },
     /// It waits in its queue.
@@ -100,7 +100,7 @@ pub enum ReasonKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         version: Option<String>,
         /// The versions of the workflow that live executors have, sorted.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(default)]
         there: Vec<String>,
     },
     /// It could run, and waits for an executor to take it.
@@ -113,7 +113,7 @@ pub enum ReasonKind {
     /// It is parked (suspended), and no call says what it waits for.
     Parked {
         /// When it is woken; `None` if something else has to wake it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
     },
     /// A call of it waits. In JSON the kinds and fields are those of [`WaitFor`].

@@ -13,8 +13,10 @@ pub struct Tick {
     /// The schedule.
     pub schedule: String,
     /// When the run was due. It may have started later.
+    #[serde(with = "crate::wire::instant")]
     pub due: Timestamp,
     /// The previous tick that was processed, if any.
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub previous: Option<Timestamp>,
     /// The time zone of the schedule, such as `Europe/Zurich`.
     pub zone: String,
@@ -25,6 +27,7 @@ macro_rules! choices {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
+        #[non_exhaustive]
         pub enum $name { $($(#[$variant_doc])* $variant,)* }
 
         impl $name {
@@ -88,7 +91,7 @@ pub struct ScheduleRecord {
     /// The workflow that it starts.
     pub workflow: String,
     /// The version of the workflow. `None` if it is open: each run gets the newest version that the executor claiming it has.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// The cron expression: five fields, or six of which the first is seconds.
     pub cron: String,
@@ -104,16 +107,22 @@ pub struct ScheduleRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steered: Option<Steering>,
     /// All ticks up to this time have been processed.
+    #[serde(with = "crate::wire::instant")]
     pub done_until: Timestamp,
     /// The last tick that was processed.
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub last_tick: Option<Timestamp>,
     /// The next tick.
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub next_tick: Option<Timestamp>,
     /// The run that the last tick started, unless it was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_run: Option<RunId>,
     /// When it was created.
+    #[serde(with = "crate::wire::instant")]
     pub created_at: Timestamp,
     /// The next five ticks. Empty if this version of Onward cannot parse the expression or the zone.
+    #[serde(with = "crate::wire::instant::list")]
     pub upcoming: Vec<Timestamp>,
     /// The options of its runs. `version` is a field of its own, and each run gets its id from its tick.
     pub options: RunOptions,

@@ -55,7 +55,7 @@ pub struct BulkResult {
     #[serde(default)]
     pub runs: u64,
     /// Why runs refused the action, and how many for each reason.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub refusals: Vec<Refusal>,
 }
 
@@ -76,7 +76,7 @@ pub struct BulkPreview {
     /// How many of the matching runs are in each state. States without runs are left out.
     pub by_status: BTreeMap<Status, u64>,
     /// Why runs would refuse the action, and how many for each reason.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub refusals: Vec<Refusal>,
 }
 
@@ -104,7 +104,7 @@ pub struct Refusal {
     /// The state of these runs.
     pub status: Status,
     /// What is in the way, and what to do.
-    pub why: String,
+    pub message: String,
     /// How many runs.
     pub runs: u64,
     /// One of them.
@@ -114,13 +114,13 @@ pub struct Refusal {
 impl Refusal {
     /// One run refused.
     #[must_use]
-    pub fn new(code: &str, status: Status, why: impl Into<String>, example: RunId) -> Refusal {
-        Refusal { code: code.to_owned(), status, why: why.into(), runs: 1, example }
+    pub fn new(code: &str, status: Status, message: impl Into<String>, example: RunId) -> Refusal {
+        Refusal { code: code.to_owned(), status, message: message.into(), runs: 1, example }
     }
 
     /// Count it among others, by code, state and reason.
     pub fn count_in(self, others: &mut Vec<Refusal>) {
-        let same = |it: &&mut Refusal| (&it.code, it.status, &it.why) == (&self.code, self.status, &self.why);
+        let same = |it: &&mut Refusal| (&it.code, it.status, &it.message) == (&self.code, self.status, &self.message);
         match others.iter_mut().find(same) {
             Some(other) => other.runs += self.runs,
             None => others.push(self),

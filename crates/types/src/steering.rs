@@ -39,9 +39,10 @@ pub struct Steering {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub with: Option<RunId>,
     /// The deadline that had passed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
     /// When.
+    #[serde(with = "crate::wire::instant")]
     pub at: Timestamp,
 }
 
@@ -116,7 +117,7 @@ pub struct Attribution {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The deadline that has passed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
 }
 
@@ -288,7 +289,8 @@ mod tests {
     fn what_is_not_known_is_absent_in_json() {
         let steering = Steering::new(SteeringAction::StartNow, &Attribution::default(), Timestamp::UNIX_EPOCH);
         let json = serde_json::to_value(&steering).unwrap();
-        let expected = serde_json::json!({"action": "start_now", "initiator": "client", "at": "1970-01-01T00:00:00Z"});
+        let expected =
+            serde_json::json!({"action": "start_now", "initiator": "client", "at": "1970-01-01T00:00:00.000000Z"});
         assert_eq!(json, expected);
         assert_eq!(serde_json::from_value::<Steering>(json).unwrap(), steering);
     }

@@ -12,6 +12,7 @@ pub struct Wait {
     /// The name of the call.
     pub name: String,
     /// When the wait began.
+    #[serde(with = "crate::wire::instant")]
     pub since: Timestamp,
     /// What a person has to do, if the call waits for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -29,11 +30,13 @@ pub enum WaitFor {
     /// A timer: the run sleeps.
     Timer {
         /// When it is due.
+        #[serde(with = "crate::wire::instant")]
         until: Timestamp,
     },
     /// The next attempt of a step.
     Retry {
         /// When it is due.
+        #[serde(with = "crate::wire::instant")]
         until: Timestamp,
         /// The name of the step.
         step: String,
@@ -43,7 +46,7 @@ pub enum WaitFor {
         /// The topic.
         topic: String,
         /// When the wait times out; `None` if it never does.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
         /// The messages on this topic that were refused.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,7 +57,7 @@ pub enum WaitFor {
         /// The token of the hook.
         token: String,
         /// When the wait times out; `None` if it never does.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
         /// The payloads to this hook that were refused.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,12 +78,13 @@ pub enum WaitFor {
         /// The key of the event.
         key: String,
         /// When the wait times out.
+        #[serde(with = "crate::wire::instant")]
         until: Timestamp,
     },
     /// The resumption of the run, which has paused itself.
     Resume {
         /// When it was resumed; `None` while it is paused.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
         resumed_at: Option<Timestamp>,
     },
 }

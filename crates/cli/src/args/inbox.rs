@@ -44,4 +44,8 @@ pub(crate) struct Inbox {
     /// Continue after this: the `next` of the previous page
     #[arg(long, value_name = "CURSOR")]
     pub(crate) after: Option<Cursor>,
+
+    /// Show the page before this place: the `previous` of a page
+    #[arg(long, value_name = "CURSOR", conflicts_with = "after")]
+    pub(crate) before: Option<Cursor>,
 }

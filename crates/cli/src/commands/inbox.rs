@@ -1,7 +1,7 @@
 //! `onward inbox`: shows what waits for a person, over all runs.
 
 use onward::records::{InboxFilter, InboxItem, WaitFor};
-use onward::{Client, Listed, RunId};
+use onward::{Client, Page, RunId};
 
 use crate::args::Inbox;
 use crate::exit::{Exit, Failure};
@@ -19,18 +19,18 @@ pub(crate) async fn run(inbox: Inbox) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn list(client: &Client, inbox: Inbox) -> Result<Listed<InboxItem>, Failure> {
-    let Inbox { common: _, run, workflow, from, until, oldest_first, limit, after } = inbox;
+async fn list(client: &Client, inbox: Inbox) -> Result<Page<InboxItem>, Failure> {
+    let Inbox { common: _, run, workflow, from, until, oldest_first, limit, after, before } = inbox;
     if let Some(run) = &run {
         // Fails if the run does not exist: an empty list would hide a typing mistake.
         client.handle_named(run).describe().await?;
     }
     let run = run.map(RunId::new).transpose()?;
-    let filter = InboxFilter { run, workflows: workflow, from, until, oldest_first, limit: Some(limit), after };
+    let filter = InboxFilter { run, workflows: workflow, from, until, oldest_first, limit: Some(limit), after, before };
     Ok(client.inbox(filter).await?)
 }
 
-fn table(page: &Listed<InboxItem>) -> String {
+fn table(page: &Page<InboxItem>) -> String {
     if page.items.is_empty() {
         return "nothing waits for a person".to_owned();
     }

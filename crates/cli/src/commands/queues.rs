@@ -123,7 +123,7 @@ fn parts(Limit(rate): Limit<Rate>) -> (Option<u32>, Duration) {
 async fn steer<'a>(
     client: &'a Client,
     SteerQueue { queue, signed }: SteerQueue,
-    act: fn(Queue<'a>) -> onward::SteerQueue,
+    act: fn(Queue<'a>) -> onward::client::SteerQueue,
     [changed, unchanged]: [&str; 2],
     json: bool,
 ) -> Result<(), Failure> {
@@ -143,5 +143,9 @@ async fn delete(client: &Client, name: &str, json: bool) -> Result<(), Failure> 
     if !client.queue(name).delete().await? {
         return Err(Failure::new(Exit::Unknown, format!("there is no queue `{name}`")));
     }
-    if json { output::json(&json!({"name": name, "deleted": true})) } else { output::say(format!("{name} is deleted")) }
+    if json {
+        output::json(&json!({"queue": name, "deleted": true}))
+    } else {
+        output::say(format!("{name} is deleted"))
+    }
 }

@@ -39,7 +39,7 @@ pub(crate) async fn run(Schedules { common, verb }: Schedules) -> Result<Exit, F
             let schedule = of(schedule.id);
             schedule.delete().await?;
             if common.json {
-                output::json(&json!({"id": schedule.id(), "deleted": true}))?;
+                output::json(&json!({"schedule": schedule.id(), "deleted": true}))?;
             } else {
                 output::say(format!("{} is deleted", schedule.id()))?;
             }
@@ -129,7 +129,7 @@ async fn create(client: &Client, new: NewSchedule, json: bool) -> Result<(), Fai
 async fn steer(
     client: &Client,
     SteerSchedule { schedule, signed }: SteerSchedule,
-    act: fn(&ScheduleHandle) -> onward::SteerSchedule,
+    act: fn(&ScheduleHandle) -> onward::client::SteerSchedule,
     [changed, unchanged]: [&str; 2],
     json: bool,
 ) -> Result<(), Failure> {
@@ -148,7 +148,7 @@ async fn steer(
 async fn backfill(client: &Client, Backfill { id, from, until }: Backfill, json: bool) -> Result<(), Failure> {
     let started = client.schedule_handle(&id).backfill(Window { from: Some(from), until }).await?;
     if json {
-        output::json(&json!({"id": id, "started": started}))
+        output::json(&json!({"schedule": id, "started": started}))
     } else {
         output::say(format!("{started} runs are started"))
     }

@@ -76,5 +76,5 @@ async fn children(client: &Client, root: &str, statuses: &[Status]) -> Result<Ve
 async fn recorded(client: &Client, run: &str) -> Result<HashMap<StepOf, Timestamp>, Error> {
     let steps = client.handle_named(run).steps().await?;
     let recorded = steps.into_iter().filter(|it| it.kind == StepKind::Step && it.state == StepState::Succeeded);
-    Ok(recorded.filter_map(|step| Some(((run.to_owned(), step.name), step.completed_at?))).collect())
+    Ok(recorded.filter_map(|step| Some(((run.to_owned(), step.name), step.finished_at?))).collect())
 }

@@ -28,7 +28,7 @@ pub(super) struct Report {
     pub(super) kills: usize,
     /// Steps that were on record after a kill, summed over the kills: one on record at three kills counts three times.
     pub(super) seen_at_kills: usize,
-    pub(super) seconds: f64,
+    pub(super) took_ms: u64,
     /// Whether the proof holds.
     pub(super) proven: bool,
     /// The violations.
@@ -38,12 +38,12 @@ pub(super) struct Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (bytes, archived) = (HumanBytes(self.bytes), HumanBytes(self.bytes_archived));
-        let seconds = output::duration(Duration::from_secs_f64(self.seconds));
+        let took = output::duration(Duration::from_millis(self.took_ms));
         fact(f, "files", self.files, format_args!("{bytes} of source, {archived} in the archive"))?;
         fact(f, "runs", self.runs, format_args!("{} of them recovered after a kill", self.runs_recovered))?;
         fact(f, "steps", self.steps, "recorded")?;
         fact(f, "kills", self.kills, "with SIGKILL, in the middle of the work")?;
-        writeln!(f, "{:<8}{seconds:>10}", "took")?;
+        writeln!(f, "{:<8}{took:>10}", "took")?;
         for broken in self.broken.iter().take(20) {
             writeln!(f, "BROKEN: {broken}")?;
         }
@@ -101,7 +101,7 @@ mod tests {
             bodies_after_lost_lease: 0,
             kills,
             seen_at_kills: 1_260 * kills,
-            seconds: 1.0,
+            took_ms: 1_000,
             proven: true,
             broken: Vec::new(),
         }

@@ -34,7 +34,7 @@ async fn runs_are_forked_and_restarted(db: TestDatabase) -> Result<()> {
     assert_eq!(runs(&db, &other).await.json()[0]["created"], "other");
     assert_eq!(onward.handle_named("other").describe().await?.forked_from.unwrap().as_str(), "greeting");
     // The command sets the time from which the run is ready by its own clock. The executor's clock stands still before that time.
-    assert_eq!(onward.handle_named("other").describe().await?.input.as_str(), "\"ann\"");
+    assert_eq!(onward.handle_named("other").describe().await?.input.as_ref().unwrap().as_str(), "\"ann\"");
     assert_eq!(onward.handle_named("again").steps().await?.len(), 1);
     runs(&db, &["fork", "greeting", "--from", "0", "--new-id", "newer", "--new-version", "2"]).await;
     assert_eq!(onward.handle_named("newer").describe().await?.version.as_deref(), Some("2"));
@@ -46,7 +46,7 @@ async fn runs_are_forked_and_restarted(db: TestDatabase) -> Result<()> {
     let said = runs(&db, &["restart", "greeting", "--json"]).await;
     let created = said.json()[0]["created"].as_str().unwrap().to_owned();
     let restarted = onward.handle_named(created).describe().await?;
-    assert_eq!((restarted.input.as_str(), restarted.fork_position), ("\"world\"", Some(0)));
+    assert_eq!((restarted.input.as_ref().unwrap().as_str(), restarted.fork_position), ("\"world\"", Some(0)));
     let ids = |said: crate::harness::Said| -> Vec<String> {
         let runs = said.json()["items"].as_array().unwrap().clone();
         runs.iter().map(|run| run["id"].as_str().unwrap().to_owned()).collect()
@@ -158,7 +158,7 @@ async fn attributes_are_set_and_taken_away(db: TestDatabase) -> Result<()> {
     runs(&db, &["attributes", "greeting", "--replace", "--set", "team=red"]).await;
     assert_eq!(of().await.decode::<serde_json::Value>()?, json!({"team": "red"}));
     let said = runs(&db, &["attributes", "--attribute", "team=red", "--set", "seen=true", "--json"]).await;
-    assert_eq!(said.json(), json!({"matched": 1, "changed": 1, "refused": 0, "sleeps": 0, "runs": 1}));
+    assert_eq!(said.json(), json!({"matched": 1, "changed": 1, "refused": 0, "sleeps": 0, "runs": 1, "refusals": []}));
     assert_eq!(runs(&db, &["attributes", "greeting"]).await.code, 2);
     runs(&db, &["attributes", "greeting", "--set", "long=1180591620717411303425"]).await;
     assert!(of().await.as_str().contains("1180591620717411303425"), "a number keeps every digit: {}", of().await);

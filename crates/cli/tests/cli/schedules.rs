@@ -52,7 +52,7 @@ async fn a_schedule_is_created_steered_and_deleted(db: TestDatabase) -> Result<(
     let said = schedules(&db, &["trigger", "morning", "--json"]).await;
     let id = said.json()["id"].as_str().unwrap().to_owned();
     assert!(id.starts_with("morning@trigger-"), "{id}");
-    let tick: Tick = onward.handle_named("morning@2025-12-01T07:00:00Z").describe().await?.input.decode()?;
+    let tick: Tick = onward.handle_named("morning@2025-12-01T07:00:00Z").describe().await?.input.unwrap().decode()?;
     assert_eq!((tick.schedule.as_str(), tick.zone.as_str()), ("morning", "Europe/Zurich"));
 
     assert_eq!(schedules(&db, &["delete", "morning"]).await.out, "morning is deleted\n");

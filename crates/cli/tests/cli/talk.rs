@@ -109,7 +109,7 @@ async fn what_is_typed_reaches_the_run_and_what_it_says_is_shown(db: TestDatabas
     assert_eq!(runs(&db, &["stream", "t", "nothing", "--now"]).await.out, "");
     let said = runs(&db, &["stream", "t", "--json", "--from", "1"]).await;
     let bytes: Value = serde_json::from_str(said.out.lines().next().unwrap_or_default())?;
-    assert_eq!((&bytes["index"], &bytes["bytes"], &bytes["committed"]), (&1.into(), &json!(b"raw\n"), &true.into()));
+    assert_eq!((&bytes["index"], &bytes["bytes"], &bytes["committed"]), (&1.into(), &json!("cmF3Cg=="), &true.into()));
     assert_eq!(runs(&db, &["stream", "t", "--list"]).await.out, "KEY      CHUNKS  CLOSED\ndefault  3       no\n");
     let said = runs(&db, &["event", "t"]).await;
     assert!(said.out.contains("\nsize   2026-01-02 12:0") && said.out.ends_with("\"listens\"\n"), "{said:?}");

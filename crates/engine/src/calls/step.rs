@@ -3,31 +3,26 @@
 //! The body begins when every earlier change of the run is durable, and runs on the workflow's own task. An attempt that fails,
 //! or that is still running after 100 ms, is a row in `attempts`; only a result is a checkpoint.
 
+mod attempt;
+mod progress;
+
 use std::future::Future;
 use std::marker::PhantomData;
 use std::ops::Range;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use onward_store::{AttemptChange, Clock, WaitKind, add};
-use onward_types::{BoxError, Code, Error, Json, Result, StepKind, StepSchemas, Timestamp, guarded};
+use onward_types::{BoxError, Error, Json, Result, StepKind, StepSchemas};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tracing::Span;
 
 use super::{Drive, durable_call};
 use crate::data::Data;
 use crate::executor::run::core::{Home, RunCore};
 use crate::executor::run::ctx::Ctx;
-use crate::executor::run::state::{Idle, Outcome};
+use crate::executor::run::state::Outcome;
 use crate::future::BoxFuture;
-use crate::scope::{self, InStep};
-
-/// An attempt that is still running after this long gets a row, so that people see it.
-const ANNOUNCE_AFTER: Duration = Duration::from_millis(100);
-/// A backoff longer than this is a wait row, so that the run can be parked meanwhile.
-const WAIT_ROW_FROM: Duration = Duration::from_secs(1);
+use progress::{Phase, Polling};
 
 /// An error type that can be recorded and read back as the same type.
 #[diagnostic::on_unimplemented(
@@ -73,27 +68,6 @@ struct Policy<'a> {
     readable: fn(&Error) -> Result<(), Error>,
     /// What the executor publishes of the step, made when it is first executed.
     schemas: Option<fn() -> StepSchemas>,
-}
-
-enum Phase<'a> {
-    /// Not started in this process.
-    New,
-    /// Waits until every change up to this one is durable.
-    Barrier(u64),
-    Running(Running<'a>),
-    Backoff(BoxFuture<'static, ()>),
-}
-
-struct Running<'a> {
-    /// `None` once it was dropped because of its timeout.
-    body: Option<BoxFuture<'a, Result<Json>>>,
-    scope: InStep,
-    /// Entered on every poll of the body.
-    span: Span,
-    started_at: Timestamp,
-    timeout: Option<BoxFuture<'static, ()>>,
-    announce: Option<BoxFuture<'static, ()>>,
-    announced: bool,
 }
 
 impl<'a, T: Data> Step<'a, T> {
@@ -209,309 +183,8 @@ impl<'a> StepCall<'a> {
     }
 }
 
-/// A step in progress, with its parts borrowed.
-struct Polling<'w, 'a> {
-    drive: &'w Drive,
-    body: &'w Body<'a>,
-    policy: &'w Policy<'a>,
-    phase: &'w mut Phase<'a>,
-    attempt: &'w mut u32,
-    failed: &'w mut u32,
-}
-
-impl<'a> Polling<'_, 'a> {
-    /// Advances by one phase; returns the outcome once there is one.
-    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Option<Outcome>> {
-        let core = &self.drive.core;
-        match self.phase {
-            Phase::New => *self.phase = self.first(),
-            Phase::Barrier(upto) => {
-                if !may_begin(core, cx) || !core.is_durable(*upto, cx.waker()) {
-                    return Poll::Pending;
-                }
-                onward_store::crash::point("step.started");
-                if let (Some(schemas), Home::Executor { executor, .. }) = (self.policy.schemas, &core.home) {
-                    executor.learn(&core.about, schemas);
-                }
-                *self.phase = Phase::Running(self.begin());
-            }
-            Phase::Running(running) => {
-                let Poll::Ready(result) = running.poll(cx, self.drive, self.policy) else { return Poll::Pending };
-                let announced = running.announced || running.scope.told.has_streams();
-                let (started_at, notes) = (running.started_at, running.scope.told.take_notes());
-                onward_store::crash::point("step.returned");
-                return self.judge(result, notes, started_at, announced);
-            }
-            Phase::Backoff(pause) => {
-                if pause.as_mut().poll(cx).is_pending() {
-                    return Poll::Pending;
-                }
-                core.with_state(|state| {
-                    state.close_wait(self.drive.position);
-                    state.set_idle(self.drive.position, Idle::No);
-                });
-                *self.phase = self.barrier();
-            }
-        }
-        Poll::Ready(None)
-    }
-
-    /// The first phase of the step in this process, given what was recorded before a crash.
-    fn first(&mut self) -> Phase<'a> {
-        let position = self.drive.position;
-        let (tried, wait) = self.drive.core.with_state(|state| (state.take_tried(position), state.take_wait(position)));
-        *self.attempt = tried.last;
-        *self.failed = tried.failed;
-        match wait {
-            Some(WaitKind::Retry(due_at)) => self.pause_until(due_at),
-            _ => self.barrier(),
-        }
-    }
-
-    /// Waits until everything before is durable. A recovered run first records the attempt that it is about to start: if that
-    /// attempt kills the process again, the next owner knows which run it was.
-    fn barrier(&self) -> Phase<'a> {
-        let core = &self.drive.core;
-        // Once the run has recorded something under this owner, a crash is no evidence against it.
-        if core.about.recovered && !core.with_state(|state| state.has_recorded()) {
-            let attempt = self.attempt_row(*self.attempt + 1, core.clock().now(), None);
-            core.with_state(|state| state.attempt(attempt));
-        }
-        Phase::Barrier(core.with_state(|state| state.made()))
-    }
-
-    fn pause_until(&self, due_at: Timestamp) -> Phase<'a> {
-        let core = &self.drive.core;
-        core.with_state(|state| state.set_idle(self.drive.position, Idle::Until(Some(due_at))));
-        let clock = core.clock().clone();
-        Phase::Backoff(Box::pin(async move { clock.sleep_until(due_at).await }))
-    }
-
-    fn begin(&mut self) -> Running<'a> {
-        let core = &self.drive.core;
-        *self.attempt += 1;
-        if let Some(executor) = core.executor() {
-            executor.counters.step_attempts.one();
-        }
-        core.with_state(|state| state.set_works(self.drive.position, true));
-        let key = format!("{}:{}", core.about.key.0.simple(), self.drive.position);
-        let scope = InStep {
-            kind: self.drive.kind,
-            name: self.drive.name.clone(),
-            position: self.drive.position,
-            attempt: *self.attempt,
-            told: Arc::default(),
-            idempotency_key: key.as_str().into(),
-        };
-        let name = &*self.drive.name;
-        let span =
-            tracing::info_span!("onward.step", step = name, position = self.drive.position, attempt = *self.attempt);
-        let body = guarded(|| span.in_scope(|| scope::in_step(&scope, || (self.body)())));
-        let body = body.unwrap_or_else(|said| {
-            let error = panicked(&said);
-            Box::pin(async move { Err(error.into()) })
-        });
-        let started_at = core.clock().now();
-        Running {
-            body: Some(body),
-            scope,
-            span,
-            started_at,
-            timeout: None,
-            announce: None,
-            announced: core.about.recovered,
-        }
-    }
-
-    /// Decides what follows from the result of an attempt: the step's outcome, or another attempt. `Pending`: the run is held.
-    fn judge(
-        &mut self,
-        result: Result<Json>,
-        notes: Option<Json>,
-        started_at: Timestamp,
-        announced: bool,
-    ) -> Poll<Option<Outcome>> {
-        let core = &self.drive.core;
-        let now = core.clock().now();
-        core.with_state(|state| state.set_works(self.drive.position, false));
-        let counters = core.executor().map(|executor| &executor.counters);
-        if let Some(counters) = counters {
-            counters.step_seconds.note_time(now.duration_since(started_at).unsigned_abs());
-        }
-        let error = match result {
-            Ok(output) => {
-                if announced {
-                    let ended =
-                        AttemptChange { finished_at: Some(now), ..self.attempt_row(*self.attempt, started_at, None) };
-                    core.with_state(|state| state.end_attempt(ended));
-                }
-                core.with_state(|state| state.put_notes(self.drive.position, notes));
-                if let Some(counters) = counters {
-                    counters.steps_succeeded.one();
-                }
-                return Poll::Ready(Some(Ok(output)));
-            }
-            // Its `Display`, `Serialize` and `Drop` are user code.
-            Err(error) => guarded(|| (self.policy.typed)(error)).unwrap_or_else(|said| panicked(&said)),
-        };
-        *self.failed += 1;
-        let row = self.attempt_row(*self.attempt, started_at, Some(error.to_json()));
-        let row = AttemptChange { finished_at: Some(now), ..row };
-        let may_retry = *self.failed < self.policy.attempts && !error.is_fatal();
-        let retry = match self.policy.retry_if.as_ref().filter(|_| may_retry) {
-            None => may_retry,
-            Some(retry_if) => match guarded(|| retry_if(&error)) {
-                Ok(retry) => retry,
-                Err(_) if core.is_detached() => false,
-                Err(said) => {
-                    let name = &self.drive.name;
-                    let message = format!(
-                        "the retry condition of step `{name}` panicked: {said}. Fix the code, then resume the run"
-                    );
-                    core.with_state(|state| {
-                        state.attempt(AttemptChange { notes, ..row });
-                        state.halt(Error::new(Code::Panicked, message));
-                    });
-                    return Poll::Pending;
-                }
-            },
-        };
-        if !retry {
-            core.with_state(|state| {
-                state.end_attempt(row);
-                state.put_notes(self.drive.position, notes);
-            });
-            if let Some(counters) = counters {
-                counters.steps_failed.one();
-            }
-            return Poll::Ready(Some(Err(error)));
-        }
-        if !core.is_detached() {
-            core.with_state(|state| state.attempt(AttemptChange { notes, ..row }));
-        }
-        *self.phase = self.back_off(now);
-        Poll::Ready(None)
-    }
-
-    fn back_off(&self, now: Timestamp) -> Phase<'a> {
-        let core = &self.drive.core;
-        if core.is_detached() {
-            return Phase::Barrier(0);
-        }
-        let pause = pause(&self.policy.backoff, *self.failed);
-        let due_at = add(now, pause);
-        if pause < WAIT_ROW_FROM {
-            let clock = core.clock().clone();
-            return Phase::Backoff(Box::pin(async move { clock.sleep_until(due_at).await }));
-        }
-        core.with_state(|state| state.open_wait(self.drive.position, &self.drive.name, WaitKind::Retry(due_at), now));
-        self.pause_until(due_at)
-    }
-
-    fn attempt_row(&self, attempt: u32, started_at: Timestamp, error: Option<Json>) -> AttemptChange {
-        let Drive { position, name, .. } = self.drive;
-        let (position, name) = (*position, name.clone());
-        AttemptChange { position, attempt, name, started_at, finished_at: None, error, notes: None }
-    }
-}
-
-impl Running<'_> {
-    fn poll(&mut self, cx: &mut Context<'_>, drive: &Drive, policy: &Policy<'_>) -> Poll<Result<Json>> {
-        let Some(body) = self.body.as_mut() else { return Poll::Pending };
-        let Running { scope, span, .. } = self;
-        let polled = guarded(|| span.in_scope(|| scope::in_step(scope, || body.as_mut().poll(cx))));
-        let done = match polled {
-            Ok(Poll::Pending) => None,
-            Ok(Poll::Ready(result)) => Some(result),
-            Err(said) => Some(Err(panicked(&said).into())),
-        };
-        if let Some(result) = done {
-            self.drop_body(drive);
-            return Poll::Ready(result);
-        }
-        if drive.core.is_detached() {
-            return Poll::Pending;
-        }
-        if let Some(limit) = policy.timeout {
-            let clock = drive.core.clock();
-            let timeout = self.timeout.get_or_insert_with(|| timer(clock, limit));
-            // A transaction that is committing cannot be abandoned any more: it may already be committed.
-            let commits = drive.core.with_state(|state| state.is_committing(drive.position));
-            if !commits && timeout.as_mut().poll(cx).is_ready() {
-                self.drop_body(drive);
-                let message = format!("step `{}` timed out after {limit:?}", drive.name);
-                return Poll::Ready(Err(Error::new(Code::TimedOut, message).into()));
-            }
-        }
-        self.announce(cx, drive);
-        Poll::Pending
-    }
-
-    /// Records that the attempt is still running, once it has run for a while or has appended to a stream.
-    fn announce(&mut self, cx: &mut Context<'_>, drive: &Drive) {
-        if self.announced {
-            return;
-        }
-        let clock = drive.core.clock();
-        let announce = self.announce.get_or_insert_with(|| timer(clock, ANNOUNCE_AFTER));
-        if announce.as_mut().poll(cx).is_ready() || self.scope.told.has_streams() {
-            self.announced = true;
-            drive.core.with_state(|state| {
-                state.attempt(AttemptChange {
-                    position: drive.position,
-                    attempt: self.scope.attempt,
-                    name: drive.name.clone(),
-                    started_at: self.started_at,
-                    finished_at: None,
-                    error: None,
-                    notes: None,
-                })
-            });
-        }
-    }
-
-    fn drop_body(&mut self, drive: &Drive) {
-        let body = self.body.take();
-        if let Err(said) = guarded(|| drop(body)) {
-            tracing::warn!(step = %drive.name, said, "dropping the body of a step panicked");
-        }
-    }
-}
-
 /// Whether a body may start: its executor holds its lease, and has not taken another seat since it got the run.
 pub(crate) fn may_begin(core: &RunCore, cx: &Context<'_>) -> bool {
     let Home::Executor { executor, journal } = &core.home else { return true };
     executor.gate.is_open(cx.waker()) && !journal.is_closed()
-}
-
-fn timer(clock: &Clock, after: Duration) -> BoxFuture<'static, ()> {
-    let clock = clock.clone();
-    Box::pin(async move { clock.sleep(after).await })
-}
-
-fn panicked(said: &str) -> Error {
-    Error::new(Code::Panicked, format!("the step panicked: {said}"))
-}
-
-/// The pause after this many failures: doubled each time, capped, and half of it random.
-fn pause(backoff: &Range<Duration>, failed: u32) -> Duration {
-    let doubled = backoff.start.saturating_mul(1 << (failed.saturating_sub(1)).min(30));
-    let most = doubled.min(backoff.end.max(backoff.start));
-    let chance = (crate::random::number() % 1_000) as f64 / 1_000.0;
-    most.mul_f64(0.5 + 0.5 * chance)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pause_doubles_up_to_its_cap_and_half_of_it_is_chance() {
-        let backoff = Duration::from_secs(1)..Duration::from_secs(60);
-        for (failed, most) in [(1, 1), (2, 2), (4, 8), (7, 60), (4000, 60)] {
-            let pause = pause(&backoff, failed).as_secs_f64();
-            let most = f64::from(most);
-            assert!(pause >= most * 0.5 - 1e-6 && pause <= most + 1e-6, "{failed}: {pause}");
-        }
-    }
 }

@@ -99,8 +99,8 @@ impl Queue<'_> {
 
     fn limit_rate(&mut self, what: &str, count: Option<u32>, period: Duration) -> LimitChange<Rate> {
         let count = self.limit(what, count).flatten();
-        if count.is_some() && period.as_micros() == 0 {
-            let message = format!("a {what} needs a period: give 1 µs or more");
+        if count.is_some() && (period.is_zero() || !period.as_nanos().is_multiple_of(1_000_000)) {
+            let message = format!("a {what} needs a period of whole milliseconds, 1 ms or more; it is {period:?}");
             self.wrong.get_or_insert(Error::new(Code::Invalid, message));
         }
         Some(count.map(|count| Rate { count, period }))

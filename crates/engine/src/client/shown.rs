@@ -25,8 +25,8 @@ impl Client {
 
 impl Shown for RunRecord {
     fn hide(&mut self, mask: &Mask) {
-        mask.hide(&mut self.input);
-        self.output.iter_mut().chain(&mut self.attributes).for_each(|json| mask.hide(json));
+        let payloads = self.input.iter_mut().chain(&mut self.output).chain(&mut self.attributes);
+        payloads.for_each(|json| mask.hide(json));
         mask.hide_in_error(&mut self.error);
     }
 }

@@ -22,7 +22,7 @@ use super::steer::{Act, reach_children, same_future, set_by, set_reason};
 /// println!("would cancel {} of {} runs", preview.would_change, preview.matched);
 /// let result = onward.cancel_all(orders).by("ann").reason("the shop closes").await?;
 /// for refusal in &result.refusals {
-///     println!("{} runs are {}: {}", refusal.runs, refusal.status, refusal.why);
+///     println!("{} runs are {}: {}", refusal.runs, refusal.status, refusal.message);
 /// }
 /// # Ok(()) }
 /// ```

@@ -39,7 +39,7 @@ async fn push(house: &House, max: u32, row: impl Into<String>) -> WorkflowHandle
 async fn loaded(house: &House) -> Vec<Vec<String>> {
     let all = Filter { oldest_first: true, with_input: true, limit: Some(1_000), ..Filter::default() };
     let runs = house.onward.list(all).await.unwrap().items;
-    runs.iter().map(|run| run.input.decode().unwrap()).collect()
+    runs.iter().map(|run| run.input.as_ref().unwrap().decode().unwrap()).collect()
 }
 
 #[on_every_database]
@@ -191,7 +191,7 @@ async fn with_a_codec_a_batch_is_opened_and_sealed_with_each_push(db: TestDataba
     let stranger = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
     let refused = stranger.start_named("load", "three").batch("acme").await.unwrap_err();
     assert_eq!(refused.code(), "decode", "{refused}");
-    let stored = stranger.handle_named(first.id()).describe().await.unwrap().input;
+    let stored = stranger.handle_named(first.id()).describe().await.unwrap().input.unwrap();
     assert!(stored.as_str().contains("onward:codec") && !stored.as_str().contains("4242"), "{stored}");
     push(&house, 3, "three").await;
     assert_eq!(house.done(first.result()).await.unwrap(), ["4242-4242", "two", "three"]);

@@ -76,7 +76,7 @@ async fn a_race_has_the_same_winner_on_replay_and_its_losers_leave_no_wait(db: T
     let sleeps = async || {
         let steps = run.steps().await.unwrap();
         let open: Vec<_> = steps.iter().filter(|step| step.state.is_open()).map(|step| step.kind).collect();
-        steps.iter().filter(|step| step.completed_at.is_some()).count() == 8 && open == [StepKind::Sleep]
+        steps.iter().filter(|step| step.finished_at.is_some()).count() == 8 && open == [StepKind::Sleep]
     };
     house.until("four rounds are over and one sleep is left", sleeps).await;
     house.lose_executor().await;
@@ -220,7 +220,7 @@ async fn hopeless(ctx: &Ctx) -> Result<u32> {
 async fn the_loser_of_a_race_never_begins_again(db: TestDatabase) {
     let mut house = House::open(db, |b| b.workflow::<hopeless>()).await;
     let run = house.onward.start::<hopeless>(()).id("h").await.unwrap();
-    let over = async || run.steps().await.unwrap().iter().any(|step| step.completed_at.is_some());
+    let over = async || run.steps().await.unwrap().iter().any(|step| step.finished_at.is_some());
     house.until("the race is over", over).await;
     // Shut down instead of lost: then nothing holds a body back but the end of history.
     house.onward.shutdown(secs(1)).await.unwrap();

@@ -32,7 +32,7 @@ async fn checks(ctx: &Ctx) -> Result<usize> {
     let recorded = async || {
         let steps = client.handle_named(ctx.run_id()).steps().await?;
         // A body that is slow is announced, and seen before it is recorded.
-        Ok(steps.iter().filter(|step| step.completed_at.is_some()).count())
+        Ok(steps.iter().filter(|step| step.finished_at.is_some()).count())
     };
     Ok(ctx.step("two", recorded).await?)
 }

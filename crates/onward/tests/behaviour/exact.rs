@@ -183,7 +183,7 @@ async fn numbers_of_any_length_are_compared_masked_merged_and_exported_as_they_w
     start(r#"{"pin":7,"exact":0.100000000000000000000010,"amount":1180591620717411303425}"#).await.unwrap();
 
     let shown = run.describe().await.unwrap();
-    assert_eq!(shown.input.as_str(), LONG.replace(r#""pin":7"#, r#""pin":"***""#));
+    assert_eq!(shown.input.as_ref().unwrap().as_str(), LONG.replace(r#""pin":7"#, r#""pin":"***""#));
     run.merge_attributes(&raw(r#"{"new":0.10000000000000000000001,"old":null}"#)).await.unwrap();
     let attributes = run.describe().await.unwrap().attributes.unwrap().to_string().replace(' ', "");
     for kept in [r#""long":1180591620717411303425"#, r#""new":0.10000000000000000000001"#] {

@@ -89,7 +89,7 @@ async fn a_run_begins_again_with_another_input_under_the_same_id_and_shows_its_l
     let run = house.onward.start::<counts>(0).id("r").await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), 3);
     let record = run.describe().await.unwrap();
-    assert_eq!((record.generation, record.input.as_str()), (4, "3"));
+    assert_eq!((record.generation, record.input.as_ref().unwrap().as_str()), (4, "3"));
     assert_eq!(house.log.count("count"), 4);
     let steps = run.steps().await.unwrap();
     assert_eq!((steps.len(), steps[0].output.as_ref().unwrap().as_str()), (1, "4"));
@@ -137,7 +137,7 @@ async fn an_input_may_be_long_in_one_generation_and_short_in_the_next(db: TestDa
     let run = house.onward.start::<grows>("s".to_owned()).await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), 5);
     let record = run.describe().await.unwrap();
-    assert_eq!((record.generation, record.input.as_str()), (3, "\"short\""));
+    assert_eq!((record.generation, record.input.as_ref().unwrap().as_str()), (3, "\"short\""));
 }
 
 #[on_every_database]
@@ -175,7 +175,7 @@ async fn what_a_run_said_and_did_not_hear_yet_stays_and_so_do_its_children(db: T
     assert_eq!((record.generation, record.fork_position), (2, Some(first)));
     fork.send("later", &"again").await.unwrap();
     let forked =
-        async || fork.steps().await.unwrap().iter().any(|step| step.name == "ask" && step.completed_at.is_none());
+        async || fork.steps().await.unwrap().iter().any(|step| step.name == "ask" && step.finished_at.is_none());
     house.until("the fork waits at its hook", forked).await;
     house.onward.resume_hook("ask", &"to the fork").await.unwrap();
     let heard_by_fork = house.done(fork.result()).await.unwrap();

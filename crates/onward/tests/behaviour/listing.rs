@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use onward::prelude::*;
 use onward::records::{StepFilter, Window};
-use onward::{Filter, RunId};
+use onward::{Filter, RunId, RunRecord};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::json;
 
@@ -178,10 +178,34 @@ async fn a_list_reads_payloads_only_where_they_are_wanted(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<quick>()).await;
     house.onward.start::<quick>(5).await.unwrap().result().await.unwrap();
     let run = house.onward.list(Filter::default()).await.unwrap().items.remove(0);
-    assert_eq!((run.input.as_str(), run.output.unwrap().as_str()), ("5", "5"));
+    assert_eq!((run.input.unwrap().as_str(), run.output.unwrap().as_str()), ("5", "5"));
     let filter = Filter { with_input: false, with_output: false, ..Filter::default() };
     let run = house.onward.list(filter).await.unwrap().items.remove(0);
-    assert_eq!((run.input.as_str(), run.output), ("null", None));
+    assert_eq!((run.input, run.output), (None, None));
+}
+
+#[onward::workflow]
+async fn nothing(_: &Ctx, _: ()) -> Result<()> {
+    Ok(())
+}
+
+#[on_every_database]
+async fn in_json_a_payload_that_is_null_is_told_apart_from_one_that_was_not_read(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<nothing>()).await;
+    house.onward.start::<nothing>(()).await.unwrap().result().await.unwrap();
+    let listed = async |with| {
+        let filter = Filter { with_input: with, with_output: with, ..Filter::default() };
+        let run = house.onward.list(filter).await.unwrap().items.remove(0);
+        let json = serde_json::to_value(&run).unwrap();
+        let again: RunRecord = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!((again.input, again.output), (run.input, run.output));
+        json
+    };
+    let (read, unread) = (listed(true).await, listed(false).await);
+    assert_eq!([read.get("input"), read.get("output")], [Some(&json!(null)); 2]);
+    assert_eq!([unread.get("input"), unread.get("output")], [None; 2]);
+    assert!(read["created_at"].as_str().is_some_and(|at| at.len() == "2026-01-01T00:00:00.000000Z".len()), "{read}");
+    assert!(read.as_object().unwrap().iter().all(|(name, value)| !value.is_null() || name.ends_with("put")), "{read}");
 }
 
 #[on_every_database]

@@ -201,7 +201,7 @@ async fn a_key_is_known_when_its_message_was_taken_and_its_executor_lost_whoever
     let mut house = House::open(db, |b| b.workflow::<collects>()).await;
     let run = house.onward.start::<collects>(3).id("r").await.unwrap();
     run.send("news", &"once").key("k").await.unwrap();
-    let is_taken = async || run.steps().await.unwrap().iter().any(|step| step.completed_at.is_some());
+    let is_taken = async || run.steps().await.unwrap().iter().any(|step| step.finished_at.is_some());
     house.until("it is taken", is_taken).await;
     house.lose_executor().await;
     let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();

@@ -39,7 +39,7 @@ async fn a_run_that_sleeps_for_long_leaves_memory_and_comes_back_in_time(db: Tes
         assert_eq!(house.done(run.result()).await.unwrap(), n as u64 * 2);
         // The record of the call spans all its lives.
         let slept = &run.steps().await.unwrap()[1];
-        let (from, to) = (slept.started_at.unwrap(), slept.completed_at.unwrap());
+        let (from, to) = (slept.started_at.unwrap(), slept.finished_at.unwrap());
         assert!(to.as_second() - from.as_second() >= 86_400, "{from} to {to}");
     }
     assert_eq!(house.log.count("work"), 50);

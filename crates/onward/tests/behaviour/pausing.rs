@@ -95,7 +95,7 @@ async fn a_run_that_pauses_itself_shows_why_and_passes_the_call_once_it_is_resum
     assert_eq!(house.done(run.result()).await.unwrap(), 2);
     let steps = run.steps().await.unwrap();
     assert_eq!((steps[1].kind, steps[1].state), (StepKind::Pause, StepState::Succeeded));
-    assert!(steps[1].started_at <= steps[1].completed_at, "it was paused since then");
+    assert!(steps[1].started_at <= steps[1].finished_at, "it was paused since then");
     assert_eq!((house.log.count("before"), house.log.count("after")), (1, 1));
 }
 

@@ -91,8 +91,8 @@ async fn an_act_does_what_its_preview_said_and_gives_the_same_reasons(db: TestDa
     assert_eq!(done.refusals, preview.refusals);
     let why = |status| done.refusals.iter().find(|refusal| refusal.status == status).unwrap();
     let (paused, ended) = (why(Status::Paused), why(Status::Succeeded));
-    assert_eq!((paused.code.as_str(), paused.why.as_str(), paused.runs), ("illegal_move", "resume it first", 1));
-    assert_eq!((ended.why.as_str(), ended.example.as_str()), ("it has ended", "ended"));
+    assert_eq!((paused.code.as_str(), paused.message.as_str(), paused.runs), ("illegal_move", "resume it first", 1));
+    assert_eq!((ended.message.as_str(), ended.example.as_str()), ("it has ended", "ended"));
     let started = house.onward.handle_named("delayed").steerings().await.unwrap();
     assert_eq!(started[0].steering.by.as_deref(), Some("ann"));
 }

@@ -47,5 +47,5 @@ async fn what_has_ended_is_in_no_queue_and_what_is_paused_still_is(db: TestDatab
     assert_eq!(listed(Filter { statuses: vec![Status::Paused, Status::Succeeded], ..queued() }).await, ["paused"]);
     assert_eq!(listed(Filter { queues: vec!["q".into()], ..Filter::default() }).await.len(), 5);
     let shown = house.onward.list(Filter { with_input: false, ..queued() }).await.unwrap().items;
-    assert!(shown.iter().all(|run| run.input.as_str() == "null"), "inputs are read only where they are wanted");
+    assert!(shown.iter().all(|run| run.input.is_none()), "inputs are read only where they are wanted");
 }

@@ -107,7 +107,7 @@ async fn each_tick_that_is_caught_up_with_knows_the_one_before_it(db: TestDataba
     let run = |hour: u32| house.onward.handle_named(format!("report@{}", tick(hour)));
     house.until("the last one is there", async || run(3).status().await.is_ok()).await;
     for (hour, previous) in [(1, None), (2, Some(tick(1))), (3, Some(tick(2)))] {
-        let said: Tick = run(hour).describe().await.unwrap().input.decode().unwrap();
+        let said: Tick = run(hour).describe().await.unwrap().input.as_ref().unwrap().decode().unwrap();
         assert_eq!((said.due, said.previous), (tick(hour), previous));
     }
 }

@@ -152,7 +152,7 @@ async fn watchful(ctx: &Ctx, steps: u32) -> Result<u32> {
             .step("watch", async || {
                 // The body asks the database whether its own result is recorded already.
                 let recorded = ctx.state::<Client>().handle_named(ctx.run_id()).steps().await?;
-                let again = recorded.iter().any(|step| step.position == position && step.completed_at.is_some());
+                let again = recorded.iter().any(|step| step.position == position && step.finished_at.is_some());
                 if again {
                     ctx.state::<Log>().ran("again");
                 }

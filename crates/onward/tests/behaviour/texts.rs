@@ -146,7 +146,7 @@ async fn texts_in_payloads_and_attributes_come_back_as_they_were_given(db: TestD
     for (at, text) in ["", "a\0b", "\u{1}\u{7f}\u{85}", "👩‍👩‍👧", "\u{fffd}\u{10ffff}"].iter().enumerate() {
         let run = client.start::<listens>((*text).to_owned()).id(format!("p{at}")).await.unwrap();
         let record = run.describe().await.unwrap();
-        assert_eq!(record.input.decode::<String>().unwrap(), *text);
+        assert_eq!(record.input.as_ref().unwrap().decode::<String>().unwrap(), *text);
         let attributes = std::collections::HashMap::from([("text", text)]);
         let set = run.set_attributes(&attributes).await;
         if text.contains('\0') {

@@ -43,8 +43,8 @@ pub(super) fn wait(row: &Row) -> Result<Wait, Fault> {
 }
 
 fn refused(row: &Row) -> Result<Option<Refused>, Fault> {
-    let (count, why) = (row.count("refused")?, row.opt_text("refused_last")?);
-    Ok(why.map(|why| Refused { count, why }))
+    let (count, message) = (row.count("refused")?, row.opt_text("refused_last")?);
+    Ok(message.map(|message| Refused { count, message }))
 }
 
 /// What a person has to do, from the columns `title` and `schema`.

@@ -27,7 +27,7 @@ async fn pushed(store: &Store, push: Push) -> String {
         Created::New | Created::Waiting(_) => run.id,
         Created::Existing(existing) | Created::Duplicate(existing) => existing.id,
     };
-    record(store, &key).await.input.as_str().to_owned()
+    record(store, &key).await.input.as_ref().unwrap().as_str().to_owned()
 }
 
 #[on_every_database]

@@ -146,7 +146,7 @@ async fn values_of_every_size_come_back_whole(db: TestDatabase) {
         run.writes(vec![step(1, &text), finish(&store, &text)]).await;
         assert_eq!(outputs(&store, &id).await, std::slice::from_ref(&text));
         let record = record(&store, &id).await;
-        assert_eq!((record.input, record.output), (json(&text), Some(json(&text))));
+        assert_eq!((record.input, record.output), (Some(json(&text)), Some(json(&text))));
     }
 }
 

@@ -54,7 +54,7 @@ impl Names {
             short(&reason),
             run.owners,
             run.recoveries,
-            short(input.as_str()),
+            input.as_ref().map_or("nothing".to_owned(), |it| short(it.as_str())),
             output.as_ref().map(|it| short(it.as_str())),
             error.as_ref().map(|it| short(it.as_str())),
         )

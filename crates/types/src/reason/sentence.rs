@@ -57,10 +57,10 @@ fn what(wait: &WaitFor) -> String {
 }
 
 /// Says how many were refused, and why.
-fn set_aside(f: &mut fmt::Formatter<'_>, Refused { count, why }: &Refused, what: &str) -> fmt::Result {
+fn set_aside(f: &mut fmt::Formatter<'_>, Refused { count, message }: &Refused, what: &str) -> fmt::Result {
     match count {
-        1 => write!(f, "; 1 {what} was refused: {why}"),
-        n => write!(f, "; {n} {what}s were refused, the last one because {why}"),
+        1 => write!(f, "; 1 {what} was refused: {message}"),
+        n => write!(f, "; {n} {what}s were refused, the last one because {message}"),
     }
 }
 

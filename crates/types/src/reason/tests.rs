@@ -95,7 +95,7 @@ fn of_several_waits_one_is_shown_and_the_others_are_counted() {
 #[test]
 fn a_message_that_was_refused_is_shown_with_the_wait_that_it_does_not_end() {
     let of = |count| {
-        let refused = Some(Refused { count, why: "it is not a `bool`".to_owned() });
+        let refused = Some(Refused { count, message: "it is not a `bool`".to_owned() });
         parked(&[wait(1, WaitFor::Message { topic: "approval".into(), until: None, refused })]).to_string()
     };
     let waits = "waits for a message on topic `approval`";
@@ -147,7 +147,7 @@ fn a_run_that_its_workflow_paused_says_why_and_names_the_call() {
 /// One of every kind.
 fn all() -> Vec<ReasonKind> {
     let (at, until) = (minute(), minute());
-    let refused = Some(Refused { count: 2, why: "it is not a `bool`".into() });
+    let refused = Some(Refused { count: 2, message: "it is not a `bool`".into() });
     let rate = Rate { count: 5, period: std::time::Duration::from_secs(60) };
     let run = || RunId::recorded("a".into());
     let queue = |blocked| {
@@ -219,10 +219,13 @@ fn the_json_of_a_reason_is_flat() {
         more_holders: 0,
         position: Some(2),
     });
-    let queue = r#"{"kind":"queue","queue":"mail","blocked":{"kind":"full","running":1,"limit":1},"holders":["a"],"position":2}"#;
+    let queue = concat!(
+        r#"{"kind":"queue","queue":"mail","blocked":{"kind":"full","running":1,"limit":1},"#,
+        r#""holders":["a"],"more_holders":0,"position":2,"more":0}"#
+    );
     assert_eq!(serde_json::to_string(&Reason::from(why)).unwrap(), queue);
     let waits = wait(3, message("go"));
-    let json = r#"{"position":3,"name":"call","since":"1970-01-01T00:00:00Z","kind":"message","topic":"go"}"#;
+    let json = r#"{"position":3,"name":"call","since":"1970-01-01T00:00:00.000000Z","kind":"message","topic":"go"}"#;
     assert_eq!(serde_json::to_string(&waits).unwrap(), json);
     assert_eq!(serde_json::from_str::<Wait>(json).unwrap(), waits);
 }

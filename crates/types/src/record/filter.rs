@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Origin, WaitsFor, millis};
+use super::{Origin, WaitsFor};
+use crate::wire::{instant, millis};
 use crate::{Cursor, Error, ExecutorId, Json, RunId, Status, Timestamp};
 
 /// A span of time. `None` leaves that end open.
@@ -13,8 +14,10 @@ use crate::{Cursor, Error, ExecutorId, Json, RunId, Status, Timestamp};
 #[serde(default, deny_unknown_fields)]
 pub struct Window {
     /// The first instant of the span.
+    #[serde(with = "instant::option", skip_serializing_if = "Option::is_none")]
     pub from: Option<Timestamp>,
     /// The first instant after the span.
+    #[serde(with = "instant::option", skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }
 
@@ -50,10 +53,10 @@ pub enum SortBy {
 #[serde(default, deny_unknown_fields)]
 pub struct Durations {
     /// At least this long.
-    #[serde(rename = "min_ms", with = "millis")]
+    #[serde(rename = "min_ms", with = "millis::option", skip_serializing_if = "Option::is_none")]
     pub min: Option<Duration>,
     /// At most this long.
-    #[serde(rename = "max_ms", with = "millis")]
+    #[serde(rename = "max_ms", with = "millis::option", skip_serializing_if = "Option::is_none")]
     pub max: Option<Duration>,
 }
 
@@ -76,8 +79,10 @@ impl Durations {
 #[serde(default, deny_unknown_fields)]
 pub struct Range {
     /// At least this much.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub min: Option<f64>,
     /// At most this much.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<f64>,
 }
 

@@ -2,7 +2,6 @@
 
 mod count;
 mod filter;
-pub(crate) mod millis;
 mod origin;
 mod run;
 mod step;
@@ -10,6 +9,7 @@ mod stream;
 mod waits_for;
 mod workflow;
 
+use crate::wire::{millis, payload};
 pub use count::{StatusCounts, WorkflowCount};
 pub use filter::{Durations, Filter, Not, Range, SortBy, Window};
 pub use origin::Origin;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Origin, millis};
+use super::{Origin, millis, payload};
 use crate::{Error, ExecutorId, Json, Reason, RunId, RunKey, Status, Steering, Timestamp, Wait};
 
 /// The name and version of the workflow that a run executes.
@@ -78,7 +78,7 @@ pub struct RunRecord {
     pub workflow: String,
     /// The version of the workflow; `None` while it is open. A run that was started only by the name of its workflow gets the
     /// newest version that the executor claiming it has, and keeps that.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// The state.
     pub status: Status,
@@ -87,34 +87,44 @@ pub struct RunRecord {
     /// Why it is in that state, as data.
     pub why: Reason,
     /// Everything that it waits for, in the order of the calls that wait. Empty unless it is running.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub waits: Vec<Wait>,
     /// What stopped it, while it is cancelled or paused: a client, the workflow of another run or its own, a deadline, the
     /// executor that holds it, or an import.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steered: Option<Steering>,
-    /// The input; `null` in a list without inputs.
-    pub input: Json,
+    /// The input. `None` in a list without inputs.
+    #[serde(default, with = "payload", skip_serializing_if = "Option::is_none")]
+    pub input: Option<Json>,
     /// The output, once it succeeded; `None` in a list without outputs.
+    #[serde(default, with = "payload", skip_serializing_if = "Option::is_none")]
     pub output: Option<Json>,
     /// The error, once it failed; while it is held, the error that holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Json>,
     /// When it was created.
+    #[serde(with = "crate::wire::instant")]
     pub created_at: Timestamp,
     /// When its state or its owner last changed.
+    #[serde(with = "crate::wire::instant")]
     pub updated_at: Timestamp,
     /// When it first started.
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
     /// When it ended.
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
     /// The earliest time at which it may be executed, while no executor owns it.
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub ready_at: Option<Timestamp>,
     /// How long it may take from its first start. In JSON: whole milliseconds, as `timeout_ms`.
-    #[serde(rename = "timeout_ms", with = "millis", default)]
+    #[serde(rename = "timeout_ms", default, with = "millis::option", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
     /// When it is cancelled if it has not ended by then.
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
     /// The executor that owns it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub executor: Option<ExecutorId>,
     /// The executor that owns it or was the last to own it. `None` if no executor has owned it, or if that was before Onward
     /// recorded it.
@@ -125,31 +135,37 @@ pub struct RunRecord {
     /// How many times it was recovered without progress since the previous recovery.
     pub recoveries: u32,
     /// The maximum number of recoveries without progress.
-    pub recoveries_max: u32,
+    pub max_recoveries: u32,
     /// Where it comes from.
     #[serde(default)]
     pub origin: Origin,
     /// The run that started it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<RunId>,
     /// The position of the parent's call that started it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub parent_position: Option<u32>,
     /// The run that it was forked from, unless that was deleted.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub forked_from: Option<RunId>,
     /// The position at which it departs from the run that it was forked from.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fork_position: Option<u32>,
     /// The user on whose behalf it works.
     pub identity: Identity,
     /// The attributes that were given when it was started, as a JSON object. They can be changed later.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes: Option<Json>,
     /// The queue in which it waits or has waited.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
     /// Its priority in the queue: lower numbers run first. 0, for runs without a priority, comes before all others.
     pub priority: u32,
     /// Its partition key: runs of the queue with the same key share the limits of a partition (a concurrency key).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub partition: Option<String>,
     /// Its dedup key, which no other open run of its queue has.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub dedup: Option<String>,
     /// Its generation, from 1: one more each time it continued with another input.
     #[serde(default = "first")]

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::payload;
 use crate::{Code, Cursor, Error, Json, PersonRequest, RunId, Timestamp};
 
 /// The kind of a durable call.
@@ -176,16 +177,21 @@ pub struct StepRecord {
     /// Its state.
     pub state: StepState,
     /// The recorded output.
+    #[serde(default, with = "payload", skip_serializing_if = "Option::is_none")]
     pub output: Option<Json>,
     /// The recorded error.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Json>,
     /// The child run it started or waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub child: Option<RunId>,
     /// When it first started.
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
-    /// When it completed.
-    pub completed_at: Option<Timestamp>,
-    /// What a person had or has to do, if the call waits for a person. The time from `started_at` to `completed_at` is the time
+    /// When it ended.
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// What a person had or has to do, if the call waits for a person. The time from `started_at` to `finished_at` is the time
     /// that people took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<PersonRequest>,
@@ -231,10 +237,13 @@ pub struct Attempt {
     /// The number of the attempt, from 1.
     pub attempt: u32,
     /// When it started.
+    #[serde(with = "crate::wire::instant")]
     pub started_at: Timestamp,
     /// When it ended; `None` while it runs, or if a crash interrupted it.
+    #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
     /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Json>,
     /// The notes that the body made, as a JSON object, if it failed and was tried again. Those of the last attempt are with the
     /// step.

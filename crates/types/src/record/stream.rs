@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::payload;
 use crate::{Json, Timestamp};
 
 /// An event of a run with its latest value.
@@ -14,6 +17,7 @@ pub struct EventRecord {
     /// Its latest value.
     pub value: Json,
     /// When it was last set.
+    #[serde(with = "crate::wire::instant")]
     pub updated_at: Timestamp,
 }
 
@@ -56,8 +60,17 @@ impl ChunkBody {
     }
 }
 
-/// One entry of a stream.
-#[derive(Clone, Debug, PartialEq)]
+/// One entry of a stream. In JSON its content is a `value`, or `bytes` in base64, or it says that it `closes` the stream.
+///
+/// ```
+/// use onward_types::{Chunk, ChunkBody};
+/// let json = r#"{"index":0,"position":2,"attempt":1,"bytes":"aGk=","appended_at":"2026-01-01T00:00:00.000000Z"}"#;
+/// let chunk: Chunk = serde_json::from_str(json).unwrap();
+/// assert_eq!(chunk.body, ChunkBody::Bytes(b"hi"[..].into()));
+/// assert_eq!(serde_json::to_string(&chunk).unwrap(), json);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(into = "Written", try_from = "Written")]
 pub struct Chunk {
     /// Its index in the stream, from 0.
     pub index: i64,
@@ -71,6 +84,54 @@ pub struct Chunk {
     pub body: ChunkBody,
     /// When it was appended.
     pub appended_at: Timestamp,
+}
+
+/// A chunk as it is written in JSON.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    index: i64,
+    position: u32,
+    attempt: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    committed: Option<bool>,
+    #[serde(default, with = "payload", skip_serializing_if = "Option::is_none")]
+    value: Option<Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    closes: bool,
+    #[serde(with = "crate::wire::instant")]
+    appended_at: Timestamp,
+}
+
+impl From<Chunk> for Written {
+    fn from(chunk: Chunk) -> Written {
+        let Chunk { index, position, attempt, committed, body, appended_at } = chunk;
+        let (value, bytes, closes) = match body {
+            ChunkBody::Json(json) => (Some(json), None, false),
+            ChunkBody::Bytes(bytes) => (None, Some(STANDARD.encode(bytes)), false),
+            ChunkBody::Close => (None, None, true),
+        };
+        Written { index, position, attempt, committed, value, bytes, closes, appended_at }
+    }
+}
+
+impl TryFrom<Written> for Chunk {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Chunk, String> {
+        let Written { index, position, attempt, committed, value, bytes, closes, appended_at } = written;
+        let body = match (value, bytes, closes) {
+            (Some(json), None, false) => ChunkBody::Json(json),
+            (None, Some(text), false) => {
+                let bytes = STANDARD.decode(text).map_err(|error| format!("`bytes` is not base64: {error}"))?;
+                ChunkBody::Bytes(bytes.into())
+            }
+            (None, None, true) => ChunkBody::Close,
+            _ => return Err("a chunk has either a `value`, or `bytes`, or `closes` the stream".to_owned()),
+        };
+        Ok(Chunk { index, position, attempt, committed, body, appended_at })
+    }
 }
 
 /// The progress of a stream.

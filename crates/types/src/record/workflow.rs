@@ -42,9 +42,10 @@ pub struct VersionInfo {
     /// The schemas of input and output that the last executor with this version published.
     pub schemas: Schemas,
     /// The steps of it that published schemas and have been executed since, by name.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub steps: Vec<StepSchemas>,
     /// When an executor first published it, or published it with other schemas.
+    #[serde(with = "crate::wire::instant")]
     pub updated_at: Timestamp,
 }
 

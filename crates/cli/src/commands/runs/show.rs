@@ -100,12 +100,12 @@ fn facts(run: &RunRecord) -> String {
     add("deadline", run.deadline.map(output::time));
     add("executor", run.executor.as_ref().map(ToString::to_string));
     add("executors", Some(format!("{} so far", run.owners)));
-    add("recoveries", Some(format!("{} without progress, of at most {}", run.recoveries, run.recoveries_max)));
+    add("recoveries", Some(format!("{} without progress, of at most {}", run.recoveries, run.max_recoveries)));
     add("user", run.identity.user.clone());
     add("role", run.identity.role.clone());
     add("roles", Some(run.identity.roles.join(", ")).filter(|roles| !roles.is_empty()));
     add("attributes", run.attributes.as_ref().map(ToString::to_string));
-    add("input", Some(run.input.to_string()));
+    add("input", run.input.as_ref().map(ToString::to_string));
     add("output", run.output.as_ref().map(ToString::to_string));
     add("error", run.error.as_ref().map(ToString::to_string));
     let lines = facts.iter().map(|(name, fact)| format!("{name:<12}{}", output::cell(fact)));

@@ -30,13 +30,16 @@ pub(super) use signed;
 /// The result for one run.
 #[derive(Serialize)]
 struct Steered {
-    id: String,
+    run: String,
     /// Its state afterwards, if known.
+    #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Status>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(flatten)]
     done: Done,
     /// Why the verb failed for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Refusal>,
 }
 
@@ -144,7 +147,7 @@ pub(super) async fn each(
                 if !json {
                     output::say(format!("{id} {}", told(&done, status)))?;
                 }
-                steered.push(Steered { id, status, reason, done, error: None });
+                steered.push(Steered { run: id, status, reason, done, error: None });
             }
             Err(error) => {
                 let refusal = Refusal { code: error.code().to_owned(), message: error.message().to_owned() };
@@ -155,7 +158,13 @@ pub(super) async fn each(
                 if exit == Exit::Done {
                     exit = failure.exit;
                 }
-                steered.push(Steered { id, status: None, reason: None, done: Done::default(), error: Some(refusal) });
+                steered.push(Steered {
+                    run: id,
+                    status: None,
+                    reason: None,
+                    done: Done::default(),
+                    error: Some(refusal),
+                });
             }
         }
     }
@@ -198,8 +207,8 @@ fn counted(told: &str, sleeps: u64, refused: u64, refusals: &[onward::records::R
     if refused > 0 {
         told += &format!(", {refused} refused because of their state");
     }
-    for onward::records::Refusal { status, why, runs, example, .. } in refusals {
-        told += &format!("\n  {runs} {status}, such as {example}: {why}");
+    for onward::records::Refusal { status, message, runs, example, .. } in refusals {
+        told += &format!("\n  {runs} {status}, such as {example}: {message}");
     }
     told
 }

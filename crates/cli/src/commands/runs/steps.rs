@@ -45,7 +45,7 @@ fn table(steps: &[StepRecord]) -> String {
             output::cell(&step.name),
             step.state.as_str().to_owned(),
             output::time_or_dash(step.started_at),
-            output::between(step.started_at, step.completed_at),
+            output::between(step.started_at, step.finished_at),
             attempts(step),
             result(step),
         ]);

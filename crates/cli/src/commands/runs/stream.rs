@@ -2,26 +2,11 @@
 
 use onward::records::{Chunk, ChunkBody, StreamInfo};
 use onward_types::Json;
-use serde::Serialize;
 
 use super::Handle;
 use crate::args::Stream;
 use crate::exit::{Exit, Failure};
 use crate::output;
-
-/// A chunk for programs. Bytes are a list of numbers, because JSON has no type for them.
-#[derive(Serialize)]
-struct Line<'a> {
-    index: i64,
-    position: u32,
-    attempt: u32,
-    committed: Option<bool>,
-    appended_at: onward::Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<&'a Json>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bytes: Option<&'a [u8]>,
-}
 
 pub(super) async fn stream(handle: &Handle, stream: Stream, json: bool) -> Result<Exit, Failure> {
     if stream.list {
@@ -54,21 +39,17 @@ async fn tail(handle: &Handle, key: &str) -> Result<i64, Failure> {
 }
 
 fn show(chunk: &Chunk, raw: bool, json: bool) -> Result<(), Failure> {
-    let Chunk { index, position, attempt, committed, ref body, appended_at } = *chunk;
-    let (value, bytes) = match body {
-        ChunkBody::Json(value) => (Some(value), None),
-        ChunkBody::Bytes(bytes) => (None, Some(&**bytes)),
+    let value = match &chunk.body {
         ChunkBody::Close => return Ok(()),
+        _ if json => return output::json(chunk),
+        ChunkBody::Bytes(bytes) if raw => return output::raw(bytes),
+        ChunkBody::Bytes(bytes) => return output::say(format!("{} bytes", bytes.len())),
+        ChunkBody::Json(value) => value,
     };
-    match (value, bytes) {
-        _ if json => output::json(&Line { index, position, attempt, committed, appended_at, value, bytes }),
-        (Some(value), _) if raw => match value.decode::<String>() {
-            Ok(text) => output::raw(text.as_bytes()),
-            Err(_) => output::raw(value.as_str().as_bytes()),
-        },
-        (Some(value), _) => output::json(value),
-        (None, bytes) if raw => output::raw(bytes.unwrap_or_default()),
-        (None, bytes) => output::say(format!("{} bytes", bytes.unwrap_or_default().len())),
+    match value.decode::<String>() {
+        Ok(text) if raw => output::raw(text.as_bytes()),
+        Err(_) if raw => output::raw(value.as_str().as_bytes()),
+        _ => output::json(value),
     }
 }
 

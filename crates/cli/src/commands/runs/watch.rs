@@ -16,7 +16,7 @@ use crate::output;
 /// What is shown of the run at one moment.
 #[derive(Clone, PartialEq, Serialize)]
 struct Sight {
-    id: String,
+    run: String,
     status: Status,
     reason: String,
     /// The number of durable calls whose result is recorded.
@@ -31,6 +31,7 @@ struct Sight {
 
 #[derive(Serialize)]
 struct Line<'a> {
+    #[serde(with = "onward_types::wire::instant")]
     at: Timestamp,
     #[serde(flatten)]
     sight: &'a Sight,
@@ -76,7 +77,7 @@ impl Sight {
         let recorded = steps.iter().filter(recorded).count();
         let reason = output::cell(&run.reason);
         Sight {
-            id: run.id.to_string(),
+            run: run.id.to_string(),
             status: run.status,
             reason,
             recorded,

@@ -1,20 +1,19 @@
 //! How a batch is written to SQLite: a tight loop of cached statements over each kind, in the order of [`Batch`]'s fields. What
 //! PostgreSQL does instead lies beside each statement, in `sql/batch`.
 
+mod creates;
+mod leaves;
+
 use std::collections::{HashMap, HashSet};
 
-use onward_types::{ChunkBody, Json, RunId, RunKey, micros};
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, TransactionBehavior, params, params_from_iter};
+use onward_types::{ChunkBody, Json, RunKey, micros};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::connection::fault;
-use crate::change::{
-    Created, Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun, NewWait, Queued, continued_without, error_code,
-};
-use crate::driver::{Sql, sql};
+use crate::change::{INLINE_MAX, Leave, LeaveHow, NewChunk};
+use crate::driver::sql;
 use crate::fault::Fault;
-use crate::journal::{Batch, Committed, Create, Event, Refusal, Update};
-use crate::new_run::{Born, NEW_RUN, Value};
+use crate::journal::{Batch, Committed, Create, Event, Refusal};
 
 /// Write the batch and commit it.
 pub(super) fn write(connection: &mut Connection, batch: &Batch) -> Result<Committed, Fault> {
@@ -49,7 +48,7 @@ pub(super) fn look(connection: &mut Connection, batch: &Batch) -> Result<Option<
             let refused = revoked(&tx, executor, batch)?;
             let mut not_created = HashMap::new();
             for Create { run, .. } in &batch.creates {
-                not_created.extend(in_the_way(&tx, run).map_err(fault)?.map(|why| (run.key, why)));
+                not_created.extend(creates::in_the_way(&tx, run).map_err(fault)?.map(|why| (run.key, why)));
             }
             // The batch was committed, so a run that is revoked now was revoked after it.
             let waiting = batch.for_queues();
@@ -80,20 +79,23 @@ fn lets_go(leave: &Leave) -> bool {
 fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &mut Committed) -> rusqlite::Result<()> {
     // Nearly always empty; then the copy costs nothing.
     let mut refused = committed.refused.clone();
-    let mut conflicting = Vec::new();
-    for create in batch.creates.iter().filter(|create| !refused.contains(&create.by)) {
-        let waits = has_to_wait(tx, &create.run)?;
-        if insert_run(tx, &create.run, waits)? == 0
-            && let Some(why) = in_the_way(tx, &create.run)?
-        {
-            committed.not_created.insert(create.run.key, why);
-            conflicting.extend(create.run.must_be_new.then_some(create.by));
-        } else if waits {
-            committed.waiting.insert(create.run.key);
+    refused.extend(creates::write(tx, batch, committed)?);
+    write_steps(tx, batch, &refused)?;
+    write_talk(tx, batch, &refused)?;
+    write_requests(tx, batch, &refused)?;
+    write_waits(tx, executor, batch, &refused)?;
+    leaves::write(tx, executor, batch, &refused, committed)?;
+    let mut wake_watchers = tx.prepare_cached(sql!("batch/wake_watchers.sqlite").sqlite())?;
+    for (run, Event { key, at, .. }) in batch.events.iter().filter(|(run, _)| !refused.contains(run)) {
+        if wake_watchers.execute(params![run.as_bytes(), &**key, micros(*at)])? > 0 {
+            committed.woke.insert(*run);
         }
     }
-    // The parent has continued as if the child existed, so its other changes are left out.
-    refused.extend(conflicting);
+    Ok(())
+}
+
+/// Results of steps and of other durable calls, and attempts.
+fn write_steps(tx: &Transaction<'_>, batch: &Batch, refused: &HashSet<RunKey>) -> rusqlite::Result<()> {
     let mut checkpoint = tx.prepare_cached(sql!("checkpoints/insert").sqlite())?;
     for (run, it) in batch.checkpoints.iter().filter(|(run, _)| !refused.contains(run)) {
         let (output, error) = split(&it.result);
@@ -121,8 +123,11 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
         let (key, name, notes) = (run.as_bytes(), &*it.name, it.notes.as_ref().map(Json::as_str));
         attempt.execute(params![key, it.position, it.attempt, name, started_at, finished_at, error, notes])?;
     }
-    write_talk(tx, batch, &refused)?;
-    write_requests(tx, batch, &refused)?;
+    Ok(())
+}
+
+/// Waits that ended, and waits that began.
+fn write_waits(tx: &Transaction<'_>, executor: &str, batch: &Batch, refused: &HashSet<RunKey>) -> rusqlite::Result<()> {
     let mut close = tx.prepare_cached(sql!("batch/close_waits.sqlite").sqlite())?;
     for (run, position) in batch.closed.iter().filter(|(run, _)| !refused.contains(run)) {
         close.execute(params![run.as_bytes(), position])?;
@@ -137,23 +142,6 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
         let form_by = form.map(|_| executor);
         let (key, name) = (run.as_bytes(), &*it.name);
         open.execute(params![key, it.position, kind, name, due_at, child, topic, target, since, form, form_by])?;
-    }
-    for update in batch.updates.iter().filter(|it| !refused.contains(&it.run)) {
-        if write_leave(tx, executor, update)? != 1 {
-            committed.late.insert(update.run);
-        }
-    }
-    for run in batch.late().into_iter().flatten() {
-        tx.prepare_cached(sql!("batch/late.sqlite").sqlite())?.execute([run.as_bytes()])?;
-    }
-    for update in batch.updates.iter().filter(|it| !refused.contains(&it.run) && !committed.late.contains(&it.run)) {
-        wake(tx, update)?;
-    }
-    let mut wake_watchers = tx.prepare_cached(sql!("batch/wake_watchers.sqlite").sqlite())?;
-    for (run, Event { key, at, .. }) in batch.events.iter().filter(|(run, _)| !refused.contains(run)) {
-        if wake_watchers.execute(params![run.as_bytes(), &**key, micros(*at)])? > 0 {
-            committed.woke.insert(*run);
-        }
     }
     Ok(())
 }
@@ -214,190 +202,6 @@ fn write_requests(tx: &Transaction<'_>, batch: &Batch, refused: &HashSet<RunKey>
     Ok(())
 }
 
-/// Whether the run has no owner at first: any executor may claim it, or its queue does not let it begin at once.
-fn has_to_wait(tx: &Transaction<'_>, run: &NewRun) -> rusqlite::Result<bool> {
-    match (&run.executor, &run.queued) {
-        (None, _) => Ok(true),
-        (Some(_), None) => Ok(false),
-        (Some(_), Some(queued)) => {
-            Ok(!tx.prepare_cached(sql!("batch/creates_queued_begins.sqlite").sqlite())?.exists([&queued.queue])?)
-        }
-    }
-}
-
-fn insert_run(tx: &Transaction<'_>, run: &NewRun, waits: bool) -> rusqlite::Result<usize> {
-    let seq: Option<i64> = match run.queued.as_ref().filter(|_| waits) {
-        Some(_) => tx
-            .prepare_cached(sql!("queues/next_seq", split).sqlite())?
-            .query_row([], |row| row.get("seq"))
-            .optional()?,
-        None => None,
-    };
-    let born = Born { begins: !waits, seq, ..Born::of(run) };
-    let row = params_from_iter(NEW_RUN.iter().map(|column| column.stored(&born)));
-    let created = tx.prepare_cached(sql!("runs/create").sqlite())?.execute(row)?;
-    if created == 1 {
-        put_payload(tx, run.key, "input", long(&run.input))?;
-    }
-    Ok(created)
-}
-
-impl ToSql for Value<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Value::Null => ValueRef::Null,
-            Value::Int(int) => ValueRef::Integer(*int),
-            Value::Text(text) => ValueRef::Text(text.as_bytes()),
-            Value::Key(key) => ValueRef::Blob(key.as_bytes()),
-        }))
-    }
-}
-
-/// Why this run was not created: another run has its id, or its dedup key in its queue. `None` if it was created, or if that other
-/// run has been deleted since.
-fn in_the_way(tx: &Transaction<'_>, run: &NewRun) -> rusqlite::Result<Option<Created>> {
-    let find = |sql: &Sql, given: &[&str]| {
-        tx.prepare_cached(sql.sqlite())?.query_row(params_from_iter(given), existing).optional()
-    };
-    match (find(sql!("runs/existing"), &[run.id.as_str()])?, &run.queued) {
-        (Some(found), _) => Ok((found.key != run.key).then_some(Created::Existing(found))),
-        (None, Some(Queued { queue, dedup: Some(dedup), .. })) => {
-            let holder = match find(sql!("runs/holder"), &[queue, dedup])? {
-                Some(holder) => Some(holder),
-                None => find(sql!("batch/holders_last.sqlite"), &[queue, dedup])?,
-            };
-            Ok(holder.map(Created::Duplicate))
-        }
-        (None, _) => Ok(None),
-    }
-}
-
-fn existing(row: &rusqlite::Row<'_>) -> rusqlite::Result<Existing> {
-    let parent = row.get::<_, Option<uuid_blob::Key>>("parent_key")?;
-    Ok(Existing {
-        key: row.get::<_, uuid_blob::Key>("run_key")?.0,
-        id: RunId::recorded(row.get("id")?),
-        workflow: row.get("workflow")?,
-        input_hash: row.get("input_hash")?,
-        parent: parent.map(|it| it.0).zip(row.get("parent_position")?),
-    })
-}
-
-/// End the ownership of the run. Returns how many rows changed: one, unless the run was revoked.
-fn write_leave(tx: &Transaction<'_>, executor: &str, update: &Update) -> rusqlite::Result<usize> {
-    let Update { run, leave } = update;
-    let (key, at) = (run.as_bytes(), micros(leave.at));
-    match &leave.how {
-        LeaveHow::Finished(result) => {
-            let (output, error) = split(result);
-            let status = if result.is_ok() { "succeeded" } else { "failed" };
-            let inline = |text: Option<&str>| text.filter(|text| text.len() <= INLINE_MAX).map(str::to_owned);
-            let changed = tx.prepare_cached(sql!("batch/leaves_finish.sqlite").sqlite())?.execute(params![
-                key,
-                executor,
-                at,
-                status,
-                inline(output),
-                inline(error),
-                error_code(&leave.how),
-            ])?;
-            if changed == 1 {
-                put_payload(tx, *run, "output", output.filter(|text| text.len() > INLINE_MAX))?;
-                put_payload(tx, *run, "error", error.filter(|text| text.len() > INLINE_MAX))?;
-            }
-            Ok(changed)
-        }
-        LeaveHow::Parked { ready_at } => tx
-            .prepare_cached(sql!("batch/leaves_park.sqlite").sqlite())?
-            .execute(params![key, executor, at, ready_at.map(micros)]),
-        LeaveHow::Released => {
-            tx.prepare_cached(sql!("batch/leaves_park.sqlite").sqlite())?.execute(params![key, executor, at, Some(at)])
-        }
-        LeaveHow::Held { said, error, by } => {
-            let mut hold = tx.prepare_cached(sql!("batch/leaves_hold.sqlite").sqlite())?;
-            let held = hold.execute(params![key, executor, at, said, error.as_str(), error_code(&leave.how)])?;
-            if held == 1
-                && let Some(hold) = leave.hold()
-            {
-                tx.prepare_cached(sql!("batch/holds.sqlite").sqlite())?.execute(params![key, hold])?;
-            }
-            if held == 1
-                && let Some(NewWait { position, name, wait, since }) = by.as_deref()
-            {
-                tx.prepare_cached(sql!("batch/pauses.sqlite").sqlite())?.execute(params![
-                    key,
-                    position,
-                    wait.as_str(),
-                    &**name,
-                    micros(*since)
-                ])?;
-            }
-            Ok(held)
-        }
-        LeaveHow::Continued { input, first_position } => write_continued(tx, executor, update, input, *first_position),
-        LeaveHow::LetGo => {
-            tx.prepare_cached(sql!("batch/leaves_let_go.sqlite").sqlite())?.execute(params![key, executor, at])
-        }
-    }
-}
-
-/// Begin the next generation of the run. Returns how many rows changed: one, unless the run was revoked.
-fn write_continued(
-    tx: &Transaction<'_>,
-    executor: &str,
-    update: &Update,
-    input: &Json,
-    first_position: u32,
-) -> rusqlite::Result<usize> {
-    let (key, at) = (update.run.as_bytes(), micros(update.leave.at));
-    let inline = Some(input.as_str()).filter(|text| text.len() <= INLINE_MAX);
-    let continued = tx.prepare_cached(sql!("batch/continues.sqlite").sqlite())?.execute(params![
-        key,
-        executor,
-        at,
-        first_position,
-        inline
-    ])?;
-    if continued != 1 {
-        return Ok(continued);
-    }
-    tx.prepare_cached(sql!("runs/drop_payload").sqlite())?.execute(params![key, "input"])?;
-    put_payload(tx, update.run, "input", long(input))?;
-    let gone = [
-        sql!("batch/continues_checkpoints.sqlite"),
-        sql!("batch/continues_waits.sqlite"),
-        sql!("batch/continues_people.sqlite"),
-        sql!("batch/continues_attempts.sqlite"),
-        sql!("batch/continues_messages.sqlite"),
-        sql!("batch/continues_history.sqlite"),
-    ];
-    for statement in gone {
-        tx.prepare_cached(statement.sqlite())?.execute(params![key])?;
-    }
-    let error = continued_without();
-    tx.prepare_cached(sql!("batch/continues_ends.sqlite").sqlite())?.execute(params![key, at, error.as_str()])?;
-    let before = first_position.saturating_sub(1);
-    tx.prepare_cached(sql!("batch/continues_events.sqlite").sqlite())?.execute(params![key, before])?;
-    Ok(continued)
-}
-
-/// The waiter checks last: its row is written, so whatever ends from now on finds it parked; what ended before is looked up
-/// here.
-fn wake(tx: &Transaction<'_>, update: &Update) -> rusqlite::Result<()> {
-    let at = micros(update.leave.at);
-    match (&update.leave.how, update.leave.parent) {
-        (LeaveHow::Finished(_), Some(parent)) => {
-            tx.prepare_cached(sql!("runs/wake").sqlite())?.execute(params![parent.as_bytes(), at])?;
-        }
-        (LeaveHow::Parked { .. }, _) => {
-            tx.prepare_cached(sql!("batch/wakes_if_done.sqlite").sqlite())?
-                .execute(params![update.run.as_bytes(), at])?;
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
 fn put_payload(tx: &Transaction<'_>, run: RunKey, kind: &str, body: Option<&str>) -> rusqlite::Result<()> {
     if let Some(body) = body {
         tx.prepare_cached(sql!("runs/put_payload").sqlite())?.execute(params![run.as_bytes(), kind, body])?;
@@ -439,10 +243,11 @@ mod uuid_blob {
 
 #[cfg(test)]
 mod tests {
-    use onward_types::{ExecutorId, Origin, Status, Timestamp};
+    use onward_types::{ExecutorId, Origin, RunId, Status, Timestamp};
     use uuid::Uuid;
 
     use super::*;
+    use crate::change::{Created, NewRun, Queued};
 
     fn run(number: u128, dedup: Option<&str>) -> NewRun {
         let dedup = dedup.map(str::to_owned);

@@ -104,12 +104,13 @@ fn prepare(connection: &mut Connection, place: &Place) -> Result<(), Fault> {
 pub(super) enum Plan {
     /// All values of its parameters: it is planned once.
     AllValues,
-    /// These values. SQLite parses and plans it again whenever a parameter changes that might decide which index is best. With
-    /// this, parking 100,000 runs took 18 s instead of 9.
+    /// These values. SQLite parses and plans it again whenever a parameter is bound that might decide which index is best: every
+    /// `limit`, and every key in a file that was analysed.
     TheseValues,
 }
 
-/// Choose what the next statements of this connection are planned for. By itself SQLite plans for the values.
+/// Choose what the next statements of this connection are planned for. By itself SQLite plans for the values. A change makes it
+/// prepare every statement in the cache again: see `docs/decisions/0006-the-writers-plans.md`.
 pub(super) fn plan_for(connection: &Connection, plan: Plan) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, plan == Plan::AllValues).map(drop)
 }

@@ -161,12 +161,22 @@ fn limited<T>(
     done
 }
 
-/// A user's statement is planned for its values, as SQLite does by itself.
+/// A user's statement is planned for its values, as SQLite does by itself. One that finds nothing by them has only one plan, and
+/// leaves the statements in the cache as they are: to prepare those of a batch again takes longer than the batch.
 fn run(connection: &Connection, sql: &str, values: &[SqlValue]) -> Result<Answer, Failure> {
+    if values.is_empty() || !may_search(sql) {
+        return answer(connection, sql, values);
+    }
     plan_for(connection, Plan::TheseValues).map_err(|error| failure(&error))?;
     let answer = answer(connection, sql, values);
     plan_for(connection, Plan::AllValues).map_err(|error| failure(&error))?;
     answer
+}
+
+/// Whether a value may decide how the statement is executed. Without these words it only inserts, or changes all rows.
+fn may_search(sql: &str) -> bool {
+    let sql = sql.to_ascii_lowercase();
+    ["where", "limit", "join", "select"].iter().any(|word| sql.contains(word))
 }
 
 fn answer(connection: &Connection, sql: &str, values: &[SqlValue]) -> Result<Answer, Failure> {
@@ -301,5 +311,30 @@ impl super::Sqlite {
     /// Begin a user transaction. `None`: the run was revoked from its executor.
     pub(crate) async fn begin(&self, owner: Owner) -> Result<Option<UserTransaction>, Fault> {
         UserTransaction::begin(&self.0.mailbox, self.0.place.clone(), owner).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn an_insert_of_a_user_leaves_the_cached_statements_prepared() {
+        let connection = crate::driver::sqlite::migrated();
+        connection.execute_batch("create table payments (cents integer)").unwrap();
+        let prepared = || {
+            let mut cached = connection.prepare_cached("select batch from fences where executor = ?1").unwrap();
+            cached.exists(["a"]).unwrap();
+            cached.get_status(StatementStatus::RePrepare)
+        };
+        let user = |sql: &str| run(&connection, sql, &[SqlValue::Int(7)]).unwrap();
+        let before = (prepared(), prepared());
+        assert_eq!(before.0, before.1);
+        user("insert into payments (cents) values (?1)");
+        assert_eq!(prepared(), before.0);
+        user("Select cents from payments Where cents = ?1");
+        assert!(prepared() > before.0, "it was planned for its value");
     }
 }

@@ -177,7 +177,7 @@ async fn describe_stuck(client: &Client, book: &Book, id: &str) -> String {
         (Ok(run), Ok(steps)) => (run, steps),
         (Err(error), _) | (_, Err(error)) => return format!("run {id} did not end, and cannot be read: {error}"),
     };
-    let open: Vec<&StepRecord> = steps.iter().filter(|step| step.completed_at.is_none()).collect();
+    let open: Vec<&StepRecord> = steps.iter().filter(|step| step.finished_at.is_none()).collect();
     let program = book.get(id).map(|entry| generate::program(entry.seed));
     format!("run {id} did not end: {run:?}\n  open: {open:?}\n  program: {program:?}")
 }
@@ -226,7 +226,7 @@ struct Look<'a> {
 impl Look<'_> {
     fn at(&mut self, book: &Book) {
         self.findings.runs += 1;
-        let recorded = |step: &&StepRecord| has_body(step) && step.completed_at.is_some();
+        let recorded = |step: &&StepRecord| has_body(step) && step.finished_at.is_some();
         self.findings.steps += self.steps.iter().filter(recorded).count();
         self.findings.recoveries += u64::from(self.run.owners.saturating_sub(1));
         match self.run.status {
@@ -275,17 +275,17 @@ impl Look<'_> {
         let of_another = if self.run.forked_from.is_some() { Some(self.run.created_at.as_microsecond()) } else { None };
         let of_another = of_another.max(self.copied_at);
         let is_taken_over =
-            of_another.is_some_and(|until| step.completed_at.is_some_and(|at| at.as_microsecond() < until));
+            of_another.is_some_and(|until| step.finished_at.is_some_and(|at| at.as_microsecond() < until));
         if !has_body(step) || is_taken_over {
             return;
         }
         let key = format!("{}:{}", self.run.key.0.simple(), step.position);
         let lines: Vec<&Line> = self.lines.iter().filter(|line| line.key == key).collect();
         let begun: Vec<&&Line> = lines.iter().filter(|line| line.gave.is_none()).collect();
-        let Some(completed_at) = step.completed_at.filter(|_| step.state != StepState::Running) else { return };
-        let completed_at = completed_at.as_microsecond();
+        let Some(finished_at) = step.finished_at.filter(|_| step.state != StepState::Running) else { return };
+        let finished_at = finished_at.as_microsecond();
         self.findings.interrupted += begun.len().saturating_sub(step.attempts.len().max(1));
-        for late in begun.iter().filter(|line| line.at > completed_at + CLOCKS) {
+        for late in begun.iter().filter(|line| line.at > finished_at + CLOCKS) {
             self.late(late, &format!("the body of step {} began after its result was recorded", step.position));
         }
         if let Some(output) = step.output.as_ref().and_then(|output| output.decode::<u64>().ok())

@@ -11,11 +11,7 @@ const CHANGES_MAX: u64 = 256;
 /// With more undurable bytes than this, the run waits for the journal.
 pub(super) const BYTES_MAX: usize = 1024 * 1024;
 /// Changes up to this size are not counted in bytes: 256 of them fit into the budget.
-const SMALL: usize = BYTES_MAX / CHANGES_MAX as usize;
-
-/// The maximum number of calls in a row that resolve immediately. The next one is delivered, and at a delivery a run that makes
-/// changes faster than they become durable can be held back.
-const IMMEDIATE_MAX: u32 = 128;
+pub(super) const SMALL: usize = BYTES_MAX / CHANGES_MAX as usize;
 
 /// Large changes that are not known to be durable.
 #[derive(Default)]
@@ -52,28 +48,6 @@ impl Large {
             due = *number;
         }
         due
-    }
-}
-
-/// The calls that resolved immediately since the last delivery. It depends only on what the workflow publishes, so that a
-/// replay counts the same.
-#[derive(Default)]
-pub(super) struct Immediate {
-    calls: u32,
-    bytes: usize,
-}
-
-impl Immediate {
-    /// Whether a call that publishes this many bytes may resolve immediately.
-    pub(super) fn takes(&self, bytes: usize) -> bool {
-        self.calls < IMMEDIATE_MAX && (bytes <= SMALL || self.bytes == 0 || self.bytes + bytes <= BYTES_MAX)
-    }
-
-    pub(super) fn add(&mut self, bytes: usize) {
-        self.calls += 1;
-        if bytes > SMALL {
-            self.bytes += bytes;
-        }
     }
 }
 
