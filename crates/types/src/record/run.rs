@@ -128,7 +128,7 @@ pub struct RunRecord {
     pub executor: Option<ExecutorId>,
     /// The executor that owns it or was the last to own it. `None` if no executor has owned it, or if that was before Onward
     /// recorded it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_executor: Option<ExecutorId>,
     /// The ownership epoch: how many times an executor has claimed it.
     pub owners: u32,
