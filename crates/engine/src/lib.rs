@@ -73,7 +73,7 @@ pub use crate::workflow_fn::WorkflowFn;
 #[doc(hidden)]
 pub use onward_store::Skew;
 pub use onward_store::{
-    Clock, Codec, Encoded, ExecutorRow, FromSqlValue, Health, Histogram, JournalCounts, Payload, SqlParams, SqlRow,
+    Clock, Codec, Encoded, ExecutorRecord, FromSqlValue, Health, Histogram, JournalCounts, Payload, SqlParams, SqlRow,
     SqlTx, SqlValue,
 };
 pub use onward_types::{
@@ -81,9 +81,9 @@ pub use onward_types::{
     ChunkBody, Code, Cursor, Deduplicated, Document, DocumentRecord, Durations, Error, ErrorData, EventRecord,
     ExecutorId, Filter, HeldAt, HookFilter, HookRecord, HookState, Identity, InboxFilter, InboxItem, Initiator, Json,
     MessageFilter, MessageRecord, MessageState, Not, OpenHookRecord, OpenRuns, Origin, Page, Paging, PersonRequest,
-    QueueInfo, QueueLimits, QueueWait, Range, Rate, Reason, ReasonKind, Refusal, Refused, Result, ResultExt, Resumed,
+    QueueLimits, QueueRecord, QueueWait, Range, Rate, Reason, ReasonKind, Refusal, Refused, Result, ResultExt, Resumed,
     RunId, RunKey, RunOptions, RunRecord, SYSTEM_PREFIX, Schemas, Sent, SortBy, Status, StatusCounts, Steered,
-    Steering, SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamInfo,
-    Taken, Timestamp, VersionInfo, Wait, WaitFor, WaitsFor, Window, WorkflowCount, WorkflowInfo,
+    Steering, SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamRecord,
+    Taken, Timestamp, VersionRecord, Wait, WaitFor, WaitsFor, Window, WorkflowCount, WorkflowRecord,
 };
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use onward_store::{Buckets, Histogram, JournalCounts};
-use onward_types::{QueueInfo, Timestamp};
+use onward_types::{QueueRecord, Timestamp};
 
 use crate::trouble::Trouble;
 
@@ -81,7 +81,7 @@ pub struct QueueMetrics {
 }
 
 impl QueueMetrics {
-    pub(crate) fn of(queue: &QueueInfo, now: Timestamp) -> QueueMetrics {
+    pub(crate) fn of(queue: &QueueRecord, now: Timestamp) -> QueueMetrics {
         let age = |since: Timestamp| now.duration_since(since).as_secs_f64().max(0.0);
         QueueMetrics {
             name: queue.name.clone(),

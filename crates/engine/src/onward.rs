@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use onward_store::{Clock, Codec, DatabaseUrl, Health, JournalCounts, Store};
-use onward_types::{Error, Result, Retention};
+use onward_types::{Error, ExecutorId, Result, Retention};
 
 use crate::client::Client;
 use crate::client::mask::Mask;
@@ -171,8 +171,8 @@ impl Onward {
 
     /// The id under which this process executes runs. It changes when the executor takes a new seat.
     #[must_use]
-    pub fn executor_id(&self) -> String {
-        self.running.executor.seat().executor.to_string()
+    pub fn executor_id(&self) -> ExecutorId {
+        self.running.executor.seat().executor.clone()
     }
 
     /// The number of runs in memory.

@@ -38,12 +38,12 @@ pub mod records {
     pub use onward_engine::{
         Actor, Attempt, Attribution, Blocked, BulkPreview, BulkResult, CatchUp, Change, ChangeCursor, ChangedRun,
         Chunk, ChunkBody, Cursor, Deduplicated, Document, DocumentRecord, Durations, ErrorData, EventRecord,
-        ExecutorId, ExecutorRow, HeldAt, HookFilter, HookRecord, HookState, Identity, InboxFilter, InboxItem,
+        ExecutorId, ExecutorRecord, HeldAt, HookFilter, HookRecord, HookState, Identity, InboxFilter, InboxItem,
         Initiator, MessageFilter, MessageRecord, MessageState, Not, OpenHookRecord, OpenRuns, Origin, Overlap, Paging,
-        PersonRequest, QueueInfo, QueueLimits, QueueWait, Range, Rate, Reason, ReasonKind, Refusal, Refused, Resumed,
+        PersonRequest, QueueLimits, QueueRecord, QueueWait, Range, Rate, Reason, ReasonKind, Refusal, Refused, Resumed,
         Retention, RunKey, SYSTEM_PREFIX, ScheduleRecord, Schemas, Sent, SortBy, StatusCounts, Steered, Steering,
-        SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamInfo, Taken,
-        VersionInfo, Wait, WaitFor, WaitsFor, Window, WorkflowCount, WorkflowInfo,
+        SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamRecord, Taken,
+        VersionRecord, Wait, WaitFor, WaitsFor, Window, WorkflowCount, WorkflowRecord,
     };
 }
 

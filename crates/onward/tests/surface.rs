@@ -41,7 +41,7 @@ fn what_is_public_is_found() {
     let text = Surface::read().to_text();
     for line in [
         "Client: Clone",
-        "Client::start_named(&self, name: &str, input: impl Serialize) -> Start<'_, serde_json::Value>",
+        "Client::start_named(&self, workflow: impl AsRef<str>, input: impl Serialize) -> Start<'_, serde_json::Value>",
         "Status::RetriesExceeded",
         "Code::UnknownRun",
         "const VERSION: &'static str",

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use onward_types::{Chunk, Error, ExecutorId, Identity, Json, RunId, RunKey, Status, StepKind, StreamInfo, Timestamp};
+use onward_types::{
+    Chunk, Error, ExecutorId, Identity, Json, RunId, RunKey, Status, StepKind, StreamRecord, Timestamp,
+};
 
 use crate::change::WaitKind;
 
@@ -47,7 +49,7 @@ pub struct History {
     /// Unconsumed messages sent to it: the oldest of each topic that it waits for.
     pub messages: Vec<Message>,
     /// The current ends of its streams.
-    pub streams: Vec<StreamInfo>,
+    pub streams: Vec<StreamRecord>,
 }
 
 /// An open wait as replay needs it.

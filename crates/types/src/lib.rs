@@ -51,12 +51,12 @@ pub use message::{MessageFilter, MessageRecord, MessageState, Refused, Resumed, 
 pub use name::{NAME_MAX, check_name};
 pub use options::{RunOptions, SYSTEM_PREFIX, check_attributes, check_system_attributes};
 pub use person::PersonRequest;
-pub use queue::{Blocked, QueueInfo, QueueLimits, QueueWait, Rate};
+pub use queue::{Blocked, QueueLimits, QueueRecord, QueueWait, Rate};
 pub use reason::{Facts, Reason, ReasonKind};
 pub use record::{
     Attempt, Chunk, ChunkBody, Durations, EventRecord, Filter, Identity, Not, OpenRuns, Origin, Range, RunRecord,
-    Schemas, SortBy, StatusCounts, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamInfo, VersionInfo,
-    WaitsFor, Window, WorkflowCount, WorkflowInfo, WorkflowVersion,
+    Schemas, SortBy, StatusCounts, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamRecord,
+    VersionRecord, WaitsFor, Window, WorkflowCount, WorkflowRecord, WorkflowVersion,
 };
 pub use retention::Retention;
 pub use schedule::{CatchUp, Overlap, ScheduleRecord, Tick};

@@ -72,7 +72,7 @@ impl QueueLimits {
 
 /// The settings and the current state of a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QueueInfo {
+pub struct QueueRecord {
     /// Its name.
     pub name: String,
     /// Its limits.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use onward::Client;
 use onward::client::Queue;
-use onward::records::{QueueInfo, QueueLimits, Rate};
+use onward::records::{QueueLimits, QueueRecord, Rate};
 use serde_json::json;
 
 use crate::args::{Limit, QueueVerb, Queues, SetQueue, SteerQueue};
@@ -30,7 +30,7 @@ pub(crate) async fn run(Queues { common, verb }: Queues) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-fn list(queues: &[QueueInfo], json: bool) -> Result<(), Failure> {
+fn list(queues: &[QueueRecord], json: bool) -> Result<(), Failure> {
     if json {
         return output::json(&queues);
     }
@@ -52,7 +52,7 @@ fn list(queues: &[QueueInfo], json: bool) -> Result<(), Failure> {
 }
 
 /// The limits of a queue, and whether it is paused, by whom and why, in one cell.
-fn summary(queue: &QueueInfo) -> String {
+fn summary(queue: &QueueRecord) -> String {
     let paused = queue.paused.then(|| queue.steered.as_ref().map_or_else(|| "paused".to_owned(), super::act));
     let limits = limits(&queue.limits).into_iter().filter_map(|(name, limit)| Some(format!("{name} {}", limit?)));
     let all: Vec<String> = paused.into_iter().chain(limits).collect();
@@ -72,7 +72,7 @@ fn limits(limits: &QueueLimits) -> [(&'static str, Option<String>); 5] {
     ]
 }
 
-fn show(queue: &QueueInfo, json: bool) -> Result<(), Failure> {
+fn show(queue: &QueueRecord, json: bool) -> Result<(), Failure> {
     if json {
         return output::json(queue);
     }

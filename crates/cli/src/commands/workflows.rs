@@ -1,6 +1,6 @@
 //! `onward workflows`: lists workflows, one line for each version.
 
-use onward::records::{VersionInfo, WorkflowInfo};
+use onward::records::{VersionRecord, WorkflowRecord};
 
 use crate::args::Workflows;
 use crate::exit::{Exit, Failure};
@@ -24,9 +24,9 @@ pub(crate) async fn run(Workflows { common }: Workflows) -> Result<Exit, Failure
 }
 
 /// A row for each version. The open runs are those of the whole workflow, so only the first row has them.
-fn rows(workflow: &WorkflowInfo) -> Vec<[String; 5]> {
+fn rows(workflow: &WorkflowRecord) -> Vec<[String; 5]> {
     let open = open(workflow);
-    let row = |version: Option<&VersionInfo>, open: String| {
+    let row = |version: Option<&VersionRecord>, open: String| {
         let executors = version.map_or(0, |version| version.executors.len());
         let name = output::cell(&version.map_or_else(output::dash, |version| version.version.clone()));
         let schemas = version.map_or_else(output::dash, schemas);
@@ -37,7 +37,7 @@ fn rows(workflow: &WorkflowInfo) -> Vec<[String; 5]> {
     std::iter::once(first).chain(versions.map(|version| row(Some(version), String::new()))).collect()
 }
 
-fn open(workflow: &WorkflowInfo) -> String {
+fn open(workflow: &WorkflowRecord) -> String {
     let open = &workflow.open;
     let states =
         [("delayed", open.delayed), ("enqueued", open.enqueued), ("running", open.running), ("paused", open.paused)];
@@ -47,7 +47,7 @@ fn open(workflow: &WorkflowInfo) -> String {
 }
 
 /// What has a schema. The schemas themselves are in the JSON output.
-fn schemas(version: &VersionInfo) -> String {
+fn schemas(version: &VersionRecord) -> String {
     let steps = match version.steps.len() {
         0 => None,
         1 => Some("1 step".to_owned()),

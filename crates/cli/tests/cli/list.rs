@@ -121,7 +121,7 @@ async fn runs_are_found_by_whose_they_are_who_has_them_and_what_they_were_forked
     for fork in [&["--new-id", "again"][..], &["--new-id", "newer", "--new-version", "2"]] {
         assert_eq!(runs(&db, &[&["fork", "greeting", "--from", "1"], fork].concat()).await.code, 0, "{fork:?}");
     }
-    let executor = onward.executor_id();
+    let executor = onward.executor_id().to_string();
     for (filter, expected) in [
         (&["--user", "ann"][..], &["hers"][..]),
         (&["--user", "bob"], &[]),

@@ -88,7 +88,7 @@ async fn what_is_typed_reaches_the_run_and_what_it_says_is_shown(db: TestDatabas
         // The stream is read while the run continues, and ends with the run.
         let reads = runs(&db, &["stream", "t"]);
         let ends = async {
-            while run.event::<String>("stage").await?.as_deref() != Some("listens") {
+            while run.get_event::<String>("stage").await?.as_deref() != Some("listens") {
                 tokio::task::yield_now().await;
             }
             let said = resume(&db, "door", "open").await;
@@ -134,7 +134,7 @@ async fn what_is_not_there_has_an_exit_code_of_its_own(db: TestDatabase) -> Resu
     assert_eq!((said.code, said.err.as_str()), (3, sentence));
 
     let run = onward.start::<talks>(()).id("t").await?;
-    meanwhile(&clock, run.event::<u32>("size")).await?;
+    meanwhile(&clock, run.get_event::<u32>("size")).await?;
     let said = runs(&db, &["event", "t", "colour"]).await;
     assert_eq!((said.code, said.err.as_str()), (1, "onward: run t has not set the event `colour`\n"));
     assert_eq!(runs(&db, &["send", "t", "onward:mine", "1"]).await.code, 2);
@@ -159,7 +159,7 @@ async fn what_attempts_said_that_do_not_count_can_be_left_out(db: TestDatabase) 
 async fn the_same_key_again_is_the_same_message_or_payload(db: TestDatabase) -> Result<()> {
     let (house, clock) = open(&db).await?;
     let run = house.start::<talks>(()).id("t").await?;
-    meanwhile(&clock, run.event::<String>("stage")).await?;
+    meanwhile(&clock, run.get_event::<String>("stage")).await?;
     for _ in 0..2 {
         let said = runs(&db, &["send", "t", "later", "word", "--key", "k"]).await;
         assert_eq!(said.code, 0, "{said:?}");
@@ -188,7 +188,7 @@ async fn what_a_stream_has_now_is_read_while_its_run_goes_on(db: TestDatabase) -
         run.send("news", &n).await?;
     }
     let is_said = async {
-        while run.event::<String>("stage").await?.as_deref() != Some("listens") {
+        while run.get_event::<String>("stage").await?.as_deref() != Some("listens") {
             tokio::task::yield_now().await;
         }
         Ok::<(), onward::Error>(())

@@ -131,7 +131,7 @@ impl<'a, T: Data> Step<'a, T> {
     }
 
     /// The JSON Schemas of the step's arguments and output, which the executor publishes when a workflow first executes the step:
-    /// see [`VersionInfo::steps`](crate::VersionInfo::steps). With the cargo feature `schema`, `#[onward::step]` gives them for the
+    /// see [`VersionRecord::steps`](crate::VersionRecord::steps). With the cargo feature `schema`, `#[onward::step]` gives them for the
     /// types that implement `schemars::JsonSchema`.
     ///
     /// ```

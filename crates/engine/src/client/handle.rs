@@ -7,7 +7,7 @@ use std::time::Duration;
 use onward_store::Outcome;
 use onward_types::{
     Error, EventRecord, HookRecord, MessageFilter, MessageRecord, Page, RunId, RunRecord, Status, StepFilter,
-    StepRecord, StreamInfo,
+    StepRecord, StreamRecord,
 };
 use serde::Serialize;
 
@@ -297,7 +297,7 @@ impl<T: Data> WorkflowHandle<T> {
     }
 
     /// The latest value of an event of the run. See [`Client::get_event`].
-    pub fn event<V: Data>(&self, key: impl Into<String>) -> GetEvent<'_, V> {
+    pub fn get_event<V: Data>(&self, key: impl Into<String>) -> GetEvent<'_, V> {
         self.client.get_event(self.id.as_str(), key)
     }
 
@@ -330,7 +330,7 @@ impl<T: Data> WorkflowHandle<T> {
     }
 
     /// Read a stream of the run. See [`Client::read_stream`].
-    pub fn stream<V: Data>(&self, key: impl Into<String>) -> ReadStream<V> {
+    pub fn read_stream<V: Data>(&self, key: impl Into<String>) -> ReadStream<V> {
         self.client.read_stream(self.id.as_str(), key)
     }
 
@@ -338,7 +338,7 @@ impl<T: Data> WorkflowHandle<T> {
     ///
     /// # Errors
     /// `unknown_run` if the run does not exist.
-    pub async fn streams(&self) -> Result<Vec<StreamInfo>, Error> {
+    pub async fn streams(&self) -> Result<Vec<StreamRecord>, Error> {
         let run = self.client.store.find(&self.id).await?;
         Ok(self.client.shown(self.client.store.streams(run.key).await?))
     }

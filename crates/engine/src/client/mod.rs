@@ -34,7 +34,7 @@ mod workflows;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use onward_store::{Archive, Clock, Codec, DatabaseUrl, ExecutorRow, Store};
+use onward_store::{Archive, Clock, Codec, DatabaseUrl, ExecutorRecord, Store};
 use onward_types::{Error, Filter, Page, RunId, RunRecord, Sent};
 use serde::Serialize;
 use tokio::task::AbortHandle;
@@ -133,7 +133,7 @@ impl Client {
     /// every `number` directly inside a `card`, or inside a list in a `card`. The whole value of the field is hidden.
     ///
     /// Workflows are not affected, and neither are calls that return a typed value: [`result`](WorkflowHandle::result),
-    /// [`event`](WorkflowHandle::event) and the values of a [`stream`](WorkflowHandle::stream). The tables,
+    /// [`get_event`](WorkflowHandle::get_event) and the values of [`read_stream`](WorkflowHandle::read_stream). The tables,
     /// [`export`](WorkflowHandle::export) and the messages of errors are not masked either.
     #[must_use]
     pub fn mask<F: AsRef<str>>(mut self, fields: impl IntoIterator<Item = F>) -> Client {
@@ -177,8 +177,8 @@ impl Client {
     }
 
     /// Start a run of a workflow by its name.
-    pub fn start_named(&self, name: &str, input: impl Serialize) -> Start<'_, serde_json::Value> {
-        Start::new(self, name, None, crate::data::encode("input", &input))
+    pub fn start_named(&self, workflow: impl AsRef<str>, input: impl Serialize) -> Start<'_, serde_json::Value> {
+        Start::new(self, workflow.as_ref(), None, crate::data::encode("input", &input))
     }
 
     /// A handle to a run, typed by its workflow. Creating it does not check that the run exists.
@@ -363,7 +363,7 @@ impl Client {
     ///
     /// # Errors
     /// `database` if the database cannot be reached.
-    pub async fn executors(&self) -> Result<Vec<ExecutorRow>, Error> {
+    pub async fn executors(&self) -> Result<Vec<ExecutorRecord>, Error> {
         self.store.executors().await
     }
 }

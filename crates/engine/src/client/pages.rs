@@ -1,7 +1,7 @@
 //! Pages of the lists that have a call for all of them, too.
 
-use onward_store::ExecutorRow;
-use onward_types::{Error, EventRecord, HookRecord, Page, Paging, ScheduleRecord, StreamInfo};
+use onward_store::ExecutorRecord;
+use onward_types::{Error, EventRecord, HookRecord, Page, Paging, ScheduleRecord, StreamRecord};
 
 use super::Client;
 use super::handle::WorkflowHandle;
@@ -40,7 +40,7 @@ impl<T: Data> WorkflowHandle<T> {
     ///
     /// # Errors
     /// As for [`list_events`](WorkflowHandle::list_events).
-    pub async fn list_streams(&self, paging: Paging) -> Result<Page<StreamInfo>, Error> {
+    pub async fn list_streams(&self, paging: Paging) -> Result<Page<StreamRecord>, Error> {
         paging.cut("streams", self.streams().await?, |stream| stream.key.clone().into_bytes())
     }
 }
@@ -67,7 +67,7 @@ impl Client {
     ///
     /// # Errors
     /// As for [`list_schedules`](Client::list_schedules).
-    pub async fn list_executors(&self, paging: Paging) -> Result<Page<ExecutorRow>, Error> {
+    pub async fn list_executors(&self, paging: Paging) -> Result<Page<ExecutorRecord>, Error> {
         paging.cut("executors", self.executors().await?, |executor| executor.id.as_str().as_bytes().to_vec())
     }
 }

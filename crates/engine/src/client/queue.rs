@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use onward_store::{LimitChange, QueueChange, Store};
-use onward_types::{Code, Error, QueueInfo, Rate, check_name};
+use onward_types::{Code, Error, QueueRecord, Rate, check_name};
 
 use super::Client;
 use super::pause::SteerQueue;
@@ -19,7 +19,7 @@ pub struct Queue<'a> {
     name: String,
     change: QueueChange,
     wrong: Option<Error>,
-    setting: Option<BoxFuture<'a, Result<QueueInfo, Error>>>,
+    setting: Option<BoxFuture<'a, Result<QueueRecord, Error>>>,
 }
 
 impl Client {
@@ -50,7 +50,7 @@ impl Client {
     ///
     /// # Errors
     /// `database` if the database cannot be reached.
-    pub async fn queues(&self) -> Result<Vec<QueueInfo>, Error> {
+    pub async fn queues(&self) -> Result<Vec<QueueRecord>, Error> {
         self.store.queues().await
     }
 }
@@ -110,7 +110,7 @@ impl Queue<'_> {
     ///
     /// # Errors
     /// `unknown_queue` if the queue does not exist.
-    pub async fn info(self) -> Result<QueueInfo, Error> {
+    pub async fn info(self) -> Result<QueueRecord, Error> {
         self.store.queue(&self.name).await
     }
 
@@ -153,7 +153,7 @@ impl Queue<'_> {
 }
 
 impl Future for Queue<'_> {
-    type Output = Result<QueueInfo, Error>;
+    type Output = Result<QueueRecord, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Some(wrong) = self.wrong.take() {

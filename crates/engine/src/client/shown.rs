@@ -4,7 +4,7 @@
 //! stream) return it unmasked.
 
 use onward_types::{
-    Chunk, ChunkBody, EventRecord, HookRecord, MessageRecord, Page, RunRecord, ScheduleRecord, StepRecord, StreamInfo,
+    Chunk, ChunkBody, EventRecord, HookRecord, MessageRecord, Page, RunRecord, ScheduleRecord, StepRecord, StreamRecord,
 };
 
 use super::Client;
@@ -74,7 +74,7 @@ impl Shown for HookRecord {
 }
 
 /// Contains only names and numbers.
-impl Shown for StreamInfo {
+impl Shown for StreamRecord {
     fn hide(&mut self, _: &Mask) {}
 }
 

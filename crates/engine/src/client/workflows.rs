@@ -1,6 +1,6 @@
 //! Which workflows there are.
 
-use onward_types::{Error, WorkflowInfo};
+use onward_types::{Error, WorkflowRecord};
 
 use super::Client;
 
@@ -28,7 +28,7 @@ impl Client {
     ///
     /// # Errors
     /// `database` if the database cannot be reached.
-    pub async fn workflows(&self) -> Result<Vec<WorkflowInfo>, Error> {
+    pub async fn workflows(&self) -> Result<Vec<WorkflowRecord>, Error> {
         self.store.workflows().await
     }
 }

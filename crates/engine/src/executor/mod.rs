@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use onward_store::{Health, JournalCounts, Known, Seat, Store};
-use onward_types::{QueueInfo, Retention};
+use onward_types::{QueueRecord, Retention};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 
@@ -99,7 +99,7 @@ pub(crate) struct Executor {
     learned: Learned,
     troubles: Troubles,
     /// The counts of the queues when they were last read.
-    depths: Mutex<Vec<QueueInfo>>,
+    depths: Mutex<Vec<QueueRecord>>,
 }
 
 /// A commit without an answer for this long is reported.
@@ -184,11 +184,11 @@ impl Executor {
     }
 
     /// Stores the latest counts of the queues.
-    pub(crate) fn note_depths(&self, queues: Vec<QueueInfo>) {
+    pub(crate) fn note_depths(&self, queues: Vec<QueueRecord>) {
         *self.lock_depths() = queues;
     }
 
-    fn lock_depths(&self) -> MutexGuard<'_, Vec<QueueInfo>> {
+    fn lock_depths(&self) -> MutexGuard<'_, Vec<QueueRecord>> {
         lock(&self.depths)
     }
 

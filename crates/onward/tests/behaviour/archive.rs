@@ -70,7 +70,7 @@ async fn a_run_goes_on_in_another_database_as_if_it_had_begun_there(db: TestData
     assert_eq!(serde_json::to_value(&after.1).unwrap(), serde_json::to_value(&before.1).unwrap());
     assert_eq!(taken.events().await.unwrap(), run.events().await.unwrap());
     assert_eq!(taken.streams().await.unwrap(), run.streams().await.unwrap());
-    let raw = taken.stream::<String>("raw").chunks().next().await.unwrap().unwrap();
+    let raw = taken.read_stream::<String>("raw").chunks().next().await.unwrap().unwrap();
     assert_eq!(raw.body, onward::records::ChunkBody::Bytes((*b"\0\xff").into()));
     let again = taken.export().await.unwrap();
     assert_eq!(

@@ -282,7 +282,7 @@ async fn a_value_that_cannot_be_encoded_holds_its_run_and_a_start_is_refused(db:
 }
 
 async fn words(run: &WorkflowHandle<String>) -> Vec<ChunkBody> {
-    run.stream::<String>("words").chunks().map(|chunk| chunk.unwrap().body).collect().await
+    run.read_stream::<String>("words").chunks().map(|chunk| chunk.unwrap().body).collect().await
 }
 
 #[on_every_database]
@@ -293,7 +293,7 @@ async fn whatever_a_run_says_and_is_told_is_encoded_and_read_again_after_a_crash
     let start = house.onward.start::<talk>(SECRET.to_owned()).id("t");
     let run = start.attributes(serde_json::json!({"shown": "5555-5555"})).await.unwrap();
     house.until("it waits for a message", async || run.steps().await.unwrap().len() == 6).await;
-    assert_eq!(run.event::<String>("said").await.unwrap().unwrap(), SECRET);
+    assert_eq!(run.get_event::<String>("said").await.unwrap().unwrap(), SECRET);
     assert_eq!(run.events().await.unwrap()[0].value.as_str(), format!("\"{SECRET}\""));
     run.send("ear", &TOLD).await.unwrap();
     house.lose_executor_for(|b| b.codec(rotated())).await;
@@ -327,8 +327,8 @@ async fn a_message_that_cannot_be_decoded_is_refused_until_an_executor_has_the_k
     };
     house.until("the reason says so", refused).await;
     assert_eq!(run.status().await.unwrap(), Status::Running);
-    assert_eq!(ahead.handle::<talk>("t").event::<String>("said").await.unwrap_err().code(), "decode");
-    let unread = ahead.handle::<talk>("t").stream::<String>("words").next().await.unwrap().unwrap_err();
+    assert_eq!(ahead.handle::<talk>("t").get_event::<String>("said").await.unwrap_err().code(), "decode");
+    let unread = ahead.handle::<talk>("t").read_stream::<String>("words").next().await.unwrap().unwrap_err();
     assert_eq!(unread.code(), "decode");
 
     house.lose_executor_for(|b| b.codec(rotated())).await;
@@ -341,7 +341,10 @@ async fn an_event_that_cannot_be_decoded_holds_the_run_that_reads_it(db: TestDat
     let is_postgres = db.is_postgres();
     let mut house = House::open(db, house).await;
     let says = house.onward.start::<talk>(SECRET.to_owned()).id("t").await.unwrap();
-    assert_eq!(house.done(says.event::<String>("said").timeout(days(36_500))).await.unwrap().as_deref(), Some(SECRET));
+    assert_eq!(
+        house.done(says.get_event::<String>("said").timeout(days(36_500))).await.unwrap().as_deref(),
+        Some(SECRET)
+    );
     house.lose_executor_for(|b| b.codec(only_new())).await;
     let reads = house.onward.start::<overhears>("t".to_owned()).id("o").await.unwrap();
     assert_eq!(house.done(reads.result()).await.unwrap_err().code(), "decode");

@@ -27,7 +27,7 @@ async fn the_latest_value_is_read_and_every_value_is_kept(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<converts>()).await;
     let run = house.onward.start::<converts>(()).id("c").await.unwrap();
     // The clock stands still: the run sleeps before it sets the next value.
-    assert_eq!(run.event::<u8>("size").await.unwrap(), Some(17));
+    assert_eq!(run.get_event::<u8>("size").await.unwrap(), Some(17));
     assert_eq!(house.onward.get_event::<String>("c", "stage").await.unwrap().as_deref(), Some("half"));
     house.done(run.result()).await.unwrap();
     let events = run.events().await.unwrap();
@@ -56,10 +56,10 @@ async fn an_event_is_not_set_again_on_replay(db: TestDatabase) {
 async fn an_event_that_is_not_set_in_time_is_none_and_so_is_one_of_an_unknown_run(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<converts>()).await;
     let run = house.onward.start::<converts>(()).await.unwrap();
-    assert_eq!(house.done(run.event::<u8>("colour")).await.unwrap(), None);
-    assert_eq!(run.event::<u8>("colour").timeout(secs(0)).await.unwrap_or(Some(1)), None);
+    assert_eq!(house.done(run.get_event::<u8>("colour")).await.unwrap(), None);
+    assert_eq!(run.get_event::<u8>("colour").timeout(secs(0)).await.unwrap_or(Some(1)), None);
     assert_eq!(house.done(house.onward.get_event::<u8>("nobody", "size").timeout(secs(1))).await.unwrap(), None);
-    assert_eq!(house.done(run.event::<u8>("stage").timeout(days(36_500))).await.unwrap_err().code(), "decode");
+    assert_eq!(house.done(run.get_event::<u8>("stage").timeout(days(36_500))).await.unwrap_err().code(), "decode");
 }
 
 #[on_every_database]
@@ -99,8 +99,8 @@ async fn a_value_that_is_null_is_no_timeout_and_stays_when_the_run_has_ended(db:
     let house = House::open(db, |b| b.workflow::<sets_null>()).await;
     let run = house.onward.start::<sets_null>(()).await.unwrap();
     house.done(run.result()).await.unwrap();
-    assert_eq!(run.event::<Option<u8>>("answer").await.unwrap(), Some(None));
-    let other = house.done(run.event::<Option<u8>>("question").timeout(secs(5))).await.unwrap();
+    assert_eq!(run.get_event::<Option<u8>>("answer").await.unwrap(), Some(None));
+    let other = house.done(run.get_event::<Option<u8>>("question").timeout(secs(5))).await.unwrap();
     assert_eq!(other, None, "a run that has ended sets no more, and a reader waits no longer than its timeout");
 }
 
@@ -292,8 +292,8 @@ async fn what_a_body_sets_is_seen_while_it_runs_and_set_again_when_it_runs_again
 
     let after = run.fork(2).id("after").await.unwrap();
     assert_eq!(after.events().await.unwrap().len(), 2, "a fork has what the steps set that it takes over");
-    assert_eq!(after.event::<u32>("page").await.unwrap(), Some(320));
+    assert_eq!(after.get_event::<u32>("page").await.unwrap(), Some(320));
     let before = run.fork(1).id("before").version("that nobody has").await.unwrap();
-    assert_eq!(before.event::<u32>("page").await.unwrap(), Some(0));
+    assert_eq!(before.get_event::<u32>("page").await.unwrap(), Some(0));
     assert_eq!(before.events().await.unwrap().len(), 1, "and nothing that later ones set");
 }

@@ -155,7 +155,7 @@ async fn every_number_comes_back_as_it_was_written(db: TestDatabase) {
     let run = house.onward.handle::<counts>("c");
     let (double, large, small) = house.done(run.result()).await.unwrap();
     assert_eq!((double.to_bits(), large, small), (DOUBLE.to_bits(), u128::MAX, i128::MIN));
-    assert_eq!(run.event::<f64>("double").await.unwrap().map(f64::to_bits), Some(DOUBLE.to_bits()));
+    assert_eq!(run.get_event::<f64>("double").await.unwrap().map(f64::to_bits), Some(DOUBLE.to_bits()));
     let whole = house.done(house.onward.handle_named("c").typed::<Json>().result()).await.unwrap();
     assert_eq!(whole.as_str(), format!("[90.65758219926131,{},{}]", u128::MAX, i128::MIN));
 }

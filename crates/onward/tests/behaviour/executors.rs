@@ -124,7 +124,7 @@ async fn what_was_opened_and_is_dropped_leaves_no_session_behind(db: TestDatabas
         let client = Client::connect(&db.url).await.unwrap();
         let run = client.start::<uses_all>(()).await.unwrap();
         assert_eq!(run.result().await.unwrap(), 1);
-        assert_eq!(run.event::<i64>("e").await.unwrap(), Some(1));
+        assert_eq!(run.get_event::<i64>("e").await.unwrap(), Some(1));
         assert!(sessions().await > 3, "a writer, a listener and more");
         if how == "at work" {
             onward.start::<never_ends>(()).await.unwrap();

@@ -230,13 +230,13 @@ async fn where_a_run_comes_from_is_recorded_when_it_is_created(db: TestDatabase)
 #[on_every_database]
 async fn the_executor_that_had_a_run_last_is_remembered(db: TestDatabase) {
     let mut house = House::open(db, |b| b.workflows::<(quick, naps)>()).await;
-    let first = ExecutorId::new(house.onward.executor_id());
+    let first = house.onward.executor_id();
     house.done(house.onward.start::<quick>(1).id("done").await.unwrap().result()).await.unwrap();
     house.onward.start::<naps>(100_000).id("naps").await.unwrap();
     let had = |who: &ExecutorId| Filter { last_executors: vec![who.clone()], ..Filter::default() };
     assert_eq!(ids(&house, had(&first)).await, ["done", "naps"]);
     house.lose_executor().await;
-    let second = ExecutorId::new(house.onward.executor_id());
+    let second = house.onward.executor_id();
     house
         .until("the next one has it", async || {
             house.onward.handle_named("naps").describe().await.unwrap().last_executor.as_ref() == Some(&second)

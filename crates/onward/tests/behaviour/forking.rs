@@ -120,7 +120,7 @@ async fn talks(ctx: &Ctx) -> Result<String> {
 }
 
 async fn words(run: &WorkflowHandle<String>) -> Vec<(i64, String, Option<bool>)> {
-    let mut chunks = run.stream::<String>("words").chunks();
+    let mut chunks = run.read_stream::<String>("words").chunks();
     let mut words = Vec::new();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.unwrap();
@@ -143,17 +143,17 @@ async fn a_fork_has_the_events_and_streams_of_what_it_takes_over_but_no_messages
 
     let late = run.fork(6).id("late").await.unwrap();
     assert_eq!(words(&late).await, [said[0].clone(), said[1].clone(), hello.clone()], "with the end of the stream");
-    assert_eq!(late.event::<String>("stage").await.unwrap().as_deref(), Some("hello"));
+    assert_eq!(late.get_event::<String>("stage").await.unwrap().as_deref(), Some("hello"));
 
     let early = run.fork(2).id("early").await.unwrap();
-    assert_eq!(early.event::<String>("stage").await.unwrap().as_deref(), Some("begun"));
+    assert_eq!(early.get_event::<String>("stage").await.unwrap().as_deref(), Some("begun"));
     house.until("it waits for a message", async || early.steps().await.unwrap().len() == 3).await;
     assert_eq!(early.streams().await.unwrap()[0].tail, 1);
     early.send("topic", &"other").await.unwrap();
     house.until("it goes on", async || early.steps().await.unwrap().len() == 7).await;
     let other = (2, "other".to_owned(), Some(true));
     assert_eq!(words(&early).await, [said[0].clone(), said[1].clone(), other]);
-    assert_eq!(early.event::<String>("stage").await.unwrap().as_deref(), Some("other"));
+    assert_eq!(early.get_event::<String>("stage").await.unwrap().as_deref(), Some("other"));
 
     let restarted = run.restart().await.unwrap();
     house.until("it waits for a message", async || restarted.steps().await.unwrap().len() == 3).await;
@@ -181,7 +181,7 @@ async fn speaks(ctx: &Ctx) -> Result<String> {
 }
 
 async fn spoken(run: &WorkflowHandle<String>) -> Vec<String> {
-    let mut words = run.stream::<String>("words").committed();
+    let mut words = run.read_stream::<String>("words").committed();
     let mut all = Vec::new();
     while let Some(word) = words.next().await {
         all.push(word.unwrap());
@@ -196,10 +196,10 @@ async fn a_fork_has_said_what_the_calls_said_that_it_takes_over(db: TestDatabase
     assert_eq!(spoken(&run).await, ["one", "and", "two"]);
     // No executor has version 9, so only what was copied is there.
     let early = run.fork(3).version("9").await.unwrap();
-    assert_eq!(early.event::<String>("stage").await.unwrap().as_deref(), Some("begun"));
+    assert_eq!(early.get_event::<String>("stage").await.unwrap().as_deref(), Some("begun"));
     assert_eq!(early.streams().await.unwrap()[0].tail, 1);
     let late = run.fork(5).version("9").await.unwrap();
-    assert_eq!(late.event::<String>("stage").await.unwrap().as_deref(), Some("half"));
+    assert_eq!(late.get_event::<String>("stage").await.unwrap().as_deref(), Some("half"));
     assert_eq!(late.streams().await.unwrap()[0].tail, 1);
     assert!(!late.streams().await.unwrap()[0].closed);
     assert_eq!(run.fork(0).version("9").await.unwrap().events().await.unwrap().len(), 0);

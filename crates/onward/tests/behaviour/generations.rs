@@ -155,7 +155,7 @@ async fn what_a_run_said_and_did_not_hear_yet_stays_and_so_do_its_children(db: T
     assert_ne!(heard[4], heard[5], "each generation starts its own children");
     let record = run.describe().await.unwrap();
     assert_eq!(record.generation, 2);
-    let said: Vec<_> = run.stream::<serde_json::Value>("log").committed().collect().await;
+    let said: Vec<_> = run.read_stream::<serde_json::Value>("log").committed().collect().await;
     let said: Vec<_> = said.into_iter().map(|value| value.unwrap().to_string()).collect();
     assert_eq!(said, ["1", "\"tried\"", "2"], "of two attempts one counts");
 
@@ -170,7 +170,7 @@ async fn what_a_run_said_and_did_not_hear_yet_stays_and_so_do_its_children(db: T
     // A fork from the beginning of this generation has what earlier ones said; one from position 0 begins with nothing.
     let first = run.steps().await.unwrap()[0].position;
     let fork = run.fork(first).id("fork").await.unwrap();
-    assert_eq!(fork.event::<String>("stage").await.unwrap().as_deref(), Some("one"));
+    assert_eq!(fork.get_event::<String>("stage").await.unwrap().as_deref(), Some("one"));
     let record = fork.describe().await.unwrap();
     assert_eq!((record.generation, record.fork_position), (2, Some(first)));
     fork.send("later", &"again").await.unwrap();

@@ -97,9 +97,9 @@ async fn a_token_that_nobody_chose_is_made_once_and_cannot_be_guessed(db: TestDa
     let mut house = House::open(db, |b| b.workflow::<shows_its_token>()).await;
     let other = house.onward.start::<shows_its_token>(()).await.unwrap();
     let run = house.onward.start::<shows_its_token>(()).id("r").await.unwrap();
-    let token = house.done(run.event::<String>("token").timeout(days(36_500))).await.unwrap().unwrap();
+    let token = house.done(run.get_event::<String>("token").timeout(days(36_500))).await.unwrap().unwrap();
     assert_eq!(token.len(), 32);
-    assert_ne!(house.done(other.event::<String>("token").timeout(days(36_500))).await.unwrap().unwrap(), token);
+    assert_ne!(house.done(other.get_event::<String>("token").timeout(days(36_500))).await.unwrap().unwrap(), token);
     house.lose_executor().await;
     house.onward.resume_hook(&token, &"hello").await.unwrap();
     let run = house.onward.handle::<shows_its_token>("r");

@@ -80,7 +80,7 @@ impl House {
         let alive = self.onward.executor_id();
         let noticed = async || {
             let executors = self.onward.executors().await.unwrap();
-            executors.iter().all(|executor| executor.dead || executor.id.as_str() == alive)
+            executors.iter().all(|executor| executor.dead || executor.id == alive)
         };
         self.until("the lost one is noticed", noticed).await;
     }

@@ -60,11 +60,7 @@ async fn every_filter_shows_what_it_names_and_nothing_else(db: TestDatabase) {
         ("workflows", Filter { workflows: texts(&["slow", "nobody has it"]), ..f() }, vec!["n", "s"]),
         ("version", Filter { versions: texts(&["7"]), ..f() }, vec!["n"]),
         ("user", Filter { users: vec!["ann".into()], ..f() }, vec!["a-1"]),
-        (
-            "executor",
-            Filter { executors: vec![onward::records::ExecutorId::new(house.onward.executor_id())], ..f() },
-            vec!["s"],
-        ),
+        ("executor", Filter { executors: vec![house.onward.executor_id()], ..f() }, vec!["s"]),
         ("parent", Filter { parent: Some(RunId::new("s").unwrap()), ..f() }, vec!["s-0"]),
         ("forked", Filter { forked_from: Some(RunId::new("s").unwrap()), ..f() }, vec![]),
         ("one attribute", f().with_attributes(json!({"team": "red"})).unwrap(), vec!["a-2", "a-1"]),

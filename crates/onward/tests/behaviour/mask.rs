@@ -80,7 +80,7 @@ async fn no_record_that_a_client_gives_shows_what_is_masked(db: TestDatabase) {
 
     let run = client.handle_named("r");
     let mut chunks = Vec::new();
-    let mut stream = run.stream::<Json>("speaks").chunks();
+    let mut stream = run.read_stream::<Json>("speaks").chunks();
     while let Some(chunk) = stream.next().await {
         chunks.push(chunk.unwrap());
     }
@@ -114,6 +114,6 @@ async fn no_record_that_a_client_gives_shows_what_is_masked(db: TestDatabase) {
     let errors: Vec<String> = attempts.filter_map(|attempt| attempt.error).map(|error| error.to_string()).collect();
     assert!(!errors.is_empty() && errors.iter().all(|error| error.contains(r#""password":"***""#)), "{errors:?}");
     // A caller that waits for a value gets it whole.
-    assert_eq!(run.event::<Value>("says").await.unwrap().unwrap(), secret);
-    assert_eq!(run.stream::<Value>("speaks").next().await.unwrap().unwrap(), secret);
+    assert_eq!(run.get_event::<Value>("says").await.unwrap().unwrap(), secret);
+    assert_eq!(run.read_stream::<Value>("speaks").next().await.unwrap().unwrap(), secret);
 }

@@ -230,8 +230,8 @@ async fn a_workflow_that_is_registered_while_the_executor_runs_executes_what_wai
 
     house.onward.register(says("4")).await.unwrap();
     let listed = client.executors().await.unwrap();
-    let has = |executor: &onward::records::ExecutorRow| executor.workflows.iter().any(|it| it == "says@4");
-    assert!(listed.iter().any(|executor| executor.id.as_str() == house.onward.executor_id() && has(executor)));
+    let has = |executor: &onward::records::ExecutorRecord| executor.workflows.iter().any(|it| it == "says@4");
+    assert!(listed.iter().any(|executor| executor.id == house.onward.executor_id() && has(executor)));
     assert_eq!(house.done(waits.result()).await.unwrap(), "4");
     assert_eq!(house.done(parent.result()).await.unwrap(), "4");
     let here = house.onward.start_named("says", ()).await.unwrap();

@@ -93,7 +93,7 @@ async fn schedules_and_executors_are_read_in_pages(db: TestDatabase) {
     assert_eq!(schedules, ["a", "b", "c"]);
     let executors =
         there_and_back(async |paging| house.onward.list_executors(paging).await, |it| it.id.to_string()).await;
-    assert_eq!(executors, [house.onward.executor_id()]);
+    assert_eq!(executors, [house.onward.executor_id().to_string()]);
 }
 
 #[onward::workflow]

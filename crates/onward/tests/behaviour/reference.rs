@@ -169,7 +169,7 @@ async fn an_event_is_waited_for_sixty_seconds(db: TestDatabase) {
     assert_eq!(none, None);
     // Said with other words.
     let nobody = house.onward.handle_named("nobody");
-    assert_eq!(nobody.event::<u32>("k").timeout(secs(0)).await.unwrap(), None);
+    assert_eq!(nobody.get_event::<u32>("k").timeout(secs(0)).await.unwrap(), None);
     assert!((secs(60)..secs(90)).contains(&waited()), "it waited {:?}", waited());
 }
 
@@ -196,7 +196,7 @@ async fn a_handle_of_any_text_is_made_at_once_and_asks_when_it_is_used(db: TestD
         assert!(error.is_unknown_run(), "{error}");
         assert!(run.result().await.unwrap_err().is_unknown_run());
         assert!(run.cancel().await.unwrap_err().is_unknown_run());
-        assert_eq!(run.event::<u8>("e").timeout(secs(0)).await.unwrap(), None);
+        assert_eq!(run.get_event::<u8>("e").timeout(secs(0)).await.unwrap(), None);
     }
     let error = house.onward.handle_named("nobody").describe().await.unwrap_err();
     assert!(error.message().contains("`nobody`"), "{error}");

@@ -120,7 +120,7 @@ async fn all_that_was_given_at_the_start_is_in_the_record(db: TestDatabase) {
     assert_eq!(record.identity.class_name.as_deref(), Some("Shop"));
     assert_eq!(record.identity.config_name.as_deref(), Some("eu"));
     assert_eq!(record.attributes.unwrap().as_str(), r#"{"tenant":"acme"}"#);
-    assert_eq!(record.executor.unwrap().as_str(), house.onward.executor_id());
+    assert_eq!(record.executor.unwrap(), house.onward.executor_id());
     assert!(record.started_at.is_some() && record.finished_at.is_none());
 }
 

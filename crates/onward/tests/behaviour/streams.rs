@@ -28,7 +28,7 @@ async fn a_stream_is_read_while_it_grows_and_ends_with_its_run(db: TestDatabase)
     let run = house.onward.start::<counts>(250).id("c").await.unwrap();
     let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
     let elsewhere = tokio::spawn(all(client.read_stream::<u32>("c", "n")));
-    let mut here = run.stream::<u32>("n");
+    let mut here = run.read_stream::<u32>("n");
     for i in 0..250 {
         assert_eq!(here.next().await.unwrap().unwrap(), i);
     }
@@ -38,7 +38,7 @@ async fn a_stream_is_read_while_it_grows_and_ends_with_its_run(db: TestDatabase)
     house.done(run.result()).await.unwrap();
     let expected: Vec<u32> = (0..=250).collect();
     assert_eq!(house.done(elsewhere).await.unwrap(), expected, "nothing is appended again by a replay");
-    let rest = run.stream::<u32>("n").from(here.next_index());
+    let rest = run.read_stream::<u32>("n").from(here.next_index());
     assert_eq!(house.done(all(rest)).await, [250]);
 }
 
@@ -49,14 +49,14 @@ async fn a_stream_that_still_grows_is_read_from_its_end_too(db: TestDatabase) {
     let is_said = async || run.streams().await.unwrap().first().is_some_and(|info| info.tail == 249);
     house.until("all is said", is_said).await;
     for (from, first) in [(-2, 248), (-250, 0), (-251, 0)] {
-        let mut stream = run.stream::<u32>("n").from(from);
+        let mut stream = run.read_stream::<u32>("n").from(from);
         for expected in first..250 {
             assert_eq!(stream.next().await.unwrap().unwrap(), expected, "from {from}");
         }
         // It goes on with what comes.
         assert_eq!(stream.next_index(), 250, "from {from}");
     }
-    let mut stream = run.stream::<u32>("n").from(-1);
+    let mut stream = run.read_stream::<u32>("n").from(-1);
     assert_eq!(stream.next().await.unwrap().unwrap(), 249);
     run.wake_up().await.unwrap();
     assert_eq!(house.done(stream.next()).await.unwrap().unwrap(), 250);
@@ -80,19 +80,19 @@ async fn closes(ctx: &Ctx) -> Result<String> {
 async fn a_closed_stream_ends_while_its_run_goes_on(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<closes>()).await;
     let run = house.onward.start::<closes>(()).await.unwrap();
-    assert_eq!(all(run.stream::<String>("letters")).await, ["a", "b", "c"]);
+    assert_eq!(all(run.read_stream::<String>("letters")).await, ["a", "b", "c"]);
     for (from, expected) in [(1, vec!["b", "c"]), (-1, vec!["c"]), (-99, vec!["a", "b", "c"]), (3, vec![]), (9, vec![])]
     {
         // Past the end of a closed stream there is nothing to wait for.
-        assert_eq!(all(run.stream::<String>("letters").from(from)).await, expected, "from {from}");
+        assert_eq!(all(run.read_stream::<String>("letters").from(from)).await, expected, "from {from}");
     }
     house.until("all is said", async || run.streams().await.unwrap().len() == 2).await;
     let shown: Vec<_> =
         run.streams().await.unwrap().into_iter().map(|info| (info.key, info.tail, info.closed)).collect();
     assert_eq!(shown, [("letters".to_owned(), 2, true), ("raw".to_owned(), 0, false)]);
-    let chunk = run.stream::<String>("raw").chunks().next().await.unwrap().unwrap();
+    let chunk = run.read_stream::<String>("raw").chunks().next().await.unwrap().unwrap();
     assert_eq!(chunk.body, ChunkBody::Bytes((*b"\0\xff").into()));
-    assert_eq!(run.stream::<String>("raw").next().await.unwrap().unwrap_err().code(), "decode");
+    assert_eq!(run.read_stream::<String>("raw").next().await.unwrap().unwrap_err().code(), "decode");
     assert_eq!(house.done(run.result()).await.unwrap(), "closed");
 }
 
@@ -102,7 +102,7 @@ async fn a_stream_of_nobody_is_an_error_and_one_without_chunks_ends_with_its_run
     let mut nobody = house.onward.read_stream::<u32>("nobody", "n");
     assert!(nobody.next().await.unwrap().unwrap_err().is_unknown_run());
     let run = house.onward.start::<counts>(0).await.unwrap();
-    assert_eq!(house.done(all(run.stream::<u32>("other"))).await, [0_u32; 0]);
+    assert_eq!(house.done(all(run.read_stream::<u32>("other"))).await, [0_u32; 0]);
 }
 
 #[onward::step(attempts = 3, backoff = "1ms..1ms")]
@@ -136,14 +136,14 @@ async fn a_body_streams_once_an_attempt_and_readers_may_ask_for_the_one_that_cou
     let run = house.onward.start::<agent>(()).id("a").await.unwrap();
     let tail = async |n: i64| house.onward.handle_named("a").streams().await.unwrap().iter().any(|it| it.tail == n);
     house.until("the second attempt has spoken", async || tail(2).await).await;
-    let first = run.stream::<String>("tokens").next().await.unwrap().unwrap();
+    let first = run.read_stream::<String>("tokens").next().await.unwrap().unwrap();
     assert_eq!(first, "1a", "what a body says is read before it is done");
     house.lose_executor().await;
     let run = house.onward.handle::<agent>("a");
     assert_eq!(house.done(run.result()).await.unwrap(), "thought 3");
-    assert_eq!(all(run.stream::<String>("tokens")).await, ["1a", "2a", "2b", "3a", "3b", "end"]);
-    assert_eq!(all(run.stream::<String>("tokens").committed()).await, ["3a", "3b", "end"]);
-    let chunks: Vec<_> = run.stream::<String>("tokens").chunks().map(Result::unwrap).collect().await;
+    assert_eq!(all(run.read_stream::<String>("tokens")).await, ["1a", "2a", "2b", "3a", "3b", "end"]);
+    assert_eq!(all(run.read_stream::<String>("tokens").committed()).await, ["3a", "3b", "end"]);
+    let chunks: Vec<_> = run.read_stream::<String>("tokens").chunks().map(Result::unwrap).collect().await;
     let of: Vec<_> = chunks.iter().map(|chunk| (chunk.index, chunk.attempt, chunk.committed)).collect();
     assert_eq!(of[1..4], [(1, 2, Some(false)), (2, 2, Some(false)), (3, 3, Some(true))]);
     assert_eq!(of[5], (5, 0, Some(true)));
@@ -165,7 +165,7 @@ async fn a_body_that_says_more_than_the_disk_takes_waits_for_it(db: TestDatabase
     let house = House::open(db, |b| b.workflow::<chatters>()).await;
     let run = house.onward.start::<chatters>(()).await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), 2_000);
-    assert_eq!(all(run.stream::<u32>("default")).await, (0..2_000).collect::<Vec<_>>());
+    assert_eq!(all(run.read_stream::<u32>("default")).await, (0..2_000).collect::<Vec<_>>());
 }
 
 #[onward::workflow]
@@ -196,7 +196,8 @@ async fn streams_of_one_run_are_apart_and_branches_share_one_without_a_repeat(db
     house.lose_executor().await;
     let run = house.onward.handle::<two_streams>("r");
     house.done(run.result()).await.unwrap();
-    let (numbers, texts) = (all(run.stream::<u32>("default")).await, all(run.stream::<String>("second")).await);
+    let (numbers, texts) =
+        (all(run.read_stream::<u32>("default")).await, all(run.read_stream::<String>("second")).await);
     for from in [0, 10] {
         let of_branch: Vec<u32> = numbers.iter().copied().filter(|n| (from..from + 3).contains(n)).collect();
         assert_eq!(of_branch, [from, from + 1, from + 2], "a branch keeps its order: {numbers:?}");
@@ -223,7 +224,7 @@ async fn a_reader_of_a_stream_that_nobody_wrote_to_waits_for_its_first_chunk_and
     let house = House::open(db, |b| b.workflow::<speaks_when_told>()).await;
     let run = house.onward.start::<speaks_when_told>(()).await.unwrap();
     assert!(run.streams().await.unwrap().is_empty());
-    let mut late = run.stream::<String>("late");
+    let mut late = run.read_stream::<String>("late");
     for word in ["first", "second"] {
         let (read, ()) = tokio::join!(house.done(late.next()), async {
             run.send("word", &Some(word)).await.unwrap();
@@ -236,7 +237,7 @@ async fn a_reader_of_a_stream_that_nobody_wrote_to_waits_for_its_first_chunk_and
         run.cancel().await.unwrap();
     });
     assert!(end.is_none());
-    assert_eq!(all(run.stream::<String>("late").from(-1)).await, ["second"], "what was said stays");
+    assert_eq!(all(run.read_stream::<String>("late").from(-1)).await, ["second"], "what was said stays");
 }
 
 #[onward::workflow]

@@ -484,7 +484,7 @@ async fn nothing_is_said_in_a_transaction_that_may_be_rolled_back(db: TestDataba
     let said = house.done(run.result()).await.unwrap();
     assert_eq!(said[..2], ["nested", "nested"]);
     assert!(said[2].contains("`paid`") && said[2].contains("transaction `pay`"), "{}", said[2]);
-    assert_eq!((paid(&house).await, run.event::<u8>("paid").await.unwrap()), (vec![5], Some(5)));
+    assert_eq!((paid(&house).await, run.get_event::<u8>("paid").await.unwrap()), (vec![5], Some(5)));
 }
 
 #[onward::workflow]

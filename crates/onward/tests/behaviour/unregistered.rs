@@ -38,7 +38,7 @@ async fn runs_of_a_workflow_that_was_unregistered_wait_for_an_executor_that_has_
     assert!(!house.onward.unregister("says", "2").await.unwrap(), "it never had it");
 
     let executors = client.executors().await.unwrap();
-    let here = executors.iter().find(|it| it.id.as_str() == house.onward.executor_id()).unwrap();
+    let here = executors.iter().find(|it| it.id == house.onward.executor_id()).unwrap();
     assert_eq!(here.workflows, ["naps@1"], "other processes see what it has");
     let listed = client.workflows().await.unwrap();
     let listed = listed.iter().find(|workflow| workflow.name == "says").unwrap();

@@ -107,7 +107,7 @@ async fn when_a_client_is_closed_its_waits_end_and_its_runs_go_on(db: TestDataba
 async fn a_shutdown_ends_the_waits_of_its_client(db: TestDatabase) {
     let mut house = house(db).await;
     let run = house.onward.start::<waits>(()).id("r").await.unwrap();
-    let mut stream = run.stream::<String>("words");
+    let mut stream = run.read_stream::<String>("words");
     assert_eq!(house.done(async { stream.next().await.unwrap() }).await.unwrap(), "first");
     let (result, chunk, stopped) = tokio::join!(run.result(), stream.next(), house.onward.shutdown(secs(0)));
     stopped.unwrap();

@@ -295,7 +295,7 @@ async fn a_reader_of_an_event_hears_of_it_while_no_sweep_comes_by(db: TestDataba
     let run = house.onward.start::<repeats>(()).await.unwrap();
     for n in 0..10_u32 {
         let (handle, key) = (run.clone(), n.to_string());
-        let waiting = tokio::spawn(async move { handle.event::<u32>(key).await.unwrap() });
+        let waiting = tokio::spawn(async move { handle.get_event::<u32>(key).await.unwrap() });
         house.pass(Duration::ZERO).await;
         run.send("word", &n).await.unwrap();
         house.becomes("the event is heard of", async || waiting.is_finished()).await;

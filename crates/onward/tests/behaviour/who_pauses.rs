@@ -2,7 +2,7 @@
 
 use onward::Tick;
 use onward::prelude::*;
-use onward::records::{Blocked, Initiator, QueueInfo, ReasonKind, SteeringAction};
+use onward::records::{Blocked, Initiator, QueueRecord, ReasonKind, SteeringAction};
 use onward_testkit::{TestDatabase, on_every_database};
 
 use crate::house::House;
@@ -17,7 +17,7 @@ async fn report(_ctx: &Ctx, _tick: Tick) -> Result<()> {
     Ok(())
 }
 
-async fn queue(house: &House) -> QueueInfo {
+async fn queue(house: &House) -> QueueRecord {
     house.onward.queue("mail").info().await.unwrap()
 }
 

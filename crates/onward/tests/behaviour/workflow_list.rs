@@ -2,7 +2,7 @@
 
 use onward::WorkflowFn;
 use onward::prelude::*;
-use onward::records::{OpenRuns, Schemas, WorkflowInfo};
+use onward::records::{OpenRuns, Schemas, WorkflowRecord};
 use onward_testkit::{TestDatabase, on_every_database};
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ fn double(version: &'static str, input: Value) -> WorkflowFn {
     double.input_schema(input).output_schema(json!({"type": "integer"}))
 }
 
-fn find<'a>(all: &'a [WorkflowInfo], name: &str) -> &'a WorkflowInfo {
+fn find<'a>(all: &'a [WorkflowRecord], name: &str) -> &'a WorkflowRecord {
     all.iter().find(|workflow| workflow.name == name).unwrap()
 }
 
@@ -56,7 +56,7 @@ async fn a_client_sees_versions_schemas_executors_and_open_runs(db: TestDatabase
     assert_eq!((unknown.versions.len(), unknown.open.enqueued), (0, 1));
     // It is data: another process may get it as JSON.
     let text = serde_json::to_string(&all).unwrap();
-    assert_eq!(serde_json::from_str::<Vec<WorkflowInfo>>(&text).unwrap(), all);
+    assert_eq!(serde_json::from_str::<Vec<WorkflowRecord>>(&text).unwrap(), all);
 
     // What executors had stays listed, and so do its schemas.
     house.onward.shutdown(secs(1)).await.unwrap();

@@ -10,7 +10,7 @@ use crate::signal::Signal;
 
 /// An executor, as listed.
 #[derive(Clone, Debug)]
-pub struct ExecutorRow {
+pub struct ExecutorRecord {
     /// Its id.
     pub id: ExecutorId,
     /// Its number of heartbeats.
@@ -72,12 +72,12 @@ pub(crate) async fn beat(tx: &mut Tx, executor: &ExecutorId) -> Result<bool, Fau
     Ok(tx.execute(sql!("executors/beat"), &params![executor.as_str()]).await? == 1)
 }
 
-pub(crate) async fn list(tx: &mut Tx) -> Result<Vec<ExecutorRow>, Fault> {
+pub(crate) async fn list(tx: &mut Tx) -> Result<Vec<ExecutorRecord>, Fault> {
     let rows = tx.query(sql!("executors/list"), &[]).await?;
     let executor = |row: &crate::driver::Row| {
         let id = row.text("executor")?;
         let workflows = Json::from(row.text("workflows")?).decode();
-        Ok(ExecutorRow {
+        Ok(ExecutorRecord {
             workflows: workflows
                 .map_err(|error| Fault::corrupt(format!("column `workflows` of `{id}` in `executors`: {error}")))?,
             id: ExecutorId::new(id),

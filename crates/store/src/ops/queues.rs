@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onward_types::{Code, Error, QueueInfo, QueueLimits, Rate, Steering, SteeringAction, Timestamp, from_micros};
+use onward_types::{Code, Error, QueueLimits, QueueRecord, Rate, Steering, SteeringAction, Timestamp, from_micros};
 
 use super::known::Known;
 use super::{starts, steerings};
@@ -112,7 +112,7 @@ pub(crate) async fn line_up(tx: &mut Tx, now: Timestamp) -> Result<bool, Fault> 
 }
 
 /// Create or change a queue.
-pub(crate) async fn set(tx: &mut Tx, name: &str, change: &QueueChange, now: Timestamp) -> Result<QueueInfo, Fault> {
+pub(crate) async fn set(tx: &mut Tx, name: &str, change: &QueueChange, now: Timestamp) -> Result<QueueRecord, Fault> {
     let micros = |rate: Rate| i64::try_from(rate.period.as_micros()).unwrap_or(i64::MAX);
     let (rate, partition_rate) = (change.rate.flatten(), change.partition_rate.flatten());
     let set = params![
@@ -155,13 +155,13 @@ pub(crate) async fn delete(tx: &mut Tx, name: &str) -> Result<bool, Fault> {
 }
 
 /// The settings and the current state of a queue.
-pub(crate) async fn info(tx: &mut Tx, name: &str) -> Result<QueueInfo, Fault> {
+pub(crate) async fn info(tx: &mut Tx, name: &str) -> Result<QueueRecord, Fault> {
     let row = tx.first(sql!("queues/read"), &params![name]).await?.ok_or_else(|| unknown(name))?;
     with_depth(tx, &row).await
 }
 
 /// The settings and the current state of every queue.
-pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<QueueInfo>, Fault> {
+pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<QueueRecord>, Fault> {
     let mut all = Vec::new();
     for row in tx.query(sql!("queues/list"), &[]).await? {
         all.push(with_depth(tx, &row).await?);
@@ -169,12 +169,12 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<QueueInfo>, Fault> {
     Ok(all)
 }
 
-async fn with_depth(tx: &mut Tx, row: &Row) -> Result<QueueInfo, Fault> {
+async fn with_depth(tx: &mut Tx, row: &Row) -> Result<QueueRecord, Fault> {
     let (queue, steered) = (queue(row)?, steerings::of_row(row, "steered", "queues")?);
     let row = tx.first(sql!("queues/depth"), &params![queue.name.as_str()]).await?;
     let row = row.ok_or_else(|| Fault::corrupt("a count gave no row"))?;
     let count = |column: &str| Ok::<_, Fault>(row.int(column)?.unsigned_abs());
-    Ok(QueueInfo {
+    Ok(QueueRecord {
         name: queue.name,
         limits: queue.limits,
         paused: queue.paused,

@@ -1,6 +1,6 @@
 //! Streams of runs: reading them, and their ends for an owner that continues them.
 
-use onward_types::{Chunk, ChunkBody, Json, RunKey, Status, StreamInfo, from_micros};
+use onward_types::{Chunk, ChunkBody, Json, RunKey, Status, StreamRecord, from_micros};
 
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
@@ -11,13 +11,13 @@ pub(crate) async fn tails(tx: &mut Tx, runs: &[RunKey]) -> Result<Vec<Row>, Faul
     tx.query(sql!("streams/tails"), &params![runs]).await
 }
 
-pub(crate) fn tail(row: &Row) -> Result<StreamInfo, Fault> {
+pub(crate) fn tail(row: &Row) -> Result<StreamRecord, Fault> {
     let closed = row.text("kind")? == "close";
-    Ok(StreamInfo { key: row.text("key")?, tail: row.int("idx")? - i64::from(closed), closed })
+    Ok(StreamRecord { key: row.text("key")?, tail: row.int("idx")? - i64::from(closed), closed })
 }
 
 /// The streams of one run.
-pub(crate) async fn of_run(tx: &mut Tx, run: RunKey) -> Result<Vec<StreamInfo>, Fault> {
+pub(crate) async fn of_run(tx: &mut Tx, run: RunKey) -> Result<Vec<StreamRecord>, Fault> {
     tails(tx, &[run]).await?.iter().map(tail).collect()
 }
 

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use onward_types::{
-    ExecutorId, Json, OpenRuns, Schemas, Status, StepSchemas, Timestamp, VersionInfo, WorkflowInfo, by_version,
+    ExecutorId, Json, OpenRuns, Schemas, Status, StepSchemas, Timestamp, VersionRecord, WorkflowRecord, by_version,
     from_micros,
 };
 
-use super::executors::{self, ExecutorRow};
+use super::executors::{self, ExecutorRecord};
 use super::retain;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
@@ -63,7 +63,7 @@ pub(crate) async fn publish_step(tx: &mut Tx, step: &PublishedStep) -> Result<()
 }
 
 /// Every workflow that an executor has or had, or that has runs.
-pub(crate) async fn list(tx: &mut Tx) -> Result<Vec<WorkflowInfo>, Fault> {
+pub(crate) async fn list(tx: &mut Tx) -> Result<Vec<WorkflowRecord>, Fault> {
     let mut all = All::default();
     for row in tx.query(sql!("workflows/published"), &[]).await? {
         let version = all.version(row.text("name")?, row.text("version")?);
@@ -94,26 +94,26 @@ pub(crate) async fn list(tx: &mut Tx) -> Result<Vec<WorkflowInfo>, Fault> {
 
 /// The workflows found so far, by name.
 #[derive(Default)]
-struct All(BTreeMap<String, WorkflowInfo>);
+struct All(BTreeMap<String, WorkflowRecord>);
 
 impl All {
-    fn workflow(&mut self, name: String) -> &mut WorkflowInfo {
-        let new = || WorkflowInfo { name: name.clone(), versions: Vec::new(), open: OpenRuns::default() };
+    fn workflow(&mut self, name: String) -> &mut WorkflowRecord {
+        let new = || WorkflowRecord { name: name.clone(), versions: Vec::new(), open: OpenRuns::default() };
         self.0.entry(name.clone()).or_insert_with(new)
     }
 
-    fn version(&mut self, workflow: String, version: String) -> &mut VersionInfo {
+    fn version(&mut self, workflow: String, version: String) -> &mut VersionRecord {
         let versions = &mut self.workflow(workflow).versions;
         let at = versions.binary_search_by(|it| by_version(&it.version, &version)).unwrap_or_else(|at| {
             let (schemas, executors, steps) = Default::default();
-            versions.insert(at, VersionInfo { version, executors, schemas, steps, updated_at: Timestamp::MIN });
+            versions.insert(at, VersionRecord { version, executors, schemas, steps, updated_at: Timestamp::MIN });
             at
         });
         &mut versions[at]
     }
 
     /// Adds an executor to the versions that it has.
-    fn have(&mut self, ExecutorRow { id, workflows, started_at, .. }: ExecutorRow) {
+    fn have(&mut self, ExecutorRecord { id, workflows, started_at, .. }: ExecutorRecord) {
         for (name, version) in workflows.iter().filter_map(|it| it.split_once('@')) {
             let version = self.version(name.to_owned(), version.to_owned());
             version.executors.push(ExecutorId::new(id.as_str()));

@@ -11,7 +11,7 @@ use super::{Store, steering};
 use crate::driver::sqlite::ExecutorLock;
 use crate::fault::{Cure, Fault};
 use crate::journal::Journal;
-use crate::ops::executors::{Beat, ExecutorRow, NewExecutor};
+use crate::ops::executors::{Beat, ExecutorRecord, NewExecutor};
 use crate::ops::recover::Recovered;
 use crate::ops::{executors, moves, recover};
 use crate::signal::Signal;
@@ -108,7 +108,7 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be reached.
-    pub async fn executors(&self) -> Result<Vec<ExecutorRow>, Error> {
+    pub async fn executors(&self) -> Result<Vec<ExecutorRecord>, Error> {
         self.read("executors.list", (), |tx, ()| Box::pin(executors::list(tx))).await
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use onward_types::{Attribution, Error, QueueInfo, Steering, SteeringAction};
+use onward_types::{Attribution, Error, QueueRecord, Steering, SteeringAction};
 
 use super::Store;
 use crate::change::{Created, NewRun};
@@ -124,7 +124,7 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be reached.
-    pub async fn set_queue(&self, name: &str, change: QueueChange) -> Result<QueueInfo, Error> {
+    pub async fn set_queue(&self, name: &str, change: QueueChange) -> Result<QueueRecord, Error> {
         let given = (name.to_owned(), change, self.clock.now());
         let set =
             self.write("queues.set", given, |tx, (name, change, now)| Box::pin(queues::set(tx, name, change, *now)));
@@ -170,7 +170,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::UnknownQueue`](onward_types::Code::UnknownQueue) if no queue has the name.
-    pub async fn queue(&self, name: &str) -> Result<QueueInfo, Error> {
+    pub async fn queue(&self, name: &str) -> Result<QueueRecord, Error> {
         self.read("queues.info", name.to_owned(), |tx, name| Box::pin(queues::info(tx, name))).await
     }
 
@@ -178,7 +178,7 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be reached.
-    pub async fn queues(&self) -> Result<Vec<QueueInfo>, Error> {
+    pub async fn queues(&self) -> Result<Vec<QueueRecord>, Error> {
         self.read("queues.all", (), |tx, ()| Box::pin(queues::all(tx))).await
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use onward_types::{
     Error, EventRecord, HookRecord, Json, MessageFilter, MessageRecord, Page, PersonRequest, Resumed, RunId, RunKey,
-    Sent, StreamInfo,
+    Sent, StreamRecord,
 };
 
 use super::Store;
@@ -246,7 +246,7 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be reached.
-    pub async fn streams(&self, run: RunKey) -> Result<Vec<StreamInfo>, Error> {
+    pub async fn streams(&self, run: RunKey) -> Result<Vec<StreamRecord>, Error> {
         self.read("streams.of_run", run, |tx, run| Box::pin(streams::of_run(tx, *run))).await
     }
 }

@@ -1,6 +1,6 @@
 //! Workflows: publishing and listing them.
 
-use onward_types::{Error, ExecutorId, Json, WorkflowInfo};
+use onward_types::{Error, ExecutorId, Json, WorkflowRecord};
 
 use super::Store;
 use crate::ops::executors;
@@ -43,7 +43,7 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be reached.
-    pub async fn workflows(&self) -> Result<Vec<WorkflowInfo>, Error> {
+    pub async fn workflows(&self) -> Result<Vec<WorkflowRecord>, Error> {
         self.read("workflows.list", (), |tx, ()| Box::pin(workflows::list(tx))).await
     }
 }

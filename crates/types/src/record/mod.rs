@@ -15,6 +15,6 @@ pub use filter::{Durations, Filter, Not, Range, SortBy, Window};
 pub use origin::Origin;
 pub use run::{Identity, RunRecord, WorkflowVersion};
 pub use step::{Attempt, StepFilter, StepKind, StepRecord, StepState};
-pub use stream::{Chunk, ChunkBody, EventRecord, StreamInfo};
+pub use stream::{Chunk, ChunkBody, EventRecord, StreamRecord};
 pub use waits_for::WaitsFor;
-pub use workflow::{OpenRuns, Schemas, StepSchemas, VersionInfo, WorkflowInfo};
+pub use workflow::{OpenRuns, Schemas, StepSchemas, VersionRecord, WorkflowRecord};

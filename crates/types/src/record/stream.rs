@@ -136,7 +136,7 @@ impl TryFrom<Written> for Chunk {
 
 /// The progress of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StreamInfo {
+pub struct StreamRecord {
     /// Its key.
     pub key: String,
     /// The index of its last chunk; -1 if it has none.

@@ -23,18 +23,18 @@ pub struct Schemas {
 
 /// A workflow, by its name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WorkflowInfo {
+pub struct WorkflowRecord {
     /// The name under which its runs are recorded.
     pub name: String,
     /// Its versions, oldest first, where `10` is newer than `9`: those that an executor has or had. Empty if there are only runs.
-    pub versions: Vec<VersionInfo>,
+    pub versions: Vec<VersionRecord>,
     /// Its runs that have not ended.
     pub open: OpenRuns,
 }
 
 /// A version of a workflow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct VersionInfo {
+pub struct VersionRecord {
     /// The version, set by the author of the code.
     pub version: String,
     /// The live executors that have it, oldest first. Without one, its runs wait.

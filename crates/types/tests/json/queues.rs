@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Examples, at, id, text};
 use onward_types::{
-    Attribution, Blocked, CatchUp, ExecutorId, Overlap, QueueInfo, QueueLimits, QueueWait, Rate, Reason, ReasonKind,
+    Attribution, Blocked, CatchUp, ExecutorId, Overlap, QueueLimits, QueueRecord, QueueWait, Rate, Reason, ReasonKind,
     RunOptions, ScheduleRecord, Steering, SteeringAction, Tick, WaitFor,
 };
 
@@ -20,7 +20,7 @@ pub(super) fn add(to: &mut Examples) {
         partition_rate: Some(rate),
     };
     to.add(&limits);
-    let queue = QueueInfo {
+    let queue = QueueRecord {
         name: "mail".to_owned(),
         limits: QueueLimits::default(),
         paused: false,
@@ -33,7 +33,7 @@ pub(super) fn add(to: &mut Examples) {
         steered: None,
     };
     to.add(&queue);
-    to.add(&QueueInfo { limits, oldest: Some(at(3)), steered: Some(paused()), ..queue });
+    to.add(&QueueRecord { limits, oldest: Some(at(3)), steered: Some(paused()), ..queue });
     to.values(&[
         Blocked::NoQueue,
         Blocked::Paused { said: None },

@@ -3,7 +3,7 @@
 use super::{Examples, at, id, json, text};
 use onward_types::{
     Attempt, Chunk, ChunkBody, EventRecord, ExecutorId, Form, OpenRuns, PersonRequest, Schemas, StepKind, StepRecord,
-    StepSchemas, StepState, StreamInfo, Variant, VersionInfo, WorkflowInfo,
+    StepSchemas, StepState, StreamRecord, Variant, VersionRecord, WorkflowRecord,
 };
 
 pub(super) fn add(to: &mut Examples) {
@@ -53,7 +53,7 @@ pub(super) fn add(to: &mut Examples) {
 
 fn published(to: &mut Examples) {
     to.add(&EventRecord { key: "size".to_owned(), value: json("null"), updated_at: at(0) });
-    to.add(&StreamInfo { key: "log".to_owned(), tail: 2, closed: false });
+    to.add(&StreamRecord { key: "log".to_owned(), tail: 2, closed: false });
     let chunk = |committed, body| Chunk { index: 0, position: 4, attempt: 1, committed, body, appended_at: at(0) };
     to.add(&chunk(Some(true), ChunkBody::Json(json("null"))));
     to.add(&chunk(None, ChunkBody::Bytes(b"hi"[..].into())));
@@ -66,7 +66,7 @@ fn workflows(to: &mut Examples) {
     to.add(&schemas);
     let step = StepSchemas { name: "charge".to_owned(), schemas: Schemas::default() };
     to.add(&step);
-    let version = VersionInfo {
+    let version = VersionRecord {
         version: "2".to_owned(),
         executors: Vec::new(),
         schemas: Schemas::default(),
@@ -74,11 +74,11 @@ fn workflows(to: &mut Examples) {
         updated_at: at(0),
     };
     to.add(&version);
-    let full = VersionInfo { executors: vec![ExecutorId::new("a1b2")], schemas, steps: vec![step], ..version };
+    let full = VersionRecord { executors: vec![ExecutorId::new("a1b2")], schemas, steps: vec![step], ..version };
     to.add(&full);
     let open = OpenRuns { delayed: 1, enqueued: 2, running: 3, paused: 4 };
     to.add(&open);
-    to.add(&WorkflowInfo { name: "checkout".to_owned(), versions: Vec::new(), open: OpenRuns::default() });
+    to.add(&WorkflowRecord { name: "checkout".to_owned(), versions: Vec::new(), open: OpenRuns::default() });
     let name = text("checkout").unwrap_or_default();
-    to.add(&WorkflowInfo { name, versions: vec![full], open });
+    to.add(&WorkflowRecord { name, versions: vec![full], open });
 }

@@ -15,7 +15,7 @@ pub(super) async fn event(handle: &Handle, event: Event, json: bool) -> Result<E
     // Fails if the run does not exist: the next call would wait for the event.
     handle.describe().await?;
     let wait = event.wait.unwrap_or(Duration::ZERO);
-    let is_set = handle.event::<Json>(&key).timeout(wait).await?.is_some();
+    let is_set = handle.get_event::<Json>(&key).timeout(wait).await?.is_some();
     // Shows the value in the record, because the value from `event` is not masked.
     let shown = handle.events().await?.into_iter().find(|event| is_set && event.key == key);
     let Some(EventRecord { value, .. }) = shown else {

@@ -1,6 +1,6 @@
 //! `onward runs stream`: reads a stream of a run until it ends, or lists the run's streams.
 
-use onward::records::{Chunk, ChunkBody, StreamInfo};
+use onward::records::{Chunk, ChunkBody, StreamRecord};
 use onward_types::Json;
 
 use super::Handle;
@@ -13,7 +13,7 @@ pub(super) async fn stream(handle: &Handle, stream: Stream, json: bool) -> Resul
         return list(&handle.streams().await?, json);
     }
     let last = if stream.now { Some(tail(handle, &stream.key).await?) } else { None };
-    let mut reading = handle.stream::<Json>(&stream.key).from(stream.from);
+    let mut reading = handle.read_stream::<Json>(&stream.key).from(stream.from);
     if stream.committed {
         reading = reading.committed();
     }
@@ -53,14 +53,14 @@ fn show(chunk: &Chunk, raw: bool, json: bool) -> Result<(), Failure> {
     }
 }
 
-fn list(streams: &[StreamInfo], json: bool) -> Result<Exit, Failure> {
+fn list(streams: &[StreamRecord], json: bool) -> Result<Exit, Failure> {
     if json {
         output::json(&streams)?;
     } else if streams.is_empty() {
         output::say("no streams yet")?;
     } else {
         let mut table = output::table(&["key", "chunks", "closed"]);
-        for StreamInfo { key, tail, closed } in streams {
+        for StreamRecord { key, tail, closed } in streams {
             let closed = if *closed { "yes" } else { "no" };
             table.add_row([output::cell(key), (tail + 1).to_string(), closed.to_owned()]);
         }

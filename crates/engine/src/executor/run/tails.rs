@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use onward_store::{Change, NewChunk};
-use onward_types::{ChunkBody, Code, Error, Json, StreamInfo, Timestamp};
+use onward_types::{ChunkBody, Code, Error, Json, StreamRecord, Timestamp};
 
 /// What a call publishes.
 #[derive(Clone)]
@@ -36,8 +36,8 @@ struct Tail {
 }
 
 impl Tails {
-    pub(crate) fn of(streams: Vec<StreamInfo>) -> Tails {
-        let tail = |info: &StreamInfo| Tail { next: info.tail + 1, closed: info.closed };
+    pub(crate) fn of(streams: Vec<StreamRecord>) -> Tails {
+        let tail = |info: &StreamRecord| Tail { next: info.tail + 1, closed: info.closed };
         Tails(streams.into_iter().map(|info| (info.key.as_str().into(), tail(&info))).collect())
     }
 

@@ -14,7 +14,7 @@ pub(crate) async fn perform(mut arguments: Arguments) -> Result<()> {
     let job = arguments.required("--job")?;
     arguments.finished()?;
     let onward = jobs::open(&database, Voice::new(|said| say(&said))).await?;
-    say(&Said::Ready(onward.executor_id()));
+    say(&Said::Ready(onward.executor_id().to_string()));
     let mut lines = BufReader::new(stdin()).lines();
     tokio::select! {
         failed = over_and_over(&onward, job) => failed,

@@ -189,11 +189,11 @@ async fn said(client: &Client, run: &RunRecord, program: &Program) -> Result<Opt
         return Ok(None);
     }
     let handle = client.handle_named(run.id.as_str());
-    let (mut stream, mut said) = (handle.stream::<u64>(SAID), Vec::new());
+    let (mut stream, mut said) = (handle.read_stream::<u64>(SAID), Vec::new());
     while let Some(value) = stream.next().await {
         said.push(value?);
     }
-    let event = handle.event::<u64>(SAID).timeout(Duration::ZERO).await?;
+    let event = handle.get_event::<u64>(SAID).timeout(Duration::ZERO).await?;
     let event_is_fine = event.is_some_and(|event| expected.contains(&event));
     let (in_order, event_is_last) = (said == expected, event == expected.last().copied());
     let has_branches = program.any(&|op| matches!(op, Op::Join(_) | Op::Pair(..)));

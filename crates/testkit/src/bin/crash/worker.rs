@@ -45,7 +45,7 @@ pub(crate) async fn work(mut arguments: Arguments) -> Result<()> {
             Err(error) => return Err(error.into()),
         }
     };
-    say(&Said::Ready(onward.executor_id()));
+    say(&Said::Ready(onward.executor_id().to_string()));
     if let Some(every) = forget_every {
         tokio::spawn(forget_briefs(onward.clone(), every));
     }
