@@ -6,16 +6,18 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard};
 
 use onward_types::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::sync::lock;
 
 /// A failure of a background task of an executor. Made by [`Onward::trouble`](crate::Onward::trouble).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Trouble {
     /// The task: `journal`, `heartbeat`, `claimer` and so on. `executor` means that the whole executor has stopped.
     pub task: String,
     /// When the failure began.
+    #[serde(with = "onward_types::wire::instant")]
     pub since: Timestamp,
     /// The most recent error.
     pub message: String,

@@ -42,7 +42,7 @@ pub use ops::cascade::Cancelled;
 pub use ops::changes::{ChangePage, Noted, Position, Seen};
 pub use ops::claim::{Claim, SUSPECT_AFTER, Waiting};
 pub use ops::documents::DocumentList;
-pub use ops::executors::{Beat, ExecutorRecord, NewExecutor};
+pub use ops::executors::{Beat, NewExecutor};
 pub use ops::gather::{Gather, Push};
 pub use ops::hooks::{HookPayload, NewHook};
 pub use ops::inside::{InsideAction, InsideResult};

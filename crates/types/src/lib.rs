@@ -54,8 +54,8 @@ pub use person::PersonRequest;
 pub use queue::{Blocked, QueueLimits, QueueRecord, QueueWait, Rate};
 pub use reason::{Facts, Reason, ReasonKind};
 pub use record::{
-    Attempt, Chunk, ChunkBody, Durations, EventRecord, Filter, Identity, Not, OpenRuns, Origin, Range, RunRecord,
-    Schemas, SortBy, StatusCounts, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamRecord,
+    Attempt, Chunk, ChunkBody, Durations, EventRecord, ExecutorRecord, Filter, Identity, Not, OpenRuns, Origin, Range,
+    RunRecord, Schemas, SortBy, StatusCounts, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamRecord,
     VersionRecord, WaitsFor, Window, WorkflowCount, WorkflowRecord, WorkflowVersion,
 };
 pub use retention::Retention;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::wire::millis;
 use crate::{Code, Error};
 
 /// A rule that says which ended runs are kept. A run is deleted with everything it recorded when it ended longer than `max_age`
@@ -18,13 +21,17 @@ use crate::{Code, Error};
 /// let rule = Retention { workflow: Some("report".into()), max_age: Some(month), ..Retention::default() };
 /// assert!(rule.check().is_ok());
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Retention {
     /// The workflow whose runs it applies to; `None` applies it to each workflow separately.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub workflow: Option<String>,
     /// How long a run is kept after it ended.
+    #[serde(rename = "max_age_ms", with = "millis::option", skip_serializing_if = "Option::is_none")]
     pub max_age: Option<Duration>,
     /// How many ended runs of one workflow are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_count: Option<u64>,
 }
 

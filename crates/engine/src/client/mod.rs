@@ -34,8 +34,8 @@ mod workflows;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use onward_store::{Archive, Clock, Codec, DatabaseUrl, ExecutorRecord, Store};
-use onward_types::{Error, Filter, Page, RunId, RunRecord, Sent};
+use onward_store::{Archive, Clock, Codec, DatabaseUrl, Store};
+use onward_types::{Error, ExecutorRecord, Filter, Page, RunId, RunRecord, Sent};
 use serde::Serialize;
 use tokio::task::AbortHandle;
 

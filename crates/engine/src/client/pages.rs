@@ -1,7 +1,6 @@
 //! Pages of the lists that have a call for all of them, too.
 
-use onward_store::ExecutorRecord;
-use onward_types::{Error, EventRecord, HookRecord, Page, Paging, ScheduleRecord, StreamRecord};
+use onward_types::{Error, EventRecord, ExecutorRecord, HookRecord, Page, Paging, ScheduleRecord, StreamRecord};
 
 use super::Client;
 use super::handle::WorkflowHandle;

@@ -2,32 +2,11 @@
 
 use std::time::Duration;
 
-use onward_types::{ExecutorId, Json, RunKey, Timestamp, from_micros};
+use onward_types::{ExecutorId, ExecutorRecord, Json, RunKey, Timestamp, from_micros};
 
 use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
 use crate::signal::Signal;
-
-/// An executor, as listed.
-#[derive(Clone, Debug)]
-pub struct ExecutorRecord {
-    /// Its id.
-    pub id: ExecutorId,
-    /// Its number of heartbeats.
-    pub beat: i64,
-    /// Whether it was declared dead.
-    pub dead: bool,
-    /// The name of its machine.
-    pub host: String,
-    /// The id of its process.
-    pub pid: u32,
-    /// The workflows it knows, each as `name@version`.
-    pub workflows: Vec<String>,
-    /// When it joined.
-    pub started_at: Timestamp,
-    /// How long it may send no heartbeat before it is declared dead. `None` for executors of an older version.
-    pub lease: Option<Duration>,
-}
 
 /// The heartbeat of an executor.
 #[derive(Clone, Debug)]

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use onward_types::{
-    ExecutorId, Json, OpenRuns, Schemas, Status, StepSchemas, Timestamp, VersionRecord, WorkflowRecord, by_version,
-    from_micros,
+    ExecutorId, ExecutorRecord, Json, OpenRuns, Schemas, Status, StepSchemas, Timestamp, VersionRecord, WorkflowRecord,
+    by_version, from_micros,
 };
 
-use super::executors::{self, ExecutorRecord};
+use super::executors;
 use super::retain;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;

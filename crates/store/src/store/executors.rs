@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use onward_types::{Error, ExecutorId, RunKey};
+use onward_types::{Error, ExecutorId, ExecutorRecord, RunKey};
 
 use super::db::Db;
 use super::{Store, steering};
 use crate::driver::sqlite::ExecutorLock;
 use crate::fault::{Cure, Fault};
 use crate::journal::Journal;
-use crate::ops::executors::{Beat, ExecutorRecord, NewExecutor};
+use crate::ops::executors::{Beat, NewExecutor};
 use crate::ops::recover::Recovered;
 use crate::ops::{executors, moves, recover};
 use crate::signal::Signal;

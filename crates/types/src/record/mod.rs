@@ -1,6 +1,7 @@
 //! Records: runs, their durable calls, waits, events and streams as seen from outside, and the filters of lists.
 
 mod count;
+mod executor;
 mod filter;
 mod origin;
 mod run;
@@ -11,6 +12,7 @@ mod workflow;
 
 use crate::wire::{millis, payload};
 pub use count::{StatusCounts, WorkflowCount};
+pub use executor::ExecutorRecord;
 pub use filter::{Durations, Filter, Not, Range, SortBy, Window};
 pub use origin::Origin;
 pub use run::{Identity, RunRecord, WorkflowVersion};

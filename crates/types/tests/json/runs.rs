@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Examples, at, id, json, key, text};
 use onward_types::{
-    Actor, Change, ChangeCursor, ChangedRun, ExecutorId, Identity, Origin, Reason, ReasonKind, RunOptions, RunRecord,
-    Status, Steering, SteeringAction, Wait, WaitFor, WorkflowVersion,
+    Actor, Change, ChangeCursor, ChangedRun, ExecutorId, ExecutorRecord, Identity, Origin, Reason, ReasonKind,
+    RunOptions, RunRecord, Status, Steering, SteeringAction, Wait, WaitFor, WorkflowVersion,
 };
 
 pub(super) fn add(to: &mut Examples) {
@@ -22,6 +22,20 @@ pub(super) fn add(to: &mut Examples) {
     to.add(&full());
     to.add(&bare());
     to.add(&RunRecord { input: Some(json("null")), output: Some(json("null")), ..bare() });
+    let executor = ExecutorRecord {
+        id: ExecutorId::new("a1b2"),
+        beat: 17,
+        dead: false,
+        host: "server-1".to_owned(),
+        pid: 4_711,
+        workflows: vec!["checkout@2".to_owned()],
+        started_at: at(0),
+        lease: None,
+    };
+    to.add(&executor);
+    to.add(&ExecutorRecord { lease: Some(Duration::from_secs(5)), ..executor });
+    to.add(&Retention::default());
+    to.add(&Retention { workflow: text("report"), max_age: Some(Duration::from_secs(86_400)), max_count: Some(100) });
     let cursor = || ChangeCursor::from("MS4y");
     to.add(&cursor());
     let changed =
