@@ -119,6 +119,26 @@ impl Ctx {
     ///     Ok(left.attempts(3).await?)
     /// }
     /// ```
+    ///
+    /// Rows can be read without knowing their columns:
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Onward, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// async fn header(ctx: &Ctx, query: String) -> Result<Vec<String>> {
+    ///     let read = ctx.transaction("header", async |tx| {
+    ///         let rows = tx.query(&query, ()).await?;
+    ///         Ok(rows.first().map(|row| row.columns().to_vec()).unwrap_or_default())
+    ///     });
+    ///     Ok(read.await?)
+    /// }
+    /// let onward = Onward::open("sqlite::memory:");
+    /// let onward = onward.workflow_fn("header", "1", |ctx, query| async move { header(&ctx, query).await }).launch().await?;
+    /// let found = onward.start_named("header", "select 1 as id, 'ada' as name").typed::<Vec<String>>().await?.result().await?;
+    /// assert_eq!(found, ["id", "name"]);
+    /// # onward.shutdown(std::time::Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
     pub fn transaction<'a, T: Data, F, Fut>(&'a self, label: impl AsRef<str>, body: F) -> Transaction<'a, T>
     where
         F: Fn(SqlTx) -> Fut + Send + 'a,
@@ -230,6 +250,17 @@ impl Ctx {
     }
 
     /// Sleep until a point in time. If it has passed, the sleep ends at once.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use onward_engine::{Ctx, Result};
+    /// async fn remind(ctx: &Ctx) -> Result<()> {
+    ///     let due = ctx.now().await? + Duration::from_secs(86_400);
+    ///     ctx.step("write", async || Ok(())).await?;
+    ///     Ok(ctx.sleep_until(due).await?) // a day after `now`, however long the step took
+    /// }
+    /// # #[tokio::main] async fn main() { remind(&Ctx::detached()).await.unwrap(); }
+    /// ```
     pub fn sleep_until(&self, at: Timestamp) -> Call<'_> {
         Call::sleep(Sleep::until(self, at))
     }
@@ -240,6 +271,16 @@ impl Ctx {
     }
 
     /// A random number, recorded.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// async fn draw(ctx: &Ctx) -> Result<(u64, String)> {
+    ///     let dice = ctx.random().await? % 6 + 1;
+    ///     let ticket = ctx.uuid().await?;
+    ///     Ok((dice, format!("{ticket}"))) // the same on every replay
+    /// }
+    /// # #[tokio::main] async fn main() { assert!((1..=6).contains(&draw(&Ctx::detached()).await.unwrap().0)); }
+    /// ```
     pub fn random(&self) -> Call<'_, u64> {
         Call::chance(self, StepKind::Random)
     }
@@ -405,6 +446,15 @@ impl Ctx {
 
     /// The fencing token: a number that grows each time the run gets another owner. A service that refuses numbers smaller than
     /// the largest it has seen is safe from a frozen machine that resumes later.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// # async fn write_if_newest(_fence: u64, _page: &str) -> Result<()> { Ok(()) }
+    /// async fn publish(ctx: &Ctx, page: &str) -> Result<()> {
+    ///     Ok(ctx.step("publish", async || write_if_newest(ctx.fence(), page).await).await?)
+    /// }
+    /// # #[tokio::main] async fn main() { publish(&Ctx::detached(), "news").await.unwrap(); }
+    /// ```
     #[must_use]
     pub fn fence(&self) -> u64 {
         u64::from(self.core.about.owners)

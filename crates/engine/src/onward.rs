@@ -50,6 +50,33 @@ impl Drop for Running {
 }
 
 /// The settings of an executor about to be launched. Made by [`Onward::open`].
+///
+/// In a test, a virtual clock makes days pass in no time:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use onward_engine::{Clock, Onward, Result, Timestamp};
+/// # #[tokio::main] async fn main() -> Result<()> {
+/// let hour = Duration::from_secs(3_600);
+/// let clock = Clock::virtual_at(Timestamp::UNIX_EPOCH);
+/// let onward = Onward::open("sqlite::memory:")
+///     .clock(clock.clone())
+///     .lease(100 * hour) // the clock may leap by less than this
+///     .park_after(100 * hour)
+///     .resident_max(1_000)
+///     .workflow_fn("nap", "1", move |ctx, (): ()| async move { Ok(ctx.sleep(24 * hour).await?) })
+///     .launch()
+///     .await?;
+/// let run = onward.start_named("nap", ()).await?;
+/// while run.steps().await?.is_empty() {
+///     tokio::task::yield_now().await;
+/// }
+/// clock.advance(24 * hour);
+/// run.result().await?;
+/// assert_eq!(run.describe().await?.finished_at, Some(Timestamp::UNIX_EPOCH + 24 * hour));
+/// # onward.shutdown(Duration::ZERO).await?;
+/// # Ok(()) }
+/// ```
 #[must_use = "nothing is opened before `launch`"]
 pub struct Builder {
     url: String,
@@ -182,6 +209,19 @@ impl Onward {
     }
 
     /// Counters of the journal since this executor took its seat.
+    ///
+    /// ```
+    /// # use onward_engine::{Onward, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let onward = Onward::open("sqlite::memory:").workflow_fn("double", "1", |_ctx, n: u32| async move { Ok(2 * n) }).launch().await?;
+    /// onward.start_named("double", 21).await?.result().await?;
+    /// let counts = onward.journal_counts();
+    /// println!("{}: {} commits, {} runs in memory", onward.executor_id(), counts.commits, onward.resident_runs());
+    /// assert!(counts.commits >= 1 && counts.failures == 0);
+    /// assert!(onward.journal_health().failing.is_none(), "the database takes commits");
+    /// # onward.shutdown(std::time::Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn journal_counts(&self) -> JournalCounts {
         self.running.executor.seat().journal.counts()

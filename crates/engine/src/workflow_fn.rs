@@ -73,6 +73,20 @@ impl WorkflowFn {
     }
 
     /// The JSON Schema of the output: see [`input_schema`](WorkflowFn::input_schema).
+    ///
+    /// ```
+    /// # use onward_engine::{Onward, Result, WorkflowFn};
+    /// # use serde_json::json;
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// let size = WorkflowFn::new("size", "1", |_ctx, text: String| async move { Ok(text.len()) });
+    /// let size = size.input_schema(json!({"type": "string"})).output_schema(json!({"type": "integer"}));
+    /// assert_eq!((size.name(), size.version()), ("size", "1"));
+    /// let onward = Onward::open("sqlite::memory:").register(size).launch().await?;
+    /// let published = &onward.workflows().await?[0].versions[0];
+    /// assert_eq!(published.schemas.output.as_ref().map(|schema| schema.as_str()), Some(r#"{"type":"integer"}"#));
+    /// # onward.shutdown(std::time::Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
     pub fn output_schema(mut self, schema: impl Serialize) -> WorkflowFn {
         self.schemas.output = self.schema("output", &schema);
         self

@@ -1,6 +1,8 @@
 //! The public surface of `onward` is kept as a text, so that a change to it is seen in review:
 //! `UPDATE_EXPECT=1 cargo test -p onward --test surface` rewrites it.
 
+#[path = "surface/examples.rs"]
+mod examples;
 #[path = "surface/read.rs"]
 mod read;
 
@@ -34,6 +36,21 @@ fn the_root_fits_one_screen() {
     let surface = Surface::read();
     let root = surface.names_of("");
     assert!(root.len() <= ROOT_MAX, "{} names are at the root, more than {ROOT_MAX}: {root:?}", root.len());
+}
+
+/// By name: a call is shown if a call of that name is, also of another type.
+#[test]
+fn every_public_call_is_shown_in_an_example() {
+    let surface = Surface::read();
+    let methods = surface.methods();
+    assert!(methods.contains(&("Client", "pause_all")) && methods.contains(&("Client", "connect")), "{methods:?}");
+    let shown = examples::calls();
+    let missing: Vec<_> = methods.into_iter().filter(|(_, name)| !shown.contains(*name)).collect();
+    assert!(
+        missing.is_empty(),
+        "no compiled example shows these calls; add each to one that a user would copy, or mark it `#[doc(hidden)]` if it is not \
+         meant for users: {missing:#?}"
+    );
 }
 
 #[test]

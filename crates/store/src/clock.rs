@@ -24,6 +24,27 @@ const STALE: i64 = 60_000_000;
 /// The time never goes back and never stops. If the clock turns out to be ahead, for example because the machine's clock was
 /// set back, it runs at half speed until it is correct again. On PostgreSQL the server's time is the reference, so that all
 /// executors of a database agree.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use onward_store::Clock;
+/// # use onward_types::Timestamp;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let clock = Clock::virtual_at(Timestamp::UNIX_EPOCH);
+/// let until = clock.now() + Duration::from_secs(60);
+/// let sleeping = tokio::spawn({
+///     let clock = clock.clone();
+///     async move { clock.sleep_until(until).await }
+/// });
+/// while clock.next_sleeper().is_none() {
+///     tokio::task::yield_now().await;
+/// }
+/// assert_eq!(clock.next_sleeper(), Some(until));
+/// clock.advance(Duration::from_secs(60));
+/// sleeping.await.unwrap();
+/// assert!(Clock::system().now() > clock.now(), "the other kind: the time of this machine");
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Clock(Arc<Inner>);
 
@@ -203,6 +224,7 @@ impl Clock {
 
     /// How long this machine has been up, including sleep. Leases are measured with it, because setting the clock or suspending
     /// the machine does not change how much time has passed.
+    #[doc(hidden)]
     #[must_use]
     pub fn uptime(&self) -> Duration {
         match &self.0.kind {
@@ -230,6 +252,7 @@ impl Clock {
     }
 
     /// A UUIDv7 of the current time, greater than all earlier ones.
+    #[doc(hidden)]
     #[must_use]
     pub fn uuid(&self) -> Uuid {
         let now = micros(self.now()).max(0).unsigned_abs();
@@ -239,6 +262,7 @@ impl Clock {
     }
 
     /// A UUIDv7 of the given time.
+    #[doc(hidden)]
     #[must_use]
     pub fn uuid_of(at: Timestamp) -> Uuid {
         let at = micros(at).max(0).unsigned_abs();

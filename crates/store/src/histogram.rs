@@ -96,6 +96,7 @@ impl Histogram {
     }
 
     /// Add the counts of a histogram with the same buckets.
+    #[doc(hidden)]
     pub fn add(&mut self, other: &Histogram) {
         if self.counts.is_empty() {
             self.clone_from(other);

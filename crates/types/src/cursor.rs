@@ -35,6 +35,7 @@ impl Cursor {
     ///
     /// # Errors
     /// [`Code::Invalid`] if it is not a cursor, or one of another list, of another order or of another version of Onward.
+    #[doc(hidden)]
     pub fn place(&self, list: &str) -> Result<Vec<u8>, Error> {
         let bytes = self.bytes().filter(|bytes| bytes.len() >= 4);
         let place = bytes.and_then(|bytes| {
@@ -159,6 +160,7 @@ impl Paging {
     ///
     /// # Errors
     /// [`Code::Invalid`] for two cursors, or for one that does not belong to the list.
+    #[doc(hidden)]
     pub fn from(&self, list: &str) -> Result<(Option<Vec<u8>>, bool), Error> {
         match (&self.after, &self.before) {
             (Some(_), Some(_)) => {
@@ -172,6 +174,7 @@ impl Paging {
 
     /// The page of these items, which were read in the direction of [`from`](Paging::from): one more than the page has, if there
     /// are that many.
+    #[doc(hidden)]
     #[must_use]
     pub fn page<T>(&self, list: &str, mut items: Vec<T>, place: impl Fn(&T) -> Vec<u8>) -> Page<T> {
         let limit = self.limit() as usize;
@@ -192,6 +195,7 @@ impl Paging {
     ///
     /// # Errors
     /// As for [`from`](Paging::from).
+    #[doc(hidden)]
     pub fn cut<T>(&self, list: &str, mut all: Vec<T>, place: impl Fn(&T) -> Vec<u8>) -> Result<Page<T>, Error> {
         let (from, backwards) = self.from(list)?;
         all.sort_by_cached_key(&place);

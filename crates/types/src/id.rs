@@ -26,6 +26,7 @@ impl RunId {
     }
 
     /// The id of a run for which the caller chose none: its key as text.
+    #[doc(hidden)]
     #[must_use]
     pub fn of_key(key: RunKey) -> RunId {
         RunId(key.0.hyphenated().to_string().into())
@@ -36,6 +37,7 @@ impl RunId {
     /// It ends with a part of the parent's key, so that it collides neither with an id that a caller chooses nor with a child of a
     /// later run that reuses the parent's id. If the parent's id is its key, that part is left out. If the id would be too long,
     /// the key replaces the parent's id, so deep nesting never exceeds the limit.
+    #[doc(hidden)]
     #[must_use]
     pub fn of_child(parent: &RunId, key: RunKey, position: u32) -> RunId {
         let is_key = Uuid::try_parse(parent.as_str()).is_ok_and(|it| it == key.0);
@@ -54,12 +56,14 @@ impl RunId {
     }
 
     /// An id read from a table. It was checked before it was written.
+    #[doc(hidden)]
     #[must_use]
     pub fn recorded(id: String) -> RunId {
         RunId(id.into())
     }
 
     /// Whether a run can have this id. The id in a query may be any text, and not every database can search for any text.
+    #[doc(hidden)]
     #[must_use]
     pub fn is_possible(&self) -> bool {
         check_name("run id", &self.0).is_ok()

@@ -80,6 +80,7 @@ impl RunOptions {
     }
 
     /// Both kinds of attributes in one object.
+    #[doc(hidden)]
     #[must_use]
     pub fn all_attributes(&self) -> Option<Json> {
         let (Some(own), Some(system)) = (&self.attributes, &self.system_attributes) else {
@@ -123,6 +124,7 @@ impl RunOptions {
 impl Identity {
     /// This identity, with what it leaves out taken from the run that starts the run: user, role, roles and trace. The class and the
     /// configured instance are those of one workflow and are not passed on.
+    #[doc(hidden)]
     #[must_use]
     pub fn inherited_from(self, parent: &Identity) -> Identity {
         Identity {

@@ -46,24 +46,28 @@ impl QueueLimits {
     }
 
     /// Whether any limit counts running runs.
+    #[doc(hidden)]
     #[must_use]
     pub const fn has_slots(&self) -> bool {
         self.concurrency.is_some() || self.per_executor.is_some() || self.partition_concurrency.is_some()
     }
 
     /// Whether any limit counts starts.
+    #[doc(hidden)]
     #[must_use]
     pub const fn has_rate(&self) -> bool {
         self.rate.is_some() || self.partition_rate.is_some()
     }
 
     /// Whether partitions have limits of their own.
+    #[doc(hidden)]
     #[must_use]
     pub const fn has_partitions(&self) -> bool {
         self.partition_concurrency.is_some() || self.partition_rate.is_some()
     }
 
     /// How long a start must be remembered: the longest period of a rate.
+    #[doc(hidden)]
     #[must_use]
     pub fn longest_period(&self) -> Option<Duration> {
         self.rate.into_iter().chain(self.partition_rate).map(|rate| rate.period).max()

@@ -96,6 +96,13 @@ impl Status {
     pub const ALL: [Status; 8] = [Delayed, Enqueued, Running, Paused, Succeeded, Failed, Cancelled, RetriesExceeded];
 
     /// Whether `by` may move a run from this state to `to`.
+    ///
+    /// ```
+    /// use onward_types::{Actor, Status};
+    ///
+    /// assert!(Status::Paused.may_become(Status::Enqueued, Actor::Client));
+    /// assert!(!Status::Succeeded.may_become(Status::Running, Actor::Owner));
+    /// ```
     #[must_use]
     pub fn may_become(self, to: Status, by: Actor) -> bool {
         MOVES.contains(&may(self, to, by))

@@ -27,6 +27,7 @@ impl Steered {
     }
 
     /// The result when `sleeps` sleeps of a run ended.
+    #[doc(hidden)]
     #[must_use]
     pub fn woken(found: Status, sleeps: u64) -> Steered {
         Steered { found, runs: u64::from(sleeps > 0), sleeps }
@@ -82,6 +83,7 @@ pub struct BulkPreview {
 
 impl BulkPreview {
     /// Add what another part of the call would do.
+    #[doc(hidden)]
     pub fn add(&mut self, other: BulkPreview) {
         self.matched += other.matched;
         self.would_change += other.would_change;
@@ -119,6 +121,7 @@ impl Refusal {
     }
 
     /// Count it among others, by code, state and reason.
+    #[doc(hidden)]
     pub fn count_in(self, others: &mut Vec<Refusal>) {
         let same = |it: &&mut Refusal| (&it.code, it.status, &it.message) == (&self.code, self.status, &self.message);
         match others.iter_mut().find(same) {

@@ -129,6 +129,7 @@ impl Attribution {
     }
 
     /// This deadline has passed.
+    #[doc(hidden)]
     #[must_use]
     pub fn deadline(deadline: Timestamp) -> Attribution {
         Attribution { initiator: Initiator::Deadline, deadline: Some(deadline), ..Attribution::default() }
@@ -174,6 +175,19 @@ impl Steering {
 
     /// Whether the run's deadline, or that of the run with which it was cancelled, ended it. It answers the question that
     /// [`Status::horsies`](crate::Status::horsies) needs.
+    ///
+    /// ```
+    /// use onward_types::{Attribution, Status, Steering, SteeringAction, Timestamp};
+    ///
+    /// let by_ann = Attribution { by: Some("ann".into()), ..Attribution::default() };
+    /// let cancel = Steering::new(SteeringAction::Cancel, &by_ann, Timestamp::UNIX_EPOCH);
+    /// assert!(!cancel.is_by_deadline());
+    ///
+    /// // The names of the state in other systems.
+    /// let status = Status::Cancelled;
+    /// assert_eq!(status.horsies(cancel.is_by_deadline()), "CANCELLED");
+    /// assert_eq!((status.dbos(), status.vercel(), status.retab(false)), ("CANCELLED", "cancelled", "cancelled"));
+    /// ```
     #[must_use]
     pub fn is_by_deadline(&self) -> bool {
         self.initiator == Initiator::Deadline

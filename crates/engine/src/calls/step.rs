@@ -118,6 +118,24 @@ impl<'a, T: Data> Step<'a, T> {
     }
 
     /// Retry only after errors for which this returns `true`.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// # #[derive(Debug, serde::Serialize, serde::Deserialize)] struct Declined { by: String }
+    /// # impl std::fmt::Display for Declined {
+    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { write!(f, "declined by {}", self.by) }
+    /// # }
+    /// # impl std::error::Error for Declined {}
+    /// async fn charge(ctx: &Ctx) -> Result<String> {
+    ///     let body = async || Err::<u32, _>(Declined { by: "the bank".into() }.into());
+    ///     let charged = ctx.step("charge", body).attempts(5).errors::<Declined>().retry_if(|error| !error.is::<Declined>());
+    ///     match charged.await {
+    ///         Ok(cents) => Ok(format!("paid {cents}")),
+    ///         Err(error) => Ok(format!("ask {}", error.downcast::<Declined>()?.by)), // the same on a replay
+    ///     }
+    /// }
+    /// # #[tokio::main] async fn main() { assert_eq!(charge(&Ctx::detached()).await.unwrap(), "ask the bank"); }
+    /// ```
     pub fn retry_if(mut self, retry_if: impl Fn(&Error) -> bool + Send + 'a) -> Self {
         self.call.policy.retry_if = Some(Box::new(retry_if));
         self

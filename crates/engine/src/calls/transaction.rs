@@ -98,6 +98,27 @@ impl<'a, T: Data> Transaction<'a, T> {
     }
 
     /// Use the isolation level `serializable`. SQLite always does. The default on PostgreSQL is `read committed`.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// # #[derive(Debug, serde::Serialize, serde::Deserialize)] struct Full;
+    /// # impl std::fmt::Display for Full {
+    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("no doctor would be left") }
+    /// # }
+    /// # impl std::error::Error for Full {}
+    /// /// Two doctors who go off call at once: each sees the other on call, unless the transactions are serializable.
+    /// async fn go_off_call(ctx: &Ctx, doctor: &str) -> Result<()> {
+    ///     let done = ctx.transaction("go off call", async |tx| {
+    ///         if tx.query("select name from doctors where on_call = 1", ()).await?.len() < 2 {
+    ///             return Err(Full.into());
+    ///         }
+    ///         tx.execute("update doctors set on_call = 0 where name = $1", (doctor,)).await?;
+    ///         Ok(())
+    ///     });
+    ///     let done = done.serializable().attempts(3).errors::<Full>().retry_if(|error| !error.is::<Full>());
+    ///     Ok(done.await?)
+    /// }
+    /// ```
     pub fn serializable(self) -> Self {
         self.serializable.store(true, Ordering::Relaxed);
         self

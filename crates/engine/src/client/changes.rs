@@ -171,6 +171,20 @@ impl Changes {
 
     /// Begin with what changes from now on, without a snapshot. The first item is [`Change::Current`]: whatever is changed after it
     /// was received is reported.
+    ///
+    /// ```
+    /// # use onward_engine::{Change, Client, Filter, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let client = Client::connect("sqlite::memory:").await?;
+    /// # client.start_named("order", 16).id("order-16").await?;
+    /// let mut changes = client.changes(Filter::all()).from_now();
+    /// assert!(matches!(changes.next().await.transpose()?, Some(Change::Current { .. })));
+    /// client.start_named("order", 17).id("order-17").await?;
+    /// let change = changes.next().await.transpose()?.expect("it goes on");
+    /// assert_eq!(change.run().expect("a run").run.as_str(), "order-17");
+    /// # changes.close().await?;
+    /// # Ok(()) }
+    /// ```
     pub fn from_now(self) -> Self {
         self.begin(Begin::Now)
     }

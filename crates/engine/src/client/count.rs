@@ -50,6 +50,17 @@ impl Client {
     /// Count all runs again, in the background. Only needed if the runs in the tables were changed by something else than this
     /// version of Onward: an older version, or SQL. Until an executor has counted them, [`counts`](Client::counts) reads them all.
     ///
+    /// ```
+    /// # use onward_engine::{Client, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let client = Client::connect("sqlite::memory:").await?;
+    /// # client.start_named("order", 17).await?;
+    /// // After SQL that deleted old runs, for example.
+    /// client.recount().await?;
+    /// assert_eq!(client.counts().await?[0].runs, 1);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// `database` if the database cannot be reached.
     pub async fn recount(&self) -> Result<(), Error> {

@@ -100,6 +100,18 @@ impl Documents {
 
     /// Delete a document only if its version is the expected one. Returns whether there was one.
     ///
+    /// ```
+    /// # use onward_engine::{Client, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let client = Client::connect("sqlite::memory:").await?;
+    /// let limits = client.documents("limits");
+    /// let seen = limits.put("eu", &10).await?;
+    /// limits.put("eu", &11).await?; // somebody changes it
+    /// assert_eq!(limits.compare_and_delete("eu", seen).await.unwrap_err().code(), "version_changed");
+    /// assert!(limits.compare_and_delete("eu", seen + 1).await?);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// `version_changed` if the document has another version; `invalid` if the kind or the id is not valid.
     pub async fn compare_and_delete(&self, id: impl AsRef<str>, expected: u64) -> Result<bool, Error> {

@@ -78,6 +78,22 @@ impl<T: Data> WorkflowHandle<T> {
     /// [`result`](WorkflowHandle::result) with a time limit. The limit does not affect the run. A limit of zero looks once
     /// and does not wait.
     ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use onward_engine::{Client, Result, Status};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let client = Client::connect("sqlite::memory:").await?;
+    /// # client.start_named("order", 17).id("order-17").await?;
+    /// let run = client.handle_named("order-17");
+    /// let late = run.result_within(Duration::from_millis(10)).await.unwrap_err();
+    /// assert!(late.is_timed_out() && !run.status().await?.is_terminal(), "only the wait has ended");
+    ///
+    /// run.pause().await?;
+    /// let record = run.settled_within(Duration::ZERO).await?;
+    /// assert_eq!(record.status, Status::Paused);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// As [`result`](WorkflowHandle::result); `timed_out` if the run has not ended within `limit`.
     pub async fn result_within(&self, limit: Duration) -> Result<T, Error> {
@@ -218,6 +234,15 @@ impl<T: Data> WorkflowHandle<T> {
 
     /// The runs that this run started, in the order in which it started them.
     ///
+    /// ```no_run
+    /// # use onward_engine::{Client, Result};
+    /// # async fn demo(client: Client) -> Result<()> {
+    /// for child in client.handle_named("order-17").children().await? {
+    ///     println!("{} is {}", child.id(), child.status().await?);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// `unknown_run` if the run does not exist.
     pub async fn children(&self) -> Result<Vec<WorkflowHandle<serde_json::Value>>, Error> {
@@ -278,6 +303,19 @@ impl<T: Data> WorkflowHandle<T> {
     /// Delete a message that no call has taken. A refused message can be deleted at any time, any other only while no executor
     /// owns the run. Afterwards its key can be used again.
     ///
+    /// ```
+    /// # use onward_engine::{Client, MessageFilter, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let client = Client::connect("sqlite::memory:").await?;
+    /// # let run = client.start_named("expense", ()).id("expense-17").await?;
+    /// let sent = run.send("decision", "approved").key("form-991").await?;
+    /// run.delete_message(sent.seq).await?;
+    /// let left = run.list_messages(MessageFilter { topic: Some("decision".into()), ..MessageFilter::untaken() }).await?;
+    /// assert!(left.items.is_empty());
+    /// assert!(run.send("decision", "declined").key("form-991").await?.is_new, "the key is free again");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// `unknown_message` if the message does not exist; `message_taken` if it was taken, or if an executor may be taking it at this
     /// moment: pause the run, then try again.
@@ -335,6 +373,30 @@ impl<T: Data> WorkflowHandle<T> {
     }
 
     /// The streams of the run, by key: the length of each, and whether it is closed.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Onward, Paging, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// async fn convert(ctx: &Ctx) -> Result<()> {
+    ///     ctx.set_event("percent", &100).await?;
+    ///     ctx.stream("pages").append("page 1").await?;
+    ///     ctx.hook::<u64>().token("payment-17").await?;
+    ///     Ok(())
+    /// }
+    /// let onward = Onward::open("sqlite::memory:").workflow_fn("convert", "1", |ctx, (): ()| async move { convert(&ctx).await });
+    /// let onward = onward.launch().await?;
+    /// let run = onward.start_named("convert", ()).await?;
+    /// run.result().await?;
+    /// assert_eq!(run.events().await?[0].key, "percent");
+    /// let pages = &run.streams().await?[0];
+    /// assert_eq!((pages.key.as_str(), pages.tail), ("pages", 0)); // the index of the last chunk
+    ///
+    /// // The same in pages, for runs that have very many.
+    /// assert_eq!(run.list_streams(Paging::default()).await?.items.len(), 1);
+    /// assert_eq!(run.list_hooks(Paging::default()).await?.items[0].token, "payment-17");
+    /// # onward.shutdown(std::time::Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// `unknown_run` if the run does not exist.

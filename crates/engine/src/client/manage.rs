@@ -79,6 +79,21 @@ impl<T> WorkflowHandle<T> {
     /// and a pause of the queue. The run leaves its queue and loses its partition, priority and dedup key. It has no effect on
     /// a run that has started.
     ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use onward_engine::{Onward, Result, Status};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let onward = Onward::open("sqlite::memory:").workflow_fn("bill", "1", |_ctx, n: u32| async move { Ok(n) }).launch().await?;
+    /// let bill = onward.start_named("bill", 7).id("bill-7").delay(Duration::from_secs(86_400)).await?;
+    /// bill.set_delay(Duration::from_secs(3_600)).by("ann").await?; // earlier than planned
+    /// assert_eq!(bill.status().await?, Status::Delayed);
+    ///
+    /// assert!(bill.start_now().by("ann").reason("the customer is here").await?.changed());
+    /// assert_eq!(bill.result().await?, 7);
+    /// # onward.shutdown(Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// `unknown_run` if the run does not exist; `illegal_move` if it is paused or has ended.
     pub fn start_now(&self) -> Steer {
@@ -96,6 +111,16 @@ impl<T> WorkflowHandle<T> {
     }
 
     /// End the sleeps at these positions, as [`steps`](WorkflowHandle::steps) lists them; the result says how many there were.
+    ///
+    /// ```no_run
+    /// # use onward_engine::{Client, Result, StepKind};
+    /// # async fn demo(client: Client) -> Result<()> {
+    /// let order = client.handle_named("order-17");
+    /// let sleeps = order.steps().await?.into_iter().filter(|step| step.kind == StepKind::Sleep && step.state.is_open());
+    /// let woken = order.wake_up_at(sleeps.map(|step| step.position).take(1)).by("ann").await?;
+    /// println!("{} sleep has ended, others go on", woken.sleeps);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// `unknown_run` if the run does not exist.
@@ -213,6 +238,17 @@ impl<T> WorkflowHandle<T> {
 
     /// Create a new run of the same workflow with the same input, from the beginning: a fork from position 0.
     ///
+    /// ```
+    /// # use onward_engine::{Onward, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let onward = Onward::open("sqlite::memory:").workflow_fn("double", "1", |_ctx, n: u32| async move { Ok(2 * n) }).launch().await?;
+    /// let run = onward.start_named("double", 21).id("double-1").await?;
+    /// assert_eq!(run.restart().await?.result().await?, 42);
+    /// assert_eq!(run.restart().input(&4).id("double-2").await?.result().await?, 8);
+    /// # onward.shutdown(std::time::Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// See [`fork`](WorkflowHandle::fork).
     pub fn restart(&self) -> Fork<'_, T> {
@@ -308,6 +344,16 @@ impl Client {
 
     /// Delete the ended runs that this rule does not keep, once, and return how many were deleted.
     /// [`Builder::retention`](crate::Builder::retention) applies a rule periodically.
+    ///
+    /// ```
+    /// # use onward_engine::{Client, Result, Retention};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let client = Client::connect("sqlite::memory:").await?;
+    /// let last_thousand = Retention { workflow: Some("ping".into()), max_count: Some(1_000), ..Retention::default() };
+    /// println!("{} runs were deleted", client.retain(&last_thousand).await?);
+    /// assert_eq!(client.retain(&Retention::default()).await.unwrap_err().code(), "invalid"); // it keeps everything
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// `invalid` if the rule keeps everything; `database` if the database cannot be reached. Runs that were deleted before the

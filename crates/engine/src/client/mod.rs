@@ -92,6 +92,17 @@ impl Client {
 
     /// Connect, and take the time from `clock`.
     ///
+    /// ```
+    /// # use onward_engine::{Client, Clock, Filter, Result, Timestamp};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// let clock = Clock::virtual_at("2026-01-05T08:00:00Z".parse::<Timestamp>()?);
+    /// let client = Client::connect_with("sqlite::memory:", clock).await?;
+    /// client.start_named("report", ()).await?;
+    /// let run = &client.list(Filter::all()).await?.items[0];
+    /// assert_eq!(run.created_at.to_string(), "2026-01-05T08:00:00Z");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// See [`connect`](Client::connect).
     pub async fn connect_with(url: &str, clock: Clock) -> Result<Client, Error> {
@@ -224,6 +235,21 @@ impl Client {
 
     /// Send many messages in one transaction: all or none. Returns what became of each, in the given order.
     ///
+    /// ```
+    /// # use onward_engine::{Client, Message, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let client = Client::connect("sqlite::memory:").await?;
+    /// # for id in ["expense-1", "expense-2"] { client.start_named("expense", ()).id(id).await?; }
+    /// let approvals = ["expense-1", "expense-2"].map(|run| Message::new(run, "decision", "approved").key("form-991"));
+    /// let sent = client.send_all(approvals).await?;
+    /// assert!(sent.iter().all(|sent| sent.is_new));
+    ///
+    /// let wrong = ["expense-1", "nobody"].map(|run| Message::new(run, "decision", "declined"));
+    /// assert!(client.send_all(wrong).await.unwrap_err().is_unknown_run());
+    /// assert_eq!(client.handle_named("expense-1").messages().await?.len(), 1, "all or none");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// The error of the first message that cannot be sent: see [`send`](Client::send).
     pub async fn send_all(&self, messages: impl IntoIterator<Item = Message>) -> Result<Vec<Sent>, Error> {
@@ -322,6 +348,21 @@ impl Client {
 
     /// As [`import`](Client::import), but creates the exported run under another id. The other runs of the file get ids that
     /// begin with it: `copy-3-4f1c9a7be02d` instead of `order-17-3-4f1c9a7be02d`, and `copy-parcel` instead of `parcel`.
+    ///
+    /// ```
+    /// # use onward_engine::{Client, Result, Status};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let client = Client::connect("sqlite::memory:").await?;
+    /// let file = client.start_named("order", 17).id("order-17").await?.export().await?;
+    /// let copy = client.import_as(&file, "copy").await?;
+    /// assert_eq!((copy.id(), copy.status().await?), ("copy", Status::Paused));
+    ///
+    /// let family = client.import_all_as(&file, "second").await?; // with the runs that it had started: none here
+    /// assert_eq!(family.iter().map(|run| run.id()).collect::<Vec<_>>(), ["second"]);
+    /// let taken = client.import_all(&file).await.unwrap_err();
+    /// assert!(taken.is_conflict(), "order-17 exists");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// See [`import`](Client::import).

@@ -64,6 +64,17 @@ impl Client {
 
     /// A page of the [`executors`](Client::executors), by id.
     ///
+    /// ```
+    /// # use onward_engine::{Onward, Paging, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// let onward = Onward::open("sqlite::memory:").launch().await?;
+    /// let page = onward.list_executors(Paging { limit: Some(10), ..Paging::default() }).await?;
+    /// assert_eq!(page.items[0].id.as_str(), onward.executor_id());
+    /// assert_eq!(onward.executors().await?.len(), 1); // all of them
+    /// # onward.shutdown(std::time::Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// As for [`list_schedules`](Client::list_schedules).
     pub async fn list_executors(&self, paging: Paging) -> Result<Page<ExecutorRecord>, Error> {

@@ -58,6 +58,21 @@ impl Client {
     /// whether it accepts one is checked only when it runs. Each run gets the newest version of the workflow that the executor
     /// has which claims it.
     ///
+    /// ```
+    /// # use onward_engine::{Client, Result, Timestamp, Window};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let client = Client::connect("sqlite::memory:").await?;
+    /// client.schedule_named("report", "0 8 * * Mon-Fri").queue("nightly").id("morning").await?;
+    ///
+    /// // Elsewhere, by its id.
+    /// let morning = client.schedule_handle("morning");
+    /// morning.pause().await?;
+    /// assert_eq!(client.schedules().await?[0].id, "morning");
+    /// let week = Window { from: Some("2026-01-05T00:00:00Z".parse()?), ..Window::until("2026-01-12T00:00:00Z".parse()?) };
+    /// assert_eq!(morning.backfill(week).await?, 5);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// As [`schedule`](Client::schedule); `not_registered` if this executor does not have the workflow and the schedule has no
     /// queue.

@@ -23,6 +23,29 @@ use crate::future::BoxFuture;
 use crate::plan::{Checked, Options, Plan, check_gathering, holder_of_dedup, is_taken, option_methods, same_run};
 
 /// A run about to be started. Made by [`Client::start`]; resolves to its handle.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use onward_engine::{Client, Result, RunOptions};
+/// # use serde_json::json;
+/// # #[tokio::main] async fn main() -> Result<()> {
+/// # let client = Client::connect("sqlite::memory:").await?;
+/// let kept = RunOptions { queue: Some("mail".into()), priority: Some(3), ..RunOptions::default() };
+/// let run = client
+///     .start_named("send", json!({"to": "ada@example.com"}))
+///     .options(kept)
+///     .id("mail-17")
+///     .deadline("2126-01-05T08:00:00Z".parse()?)
+///     .max_recoveries(3)
+///     .attributes(json!({"campaign": "spring"}))
+///     .authenticated_as("ann", ["clerk", "manager"])
+///     .assumed_role("clerk")
+///     .await?;
+/// let record = run.describe().await?;
+/// assert_eq!((record.queue.as_deref(), record.priority), (Some("mail"), 3));
+/// assert_eq!(record.identity.user.as_deref(), Some("ann"));
+/// # Ok(()) }
+/// ```
 #[must_use = "a run is started when this is awaited"]
 pub struct Start<'a, T> {
     client: &'a Client,

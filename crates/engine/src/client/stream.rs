@@ -83,6 +83,26 @@ impl<T: Data> ReadStream<T> {
     }
 
     /// The chunks instead of their values: with their indices, and with bytes as bytes.
+    ///
+    /// ```
+    /// # use onward_engine::{ChunkBody, Ctx, Onward, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// async fn render(ctx: &Ctx) -> Result<()> {
+    ///     let drawn = ctx.step("draw", async || Ok(ctx.stream("image").append_bytes([0x89, b'P']).await?));
+    ///     Ok(drawn.await?)
+    /// }
+    /// let onward = Onward::open("sqlite::memory:").workflow_fn("render", "1", |ctx, (): ()| async move { render(&ctx).await });
+    /// let onward = onward.launch().await?;
+    /// let run = onward.start_named("render", ()).await?;
+    ///
+    /// // Nothing of an attempt that fails.
+    /// let mut chunks = run.stream::<()>("image").committed().chunks();
+    /// let chunk = chunks.next().await.expect("a chunk")?;
+    /// assert_eq!((chunk.index, chunk.body), (0, ChunkBody::Bytes([0x89, b'P'].into())));
+    /// assert!(chunks.next().await.is_none(), "it ended with the run");
+    /// # onward.shutdown(std::time::Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
     pub fn chunks(mut self) -> ReadChunks {
         self.chunks.begin(|reader| reader.records = true);
         self.chunks

@@ -60,6 +60,12 @@ impl Surface {
         self.modules.get(module).into_iter().flat_map(|names| names.keys().map(String::as_str)).collect()
     }
 
+    /// The methods of the exported types, without those of traits: each as its type and its name.
+    pub(crate) fn methods(&self) -> BTreeSet<(&str, &str)> {
+        let lines = self.modules.values().flat_map(BTreeMap::values).flatten();
+        lines.filter_map(|line| method_of(line)).collect()
+    }
+
     pub(crate) fn to_text(&self) -> String {
         let mut text = String::new();
         for (module, names) in &self.modules {
@@ -175,6 +181,13 @@ fn methods(items: &[ImplItem], name: &str, lines: &mut BTreeSet<String>) {
     }
 }
 
+/// The type and the name of the method that this line describes, if it is one.
+fn method_of(line: &str) -> Option<(&str, &str)> {
+    let (of, rest) = line.split_once("::").filter(|(of, _)| of.chars().all(char::is_alphanumeric))?;
+    let name = rest.split_once(['(', '<'])?.0.rsplit(' ').next()?;
+    name.starts_with(|c: char| c.is_ascii_lowercase()).then_some((of, name))
+}
+
 fn derives(name: &str, attributes: &[Attribute], lines: &mut BTreeSet<String>) {
     for attribute in attributes.iter().filter(|it| it.path().is_ident("derive")) {
         let listed = attribute.meta.require_list().map(|list| list.tokens.to_string()).unwrap_or_default();
@@ -277,7 +290,7 @@ fn tidy(tokens: &impl ToTokens) -> String {
     text.replace(" ->", "->").replace("->", " ->").replace("->  ", "-> ")
 }
 
-fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+pub(crate) fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     for path in entries {

@@ -162,6 +162,7 @@ pub struct JournalCounts {
 
 impl JournalCounts {
     /// Add the counts of another journal: that of the executor's previous seat.
+    #[doc(hidden)]
     pub fn add(&mut self, other: &JournalCounts) {
         self.commits += other.commits;
         self.changes += other.changes;

@@ -35,6 +35,7 @@ impl Json {
     ///
     /// # Errors
     /// [`Code::Encode`] if it is nested too deeply for that.
+    #[doc(hidden)]
     pub fn check_item(&self) -> Result<(), Error> {
         let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
         for byte in self.0.bytes() {
@@ -90,6 +91,13 @@ impl Json {
     }
 
     /// `null`, which a call without a value records.
+    ///
+    /// ```
+    /// use onward_types::Json;
+    ///
+    /// assert_eq!(Json::null(), Json::encode(&())?);
+    /// # Ok::<(), onward_types::Error>(())
+    /// ```
     #[must_use]
     pub fn null() -> Json {
         Json("null".into())

@@ -23,6 +23,24 @@ const MESSAGE_MAX: usize = 64 * 1024;
 
 /// An error whose message says what went wrong and what to do next. Tell errors apart with the `is_…` methods or by
 /// [`code`](Error::code); the message may change.
+///
+/// ```
+/// use onward_types::{Code, Error};
+///
+/// fn advice(error: &Error) -> &str {
+///     match error {
+///         error if error.is_transient() => "try again in a moment",
+///         error if error.is_conflict() || error.is_deduplicated() => "there is such a run already: wait for that one",
+///         error if error.is_timed_out() => "it goes on: wait longer",
+///         error if error.is_diverged() => "deploy the code that the run began with, or fork it",
+///         error => error.code(),
+///     }
+/// }
+/// # fn is(code: Code, said: &str) -> bool { advice(&Error::new(code, "")).starts_with(said) }
+/// assert_eq!(advice(&Error::new(Code::Busy, "the file is locked")), "try again in a moment");
+/// # assert!(is(Code::Conflict, "there is") && is(Code::Deduplicated, "there is") && is(Code::TimedOut, "it goes on"));
+/// # assert!(is(Code::Diverged, "deploy") && is(Code::UnknownRun, "unknown_run"));
+/// ```
 pub struct Error(Box<Body>);
 
 #[derive(Clone)]
@@ -92,6 +110,15 @@ impl Error {
     }
 
     /// Converts any error into an [`Error`]: itself if it is one, else [`Code::Failed`] with its message and those of its sources.
+    ///
+    /// ```
+    /// use onward_types::{Code, Error};
+    ///
+    /// let error = Error::from_box("no paper".into());
+    /// assert_eq!((error.kind(), error.message()), (Code::Failed, "no paper"));
+    /// let error = Error::from_box(Error::new(Code::Busy, "locked").into());
+    /// assert_eq!(error.kind(), Code::Busy);
+    /// ```
     #[must_use]
     pub fn from_box(error: BoxError) -> Error {
         match error.downcast::<Error>() {
@@ -121,6 +148,22 @@ impl Error {
     }
 
     /// The same error with data that [`downcast`](Error::downcast) returns.
+    ///
+    /// ```
+    /// use onward_types::{Code, Error};
+    ///
+    /// #[derive(serde::Serialize, serde::Deserialize)]
+    /// struct Declined { cents: u32 }
+    ///
+    /// let error = Error::new(Code::Failed, "declined").with_data(&Declined { cents: 4200 });
+    /// assert_eq!(error.data().map(|data| data.tag.as_str()), Some("Declined"));
+    ///
+    /// // As it is recorded, and as it comes back.
+    /// let error = Error::from_json(&error.to_json())?;
+    /// assert!(error.is::<Declined>());
+    /// assert_eq!(error.downcast::<Declined>()?.cents, 4200);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn with_data<E: Serialize>(mut self, data: &E) -> Error {
         let path = Some(std::any::type_name::<E>().to_owned());
@@ -261,6 +304,7 @@ impl Error {
     ///
     /// # Errors
     /// [`Code::Corrupt`] if the JSON is not a recorded error; otherwise the error of `map`.
+    #[doc(hidden)]
     pub fn map_data(json: &Json, map: impl FnOnce(&Json) -> Result<Json, Error>) -> Result<Json, Error> {
         let mut recorded: Recorded = json
             .decode()

@@ -75,6 +75,19 @@ impl Durations {
 }
 
 /// A range of numbers, both ends included. `None` leaves that end open.
+///
+/// ```
+/// use onward_types::{Durations, Filter, Range};
+/// use std::collections::BTreeMap;
+/// use std::time::Duration;
+///
+/// let slow_and_dear = Filter {
+///     duration: Durations::min(Duration::from_secs(60)),
+///     attribute_ranges: BTreeMap::from([("cost".into(), Range::min(5.0))]),
+///     ..Filter::default()
+/// };
+/// assert!(!slow_and_dear.is_empty());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Range {

@@ -141,6 +141,12 @@ pub enum StepState {
 
 impl StepState {
     /// Whether it may still get a result.
+    ///
+    /// ```
+    /// use onward_types::StepState;
+    ///
+    /// assert!(StepState::Waiting.is_open() && !StepState::Failed.is_open());
+    /// ```
     #[must_use]
     pub const fn is_open(self) -> bool {
         matches!(self, StepState::Running | StepState::Waiting)
