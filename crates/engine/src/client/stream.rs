@@ -96,7 +96,7 @@ impl<T: Data> ReadStream<T> {
     /// let run = onward.start_named("render", ()).await?;
     ///
     /// // Nothing of an attempt that fails.
-    /// let mut chunks = run.stream::<()>("image").committed().chunks();
+    /// let mut chunks = run.read_stream::<()>("image").committed().chunks();
     /// let chunk = chunks.next().await.expect("a chunk")?;
     /// assert_eq!((chunk.index, chunk.body), (0, ChunkBody::Bytes([0x89, b'P'].into())));
     /// assert!(chunks.next().await.is_none(), "it ended with the run");

@@ -94,7 +94,7 @@ async fn a_row_that_somebody_locks_does_not_keep_a_dead_executor_alive(db: TestD
 
     house.until("the run of the dead executor is taken over", async || house.log.count("works") == 2).await;
     let alive = house.onward.executors().await.unwrap();
-    assert!(alive.iter().all(|it| it.dead || it.id.as_str() != dead));
+    assert!(alive.iter().all(|it| it.dead || it.id != dead));
     drop(holder);
 }
 

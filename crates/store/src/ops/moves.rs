@@ -69,7 +69,7 @@ pub(crate) async fn begin(tx: &mut Tx, part: &Part, now: Timestamp) -> Result<()
     }
 }
 
-pub(crate) fn at_work(row: &executors::ExecutorRecord) -> Error {
+pub(crate) fn at_work(row: &onward_types::ExecutorRecord) -> Error {
     let onward_types::ExecutorRecord { id, host, pid, .. } = row;
     let message = format!("executor `{id}` (process {pid} on {host}) is running on that database: shut it down first");
     Error::new(Code::InUse, message)

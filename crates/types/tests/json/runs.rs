@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Examples, at, id, json, key, text};
 use onward_types::{
     Actor, Change, ChangeCursor, ChangedRun, ExecutorId, ExecutorRecord, Identity, Origin, Reason, ReasonKind,
-    RunOptions, RunRecord, Status, Steering, SteeringAction, Wait, WaitFor, WorkflowVersion,
+    Retention, RunOptions, RunRecord, Status, Steering, SteeringAction, Wait, WaitFor, WorkflowVersion,
 };
 
 pub(super) fn add(to: &mut Examples) {
