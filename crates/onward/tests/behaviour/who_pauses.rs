@@ -96,7 +96,7 @@ async fn a_schedule_says_who_paused_or_resumed_it_and_why(db: TestDatabase) {
     assert!(!morning.pause().by("bob").reason("me too").await.unwrap());
     let expected = Some("paused by ann: \"public holiday\"".to_owned());
     assert_eq!(said().await, expected);
-    house.onward.schedule::<report>("@hourly").id("morning").await.unwrap();
+    house.onward.schedule::<report>("* * * * * *").id("morning").await.unwrap();
     assert_eq!(said().await, expected, "it stays paused, and says why");
     let listed = house.onward.schedules().await.unwrap();
     assert_eq!(listed[0].steered.as_ref().map(ToString::to_string), expected);
