@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Examples, at, id, json, text};
 use onward_types::{
     Cursor, Durations, ExecutorId, Filter, Not, Origin, Page, Paging, Range, RunId, SortBy, Status, StatusCounts,
-    WaitsFor, Window, WorkflowCount,
+    StepFilter, WaitsFor, Window, WorkflowCount,
 };
 
 pub(super) fn add(to: &mut Examples) {
@@ -27,6 +27,15 @@ pub(super) fn add(to: &mut Examples) {
     to.add(&not());
     to.add(&Filter::default());
     to.add(&filter());
+    to.add(&StepFilter::default());
+    to.add(&StepFilter {
+        names: vec!["charge".to_owned()],
+        from: 3,
+        limit: Some(10),
+        after: cursor(),
+        before: cursor(),
+        with_output: false,
+    });
     to.add(&WorkflowCount { workflow: "checkout".to_owned(), status: Status::Failed, runs: 3 });
     to.add(&StatusCounts::default());
     to.add(&StatusCounts { runs: 3, statuses: BTreeMap::from([(Status::Failed, 3)]), more: true });

@@ -14,8 +14,10 @@ const EXPORTED: usize = 60;
 /// So many of them are deleted and come back.
 const BACK: usize = 20;
 /// What differs in an imported run, or refers to runs that are not there.
-const ITS_OWN: [&str; 10] = [
+const ITS_OWN: [&str; 12] = [
     "id",
+    "origin",
+    "last_executor",
     "key",
     "updated_at",
     "recoveries",
