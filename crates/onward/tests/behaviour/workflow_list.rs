@@ -48,7 +48,7 @@ async fn a_client_sees_versions_schemas_executors_and_open_runs(db: TestDatabase
     let doubles = find(&all, "double");
     let versions: Vec<_> = doubles.versions.iter().map(|it| (it.version.as_str(), schema(&it.schemas))).collect();
     assert_eq!(versions, [("9", Some(r#"{"minimum":9}"#)), ("10", Some("true"))]);
-    assert!(doubles.versions.iter().all(|it| it.executors.iter().any(|executor| *executor == me)));
+    assert!(doubles.versions.iter().all(|it| it.executors.contains(&me)));
     assert_eq!(doubles.open, OpenRuns::default(), "what has ended is not counted");
     let naps = find(&all, "naps");
     assert_eq!(naps.open, OpenRuns { running: 2, paused: 1, delayed: 1, enqueued: 0 });
