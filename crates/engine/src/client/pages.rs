@@ -69,7 +69,7 @@ impl Client {
     /// # #[tokio::main] async fn main() -> Result<()> {
     /// let onward = Onward::open("sqlite::memory:").launch().await?;
     /// let page = onward.list_executors(Paging { limit: Some(10), ..Paging::default() }).await?;
-    /// assert_eq!(page.items[0].id.as_str(), onward.executor_id());
+    /// assert_eq!(page.items[0].id, onward.executor_id());
     /// assert_eq!(onward.executors().await?.len(), 1); // all of them
     /// # onward.shutdown(std::time::Duration::ZERO).await?;
     /// # Ok(()) }
