@@ -1,6 +1,6 @@
 //! Executes Onward runs: context, durable calls, replay, handles, client and background tasks.
 //!
-//! Start reading at `context.rs`, then `calls/step.rs`, then `executor/run/state.rs`, where replay is decided.
+//! Start reading at `context.rs`, then `calls/step.rs`, then `executor/run/state/`, where replay is decided.
 
 mod calls;
 mod cancelled;

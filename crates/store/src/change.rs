@@ -401,7 +401,7 @@ pub(crate) fn error_code(how: &LeaveHow) -> Option<String> {
     }
 }
 
-/// The code of a recorded error. `None` for what is none, which an older or a newer binary may have written.
+/// The code of a recorded error. `None` if the text is no error that this version can read.
 pub(crate) fn code_of(error: &Json) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Coded {

@@ -11,6 +11,7 @@ mod behaviour {
     mod changes;
     mod columns;
     mod contention;
+    mod counts;
     mod creates;
     mod dedups;
     mod fence;

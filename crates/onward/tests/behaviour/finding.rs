@@ -250,7 +250,7 @@ async fn the_executor_that_had_a_run_last_is_remembered(db: TestDatabase) {
     assert_eq!((done.executor, done.last_executor), (None, Some(first.clone())));
     let not = Not { last_executors: vec![first], ..Not::default() };
     assert_eq!(ids(&house, Filter { not, ..Filter::default() }).await, ["naps"]);
-    // Before a start there is none.
+    // A run that no executor has had yet has no last one.
     house.onward.queue("q").await.unwrap();
     let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
     let waits = client.start_named("other", 1).version("9").queue("q").await.unwrap();

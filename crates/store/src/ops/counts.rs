@@ -61,7 +61,7 @@ pub(crate) async fn matching(tx: &mut Tx, filter: &Filter, now: Timestamp) -> Re
     Ok(counts)
 }
 
-/// At most so many runs are counted one by one.
+/// The most runs that are counted one by one.
 const COUNT_MAX: u32 = 100_000;
 
 /// Whether a filter names only workflows and states.

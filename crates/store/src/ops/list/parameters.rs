@@ -187,8 +187,8 @@ fn times(filter: &Filter, how: &How<'_>) -> [Param; 6] {
     ]
 }
 
-/// $50 to $58. A name that no run can have leaves out nothing. Neither does an empty one, except for versions: there it means
-/// an open version, elsewhere it would mean that there is none.
+/// $50 to $58. A name that no run can have leaves out nothing. Nor does an empty name: the statement compares a missing queue, user
+/// or code as an empty text, so an empty name would leave out the runs that have none. Among versions it means an open version.
 fn without(not: &Not) -> Vec<Param> {
     let owners = |owners: &[ExecutorId]| owners.iter().map(ToString::to_string).collect::<Vec<_>>();
     let without = |names: &[String], empty_too: bool| {
