@@ -177,6 +177,12 @@ async fn failed_and_held_runs_are_found_by_the_code_of_their_error(db: TestDatab
     assert_eq!(ids(&house, with(&["failed"])).await, ["bob_1"]);
     assert_eq!(ids(&house, with(&[&code])).await, ["held"]);
     assert_eq!(ids(&house, with(&["failed", &code])).await, ["bob_1", "held"]);
+    let file = house.onward.handle_named("bob_1").export().await.unwrap();
+    let copy = house.onward.import_as(&file, "copy").await.unwrap();
+    let mut failed = ids(&house, with(&["failed"])).await;
+    failed.sort_unstable();
+    assert_eq!(failed, ["bob_1", "copy"], "it comes with its file");
+    copy.delete().await.unwrap();
     // Its error is no longer the reason for its state.
     house.onward.handle_named("held").cancel().await.unwrap();
     house.onward.handle_named("held").resume().await.unwrap();

@@ -189,3 +189,35 @@ async fn a_dead_executor_claims_nothing(db: TestDatabase) {
     assert!(executor.claim().await.is_empty());
     assert!(!store.beat(&executor.seat.executor).await.unwrap());
 }
+
+#[on_every_database]
+async fn however_a_run_leaves_its_owner_it_is_remembered_who_that_was(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    let held = LeaveHow::Held { said: "it diverged".to_owned(), error: json("why"), by: None };
+    let ways = [
+        ("finished", LeaveHow::Finished(Ok(json("done")))),
+        ("failed", LeaveHow::Finished(Err(json("why")))),
+        ("parked", LeaveHow::Parked { ready_at: None }),
+        ("held", held),
+        ("continued", LeaveHow::Continued { input: json("next"), first_position: 5 }),
+        ("released", LeaveHow::Released),
+        ("let go", LeaveHow::LetGo),
+    ];
+    let owner = Some(executor.seat.executor.clone());
+    for (id, how) in ways {
+        let run = executor.start(id).await;
+        let before = record(&store, &run.id).await;
+        assert_eq!((&before.executor, &before.last_executor), (&owner, &owner), "{id}: it has it now");
+        if id == "let go" {
+            store.cancel(&run.id, "enough").await.unwrap();
+        }
+        run.writes(vec![leave(&store, None, how)]).await;
+        let after = record(&store, &run.id).await;
+        assert_eq!((after.executor, &after.last_executor), (None, &owner), "{id}");
+    }
+    let run = executor.start("left behind").await;
+    store.leave(&executor.seat).await.unwrap();
+    let after = record(&store, &run.id).await;
+    assert_eq!((after.executor, after.last_executor), (None, owner), "its executor has shut down");
+}
