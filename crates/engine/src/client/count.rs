@@ -48,7 +48,8 @@ impl Client {
     }
 
     /// Count all runs again, in the background. Only needed if the runs in the tables were changed by something else than this
-    /// version of Onward: an older version, or SQL. Until an executor has counted them, [`counts`](Client::counts) reads them all.
+    /// version of Onward (an older version, or SQL), or if a clock was set forward by more than half a minute while runs ended.
+    /// Until an executor has counted them, [`counts`](Client::counts) reads them all.
     ///
     /// ```
     /// # use onward_engine::{Client, Result};
