@@ -301,8 +301,8 @@ impl Ctx {
     ///     if ctx.patched("insured").await? { new(ctx).await } else { old(ctx).await }
     /// }
     /// ```
-    pub fn patched(&self, name: &str) -> Call<'_, bool> {
-        Call::patch(self, name)
+    pub fn patched(&self, name: impl AsRef<str>) -> Call<'_, bool> {
+        Call::patch(self, name.as_ref())
     }
 
     // Communication.
@@ -331,8 +331,8 @@ impl Ctx {
     /// Send a message to another run, exactly once. If the run does not exist, the call returns an `unknown_run` error, which
     /// is recorded. A run that has ended keeps the message unread. A run that waits for a message of another type keeps it as
     /// refused.
-    pub fn send(&self, run: &str, topic: impl AsRef<str>, message: &(impl Serialize + ?Sized)) -> Call<'_> {
-        Call::send(SendCall::new(self, run, topic.as_ref(), message))
+    pub fn send(&self, run: impl AsRef<str>, topic: impl AsRef<str>, message: impl Serialize) -> Call<'_> {
+        Call::send(SendCall::new(self, run.as_ref(), topic.as_ref(), &message))
     }
 
     /// Open a hook: a token by which other systems can reach this run without knowing its id. The hook's own `recv` takes what
@@ -361,22 +361,22 @@ impl Ctx {
     /// # use onward_engine::{Ctx, Result};
     /// async fn convert(ctx: &Ctx) -> Result<()> {
     ///     for percent in [0, 50, 100] {
-    ///         ctx.set_event("progress", &percent).await?;
+    ///         ctx.set_event("progress", percent).await?;
     ///         ctx.step("half", async || Ok(())).await?;
     ///     }
     ///     let checked = ctx.step("check", async || {
     ///         for page in 1..=3 {
-    ///             ctx.set_event("checked", &page).await?;
+    ///             ctx.set_event("checked", page).await?;
     ///         }
     ///         Ok(())
     ///     });
     ///     Ok(checked.await?)
     /// }
     /// ```
-    pub fn set_event(&self, key: impl AsRef<str>, value: &(impl Serialize + ?Sized)) -> Call<'_> {
+    pub fn set_event(&self, key: impl AsRef<str>, value: impl Serialize) -> Call<'_> {
         let key = key.as_ref();
         let said = onward_types::check_name("key of an event", key)
-            .and_then(|()| crate::data::encode("event", value))
+            .and_then(|()| crate::data::encode("event", &value))
             .map(|value| Said::Event { key: key.into(), value });
         Call::say(Say::new(self, StepKind::Event, key, said))
     }
@@ -397,8 +397,8 @@ impl Ctx {
     ///     }
     /// }
     /// ```
-    pub fn get_event<T: Data>(&self, run: &str, key: impl AsRef<str>) -> AwaitEvent<'_, T> {
-        AwaitEvent::new(self, run, key.as_ref())
+    pub fn get_event<T: Data>(&self, run: impl AsRef<str>, key: impl AsRef<str>) -> AwaitEvent<'_, T> {
+        AwaitEvent::new(self, run.as_ref(), key.as_ref())
     }
 
     /// A stream of this run, by its key, to append to. It can also be used in the body of a step, but not in the body of a
@@ -414,7 +414,7 @@ impl Ctx {
     ///         }
     ///         Ok("tokens".to_owned())
     ///     });
-    ///     ctx.stream("answers").append(&text.await?).await?;
+    ///     ctx.stream("answers").append(text.await?).await?;
     ///     Ok(())
     /// }
     /// ```

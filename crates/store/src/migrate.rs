@@ -192,6 +192,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0029_who_pauses.sql"),
         postgres: include_str!("../migrations/postgres/0029_who_pauses.sql"),
     },
+    Migration {
+        version: 30,
+        compatible_from: 20,
+        sqlite: include_str!("../migrations/sqlite/0030_searches.sql"),
+        postgres: include_str!("../migrations/postgres/0030_searches.sql"),
+    },
 ];
 
 /// The table with the schema version. Created before anything else by the first process.

@@ -30,12 +30,13 @@ pub(crate) static MOVED: &[Table] = &[
 ];
 
 /// Tables that stay with a database: its executors and what they publish, its schema version, the next place in a queue, who
-/// follows its changes, and what it counted.
+/// follows its changes, what it counted, and what finds runs by their attributes.
 const OWN: &[&str] = &[
     "executors",
     "fences",
     "moves",
     "queue_seq",
+    "run_attributes",
     "run_counts",
     "run_counts_until",
     "schema_version",

@@ -33,6 +33,7 @@ mod behaviour {
     mod refused;
     mod schedules;
     mod schema;
+    mod searches;
     mod signals;
     mod silence;
     mod spans;

@@ -88,6 +88,25 @@ impl fmt::Debug for RunId {
     }
 }
 
+/// So that an id can be given wherever a text names a run.
+impl AsRef<str> for RunId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<RunId> for String {
+    fn from(id: RunId) -> String {
+        id.as_str().to_owned()
+    }
+}
+
+impl From<&RunId> for String {
+    fn from(id: &RunId) -> String {
+        id.as_str().to_owned()
+    }
+}
+
 /// The key of a run in tables. Unlike the id it is never reused; keys sort by creation time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -60,7 +60,7 @@ async fn what_was_refused_is_shown_and_can_be_replaced_or_deleted(db: TestDataba
 #[on_every_database]
 async fn all_messages_are_shown_however_many_there_are(db: TestDatabase) -> Result<()> {
     let onward = some_runs(&db).await?;
-    onward.send_all((0..1_001).map(|n| Message::new("waiting", "later", &n))).await?;
+    onward.send_all((0..1_001).map(|n| Message::new("waiting", "later", n))).await?;
     let shown = runs(&db, &["messages", "waiting", "--json"]).await.json();
     let said: Vec<_> = shown.as_array().into_iter().flatten().filter_map(|message| message["body"].as_u64()).collect();
     assert_eq!(said, (0..1_001).collect::<Vec<_>>());

@@ -17,7 +17,7 @@ async fn child(ctx: &Ctx, n: u64) -> Result<u64> {
 
 #[onward::workflow]
 async fn parent(ctx: &Ctx) -> Result<u64> {
-    ctx.set_event("began", &true).await?;
+    ctx.set_event("began", true).await?;
     let first = ctx.step("first", async || Ok(1_u64)).await?;
     let second = ctx.run::<child>(first).await?;
     ctx.sleep(hours(1)).await?;
@@ -41,7 +41,7 @@ async fn job(ctx: &Ctx, n: u64) -> Result<u64> {
 #[onward::workflow]
 async fn flaky(ctx: &Ctx) -> Result<u64> {
     let failed = ctx.step("flaky", async || -> Result<u64> { Err("not today".into()) }).attempts(2).await.is_err();
-    ctx.stream("log").append(&failed).await?;
+    ctx.stream("log").append(failed).await?;
     ctx.stream("log").append_bytes(vec![0_u8, 255]).await?;
     ctx.sleep(hours(3)).await?;
     Ok(1)
@@ -124,7 +124,7 @@ async fn begin(db: &TestDatabase) -> Result<House> {
     onward.start::<job>(7).id("done").await?.result().await?;
     onward.start::<big>("x".repeat(100_000)).id("big").await?;
     onward.start::<flaky>(()).id("flaky").await?;
-    onward.send("waiter", "ignored", &"kept").await?;
+    onward.send("waiter", "ignored", "kept").await?;
     onward.batch::<load>("acme").max(3).within(days(9)).push("one".to_owned()).key("1").await?;
     // One per hour: the next one waits, in the other database, too.
     onward.queue("fast").rate(1, hours(1)).await?;
@@ -210,8 +210,8 @@ async fn goes_on(from: TestDatabase, to: TestDatabase) -> Result<()> {
     let queue = onward.queue("mail").info().await?;
     assert_eq!((queue.waiting, queue.paused, queue.limits.concurrency), (3, true, Some(2)));
     onward.queue("mail").resume().await?;
-    onward.send("waiter", "news", &"sun").await?;
-    onward.resume_hook("gate", &3).await?;
+    onward.send("waiter", "news", "sun").await?;
+    onward.resume_hook("gate", 3).await?;
     onward.start::<job>(9).id("mail-9").queue("mail").await?;
     for id in ["family", "waiter", "mail-0", "mail-1", "mail-2", "mail-9", "flaky", "fast-1"] {
         after.until(id, async || after.is_done(id).await).await;

@@ -17,7 +17,7 @@ use crate::harness::{Said, command, onward, runs};
 async fn talks(ctx: &Ctx) -> Result<Value> {
     let hook = ctx.hook::<Value>().token("door").await?;
     ctx.set_event("stage", "waits").await?;
-    ctx.set_event("size", &17).await?;
+    ctx.set_event("size", 17).await?;
     let first: Value = ctx.recv("news").await?;
     let second: Value = ctx.recv("news").await?;
     let said = ctx.stream("default");
@@ -33,7 +33,7 @@ async fn talks(ctx: &Ctx) -> Result<Value> {
 async fn stutters(ctx: &Ctx) -> Result<()> {
     let says = ctx.step("says", async || {
         let before = ctx.state::<Arc<AtomicU32>>().fetch_add(1, Ordering::SeqCst);
-        ctx.stream("default").append(&before).await?;
+        ctx.stream("default").append(before).await?;
         if before == 0 { Err("it stutters".into()) } else { Ok(()) }
     });
     Ok(says.attempts(2).await?)
@@ -185,7 +185,7 @@ async fn what_a_stream_has_now_is_read_while_its_run_goes_on(db: TestDatabase) -
     let (onward, clock) = open(&db).await?;
     let run = onward.start::<talks>(()).id("t").await?;
     for n in 1..=2 {
-        run.send("news", &n).await?;
+        run.send("news", n).await?;
     }
     let is_said = async {
         while run.get_event::<String>("stage").await?.as_deref() != Some("listens") {

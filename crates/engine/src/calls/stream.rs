@@ -49,8 +49,8 @@ impl<'a> StreamWriter<'a> {
     /// the body of a step, each attempt appends its own chunk.
     ///
     /// Fails with `closed` if the stream was closed.
-    pub fn append<T: Serialize + ?Sized>(&self, value: &T) -> Append<'a> {
-        self.put(crate::data::encode("chunk", value).map(ChunkBody::Json))
+    pub fn append(&self, value: impl Serialize) -> Append<'a> {
+        self.put(crate::data::encode("chunk", &value).map(ChunkBody::Json))
     }
 
     /// Append bytes. Fails with `closed` if the stream was closed.

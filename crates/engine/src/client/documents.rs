@@ -33,12 +33,12 @@ impl Client {
     /// # #[tokio::main] async fn main() -> Result<()> {
     /// # let onward = Onward::open("sqlite::memory:").launch().await?;
     /// let limits = onward.documents("limits");
-    /// limits.put("eu", &10).await?;
+    /// limits.put("eu", 10).await?;
     /// let eu = limits.get::<u32>("eu").await?.expect("it was put");
     /// assert_eq!((eu.value, eu.version), (10, 1));
     ///
-    /// limits.compare_and_swap("eu", eu.version, &11).await?;
-    /// let late = limits.compare_and_swap("eu", eu.version, &12).await.unwrap_err();
+    /// limits.compare_and_swap("eu", eu.version, 11).await?;
+    /// let late = limits.compare_and_swap("eu", eu.version, 12).await.unwrap_err();
     /// assert_eq!(late.code(), "version_changed");
     /// # Ok(()) }
     /// ```
@@ -57,8 +57,8 @@ impl Documents {
     /// # Errors
     /// `invalid` if the kind or the id is not 1 to 512 bytes without control characters, or if the value is too large; `encode` if it
     /// cannot be encoded.
-    pub async fn put(&self, id: impl AsRef<str>, value: &(impl Serialize + ?Sized)) -> Result<u64, Error> {
-        let value = crate::data::encode("document", value)?;
+    pub async fn put(&self, id: impl AsRef<str>, value: impl Serialize) -> Result<u64, Error> {
+        let value = crate::data::encode("document", &value)?;
         self.client.store.put_document(&self.kind, id.as_ref(), &value).await
     }
 
@@ -84,9 +84,9 @@ impl Documents {
         &self,
         id: impl AsRef<str>,
         expected: u64,
-        value: &(impl Serialize + ?Sized),
+        value: impl Serialize,
     ) -> Result<u64, Error> {
-        let value = crate::data::encode("document", value)?;
+        let value = crate::data::encode("document", &value)?;
         self.client.store.swap_document(&self.kind, id.as_ref(), expected, &value).await
     }
 
@@ -105,8 +105,8 @@ impl Documents {
     /// # #[tokio::main] async fn main() -> Result<()> {
     /// # let client = Client::connect("sqlite::memory:").await?;
     /// let limits = client.documents("limits");
-    /// let seen = limits.put("eu", &10).await?;
-    /// limits.put("eu", &11).await?; // somebody changes it
+    /// let seen = limits.put("eu", 10).await?;
+    /// limits.put("eu", 11).await?; // somebody changes it
     /// assert_eq!(limits.compare_and_delete("eu", seen).await.unwrap_err().code(), "version_changed");
     /// assert!(limits.compare_and_delete("eu", seen + 1).await?);
     /// # Ok(()) }

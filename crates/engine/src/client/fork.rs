@@ -57,8 +57,8 @@ impl<'a, T> Fork<'a, T> {
     }
 
     /// Give the new run another input. What was recorded before the position is copied all the same.
-    pub fn input(mut self, input: &(impl Serialize + ?Sized)) -> Self {
-        self.call.change(|parts| parts.input = Some(encode("input", input)));
+    pub fn input(mut self, input: impl Serialize) -> Self {
+        self.call.change(|parts| parts.input = Some(encode("input", &input)));
         self
     }
 

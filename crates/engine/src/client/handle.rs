@@ -254,7 +254,7 @@ impl<T: Data> WorkflowHandle<T> {
     ///
     /// # Errors
     /// `unknown_run` if the run does not exist.
-    pub fn send(&self, topic: impl Into<String>, message: &(impl Serialize + ?Sized)) -> SendMessage<'_> {
+    pub fn send(&self, topic: impl Into<String>, message: impl Serialize) -> SendMessage<'_> {
         self.client.send(self.id.as_str(), topic, message)
     }
 
@@ -329,8 +329,8 @@ impl<T: Data> WorkflowHandle<T> {
     /// # Errors
     /// As [`delete_message`](WorkflowHandle::delete_message); `invalid` if the message is known not to fit what the run waits
     /// for. In each case the old message stays.
-    pub async fn replace_message(&self, seq: i64, message: &(impl Serialize + ?Sized)) -> Result<i64, Error> {
-        let body = crate::data::encode("message", message);
+    pub async fn replace_message(&self, seq: i64, message: impl Serialize) -> Result<i64, Error> {
+        let body = crate::data::encode("message", &message);
         self.client.store.replace_message(&self.id, seq, body?).await
     }
 
@@ -378,7 +378,7 @@ impl<T: Data> WorkflowHandle<T> {
     /// # use onward_engine::{Ctx, Onward, Paging, Result};
     /// # #[tokio::main] async fn main() -> Result<()> {
     /// async fn convert(ctx: &Ctx) -> Result<()> {
-    ///     ctx.set_event("percent", &100).await?;
+    ///     ctx.set_event("percent", 100).await?;
     ///     ctx.stream("pages").append("page 1").await?;
     ///     ctx.hook::<u64>().token("payment-17").await?;
     ///     Ok(())

@@ -16,7 +16,7 @@ impl Client {
     /// for item in &inbox.items {
     ///     match &item.wait.wait_for {
     ///         WaitFor::Message { topic, .. } => drop(client.send(item.run.as_str(), topic, &true).await?),
-    ///         WaitFor::Hook { token, .. } => drop(client.resume_hook(token, &true).await?),
+    ///         WaitFor::Hook { token, .. } => drop(client.resume_hook(token, true).await?),
     ///         _ => {}
     ///     }
     /// }

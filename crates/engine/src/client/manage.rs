@@ -244,7 +244,7 @@ impl<T> WorkflowHandle<T> {
     /// # let onward = Onward::open("sqlite::memory:").workflow_fn("double", "1", |_ctx, n: u32| async move { Ok(2 * n) }).launch().await?;
     /// let run = onward.start_named("double", 21).id("double-1").await?;
     /// assert_eq!(run.restart().await?.result().await?, 42);
-    /// assert_eq!(run.restart().input(&4).id("double-2").await?.result().await?, 8);
+    /// assert_eq!(run.restart().input(4).id("double-2").await?.result().await?, 8);
     /// # onward.shutdown(std::time::Duration::ZERO).await?;
     /// # Ok(()) }
     /// ```

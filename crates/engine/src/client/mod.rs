@@ -215,7 +215,7 @@ impl Client {
     /// ```no_run
     /// # use onward_engine::{Client, Result};
     /// # async fn demo(client: Client) -> Result<()> {
-    /// let sent = client.send("expense-17", "decision", &"approved").key("form-991").await?;
+    /// let sent = client.send("expense-17", "decision", "approved").key("form-991").await?;
     /// println!("message {}, sent {}", sent.seq, if sent.is_new { "now" } else { "before" });
     /// # Ok(()) }
     /// ```
@@ -224,12 +224,7 @@ impl Client {
     /// `unknown_run` if the run does not exist; `invalid` if the topic or the key is not valid, or if the message is known not
     /// to fit what the run waits for. In these cases nothing was sent, and the key is not used up. If only the run itself can
     /// tell that a message does not fit, it keeps it as refused: see [`WorkflowHandle::messages`].
-    pub fn send(
-        &self,
-        run: impl Into<String>,
-        topic: impl Into<String>,
-        message: &(impl Serialize + ?Sized),
-    ) -> SendMessage<'_> {
+    pub fn send(&self, run: impl Into<String>, topic: impl Into<String>, message: impl Serialize) -> SendMessage<'_> {
         SendMessage::new(&self.store, Message::new(run, topic, message))
     }
 
@@ -263,7 +258,7 @@ impl Client {
     /// ```no_run
     /// # use onward_engine::{Client, Result};
     /// # async fn demo(client: Client) -> Result<()> {
-    /// let resumed = client.resume_hook("payment-17", &4200).key("webhook-991").await?;
+    /// let resumed = client.resume_hook("payment-17", 4200).key("webhook-991").await?;
     /// println!("{} goes on", resumed.run);
     /// # Ok(()) }
     /// ```
@@ -271,8 +266,8 @@ impl Client {
     /// # Errors
     /// `unknown_hook` if no hook has the token, because it was never opened or was closed; `gone` if the run of the hook has
     /// ended; `invalid` if the payload is known not to fit what the hook takes: then nothing was sent, and the hook stays open.
-    pub fn resume_hook(&self, token: impl Into<String>, payload: &(impl Serialize + ?Sized)) -> ResumeHook<'_> {
-        ResumeHook::new(&self.store, token.into(), crate::data::encode("payload", payload))
+    pub fn resume_hook(&self, token: impl Into<String>, payload: impl Serialize) -> ResumeHook<'_> {
+        ResumeHook::new(&self.store, token.into(), crate::data::encode("payload", &payload))
     }
 
     /// Read the latest value of an event of a run. If the event is not set, waits for it up to 60 s, and then returns `None`.

@@ -29,8 +29,8 @@ pub struct Message {
 
 impl Message {
     /// A message to a run, on a topic of 1 to 512 bytes.
-    pub fn new(run: impl Into<String>, topic: impl Into<String>, body: &(impl Serialize + ?Sized)) -> Message {
-        Message { run: run.into(), topic: topic.into(), body: crate::data::encode("message", body), key: None }
+    pub fn new(run: impl Into<String>, topic: impl Into<String>, body: impl Serialize) -> Message {
+        Message { run: run.into(), topic: topic.into(), body: crate::data::encode("message", &body), key: None }
     }
 
     /// An idempotency key. A second message with the same key, to the same run, is not delivered again.

@@ -72,7 +72,7 @@ impl Ctx {
     /// async fn think(ctx: &Ctx, prompt: &str) -> Result<String> {
     ///     let answer = ctx.step("think", async || {
     ///         let answer = ask(prompt).await?;
-    ///         ctx.note("tokens", &answer.tokens)?;
+    ///         ctx.note("tokens", answer.tokens)?;
     ///         Ok(answer.text)
     ///     });
     ///     Ok(answer.attempts(3).await?)
@@ -83,10 +83,10 @@ impl Ctx {
     /// # Errors
     /// `invalid` outside of the body of a step, which includes tasks that the body has spawned; or if the name is empty, too
     /// long or has a control character, or the notes are too large. `encode` if the value cannot be encoded.
-    pub fn note(&self, name: impl AsRef<str>, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
+    pub fn note(&self, name: impl AsRef<str>, value: impl Serialize) -> Result<(), Error> {
         let name = name.as_ref();
         onward_types::check_name("name of a note", name)?;
-        let value = crate::data::encode("note", value)?;
+        let value = crate::data::encode("note", &value)?;
         let Some(step) = scope::step() else {
             let message = format!(
                 "note `{name}` was made outside of the body of a step: a note is part of the record of a step, so make it in \
@@ -146,8 +146,8 @@ impl Ctx {
     /// ```
     ///
     /// If the run does not exist, the call returns an `unknown_run` error, which is recorded.
-    pub fn cancel(&self, run: &str) -> CancelRun<'_> {
-        CancelRun::new(self, run)
+    pub fn cancel(&self, run: impl AsRef<str>) -> CancelRun<'_> {
+        CancelRun::new(self, run.as_ref())
     }
 
     /// Send a payload to the hook with this token, exactly once: what [`Client::resume_hook`](crate::Client::resume_hook) does
@@ -163,8 +163,8 @@ impl Ctx {
     /// }
     /// # #[tokio::main] async fn main() { paid(&Ctx::detached(), "17", 4200).await.unwrap(); }
     /// ```
-    pub fn resume_hook(&self, token: impl AsRef<str>, payload: &(impl Serialize + ?Sized)) -> Call<'_, RunId> {
-        Call::act(Act::resume_hook(self, token.as_ref(), payload))
+    pub fn resume_hook(&self, token: impl AsRef<str>, payload: impl Serialize) -> Call<'_, RunId> {
+        Call::act(Act::resume_hook(self, token.as_ref(), &payload))
     }
 
     /// Merge attributes into those of this run: a map or a struct with named fields. A `null` removes an attribute. Lists of
@@ -197,10 +197,10 @@ impl Ctx {
     /// # use std::time::Duration;
     /// async fn beat(ctx: &Ctx, beats: u64) -> Result<u64> {
     ///     for nth in 0..1_000 {
-    ///         ctx.set_event("beats", &(beats + nth)).await?;
+    ///         ctx.set_event("beats", beats + nth).await?;
     ///         ctx.sleep(Duration::from_secs(60)).await?;
     ///     }
-    ///     Ok(ctx.continue_with(&(beats + 1_000)).await?)
+    ///     Ok(ctx.continue_with(beats + 1_000).await?)
     /// }
     /// # #[tokio::main] async fn main() {
     /// let error = beat(&Ctx::detached(), 7).await.unwrap_err().to_string();
@@ -217,7 +217,7 @@ impl Ctx {
     ///
     /// The input must be one that this workflow can decode: otherwise the next generation is held. Other branches of the
     /// workflow end with the generation; await what they do before.
-    pub fn continue_with<T: Data>(&self, input: &(impl Serialize + ?Sized)) -> ContinueWith<'_, T> {
-        ContinueWith::new(self, input)
+    pub fn continue_with<T: Data>(&self, input: impl Serialize) -> ContinueWith<'_, T> {
+        ContinueWith::new(self, &input)
     }
 }

@@ -10,13 +10,13 @@ use crate::house::{House, Log};
 #[onward::step(attempts = 3, backoff = "1ms..1ms")]
 async fn hard(ctx: &Ctx) -> Result<String> {
     let attempt = ctx.state::<Log>().ran("hard");
-    ctx.stream("tries").append(&attempt).await?;
+    ctx.stream("tries").append(attempt).await?;
     if attempt == 1 { Err("again\n".into()) } else { Ok("x".repeat(3_000)) }
 }
 
 #[onward::workflow]
 async fn travels(ctx: &Ctx, text: String) -> Result<String> {
-    ctx.set_event("stage", &"begun").await?;
+    ctx.set_event("stage", "begun").await?;
     let long = hard(ctx).await?;
     ctx.stream("raw").append_bytes(*b"\0\xff").await?;
     let heard = ctx.recv::<String>("topic").await?;
@@ -43,7 +43,7 @@ async fn house_with_a_run(db: TestDatabase) -> (House, WorkflowHandle<String>) {
     let start = house.onward.start::<travels>("é\"\u{1}".repeat(700)).id("first").authenticated_as("ann", ["clerk"]);
     let run = start.attributes(serde_json::json!({"team": "blue"})).await.unwrap();
     for (message, key) in [("one", "k1"), ("two", "k2")] {
-        run.send("topic", &message).key(key).await.unwrap();
+        run.send("topic", message).key(key).await.unwrap();
     }
     // The calls are: event, step, append, recv, event, sleep.
     house.until("it sleeps", async || run.steps().await.unwrap().len() == 6).await;
@@ -80,7 +80,7 @@ async fn a_run_goes_on_in_another_database_as_if_it_had_begun_there(db: TestData
     );
 
     assert_eq!(there.start::<travels>("other".into()).id("first").await.unwrap_err().code(), "conflict");
-    taken.send("topic", &"two").key("k2").await.unwrap();
+    taken.send("topic", "two").key("k2").await.unwrap();
     taken.resume().await.unwrap();
     assert_eq!(house.done(taken.result()).await.unwrap(), "2800 3000 one two", "a message that was taken stays so");
     assert_eq!(house.log.count("hard"), 2, "what was recorded is not done again");

@@ -18,7 +18,7 @@ async fn receives(ctx: &Ctx) -> Result<u32> {
 async fn sends(ctx: &Ctx, to: String) -> Result<()> {
     ctx.sleep(secs(1)).await?;
     ctx.state::<Log>().ran(ctx.run_id());
-    Ok(ctx.send(&to, "n", &7).await?)
+    Ok(ctx.send(&to, "n", 7).await?)
 }
 
 #[onward::workflow]
@@ -67,7 +67,7 @@ async fn no_hook_is_opened_before_what_came_before_it_is_durable(db: TestDatabas
 async fn says_much(ctx: &Ctx) -> Result<()> {
     ctx.sleep(secs(1)).await?;
     for n in 0..5_000 {
-        ctx.set_event("n", &n).await?;
+        ctx.set_event("n", n).await?;
         ctx.state::<Log>().ran("said");
     }
     Ok(())

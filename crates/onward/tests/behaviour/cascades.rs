@@ -62,7 +62,7 @@ async fn what_was_cancelled_with_its_parent_comes_back_with_it_at_all_depths(db:
     for id in all {
         assert_ne!(status(&house, id).await, Status::Cancelled, "{id}");
     }
-    house.onward.send("depth-0", "word", &"hello").await.unwrap();
+    house.onward.send("depth-0", "word", "hello").await.unwrap();
     assert_eq!(house.done(house.onward.handle::<tree>("root").result()).await.unwrap(), "hello...");
     assert_eq!((house.log.count("ok"), house.log.count("error")), (3, 0));
 }
@@ -80,7 +80,7 @@ async fn a_parked_parent_is_cancelled_with_all_that_it_started(db: TestDatabase)
         assert_eq!(status(&house, id).await, Status::Cancelled, "{id}");
     }
     run.resume().await.unwrap();
-    house.onward.send("depth-0", "word", &"hello").await.unwrap();
+    house.onward.send("depth-0", "word", "hello").await.unwrap();
     assert_eq!(house.done(house.onward.handle::<tree>("root").result()).await.unwrap(), "hello...");
     assert_eq!(house.log.count("error"), 0);
 }
@@ -94,7 +94,7 @@ async fn a_resume_before_anybody_released_the_family_is_seen_by_none_of_it(db: T
         run.cancel().await.unwrap();
         run.resume().await.unwrap();
     }
-    house.onward.send("depth-0", "word", &"hello").await.unwrap();
+    house.onward.send("depth-0", "word", "hello").await.unwrap();
     assert_eq!(house.done(house.onward.handle::<tree>("root").result()).await.unwrap(), "hello..");
     assert_eq!(house.log.count("error"), 0);
 }
@@ -112,7 +112,7 @@ async fn children_have_the_deadline_of_their_parent_and_come_back_with_it(db: Te
     house.until("the deadline struck", async || status(&house, "depth-0").await == Status::Cancelled).await;
     assert_eq!(status(&house, "root").await, Status::Cancelled);
     run.resume().await.unwrap();
-    house.onward.send("depth-0", "word", &"hello").await.unwrap();
+    house.onward.send("depth-0", "word", "hello").await.unwrap();
     // No leaps: its time runs again.
     let again = house.onward.handle::<tree>("root");
     house.until("it has ended", async || again.status().await.unwrap().is_terminal()).await;
@@ -129,7 +129,7 @@ async fn a_child_that_waited_apart_in_a_queue_lines_up_again(db: TestDatabase) {
     run.cancel().await.unwrap();
     is_let_go(&house, &["root", "depth-1", "depth-0"]).await;
     run.resume().await.unwrap();
-    house.onward.send("depth-0", "word", &"hello").await.unwrap();
+    house.onward.send("depth-0", "word", "hello").await.unwrap();
     assert_eq!(house.done(house.onward.handle::<apart>("root").result()).await.unwrap(), "hello.");
     assert_eq!(house.log.count("error"), 0);
 }
@@ -180,7 +180,7 @@ async fn a_part_of_a_cancelled_family_comes_back_alone_with_what_is_below_it(db:
     let part = house.onward.handle::<tree>("depth-1");
     part.resume().await.unwrap();
     assert_eq!((status(&house, "root").await, status(&house, "depth-2").await), (Status::Cancelled, Status::Cancelled));
-    house.onward.send("depth-0", "word", &"hello").await.unwrap();
+    house.onward.send("depth-0", "word", "hello").await.unwrap();
     assert_eq!(house.done(part.result()).await.unwrap(), "hello.");
     run.resume().await.unwrap();
     assert_eq!(house.done(house.onward.handle::<tree>("root").result()).await.unwrap(), "hello...");
@@ -207,7 +207,7 @@ async fn who_waits_for_a_child_of_another_run_is_held_when_it_is_cancelled_with_
     is_let_go(&house, &["root", "depth-0"]).await;
     run.resume().await.unwrap();
     guest.resume().await.unwrap();
-    house.onward.send("depth-0", "word", &"hello").await.unwrap();
+    house.onward.send("depth-0", "word", "hello").await.unwrap();
     assert_eq!(house.done(house.onward.handle::<guest>("guest").result()).await.unwrap(), "hello");
     assert_eq!(house.done(house.onward.handle::<tree>("root").result()).await.unwrap(), "hello.");
 }
@@ -237,7 +237,7 @@ async fn a_fork_of_a_cancelled_parent_sees_no_cascade_and_a_restart_has_children
     house.onward.handle_named(&child).resume().await.unwrap();
     fork.resume().await.unwrap();
     for child in [child, own().await.unwrap()] {
-        house.onward.send(child, "word", &"hello").await.unwrap();
+        house.onward.send(child, "word", "hello").await.unwrap();
     }
     assert_eq!(house.done(house.onward.handle::<forks>("fork").result()).await.unwrap(), "hello");
     assert_eq!(house.done(house.onward.handle::<forks>("restart").result()).await.unwrap(), "hello");
@@ -266,7 +266,7 @@ async fn a_child_whose_creation_is_in_flight_is_cancelled_once_it_is_there(db: T
     // The batch has made the child and cannot go on: what took the message cannot be written.
     let lock = session.transaction().await.unwrap();
     lock.batch_execute("lock table checkpoints in exclusive mode").await.unwrap();
-    run.send("go", &1).await.unwrap();
+    run.send("go", 1).await.unwrap();
     let stalled =
         "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
         and application_name like 'onward%'";
@@ -283,7 +283,7 @@ async fn a_child_whose_creation_is_in_flight_is_cancelled_once_it_is_there(db: T
     if status().await.is_some() {
         run.resume().await.unwrap();
         house.until("the child is back", async || status().await != Some(Status::Cancelled)).await;
-        kid.send("word", &"hello").await.unwrap();
+        kid.send("word", "hello").await.unwrap();
         assert_eq!(house.done(house.onward.handle::<begets>("root").result()).await.unwrap(), "hello");
     }
 }

@@ -169,9 +169,9 @@ async fn reads(ctx: &Ctx, run: String) -> Result<u32> {
 async fn an_event_of_another_type_holds_its_reader_which_goes_on_once_it_is_set_again(db: TestDatabase) {
     #[onward::workflow]
     async fn says(ctx: &Ctx) -> Result<()> {
-        ctx.set_event("size", &"large").await?;
+        ctx.set_event("size", "large").await?;
         ctx.recv::<()>("again").await?;
-        ctx.set_event("size", &7).await?;
+        ctx.set_event("size", 7).await?;
         Ok(())
     }
     let house = House::open(db, |b| b.workflows::<(says, reads)>()).await;
@@ -182,7 +182,7 @@ async fn an_event_of_another_type_holds_its_reader_which_goes_on_once_it_is_set_
     assert!(reason.contains("event `size` of run") && reason.contains("`u32`"), "{reason}");
     assert!(reads.steps().await.unwrap().iter().all(|step| step.state.is_open()), "nothing of it is recorded");
 
-    says.send("again", &()).await.unwrap();
+    says.send("again", ()).await.unwrap();
     house.done(says.result()).await.unwrap();
     reads.resume().await.unwrap();
     assert_eq!(house.done(reads.result()).await.unwrap(), 7);

@@ -13,7 +13,7 @@ use crate::house::House;
 #[onward::workflow]
 async fn works(ctx: &Ctx, n: u32) -> Result<u32> {
     let half = ctx.step("half", async || Ok(n / 2)).await?;
-    ctx.set_event("half", &half).await?;
+    ctx.set_event("half", half).await?;
     ctx.sleep(hours(1)).await?;
     ctx.step("fails", async || if n == 13 { Err("unlucky".into()) } else { Ok(()) }).attempts(1).await?;
     Ok(half)
@@ -135,7 +135,7 @@ async fn each_kind_of_change_is_seen(db: TestDatabase) {
 
     run.merge_attributes(serde_json::json!({"a": 1})).await.unwrap();
     assert_eq!(next_run(&house, &mut changes).await.run.as_str(), "r");
-    run.send("nobody", &1).await.unwrap();
+    run.send("nobody", 1).await.unwrap();
     assert_eq!(next_run(&house, &mut changes).await.run.as_str(), "r");
     run.pause().await.unwrap();
     let is_seen = async |changes: &mut Changes, wanted: Status| {

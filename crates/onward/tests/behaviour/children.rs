@@ -119,7 +119,7 @@ async fn a_parent_whose_childs_id_is_taken_is_held_and_makes_its_child_once_it_i
         let record = run.describe().await.unwrap();
         let taken = onward_types::RunId::of_child(&record.id, record.key, 1);
         let stranger = house.onward.start::<slow_double>(1).id(taken.as_str()).delay(days(9_999)).await.unwrap();
-        run.send("go", &1).await.unwrap();
+        run.send("go", 1).await.unwrap();
         let held = house.done(run.result()).await.unwrap_err();
         assert!(held.is_conflict() && held.message().contains(taken.as_str()), "{held}");
         assert_eq!(run.status().await.unwrap(), Status::Paused);
@@ -157,7 +157,7 @@ async fn a_child_that_an_older_version_named_is_found_by_where_it_was_started(db
     assert_eq!(house.done(child.result()).await.unwrap(), 100);
     house.lose_executor().await;
     let run = house.onward.handle::<waits_first>("p");
-    run.send("go", &1).await.unwrap();
+    run.send("go", 1).await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), 100);
     let children = run.children().await.unwrap();
     assert_eq!(children.iter().map(|child| child.id()).collect::<Vec<_>>(), ["p-1"], "no other child was made");

@@ -254,7 +254,7 @@ async fn write(ctx: &Ctx, about: String) -> Result<String> {
 #[onward::workflow]
 async fn whisper(ctx: &Ctx, about: String) -> Result<String> {
     ctx.step("first", async || Ok(1)).await?;
-    ctx.send(ctx.run_id(), "ear", &format!("r{about}")).await?;
+    ctx.send(ctx.run_id(), "ear", format!("r{about}")).await?;
     Ok(about)
 }
 
@@ -295,13 +295,13 @@ async fn whatever_a_run_says_and_is_told_is_encoded_and_read_again_after_a_crash
     house.until("it waits for a message", async || run.steps().await.unwrap().len() == 6).await;
     assert_eq!(run.get_event::<String>("said").await.unwrap().unwrap(), SECRET);
     assert_eq!(run.events().await.unwrap()[0].value.as_str(), format!("\"{SECRET}\""));
-    run.send("ear", &TOLD).await.unwrap();
+    run.send("ear", TOLD).await.unwrap();
     house.lose_executor_for(|b| b.codec(rotated())).await;
     let run = house.onward.handle::<talk>("t");
     assert_eq!(house.done(run.result()).await.unwrap(), format!("sql {SECRET}, {TOLD}"));
     let json = ChunkBody::Json(Json::encode(SECRET).unwrap());
     assert_eq!(words(&run).await, [json.clone(), ChunkBody::Bytes(SECRET.as_bytes().into()), json]);
-    let fork = run.fork(9).id("f").input(&TOLD).await.unwrap();
+    let fork = run.fork(9).id("f").input(TOLD).await.unwrap();
     assert_eq!(house.done(fork.result()).await.unwrap(), format!("sql {SECRET}, {TOLD}"));
     assert_eq!(house.log.count("sql"), 1);
 
@@ -319,8 +319,8 @@ async fn a_message_that_cannot_be_decoded_is_refused_until_an_executor_has_the_k
     let mut house = House::open(db.clone(), house).await;
     let run = house.onward.start::<talk>(SECRET.to_owned()).id("t").await.unwrap();
     let ahead = Client::connect_with(&db.url, house.clock.clone()).await.unwrap().codec(only_new());
-    ahead.send("t", "another", &"is never taken").await.unwrap();
-    ahead.send("t", "ear", &"news").await.unwrap();
+    ahead.send("t", "another", "is never taken").await.unwrap();
+    ahead.send("t", "ear", "news").await.unwrap();
     let refused = async || {
         let reason = run.describe().await.unwrap().reason;
         reason.contains("1 message was refused: the message was encoded by codec") && reason.contains("key `new`")

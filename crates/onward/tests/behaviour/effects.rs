@@ -15,7 +15,7 @@ async fn receives(ctx: &Ctx) -> Result<u32> {
 async fn sends(ctx: &Ctx, to: String) -> Result<()> {
     ctx.sleep(secs(1)).await?;
     ctx.state::<Log>().ran(ctx.run_id());
-    Ok(ctx.send(&to, "n", &7).await?)
+    Ok(ctx.send(&to, "n", 7).await?)
 }
 
 #[onward::workflow]

@@ -9,16 +9,16 @@ use crate::house::{House, Log};
 
 #[onward::workflow]
 async fn converts(ctx: &Ctx) -> Result<()> {
-    ctx.set_event("stage", &"begun").await?;
+    ctx.set_event("stage", "begun").await?;
     let half = ctx.step("half", async || {
         ctx.state::<Log>().ran("half");
         Ok(())
     });
     half.await?;
-    ctx.set_event("stage", &"half").await?;
-    ctx.set_event("size", &17).await?;
+    ctx.set_event("stage", "half").await?;
+    ctx.set_event("size", 17).await?;
     ctx.sleep(hours(1)).await?;
-    ctx.set_event("stage", &"done").await?;
+    ctx.set_event("stage", "done").await?;
     Ok(())
 }
 
@@ -75,9 +75,9 @@ async fn an_event_is_read_by_another_process_that_waited_before_the_run_was_ther
 #[onward::workflow]
 async fn tries_what_cannot_be(ctx: &Ctx) -> Result<Vec<String>> {
     let mut codes = Vec::new();
-    codes.push(ctx.set_event("", &1).await.unwrap_err().code().to_owned());
-    codes.push(ctx.stream("a\0b").append(&1).await.unwrap_err().code().to_owned());
-    let in_body = ctx.step("outer", async || Ok(ctx.set_event("", &1).await.unwrap_err().code().to_owned()));
+    codes.push(ctx.set_event("", 1).await.unwrap_err().code().to_owned());
+    codes.push(ctx.stream("a\0b").append(1).await.unwrap_err().code().to_owned());
+    let in_body = ctx.step("outer", async || Ok(ctx.set_event("", 1).await.unwrap_err().code().to_owned()));
     codes.push(in_body.await?);
     Ok(codes)
 }
@@ -91,7 +91,7 @@ async fn what_cannot_be_said_is_an_error_and_loses_nothing(db: TestDatabase) {
 
 #[onward::workflow]
 async fn sets_null(ctx: &Ctx) -> Result<()> {
-    Ok(ctx.set_event("answer", &None::<u8>).await?)
+    Ok(ctx.set_event("answer", None::<u8>).await?)
 }
 
 #[on_every_database]
@@ -193,7 +193,7 @@ async fn the_end_of_a_wait_for_an_event_survives_a_lost_executor(db: TestDatabas
 
 #[onward::workflow]
 async fn reads_what_it_did_itself(ctx: &Ctx) -> Result<(Option<u8>, Option<u8>, bool)> {
-    ctx.set_event("mine", &1).await?;
+    ctx.set_event("mine", 1).await?;
     let mine = ctx.get_event::<u8>(ctx.run_id(), "mine").timeout(secs(0)).await?;
     let child = ctx.start::<converts>(()).await?;
     let of_child = ctx.get_event::<u8>(child.id(), "size").await?;
@@ -251,9 +251,9 @@ async fn convert(ctx: &Ctx) -> Result<u32> {
     let log = ctx.state::<Log>();
     let life = log.ran("body");
     for page in [10, 20] {
-        ctx.set_event("page", &(life * 100 + page)).await?;
+        ctx.set_event("page", life * 100 + page).await?;
     }
-    ctx.set_event("pages", &20).await?;
+    ctx.set_event("pages", 20).await?;
     match life {
         1 => Err("the printer is out of paper".into()),
         // The process is lost here.
@@ -264,7 +264,7 @@ async fn convert(ctx: &Ctx) -> Result<u32> {
 
 #[onward::workflow]
 async fn prints(ctx: &Ctx) -> Result<u32> {
-    ctx.set_event("page", &0).await?;
+    ctx.set_event("page", 0).await?;
     let pages = convert(ctx).await?;
     ctx.sleep(hours(1)).await?;
     Ok(pages)

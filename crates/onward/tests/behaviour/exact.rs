@@ -71,9 +71,9 @@ async fn gives(ctx: &Ctx, lossy: Lossy) -> Result<String> {
         Ok(whole(lossy))
     });
     is_refused(&transaction.attempts(3).await.unwrap_err(), lossy);
-    is_refused(&ctx.set_event("event", &whole(lossy)).await.unwrap_err(), lossy);
-    is_refused(&ctx.stream("stream").append(&whole(lossy)).await.unwrap_err(), lossy);
-    is_refused(&ctx.send("nobody", "topic", &whole(lossy)).await.unwrap_err(), lossy);
+    is_refused(&ctx.set_event("event", whole(lossy)).await.unwrap_err(), lossy);
+    is_refused(&ctx.stream("stream").append(whole(lossy)).await.unwrap_err(), lossy);
+    is_refused(&ctx.send("nobody", "topic", whole(lossy)).await.unwrap_err(), lossy);
     is_refused(&ctx.run::<takes>(whole(lossy)).await.unwrap_err(), lossy);
     Ok("refused".to_owned())
 }
@@ -94,7 +94,7 @@ async fn what_would_not_come_back_equal_is_refused_where_it_is_encoded_and_not_t
         assert_eq!(log.count(&format!("{lossy:?} in a transaction")), 1, "{lossy:?}");
 
         is_refused(&house.onward.start::<takes>(whole(lossy)).await.unwrap_err(), lossy);
-        is_refused(&run.send("topic", &whole(lossy)).await.unwrap_err(), lossy);
+        is_refused(&run.send("topic", whole(lossy)).await.unwrap_err(), lossy);
     }
 }
 
@@ -113,7 +113,7 @@ async fn a_workflow_whose_output_would_not_come_back_equal_is_held_and_goes_on_o
     assert_eq!(house.done(run.result()).await.unwrap_err().code(), "encode");
     let record = run.describe().await.unwrap();
     assert!(record.status == Status::Paused && record.reason.contains("no number for inf"), "{}", record.reason);
-    house.onward.resume_hook("divisor", &4).await.expect("it has returned, but not ended: its hook is open");
+    house.onward.resume_hook("divisor", 4).await.expect("it has returned, but not ended: its hook is open");
     house.log.ran("mended");
     run.resume().await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), 0.25);
@@ -141,7 +141,7 @@ const DOUBLE: f64 = 90.657_582_199_261_31;
 async fn counts(ctx: &Ctx, from: f64) -> Result<(f64, u128, i128)> {
     assert_eq!(from.to_bits(), DOUBLE.to_bits());
     let step = ctx.step("give", async || Ok((DOUBLE, u128::MAX, i128::MIN))).await?;
-    ctx.set_event("double", &step.0).await?;
+    ctx.set_event("double", step.0).await?;
     ctx.sleep(hours(1)).await?;
     Ok(step)
 }
@@ -194,7 +194,7 @@ async fn numbers_of_any_length_are_compared_masked_merged_and_exported_as_they_w
     assert!(file.contains(LONG), "{file}");
     let copy = house.onward.import_as(&file, "copy").await.unwrap().typed::<Json>();
     copy.resume().await.unwrap();
-    copy.send("go", &raw("1e400")).await.unwrap();
+    copy.send("go", raw("1e400")).await.unwrap();
     assert_eq!(house.done(copy.result()).await.unwrap().as_str(), LONG);
     let took = copy.steps().await.unwrap().remove(0).output.unwrap();
     assert_eq!(took.as_str(), "1e400");

@@ -93,9 +93,9 @@ async fn recoveries_are_counted_and_a_run_that_makes_no_progress_is_given_up(db:
 
 #[onward::workflow]
 async fn uses_all(ctx: &Ctx) -> Result<i64> {
-    ctx.set_event("e", &1).await?;
-    ctx.stream("s").append(&1).await?;
-    ctx.send(ctx.run_id(), "m", &1).await?;
+    ctx.set_event("e", 1).await?;
+    ctx.stream("s").append(1).await?;
+    ctx.send(ctx.run_id(), "m", 1).await?;
     ctx.transaction("t", async |tx| Ok(tx.first("select 1", ()).await?.is_some())).await?;
     ctx.step("s", async || Ok(())).await?;
     Ok(ctx.recv("m").await?)
@@ -180,7 +180,7 @@ async fn a_suspect_before_its_last_chance_has_its_turn_after_a_wave_that_went_we
     foreign.does("update runs set recoveries = recoveries_max where id = 'last'").await;
     foreign.does("commit").await;
     for run in [&first, &last] {
-        run.send("n", &7).await.unwrap();
+        run.send("n", 7).await.unwrap();
         assert_eq!(house.done(run.result()).await.unwrap(), 7, "{}", run.id());
     }
 }

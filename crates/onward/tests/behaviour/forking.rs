@@ -64,10 +64,10 @@ async fn a_restart_begins_from_scratch_and_a_fork_may_have_another_input(db: Tes
     assert_eq!(woken(&house, &run).await, 13);
     let again = run.restart().await.unwrap();
     assert_eq!(woken(&house, &again).await, 16);
-    let other = run.fork(3).input(&1_000u32).id("other").await.unwrap();
+    let other = run.fork(3).input(1_000u32).id("other").await.unwrap();
     assert_eq!(woken(&house, &other).await, 1_003);
     assert_eq!(other.describe().await.unwrap().input.as_ref().unwrap().as_str(), "1000");
-    let same = run.fork(3).input(&1_000u32).id("other").await.unwrap();
+    let same = run.fork(3).input(1_000u32).id("other").await.unwrap();
     assert_eq!(same.id(), "other", "the same fork under the same id is the same run");
     assert!(run.fork(2).id("other").await.unwrap_err().is_conflict());
     assert!(run.restart().id("first").await.unwrap_err().is_conflict());
@@ -103,13 +103,13 @@ async fn a_fork_may_be_executed_by_another_version(db: TestDatabase) {
 #[onward::step(attempts = 2, backoff = "1ms..1ms")]
 async fn speak(ctx: &Ctx) -> Result<()> {
     let attempt = ctx.attempt();
-    ctx.stream("words").append(&format!("try {attempt}")).await?;
+    ctx.stream("words").append(format!("try {attempt}")).await?;
     if attempt == 1 { Err("again".into()) } else { Ok(()) }
 }
 
 #[onward::workflow]
 async fn talks(ctx: &Ctx) -> Result<String> {
-    ctx.set_event("stage", &"begun").await?;
+    ctx.set_event("stage", "begun").await?;
     speak(ctx).await?;
     let got = ctx.recv::<String>("topic").await?;
     ctx.set_event("stage", &got).await?;
@@ -134,8 +134,8 @@ async fn words(run: &WorkflowHandle<String>) -> Vec<(i64, String, Option<bool>)>
 async fn a_fork_has_the_events_and_streams_of_what_it_takes_over_but_no_messages(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<talks>()).await;
     let run = house.onward.start::<talks>(()).id("first").await.unwrap();
-    run.send("topic", &"hello").await.unwrap();
-    run.send("topic", &"unread").await.unwrap();
+    run.send("topic", "hello").await.unwrap();
+    run.send("topic", "unread").await.unwrap();
     // The calls are: event, step, recv, event, append, close, sleep.
     house.until("it sleeps", async || run.steps().await.unwrap().len() == 7).await;
     let said = [(0, "try 1".to_owned(), Some(false)), (1, "try 2".to_owned(), Some(true))];
@@ -149,7 +149,7 @@ async fn a_fork_has_the_events_and_streams_of_what_it_takes_over_but_no_messages
     assert_eq!(early.get_event::<String>("stage").await.unwrap().as_deref(), Some("begun"));
     house.until("it waits for a message", async || early.steps().await.unwrap().len() == 3).await;
     assert_eq!(early.streams().await.unwrap()[0].tail, 1);
-    early.send("topic", &"other").await.unwrap();
+    early.send("topic", "other").await.unwrap();
     house.until("it goes on", async || early.steps().await.unwrap().len() == 7).await;
     let other = (2, "other".to_owned(), Some(true));
     assert_eq!(words(&early).await, [said[0].clone(), said[1].clone(), other]);

@@ -15,7 +15,7 @@ async fn counts(ctx: &Ctx, n: u32) -> Result<u32> {
         Ok(ctx.state::<Log>().ran("count"))
     });
     step.await?;
-    if n < 3 { Ok(ctx.continue_with(&(n + 1)).await?) } else { Ok(n) }
+    if n < 3 { Ok(ctx.continue_with(n + 1).await?) } else { Ok(n) }
 }
 
 /// Sleeps in each generation, and says how often it was replayed from the beginning of the run.
@@ -23,7 +23,7 @@ async fn counts(ctx: &Ctx, n: u32) -> Result<u32> {
 async fn sleeps(ctx: &Ctx, n: u32) -> Result<u32> {
     ctx.step("work", async || Ok(ctx.state::<Log>().ran(&format!("work {n}")))).await?;
     ctx.sleep(hours(1)).await?;
-    if n < 2 { Ok(ctx.continue_with(&(n + 1)).await?) } else { Ok(n) }
+    if n < 2 { Ok(ctx.continue_with(n + 1).await?) } else { Ok(n) }
 }
 
 /// The same within a lease.
@@ -31,14 +31,14 @@ async fn sleeps(ctx: &Ctx, n: u32) -> Result<u32> {
 async fn naps(ctx: &Ctx, n: u32) -> Result<u32> {
     ctx.step("work", async || Ok(ctx.state::<Log>().ran(&format!("nap {n}")))).await?;
     ctx.sleep(secs(1)).await?;
-    if n < 2 { Ok(ctx.continue_with(&(n + 1)).await?) } else { Ok(n) }
+    if n < 2 { Ok(ctx.continue_with(n + 1).await?) } else { Ok(n) }
 }
 
 /// Its input grows beyond what is stored in the run's row, and shrinks again.
 #[onward::workflow]
 async fn grows(ctx: &Ctx, text: String) -> Result<usize> {
     match text.len() {
-        1 => Ok(ctx.continue_with(&"long".repeat(1_000)).await?),
+        1 => Ok(ctx.continue_with("long".repeat(1_000)).await?),
         4_000 => Ok(ctx.continue_with("short").await?),
         len => Ok(len),
     }
@@ -61,9 +61,9 @@ async fn talks(ctx: &Ctx, mut talk: Talk) -> Result<Vec<String>> {
     let hook = ctx.hook::<String>().token("ask").await?;
     let child = ctx.start::<waits>(()).await?;
     talk.children.push(child.id().to_string());
-    ctx.stream("log").append(&talk.generation).await?;
+    ctx.stream("log").append(talk.generation).await?;
     if talk.generation == 1 {
-        ctx.set_event("stage", &"one").await?;
+        ctx.set_event("stage", "one").await?;
         let tried = ctx.step("tries", async || {
             ctx.stream("log").append("tried").await?;
             if ctx.attempt() == 1 { Err("again".into()) } else { Ok(()) }
@@ -147,9 +147,9 @@ async fn what_a_run_said_and_did_not_hear_yet_stays_and_so_do_its_children(db: T
     let run = house.onward.start::<talks>(talk).id("r").await.unwrap();
     let waits = async || run.steps().await.unwrap().last().is_some_and(|step| step.name == "go");
     house.until("it waits", waits).await;
-    house.onward.resume_hook("ask", &"payload").await.unwrap();
-    run.send("later", &"message").await.unwrap();
-    run.send("go", &()).await.unwrap();
+    house.onward.resume_hook("ask", "payload").await.unwrap();
+    run.send("later", "message").await.unwrap();
+    run.send("go", ()).await.unwrap();
     let heard = house.done(run.result()).await.unwrap();
     assert_eq!(heard[..4], ["payload", "message", "one", "true"]);
     assert_ne!(heard[4], heard[5], "each generation starts its own children");
@@ -163,7 +163,7 @@ async fn what_a_run_said_and_did_not_hear_yet_stays_and_so_do_its_children(db: T
     let children = run.children().await.unwrap();
     assert_eq!(children.len(), 2);
     for child in &children {
-        child.send("n", &7).await.unwrap();
+        child.send("n", 7).await.unwrap();
         assert_eq!(house.done(child.result()).await.unwrap(), 7);
     }
 
@@ -173,11 +173,11 @@ async fn what_a_run_said_and_did_not_hear_yet_stays_and_so_do_its_children(db: T
     assert_eq!(fork.get_event::<String>("stage").await.unwrap().as_deref(), Some("one"));
     let record = fork.describe().await.unwrap();
     assert_eq!((record.generation, record.fork_position), (2, Some(first)));
-    fork.send("later", &"again").await.unwrap();
+    fork.send("later", "again").await.unwrap();
     let forked =
         async || fork.steps().await.unwrap().iter().any(|step| step.name == "ask" && step.finished_at.is_none());
     house.until("the fork waits at its hook", forked).await;
-    house.onward.resume_hook("ask", &"to the fork").await.unwrap();
+    house.onward.resume_hook("ask", "to the fork").await.unwrap();
     let heard_by_fork = house.done(fork.result()).await.unwrap();
     assert_eq!(heard_by_fork[1..4], ["again", "one", "true"]);
     let fresh = run.restart().id("fresh").await.unwrap();
@@ -216,10 +216,10 @@ async fn a_child_of_an_earlier_generation_can_be_deleted_while_its_parent_goes_o
     let waits = async || run.steps().await.unwrap().last().is_some_and(|step| step.name == "go");
     house.until("it waits", waits).await;
     let child = run.children().await.unwrap().remove(0);
-    child.send("n", &7).await.unwrap();
+    child.send("n", 7).await.unwrap();
     house.done(child.result()).await.unwrap();
     assert_eq!(child.delete().await.unwrap_err().code(), "illegal_move", "its parent may still ask for its result");
-    run.send("go", &()).await.unwrap();
+    run.send("go", ()).await.unwrap();
     house.until("the next generation", async || run.describe().await.unwrap().generation == 2).await;
     child.delete().await.unwrap();
     assert_eq!(run.status().await.unwrap(), Status::Running);

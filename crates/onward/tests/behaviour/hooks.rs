@@ -50,7 +50,7 @@ async fn payloads_come_in_order_those_from_before_anyone_waits_too(db: TestDatab
     let run = house.onward.start::<opens_then_sleeps>(()).id("p").await.unwrap();
     house.until("the hook is open", async || is_open(&house, "p").await).await;
     for payload in ["packed", "sent", "there"] {
-        let reached = house.onward.resume_hook("parcel", &payload).await.unwrap().run;
+        let reached = house.onward.resume_hook("parcel", payload).await.unwrap().run;
         assert_eq!(reached.as_str(), "p");
     }
     assert_eq!(house.done(run.result()).await.unwrap(), ["packed", "sent", "there"]);
@@ -64,7 +64,7 @@ async fn a_parked_run_is_woken_by_a_payload_from_another_process(db: TestDatabas
     assert_eq!(run.describe().await.unwrap().reason, "waits for a payload to the hook `t`");
     assert_eq!(run.wake_up().await.unwrap().sleeps, 0, "a hook is no sleep");
     let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
-    client.resume_hook("t", &7).await.unwrap();
+    client.resume_hook("t", 7).await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), [7]);
 }
 
@@ -74,7 +74,7 @@ async fn each_payload_is_taken_once_when_executors_are_lost(db: TestDatabase) {
     house.onward.start::<takes>(("t".into(), 3)).id("r").await.unwrap();
     house.until("the hook is open", async || is_open(&house, "r").await).await;
     for n in 0..3_usize {
-        house.onward.resume_hook("t", &n).await.unwrap();
+        house.onward.resume_hook("t", n).await.unwrap();
         house.until("it was taken", async || house.log.count("work") == n + 1).await;
         let run = house.onward.handle_named("r");
         house.until("it is recorded", async || run.steps().await.unwrap().len() >= 2 * n + 3).await;
@@ -101,7 +101,7 @@ async fn a_token_that_nobody_chose_is_made_once_and_cannot_be_guessed(db: TestDa
     assert_eq!(token.len(), 32);
     assert_ne!(house.done(other.get_event::<String>("token").timeout(days(36_500))).await.unwrap().unwrap(), token);
     house.lose_executor().await;
-    house.onward.resume_hook(&token, &"hello").await.unwrap();
+    house.onward.resume_hook(&token, "hello").await.unwrap();
     let run = house.onward.handle::<shows_its_token>("r");
     assert_eq!(house.done(run.result()).await.unwrap(), [token, "hello".to_owned()]);
 }
@@ -114,7 +114,7 @@ async fn a_token_that_is_held_is_a_conflict_that_names_the_holder_and_leaves_it_
     let second = house.onward.start::<opens>("t".into()).await.unwrap();
     let refused = house.done(second.result()).await.unwrap();
     assert_eq!(refused, "token_taken: the token `t` belongs to run `holder`: choose another token, or end that run");
-    house.onward.resume_hook("t", &1).await.unwrap();
+    house.onward.resume_hook("t", 1).await.unwrap();
     assert_eq!(house.done(holder.result()).await.unwrap(), [1]);
 }
 
@@ -145,7 +145,7 @@ async fn opens_and_fails(ctx: &Ctx) -> Result<()> {
 async fn when_a_run_has_ended_however_its_token_is_free_and_who_sends_to_it_is_told(db: TestDatabase) {
     let mut house = House::open(db, |b| b.workflows::<(takes, opens, opens_and_fails)>()).await;
     let gone = async |house: &House, run: &str, how: &str| {
-        let error = house.onward.resume_hook("t", &1).await.unwrap_err();
+        let error = house.onward.resume_hook("t", 1).await.unwrap_err();
         assert_eq!(error.code(), "gone");
         let says = format!("run `{run}`, which had the token `t`, has ended ({how}) and takes no more payloads");
         assert_eq!(error.message(), says);
@@ -166,7 +166,7 @@ async fn when_a_run_has_ended_however_its_token_is_free_and_who_sends_to_it_is_t
     house.onward.start::<takes>(("t".into(), 1)).id("last").await.unwrap();
     house.until("the hook is open", async || is_open(&house, "last").await).await;
     house.lose_executor().await;
-    assert_eq!(house.onward.resume_hook("t", &3).await.unwrap().run.as_str(), "last");
+    assert_eq!(house.onward.resume_hook("t", 3).await.unwrap().run.as_str(), "last");
     assert_eq!(house.done(house.onward.handle::<takes>("last").result()).await.unwrap(), [3]);
 }
 
@@ -187,18 +187,18 @@ async fn a_closed_hook_is_unknown_and_who_opens_it_again_gets_nothing_from_befor
     let run = house.onward.start::<closes_and_opens_again>(()).id("r").await.unwrap();
     house.until("the hook is open", async || is_open(&house, "r").await).await;
     for payload in [1, 2] {
-        house.onward.resume_hook("t", &payload).await.unwrap();
+        house.onward.resume_hook("t", payload).await.unwrap();
     }
     house.pass(hours(1)).await;
     house.until("it is closed", async || run.steps().await.unwrap().len() == 4).await;
-    let unknown = house.onward.resume_hook("t", &3).await.unwrap_err();
+    let unknown = house.onward.resume_hook("t", 3).await.unwrap_err();
     assert_eq!(unknown.code(), "unknown_hook");
     house.lose_executor().await;
     house.pass(hours(1)).await;
     let run = house.onward.handle::<closes_and_opens_again>("r");
     house.until("it is open again", async || run.steps().await.unwrap().len() == 6).await;
     house.lose_executor().await;
-    house.onward.resume_hook("t", &4).await.unwrap();
+    house.onward.resume_hook("t", 4).await.unwrap();
     let run = house.onward.handle::<closes_and_opens_again>("r");
     assert_eq!(house.done(run.result()).await.unwrap(), [1, 4]);
 }
@@ -224,7 +224,7 @@ async fn a_hook_may_be_waited_for_with_a_timeout_and_in_a_race(db: TestDatabase)
     house.lose_executor().await;
     house.pass(hours(1)).await;
     house.until("it sleeps for long", async || run.steps().await.unwrap().iter().any(|step| step.position == 4)).await;
-    house.onward.resume_hook("t", &5).await.unwrap();
+    house.onward.resume_hook("t", 5).await.unwrap();
     let run = house.onward.handle::<waits_an_hour>("r");
     assert_eq!(house.done(run.result()).await.unwrap(), (None, Some(5)));
 }
@@ -235,7 +235,7 @@ async fn the_same_key_is_the_same_payload(db: TestDatabase) {
     let run = house.onward.start::<takes>(("t".into(), 2)).id("r").await.unwrap();
     house.until("the hook is open", async || is_open(&house, "r").await).await;
     for (payload, key) in [(1, "k"), (2, "k"), (3, "l")] {
-        house.onward.resume_hook("t", &payload).key(key).await.unwrap();
+        house.onward.resume_hook("t", payload).key(key).await.unwrap();
     }
     assert_eq!(house.done(run.result()).await.unwrap(), [1, 3]);
 }
@@ -251,9 +251,9 @@ async fn one_key_is_another_one_at_each_hook_and_for_a_message(db: TestDatabase)
     let house = House::open(db, |b| b.workflow::<takes_from_three>()).await;
     let run = house.onward.start::<takes_from_three>(()).id("r").await.unwrap();
     house.until("both hooks are open", async || run.hooks().await.unwrap().len() == 2).await;
-    run.send("topic", &3).key("k").await.unwrap();
-    house.onward.resume_hook("two", &2).key("k").await.unwrap();
-    house.onward.resume_hook("one", &1).key("k").await.unwrap();
+    run.send("topic", 3).key("k").await.unwrap();
+    house.onward.resume_hook("two", 2).key("k").await.unwrap();
+    house.onward.resume_hook("one", 1).key("k").await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), (1, 2, 3));
 }
 
@@ -276,9 +276,9 @@ async fn a_token_that_cannot_be_is_an_error_and_loses_nothing(db: TestDatabase) 
     let run = house.onward.start::<opens_what_cannot_be>(()).await.unwrap();
     let codes = house.done(run.result()).await.unwrap();
     assert_eq!(codes, ["invalid", "invalid", "invalid", "true", "nested"]);
-    assert_eq!(house.onward.resume_hook("nobody's", &1).await.unwrap_err().code(), "unknown_hook");
-    assert_eq!(house.onward.resume_hook("", &1).await.unwrap_err().code(), "invalid");
-    assert_eq!(house.onward.resume_hook("nobody's", &1).key("").await.unwrap_err().code(), "invalid");
+    assert_eq!(house.onward.resume_hook("nobody's", 1).await.unwrap_err().code(), "unknown_hook");
+    assert_eq!(house.onward.resume_hook("", 1).await.unwrap_err().code(), "invalid");
+    assert_eq!(house.onward.resume_hook("nobody's", 1).key("").await.unwrap_err().code(), "invalid");
 }
 
 #[on_every_database]
@@ -294,7 +294,7 @@ async fn the_hooks_of_a_run_are_listed_open_and_closed(db: TestDatabase) {
     assert_eq!(shown(&house, "r").await, of(&[(0, HookState::Open)]));
     let opened_at = run.hooks().await.unwrap()[0].opened_at;
     assert!(opened_at >= run.describe().await.unwrap().created_at && opened_at <= house.clock.now());
-    house.onward.resume_hook("t", &1).await.unwrap();
+    house.onward.resume_hook("t", 1).await.unwrap();
     house.pass(hours(1)).await;
     house.until("it is closed", async || run.steps().await.unwrap().len() == 4).await;
     assert_eq!(shown(&house, "r").await, of(&[(0, HookState::Closed)]));

@@ -66,7 +66,7 @@ async fn starts_others(ctx: &Ctx) -> Result<u32> {
     let started = ctx.step("start", async || {
         let client = ctx.client()?;
         let other = client.start::<waits>(()).id(ctx.idempotency_key()).await?;
-        client.send(other.id(), "n", &7).key("n").await?;
+        client.send(other.id(), "n", 7).key("n").await?;
         Ok(other.result().await?)
     });
     let started = started.await?;
@@ -114,7 +114,7 @@ async fn a_workflow_cancels_another_run_and_keeps_what_came_of_it(db: TestDataba
 async fn a_run_that_has_ended_is_not_cancelled_and_one_that_never_was_is_an_error(db: TestDatabase) {
     let house = House::open(db, all).await;
     let target = house.onward.start::<waits>(()).id("target").await.unwrap();
-    target.send("n", &7).await.unwrap();
+    target.send("n", 7).await.unwrap();
     assert_eq!(house.done(target.result()).await.unwrap(), 7);
     let run = house.onward.start::<cancels>("target".to_owned()).id("r").await.unwrap();
     sleeps(&house, &run).await;

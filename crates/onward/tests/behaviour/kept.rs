@@ -26,7 +26,7 @@ async fn a_run_that_another_than_its_parent_waits_for_is_kept(db: TestDatabase) 
     house.until("the other waits", async || other.steps().await.unwrap().len() == 1).await;
     // It does not hear of the end before it is resumed.
     other.pause().await.unwrap();
-    house.onward.send("shared", "n", &7).await.unwrap();
+    house.onward.send("shared", "n", 7).await.unwrap();
     assert_eq!(house.done(parent.result()).await.unwrap(), 7);
 
     let run = house.onward.handle_named("shared");

@@ -211,7 +211,7 @@ async fn a_shutdown_waits_for_the_steps_that_run(db: TestDatabase) {
 async fn an_executor_that_beats_and_cannot_commit_lets_others_have_its_runs(db: TestDatabase) {
     #[onward::workflow]
     async fn says(ctx: &Ctx) -> Result<()> {
-        Ok(ctx.set_event("said", &1).await?)
+        Ok(ctx.set_event("said", 1).await?)
     }
     let open = || Onward::open(&db.url).workflow::<says>().lease(millis(300)).launch();
     let (stuck, _other) = (open().await.unwrap(), open().await.unwrap());

@@ -219,7 +219,7 @@ async fn a_run_is_not_deleted_before_what_it_started_has_ended(db: TestDatabase)
 
 #[onward::workflow]
 async fn talker(ctx: &Ctx) -> Result<()> {
-    ctx.set_event("stage", &1).await?;
+    ctx.set_event("stage", 1).await?;
     ctx.stream("words").append("hello").await?;
     ctx.recv::<String>("topic").await?;
     Ok(())
@@ -242,9 +242,9 @@ async fn rows(ctx: &Ctx) -> Result<i64> {
 async fn a_run_is_deleted_with_all_that_it_said_and_heard(db: TestDatabase) {
     let house = House::open(db, |b| b.workflows::<(talker, rows)>()).await;
     let run = house.onward.start::<talker>(()).id("talker").await.unwrap();
-    run.send("topic", &"hello").key("one").await.unwrap();
+    run.send("topic", "hello").key("one").await.unwrap();
     house.done(run.result()).await.unwrap();
-    run.send("topic", &"late").await.unwrap();
+    run.send("topic", "late").await.unwrap();
     let count = async || {
         let counter = house.onward.start::<rows>(()).id("count").await.unwrap();
         let found = counter.result().await.unwrap();

@@ -74,7 +74,7 @@ async fn a_child_whose_rows_are_gone_holds_its_parent_and_its_file_heals_it(db: 
         let back = house.onward.import(&file).await.unwrap();
         back.resume().await.unwrap();
         run.resume().await.unwrap();
-        back.send("word", &"hello").await.unwrap();
+        back.send("word", "hello").await.unwrap();
         let again = house.onward.handle_named(id);
         assert_eq!(house.done(again.result()).await.unwrap(), "hello");
         again.delete().with_children().await.unwrap();
@@ -92,6 +92,6 @@ async fn a_fork_from_where_a_lost_child_was_started_starts_another(db: TestDatab
     let fork = run.fork(0).await.unwrap();
     let kid = house.onward.handle_named("kid");
     house.until("there is another child", async || kid.status().await.is_ok()).await;
-    kid.send("word", &"hello").await.unwrap();
+    kid.send("word", "hello").await.unwrap();
     assert_eq!(house.done(fork.result()).await.unwrap(), "hello");
 }

@@ -50,7 +50,7 @@ async fn a_graph_of_children_by_name_survives_the_loss_of_its_executor_and_runs_
     house.lose_executor().await;
     let run = house.onward.handle_named("g");
     house.until("the second node is there", async || run.children().await.unwrap().len() == 2).await;
-    run.children().await.unwrap()[1].send("go", &1).await.unwrap();
+    run.children().await.unwrap()[1].send("go", 1).await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), 111);
     assert_eq!(["one", "ten", "hundred"].map(|node| house.log.count(node)), [1, 1, 1]);
     let steps = run.steps().await.unwrap();
@@ -277,7 +277,7 @@ async fn what_functions_and_children_by_name_say_passes_through_codec_and_mask(d
     house.lose_executor().await;
 
     let run = house.onward.handle_named("run");
-    run.send("go", &1).await.unwrap();
+    run.send("go", 1).await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), input, "the caller gets it whole");
     let shown = json!({"card": "***", "item": "lamp"});
     for id in ["run", "child"] {

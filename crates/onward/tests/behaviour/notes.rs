@@ -10,20 +10,20 @@ use crate::house::{House, Log};
 async fn thinks(ctx: &Ctx) -> Result<()> {
     let think = ctx.step("think", async || {
         let attempt = ctx.state::<Log>().ran("think");
-        ctx.note("tokens", &(attempt * 100))?;
-        ctx.note("tokens", &(attempt * 100 + 1))?;
-        ctx.note("model", &"small")?;
+        ctx.note("tokens", attempt * 100)?;
+        ctx.note("tokens", attempt * 100 + 1)?;
+        ctx.note("model", "small")?;
         if attempt < 3 { Err("again".into()) } else { Ok(()) }
     });
     think.attempts(3).backoff(millis(1)..millis(1)).await?;
     let fails = ctx.step("fails", async || {
-        ctx.note("tokens", &5)?;
+        ctx.note("tokens", 5)?;
         Err::<(), _>("no".into())
     });
     fails.await.unwrap_err();
     ctx.step("quiet", async || Ok(())).await?;
     let pays = ctx.transaction("pays", async |tx| {
-        ctx.note("cents", &7)?;
+        ctx.note("cents", 7)?;
         Ok(tx.execute("create table if not exists paid (cents bigint)", ()).await.map(drop)?)
     });
     Ok(pays.await?)
@@ -31,11 +31,11 @@ async fn thinks(ctx: &Ctx) -> Result<()> {
 
 #[onward::workflow]
 async fn notes_outside(ctx: &Ctx) -> Result<Vec<String>> {
-    let outside = ctx.note("tokens", &1).unwrap_err();
-    let bad = ctx.step("bad", async || Ok(ctx.note("", &1).unwrap_err().code().to_owned()));
+    let outside = ctx.note("tokens", 1).unwrap_err();
+    let bad = ctx.step("bad", async || Ok(ctx.note("", 1).unwrap_err().code().to_owned()));
     let large = ctx.step("large", async || {
-        ctx.note("one", &"x".repeat(10 << 20))?;
-        Ok(ctx.note("two", &"x".repeat(10 << 20)).unwrap_err().code().to_owned())
+        ctx.note("one", "x".repeat(10 << 20))?;
+        Ok(ctx.note("two", "x".repeat(10 << 20)).unwrap_err().code().to_owned())
     });
     Ok(vec![outside.code().to_owned(), bad.await?, large.await?])
 }

@@ -18,8 +18,8 @@ async fn sleeps(ctx: &Ctx, n: u32) -> Result<u32> {
         Ok(n * 2)
     });
     let doubled = doubled.await?;
-    ctx.set_event("stage", &"asleep").await?;
-    ctx.stream("log").append(&"asleep").await?;
+    ctx.set_event("stage", "asleep").await?;
+    ctx.stream("log").append("asleep").await?;
     ctx.sleep(days(30)).await?;
     let more = ctx.step("more", async || {
         log.ran(&format!("more {n}"));

@@ -12,7 +12,7 @@ use crate::house::{House, Log};
 async fn sends(ctx: &Ctx) -> Result<String> {
     ctx.sleep(secs(3)).await?;
     ctx.state::<Log>().ran("awake");
-    ctx.send("listens", "word", &7).await?;
+    ctx.send("listens", "word", 7).await?;
     Ok("sent".to_owned())
 }
 

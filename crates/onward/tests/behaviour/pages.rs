@@ -10,8 +10,8 @@ use crate::house::House;
 #[onward::workflow]
 async fn talks(ctx: &Ctx) -> Result<()> {
     for n in 0..5_u32 {
-        ctx.set_event(format!("event-{n}"), &n).await?;
-        ctx.stream(format!("stream-{n}")).append(&n).await?;
+        ctx.set_event(format!("event-{n}"), n).await?;
+        ctx.stream(format!("stream-{n}")).append(n).await?;
         ctx.step("count", async || Ok(n)).await?;
     }
     let _hooks = (ctx.hook::<u32>().token("token-b").await?, ctx.hook::<u32>().token("token-a").await?);
@@ -52,7 +52,7 @@ async fn everything_that_a_run_has_is_read_in_pages_in_both_directions(db: TestD
     let house = House::open(db, |b| b.workflow::<talks>()).await;
     let run = house.onward.start::<talks>(()).await.unwrap();
     for n in 0..5_u32 {
-        run.send("topic", &n).await.unwrap();
+        run.send("topic", n).await.unwrap();
     }
     house.becomes("it sleeps", async || run.steps().await.unwrap().len() == 18).await;
     let numbered = |what: &str| (0..5).map(|n| format!("{what}-{n}")).collect::<Vec<_>>();

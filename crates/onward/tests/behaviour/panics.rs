@@ -20,7 +20,7 @@ mod broken {
         ctx.step("charge", async || Ok(ctx.state::<Log>().ran("charge"))).await?;
         let hook = ctx.hook::<u32>().token("paid").await?;
         let timer = ctx.sleep(days(400));
-        ctx.set_event("stage", &"open").await?;
+        ctx.set_event("stage", "open").await?;
         let waits = async {
             timer.await.ok();
         };
@@ -40,7 +40,7 @@ mod mended {
         ctx.step("charge", async || Ok(ctx.state::<Log>().ran("charge"))).await?;
         let hook = ctx.hook::<u32>().token("paid").await?;
         let timer = ctx.sleep(days(400));
-        ctx.set_event("stage", &"open").await?;
+        ctx.set_event("stage", "open").await?;
         let waits = async {
             timer.await.ok();
         };
@@ -67,7 +67,7 @@ async fn a_panic_in_a_workflow_holds_the_run_and_it_goes_on_under_mended_code_wi
     let steps = run.steps().await.unwrap();
     let open: Vec<_> = steps.iter().filter(|step| step.state == StepState::Waiting).map(|step| step.position).collect();
     assert_eq!(open, [2], "the long sleep goes on: {steps:#?}");
-    assert_eq!(house.onward.resume_hook("paid", &7).await.unwrap().run.as_str(), "o", "its hook is open");
+    assert_eq!(house.onward.resume_hook("paid", 7).await.unwrap().run.as_str(), "o", "its hook is open");
 
     house.lose_executor_for(|b| b.workflow::<mended::order>()).await;
     let run = house.onward.handle::<mended::order>("o");

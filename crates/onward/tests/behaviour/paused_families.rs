@@ -50,7 +50,7 @@ async fn is_let_go(house: &House) {
 
 /// The last one gets its word, and the family ends as if it had not been stopped.
 async fn ends_well(house: &House) {
-    house.onward.send("depth-0", "word", &"hello").await.unwrap();
+    house.onward.send("depth-0", "word", "hello").await.unwrap();
     assert_eq!(house.done(house.onward.handle::<tree>("root").result()).await.unwrap(), "hello...");
     assert_eq!((house.log.count("ok"), house.log.count("error")), (3, 0));
 }
@@ -109,7 +109,7 @@ async fn part_of_a_paused_family_comes_back_by_itself(db: TestDatabase) {
     assert_eq!(house.onward.handle_named("depth-1").resume().await.unwrap().runs, 2);
     assert_eq!(paused(&house).await, ["root", "depth-2"]);
     is_let_go_of(&house, &["root", "depth-2"]).await;
-    house.onward.send("depth-0", "word", &"hello").await.unwrap();
+    house.onward.send("depth-0", "word", "hello").await.unwrap();
     house.until("that part has ended", async || status(&house, "depth-1").await == Status::Succeeded).await;
     assert_eq!(run.resume().await.unwrap().runs, 2);
     assert_eq!(house.done(house.onward.handle::<tree>("root").result()).await.unwrap(), "hello...");
@@ -224,7 +224,7 @@ async fn a_paused_family_in_a_file_comes_back_by_one_resume(db: TestDatabase) {
     let child = there.handle_named("depth-1");
     assert_eq!(child.status().await.unwrap(), Status::Paused, "it was paused by itself");
     child.resume().await.unwrap();
-    there.send("depth-0", "word", &"hello").await.unwrap();
+    there.send("depth-0", "word", "hello").await.unwrap();
     assert_eq!(house.done(there.handle::<tree>("root").result()).await.unwrap(), "hello...");
 }
 
@@ -247,7 +247,7 @@ async fn a_deadline_cancels_a_paused_family_and_a_resume_brings_it_back(db: Test
     assert!(last.describe().await.unwrap().steered.unwrap().is_by_deadline());
     assert_eq!(run.resume().await.unwrap().runs, 4);
     assert!(paused(&house).await.is_empty());
-    house.onward.send("depth-0", "word", &"hello").await.unwrap();
+    house.onward.send("depth-0", "word", "hello").await.unwrap();
     // No leaps: its time runs again.
     house.until("it has ended", async || status(&house, "root").await.is_terminal()).await;
     assert_eq!(house.onward.handle::<tree>("root").result().await.unwrap(), "hello...");

@@ -34,7 +34,7 @@ async fn mixed(ctx: &Ctx) -> Result<()> {
 async fn asks_twice(ctx: &Ctx, n: u32) -> Result<bool> {
     let hook = ctx.hook::<bool>().token("ask").from_person(format!("Answer {n}")).await?;
     let answer = hook.recv().await?;
-    if n < 2 { Ok(ctx.continue_with(&(n + 1)).await?) } else { Ok(answer) }
+    if n < 2 { Ok(ctx.continue_with(n + 1).await?) } else { Ok(answer) }
 }
 
 #[onward::workflow]
@@ -75,7 +75,7 @@ async fn a_wait_for_a_person_is_shown_with_what_there_is_to_do(db: TestDatabase)
     );
     assert_eq!(run.steps().await.unwrap()[0].person.as_ref(), Some(person));
     house.pass(hours(2)).await;
-    run.send("approval", &true).await.unwrap();
+    run.send("approval", true).await.unwrap();
     assert!(house.done(run.result()).await.unwrap());
     let step = run.steps().await.unwrap().remove(0);
     assert_eq!(step.person.as_ref(), Some(person), "it is kept, so that the time of people can be added up");
@@ -89,7 +89,7 @@ async fn a_wait_for_a_person_is_shown_with_what_there_is_to_do(db: TestDatabase)
 async fn an_answer_that_is_there_already_leaves_the_mark(db: TestDatabase) {
     let house = house(db).await;
     let run = house.onward.start::<expense>(1).id("e1").delay(hours(1)).await.unwrap();
-    run.send("approval", &true).await.unwrap();
+    run.send("approval", true).await.unwrap();
     assert!(house.done(run.result()).await.unwrap());
     let steps = run.steps().await.unwrap();
     assert_eq!(steps[0].person.as_ref().map(|person| person.title.as_str()), Some("Approve expense 1"));
@@ -101,7 +101,7 @@ async fn a_run_waits_for_a_person_only_if_all_that_it_waits_for_are_people(db: T
     let run = house.onward.start::<mixed>(()).id("m").await.unwrap();
     house.becomes("both wait", async || run.describe().await.unwrap().waits.len() == 2).await;
     assert!(!run.describe().await.unwrap().waits_for_person(), "it waits for a payment, too");
-    run.send("payment", &true).await.unwrap();
+    run.send("payment", true).await.unwrap();
     house.becomes("the payment is taken", async || run.describe().await.unwrap().waits.len() == 1).await;
     assert!(run.describe().await.unwrap().waits_for_person());
 }
@@ -116,7 +116,7 @@ async fn a_hook_for_a_person_marks_what_is_received_at_it(db: TestDatabase) {
     assert!(matches!(&record.waits[0].wait_for, WaitFor::Hook { token, .. } if token == "ada"));
     let hook = run.hooks().await.unwrap().remove(0);
     assert_eq!(hook.person, Some(PersonRequest::new("Accept the invitation")));
-    let resumed = house.onward.resume_hook("ada", &true).key("click").await.unwrap();
+    let resumed = house.onward.resume_hook("ada", true).key("click").await.unwrap();
     assert_eq!((resumed.run.as_str(), resumed.is_new), ("i", true));
     assert!(house.done(run.result()).await.unwrap());
     let hook = run.hooks().await.unwrap().remove(0);
@@ -171,7 +171,7 @@ async fn the_inbox_has_what_people_have_to_do_in_all_runs(db: TestDatabase) {
     house.lose_executor().await;
     assert_eq!(inbox(&house, InboxFilter::default()).await, [all[0], all[3]], "a crash loses nothing");
     let run = house.onward.handle_named("e1");
-    run.send("approval", &true).await.unwrap();
+    run.send("approval", true).await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), true);
     assert_eq!(inbox(&house, InboxFilter::default()).await, [all[0]]);
 }
@@ -202,7 +202,7 @@ async fn open_hooks_of_all_runs_are_listed(db: TestDatabase) {
     assert!(first.items[0].waits_since.is_some());
     assert_eq!(tokens(HookFilter { after: first.next, ..HookFilter::default() }).await, ["ada", "ann"]);
 
-    house.onward.resume_hook("gate", &true).await.unwrap();
+    house.onward.resume_hook("gate", true).await.unwrap();
     house.done(gate.result()).await.unwrap();
     house.onward.handle_named("run-ada").cancel().await.unwrap();
     assert_eq!(tokens(HookFilter::default()).await, ["bob", "ann"], "hooks of runs that have ended are not open");
@@ -239,7 +239,7 @@ async fn what_people_have_to_do_goes_with_the_file_of_the_run_and_with_the_run(d
     assert_eq!(copy.steps().await.unwrap()[0].person, run.steps().await.unwrap()[0].person);
     copy.resume().await.unwrap();
     asks(&house, "copy").await;
-    run.send("approval", &true).await.unwrap();
+    run.send("approval", true).await.unwrap();
     house.done(run.result()).await.unwrap();
     let fork = run.fork(5).id("fork").await.unwrap();
     assert_eq!(fork.steps().await.unwrap()[0].person, run.steps().await.unwrap()[0].person);
@@ -250,12 +250,12 @@ async fn what_people_have_to_do_goes_with_the_file_of_the_run_and_with_the_run(d
 async fn who_sends_learns_whether_the_key_was_new(db: TestDatabase) {
     let house = house(db).await;
     let run = house.onward.start::<expense>(1).id("e1").delay(hours(1)).await.unwrap();
-    let first = run.send("later", &1).key("k").await.unwrap();
-    let again = run.send("later", &2).key("k").await.unwrap();
+    let first = run.send("later", 1).key("k").await.unwrap();
+    let again = run.send("later", 2).key("k").await.unwrap();
     assert_eq!((first.is_new, again.is_new, first.seq), (true, false, again.seq));
-    let without = run.send("later", &3).await.unwrap();
+    let without = run.send("later", 3).await.unwrap();
     assert!(without.is_new && without.seq > first.seq);
-    let message = |n: i32, key: &str| onward::client::Message::new("e1", "later", &n).key(key);
+    let message = |n: i32, key: &str| onward::client::Message::new("e1", "later", n).key(key);
     let sent = house.onward.send_all([message(4, "new"), message(5, "k"), message(6, "new")]).await.unwrap();
     let is_new: Vec<bool> = sent.iter().map(|sent| sent.is_new).collect();
     assert_eq!((is_new, sent[1].seq, sent[2].seq), (vec![true, false, false], first.seq, sent[0].seq));
@@ -265,8 +265,8 @@ async fn who_sends_learns_whether_the_key_was_new(db: TestDatabase) {
     house.becomes("the gate is open", async || house.onward.handle_named("g").hooks().await.unwrap().len() == 1).await;
     house.onward.queue("none").await.unwrap();
     house.onward.handle_named("g").pause().await.unwrap();
-    let first = house.onward.resume_hook("gate", &true).key("k").await.unwrap();
-    let again = house.onward.resume_hook("gate", &true).key("k").await.unwrap();
+    let first = house.onward.resume_hook("gate", true).key("k").await.unwrap();
+    let again = house.onward.resume_hook("gate", true).key("k").await.unwrap();
     assert_eq!((first.is_new, again.is_new, first.seq), (true, false, again.seq));
 }
 
@@ -275,8 +275,8 @@ async fn messages_are_listed_by_what_became_of_them(db: TestDatabase) {
     let house = house(db).await;
     let run = house.onward.start::<expense>(1).id("e1").delay(hours(1)).await.unwrap();
     run.send("approval", "perhaps").await.unwrap();
-    run.send("approval", &true).await.unwrap();
-    run.send("later", &1).await.unwrap();
+    run.send("approval", true).await.unwrap();
+    run.send("later", 1).await.unwrap();
     let states = async |filter: MessageFilter| {
         let all = run.list_messages(filter).await.unwrap();
         all.items.into_iter().map(|message| (message.state, message.taken_by)).collect::<Vec<_>>()
@@ -308,7 +308,7 @@ async fn the_next_generation_asks_anew_and_has_no_requests_of_the_one_before(db:
         let hooks = house.onward.hooks(HookFilter::default()).await.unwrap();
         let people: Vec<_> = hooks.items.into_iter().map(|open| open.hook.person).collect();
         assert_eq!(people, [Some(PersonRequest::new(title))]);
-        house.onward.resume_hook("ask", &true).await.unwrap();
+        house.onward.resume_hook("ask", true).await.unwrap();
     }
     assert!(house.done(run.result()).await.unwrap());
     let steps = run.steps().await.unwrap();

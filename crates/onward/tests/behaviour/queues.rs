@@ -164,7 +164,7 @@ async fn a_slot_is_lent_to_the_child_with_the_lowest_priority_number(db: TestDat
     let parent = house.onward.start::<has_two>(()).queue("q").await.unwrap();
     house.until("it has the slot", async || parent.status().await.unwrap() == Status::Running).await;
     house.onward.queue("q").pause().await.unwrap();
-    parent.send("go", &1).await.unwrap();
+    parent.send("go", 1).await.unwrap();
     let both = async || house.onward.queue("q").info().await.unwrap().waiting == 2;
     house.until("both children wait", both).await;
     house.onward.queue("q").resume().await.unwrap();

@@ -148,7 +148,7 @@ async fn a_run_that_other_code_cannot_go_on_with_is_held_and_the_position_is_tol
     house.onward.start::<before::changes>(()).id("c").await.unwrap();
     house.becomes("it waits", async || matches!(why(&house, "c").await.kind, ReasonKind::Wait(_))).await;
     house.lose_executor_for(|b| b.workflow::<after::changes>()).await;
-    house.onward.handle_named("c").send("go", &true).await.unwrap();
+    house.onward.handle_named("c").send("go", true).await.unwrap();
     house.until("it is held", async || matches!(why(&house, "c").await.kind, ReasonKind::Held { .. })).await;
     let ReasonKind::Held { code, position, message } = why(&house, "c").await.kind else { panic!("it was held") };
     assert_eq!((code.as_deref(), position), (Some("diverged"), Some(0)), "{message}");

@@ -290,7 +290,7 @@ async fn a_client_elsewhere_learns_of_an_end_while_no_sweep_comes_by(db: TestDat
         let elsewhere = client.handle::<ends_when_told>(run.id());
         let waiting = tokio::spawn(async move { elsewhere.result().await.unwrap() });
         house.pass(Duration::ZERO).await;
-        run.send("word", &n).await.unwrap();
+        run.send("word", n).await.unwrap();
         house.becomes("the end is heard of", async || waiting.is_finished()).await;
         assert_eq!(waiting.await.unwrap(), n);
     }

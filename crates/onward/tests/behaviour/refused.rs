@@ -73,7 +73,7 @@ async fn the_sender_is_told_at_once_what_the_run_waits_for_and_can_send_again(db
     let said = r#"run `order-3` waits on topic `decision` for one of "Ship", "Refund": got "yes". Nothing was sent"#;
     assert_eq!((error.code(), error.message()), ("invalid", said));
     let two =
-        [onward::client::Message::new("order-3", "news", &1), onward::client::Message::new("order-3", "decision", &1)];
+        [onward::client::Message::new("order-3", "news", 1), onward::client::Message::new("order-3", "decision", 1)];
     assert_eq!(house.onward.send_all(two).await.unwrap_err().code(), "invalid");
     assert_eq!(run.messages().await.unwrap(), [], "all or none");
 
@@ -110,7 +110,7 @@ async fn a_later_call_takes_what_an_earlier_one_refused(db: TestDatabase) {
     for text in ["first", "second"] {
         run.send("n", text).await.unwrap();
     }
-    run.send("n", &7).await.unwrap();
+    run.send("n", 7).await.unwrap();
     house.pass(mins(1)).await;
     house.until("the number is taken", async || run.steps().await.unwrap().len() == 2).await;
     house.lose_executor().await;
@@ -124,12 +124,12 @@ async fn what_was_sent_is_not_refused_when_it_is_sent_again_to_a_call_that_it_do
     let house = House::open(db, |b| b.workflow::<one_after_the_other>()).await;
     let run = house.onward.start::<one_after_the_other>(()).id("r").await.unwrap();
     waits(&house, &run).await;
-    run.send("n", &7).key("form-1").await.unwrap();
+    run.send("n", 7).key("form-1").await.unwrap();
     house.until("it sleeps", async || run.steps().await.unwrap().len() == 2).await;
     run.wake_up().await.unwrap();
     waits(&house, &run).await;
-    assert_eq!(run.send("n", &7).await.unwrap_err().code(), "invalid", "it waits for a text now");
-    run.send("n", &7).key("form-1").await.unwrap();
+    assert_eq!(run.send("n", 7).await.unwrap_err().code(), "invalid", "it waits for a text now");
+    run.send("n", 7).key("form-1").await.unwrap();
     run.send("n", "text").await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), (7, "text".to_owned()));
 }
@@ -140,11 +140,11 @@ async fn of_two_calls_that_wait_at_once_each_takes_what_fits_it(db: TestDatabase
     let mut house = House::open(db, |b| b.workflow::<at_once>()).await;
     let run = house.onward.start::<at_once>(()).id("r").await.unwrap();
     waits(&house, &run).await;
-    let error = run.send("n", &true).await.unwrap_err();
+    let error = run.send("n", true).await.unwrap_err();
     assert!(error.message().contains("waits on topic `n` for a number, or a string: got true"), "{error}");
     run.send("n", "text").await.unwrap();
     house.until("one is taken", async || run.steps().await.unwrap().iter().any(|step| step.output.is_some())).await;
-    run.send("n", &7).await.unwrap();
+    run.send("n", 7).await.unwrap();
     house.until("it sleeps", async || run.steps().await.unwrap().len() == 3).await;
     house.lose_executor().await;
     let run = house.onward.handle::<at_once>("r");
@@ -162,7 +162,7 @@ async fn a_call_whose_only_message_does_not_fit_times_out_as_if_nobody_had_sent(
     let house = House::open(db, |b| b.workflow::<waits_a_minute>()).await;
     let run = house.onward.start::<waits_a_minute>(()).delay(mins(1)).await.unwrap();
     // More than are read at once.
-    let texts = (0..400).map(|n| onward::client::Message::new(run.id(), "n", &format!("text {n}")));
+    let texts = (0..400).map(|n| onward::client::Message::new(run.id(), "n", format!("text {n}")));
     house.onward.send_all(texts).await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), None);
     assert_eq!(run.messages().await.unwrap().len(), 400);
@@ -198,9 +198,9 @@ async fn a_timeout_is_not_put_off_by_what_does_not_fit(db: TestDatabase) {
 async fn a_message_behind_many_that_do_not_fit_is_found(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<waits_a_minute>()).await;
     let run = house.onward.start::<waits_a_minute>(()).delay(mins(1)).await.unwrap();
-    let texts = (0..700).map(|n| onward::client::Message::new(run.id(), "n", &format!("text {n}")));
+    let texts = (0..700).map(|n| onward::client::Message::new(run.id(), "n", format!("text {n}")));
     house.onward.send_all(texts).await.unwrap();
-    run.send("n", &7).await.unwrap();
+    run.send("n", 7).await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), Some(7));
 }
 
@@ -214,7 +214,7 @@ async fn races(ctx: &Ctx) -> Result<(bool, u32)> {
 async fn a_race_is_not_won_by_a_message_that_does_not_fit(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<races>()).await;
     let run = house.onward.start::<races>(()).delay(mins(1)).await.unwrap();
-    run.send("n", &7).await.unwrap();
+    run.send("n", 7).await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), (false, 7));
 }
 
@@ -234,13 +234,13 @@ async fn a_hook_stays_open_for_a_payload_that_fits(db: TestDatabase) {
     let error = house.onward.resume_hook("t1", "wrong").key("k").await.unwrap_err();
     let said = "run `r` waits at the hook `t1` for `true` or `false`: got \"wrong\". Nothing was sent";
     assert_eq!((error.code(), error.message()), ("invalid", said), "it is told before the run waits");
-    house.onward.resume_hook("t1", &true).key("k").await.unwrap();
+    house.onward.resume_hook("t1", true).key("k").await.unwrap();
     house.until("it sleeps", async || run.steps().await.unwrap().len() == 2).await;
     house.pass(hours(1)).await;
     house.until("it waits for the second one", async || run.steps().await.unwrap().len() == 4).await;
     assert_eq!(house.onward.resume_hook("t1", "wrong").await.unwrap_err().code(), "invalid");
     assert_eq!(house.done(run.result()).await.unwrap(), (true, None));
-    assert_eq!(house.onward.resume_hook("t1", &true).await.unwrap_err().code(), "gone");
+    assert_eq!(house.onward.resume_hook("t1", true).await.unwrap_err().code(), "gone");
 }
 
 #[onward::workflow]
@@ -282,7 +282,7 @@ async fn what_was_refused_can_be_deleted_or_replaced_in_its_place(db: TestDataba
         "{error}"
     );
     // Its key was that of the message before, and is used.
-    run.send("n", &3).key("two").await.unwrap();
+    run.send("n", 3).key("two").await.unwrap();
     assert_eq!(run.messages().await.unwrap(), []);
     let nobody = house.onward.handle_named("nobody");
     assert!(nobody.messages().await.unwrap_err().is_unknown_run());
@@ -294,7 +294,7 @@ async fn a_message_that_waits_is_taken_back_while_nobody_executes_the_run(db: Te
     let house = House::open(db, |b| b.workflow::<collects>()).await;
     let run = house.onward.start::<collects>(3).id("r").delay(hours(1)).await.unwrap();
     for n in 1..=4 {
-        run.send("n", &n).await.unwrap();
+        run.send("n", n).await.unwrap();
     }
     let messages = run.messages().await.unwrap();
     run.delete_message(messages[0].seq).await.unwrap();
@@ -322,7 +322,7 @@ async fn what_an_executor_may_be_taking_is_not_taken_back(db: TestDatabase) {
     let state = gate.clone();
     let house = House::open(db, move |b| b.workflow::<works>().state(state.clone())).await;
     let run = house.onward.start::<works>(()).id("r").await.unwrap();
-    run.send("n", &7).await.unwrap();
+    run.send("n", 7).await.unwrap();
     let seq = run.messages().await.unwrap()[0].seq;
     let error = run.delete_message(seq).await.unwrap_err();
     assert!(error.code() == "message_taken" && error.message().contains("pause the run"), "{error}");
@@ -339,12 +339,12 @@ async fn an_executor_that_is_lost_after_a_refusal_loses_neither_that_nor_what_co
     let before = refused(&house, &run).await;
     house.lose_executor().await;
     let run = house.onward.handle::<collects>("r");
-    run.send("n", &1).await.unwrap();
+    run.send("n", 1).await.unwrap();
     house.until("it is taken", async || run.steps().await.unwrap().iter().any(|step| step.output.is_some())).await;
     house.lose_executor().await;
     let run = house.onward.handle::<collects>("r");
     assert_eq!(run.messages().await.unwrap(), [before]);
-    run.send("n", &2).await.unwrap();
+    run.send("n", 2).await.unwrap();
     assert_eq!(house.done(run.result()).await.unwrap(), [1, 2]);
 }
 
@@ -466,9 +466,9 @@ async fn lucky(ctx: &Ctx) -> Result<()> {
 async fn a_message_at_which_a_type_panics_is_refused(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<lucky>()).await;
     let run = house.onward.start::<lucky>(()).await.unwrap();
-    run.send("n", &6).await.unwrap();
+    run.send("n", 6).await.unwrap();
     assert_eq!(refused(&house, &run).await.refused.as_deref(), Some("decoding it panicked: 6 is not 7"));
-    run.send("n", &7).await.unwrap();
+    run.send("n", 7).await.unwrap();
     house.done(run.result()).await.unwrap();
 }
 
@@ -476,7 +476,7 @@ async fn a_message_at_which_a_type_panics_is_refused(db: TestDatabase) {
 async fn a_masked_field_is_hidden_in_messages_and_no_reason_quotes_a_value(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<decides>()).await;
     let run = house.onward.start::<decides>(()).id("r").delay(mins(1)).await.unwrap();
-    run.send("decision", &serde_json::json!({"password": "hunter2"})).await.unwrap();
+    run.send("decision", serde_json::json!({"password": "hunter2"})).await.unwrap();
     run.send("decision", "hunter2").await.unwrap();
     house.pass(mins(1)).await;
     let both = async || run.messages().await.unwrap().iter().filter(|it| it.refused.is_some()).count() == 2;

@@ -15,10 +15,10 @@ async fn all<T: Data>(stream: ReadStream<T>) -> Vec<T> {
 #[onward::workflow]
 async fn counts(ctx: &Ctx, n: u32) -> Result<()> {
     for i in 0..n {
-        ctx.stream("n").append(&i).await?;
+        ctx.stream("n").append(i).await?;
     }
     ctx.sleep(hours(1)).await?;
-    ctx.stream("n").append(&n).await?;
+    ctx.stream("n").append(n).await?;
     Ok(())
 }
 
@@ -109,11 +109,11 @@ async fn a_stream_of_nobody_is_an_error_and_one_without_chunks_ends_with_its_run
 async fn think(ctx: &Ctx) -> Result<String> {
     let attempt = ctx.attempt();
     let tokens = ctx.stream("tokens");
-    tokens.append(&format!("{attempt}a")).await?;
+    tokens.append(format!("{attempt}a")).await?;
     if attempt == 1 {
         return Err("the model is tired".into());
     }
-    tokens.append(&format!("{attempt}b")).await?;
+    tokens.append(format!("{attempt}b")).await?;
     ctx.state::<Log>().ran("thought");
     if ctx.state::<Log>().count("thought") == 1 {
         // The process is lost here.
@@ -153,7 +153,7 @@ async fn a_body_streams_once_an_attempt_and_readers_may_ask_for_the_one_that_cou
 async fn chatters(ctx: &Ctx) -> Result<u32> {
     let said = ctx.step("chatter", async || {
         for i in 0..2_000 {
-            ctx.stream("default").append(&i).await?;
+            ctx.stream("default").append(i).await?;
         }
         Ok(2_000)
     });
@@ -173,8 +173,8 @@ async fn two_streams(ctx: &Ctx) -> Result<()> {
     // Two branches, and in each of them both streams.
     let speak = async |from: u32| {
         for n in from..from + 3 {
-            ctx.stream("default").append(&n).await?;
-            ctx.stream("second").append(&format!("{n}")).await?;
+            ctx.stream("default").append(n).await?;
+            ctx.stream("second").append(format!("{n}")).await?;
             ctx.step("pause", async || Ok(())).await?;
         }
         Ok::<(), onward::Error>(())
@@ -227,7 +227,7 @@ async fn a_reader_of_a_stream_that_nobody_wrote_to_waits_for_its_first_chunk_and
     let mut late = run.read_stream::<String>("late");
     for word in ["first", "second"] {
         let (read, ()) = tokio::join!(house.done(late.next()), async {
-            run.send("word", &Some(word)).await.unwrap();
+            run.send("word", Some(word)).await.unwrap();
         });
         assert_eq!(read.unwrap().unwrap(), word);
     }

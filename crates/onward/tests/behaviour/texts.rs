@@ -54,8 +54,8 @@ const NAMES: [Place; 19] = [
     place!("configuration", |client, text| {
         client.start::<listens>(String::new()).class("class", Some(text.to_owned())).await.map(drop)
     }),
-    place!("topic", |client, text| client.send("r", text, &()).await.map(drop)),
-    place!("key of a message", |client, text| client.send("r", "topic", &()).key(text).await.map(drop)),
+    place!("topic", |client, text| client.send("r", text, ()).await.map(drop)),
+    place!("key of a message", |client, text| client.send("r", "topic", ()).key(text).await.map(drop)),
     place!("debounce", |client, text| {
         let debounced = client.enqueue(q(), "");
         debounced.debounce(text, hours(1)).await.map(drop)
@@ -124,7 +124,7 @@ async fn a_text_that_nothing_can_have_finds_nothing(db: TestDatabase) {
             assert!(found.is_ok_and(|page| page.items.is_empty()), "{:.60}", format!("{filter:?}"));
         }
         assert_eq!(client.handle_named(text).status().await.unwrap_err().code(), "unknown_run", "{text:.20?}");
-        let hook = client.resume_hook(text, &()).await.unwrap_err();
+        let hook = client.resume_hook(text, ()).await.unwrap_err();
         assert!(matches!(hook.code(), "unknown_hook" | "invalid"), "{text:.20?}: {hook}");
         let event = client.get_event::<u32>("r", text).timeout(std::time::Duration::ZERO).await;
         let is_name = !text.contains(char::is_control) && text.len() <= 512;

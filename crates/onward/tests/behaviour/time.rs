@@ -114,7 +114,7 @@ async fn the_time_never_goes_back_in_a_run_whose_next_owner_has_a_slower_clock(d
     house.clock = onward::Clock::virtual_at("2026-01-01T00:00:00Z".parse().unwrap());
     house.lose_executor().await;
     let run = house.onward.handle::<asks_twice>("r");
-    run.send("go", &()).await.unwrap();
+    run.send("go", ()).await.unwrap();
     let (before, after) = house.done(run.result()).await.unwrap();
     assert!(after >= before, "{before} came before {after}");
 }

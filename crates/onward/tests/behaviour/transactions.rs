@@ -468,12 +468,12 @@ async fn work_in_another_file_is_done_once_by_the_recipe_of_two_statements(db: T
 async fn chatty(ctx: &Ctx) -> Result<Vec<String>> {
     let said = ctx.transaction("pay", async |tx| {
         insert(&tx, 5).await?;
-        let event = ctx.set_event("paid", &5).await.unwrap_err();
-        let chunk = ctx.stream("paid").append(&5).await.unwrap_err();
+        let event = ctx.set_event("paid", 5).await.unwrap_err();
+        let chunk = ctx.stream("paid").append(5).await.unwrap_err();
         Ok(vec![event.code().to_owned(), chunk.code().to_owned(), event.message().to_owned()])
     });
     let said = said.await?;
-    ctx.set_event("paid", &5).await?;
+    ctx.set_event("paid", 5).await?;
     Ok(said)
 }
 

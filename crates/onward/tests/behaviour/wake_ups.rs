@@ -16,7 +16,7 @@ async fn answers(ctx: &Ctx) -> Result<u32> {
 
 #[onward::workflow]
 async fn sends(ctx: &Ctx, to: String) -> Result<()> {
-    Ok(ctx.send(&to, "n", &7).await?)
+    Ok(ctx.send(&to, "n", 7).await?)
 }
 
 #[onward::workflow]
@@ -27,7 +27,7 @@ async fn is_called(ctx: &Ctx) -> Result<u32> {
 
 #[onward::workflow]
 async fn says(ctx: &Ctx) -> Result<()> {
-    Ok(ctx.set_event("size", &7).await?)
+    Ok(ctx.set_event("size", 7).await?)
 }
 
 #[onward::workflow]
@@ -80,7 +80,7 @@ async fn a_message_reaches_a_run_in_memory(db: TestDatabase) {
     for sender in [&*house.onward, &client] {
         let run = house.onward.start::<answers>(()).await.unwrap();
         is_asleep(&house, &run).await;
-        sender.send(run.id(), "n", &7).await.unwrap();
+        sender.send(run.id(), "n", 7).await.unwrap();
         succeeds(&house, &run).await;
     }
 }
@@ -90,7 +90,7 @@ async fn a_message_wakes_a_parked_run(db: TestDatabase) {
     let house = open(db).await;
     let run = house.onward.start::<answers>(()).await.unwrap();
     all_are_parked(&house).await;
-    run.send("n", &7).await.unwrap();
+    run.send("n", 7).await.unwrap();
     succeeds(&house, &run).await;
 }
 
@@ -112,7 +112,7 @@ async fn a_payload_wakes_the_run_that_has_the_hook(db: TestDatabase) {
     let house = open(db).await;
     let run = house.onward.start::<is_called>(()).await.unwrap();
     all_are_parked(&house).await;
-    house.onward.resume_hook("t", &7).await.unwrap();
+    house.onward.resume_hook("t", 7).await.unwrap();
     succeeds(&house, &run).await;
 }
 
@@ -135,7 +135,7 @@ async fn the_end_of_a_child_wakes_its_parent(db: TestDatabase) {
     let house = open(db).await;
     let parent = house.onward.start::<has_a_child>(()).await.unwrap();
     all_are_parked(&house).await;
-    house.onward.send("child", "n", &7).await.unwrap();
+    house.onward.send("child", "n", 7).await.unwrap();
     succeeds(&house, &parent).await;
 }
 
@@ -167,7 +167,7 @@ async fn a_run_that_is_steered_leaves_memory_and_comes_back(db: TestDatabase) {
     house.becomes("the paused run is released", is_let_go).await;
     run.resume().await.unwrap();
     house.becomes("the paused run is back", is_back).await;
-    run.send("n", &7).await.unwrap();
+    run.send("n", 7).await.unwrap();
     succeeds(&house, &run).await;
 }
 
@@ -178,7 +178,7 @@ async fn what_is_resumed_while_its_owner_lets_go_comes_back(db: TestDatabase) {
     is_asleep(&house, &run).await;
     run.cancel().await.unwrap();
     run.resume().await.unwrap();
-    run.send("n", &7).await.unwrap();
+    run.send("n", 7).await.unwrap();
     succeeds(&house, &run).await;
 }
 
@@ -297,7 +297,7 @@ async fn a_reader_of_an_event_hears_of_it_while_no_sweep_comes_by(db: TestDataba
         let (handle, key) = (run.clone(), n.to_string());
         let waiting = tokio::spawn(async move { handle.get_event::<u32>(key).await.unwrap() });
         house.pass(Duration::ZERO).await;
-        run.send("word", &n).await.unwrap();
+        run.send("word", n).await.unwrap();
         house.becomes("the event is heard of", async || waiting.is_finished()).await;
         assert_eq!(waiting.await.unwrap(), Some(n));
     }
@@ -307,7 +307,7 @@ async fn a_reader_of_an_event_hears_of_it_while_no_sweep_comes_by(db: TestDataba
 async fn repeats(ctx: &Ctx) -> Result<()> {
     for _ in 0..10 {
         let word: u32 = ctx.recv("word").await?;
-        ctx.set_event(word.to_string(), &word).await?;
+        ctx.set_event(word.to_string(), word).await?;
     }
     Ok(())
 }
@@ -330,6 +330,6 @@ async fn what_an_executor_releases_is_taken_up_by_another(db: TestDatabase) {
     let other = Onward::open(&house.db.url).clock(house.clock.clone()).workflow::<answers>().launch().await.unwrap();
     house.onward.shutdown(secs(1)).await.unwrap();
     house.becomes("the other has it", async || other.resident_runs() == 1).await;
-    other.send(run.id(), "n", &7).await.unwrap();
+    other.send(run.id(), "n", 7).await.unwrap();
     house.becomes("it ends there", async || other.handle_named(run.id()).status().await.unwrap().is_terminal()).await;
 }

@@ -30,7 +30,7 @@ async fn a_message_wakes_a_parked_run(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<receives>()).await;
     let run = house.onward.start::<receives>(()).await.unwrap();
     house.until("it has left memory", async || house.onward.resident_runs() == 0).await;
-    run.send("n", &7).await.unwrap();
+    run.send("n", 7).await.unwrap();
     assert_eq!(at_once(run.result()).await.unwrap(), 7);
 }
 
@@ -44,7 +44,7 @@ async fn a_message_reaches_a_run_in_memory(db: TestDatabase) {
         }
     };
     at_once(waits).await;
-    run.send("n", &7).await.unwrap();
+    run.send("n", 7).await.unwrap();
     assert_eq!(at_once(run.result()).await.unwrap(), 7);
 }
 
@@ -54,7 +54,7 @@ async fn a_payload_wakes_a_parked_run(db: TestDatabase) {
     let run = house.onward.start::<opens>(()).await.unwrap();
     house.until("it waits", async || run.steps().await.unwrap().len() == 2).await;
     house.until("it has left memory", async || house.onward.resident_runs() == 0).await;
-    house.onward.resume_hook("t", &7).await.unwrap();
+    house.onward.resume_hook("t", 7).await.unwrap();
     assert_eq!(at_once(run.result()).await.unwrap(), 7);
 }
 
@@ -88,7 +88,7 @@ async fn a_message_that_comes_at_the_last_moment_is_taken(db: TestDatabase) {
         }
     };
     at_once(waits).await;
-    client.send("r", "n", &7).await.unwrap();
+    client.send("r", "n", 7).await.unwrap();
     house.clock.advance(mins(1));
     assert_eq!(at_once(run.result()).await.unwrap(), Some(7));
 }

@@ -198,7 +198,7 @@ pub fn letter(salt: u64) -> String {
 async fn note(ctx: &Ctx, salt: u64, count: u64, so_far: u64) -> Result<u64> {
     let topic = format!("note-{salt}");
     for message in salt..salt + count {
-        ctx.send(ctx.run_id(), &topic, &message).await?;
+        ctx.send(ctx.run_id(), &topic, message).await?;
     }
     let mut so_far = so_far;
     for _ in 0..count {

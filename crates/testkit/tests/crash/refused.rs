@@ -27,7 +27,7 @@ async fn what_was_refused_is_there_after_a_kill_and_what_fits_is_taken(db: TestD
     first.worker.kill().unwrap();
     first.worker.ended().await.unwrap();
 
-    run.send(letter(3), &3).await.unwrap();
+    run.send(letter(3), 3).await.unwrap();
     let second = house.worker().await;
     while !run.steps().await.unwrap().iter().any(|step| step.position == 1 && step.output.is_some()) {
         tokio::task::yield_now().await;
@@ -36,6 +36,6 @@ async fn what_was_refused_is_there_after_a_kill_and_what_fits_is_taken(db: TestD
     let _third = house.worker().await;
     let why = refused(&house.client, "r").await.unwrap();
     assert!(why.starts_with("it is not a `u64`"), "{why}");
-    run.send(letter(4), &4).await.unwrap();
+    run.send(letter(4), 4).await.unwrap();
     assert_eq!(house.result("r").await, model(ops));
 }

@@ -19,6 +19,16 @@ fn array<'a, R, T: ToSql + Send + Sync + 'a>(rows: impl IntoIterator<Item = R>, 
     Box::new(rows.into_iter().map(of).collect::<Vec<T>>())
 }
 
+/// A column of values that may be missing. If all are, which many columns are in most batches, it is no array but a null, which
+/// costs nothing to send and to read: beside other columns, `unnest` gives nulls for it.
+fn optional<'a, R, T: ToSql + Send + Sync + 'a>(
+    rows: impl IntoIterator<Item = R>,
+    of: impl Fn(R) -> Option<T>,
+) -> Array<'a> {
+    let column: Vec<Option<T>> = rows.into_iter().map(of).collect();
+    Box::new(column.iter().any(Option::is_some).then_some(column))
+}
+
 /// A column of values that may be long: a message that grows while it is written is copied again and again, and ends up with twice
 /// the room that it needs.
 #[derive(Debug)]
@@ -28,7 +38,8 @@ fn long_array<'a, R, T: ToSql + AsRef<[u8]> + Send + Sync + 'a>(
     rows: impl IntoIterator<Item = R>,
     of: impl Fn(R) -> Option<T>,
 ) -> Array<'a> {
-    Box::new(Long(rows.into_iter().map(of).collect::<Vec<Option<T>>>()))
+    let column: Vec<Option<T>> = rows.into_iter().map(of).collect();
+    Box::new(column.iter().any(Option::is_some).then_some(Long(column)))
 }
 
 impl<T: ToSql + AsRef<[u8]>> ToSql for Long<Option<T>> {
@@ -93,9 +104,9 @@ fn new_runs<'a>(batch: &'a Batch, of: &[Of], value: impl Fn(&Column, &'a NewRun)
     for column in NEW_RUN.iter().filter(|column| of.contains(&column.of)) {
         let values = rows.iter().map(|it| value(column, &it.run));
         args.push(match column.kind {
-            Kind::Key => array(values, |it| if let Value::Key(key) = it { Some(key.0) } else { None }),
-            Kind::Int => array(values, |it| if let Value::Int(int) = it { Some(int) } else { None }),
-            Kind::Text => array(values, |it| if let Value::Text(text) = it { Some(text) } else { None }),
+            Kind::Key => optional(values, |it| if let Value::Key(key) = it { Some(key.0) } else { None }),
+            Kind::Int => optional(values, |it| if let Value::Int(int) = it { Some(int) } else { None }),
+            Kind::Text => optional(values, |it| if let Value::Text(text) = it { Some(text) } else { None }),
         });
     }
     Some(args)
@@ -113,7 +124,7 @@ pub(super) fn checkpoints(batch: &Batch) -> Option<Args<'_>> {
         long_array(rows, |(_, it)| it.result.as_ref().err().map(Json::as_str)),
         array(rows, |(_, it)| micros(it.started_at)),
         array(rows, |(_, it)| micros(it.finished_at)),
-        array(rows, |(_, it)| it.notes.as_ref().map(Json::as_str)),
+        optional(rows, |(_, it)| it.notes.as_ref().map(Json::as_str)),
     ])
 }
 
@@ -125,9 +136,9 @@ pub(super) fn attempts(batch: &Batch) -> Option<Args<'_>> {
         array(rows, |(_, it)| i64::from(it.attempt)),
         array(rows, |(_, it)| &*it.name),
         array(rows, |(_, it)| micros(it.started_at)),
-        array(rows, |(_, it)| it.finished_at.map(micros)),
-        array(rows, |(_, it)| it.error.as_ref().map(Json::as_str)),
-        array(rows, |(_, it)| it.notes.as_ref().map(Json::as_str)),
+        optional(rows, |(_, it)| it.finished_at.map(micros)),
+        optional(rows, |(_, it)| it.error.as_ref().map(Json::as_str)),
+        optional(rows, |(_, it)| it.notes.as_ref().map(Json::as_str)),
     ])
 }
 
@@ -193,12 +204,12 @@ pub(super) fn open_waits(batch: &Batch) -> Option<Args<'_>> {
         array(rows, |(_, it)| i64::from(it.position)),
         array(rows, |(_, it)| it.wait.as_str()),
         array(rows, |(_, it)| &*it.name),
-        array(rows, |(_, it)| it.wait.due_at().map(micros)),
-        array(rows, |(_, it)| it.wait.child().map(|child| child.0)),
-        array(rows, |(_, it)| it.wait.topic()),
-        array(rows, |(_, it)| it.wait.target()),
+        optional(rows, |(_, it)| it.wait.due_at().map(micros)),
+        optional(rows, |(_, it)| it.wait.child().map(|child| child.0)),
+        optional(rows, |(_, it)| it.wait.topic()),
+        optional(rows, |(_, it)| it.wait.target()),
         array(rows, |(_, it)| micros(it.since)),
-        array(rows, |(_, it)| it.wait.form()),
+        optional(rows, |(_, it)| it.wait.form()),
         Box::new(executor(batch)),
     ])
 }
@@ -219,7 +230,7 @@ pub(super) fn request_people(batch: &Batch) -> Option<Args<'_>> {
         array(rows, |((run, _), _)| run.0),
         array(rows, |((_, position), _)| i64::from(*position)),
         array(rows, |(_, request)| request.title.as_str()),
-        array(rows, |(_, request)| request.schema.as_ref().map(ToString::to_string)),
+        optional(rows, |(_, request)| request.schema.as_ref().map(ToString::to_string)),
     ])
 }
 
@@ -253,16 +264,16 @@ pub(super) fn leaves(batch: &Batch) -> Option<Args<'_>> {
         array(rows, |it| it.run.0),
         array(rows, how),
         array(rows, |it| micros(it.leave.at)),
-        array(rows, status),
-        array(rows, ready_at),
-        array(rows, |it| if let LeaveHow::Held { said, .. } = &it.leave.how { Some(said.as_str()) } else { None }),
-        array(rows, |it| short(output(it))),
-        array(rows, |it| match &it.leave.how {
+        optional(rows, status),
+        optional(rows, ready_at),
+        optional(rows, |it| if let LeaveHow::Held { said, .. } = &it.leave.how { Some(said.as_str()) } else { None }),
+        optional(rows, |it| short(output(it))),
+        optional(rows, |it| match &it.leave.how {
             // What holds a run stands in its row, however long it is.
             LeaveHow::Held { error, .. } => Some(error.as_str()),
             _ => short(error(it)),
         }),
-        array(rows, |it| error_code(&it.leave.how)),
+        optional(rows, |it| error_code(&it.leave.how)),
     ])
 }
 

@@ -11,8 +11,21 @@ pub(super) struct Wanted {
     pub(super) each: Option<String>,
     /// The run has one value of each of these lists.
     pub(super) one_of: Option<String>,
-    /// The values of the first list as objects with one field: an index finds each of them.
-    pub(super) ones: Vec<String>,
+    /// Each attribute as objects with one field, one for each value that it may have: an index finds each of them.
+    ones: Vec<Ones>,
+}
+
+#[derive(Debug, PartialEq)]
+struct Ones {
+    objects: Vec<String>,
+    is_list: bool,
+}
+
+impl Wanted {
+    /// The attributes that are looked up before the search. PostgreSQL finds single values in the search itself.
+    pub(super) fn ones(self, is_sqlite: bool) -> Vec<Vec<String>> {
+        self.ones.into_iter().filter(|ones| is_sqlite || ones.is_list).map(|ones| ones.objects).collect()
+    }
 }
 
 /// An attribute by its name, with the values that it may have.
@@ -28,15 +41,19 @@ pub(super) fn wanted(attributes: &Json) -> Result<Option<Wanted>, Error> {
     if fields.iter().any(|field| field.values.is_empty()) {
         return Ok(None);
     }
-    let (lists, each): (Vec<_>, Vec<_>) = fields.into_iter().partition(|field| field.is_list);
     let one = |field: &Field, value: &String| format!("{}:{value}", quoted(&field.name));
+    let ones = fields.iter().map(|field| {
+        let objects = field.values.iter().map(|value| format!("{{{}}}", one(field, value))).collect();
+        Ones { objects, is_list: field.is_list }
+    });
+    let ones: Vec<Ones> = ones.collect();
+    let (lists, each): (Vec<_>, Vec<_>) = fields.into_iter().partition(|field| field.is_list);
     let each: Vec<String> = each.iter().map(|field| one(field, &field.values[0])).collect();
-    let ones = lists.first().map(|field| field.values.iter().map(|value| format!("{{{}}}", one(field, value))));
     Ok(Some(Wanted {
         // Without any attribute it still means runs that have some.
         each: (lists.is_empty() || !each.is_empty()).then(|| format!("{{{}}}", each.join(","))),
         one_of: as_lists(&lists),
-        ones: ones.map(Iterator::collect).unwrap_or_default(),
+        ones,
     }))
 }
 
@@ -109,7 +126,16 @@ mod tests {
         let wanted = wanted(&json(r#"{"team":"red","size":[1,2.50],"team2":["a"]}"#)).unwrap().unwrap();
         assert_eq!(wanted.each.as_deref(), Some(r#"{"team":"red"}"#));
         assert_eq!(wanted.one_of.as_deref(), Some(r#"{"size":[1,2.5],"team2":["a"]}"#));
-        assert_eq!(wanted.ones, [r#"{"size":1}"#, r#"{"size":2.5}"#]);
+        let sizes = vec![r#"{"size":1}"#.to_owned(), r#"{"size":2.5}"#.to_owned()];
+        let (team, other) = (vec![r#"{"team":"red"}"#.to_owned()], vec![r#"{"team2":"a"}"#.to_owned()]);
+        assert_eq!(
+            wanted.ones,
+            [
+                Ones { objects: sizes, is_list: true },
+                Ones { objects: team, is_list: false },
+                Ones { objects: other, is_list: true },
+            ]
+        );
     }
 
     #[test]

@@ -87,7 +87,6 @@ impl Given {
     /// `None` if no run can match.
     fn of(filter: &Filter) -> Option<Given> {
         let ids: Vec<String> = filter.ids.iter().map(ToString::to_string).collect();
-        let owners = |owners: &[ExecutorId]| owners.iter().map(ToString::to_string).collect::<Vec<_>>();
         let texts = [&filter.id_prefix, &filter.id_contains].into_iter().filter_map(|text| text.as_deref());
         let runs = [&filter.parent, &filter.forked_from].into_iter().filter_map(|run| Some(run.as_ref()?.as_str()));
         if !texts.chain(runs).all(is_possible) {
@@ -190,7 +189,6 @@ fn times(filter: &Filter, how: &How<'_>) -> [Param; 6] {
 /// $50 to $58. A name that no run can have leaves out nothing. Nor does an empty name: the statement compares a missing queue, user
 /// or code as an empty text, so an empty name would leave out the runs that have none. Among versions it means an open version.
 fn without(not: &Not) -> Vec<Param> {
-    let owners = |owners: &[ExecutorId]| owners.iter().map(ToString::to_string).collect::<Vec<_>>();
     let without = |names: &[String], empty_too: bool| {
         list(&names.iter().filter(|name| is_possible(name) && (empty_too || !name.is_empty())).cloned().collect())
     };
@@ -222,12 +220,17 @@ fn statuses(filter: &Filter) -> Option<Vec<String>> {
     }
 }
 
-fn is_possible(text: &str) -> bool {
+/// The ids of executors as they are stored.
+pub(super) fn owners(owners: &[ExecutorId]) -> Vec<String> {
+    owners.iter().map(ToString::to_string).collect()
+}
+
+pub(super) fn is_possible(text: &str) -> bool {
     !text.contains('\0')
 }
 
 /// `None` if names are given, and no run can have any of them.
-fn possible(names: &[String]) -> Option<Vec<String>> {
+pub(super) fn possible(names: &[String]) -> Option<Vec<String>> {
     let left: Vec<String> = names.iter().filter(|name| is_possible(name)).cloned().collect();
     (names.is_empty() || !left.is_empty()).then_some(left)
 }

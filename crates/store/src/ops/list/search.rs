@@ -3,17 +3,17 @@
 //! PostgreSQL knows how many runs each value has, and plans by that. SQLite does not: it is told to sort what matches where that
 //! is little, and otherwise to go through the runs in the order of the list until a page is full.
 
-use onward_types::{Filter, RunKey, SortBy, Timestamp, Window, from_micros, micros};
+use onward_types::{Filter, Range, RunKey, SortBy, Timestamp, Window, from_micros, micros};
 
 use super::FEW;
 use super::attributes::wanted;
-use super::parameters::{CLOCK_SLACK, How, KEY_SLACK, ago, parameters};
+use super::parameters::{CLOCK_SLACK, How, KEY_SLACK, ago, is_possible, owners, parameters, possible};
 use crate::driver::{Param, Sql, Tx, params, sql};
 use crate::fault::Fault;
 use crate::ops::waits_for;
 
 /// In microseconds. An index has the runs that took this long or longer.
-const LONG: i64 = 1_000_000;
+const LONG: i64 = 100_000;
 
 /// The order of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,12 +87,28 @@ impl Search<'_> {
             let given = params![micros, FEW + 1, ago(self.now, min)];
             narrow(tx, &mut among, sql!("runs/long"), &given).await?;
         }
-        let ones = match &self.filter.attributes {
-            Some(attributes) if !tx.is_sqlite() => wanted(attributes)?.map(|wanted| wanted.ones).unwrap_or_default(),
-            _ => Vec::new(),
-        };
-        if !ones.is_empty() {
-            narrow(tx, &mut among, sql!("runs/with_one_of", split), &params![&ones, FEW + 1]).await?;
+        let Filter { attributes, attribute_ranges, partitions, last_executors, .. } = self.filter;
+        if let Some(attributes) = attributes {
+            for ones in wanted(attributes)?.map(|wanted| wanted.ones(tx.is_sqlite())).unwrap_or_default() {
+                narrow(tx, &mut among, sql!("runs/with_one_of", split), &params![&ones, FEW + 1]).await?;
+            }
+        }
+        for (name, Range { min, max }) in attribute_ranges.iter().filter(|(name, _)| is_possible(name)) {
+            let number =
+                |end: &Option<f64>| Param::from(end.filter(|end| end.is_finite()).map(|end| format!("{end:e}")));
+            let given = params![name.as_str(), number(min), number(max), FEW + 1];
+            narrow(tx, &mut among, sql!("runs/with_number", split), &given).await?;
+        }
+        // PostgreSQL estimates by itself how many there are.
+        if tx.is_sqlite() {
+            for (names, sql) in [
+                (possible(partitions), sql!("runs/in_partitions")),
+                (possible(&owners(last_executors)), sql!("runs/had_by")),
+            ] {
+                if let Some(names) = names.filter(|names| !names.is_empty()) {
+                    narrow(tx, &mut among, sql, &params![&names, FEW + 1]).await?;
+                }
+            }
         }
         Ok(among)
     }
@@ -306,11 +322,29 @@ mod tests {
             (sql!("runs/containing", split), "COVERING INDEX runs_id"),
             (sql!("runs/long"), "runs_long (<expr>>"),
             (sql!("runs/long"), "runs_status (status="),
+            (sql!("runs/with_one_of", split), "SEARCH a USING PRIMARY KEY (name=? AND value=?)"),
+            (sql!("runs/with_number", split), "PRIMARY KEY (name=? AND value>? AND value<?)"),
+            (sql!("runs/in_partitions"), "runs_partition (partition_key=?)"),
         ] {
             let mut statement = connection.prepare(&format!("explain query plan {}", sql.sqlite())).unwrap();
             let given = vec![rusqlite::types::Null; statement.parameter_count()];
             let plan = statement.query_map(rusqlite::params_from_iter(given), |row| row.get::<_, String>("detail"));
             let plan: Vec<String> = plan.unwrap().map(Result::unwrap).collect();
+            assert!(plan.iter().any(|line| line.contains(index)), "{index}: {plan:?}");
+        }
+    }
+
+    /// Who looks for the last executors often makes an index on them.
+    #[test]
+    fn an_index_on_the_last_executor_is_used_if_there_is_one() {
+        let connection = crate::driver::sqlite::migrated();
+        connection.execute_batch("create index mine on runs (last_executor) where last_executor is not null").unwrap();
+        let mut statement =
+            connection.prepare(&format!("explain query plan {}", sql!("runs/had_by").sqlite())).unwrap();
+        let given = vec![rusqlite::types::Null; statement.parameter_count()];
+        let plan = statement.query_map(rusqlite::params_from_iter(given), |row| row.get::<_, String>("detail"));
+        let plan: Vec<String> = plan.unwrap().map(Result::unwrap).collect();
+        for index in ["runs_owned (executor=?)", "mine (last_executor=?)"] {
             assert!(plan.iter().any(|line| line.contains(index)), "{index}: {plan:?}");
         }
     }

@@ -112,7 +112,7 @@ async fn decide(client: Client, id: String, salt: u64, after: Duration) {
     tokio::time::sleep(after).await;
     let decision = Decision::Ship(salt ^ 1);
     loop {
-        match client.send(&id, DECISION, &decision).key(&id).await {
+        match client.send(&id, DECISION, decision).key(&id).await {
             Err(error) if is_lost(&error) || is_turned_away(&error) => {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }

@@ -125,7 +125,7 @@ impl Suite {
             self.client.send(&id, letter(salt), "no letter").await.ok();
         }
         for _ in 0..=salt % 2 {
-            while self.client.send(&id, letter(salt), &salt).key(letter(salt)).await.is_err() {
+            while self.client.send(&id, letter(salt), salt).key(letter(salt)).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
