@@ -45,6 +45,12 @@ impl Gate {
         }
     }
 
+    /// How long ago the last heartbeat was sent that was acknowledged.
+    pub(crate) fn age(&self) -> Duration {
+        let sent = Duration::from_micros(self.open_until.load(Ordering::SeqCst)).saturating_sub(self.lease);
+        self.clock.uptime().saturating_sub(sent)
+    }
+
     /// Closes the gate for good: the executor shuts down.
     pub(crate) fn shut(&self) {
         self.shut.store(true, Ordering::SeqCst);
@@ -116,6 +122,17 @@ mod tests {
         assert!(!woken.0.load(Ordering::SeqCst));
         gate.extend(clock.uptime());
         assert!(woken.0.load(Ordering::SeqCst) && gate.is_open(&waker));
+    }
+
+    #[test]
+    fn the_age_of_a_beat_counts_from_when_it_was_sent() {
+        let (gate, clock) = gate(true);
+        assert_eq!(gate.age(), Duration::ZERO);
+        let sent = clock.uptime();
+        clock.advance(Duration::from_secs(3));
+        assert_eq!(gate.age(), Duration::from_secs(3));
+        gate.extend(sent + Duration::from_secs(2));
+        assert_eq!(gate.age(), Duration::from_secs(1));
     }
 
     #[test]

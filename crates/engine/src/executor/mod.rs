@@ -177,6 +177,7 @@ impl Executor {
             (seat.executor.to_string(), journal)
         };
         let mut metrics = self.counters.read(executor, journal, self.residents.len());
+        metrics.heartbeat_age = self.gate.age();
         metrics.trouble = self.troubles();
         let now = self.store.clock().now();
         metrics.queues = self.lock_depths().iter().map(|queue| QueueMetrics::of(queue, now)).collect();

@@ -234,7 +234,7 @@ impl House {
     /// Whether triggers record changes.
     async fn is_recorded(&self) -> bool {
         let postgres = "select count(*) from pg_trigger where tgname like 'changes_%'";
-        let sqlite = "select count(*) from sqlite_schema where type = 'trigger'";
+        let sqlite = "select count(*) from sqlite_schema where type = 'trigger' and name like 'changes_%'";
         count(&self.db, if self.db.is_postgres() { postgres } else { sqlite }).await > 0
     }
 }

@@ -55,6 +55,7 @@ async fn a_follower_that_is_killed_ends_with_the_state_of_the_tables(db: TestDat
         following.kill().await.unwrap();
         if share % 2 == 0 {
             worker.worker.kill().unwrap();
+            worker.worker.ended().await.unwrap();
             worker = house.worker().await;
         }
         // What happens while nobody follows is in the feed as well.

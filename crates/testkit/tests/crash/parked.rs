@@ -9,12 +9,13 @@ use crate::house::{ASK, House, STEP, model};
 #[on_every_database]
 async fn a_corrupt_row_parks_its_run_and_nothing_else(db: TestDatabase) {
     let house = House::on(&db.url).await;
-    let first = house.worker().await;
+    let mut first = house.worker().await;
     for run in ["kind", "seq", "input", "good"] {
         house.start(run, [STEP, ASK]).await;
         house.caller().await;
     }
     first.worker.kill().unwrap();
+    first.worker.ended().await.unwrap();
     let of = |run: &str| format!("run_key = (select run_key from runs where id = '{run}')");
     for statement in [
         format!("update checkpoints set kind = 'nonsense' where {}", of("kind")),
