@@ -110,10 +110,9 @@ impl House {
             if is_so().await {
                 return;
             }
-            if !self.is_behind() || behind == LOOKS {
+            behind = if self.is_behind() { behind + 1 } else { 0 };
+            if behind == 0 || behind > LOOKS {
                 self.clock.advance(LITTLE);
-            } else {
-                behind += 1;
             }
             // Real time for threads and sockets; what is waited for is the fact above.
             onward_testkit::between_looks().await;
