@@ -23,7 +23,7 @@ async fn every_option_of_enqueue_is_in_the_record(db: TestDatabase) {
     house.onward.queue("q").await.unwrap();
     let client = Client::connect_with(&house.db.url, house.clock.clone()).await.unwrap();
     let named = EnqueueOptions::new("greet", "q").id("g-1").version("2");
-    let options = named.timeout(days(2)).dedup("only one").priority(7).partition("acme").max_recoveries(9);
+    let options = named.timeout(days(3_000)).dedup("only one").priority(7).partition("acme").max_recoveries(9);
     let options = options.authenticated_as("ann", ["admin", "clerk"]);
     let run = client.enqueue(options, ("ada", 17)).await.unwrap();
     let record = run.describe().await.unwrap();
@@ -33,7 +33,7 @@ async fn every_option_of_enqueue_is_in_the_record(db: TestDatabase) {
     );
     assert_eq!((record.queue.as_deref(), record.priority), (Some("q"), 7));
     assert_eq!((record.partition.as_deref(), record.dedup.as_deref()), (Some("acme"), Some("only one")));
-    assert_eq!((record.timeout, record.max_recoveries), (Some(days(2)), 9));
+    assert_eq!((record.timeout, record.max_recoveries), (Some(days(3_000)), 9));
     let roles = vec!["admin".to_owned(), "clerk".to_owned()];
     assert_eq!(record.identity, Identity { user: Some("ann".into()), roles, ..Identity::default() });
     assert_eq!(record.input.as_ref().unwrap().as_str(), r#"["ada",17]"#);

@@ -3,7 +3,7 @@
 //! PostgreSQL knows how many runs each value has, and plans by that. SQLite does not: it is told to sort what matches where that
 //! is little, and otherwise to go through the runs in the order of the list until a page is full.
 
-use onward_types::{Filter, Range, RunKey, SortBy, Timestamp, Window, from_micros, micros};
+use onward_types::{Filter, Origin, Range, RunKey, SortBy, Timestamp, Window, from_micros, micros};
 
 use super::FEW;
 use super::attributes::wanted;
@@ -87,7 +87,11 @@ impl Search<'_> {
             let given = params![micros, FEW + 1, ago(self.now, min)];
             narrow(tx, &mut among, sql!("runs/long"), &given).await?;
         }
-        let Filter { attributes, attribute_ranges, partitions, last_executors, .. } = self.filter;
+        let Filter { attributes, attribute_ranges, partitions, last_executors, has_parent, origins, .. } = self.filter;
+        let of_children = has_parent == &Some(true) || matches!(origins[..], [Origin::Child]);
+        if of_children && self.filter.parent.is_none() {
+            narrow(tx, &mut among, sql!("runs/with_parent"), &params![FEW + 1]).await?;
+        }
         if let Some(attributes) = attributes {
             for ones in wanted(attributes)?.map(|wanted| wanted.ones(tx.is_sqlite())).unwrap_or_default() {
                 narrow(tx, &mut among, sql!("runs/with_one_of", split), &params![&ones, FEW + 1]).await?;
@@ -270,7 +274,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use onward_types::{Durations, ExecutorId, Not, Origin, Range, RunId, Status};
+    use onward_types::{Durations, ExecutorId, Not, RunId, Status};
 
     use super::*;
 
@@ -325,6 +329,7 @@ mod tests {
             (sql!("runs/with_one_of", split), "SEARCH a USING PRIMARY KEY (name=? AND value=?)"),
             (sql!("runs/with_number", split), "PRIMARY KEY (name=? AND value>? AND value<?)"),
             (sql!("runs/in_partitions"), "runs_partition (partition_key=?)"),
+            (sql!("runs/with_parent"), "runs_parent"),
         ] {
             let mut statement = connection.prepare(&format!("explain query plan {}", sql.sqlite())).unwrap();
             let given = vec![rusqlite::types::Null; statement.parameter_count()];
