@@ -54,8 +54,9 @@ pub struct Metrics {
     /// Runs in memory now.
     pub resident_runs: u64,
     /// How long ago this executor sent the last heartbeat that its database acknowledged, by its own clock. If it grows to the
-    /// lease, no step begins here, and others may take the runs over.
-    pub heartbeat_age: Duration,
+    /// lease, no step begins here, and others may take the runs over. `None` on SQLite: a file has only one executor, which sends
+    /// no heartbeats.
+    pub heartbeat_age: Option<Duration>,
     /// How often this executor was declared dead.
     pub leases_lost: u64,
     /// How often it joined again after that.
@@ -183,7 +184,7 @@ impl Counters {
             steps_failed: self.steps_failed.read(),
             step_seconds: self.step_seconds.read(),
             resident_runs: resident_runs as u64,
-            heartbeat_age: Duration::ZERO,
+            heartbeat_age: None,
             leases_lost: self.leases_lost.read(),
             rejoins: self.rejoins.read(),
             queues: Vec::new(),
@@ -212,8 +213,10 @@ impl Metrics {
         self.write_runs(&mut text);
         self.write_steps(&mut text);
         self.write_queues(&mut text);
-        let help = "The age of the last heartbeat that was acknowledged.";
-        text.gauge("onward_heartbeat_age_seconds", help, self.heartbeat_age.as_secs_f64());
+        if let Some(age) = self.heartbeat_age {
+            let help = "The age of the last heartbeat that was acknowledged.";
+            text.gauge("onward_heartbeat_age_seconds", help, age.as_secs_f64());
+        }
         text.counter("onward_leases_lost_total", "How often this executor was declared dead.", self.leases_lost);
         text.counter("onward_rejoins_total", "How often it joined again after that.", self.rejoins);
         self.write_trouble(&mut text);

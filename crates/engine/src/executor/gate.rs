@@ -45,10 +45,10 @@ impl Gate {
         }
     }
 
-    /// How long ago the last heartbeat was sent that was acknowledged.
-    pub(crate) fn age(&self) -> Duration {
+    /// How long ago the last heartbeat was sent that was acknowledged. `None` where there are no heartbeats.
+    pub(crate) fn age(&self) -> Option<Duration> {
         let sent = Duration::from_micros(self.open_until.load(Ordering::SeqCst)).saturating_sub(self.lease);
-        self.clock.uptime().saturating_sub(sent)
+        self.guarded.then(|| self.clock.uptime().saturating_sub(sent))
     }
 
     /// Closes the gate for good: the executor shuts down.
@@ -127,12 +127,12 @@ mod tests {
     #[test]
     fn the_age_of_a_beat_counts_from_when_it_was_sent() {
         let (gate, clock) = gate(true);
-        assert_eq!(gate.age(), Duration::ZERO);
+        assert_eq!(gate.age(), Some(Duration::ZERO));
         let sent = clock.uptime();
         clock.advance(Duration::from_secs(3));
-        assert_eq!(gate.age(), Duration::from_secs(3));
+        assert_eq!(gate.age(), Some(Duration::from_secs(3)));
         gate.extend(sent + Duration::from_secs(2));
-        assert_eq!(gate.age(), Duration::from_secs(1));
+        assert_eq!(gate.age(), Some(Duration::from_secs(1)));
     }
 
     #[test]

@@ -123,7 +123,7 @@ impl House {
     /// Whether the executor has not renewed its lease for a while. On a busy machine the virtual time runs away from it, and where
     /// the clock stands still afterwards nothing would bring it back.
     fn is_behind(&self) -> bool {
-        self.db.is_postgres() && self.onward.metrics().heartbeat_age > Duration::from_millis(1_500)
+        self.onward.metrics().heartbeat_age.is_some_and(|age| age > Duration::from_millis(1_500))
     }
 
     /// Wait until the executor has renewed its lease or joined again, if it can.
@@ -156,9 +156,14 @@ impl House {
     /// What each run waits for: what a test that fails has to say.
     async fn reasons(&self) -> Vec<String> {
         let runs = self.onward.list(onward::Filter::default()).await.unwrap().items;
-        let trouble = self.onward.trouble();
+        let (trouble, age) = (self.onward.trouble(), self.onward.metrics().heartbeat_age);
         runs.iter()
-            .map(|run| format!("{} {} {}: {} {trouble:?}", run.id, run.workflow, run.status, run.reason))
+            .map(|run| {
+                format!(
+                    "{} {} {}: {} {trouble:?}, last heartbeat {age:?} ago",
+                    run.id, run.workflow, run.status, run.reason
+                )
+            })
             .collect()
     }
 

@@ -164,3 +164,18 @@ fn parsed(text: &str) -> HashMap<String, f64> {
 fn is_name(name: &str) -> bool {
     name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
 }
+
+/// A SQLite file has one executor, which no other one watches: an age that only grows there would be an alarm about nothing.
+#[on_every_database]
+async fn the_age_of_the_last_heartbeat_is_said_where_there_are_heartbeats(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<nap>()).await;
+    let age = || house.onward.metrics().heartbeat_age;
+    house.pass(secs(3)).await;
+    if house.db.is_postgres() {
+        house.becomes("a heartbeat is acknowledged", async || age().is_some_and(|age| age < secs(1))).await;
+    } else {
+        assert_eq!(age(), None);
+    }
+    let text = house.onward.metrics().to_prometheus();
+    assert_eq!(text.contains("\nonward_heartbeat_age_seconds "), house.db.is_postgres(), "{text}");
+}

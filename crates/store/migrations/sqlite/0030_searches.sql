@@ -10,52 +10,53 @@ create table run_attributes (
     primary key (name, value, run_key)
 ) without rowid;
 
+-- What the rows of a run in that table have to be.
+create view attribute_values (name, value, run_key) as
+select has.key, case has.type when 'text' then substr(has.atom, 1, 100) when 'null' then x'' else has.atom end, runs.run_key
+from runs
+join json_each(runs.attributes) as has
+where has.type not in ('array', 'object');
+
 create trigger run_attributes_begin
 after insert on runs
 when new.attributes is not null
 begin
     insert into run_attributes (name, value, run_key)
-    select distinct key, case type when 'text' then substr(atom, 1, 100) when 'null' then x'' else atom end, new.run_key
-    from json_each(new.attributes)
-    where type not in ('array', 'object');
+    select distinct name, value, run_key
+    from attribute_values
+    where run_key = new.run_key;
+end;
+
+-- Before the change, while the view still has the old values.
+create trigger run_attributes_leave
+before update of attributes on runs
+when old.attributes is not new.attributes
+begin
+    delete from run_attributes
+    where (name, value) in (select name, value from attribute_values where run_key = old.run_key) and run_key = old.run_key;
 end;
 
 create trigger run_attributes_change
 after update of attributes on runs
 when old.attributes is not new.attributes
 begin
-    delete from run_attributes
-    where (name, value) in (
-            select key, case type when 'text' then substr(atom, 1, 100) when 'null' then x'' else atom end
-            from json_each(old.attributes)
-            where type not in ('array', 'object')
-        )
-        and run_key = old.run_key;
     insert into run_attributes (name, value, run_key)
-    select distinct key, case type when 'text' then substr(atom, 1, 100) when 'null' then x'' else atom end, new.run_key
-    from json_each(new.attributes)
-    where type not in ('array', 'object');
+    select distinct name, value, run_key
+    from attribute_values
+    where run_key = new.run_key;
 end;
 
 create trigger run_attributes_end
-after delete on runs
+before delete on runs
 when old.attributes is not null
 begin
     delete from run_attributes
-    where (name, value) in (
-            select key, case type when 'text' then substr(atom, 1, 100) when 'null' then x'' else atom end
-            from json_each(old.attributes)
-            where type not in ('array', 'object')
-        )
-        and run_key = old.run_key;
+    where (name, value) in (select name, value from attribute_values where run_key = old.run_key) and run_key = old.run_key;
 end;
 
 insert into run_attributes (name, value, run_key)
-select distinct
-    has.key, case has.type when 'text' then substr(has.atom, 1, 100) when 'null' then x'' else has.atom end, runs.run_key
-from runs
-join json_each(runs.attributes) as has
-where runs.attributes is not null and has.type not in ('array', 'object');
+select distinct name, value, run_key
+from attribute_values;
 
 -- Runs without a partition are not in it.
 create index runs_partition on runs (partition_key) where partition_key is not null;

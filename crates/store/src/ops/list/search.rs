@@ -339,7 +339,23 @@ mod tests {
         }
     }
 
-    /// Who looks for the last executors often makes an index on them.
+    /// As the triggers do it for each run that is changed or deleted.
+    #[test]
+    fn the_attributes_of_a_run_are_taken_out_of_their_table_by_its_key() {
+        let connection = crate::driver::sqlite::migrated();
+        let migration = include_str!("../../../migrations/sqlite/0030_searches.sql");
+        let begin = migration.find("delete from run_attributes").unwrap();
+        let delete = migration[begin..].split(';').next().unwrap().replace("old.run_key", "?1");
+        let mut statement = connection.prepare(&format!("explain query plan {delete}")).unwrap();
+        let plan = statement.query_map([rusqlite::types::Null], |row| row.get::<_, String>("detail"));
+        let plan: Vec<String> = plan.unwrap().map(Result::unwrap).collect();
+        for search in ["run_attributes USING PRIMARY KEY (name=? AND value=? AND run_key=?)", "runs USING PRIMARY KEY"]
+        {
+            assert!(plan.iter().any(|line| line.contains(search)), "{search}: {plan:?}");
+        }
+    }
+
+    /// Operators who often look for the last executor create an index.
     #[test]
     fn an_index_on_the_last_executor_is_used_if_there_is_one() {
         let connection = crate::driver::sqlite::migrated();
