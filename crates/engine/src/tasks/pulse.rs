@@ -82,17 +82,20 @@ impl Beats {
         Beats { executor, lease, silence: Silence::default(), last: None, stalled: None }
     }
 
-    /// Sends at least five heartbeats per lease.
+    /// Sends at least five heartbeats per lease. The pause counts from when a heartbeat was sent, as the lease does: after an answer
+    /// that was slow, the next one is sent at once.
     async fn go_on(mut self) {
         let clock = self.executor.store.clock().clone();
+        let pause = (self.lease / 5).min(SWEEP);
         loop {
+            let began = clock.uptime();
             let seat = self.executor.seat();
             // The heartbeat task replaces a lost seat.
             if !seat.journal.is_closed() {
                 self.beat(&seat).await;
             }
             self.read_beats(&seat).await;
-            clock.sleep((self.lease / 5).min(SWEEP)).await;
+            clock.sleep(pause.saturating_sub(clock.uptime().saturating_sub(began))).await;
         }
     }
 

@@ -246,6 +246,27 @@ async fn a_start_that_cannot_be_committed_says_so_and_takes_place_all_the_same(d
     house.until("all is well again", async || house.onward.trouble().is_empty()).await;
 }
 
+/// The clock stands still at the end: an executor that pauses after such an answer stays shut.
+#[on_every_database(only = "postgres", because = "on SQLite there are no heartbeats")]
+async fn a_heartbeat_that_was_answered_too_late_is_followed_by_another_at_once(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<nothing>()).await;
+    let holder = holder(&house.db.url, "select from executors for update").await;
+    house.clock.advance(secs(2));
+    let watching = session(&house.db.url).await;
+    let blocked = "select count(*) from pg_locks where not granted and pid in (select pid from pg_stat_activity \
+                   where datname = current_database())";
+    house
+        .becomes("a heartbeat waits for the lock", async || {
+            watching.query_one(blocked, &[]).await.unwrap().get::<_, i64>(0) > 0
+        })
+        .await;
+    house.clock.advance(secs(4));
+    holder.batch_execute("commit").await.unwrap();
+    let is_young = async || house.onward.metrics().heartbeat_age.unwrap() < secs(1);
+    house.becomes("another heartbeat is acknowledged", is_young).await;
+    assert_eq!(house.onward.metrics().leases_lost, 0);
+}
+
 /// Change the database behind the back of everybody.
 async fn on(db: &TestDatabase, statement: &str) {
     match db.url.strip_prefix("sqlite:") {
