@@ -48,8 +48,13 @@ pub struct PrivatePostgres {
 impl PrivatePostgres {
     /// Create an empty cluster and start a server on it. Takes about a second.
     pub fn start() -> Result<Self> {
+        Self::start_in(&env::temp_dir())
+    }
+
+    /// The same, in a folder of its own inside of this one.
+    pub fn start_in(parent: &Path) -> Result<Self> {
         let binaries = find_binaries()?;
-        let home = new_folder()?;
+        let home = new_folder(parent)?;
         let account = Account::owning(&home)?;
         let _guard = Guard::over(&home, &binaries.tool("pg_ctl"), account)?;
         let mut server = Self { _guard, binaries, account, home, port: 0 };
@@ -146,9 +151,9 @@ impl PrivatePostgres {
     }
 }
 
-fn new_folder() -> Result<PathBuf> {
+fn new_folder(parent: &Path) -> Result<PathBuf> {
     let name = format!("onward-postgres-{}-{:x}", std::process::id(), random());
-    let home = env::temp_dir().join(name);
+    let home = parent.join(name);
     fs::create_dir(&home).map_err(Error::io(format!("create the folder {}", home.display())))?;
     Ok(home)
 }
