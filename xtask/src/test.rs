@@ -153,7 +153,8 @@ mod tests {
 
     #[test]
     fn the_room_in_memory_is_read_from_what_df_lists() {
-        let listed = "Filesystem 1024-blocks Used Available Capacity Mounted on\ntmpfs 12288000 96 12287904 1% /dev/shm\n";
+        let listed =
+            "Filesystem 1024-blocks Used Available Capacity Mounted on\ntmpfs 12288000 96 12287904 1% /dev/shm\n";
         assert_eq!(free_kib(listed), Some(12_287_904));
         assert_eq!(free_kib("Filesystem 1024-blocks Used Available Capacity Mounted on\n"), None, "of another type");
         assert_eq!(free_kib(""), None);

@@ -12,9 +12,10 @@ Exit codes:
   1  failed
   2  an argument is not valid
   3  the run, queue, schedule, hook or document does not exist
-  4  the watched run failed, was cancelled or given up, or is held
+  4  the run that was watched or waited for failed, was cancelled or given up, or is held
   5  the database cannot be opened or reached
-  6  none of the given runs changed: they had ended, or were in the requested state already";
+  6  none of the given runs changed: they had ended, or were in the requested state already
+  7  the time limit of a wait passed";
 
 /// The exit code of the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,7 @@ pub(crate) enum Exit {
     RunFailed = 4,
     NoDatabase = 5,
     Unchanged = 6,
+    TimedOut = 7,
 }
 
 impl From<Exit> for ExitCode {
@@ -64,7 +66,10 @@ impl Failure {
     /// Prints the message to stderr, unless it is empty.
     pub(crate) fn say(&self) {
         if !self.message.is_empty() {
-            eprintln!("onward: {}", self.message);
+            // Parts of it may be what a run recorded.
+            let obeyed = |c: &char| c.is_control() && *c != '\n';
+            let message: String = self.message.chars().map(|c| if obeyed(&c) { ' ' } else { c }).collect();
+            eprintln!("onward: {message}");
         }
     }
 }
@@ -74,6 +79,7 @@ impl From<Error> for Failure {
         let exit = match error.kind() {
             Code::UnknownRun | Code::UnknownQueue | Code::UnknownSchedule | Code::UnknownHook => Exit::Unknown,
             Code::Invalid => Exit::Usage,
+            Code::TimedOut => Exit::TimedOut,
             Code::Database | Code::Busy | Code::Schema => Exit::NoDatabase,
             _ => Exit::Failed,
         };

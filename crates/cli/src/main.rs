@@ -13,30 +13,34 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, DemoExecutor};
 use crate::exit::{Exit, Failure};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let ended = run(Args::parse()).await.unwrap_or_else(|failure| {
+    let ended = run().await.unwrap_or_else(|failure| {
         failure.say();
         failure.exit
     });
     ended.into()
 }
 
-async fn run(args: Args) -> Result<Exit, Failure> {
-    match args.command {
+async fn run() -> Result<Exit, Failure> {
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|first| first == demo::executor::COMMAND) {
+        return demo::executor::serve(DemoExecutor::parse_from(std::env::args_os().skip(1))).await;
+    }
+    match Args::parse().command {
         Command::Demo(demo) => demo::run(demo).await,
         Command::Runs(runs) => commands::runs::run(runs).await,
         Command::Queues(queues) => commands::queues::run(queues).await,
         Command::Schedules(schedules) => commands::schedules::run(schedules).await,
         Command::Workflows(workflows) => commands::workflows::run(workflows).await,
+        Command::Executors(executors) => commands::executors::run(executors).await,
         Command::Inbox(inbox) => commands::inbox::run(inbox).await,
         Command::Changes(changes) => commands::changes::run(*changes).await,
         Command::Documents(documents) => commands::documents::run(documents).await,
         Command::Hooks(hooks) => commands::hooks::run(hooks).await,
         Command::Move(moving) => commands::moving::run(moving).await,
-        Command::DemoExecutor(executor) => demo::executor::serve(executor).await,
     }
 }

@@ -19,7 +19,17 @@ pub(crate) fn say(text: impl std::fmt::Display) -> Result<(), Failure> {
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string(value);
     let text = text.map_err(|error| Failure::new(Exit::Failed, format!("cannot write this as JSON: {error}")))?;
-    raw(format!("{text}\n").as_bytes())
+    raw(format!("{}\n", escaped(&text)).as_bytes())
+}
+
+/// The same JSON, in which the control characters that JSON does not escape by itself are escaped, too: a terminal obeys those
+/// from U+0080 to U+009F. All of them are in strings.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_control() { text.push_str(&format!("\\u{:04x}", u32::from(c))) } else { text.push(c) }
+    }
+    text
 }
 
 /// Prints bytes as they are.
@@ -113,6 +123,14 @@ mod tests {
     fn a_duration_has_the_two_units_that_matter() {
         let said = [20, 1_500, 61_000, 3_660_000, 90_000_000].map(|ms| duration(Duration::from_millis(ms)));
         assert_eq!(said, ["20 ms", "1.5 s", "1 min 1 s", "1 h 1 min", "1 d 1 h"]);
+    }
+
+    #[test]
+    fn no_terminal_obeys_what_is_in_json() {
+        let text = "a\u{9b}31m\u{7f}\u{1b}ä".to_owned();
+        let said = escaped(&serde_json::to_string(&text).unwrap());
+        assert_eq!(said, r#""a\u009b31m\u007f\u001bä""#);
+        assert_eq!(serde_json::from_str::<String>(&said).unwrap(), text);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args as Arguments;
+use clap::{Args as Arguments, Parser};
 
 use super::values::milliseconds;
 
@@ -35,7 +35,8 @@ pub(crate) struct Demo {
     pub(crate) json: bool,
 }
 
-#[derive(Debug, Arguments)]
+/// The process that the demo starts and kills. It is not a command of users, so that no tip and no help names it.
+#[derive(Debug, Parser)]
 pub(crate) struct DemoExecutor {
     #[arg(long)]
     pub(crate) db: String,

@@ -3,11 +3,13 @@
 mod changes;
 mod demo;
 mod documents;
+mod executors;
 mod inbox;
 mod moving;
 mod queues;
 mod runs;
 mod schedules;
+mod start;
 mod steer;
 mod talk;
 mod values;
@@ -18,11 +20,13 @@ use clap::{Args as Arguments, Parser, Subcommand};
 pub(crate) use self::changes::Changes;
 pub(crate) use self::demo::{Demo, DemoExecutor};
 pub(crate) use self::documents::{DeleteDocument, DocumentVerb, Documents, ListDocuments, OneDocument, PutDocument};
+pub(crate) use self::executors::{ExecutorVerb, Executors};
 pub(crate) use self::inbox::Inbox;
 pub(crate) use self::moving::Move;
 pub(crate) use self::queues::{QueueVerb, Queues, SetQueue, SteerQueue};
 pub(crate) use self::runs::{List, Runs, Steps, Verb, Which};
 pub(crate) use self::schedules::{Backfill, NewSchedule, ScheduleVerb, Schedules, SteerSchedule};
+pub(crate) use self::start::Start;
 pub(crate) use self::steer::{
     Attributes, Delay, Delete, Export, Fork, Import, Restart, Selected, Steer, SteerFamily, WakeUp,
 };
@@ -51,14 +55,12 @@ pub(crate) enum Command {
     Queues(Queues),
     Schedules(Schedules),
     Workflows(Workflows),
+    Executors(Executors),
     Inbox(Inbox),
     Changes(Box<Changes>),
     Hooks(Hooks),
     Documents(Documents),
     Move(Move),
-    /// The process that the demo kills.
-    #[command(hide = true)]
-    DemoExecutor(DemoExecutor),
 }
 
 #[derive(Debug, Arguments)]

@@ -7,6 +7,7 @@ use onward::records::{Cursor, Origin, SortBy, WaitsFor};
 use onward::{Json, Status, Timestamp};
 
 use super::Common;
+use super::start::Start;
 use super::steer::{Attributes, Delay, Delete, Export, Fork, Import, Restart, Steer, SteerFamily, WakeUp};
 use super::talk::{Event, Messages, Send, Stream};
 use super::values::{attribute, number, seconds};
@@ -35,6 +36,7 @@ pub(crate) struct Runs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    Start(Box<Start>),
     List(Box<List>),
     /// Show everything about a run
     #[command(after_help = exit::CODES)]
@@ -45,6 +47,7 @@ pub(crate) enum Verb {
     /// Follow a run until it ends or is held
     #[command(after_help = exit::CODES)]
     Watch(One),
+    Wait(Wait),
     /// Cancel runs and all runs that they started
     #[command(after_help = exit::CODES)]
     Cancel(Box<Steer>),
@@ -285,6 +288,19 @@ pub(crate) struct Steps {
     /// Leave out outputs
     #[arg(long)]
     pub(crate) without_output: bool,
+}
+
+/// Wait until a run ends or is held, and print its output
+#[derive(Debug, Arguments)]
+#[command(after_help = exit::CODES)]
+pub(crate) struct Wait {
+    /// The id of the run
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+
+    /// Stop waiting after this many seconds; 0 looks once [default: wait as long as it takes]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
 }
 
 #[derive(Debug, Arguments)]

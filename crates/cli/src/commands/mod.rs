@@ -2,6 +2,7 @@
 
 pub(crate) mod changes;
 pub(crate) mod documents;
+pub(crate) mod executors;
 pub(crate) mod hooks;
 pub(crate) mod inbox;
 pub(crate) mod moving;

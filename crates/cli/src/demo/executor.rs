@@ -14,6 +14,9 @@ use super::workflows::{archive_file, archive_folder};
 use crate::args::DemoExecutor;
 use crate::exit::{Exit, Failure};
 
+/// The first word after the program's name.
+pub(crate) const COMMAND: &str = "demo-executor";
+
 /// Executes runs until the parent process ends or closes this process's standard input.
 pub(crate) async fn serve(executor: DemoExecutor) -> Result<Exit, Failure> {
     let DemoExecutor { db, work, life, hold_at, lease_ms } = executor;
@@ -57,7 +60,7 @@ impl Executor {
         let said = plan.work.join(format!("executor-{life}.log"));
         let errors = File::create(&said).map_err(Failure::io(format_args!("create {}", said.display())))?;
         let mut command = Command::new(this);
-        command.args(["demo-executor", "--db", &plan.db, "--life", &life.to_string()]);
+        command.args([COMMAND, "--db", &plan.db, "--life", &life.to_string()]);
         command.args(["--hold-at", &hold_at.to_string()]).arg("--work").arg(&plan.work);
         if let Some(lease) = plan.lease {
             command.args(["--lease-ms", &lease.as_millis().to_string()]);

@@ -4,12 +4,25 @@ use crate::harness::{assert_golden, onward};
 
 #[tokio::test]
 async fn every_command_explains_itself() {
-    let runs = "list show steps watch cancel pause resume start-now wake-up set-delay restart fork attributes delete \
+    let runs = "start list show steps watch wait cancel pause resume start-now wake-up set-delay restart fork attributes delete \
                 export import send messages event stream";
     let queues = "list show set pause resume delete";
     let schedules = "list show create pause resume trigger backfill delete";
     let of = |noun: &str, verbs: &str| verbs.split(' ').map(|verb| format!("{noun} {verb}")).collect::<Vec<_>>();
-    let nouns = ["", "demo", "runs", "queues", "schedules", "workflows", "inbox", "changes", "hooks", "hooks resume"];
+    let nouns = [
+        "",
+        "demo",
+        "runs",
+        "queues",
+        "schedules",
+        "workflows",
+        "executors",
+        "executors list",
+        "inbox",
+        "changes",
+        "hooks",
+        "hooks resume",
+    ];
     let more = ["documents", "move"];
     let nouns: Vec<String> = nouns.into_iter().chain(more).map(str::to_owned).collect();
     let documents = of("documents", "list get put delete");
@@ -19,6 +32,14 @@ async fn every_command_explains_itself() {
         let said = onward(&arguments).await;
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{command}");
         assert_golden(format!("help {command}").trim(), &said.out);
+    }
+}
+
+#[tokio::test]
+async fn no_tip_names_what_is_not_for_users() {
+    for word in ["demo-executr", "demo-exec", "execut"] {
+        let said = onward(&[word]).await;
+        assert!(said.code == 2 && !said.err.contains("demo-executor"), "{said:?}");
     }
 }
 

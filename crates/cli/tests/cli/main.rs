@@ -3,6 +3,7 @@
 mod changes;
 mod demo;
 mod documents;
+mod executors;
 mod harness;
 mod help;
 mod inbox;
@@ -16,6 +17,7 @@ mod readme;
 mod refusals;
 mod schedules;
 mod show;
+mod start;
 mod steer;
 mod steps;
 mod talk;

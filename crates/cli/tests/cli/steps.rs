@@ -16,6 +16,34 @@ async fn each_durable_call_is_a_row(db: TestDatabase) -> Result<()> {
     Ok(())
 }
 
+/// It takes a patch before its first call, one between two calls, and one after the last.
+#[onward::workflow]
+async fn patches(ctx: &Ctx) -> Result<()> {
+    ctx.patched("first").await?;
+    ctx.step("one", async || Ok(())).await?;
+    ctx.patched("middle").await?;
+    ctx.step("two", async || Ok(())).await?;
+    ctx.patched("last").await?;
+    Ok(())
+}
+
+#[on_every_database]
+async fn a_patch_is_shown_where_it_was_taken(db: TestDatabase) -> Result<()> {
+    let onward = Onward::open(&db.url).workflow::<patches>().launch().await?;
+    onward.start::<patches>(()).id("p").await?.result().await?;
+    let said = runs(&db, &["steps", "p"]).await;
+    let rows: Vec<Vec<&str>> = said.out.lines().map(|row| row.split_whitespace().take(3).collect()).collect();
+    let expected = [
+        ["-", "patch", "first"],
+        ["0", "step", "one"],
+        ["-", "patch", "middle"],
+        ["1", "step", "two"],
+        ["-", "patch", "last"],
+    ];
+    assert_eq!(rows[1..], expected, "{said:?}");
+    Ok(())
+}
+
 #[on_every_database]
 async fn a_program_gets_what_was_recorded(db: TestDatabase) -> Result<()> {
     let _onward = some_runs(&db).await?;

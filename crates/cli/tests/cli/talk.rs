@@ -117,6 +117,37 @@ async fn what_is_typed_reaches_the_run_and_what_it_says_is_shown(db: TestDatabas
     Ok(())
 }
 
+/// U+009B makes terminals read what follows as a command, as an escape does.
+#[onward::workflow]
+async fn commands_terminals(ctx: &Ctx) -> Result<()> {
+    ctx.set_event("colour", "\u{9b}31m").await?;
+    ctx.stream("default").append("\u{9b}2J").await?;
+    Err("\u{9b}2J".into())
+}
+
+#[on_every_database]
+async fn no_terminal_obeys_what_a_run_says(db: TestDatabase) -> Result<()> {
+    let onward = Onward::open(&db.url).workflow::<commands_terminals>().launch().await?;
+    onward.start::<commands_terminals>(()).id("c").await?.result().await.expect_err("it fails");
+    for arguments in [
+        &["event", "c"][..],
+        &["event", "c", "colour"],
+        &["stream", "c"],
+        &["show", "c"],
+        &["wait", "c"],
+        &["watch", "c"],
+    ] {
+        for more in [&[][..], &["--json"]] {
+            let said = runs(&db, &[arguments, more].concat()).await;
+            assert!(!said.out.is_empty() || !said.err.is_empty(), "{arguments:?}");
+            let obeyed = |c: char| c.is_control() && c != '\n';
+            assert!(!said.out.contains(obeyed) && !said.err.contains(obeyed), "{arguments:?}: {said:?}");
+        }
+    }
+    assert_eq!(runs(&db, &["event", "c", "colour"]).await.out, "\"\\u009b31m\"\n");
+    Ok(())
+}
+
 #[on_every_database]
 async fn what_is_not_there_has_an_exit_code_of_its_own(db: TestDatabase) -> Result<()> {
     let (onward, clock) = open(&db).await?;

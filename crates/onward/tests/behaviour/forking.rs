@@ -76,6 +76,31 @@ async fn a_restart_begins_from_scratch_and_a_fork_may_have_another_input(db: Tes
 }
 
 #[on_every_database]
+async fn a_fork_goes_on_from_a_call_of_its_run_or_after_the_last_one(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflow::<steps>()).await;
+    let run = house.onward.start::<steps>(10).id("first").await.unwrap();
+    let delayed = house.onward.start::<steps>(10).id("delayed").delay(days(30)).await.unwrap();
+    house.until("it sleeps", async || run.steps().await.unwrap().len() == 4).await;
+    let refused = run.fork(5).id("far").await.unwrap_err();
+    assert_eq!(refused.code(), "invalid");
+    assert_eq!(refused.message(), "run `first` cannot be forked from position 5: its calls allow 0 to 4");
+    assert!(delayed.fork(1).await.unwrap_err().message().ends_with("its calls allow 0 to 0"));
+    assert!(house.onward.handle_named("far").describe().await.unwrap_err().is_unknown_run());
+
+    let both =
+        || Filter { ids: vec![RunId::new("first").unwrap(), RunId::new("delayed").unwrap()], ..Filter::default() };
+    let preview = house.onward.fork_all(both(), 4).preview().await.unwrap();
+    assert_eq!((preview.would_change, preview.refused), (1, 1));
+    let forked = house.onward.fork_all(both(), 4).await.unwrap();
+    assert_eq!((forked.changed, forked.refused), (1, 1));
+    assert!(forked.refusals[0].message.contains("it has fewer calls than that"), "{forked:?}");
+
+    let after_all = run.fork(4).id("after").await.unwrap();
+    assert_eq!(woken(&house, &after_all).await, 13, "the sleep was not over");
+    assert_eq!(house.log.count("c"), 1);
+}
+
+#[on_every_database]
 async fn a_fork_of_concurrent_calls_is_a_state_in_which_the_run_once_was(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<beside>()).await;
     let run = house.onward.start::<beside>(()).await.unwrap();
@@ -246,7 +271,7 @@ async fn a_fork_is_described_like_its_run_and_belongs_to_nobody(db: TestDatabase
 async fn what_has_not_begun_can_be_forked_and_restarted(db: TestDatabase) {
     let house = House::open(db, |b| b.workflow::<steps>()).await;
     let run = house.onward.start::<steps>(1).delay(days(30)).await.unwrap();
-    let fork = run.fork(2).await.unwrap();
+    let fork = run.fork(0).await.unwrap();
     assert_eq!(woken(&house, &fork).await, 4, "there is nothing to take over, and no delay");
     assert_eq!(run.status().await.unwrap(), Status::Delayed);
 }

@@ -136,7 +136,7 @@ async fn a_run_that_was_claimed_before_and_begins_after_is_released_and_not_held
     let gate = Gate::default();
     let codec = gate.clone();
     let house = House::open(db, move |b| b.codec(codec.clone()).register(says("1"))).await;
-    let run = house.onward.start_named("says", "ann").id("r").delay(hours(1)).await.unwrap();
+    let run = house.onward.start_named("says", "ann").id("r").delay(secs(20)).await.unwrap();
     gate.set(true);
     house.until("it is claimed and its input is read", async || gate.waiting() > 0).await;
     assert!(house.onward.unregister("says", "1").await.unwrap());

@@ -77,11 +77,26 @@ pub(super) async fn judge(tx: &mut Tx, run: &Target, action: &Action) -> Result<
         }
 
         (Action::Delete { children }, _) => delete(tx, run, *children).await?,
-        (
-            Action::SetAttributes(_) | Action::MergeAttributes(_) | Action::MergeSystemAttributes(_) | Action::Fork(_),
-            _,
-        ) => CHANGES,
+        (Action::Fork(plan), _) => fork(tx, run, plan.position).await?,
+        (Action::SetAttributes(_) | Action::MergeAttributes(_) | Action::MergeSystemAttributes(_), _) => CHANGES,
     })
+}
+
+/// A fork goes on from a call of the run, or after its last one.
+async fn fork(tx: &mut Tx, run: &Target, position: u32) -> Result<Verdict, Fault> {
+    if position == 0 {
+        return Ok(CHANGES);
+    }
+    let Some(row) = tx.first(sql!("runs/last_position"), &params![run.key]).await? else { return Ok(CHANGES) };
+    let after_last = row.opt_int("position")?.map_or(0, |last| last + 1);
+    let last = after_last.max(row.opt_int("first_position")?.unwrap_or(0));
+    if i64::from(position) <= last {
+        return Ok(CHANGES);
+    }
+    let id = &run.id;
+    let message = format!("run {id:?} cannot be forked from position {position}: its calls allow 0 to {last}");
+    let error = Error::new(Code::Invalid, message);
+    Ok(Verdict::Refuses(Refused { why: "it has fewer calls than that: take an earlier position", error }))
 }
 
 /// A run that has ended has no sleeps.

@@ -174,8 +174,12 @@ impl fmt::Display for StepState {
 /// One durable call of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StepRecord {
-    /// Its place in the order of the run's calls.
+    /// Its place in the order of the run's calls. A patch has none: its position is above those of all calls.
     pub position: u32,
+    /// The place of its result in the order of results, from 0, if it is recorded. The run gets results in this order, live and
+    /// on replay. A patch was taken after the result before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
     /// What kind of call it is.
     pub kind: StepKind,
     /// Its name.

@@ -17,6 +17,7 @@ pub(super) fn add(to: &mut Examples) {
     let ended = Attempt { finished_at: Some(at(50)), error: error.clone(), notes: notes.clone(), ..attempt };
     to.add(&ended);
     let step = StepRecord {
+        seq: None,
         position: 0,
         kind: StepKind::Step,
         name: "charge".to_owned(),
@@ -33,6 +34,7 @@ pub(super) fn add(to: &mut Examples) {
     to.add(&step);
     to.add(&StepRecord { output: Some(json("null")), ..step.clone() });
     let all = StepRecord {
+        seq: Some(3),
         output: Some(json("17")),
         error,
         child: Some(id("order-17-0")),

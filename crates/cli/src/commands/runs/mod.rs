@@ -15,10 +15,12 @@ mod restart;
 mod resume;
 mod send;
 mod show;
+mod start;
 mod start_now;
 mod steer;
 mod steps;
 mod stream;
+mod wait;
 mod wake_up;
 mod watch;
 
@@ -33,10 +35,12 @@ type Handle = WorkflowHandle<serde_json::Value>;
 pub(crate) async fn run(Runs { common, mask, verb }: Runs) -> Result<Exit, Failure> {
     let client = super::connect(common.db.as_deref()).await?.mask(mask);
     match verb {
+        Verb::Start(start) => start::start(&client, *start, common.json).await,
         Verb::List(list) => list::list(&client, *list, common.json).await,
         Verb::Show(one) => show::show(&client, &one.id, common.json).await,
         Verb::Steps(steps) => steps::steps(&client, steps, common.json).await,
         Verb::Watch(one) => watch::watch(&client.handle_named(one.id), common.json).await,
+        Verb::Wait(one) => wait::wait(&client.handle_named(one.id), one.timeout, common.json).await,
         Verb::Cancel(selected) => cancel::cancel(&client, *selected, common.json).await,
         Verb::Pause(selected) => pause::pause(&client, *selected, common.json).await,
         Verb::Resume(selected) => resume::resume(&client, *selected, common.json).await,

@@ -1,7 +1,7 @@
 //! `onward runs steps`: shows the durable calls of one run.
 
 use onward::Client;
-use onward::records::{StepFilter, StepRecord};
+use onward::records::{StepFilter, StepKind, StepRecord};
 
 use crate::args::Steps;
 use crate::exit::{Exit, Failure};
@@ -35,12 +35,25 @@ pub(super) async fn steps(client: &Client, steps: Steps, json: bool) -> Result<E
     Ok(Exit::Done)
 }
 
+/// The calls by position, with each patch where it was taken: after the call whose result came last before it.
+fn in_order(steps: &[StepRecord]) -> Vec<&StepRecord> {
+    let (patches, mut shown): (Vec<_>, Vec<_>) = steps.iter().partition(|step| step.kind == StepKind::Patch);
+    for patch in patches {
+        let came_before = |step: &&StepRecord| step.seq.is_some() && step.seq < patch.seq;
+        let last = shown.iter().enumerate().filter(|(_, step)| came_before(step)).max_by_key(|(_, step)| step.seq);
+        let place = last.map_or(0, |(at, _)| at + 1);
+        shown.insert(place, patch);
+    }
+    shown
+}
+
 fn table(steps: &[StepRecord]) -> String {
     let headings = ["position", "kind", "name", "state", "started", "took", "attempts", "result"];
     let mut table = output::table(&headings);
-    for step in steps {
+    for step in in_order(steps) {
+        let position = if step.kind == StepKind::Patch { output::dash() } else { step.position.to_string() };
         table.add_row([
-            step.position.to_string(),
+            position,
             step.kind.to_string(),
             output::cell(&step.name),
             step.state.as_str().to_owned(),

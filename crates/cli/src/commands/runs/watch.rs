@@ -126,19 +126,24 @@ impl View {
     }
 
     fn end(&self, run: &RunRecord) -> Result<(), Failure> {
-        let result = run.error.as_ref().or(run.output.as_ref()).map_or_else(String::new, |json| format!(": {json}"));
         match self {
             // The last line had everything.
             View::Json => return Ok(()),
             View::Live(bar) => bar.finish_and_clear(),
             View::Lines => {}
         }
-        if run.status == Status::Paused {
-            return output::say(held(run));
-        }
-        let took = output::between(run.started_at, run.finished_at);
-        output::say(format!("{} {} after {took}{}", run.id, ending(run.status), output::cell(&result)))
+        output::say(ended(run))
     }
+}
+
+/// Says how a run ended, or why it is held.
+pub(super) fn ended(run: &RunRecord) -> String {
+    if run.status == Status::Paused {
+        return held(run);
+    }
+    let result = run.error.as_ref().or(run.output.as_ref()).map_or_else(String::new, |json| format!(": {json}"));
+    let took = output::between(run.started_at, run.finished_at);
+    format!("{} {} after {took}{}", run.id, ending(run.status), output::cell(&result))
 }
 
 /// Says what to do with a held run. One with an error needs its code fixed; one without was paused by a person.

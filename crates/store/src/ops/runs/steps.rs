@@ -110,6 +110,7 @@ fn recorded(row: &Row) -> Result<StepRecord, Fault> {
     };
     Ok(StepRecord {
         position: row.count("position")?,
+        seq: Some(row.int("seq")?.unsigned_abs()),
         kind,
         name: row.text("name")?,
         state: if result.is_ok() { StepState::Succeeded } else { StepState::Failed },
@@ -133,6 +134,7 @@ struct Started {
 fn open_step(position: u32, kind: StepKind, name: &str, state: StepState) -> StepRecord {
     StepRecord {
         position,
+        seq: None,
         kind,
         name: name.to_owned(),
         state,

@@ -96,7 +96,7 @@ pub(crate) async fn fork_runs(suite: Arc<Suite>, mut random: Random, until: Inst
         }
         let fork = format!("f{number}");
         number += 1;
-        let position = random.between(0, 20) as u32;
+        let mut position = random.between(0, 20) as u32;
         loop {
             match suite.client.handle::<program>(id).fork(position).id(&fork).await {
                 Ok(_) => {
@@ -105,6 +105,8 @@ pub(crate) async fn fork_runs(suite: Arc<Suite>, mut random: Random, until: Inst
                     break;
                 }
                 Err(error) if matches!(error.code(), "database" | "busy") => pause_ours(&mut random, 20, 50).await,
+                // The run has fewer calls.
+                Err(error) if error.code() == "invalid" && position > 0 => position /= 2,
                 Err(error) => {
                     suite.book.fault(format!("run {id} cannot be forked: {error}"));
                     break;
