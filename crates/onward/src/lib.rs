@@ -83,6 +83,8 @@ use std::time::Duration;
 mod guides {
     #[doc = include_str!("../../../docs/guides/managing.md")]
     mod managing {}
+    #[doc = include_str!("../../../docs/guides/changing-code.md")]
+    mod changing_code {}
     #[doc = include_str!("../../../docs/guides/by-name.md")]
     mod by_name {}
     #[doc = include_str!("../../../docs/guides/encryption.md")]
