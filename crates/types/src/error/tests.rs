@@ -1,5 +1,7 @@
 //! Errors as they are recorded and read back.
 
+use serde::{Deserialize, Serialize};
+
 use super::*;
 
 #[derive(Debug, Serialize, Deserialize, PartialEq)]
