@@ -36,7 +36,7 @@ pub use crate::calls::inside::CancelRun;
 pub use crate::calls::pause::Pause;
 pub use crate::calls::recv::{Recv, RecvTimeout};
 pub use crate::calls::select::{DurableCall, Either, Either3, Either4, Race, Select};
-pub use crate::calls::step::{Failure, Step};
+pub use crate::calls::step::Step;
 pub use crate::calls::stream::{Append, DEFAULT_STREAM, StreamWriter};
 pub use crate::calls::transaction::Transaction;
 pub use crate::cancelled::Cancelled;
@@ -77,8 +77,8 @@ pub use onward_store::{
 };
 pub use onward_types::{
     Actor, Attempt, Attribution, Blocked, BoxError, BulkPreview, BulkResult, Change, ChangeCursor, ChangedRun, Chunk,
-    ChunkBody, Code, Cursor, Deduplicated, Document, DocumentRecord, Durations, Error, ErrorData, EventRecord,
-    ExecutorId, ExecutorRecord, Filter, HeldAt, HookFilter, HookRecord, HookState, Identity, InboxFilter, InboxItem,
+    ChunkBody, Code, Cursor, Deduplicated, Document, DocumentRecord, Durations, Error, ErrorData, ErrorType,
+    EventRecord, ExecutorId, ExecutorRecord, Failure, Filter, HeldAt, HookFilter, HookRecord, HookState, Identity, InboxFilter, InboxItem,
     Initiator, Json, MessageFilter, MessageRecord, MessageState, Not, OpenHookRecord, OpenRuns, Origin, Page, Paging,
     PersonRequest, QueueLimits, QueueRecord, QueueWait, Range, Rate, Reason, ReasonKind, Refusal, Refused, Result,
     ResultExt, Resumed, RunId, RunKey, RunOptions, RunRecord, SYSTEM_PREFIX, Schemas, Sent, SortBy, Status,

@@ -1,6 +1,6 @@
 //! Workflows as the engine sees them: a name, a version, and a function from JSON to JSON.
 
-use onward_types::{Code, Error, Json, Result, Schemas};
+use onward_types::{Code, Error, ErrorType, Json, Result, Schemas};
 
 use crate::data::{Data, encode};
 use crate::executor::registry::{Coded, OnPanic, Output, Registered, Registry, Running};
@@ -20,6 +20,8 @@ pub trait Workflow: Sized + 'static {
     const VERSION: &'static str;
     /// What happens to a run whose workflow panics.
     const ON_PANIC: OnPanic = OnPanic::Hold;
+    /// The type of the errors that come back typed: to handles of the run, and to a parent that awaits it.
+    const ERRORS: ErrorType = ErrorType::any();
     /// The type of the input.
     type Input: Data;
     /// The type of the output.
@@ -73,6 +75,7 @@ impl Registry {
             code: Coded::Type(std::any::type_name::<W>()),
             run: Box::new(erased::<W>),
             on_panic: W::ON_PANIC,
+            errors: W::ERRORS,
             schemas: W::schemas(),
         }));
     }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use onward_types::{Code, Error, Json, Result, Schemas};
+use onward_types::{Code, Error, ErrorType, Failure, Json, Result, Schemas};
 use serde::Serialize;
 
 use crate::data::{Data, encode};
@@ -39,6 +39,7 @@ pub struct WorkflowFn {
     version: String,
     run: Box<Begin>,
     on_panic: OnPanic,
+    errors: ErrorType,
     schemas: Schemas,
     wrong: Option<Error>,
 }
@@ -56,12 +57,47 @@ impl WorkflowFn {
     {
         let (name, version) = (name.into(), version.into());
         let run = erased((name.clone(), version.clone()), function);
-        WorkflowFn { name, version, run, on_panic: OnPanic::Hold, schemas: Schemas::default(), wrong: None }
+        WorkflowFn {
+            name,
+            version,
+            run,
+            on_panic: OnPanic::Hold,
+            errors: ErrorType::any(),
+            schemas: Schemas::default(),
+            wrong: None,
+        }
     }
 
     /// What happens to a run whose function panics. The default is [`OnPanic::Hold`].
     pub fn on_panic(mut self, what: OnPanic) -> WorkflowFn {
         self.on_panic = what;
+        self
+    }
+
+    /// Record errors of this type so that [`Error::downcast`] returns them, to handles of the run and to a parent that awaits it.
+    ///
+    /// ```
+    /// # use onward_engine::{Onward, Result, WorkflowFn};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// #[derive(Debug, serde::Serialize, serde::Deserialize)]
+    /// struct TooLong { most: usize }
+    /// # impl std::fmt::Display for TooLong {
+    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { write!(f, "at most {}", self.most) }
+    /// # }
+    /// # impl std::error::Error for TooLong {}
+    ///
+    /// let greet = WorkflowFn::new("greet", "1", |_ctx, name: String| async move {
+    ///     if name.len() > 80 { Err(TooLong { most: 80 }.into()) } else { Ok(format!("hello {name}")) }
+    /// });
+    /// let onward = Onward::open("sqlite::memory:").register(greet.errors::<TooLong>()).launch().await?;
+    /// let run = onward.start_named("greet", "Ann".repeat(100)).await?;
+    /// let error = run.result().await.unwrap_err();
+    /// assert_eq!(error.downcast::<TooLong>()?.most, 80);
+    /// # onward.shutdown(std::time::Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn errors<E: Failure>(mut self) -> WorkflowFn {
+        self.errors = ErrorType::of::<E>();
         self
     }
 
@@ -116,10 +152,10 @@ impl WorkflowFn {
     }
 
     pub(crate) fn registered(self) -> Result<Registered, Error> {
-        let WorkflowFn { name, version, run, on_panic, schemas, wrong } = self;
+        let WorkflowFn { name, version, run, on_panic, errors, schemas, wrong } = self;
         match wrong {
             Some(wrong) => Err(wrong),
-            None => Ok(Registered { name, version, code: Coded::Function, run, on_panic, schemas }),
+            None => Ok(Registered { name, version, code: Coded::Function, run, on_panic, errors, schemas }),
         }
     }
 }

@@ -3,14 +3,15 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{Error, GenericParam, Result, Type};
 
-use crate::args::{Args, Kind, together};
+use crate::args::{Args, Kind, Quoted, together};
 use crate::signature::{Function, Outcome, borrowed, impl_trait, is_context, owns_context};
 
 const WORKFLOW: Kind = Kind {
     noun: "workflow",
-    options: &["name", "version", "on_panic"],
+    options: &["name", "version", "on_panic", "errors"],
     elsewhere: "set the options of one run, such as its queue, where the run is started",
 };
 
@@ -51,6 +52,7 @@ impl<'f> Workflow<'f> {
         let version = args.version.unwrap_or_else(|| "1".to_owned());
         let on_panic = args.on_panic.map(|what| format_ident!("{what}"));
         let on_panic = on_panic.map(|what| quote!(const ON_PANIC: ::onward::OnPanic = ::onward::OnPanic::#what;));
+        let errors = self.errors(args.errors);
         let output = self.outcome.value();
         // Generated names: with the user's, a workflow `expense(ctx, expense: Expense)` would call its own input.
         let bound: Vec<_> = (0..self.inputs.len()).map(|index| format_ident!("__{index}")).collect();
@@ -76,12 +78,29 @@ impl<'f> Workflow<'f> {
                 const NAME: &'static str = #recorded;
                 const VERSION: &'static str = #version;
                 #on_panic
+                #errors
                 type Input = #input;
                 type Output = #output;
                 #run
                 #schemas
             }
         }
+    }
+}
+
+impl Workflow<'_> {
+    /// The type of the errors that come back typed. That of the signature may be one that cannot.
+    fn errors(&self, given: Option<Quoted>) -> Option<TokenStream> {
+        let errors = match (given, self.outcome.failure()) {
+            (Some(Quoted(ty)), _) => quote_spanned!(ty.span()=> ::onward::calls::ErrorType::of::<#ty>()),
+            (None, Some(failure)) => quote!({
+                #[allow(unused_imports)]
+                use ::onward::__private::Untyped as _;
+                ::onward::__private::Typed::<#failure>::ERRORS
+            }),
+            (None, None) => return None,
+        };
+        Some(quote!(const ERRORS: ::onward::calls::ErrorType = #errors;))
     }
 }
 

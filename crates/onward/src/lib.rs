@@ -18,8 +18,8 @@ pub use onward_macros::workflow;
 pub mod calls {
     pub use onward_engine::{
         All, Append, AwaitEvent, Branch, Call, CancelRun, Cancelled, Child, ChildResult, ChildRun, ContinueWith,
-        DEFAULT_STREAM, DurableCall, Either, Either3, Either4, Failure, Hook, OpenHook, Pause, Race, Recv, RecvTimeout,
-        Select, Settled, StartChild, Step, StreamWriter, Transaction,
+        DEFAULT_STREAM, DurableCall, Either, Either3, Either4, ErrorType, Failure, Hook, OpenHook, Pause, Race, Recv,
+        RecvTimeout, Select, Settled, StartChild, Step, StreamWriter, Transaction,
     };
 }
 
@@ -81,6 +81,10 @@ use std::time::Duration;
 /// The guides, so that what they show compiles and runs.
 #[cfg(doctest)]
 mod guides {
+    #[doc = include_str!("../../../docs/guides/steps.md")]
+    mod steps {}
+    #[doc = include_str!("../../../docs/guides/compile-errors.md")]
+    mod compile_errors {}
     #[doc = include_str!("../../../docs/guides/managing.md")]
     mod managing {}
     #[doc = include_str!("../../../docs/guides/by-name.md")]
@@ -141,8 +145,9 @@ pub const fn millis(milliseconds: u64) -> Duration {
 #[doc(hidden)]
 pub mod __private {
     use std::future::Future;
+    use std::marker::PhantomData;
 
-    use onward_engine::{BoxError, BoxFuture, Result};
+    use onward_engine::{BoxError, BoxFuture, Error, ErrorType, Failure, Result};
 
     #[cfg(feature = "schema")]
     pub use crate::schema;
@@ -166,6 +171,29 @@ pub mod __private {
         body: impl Future<Output = Result<T, E>> + Send + 'static,
     ) -> Running<T> {
         Box::pin(async move { body.await.map_err(Into::into) })
+    }
+
+    /// The type of the error that a workflow's signature names. Where [`Untyped`] is in scope, the compiler takes `ERRORS` from there
+    /// if the type cannot come back typed, and from here if it can.
+    pub struct Typed<E>(PhantomData<E>);
+
+    impl<E: Failure> Typed<E> {
+        /// Errors of this type.
+        pub const ERRORS: ErrorType = ErrorType::of::<E>();
+    }
+
+    /// Any error.
+    pub trait Untyped {
+        /// Whatever its type is.
+        const ERRORS: ErrorType = ErrorType::any();
+    }
+
+    impl<E> Untyped for Typed<E> {}
+
+    /// Retry after errors of the declared type for which the function returns `true`, and after all others. That of a step without
+    /// a declared type decides about every [`Error`].
+    pub fn retry_if<E: Failure>(is_transient: fn(&E) -> bool) -> impl Fn(&Error) -> bool + Send {
+        move |error| error.downcast_ref().is_none_or(is_transient)
     }
 
     /// Give a step's body the error that every step has.

@@ -40,7 +40,7 @@ pub use change::{Change, ChangeCursor, ChangedRun};
 pub use cursor::{Cursor, Page, Paging};
 pub use dedup::Deduplicated;
 pub use document::{Document, DocumentRecord};
-pub use error::{BoxError, Code, Error, ErrorData, Json, Reader, Result, ResultExt};
+pub use error::{BoxError, Code, Error, ErrorData, ErrorType, Failure, Json, Reader, Result, ResultExt};
 pub use form::{Form, Variant, excerpt};
 pub use guarded::guarded;
 pub use held::HeldAt;

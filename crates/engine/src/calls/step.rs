@@ -12,9 +12,7 @@ use std::ops::Range;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use onward_types::{BoxError, Error, Json, Result, StepKind, StepSchemas};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use onward_types::{Error, ErrorType, Failure, Json, Result, StepKind, StepSchemas};
 
 use super::{Drive, durable_call};
 use crate::data::Data;
@@ -23,17 +21,6 @@ use crate::executor::run::ctx::Ctx;
 use crate::executor::run::state::Outcome;
 use crate::future::BoxFuture;
 use progress::{Phase, Polling};
-
-/// An error type that can be recorded and read back as the same type.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot come back typed",
-    label = "not a recordable error",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for it, or return `onward::Result<T>`, which takes any error"
-)]
-pub trait Failure: std::error::Error + Serialize + DeserializeOwned + Send + Sync + 'static {}
-
-#[diagnostic::do_not_recommend]
-impl<E: std::error::Error + Serialize + DeserializeOwned + Send + Sync + 'static> Failure for E {}
 
 /// A step. Made by [`Ctx::step`], or by calling a function with `#[onward::step]`.
 #[must_use = "a durable call does nothing until it is awaited"]
@@ -63,9 +50,7 @@ struct Policy<'a> {
     backoff: Range<Duration>,
     timeout: Option<Duration>,
     retry_if: Option<RetryIf<'a>>,
-    typed: fn(BoxError) -> Error,
-    /// Whether a recorded error of the declared type can be decoded as that type.
-    readable: fn(&Error) -> Result<(), Error>,
+    errors: ErrorType,
     /// What the executor publishes of the step, made when it is first executed.
     schemas: Option<fn() -> StepSchemas>,
 }
@@ -89,8 +74,7 @@ impl<'a, T: Data> Step<'a, T> {
             backoff: Duration::from_secs(1)..Duration::from_secs(60),
             timeout: None,
             retry_if: None,
-            typed: Error::from_box,
-            readable: |_| Ok(()),
+            errors: ErrorType::any(),
             schemas: None,
         };
         let call = StepCall { drive, body, policy, phase: Phase::New, attempt: 0, failed: 0 };
@@ -117,18 +101,21 @@ impl<'a, T: Data> Step<'a, T> {
         self
     }
 
-    /// Retry only after errors for which this returns `true`.
+    /// Retry only after errors for which this returns `true`. [`Error::downcast_ref`] looks at a typed error. An error that was
+    /// marked as [fatal](Error::fatal) is not retried in any case.
     ///
     /// ```
     /// # use onward_engine::{Ctx, Result};
-    /// # #[derive(Debug, serde::Serialize, serde::Deserialize)] struct Declined { by: String }
+    /// # #[derive(Debug, serde::Serialize, serde::Deserialize)] struct Declined { by: String, for_good: bool }
     /// # impl std::fmt::Display for Declined {
     /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { write!(f, "declined by {}", self.by) }
     /// # }
     /// # impl std::error::Error for Declined {}
     /// async fn charge(ctx: &Ctx) -> Result<String> {
-    ///     let body = async || Err::<u32, _>(Declined { by: "the bank".into() }.into());
-    ///     let charged = ctx.step("charge", body).attempts(5).errors::<Declined>().retry_if(|error| !error.is::<Declined>());
+    ///     let body = async || Err::<u32, _>(Declined { by: "the bank".into(), for_good: true }.into());
+    ///     let charged = ctx.step("charge", body).attempts(5).errors::<Declined>();
+    ///     // Whatever else happens, such as a timeout, is retried.
+    ///     let charged = charged.retry_if(|error| error.downcast_ref().is_none_or(|declined: &Declined| !declined.for_good));
     ///     match charged.await {
     ///         Ok(cents) => Ok(format!("paid {cents}")),
     ///         Err(error) => Ok(format!("ask {}", error.downcast::<Declined>()?.by)), // the same on a replay
@@ -143,8 +130,7 @@ impl<'a, T: Data> Step<'a, T> {
 
     /// Record errors of this type so that [`Error::downcast`] returns them, live and on replay.
     pub fn errors<E: Failure>(mut self) -> Self {
-        self.call.policy.typed = Error::typed::<E>;
-        self.call.policy.readable = |error| error.read_as::<E>().map(drop).map_err(|(why, _)| why);
+        self.call.policy.errors = ErrorType::of::<E>();
         self
     }
 
@@ -192,8 +178,8 @@ impl<'a> StepCall<'a> {
             }
         });
         match polled {
-            Poll::Ready(Err(error)) => match (policy.readable)(&error) {
-                Err(why) if !drive.core.is_detached() => drive.hold(&why),
+            Poll::Ready(Err(error)) => match policy.errors.check(&error) {
+                Err((why, _)) if !drive.core.is_detached() => drive.hold(&why),
                 _ => Poll::Ready(Err(error)),
             },
             polled => polled,

@@ -11,11 +11,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use onward_store::{Checkpoint, Failure as Rollback, Finished, Owner, SqlTx};
-use onward_types::{BoxError, Code, Error, Json, Result, StepKind};
+use onward_types::{BoxError, Code, Error, Failure, Json, Result, StepKind};
 
 use super::Drive;
 use super::durable_call;
-use super::step::{Body, Failure, Step};
+use super::step::{Body, Step};
 use crate::data::Data;
 use crate::executor::Executor;
 use crate::executor::run::core::{Home, RunCore};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use onward_types::{BoxError, Code, Error, Json, Schemas, by_version};
+use onward_types::{BoxError, Code, Error, ErrorType, Json, Schemas, by_version};
 
 use super::run::ctx::Ctx;
 use crate::future::BoxFuture;
@@ -39,6 +39,7 @@ pub(crate) struct Registered {
     pub(crate) code: Coded,
     pub(crate) run: Box<Begin>,
     pub(crate) on_panic: OnPanic,
+    pub(crate) errors: ErrorType,
     pub(crate) schemas: Schemas,
 }
 

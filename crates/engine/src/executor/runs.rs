@@ -114,7 +114,7 @@ impl Executor {
         // Decoding the input runs user code.
         let begun = guarded(|| (registered.run)(Ctx::of(core.clone()), &input));
         match begun {
-            Ok(Ok(workflow)) => drive(core, workflow, registered.on_panic).await,
+            Ok(Ok(workflow)) => drive(core, workflow, registered.on_panic, registered.errors).await,
             Ok(Err(error)) => Ended::Held(error),
             Err(said) => {
                 let message = format!("decoding the input panicked: {said}. Fix the code, then resume the run");

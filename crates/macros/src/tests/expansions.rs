@@ -134,6 +134,46 @@ pub async fn charge(order: &Order) -> Result<Receipt, ChargeError> {
 }
 
 #[test]
+fn a_step_says_which_errors_come_back_typed_and_which_are_retried() {
+    let program = r#"
+#[onward::step(attempts = 5, errors = "ChargeError", retry_if = "ChargeError::is_transient")]
+async fn charge(order: &Order) -> Result<Receipt> {
+    gateway::charge(order).await
+}"#;
+    expect("step_errors", program);
+}
+
+#[test]
+fn the_function_of_a_step_without_a_type_decides_about_every_error() {
+    let program = r#"
+#[onward::step(attempts = 5, retry_if = "onward::Error::is_timed_out")]
+async fn charge(order: &Order) -> Result<Receipt> {
+    gateway::charge(order).await
+}"#;
+    expect("step_retry_if", program);
+}
+
+#[test]
+fn a_workflow_has_errors_that_come_back_typed_if_they_can() {
+    let program = r#"
+#[onward::workflow]
+async fn checkout(ctx: &Ctx, order: Order) -> Result<Receipt, CheckoutError> {
+    Ok(charge(ctx, &order).await?)
+}"#;
+    expect("workflow_typed_error", program);
+}
+
+#[test]
+fn a_workflow_says_which_errors_come_back_typed() {
+    let program = r#"
+#[onward::workflow(errors = "CheckoutError")]
+async fn checkout(ctx: &Ctx, order: Order) -> Result<Receipt> {
+    Ok(charge(ctx, &order).await?)
+}"#;
+    expect("workflow_errors", program);
+}
+
+#[test]
 fn a_boxed_error_stays_untyped() {
     let program = r#"
 #[onward::step]

@@ -80,6 +80,7 @@ mod time;
 mod timers;
 mod transactions;
 mod troubles;
+mod typed_errors;
 mod unregistered;
 mod versions;
 mod waits;

@@ -1,6 +1,8 @@
 //! One opaque error: a message that says what to do next, and a code that never changes.
 
 mod code;
+mod convert;
+mod failure;
 mod json;
 mod recorded;
 mod typed;
@@ -9,7 +11,9 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use code::Code;
+pub use failure::{ErrorType, Failure};
 pub use json::Json;
+use typed::Decoded;
 pub use typed::{ErrorData, Reader};
 
 /// Any error: `?` converts every error into it.
@@ -52,11 +56,14 @@ struct Body {
     data: Option<ErrorData>,
     fatal: bool,
     reader: Option<Arc<dyn Reader>>,
+    /// The error that was marked as fatal, until it is recorded: its type may turn out to be one that comes back typed.
+    live: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    decoded: Decoded,
 }
 
 impl Body {
     fn new(code: Code, message: String) -> Body {
-        Body { code, message, foreign: None, data: None, fatal: false, reader: None }
+        Body { code, message, foreign: None, data: None, fatal: false, reader: None, live: None, decoded: Decoded::default() }
     }
 }
 
@@ -67,7 +74,8 @@ impl Error {
         Error(Box::new(Body::new(code, clean(message.into()))))
     }
 
-    /// Makes an error that must not be retried: the step that returns it fails at once, whatever its `attempts`.
+    /// Makes an error that must not be retried: the step that returns it fails at once, whatever its `attempts`. A step or a workflow
+    /// that declares the type of the error records it with its data, as if it had not been marked.
     ///
     /// ```
     /// use onward_types::Error;
@@ -75,7 +83,14 @@ impl Error {
     /// ```
     #[must_use]
     pub fn fatal(error: impl Into<BoxError>) -> Error {
-        let mut error = Error::from_box(error.into());
+        let mut error = match error.into().downcast::<Error>() {
+            Ok(error) => *error,
+            Err(other) => {
+                let mut error = Error::new(Code::Failed, chain(&*other));
+                error.0.live = Some(other.into());
+                error
+            }
+        };
         error.0.fatal = true;
         error
     }

@@ -1,8 +1,11 @@
-//! The form in which an error is recorded.
+//! The form in which an error is recorded, and in which it is part of other data.
 
-use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use std::sync::Arc;
 
-use super::{Body, Code, Error, ErrorData, Json, Result};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Body, Code, Error, ErrorData, Json, Reader, Result};
 
 #[derive(Serialize, Deserialize)]
 struct Recorded {
@@ -16,9 +19,7 @@ impl Error {
     /// The error in its recorded form.
     #[must_use]
     pub fn to_json(&self) -> Json {
-        let Body { message, data, .. } = &*self.0;
-        let recorded = Recorded { code: self.code().to_owned(), message: message.clone(), data: data.clone() };
-        Json::encode(&recorded).expect("strings and a value that is already JSON can be encoded")
+        Json::encode(&self.recorded()).expect("strings and a value that is already JSON can be encoded")
     }
 
     /// Replaces the typed data of a recorded error. An error without data stays as it is.
@@ -40,11 +41,55 @@ impl Error {
     /// # Errors
     /// [`Code::Corrupt`] if the JSON is not a recorded error.
     pub fn from_json(json: &Json) -> Result<Error, Error> {
-        let Recorded { code: text, message, data } = json
-            .decode()
+        let recorded: Result<Recorded, Error> = json.decode();
+        let recorded = recorded
             .map_err(|error| Error::new(Code::Corrupt, format!("the JSON is not a recorded error: {error}")))?;
+        Ok(recorded.into())
+    }
+
+    fn recorded(&self) -> Recorded {
+        Recorded { code: self.code().to_owned(), message: self.0.message.clone(), data: self.0.data.clone() }
+    }
+}
+
+impl From<Recorded> for Error {
+    fn from(Recorded { code: text, message, data }: Recorded) -> Error {
         let code = text.parse().unwrap_or(Code::Unknown);
         let foreign = (code.as_str() != text).then(|| text.into());
-        Ok(Error(Box::new(Body { foreign, data, ..Body::new(code, message) })))
+        Error(Box::new(Body { foreign, data, ..Body::new(code, message) }))
     }
+}
+
+/// In its recorded form, so that it can be a part of a typed error.
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.recorded().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Error {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Error, D::Error> {
+        let error = Error::from(Recorded::deserialize(deserializer)?);
+        Ok(match READER.with_borrow(Option::clone) {
+            Some(reader) => error.read_by(|| reader),
+            None => error,
+        })
+    }
+}
+
+thread_local! {
+    /// The reader of the error whose data is being decoded. An error that is a part of that data gets the same one.
+    static READER: RefCell<Option<Arc<dyn Reader>>> = const { RefCell::new(None) };
+}
+
+/// Decodes the data of an error with this reader.
+pub(super) fn within<T>(reader: Option<Arc<dyn Reader>>, decode: impl FnOnce() -> T) -> T {
+    struct Before(Option<Arc<dyn Reader>>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            READER.set(self.0.take());
+        }
+    }
+    let _before = Before(READER.replace(reader));
+    decode()
 }

@@ -1,10 +1,12 @@
 //! Typed errors: recorded with their data, and read back as the type that they were.
 
-use std::sync::Arc;
+use std::any::{Any, TypeId, type_name};
+use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::recorded::within;
 use super::{BoxError, Code, Error, Json, Result};
 
 /// Called back if the data of a recorded error turns out to be unreadable.
@@ -28,25 +30,43 @@ pub struct ErrorData {
     pub value: Json,
 }
 
+impl ErrorData {
+    fn of<E>(value: Json) -> ErrorData {
+        ErrorData { tag: tag_of::<E>(), path: Some(type_name::<E>().to_owned()), value }
+    }
+}
+
 impl Error {
-    /// Converts any error into an [`Error`]. If it is an `E`, [`downcast`](Error::downcast) returns it again. An `E` that cannot be
-    /// encoded becomes an error of kind [`Code::Encode`] that says so and includes the message of the `E`.
+    /// Converts any error into an [`Error`]. If it is an `E`, or an `E` that was marked as [fatal](Error::fatal),
+    /// [`downcast`](Error::downcast) returns it again. An `E` that cannot be encoded becomes an error of kind [`Code::Encode`] that
+    /// says so and includes the message of the `E`.
     #[must_use]
     pub fn typed<E>(error: BoxError) -> Error
     where
         E: std::error::Error + Serialize + 'static,
     {
-        let value = error.downcast_ref::<E>().map(Json::encode);
+        Error::try_typed::<E>(error).unwrap_or_else(|refused| refused)
+    }
+
+    /// The same, with the error of an `E` that cannot be encoded apart.
+    pub(super) fn try_typed<E>(error: BoxError) -> Result<Error, Error>
+    where
+        E: std::error::Error + Serialize + 'static,
+    {
+        let encoded = if is_error::<E>() { None } else { live::<E>(&error).map(Json::encode) };
         let mut error = Error::from_box(error);
-        match value {
-            None => {}
+        match encoded {
+            None => Ok(error),
             Some(Ok(value)) => {
-                let path = Some(std::any::type_name::<E>().to_owned());
-                error.0.data = Some(ErrorData { tag: tag_of::<E>(), path, value });
+                error.0.data = Some(ErrorData::of::<E>(value));
+                Ok(error)
             }
-            Some(Err(refused)) => return Error::new(Code::Encode, format!("{refused}. The error was: {error}")),
+            Some(Err(refused)) => {
+                let mut refused = Error::new(Code::Encode, format!("{refused}. The error was: {error}"));
+                refused.0.fatal = error.0.fatal;
+                Err(refused)
+            }
         }
-        error
     }
 
     /// The same error with data that [`downcast`](Error::downcast) returns.
@@ -68,8 +88,7 @@ impl Error {
     /// ```
     #[must_use]
     pub fn with_data<E: Serialize>(mut self, data: &E) -> Error {
-        let path = Some(std::any::type_name::<E>().to_owned());
-        self.0.data = Json::encode(data).ok().map(|value| ErrorData { tag: tag_of::<E>(), path, value });
+        self.0.data = Json::encode(data).ok().map(ErrorData::of::<E>);
         self
     }
 
@@ -92,7 +111,7 @@ impl Error {
     /// Whether the recorded error is an `E`.
     #[must_use]
     pub fn is<E: DeserializeOwned + 'static>(&self) -> bool {
-        self.decode::<E>().is_some()
+        is_error::<E>() || self.decode::<E>().is_some()
     }
 
     /// The typed error, the same live and on replay. In a workflow, an error that was recorded as an `E` and can no longer be decoded
@@ -101,7 +120,36 @@ impl Error {
     /// # Errors
     /// The error itself if it is not an `E`: `error.downcast::<ChargeError>()?` returns it to the caller.
     pub fn downcast<E: DeserializeOwned + 'static>(self) -> Result<E, Error> {
-        self.decode::<E>().ok_or(self)
+        cast(self).or_else(|error| error.decode().ok_or(error))
+    }
+
+    /// The typed error, without consuming this one; `None` if it is not an `E`. Like [`downcast`](Error::downcast) it returns what
+    /// was recorded, also in the process that made the error: a field that serde skips has its default. It is decoded once, and kept
+    /// for further calls.
+    ///
+    /// ```
+    /// use onward_types::Error;
+    ///
+    /// #[derive(Debug, serde::Serialize, serde::Deserialize)]
+    /// enum ChargeError { Declined { cents: u32 }, Away }
+    /// # impl std::fmt::Display for ChargeError {
+    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("no") }
+    /// # }
+    /// # impl std::error::Error for ChargeError {}
+    ///
+    /// fn missing(error: &Error) -> u32 {
+    ///     match error.downcast_ref::<ChargeError>() {
+    ///         Some(ChargeError::Declined { cents }) => *cents,
+    ///         Some(ChargeError::Away) | None => 0,
+    ///     }
+    /// }
+    /// assert_eq!(missing(&Error::typed::<ChargeError>(ChargeError::Declined { cents: 5 }.into())), 5);
+    /// assert_eq!(missing(&Error::from_box("no network".into())), 0);
+    /// ```
+    #[must_use]
+    pub fn downcast_ref<E: DeserializeOwned + Send + Sync + 'static>(&self) -> Option<&E> {
+        let itself = (self as &dyn Any).downcast_ref();
+        itself.or_else(|| self.0.decoded.get_or(|| self.decode()))
     }
 
     fn decode<E: DeserializeOwned + 'static>(&self) -> Option<E> {
@@ -122,14 +170,56 @@ impl Error {
     /// Why it cannot be decoded as an `E`, and whether exactly that type recorded it.
     #[doc(hidden)]
     pub fn read_as<E: DeserializeOwned + 'static>(&self) -> Result<Option<E>, (Error, bool)> {
-        let Some(data) = self.0.data.as_ref().filter(|data| data.tag == tag_of::<E>()) else { return Ok(None) };
-        let is_same = data.path.as_deref().is_none_or(|path| path == std::any::type_name::<E>());
-        data.value.decode().map(Some).map_err(|why| (why, is_same))
+        let Some(data) = self.0.data.as_ref().filter(|data| !is_error::<E>() && data.tag == tag_of::<E>()) else {
+            return Ok(None);
+        };
+        let is_same = data.path.as_deref().is_none_or(|path| path == type_name::<E>());
+        within(self.0.reader.clone(), || data.value.decode()).map(Some).map_err(|why| (why, is_same))
+    }
+}
+
+/// The `E` that an error was made of, if it is still there.
+fn live<E: std::error::Error + 'static>(error: &BoxError) -> Option<&E> {
+    error.downcast_ref::<E>().or_else(|| error.downcast_ref::<Error>()?.0.live.as_deref()?.downcast_ref())
+}
+
+/// Whether the type is [`Error`], which as a typed error is just itself.
+fn is_error<E: 'static>() -> bool {
+    TypeId::of::<E>() == TypeId::of::<Error>()
+}
+
+/// The error as an `E`, if that is [`Error`].
+fn cast<E: 'static>(error: Error) -> Result<E, Error> {
+    let mut error = Some(error);
+    let itself = (&mut error as &mut dyn Any).downcast_mut::<Option<E>>().and_then(Option::take);
+    itself.ok_or_else(|| error.expect("it is taken only if the types are the same"))
+}
+
+/// What [`Error::downcast_ref`] has decoded: a value for each type that was requested.
+#[derive(Default)]
+pub(super) struct Decoded(OnceLock<Box<(Box<dyn Any + Send + Sync>, Decoded)>>);
+
+impl Decoded {
+    fn get_or<E: Send + Sync + 'static>(&self, decode: impl FnOnce() -> Option<E>) -> Option<&E> {
+        if let Some((value, others)) = self.0.get().map(|node| &**node) {
+            return value.downcast_ref::<Option<E>>().map_or_else(|| others.get_or(decode), Option::as_ref);
+        }
+        let mut decoded = Some(decode()?);
+        let node = self.0.get_or_init(|| Box::new((Box::new(decoded.take()), Decoded::default())));
+        // Another thread may have been first, with another type.
+        let (value, others) = &**node;
+        value.downcast_ref::<Option<E>>().map_or_else(|| others.get_or(|| decoded), Option::as_ref)
+    }
+}
+
+impl Clone for Decoded {
+    fn clone(&self) -> Decoded {
+        Decoded::default()
     }
 }
 
 fn tag_of<E>() -> String {
-    let name = std::any::type_name::<E>();
+    let name = type_name::<E>();
     let plain = name.split('<').next().unwrap_or(name);
     plain.rsplit("::").next().unwrap_or(plain).to_owned()
 }

@@ -41,8 +41,10 @@ impl ChildPlan {
             let ctx = Ctx::detached_like(core);
             let input = input.clone();
             Box::pin(async move {
-                let output = W::run(ctx, input.decode()?).await.map_err(Error::from_box)?;
-                Json::encode(&output)
+                match W::run(ctx, input.decode()?).await {
+                    Ok(output) => Json::encode(&output),
+                    Err(error) => Err(W::ERRORS.record(error)?),
+                }
             })
         };
         let plan = Plan::new(W::NAME, Some(W::VERSION), encode("input", input));

@@ -168,7 +168,8 @@ impl<'a> Polling<'_, 'a> {
                 return Poll::Ready(Some(Ok(output)));
             }
             // Its `Display`, `Serialize` and `Drop` are user code.
-            Err(error) => guarded(|| (self.policy.typed)(error)).unwrap_or_else(|said| panicked(&said)),
+            Err(error) => guarded(|| self.policy.errors.record(error).unwrap_or_else(|refused| refused))
+                .unwrap_or_else(|said| panicked(&said)),
         };
         let row = ended(Some(error.to_json()));
         *self.failed += 1;
@@ -213,7 +214,8 @@ impl<'a> Polling<'_, 'a> {
             return Ok(false);
         }
         let Some(retry_if) = &self.policy.retry_if else { return Ok(true) };
-        match guarded(|| retry_if(error)) {
+        // A clone, because what the condition decodes of the error is dropped with it, and that drop is user code too.
+        match guarded(|| retry_if(&error.clone())) {
             Ok(retry) => Ok(retry),
             Err(_) if self.drive.core.is_detached() => Ok(false),
             Err(said) => {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use onward_store::LeaveHow;
-use onward_types::{BoxError, Code, Error, Json, Timestamp, guarded};
+use onward_types::{BoxError, Code, Error, ErrorType, Json, Timestamp, guarded};
 
 use super::core::RunCore;
 use super::leaving::Stop;
@@ -38,7 +38,7 @@ pub(crate) enum Ended {
 }
 
 /// Drives the run until it leaves. The workflow's future is dropped before this returns.
-pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPanic) -> Ended {
+pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPanic, errors: ErrorType) -> Ended {
     let root = Arc::new(Root { core: core.clone(), woken: AtomicBool::new(true), polling: AtomicBool::new(false) });
     let waker = Waker::from(root.clone());
     // With Tokio's budget, a workflow that still has work could look quiet, and completions are delivered when it is quiet.
@@ -57,7 +57,7 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPa
                 let polled = guarded(|| {
                     scope::in_run(core.address(), || future.as_mut().poll(&mut Context::from_waker(&waker)))
                 });
-                if let Some(ended) = judge(core, polled, on_panic) {
+                if let Some(ended) = judge(core, polled, on_panic, errors) {
                     return Poll::Ready(ended);
                 }
                 spins += 1;
@@ -145,11 +145,16 @@ fn stopped(core: &Arc<RunCore>) -> Option<Ended> {
     }
 }
 
-fn judge(core: &RunCore, polled: Result<Poll<Result<Output, BoxError>>, String>, on_panic: OnPanic) -> Option<Ended> {
+fn judge(
+    core: &RunCore,
+    polled: Result<Poll<Result<Output, BoxError>>, String>,
+    on_panic: OnPanic,
+    errors: ErrorType,
+) -> Option<Ended> {
     let result = match polled {
         Ok(Poll::Pending) => return None,
-        // `Display`, `source` and `Drop` of the error are user code.
-        Ok(Poll::Ready(result)) => guarded(|| result.map_err(Error::from_box)),
+        // `Display`, `source`, `Serialize` and `Drop` of the error are user code.
+        Ok(Poll::Ready(result)) => guarded(|| result.or_else(|error| failed(error, errors))),
         Err(said) => Err(said),
     };
     let result = match (result, on_panic) {
@@ -165,6 +170,14 @@ fn judge(core: &RunCore, polled: Result<Poll<Result<Output, BoxError>>, String>,
     match core.state().returned() {
         Some(why) => Some(Ended::Held(why)),
         None => Some(Ended::Finished(result)),
+    }
+}
+
+/// The error of a workflow. One that cannot be recorded is not a result of the run, as with an output.
+fn failed(error: BoxError, errors: ErrorType) -> Result<Output, Error> {
+    match errors.record(error) {
+        Ok(error) => Err(error),
+        Err(refused) => Ok(Output::Refused(refused)),
     }
 }
 
@@ -230,7 +243,7 @@ mod tests {
             waiting.state().poll_call(0, StepKind::Sleep, &"sleep".into(), cx.waker(), now);
             Poll::Pending
         }));
-        let mut driving = Box::pin(drive(&core, workflow, OnPanic::Hold));
+        let mut driving = Box::pin(drive(&core, workflow, OnPanic::Hold, ErrorType::any()));
         assert!(driving.as_mut().now_or_never().is_none());
         core.stop(Stop::Revoked);
         assert!(matches!(driving.as_mut().now_or_never(), Some(Ended::Revoked)));
