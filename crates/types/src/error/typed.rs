@@ -148,8 +148,13 @@ impl Error {
     /// ```
     #[must_use]
     pub fn downcast_ref<E: DeserializeOwned + Send + Sync + 'static>(&self) -> Option<&E> {
-        let itself = (self as &dyn Any).downcast_ref();
-        itself.or_else(|| self.0.decoded.get_or(|| self.decode()))
+        if let Some(itself) = (self as &dyn Any).downcast_ref() {
+            return Some(itself);
+        }
+        if self.0.decoded.get::<E>().is_none() {
+            self.0.decoded.put(self.decode::<E>()?);
+        }
+        self.0.decoded.get()
     }
 
     fn decode<E: DeserializeOwned + 'static>(&self) -> Option<E> {
@@ -200,15 +205,19 @@ fn cast<E: 'static>(error: Error) -> Result<E, Error> {
 pub(super) struct Decoded(OnceLock<Box<(Box<dyn Any + Send + Sync>, Decoded)>>);
 
 impl Decoded {
-    fn get_or<E: Send + Sync + 'static>(&self, decode: impl FnOnce() -> Option<E>) -> Option<&E> {
-        if let Some((value, others)) = self.0.get().map(|node| &**node) {
-            return value.downcast_ref::<Option<E>>().map_or_else(|| others.get_or(decode), Option::as_ref);
+    fn get<E: 'static>(&self) -> Option<&E> {
+        let (value, others) = &**self.0.get()?;
+        value.downcast_ref().or_else(|| others.get())
+    }
+
+    fn put<E: Send + Sync + 'static>(&self, value: E) {
+        let mut node = Box::new((Box::new(value) as Box<dyn Any + Send + Sync>, Decoded::default()));
+        let mut last = self;
+        while let Err(back) = last.0.set(node) {
+            node = back;
+            let Some(taken) = last.0.get() else { return };
+            last = &taken.1;
         }
-        let mut decoded = Some(decode()?);
-        let node = self.0.get_or_init(|| Box::new((Box::new(decoded.take()), Decoded::default())));
-        // Another thread may have been first, with another type.
-        let (value, others) = &**node;
-        value.downcast_ref::<Option<E>>().map_or_else(|| others.get_or(|| decoded), Option::as_ref)
     }
 }
 
