@@ -17,6 +17,11 @@ impl ::onward::Workflow for ship {
     const NAME: &'static str = "shipping";
     const VERSION: &'static str = "2";
     const ON_PANIC: ::onward::OnPanic = ::onward::OnPanic::Fail;
+    const ERRORS: ::onward::calls::ErrorType = {
+        #[allow(unused_imports)]
+        use ::onward::__private::Untyped as _;
+        ::onward::__private::Typed::<anyhow::Error>::ERRORS
+    };
     type Input = (Order, u32);
     type Output = u32;
     fn run(
