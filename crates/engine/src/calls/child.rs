@@ -270,7 +270,14 @@ impl<T: Data> ChildRun<T> {
     /// Wait for the result of the child.
     pub fn result<'a>(&self, ctx: &'a Ctx) -> ChildResult<'a, T> {
         let drive = Drive::new(ctx, StepKind::Child, self.id.as_str());
-        ChildResult { drive, id: self.id.clone(), key: self.key, waiting: None, errors: self.errors, output: PhantomData }
+        ChildResult {
+            drive,
+            id: self.id.clone(),
+            key: self.key,
+            waiting: None,
+            errors: self.errors,
+            output: PhantomData,
+        }
     }
 }
 

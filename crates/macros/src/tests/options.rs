@@ -5,8 +5,7 @@ use quote::quote;
 use crate::args::{Args, Kind, Quoted};
 
 const EVERY_OPTION: &[&str] = &["name", "version", "attempts", "backoff", "timeout", "errors", "retry_if"];
-const EVERY: Kind =
-    Kind { noun: "test", options: EVERY_OPTION, elsewhere: "nothing else" };
+const EVERY: Kind = Kind { noun: "test", options: EVERY_OPTION, elsewhere: "nothing else" };
 
 fn read(attribute: proc_macro2::TokenStream) -> Args {
     let (args, mistakes) = Args::read(attribute, &EVERY);

@@ -63,7 +63,16 @@ struct Body {
 
 impl Body {
     fn new(code: Code, message: String) -> Body {
-        Body { code, message, foreign: None, data: None, fatal: false, reader: None, live: None, decoded: Decoded::default() }
+        Body {
+            code,
+            message,
+            foreign: None,
+            data: None,
+            fatal: false,
+            reader: None,
+            live: None,
+            decoded: Decoded::default(),
+        }
     }
 }
 

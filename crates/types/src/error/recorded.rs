@@ -44,7 +44,7 @@ impl Error {
         let recorded: Result<Recorded, Error> = json.decode();
         let recorded = recorded
             .map_err(|error| Error::new(Code::Corrupt, format!("the JSON is not a recorded error: {error}")))?;
-        Ok(recorded.into())
+        Ok(recorded.error())
     }
 
     fn recorded(&self) -> Recorded {
@@ -52,8 +52,9 @@ impl Error {
     }
 }
 
-impl From<Recorded> for Error {
-    fn from(Recorded { code: text, message, data }: Recorded) -> Error {
+impl Recorded {
+    fn error(self) -> Error {
+        let Recorded { code: text, message, data } = self;
         let code = text.parse().unwrap_or(Code::Unknown);
         let foreign = (code.as_str() != text).then(|| text.into());
         Error(Box::new(Body { foreign, data, ..Body::new(code, message) }))
@@ -69,7 +70,7 @@ impl Serialize for Error {
 
 impl<'de> Deserialize<'de> for Error {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Error, D::Error> {
-        let error = Error::from(Recorded::deserialize(deserializer)?);
+        let error = Recorded::deserialize(deserializer)?.error();
         Ok(match READER.with_borrow(Option::clone) {
             Some(reader) => error.read_by(|| reader),
             None => error,
