@@ -88,6 +88,15 @@ pub struct Builder {
     mask: Mask,
 }
 
+/// Ends the waits of a client.
+struct CloseOnDrop<'a>(&'a Client);
+
+impl Drop for CloseOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 impl Onward {
     /// Configure an executor on a database: `sqlite:app.db`, `sqlite::memory:` or `postgres://…`.
     ///
@@ -164,12 +173,15 @@ impl Onward {
     }
 
     /// Stop in an orderly way: claim no more runs, let running step bodies finish for up to `limit`, then release every run, so
-    /// that other executors continue them at once. Then the waits of this client end: see [`Client::close`].
+    /// that other executors continue them at once. Then the waits of this client end: see [`Client::close`]. They also end if
+    /// this future is dropped before it is done. A start that has not been answered by then fails with `stopped`, and
+    /// names the id under which the run may exist.
     ///
     /// # Errors
     /// `database` if the database cannot be reached. Then other executors take the runs over once the lease has run out.
     pub async fn shutdown(&self, limit: Duration) -> Result<(), Error> {
         let executor = &self.running.executor;
+        let waits = CloseOnDrop(&self.client);
         executor.draining.store(true, Ordering::SeqCst);
         executor.gate.shut();
         for core in executor.residents.all() {
@@ -192,8 +204,12 @@ impl Onward {
             }
         }
         self.running.tasks.stop();
-        self.client.close();
-        executor.store.leave(&executor.seat()).await
+        drop(waits);
+        let left = executor.store.leave(&executor.seat()).await;
+        for core in executor.residents.all() {
+            core.creations.dismiss_starter();
+        }
+        left
     }
 
     /// The id under which this process executes runs. It changes when the executor takes a new seat.

@@ -156,16 +156,22 @@ impl<T: Data> WorkflowHandle<T> {
                 None => std::future::pending().await,
             }
         };
-        let refused = tokio::select! {
-            biased;
-            outcome = ended(&self.client, &self.id, self.started.as_deref(), until) => return outcome,
-            () = limited => timed_out(format!("run {:?}", self.id), limit.unwrap_or_default()),
-            () = self.client.waiters.closed() => super::closed(format!("run {:?}", self.id)),
+        // At its end, a wait says nothing about the run.
+        let look = async {
+            let run = self.client.store.find(&self.id).await?;
+            let outcome = self.client.store.outcome(run.key).await?.filter(|outcome| until.is_met(outcome));
+            Ok(outcome.map(Arc::new))
         };
-        // The wait is over, which says nothing about the run.
-        let run = self.client.store.find(&self.id).await?;
-        let outcome = self.client.store.outcome(run.key).await?.filter(|outcome| until.is_met(outcome));
-        outcome.map(Arc::new).ok_or(refused)
+        tokio::select! {
+            biased;
+            outcome = ended(&self.client, &self.id, self.started.as_deref(), until) => outcome,
+            () = limited => {
+                look.await?.ok_or_else(|| timed_out(format!("run {:?}", self.id), limit.unwrap_or_default()))
+            }
+            () = self.client.waiters.closed() => {
+                super::last_look(look, super::closed(format!("run {:?}", self.id))).await
+            }
+        }
     }
 
     /// The status of the run.
