@@ -27,9 +27,9 @@ pub mod calls {
 pub mod client {
     pub use onward_engine::{
         Batch, ChangeAll, Changes, DebouncedStart, DeleteAll, DeleteRun, Documents, EnqueueOptions, Export, Fork,
-        ForkAll, GetEvent, ListDocuments, ListSteerings, Message, Preview, Push, Queue, ReadChunks, ReadStream,
-        ResumeHook, Schedule, ScheduleHandle, SendMessage, Start, Steer, SteerAll, SteerFamilies, SteerFamily,
-        SteerQueue, SteerSchedule,
+        ForkAll, GetEvent, ListDocuments, ListSteerings, Message, OverrideQueue, Preview, Push, Queue, ReadChunks,
+        ReadStream, ResumeHook, Schedule, ScheduleHandle, SendMessage, Start, Steer, SteerAll, SteerFamilies,
+        SteerFamily, SteerQueue, SteerSchedule,
     };
 }
 
@@ -40,10 +40,10 @@ pub mod records {
         Chunk, ChunkBody, Cursor, Deduplicated, Document, DocumentRecord, Durations, ErrorData, EventRecord,
         ExecutorId, ExecutorRecord, HeldAt, HookFilter, HookRecord, HookState, Identity, InboxFilter, InboxItem,
         Initiator, MessageFilter, MessageRecord, MessageState, Not, OpenHookRecord, OpenRuns, Origin, Overlap, Paging,
-        PersonRequest, QueueLimits, QueueRecord, QueueWait, Range, Rate, Reason, ReasonKind, Refusal, Refused, Resumed,
-        Retention, RunKey, SYSTEM_PREFIX, ScheduleRecord, Schemas, Sent, SortBy, StatusCounts, Steered, Steering,
-        SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamRecord, Taken,
-        VersionRecord, Wait, WaitFor, WaitsFor, Window, WorkflowCount, WorkflowRecord,
+        PersonRequest, QueueLimit, QueueLimits, QueueOverride, QueueRecord, QueueWait, Range, Rate, Reason, ReasonKind,
+        Refusal, Refused, Resumed, Retention, RunKey, SYSTEM_PREFIX, ScheduleRecord, Schemas, Sent, SortBy,
+        StatusCounts, Steered, Steering, SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas,
+        StepState, StreamRecord, Taken, VersionRecord, Wait, WaitFor, WaitsFor, Window, WorkflowCount, WorkflowRecord,
     };
 }
 

@@ -198,6 +198,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0030_searches.sql"),
         postgres: include_str!("../migrations/postgres/0030_searches.sql"),
     },
+    Migration {
+        version: 31,
+        // An older binary sets limits over those of an operator, until a newer one declares its own.
+        compatible_from: 20,
+        sqlite: include_str!("../migrations/sqlite/0031_limits.sql"),
+        postgres: include_str!("../migrations/postgres/0031_limits.sql"),
+    },
 ];
 
 /// The table with the schema version. Created before anything else by the first process.

@@ -51,7 +51,7 @@ pub use message::{MessageFilter, MessageRecord, MessageState, Refused, Resumed, 
 pub use name::{NAME_MAX, check_name};
 pub use options::{RunOptions, SYSTEM_PREFIX, check_attributes, check_system_attributes};
 pub use person::PersonRequest;
-pub use queue::{Blocked, QueueLimits, QueueRecord, QueueWait, Rate};
+pub use queue::{Blocked, QueueLimit, QueueLimits, QueueOverride, QueueRecord, QueueWait, Rate};
 pub use reason::{Facts, Reason, ReasonKind};
 pub use record::{
     Attempt, Chunk, ChunkBody, Durations, EventRecord, ExecutorRecord, Filter, Identity, Not, OpenRuns, Origin, Range,

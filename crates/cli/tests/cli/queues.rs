@@ -69,6 +69,52 @@ async fn a_limit_is_set_and_lifted_and_what_is_not_given_stays(db: TestDatabase)
 }
 
 #[on_every_database]
+async fn what_is_set_overrides_the_code_until_it_is_reset(db: TestDatabase) -> Result<()> {
+    let onward = some_queues(&db).await?;
+    let set = [
+        "set",
+        "mail",
+        "--concurrency",
+        "2",
+        "--rate",
+        "none",
+        "--per-executor",
+        "1",
+        "--by",
+        "ann",
+        "--reason",
+        "slow",
+    ];
+    let said = queues(&db, &set).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    for line in [
+        "override               overridden by ann: \"slow\", at ",
+        "concurrency            2 (overridden; the code declares 5)\n",
+        "per-executor           1 (overridden; the code declares none)\n",
+        "rate                   none (overridden; the code declares 100/60)\n",
+        "partition-concurrency  2\n",
+    ] {
+        assert!(said.out.contains(&format!("\n{line}")), "{said:?}");
+    }
+    onward.queue("mail").concurrency(6).rate(100, secs(60)).await?;
+    let shown = queues(&db, &["show", "mail", "--json"]).await.json();
+    assert_eq!(shown["limits"], json!({"concurrency": 2, "per_executor": 1, "partition_concurrency": 2}));
+    assert_eq!(shown["declared"]["concurrency"], 6);
+    assert_eq!(shown["overridden"]["limits"], json!(["concurrency", "per_executor", "rate"]));
+    assert_eq!((&shown["overridden"]["by"], &shown["overridden"]["reason"]), (&json!("ann"), &json!("slow")));
+    let listed = queues(&db, &["list"]).await.out;
+    let cell = "paused, concurrency 2 (overridden), per-executor 1 (overridden), rate none (overridden), partition-concurrency 2";
+    assert!(listed.contains(cell), "{listed}");
+
+    let shown = queues(&db, &["reset", "mail"]).await.out;
+    assert!(shown.contains("\nconcurrency            6\n") && !shown.contains("override"), "{shown}");
+    assert_eq!(onward.queue("mail").info().await?.limits.rate.map(|rate| rate.count), Some(100));
+    let refused = queues(&db, &["set", "mail", "--rate", "1/1", "--by", ""]).await;
+    assert!(refused.code == 2 && refused.err.contains("name of who acts"), "{refused:?}");
+    Ok(())
+}
+
+#[on_every_database]
 async fn a_queue_is_paused_resumed_and_deleted_and_no_run_is_lost(db: TestDatabase) -> Result<()> {
     let onward = some_queues(&db).await?;
     assert_eq!(queues(&db, &["pause", "web"]).await.out, "web is paused\n");
@@ -128,7 +174,7 @@ async fn runs_are_found_by_their_queue(db: TestDatabase) -> Result<()> {
 #[on_every_database]
 async fn what_cannot_be_done_to_a_queue_has_its_exit_code(db: TestDatabase) {
     let _onward = open(&db).await.unwrap();
-    for verb in ["show", "pause", "resume", "delete"] {
+    for verb in ["show", "reset", "pause", "resume", "delete"] {
         let said = queues(&db, &[verb, "nobody"]).await;
         assert_eq!(said.code, 3, "{said:?}");
         assert!(said.err.starts_with("onward: there is no queue `nobody`"), "{said:?}");

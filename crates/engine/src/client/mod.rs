@@ -21,6 +21,7 @@ pub(crate) mod mask;
 mod pages;
 pub(crate) mod pause;
 pub(crate) mod queue;
+pub(crate) mod queue_override;
 pub(crate) mod schedule;
 pub(crate) mod send;
 mod shown;

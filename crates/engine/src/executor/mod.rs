@@ -1,5 +1,6 @@
 //! The executor: the runs that this process owns, and the seat that gives it the right to execute them.
 
+mod declared;
 mod gate;
 mod learned;
 pub(crate) mod message_requests;
@@ -23,6 +24,7 @@ use onward_types::{QueueRecord, Retention};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 
+use declared::Declared;
 pub(crate) use gate::Gate;
 use learned::Learned;
 pub(crate) use message_requests::MessageRequests;
@@ -77,6 +79,8 @@ pub(crate) struct Executor {
     /// The queues from which this process may be able to claim; `queue_now` is notified when one is added.
     queues_named: Mutex<BTreeSet<String>>,
     pub(crate) queue_now: Notify,
+    /// The limits of queues that this process has declared.
+    pub(crate) declared: Declared,
     /// Notified when a deadline was set that may be the earliest.
     pub(crate) deadline_set: Notify,
     /// Notified when more runs are in memory than allowed.
@@ -138,6 +142,7 @@ impl Executor {
             queues_now: Notify::new(),
             queues_named: Mutex::default(),
             queue_now: Notify::new(),
+            declared: Declared::default(),
             deadline_set: Notify::new(),
             crowded: Notify::new(),
             silent: Silent::default(),

@@ -60,6 +60,7 @@ mod previews;
 mod queue_limits;
 mod queue_listing;
 mod queue_many;
+mod queue_overrides;
 mod queue_steering;
 mod queues;
 mod reasons;

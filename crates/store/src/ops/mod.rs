@@ -24,6 +24,7 @@ pub(crate) mod moves;
 pub(crate) mod open_hooks;
 pub(crate) mod people;
 pub(crate) mod queue_claim;
+mod queue_limits;
 mod queue_waits;
 pub(crate) mod queues;
 pub(crate) mod recover;
