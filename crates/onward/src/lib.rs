@@ -101,6 +101,8 @@ mod guides {
     mod changes {}
     #[doc = include_str!("../../../docs/guides/queues.md")]
     mod queues {}
+    #[doc = include_str!("../../../docs/guides/production.md")]
+    mod production {}
     #[doc = include_str!("../../../docs/guides/schedules.md")]
     mod schedules {}
     #[doc = include_str!("../../../docs/guides/transactions.md")]
