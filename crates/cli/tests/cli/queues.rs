@@ -53,8 +53,8 @@ async fn a_limit_is_set_and_lifted_and_what_is_not_given_stays(db: TestDatabase)
     let all = ["--concurrency", "5", "--per-executor", "2", "--rate", "100/60"];
     let partition = ["--partition-concurrency", "1", "--partition-rate", "1/0.5"];
     let said = queues(&db, &[&["set", "mail"], &all[..], &partition].concat()).await;
-    assert!(said.out.contains("\nrate                   100/60\n"), "{said:?}");
-    assert!(said.out.contains("\npartition-rate         1/0.5\n"), "{said:?}");
+    assert!(said.out.contains("\nrate                   100/60 (overridden; the code declares none)\n"), "{said:?}");
+    assert!(said.out.contains("\npartition-rate         1/0.5 (overridden; the code declares none)\n"), "{said:?}");
     let set = limits().await;
     assert_eq!((set.concurrency, set.per_executor, set.partition_concurrency), (Some(5), Some(2), Some(1)));
     assert_eq!(set.partition_rate, Some(onward::records::Rate { count: 1, period: millis(500) }));

@@ -25,7 +25,7 @@ async fn panics(_ctx: &Ctx) -> Result<()> {
 
 #[onward::workflow]
 async fn stuck(ctx: &Ctx) -> Result<()> {
-    Ok(ctx.step("wait", async || Ok(std::future::pending::<()>().await)).await?)
+    Ok(ctx.step("wait", async || std::future::pending::<Result<()>>().await).await?)
 }
 
 /// Appends this many chunks to a stream, and waits.

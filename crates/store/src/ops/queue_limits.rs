@@ -67,7 +67,7 @@ struct Overridden {
 }
 
 /// Where the limits of a queue come from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Settings {
     declared: BTreeMap<QueueLimit, OfLimit>,
     overridden: Option<Overridden>,
@@ -245,12 +245,6 @@ mod tests {
     struct Fleet {
         settings: Settings,
         living: BTreeSet<ExecutorId>,
-    }
-
-    impl Default for Settings {
-        fn default() -> Settings {
-            Settings { declared: BTreeMap::new(), overridden: None }
-        }
     }
 
     fn concurrency(most: u32) -> QueueChange {
