@@ -41,7 +41,9 @@ impl Drop for Running {
     fn drop(&mut self) {
         // Dropping it without a shutdown stops at once: the next owner finds everything that was recorded.
         self.tasks.stop();
-        self.executor.draining.store(true, Ordering::SeqCst);
+        if !self.executor.draining.swap(true, Ordering::SeqCst) {
+            self.executor.log_drop();
+        }
         self.executor.seat().give_up();
         for core in self.executor.residents.all() {
             core.stop(Stop::Fenced);
@@ -171,6 +173,7 @@ impl Onward {
     pub async fn shutdown(&self, limit: Duration) -> Result<(), Error> {
         let executor = &self.running.executor;
         executor.draining.store(true, Ordering::SeqCst);
+        executor.log_drain(limit);
         executor.gate.shut();
         for core in executor.residents.all() {
             core.stop(Stop::Release);
@@ -180,20 +183,23 @@ impl Onward {
             biased;
             () = executor.residents.emptied() => true,
             () = clock.sleep(limit) => false,
+            () = executor.log_waits() => false,
         };
         if !drained {
+            executor.log_out_of_time(limit);
             for core in executor.residents.all() {
                 core.stop(Stop::ReleaseNow);
             }
             // A body that blocks its thread cannot be dropped; leaving the database takes its run away from this executor.
+            // `log_end` says whether there are such ones.
             let patience = onward_store::real_time::timeout(Duration::from_secs(1), executor.residents.emptied());
-            if patience.await.is_err() {
-                tracing::warn!(runs = executor.residents.len(), "some runs could not be stopped in time");
-            }
+            patience.await.ok();
         }
         self.running.tasks.stop();
         self.client.close();
-        executor.store.leave(&executor.seat()).await
+        let left = executor.store.leave(&executor.seat()).await;
+        executor.log_end(&left);
+        left
     }
 
     /// The id under which this process executes runs. It changes when the executor takes a new seat.
@@ -409,7 +415,13 @@ impl Builder {
         let seat = store.join(registry.keys(), self.options.lease, None).await?;
         if let Err(error) = store.publish(registry.published()).await {
             if let Err(left) = store.leave(&seat).await {
-                tracing::warn!(error = %left, "an executor that could not be launched will be declared dead");
+                let (executor, error) = (&seat.executor, left.message());
+                tracing::warn!(
+                    target: "onward::executor",
+                    %executor,
+                    error,
+                    "an executor that could not be launched is declared dead after its lease"
+                );
             }
             return Err(error);
         }
@@ -419,6 +431,7 @@ impl Builder {
         states.add(client.for_runs());
         let executor = Executor::new(store, registry, states, self.options, seat, client.waiters.clone());
         client.executor = Some(executor.clone());
+        executor.log_launch();
         let tasks = Tasks::spawn(&executor);
         Ok(Onward { client, running: Arc::new(Running { executor, tasks }) })
     }

@@ -59,7 +59,9 @@ pub mod codec {
 
 /// What an executor measures, and what is wrong with it.
 pub mod metrics {
-    pub use onward_engine::{Health, Histogram, JournalCounts, Metrics, QueueMetrics, Trouble};
+    pub use onward_engine::{
+        Health, Histogram, JournalCounts, Metrics, QueueMetrics, StepMetrics, Trouble, WorkflowMetrics,
+    };
 }
 
 /// What most files need: `use onward::prelude::*;`.

@@ -50,7 +50,7 @@ pub use ops::known::Known;
 pub use ops::messages::{NewMessage, UNCONSUMED_MAX, Wanted};
 pub use ops::queue_claim::{QueueClaim, QueueClaimed};
 pub use ops::queues::{LimitChange, Lines, QueueChange};
-pub use ops::recover::Recovered;
+pub use ops::recover::{GivenUp, Recovered};
 pub use ops::runs::{Ends, Stray};
 pub use ops::schedules::{Due, Firing, NewSchedule};
 pub use ops::steer::Overdue;

@@ -30,6 +30,8 @@ pub struct History {
     pub recoveries: u32,
     /// Whether it was ever recovered from a dead executor.
     pub recovered: bool,
+    /// When it was started for the first time.
+    pub started_at: Option<Timestamp>,
     /// The time at which it is cancelled.
     pub deadline: Option<Timestamp>,
     /// The run that started it.

@@ -18,6 +18,7 @@ mod schedules;
 mod show;
 mod steer;
 mod steps;
+mod story;
 mod talk;
 mod watch;
 mod workflows;

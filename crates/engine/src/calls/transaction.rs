@@ -165,7 +165,7 @@ impl TransactionCall {
         };
         let owner =
             Owner { executor: journal.executor().clone(), run: self.core.about.key, owners: self.core.about.owners };
-        let (mut conflicts, mut pause) = (0, PAUSE);
+        let (mut conflicts, mut pause, mut is_said) = (0, PAUSE, false);
         loop {
             match self.attempt(executor, &owner, user).await {
                 Ok(output) => return Ok(output),
@@ -186,7 +186,9 @@ impl TransactionCall {
                 }
                 // While the database cannot be reached, the run waits, as it does for the journal.
                 Err(Undone::ByDatabase(Rollback::Lost(error) | Rollback::Unknown(error))) => {
-                    tracing::warn!(run = %self.core.about.id, step = %self.name, %error, "retrying the transaction");
+                    if !std::mem::replace(&mut is_said, true) {
+                        executor.story.transaction_lost(self.core.about.named(), &self.name, &error);
+                    }
                 }
             }
             self.core.clock().sleep(pause).await;
@@ -257,6 +259,7 @@ impl TransactionCall {
 
     /// Whether the commit whose answer was lost succeeded. The run makes no other progress until that is known.
     async fn stands(&self, executor: &Arc<Executor>, seq: u64) -> bool {
+        let mut is_said = false;
         loop {
             match executor.store.recorded(self.core.about.key, self.position).await {
                 Ok(None) => return false,
@@ -269,7 +272,9 @@ impl TransactionCall {
                     pending::<()>().await;
                 }
                 Err(error) => {
-                    tracing::warn!(run = %self.core.about.id, %error, "cannot find out whether a transaction was committed; trying again");
+                    if !std::mem::replace(&mut is_said, true) {
+                        executor.story.transaction_unknown(self.core.about.named(), &self.name, &error);
+                    }
                     self.core.clock().sleep(PAUSE_MAX).await;
                 }
             }

@@ -106,7 +106,8 @@ async fn read_for_ever(mut reader: Reader, head: Position) {
         }
         // Only reports trouble: the followers wait, and the next turn tries again.
         if let Err(error) = reader.turn(&feed, &mut at, is_due).await {
-            tracing::debug!(%error, "could not read the feed of changes; trying again in a second");
+            let error = error.message();
+            tracing::debug!(target: "onward::database", error, "could not read the feed of changes: trying again");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The client: starts, reads and manages runs, from any process.
 
+mod acts;
 pub(crate) mod batch;
 pub(crate) mod changes;
 mod count;

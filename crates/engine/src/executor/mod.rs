@@ -2,6 +2,7 @@
 
 mod gate;
 mod learned;
+mod logged;
 pub(crate) mod message_requests;
 mod register;
 pub(crate) mod registry;
@@ -33,6 +34,7 @@ pub(crate) use waiters::Waiters;
 
 use crate::metrics::{Counters, Metrics, QueueMetrics};
 use crate::states::States;
+use crate::story::Story;
 use crate::sync::lock;
 use crate::trouble::{Trouble, Troubles};
 
@@ -89,6 +91,7 @@ pub(crate) struct Executor {
     pub(crate) replays: Arc<Semaphore>,
     pub(crate) draining: AtomicBool,
     pub(crate) counters: Counters,
+    pub(crate) story: Story,
     /// The counters of the journals of earlier seats.
     before: Mutex<JournalCounts>,
     seat: RwLock<Arc<Seat>>,
@@ -145,6 +148,7 @@ impl Executor {
             replays: Arc::new(Semaphore::new(REPLAYS_MAX)),
             draining: AtomicBool::new(false),
             counters: Counters::default(),
+            story: Story::default(),
             before: Mutex::default(),
             seat: RwLock::new(Arc::new(seat)),
             handle: Handle::current(),
@@ -233,17 +237,24 @@ impl Executor {
 
     /// A task failed to do one of its duties.
     pub(crate) fn trouble(&self, task: &'static str, duty: impl Into<Cow<'static, str>>, message: String) {
-        self.troubles.note(task, duty.into(), self.store.clock().now(), message);
+        let duty = duty.into();
+        if self.troubles.note(task, duty.clone(), self.store.clock().now(), &message) {
+            self.log_trouble(task, &duty, &message);
+        }
     }
 
     /// A task did this duty, or no longer has it.
     pub(crate) fn no_trouble(&self, task: &'static str, duty: impl Into<Cow<'static, str>>) {
-        self.troubles.clear(task, duty.into());
+        if let Some(over) = self.troubles.clear(task, duty.into()) {
+            self.log_over(&over);
+        }
     }
 
     /// A task has only these duties left.
     pub(crate) fn keep_trouble(&self, task: &'static str, has: impl Fn(&str) -> bool) {
-        self.troubles.keep(task, has);
+        for over in self.troubles.keep(task, has) {
+            self.log_over(&over);
+        }
     }
 
     /// What the executor currently fails to do, oldest first.

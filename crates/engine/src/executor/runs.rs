@@ -54,7 +54,7 @@ impl Executor {
         let core = RunCore::claimed(history, self.home(seat), place);
         if !self.residents.insert(core.clone()) {
             // With two `RunCore`s of one run, its bodies would run twice at the same time.
-            return tracing::debug!(run = %core.about.id, "the run is already in memory");
+            return tracing::debug!(target: "onward::run", run = %core.about.id, "the run is already in memory");
         }
         counted.one();
         self.waiters.restart(core.about.key);
@@ -93,6 +93,15 @@ impl Executor {
         if self.is_draining() {
             core.stop(Stop::Release);
         }
+        let about = &core.about;
+        tracing::debug!(
+            target: "onward::run",
+            run = %about.id,
+            workflow = %about.workflow,
+            owners = about.owners,
+            recovered = about.recovered,
+            "the run is executed here"
+        );
         let executor = self.clone();
         self.spawn(async move {
             let _guard = Unstranded::new(&executor, &core);
@@ -186,7 +195,8 @@ impl Executor {
     /// The last change of a run is durable.
     pub(crate) fn left(self: &Arc<Self>, core: &RunCore, how: LeaveHow) {
         crash_point(&how);
-        self.count(&how);
+        self.count(core, &how);
+        self.log_left(core, &how);
         self.residents.remove(core);
         let end = end_of(&how);
         core.end.set(end.clone());
@@ -200,11 +210,7 @@ impl Executor {
             LeaveHow::Finished(_) if core.about.parent.is_some_and(|parent| self.residents.get(parent).is_none()) => {
                 self.ring_claimers();
             }
-            LeaveHow::Held { said, error, by } => {
-                match by {
-                    Some(_) => tracing::info!(run = %core.about.id, reason = %said, "the run has paused itself"),
-                    None => tracing::warn!(run = %core.about.id, reason = %said, "the run is held"),
-                }
+            LeaveHow::Held { said, error, .. } => {
                 let status = onward_types::Status::Paused;
                 let outcome = Outcome {
                     status,
@@ -227,17 +233,21 @@ impl Executor {
         }
     }
 
-    fn count(&self, how: &LeaveHow) {
-        let counters = &self.counters;
+    fn count(&self, core: &RunCore, how: &LeaveHow) {
+        let Some(of) = core.counted() else { return };
         let counter = match how {
-            LeaveHow::Finished(Ok(_)) => &counters.runs_succeeded,
-            LeaveHow::Finished(Err(_)) => &counters.runs_failed,
-            LeaveHow::Parked { .. } => &counters.runs_parked,
-            LeaveHow::Held { .. } => &counters.runs_held,
-            LeaveHow::Released | LeaveHow::Continued { .. } => &counters.runs_released,
-            LeaveHow::LetGo => &counters.runs_taken,
+            LeaveHow::Finished(Ok(_)) => &of.succeeded,
+            LeaveHow::Finished(Err(_)) => &of.failed,
+            LeaveHow::Parked { .. } => &self.counters.runs_parked,
+            LeaveHow::Held { .. } => &of.held,
+            LeaveHow::Released | LeaveHow::Continued { .. } => &self.counters.runs_released,
+            LeaveHow::LetGo => &of.taken,
         };
         counter.one();
+        if let (LeaveHow::Finished(_), Some(started_at)) = (how, core.about.started_at) {
+            let took = self.store.clock().now().duration_since(started_at);
+            of.run_seconds.note_time(std::time::Duration::try_from(took).unwrap_or_default());
+        }
     }
 
     /// The journal takes no more changes of this run: it was revoked, or this executor was fenced off.
@@ -271,7 +281,13 @@ impl Executor {
     /// The database can never take a change of this run.
     pub(crate) fn rejected(self: &Arc<Self>, core: &RunCore, error: &Error) {
         if core.creations.is_pending() {
-            tracing::error!(run = %core.about.id, %error, "the database rejected the creation of the run");
+            tracing::error!(
+                target: "onward::run",
+                run = %core.about.id,
+                workflow = %core.about.workflow,
+                error = error.message(),
+                "the database rejected the run, so it was not created"
+            );
             core.stop(Stop::Rejected(error.clone()));
             core.creations.take_starter();
             return self.forget(core);
@@ -280,7 +296,13 @@ impl Executor {
         else {
             return;
         };
-        tracing::error!(run = %core.about.id, %error, "the database rejected the changes of the run");
+        tracing::error!(
+            target: "onward::run",
+            run = %core.about.id,
+            workflow = %core.about.workflow,
+            error = error.message(),
+            "the database rejected changes of the run, so it is held"
+        );
         if core.is_being_held() {
             core.stop(Stop::Rejected(error.clone()));
             self.forget(&core);

@@ -214,7 +214,12 @@ impl Waiters {
             listener.spawn(Waiters::listen(waiters.clone(), clock.clone()));
             match listener.join_next().await {
                 Some(Err(died)) if died.is_panic() => {
-                    tracing::error!(%died, "the listener for runs of other executors died; starting another one");
+                    let error = died.to_string();
+                    tracing::error!(
+                        target: "onward::executor",
+                        error,
+                        "the listener for runs of other executors panicked because of a bug in Onward: it is restarted"
+                    );
                 }
                 _ => return,
             }
@@ -262,7 +267,8 @@ impl Waiters {
             };
             for chunk in keys.chunks(CHUNK) {
                 if let Err(error) = waiters.sweep(chunk).await {
-                    tracing::debug!(%error, "could not check for the ends of runs; trying again in a second");
+                    let error = error.message();
+                    tracing::debug!(target: "onward::database", error, "could not check for the ends of runs: trying again");
                 }
             }
             if !keys.is_empty() {

@@ -37,6 +37,14 @@ pub(crate) async fn run(executor: Arc<Executor>) {
 /// Cancels overdue runs. Returns whether there were any; an error if some could not be cancelled.
 async fn cancel(executor: &Executor) -> Result<bool, Error> {
     let Overdue { cancelled, left, why } = executor.store.cancel_overdue().await?;
+    if !cancelled.runs.is_empty() {
+        tracing::info!(
+            target: "onward::executor",
+            executor = %executor.seat().executor,
+            runs = cancelled.runs.len(),
+            "cancelled runs whose deadlines have passed, with their children"
+        );
+    }
     match why {
         Some(why) => Err(Error::new(
             why.kind(),

@@ -35,7 +35,19 @@ pub(crate) async fn run(executor: Arc<Executor>) {
 async fn rejoin(executor: &Arc<Executor>) {
     let old = executor.seat();
     old.journal.close();
-    tracing::warn!(executor = %old.executor, "this executor was declared dead: dropping its runs and joining again");
+    let reason = if executor.store.is_shared() {
+        "no heartbeat of it was seen for its lease, so it was declared dead"
+    } else {
+        "its SQLite file is lost, or the writer of the file has failed"
+    };
+    let runs = executor.residents.len();
+    tracing::warn!(
+        target: "onward::executor",
+        executor = %old.executor,
+        runs,
+        reason,
+        "the executor may not write any more: it drops its runs and joins again"
+    );
     for core in executor.residents.all() {
         core.stop(Stop::Fenced);
         // Callers in this process that wait for the run read the database from now on.
@@ -44,9 +56,12 @@ async fn rejoin(executor: &Arc<Executor>) {
     // A body that blocks its thread cannot be dropped. Its result can no longer be written, so this does not wait for it.
     let dropped = onward_store::real_time::timeout(DROP_WITHIN, executor.residents.emptied());
     if dropped.await.is_err() {
+        let runs = executor.residents.len();
         tracing::warn!(
-            runs = executor.residents.len(),
-            "some runs could not be dropped; joining without waiting for them"
+            target: "onward::executor",
+            executor = %old.executor,
+            runs,
+            "bodies that block their threads cannot be dropped: joining without waiting for them"
         );
     }
     loop {
@@ -56,7 +71,8 @@ async fn rejoin(executor: &Arc<Executor>) {
         let sent = executor.store.clock().uptime();
         match executor.store.join(keys, executor.options.lease, Some(&old)).await {
             Ok(seat) => {
-                tracing::info!(executor = %seat.executor, "joined again");
+                let before = &old.executor;
+                tracing::info!(target: "onward::executor", executor = %seat.executor, %before, "the executor has joined again");
                 executor.take_seat(seat);
                 executor.counters.rejoins.one();
                 executor.gate.extend(sent);

@@ -87,7 +87,12 @@ async fn watch(executor: Arc<Executor>, mut tasks: JoinSet<&'static str>) {
         Ok(name) => format!("its {name} ended"),
         Err(error) => format!("one of its tasks died: {error}"),
     };
-    tracing::error!(executor = %executor.seat().executor, %report, "the executor stops");
+    tracing::error!(
+        target: "onward::executor",
+        executor = %executor.seat().executor,
+        reason = report,
+        "the executor stops because of a bug in Onward: restart the process. Others take over its runs after its lease"
+    );
     executor.gate.shut();
     executor.trouble("executor", "run", format!("the executor stopped: {report}"));
     // Without heartbeats the lease runs out, and other executors take the runs over.

@@ -34,7 +34,10 @@ impl Pulse {
             // If the thread cannot be started, `alive` is dropped, which signals that the pulse has ended.
             let started = thread.spawn(move || run(of, stopped, alive));
             started.map_or_else(
-                |error| tracing::error!(%error, "could not start the thread for the executor's heartbeats"),
+                |error| {
+                    let error = error.to_string();
+                    tracing::error!(target: "onward::executor", error, "the thread for the heartbeats cannot be started");
+                },
                 drop,
             );
         } else {
@@ -61,7 +64,10 @@ fn run(executor: Arc<Executor>, stopped: oneshot::Receiver<()>, alive: oneshot::
                 () = Beats::new(executor).go_on() => {}
             }
         }),
-        Err(error) => tracing::error!(%error, "could not start the runtime for the executor's heartbeats"),
+        Err(error) => {
+            let error = error.to_string();
+            tracing::error!(target: "onward::executor", error, "the runtime for the heartbeats cannot be started");
+        }
     }
     drop(alive);
 }
@@ -114,7 +120,13 @@ impl Beats {
                 let gap = self.last.replace(sent).map_or(Duration::ZERO, |last| sent.saturating_sub(last));
                 if gap > self.lease / 2 {
                     let lease = self.lease;
-                    tracing::warn!(?gap, ?lease, "no heartbeat of this executor was acknowledged for half its lease");
+                    tracing::warn!(
+                        target: "onward::executor",
+                        executor = %seat.executor,
+                        ?gap,
+                        ?lease,
+                        "no heartbeat of this executor was acknowledged for half its lease: the machine or the database is slow"
+                    );
                 }
                 if is_failing(seat, self.lease) {
                     self.stalled.get_or_insert(sent);

@@ -19,7 +19,13 @@ pub(crate) async fn run(executor: Arc<Executor>) {
         if let Some(deleted) =
             note(&executor, "retention", "delete", sweep(&executor).await).filter(|deleted| *deleted > 0)
         {
-            tracing::info!(runs = deleted, "deleted runs that no retention rule keeps");
+            let by = executor.seat();
+            tracing::info!(
+                target: "onward::executor",
+                executor = %by.executor,
+                runs = deleted,
+                "deleted ended runs that no retention rule keeps"
+            );
         }
         clock.sleep(EVERY).await;
     }

@@ -1,5 +1,5 @@
 -- Read what an executor needs to know about the runs that it claimed.
-select r.run_key, r.executor, r.id, r.workflow, r.version, r.owners, r.recoveries, r.recovered_seq, r.deadline, r.parent_key,
+select r.run_key, r.executor, r.id, r.workflow, r.version, r.owners, r.recoveries, r.recovered_seq, r.started_at, r.deadline, r.parent_key,
     r.identity, r.first_position,
     (
         select name

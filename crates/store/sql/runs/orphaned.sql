@@ -10,7 +10,7 @@ with gone as materialized (
     from executors
     where not dead
 )
-select r.run_key, r.id, r.status, r.revoked, r.recoveries, r.recoveries_max, r.recovered_seq, r.parent_key,
+select r.run_key, r.id, r.workflow, r.executor, r.status, r.revoked, r.recoveries, r.recoveries_max, r.recovered_seq, r.parent_key,
     (r.paused_with is not null) as family,
     (select max(seq) from checkpoints where run_key = r.run_key) as seq,
     exists (select 1 from waits where run_key = r.run_key) as waiting,

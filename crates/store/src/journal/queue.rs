@@ -108,13 +108,13 @@ impl Queue {
         Some(Taken { entries, bytes, since })
     }
 
-    /// Put entries back at the front, in their order. Returns their size in bytes.
-    pub(super) fn put_back(&mut self, entries: Vec<Entry>) -> usize {
+    /// Put entries that have been waiting since `since` back at the front, in their order. Returns their size in bytes.
+    pub(super) fn put_back(&mut self, entries: Vec<Entry>, since: Instant) -> usize {
         let mut all = 0;
         for entry in entries.into_iter().rev() {
             let bytes = entry.size();
             all += bytes;
-            self.entries.push_front(Queued { entry, bytes, since: crate::real_time::now() });
+            self.entries.push_front(Queued { entry, bytes, since });
         }
         all
     }

@@ -164,6 +164,7 @@ fn run(row: &Row, key: RunKey) -> Result<History, Fault> {
         recoveries: row.count("recoveries")?,
         recovered: row.opt_int("recovered_seq")?.is_some(),
         identity: super::runs::identity(row)?,
+        started_at: row.opt_int("started_at")?.map(from_micros),
         deadline: row.opt_int("deadline")?.map(from_micros),
         parent: row.opt_key("parent_key")?,
         first_position: first_position(row)?.unwrap_or(0),

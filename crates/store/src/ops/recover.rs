@@ -1,7 +1,9 @@
 //! Recovery: releases the runs of dead executors. It scans by state instead of reacting to events, so a later scan finds
 //! whatever a crash in the middle left.
 
-use onward_types::{RunKey, Status, Timestamp};
+use std::collections::BTreeMap;
+
+use onward_types::{RunId, RunKey, Status, Timestamp};
 
 use super::cascade;
 use crate::driver::{Tx, params, sql};
@@ -25,6 +27,21 @@ pub struct Recovered {
     pub left: usize,
     /// The reason for the last of them.
     pub why: Option<String>,
+    /// How many of the released and revoked runs belonged to each dead executor.
+    pub from: BTreeMap<String, usize>,
+    /// Who was given up.
+    pub lost: Vec<GivenUp>,
+}
+
+/// A run that was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenUp {
+    /// Its id.
+    pub id: RunId,
+    /// Its workflow.
+    pub workflow: String,
+    /// The reason, as a sentence.
+    pub said: String,
 }
 
 impl Recovered {
@@ -32,6 +49,19 @@ impl Recovered {
     #[must_use]
     pub fn total(&self) -> usize {
         self.released + self.given_up + self.let_go
+    }
+
+    /// Add the result of another chunk.
+    pub fn add(&mut self, other: Recovered) {
+        self.released += other.released;
+        self.given_up += other.given_up;
+        self.let_go += other.let_go;
+        self.left = other.left;
+        self.why = other.why.or(self.why.take());
+        for (executor, runs) in other.from {
+            *self.from.entry(executor).or_default() += runs;
+        }
+        self.lost.extend(other.lost);
     }
 }
 
@@ -56,6 +86,9 @@ impl Fared {
 
 struct Orphan {
     key: RunKey,
+    id: RunId,
+    workflow: String,
+    executor: String,
     parent: Option<RunKey>,
     status: Status,
     revoked: bool,
@@ -87,13 +120,19 @@ pub(crate) async fn release_orphans(tx: &mut Tx, now: Timestamp) -> Result<(Reco
         }
     }
     let given_up = keys(&|it| !it.revoked && exceeded(it));
+    let mut lost = Vec::new();
     for orphan in orphans.iter().filter(|it| !it.revoked && exceeded(it)) {
-        give_up(tx, orphan, now).await?;
+        let said = give_up(tx, orphan, now).await?;
+        lost.push(GivenUp { id: orphan.id.clone(), workflow: orphan.workflow.clone(), said });
+    }
+    let mut from = BTreeMap::new();
+    for orphan in orphans.iter().filter(|it| it.revoked || !exceeded(it)) {
+        *from.entry(orphan.executor.clone()).or_default() += 1;
     }
     tx.notify(&Signal::Ready);
     let released = orphans.len() - let_go.len() - given_up.len();
     let (given_up, let_go) = (given_up.len(), let_go.len());
-    Ok((Recovered { released, given_up, let_go, ..Recovered::default() }, !stopped.is_empty()))
+    Ok((Recovered { released, given_up, let_go, from, lost, ..Recovered::default() }, !stopped.is_empty()))
 }
 
 /// Up to [`CHUNK`] runs after this one that were cancelled, or paused with their children, and whose
@@ -126,6 +165,9 @@ async fn orphans(tx: &mut Tx) -> Result<Vec<Orphan>, Fault> {
         };
         Ok(Orphan {
             key: row.key("run_key")?,
+            id: RunId::recorded(row.text("id")?),
+            workflow: row.text("workflow")?,
+            executor: row.text("executor")?,
             parent: row.opt_key("parent_key")?,
             status: row.text("status")?.parse()?,
             revoked: row.flag("revoked")?,
@@ -138,15 +180,16 @@ async fn orphans(tx: &mut Tx) -> Result<Vec<Orphan>, Fault> {
     rows.iter().map(orphan).collect()
 }
 
-async fn give_up(tx: &mut Tx, orphan: &Orphan, now: Timestamp) -> Result<(), Fault> {
+/// Gives the run up, and returns why.
+async fn give_up(tx: &mut Tx, orphan: &Orphan, now: Timestamp) -> Result<String, Fault> {
     let times = orphan.recoveries + 1;
     let said = format!("crashed its executor {times} times without progress; `resume` tries again");
-    tx.execute(sql!("runs/give_up"), &params![&[orphan.key][..], now, said]).await?;
+    tx.execute(sql!("runs/give_up"), &params![&[orphan.key][..], now, said.as_str()]).await?;
     if let Some(parent) = orphan.parent {
         tx.execute(sql!("runs/wake_free"), &params![&[parent][..], now]).await?;
     }
     tx.notify(&Signal::Finished(vec![orphan.key]));
-    Ok(())
+    Ok(said)
 }
 
 /// Parked runs whose wait is over but that were not woken. Found on a read connection, because the search covers all parked

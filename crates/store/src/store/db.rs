@@ -131,5 +131,5 @@ fn bound<A: Send + Sync + 'static, T>(given: A, work: impl Work<A, T>) -> impl T
 
 /// The span of one operation. When this level is disabled, it costs only the check.
 fn span(op: &'static str) -> tracing::Span {
-    tracing::debug_span!("onward.store", op)
+    tracing::debug_span!(target: "onward::store", "onward.store", op)
 }

@@ -84,7 +84,14 @@ impl Running<'_> {
     fn drop_body(&mut self, drive: &Drive) {
         let body = self.body.take();
         if let Err(said) = guarded(|| drop(body)) {
-            tracing::warn!(step = %drive.name, said, "dropping the body of a step panicked");
+            tracing::warn!(
+                target: "onward::step",
+                run = %drive.core.about.id,
+                workflow = %drive.core.about.workflow,
+                step = &*drive.name,
+                error = said,
+                "dropping the body of a step panicked"
+            );
         }
     }
 }

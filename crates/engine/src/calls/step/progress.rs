@@ -123,8 +123,7 @@ impl<'a> Polling<'_, 'a> {
             idempotency_key: key.as_str().into(),
         };
         let name = &*self.drive.name;
-        let span =
-            tracing::info_span!("onward.step", step = name, position = self.drive.position, attempt = *self.attempt);
+        let span = tracing::info_span!(target: "onward::step", "onward.step", step = name, position = self.drive.position, attempt = *self.attempt);
         let body = guarded(|| span.in_scope(|| scope::in_step(&scope, || (self.body)())));
         let body = body.unwrap_or_else(|said| {
             let error = panicked(&said);
@@ -153,17 +152,22 @@ impl<'a> Polling<'_, 'a> {
         let core = &self.drive.core;
         let now = core.clock().now();
         core.with_state(|state| state.set_works(self.drive.position, false));
-        let counters = core.executor().map(|executor| &executor.counters);
-        if let Some(counters) = counters {
-            counters.step_seconds.note_time(now.duration_since(started_at).unsigned_abs());
+        let name = &*self.drive.name;
+        let counted = core.counted().map(|of| of.step(name));
+        if let Some(counted) = &counted {
+            counted.note_attempt(now.duration_since(started_at).unsigned_abs(), result.is_ok());
         }
+        let logged = core.executor().map(|executor| (&executor.story, core.about.named()));
         let ended =
             |error| AttemptChange { finished_at: Some(now), ..self.attempt_row(*self.attempt, started_at, error) };
         let error = match result {
             Ok(output) => {
                 self.end(announced.then(|| ended(None)), notes);
-                if let Some(counters) = counters {
-                    counters.steps_succeeded.one();
+                if let Some(counted) = counted {
+                    counted.succeeded.one();
+                }
+                if let (Some((story, of)), 1..) = (logged, *self.failed) {
+                    story.step_recovered(of, name, *self.attempt);
                 }
                 return Poll::Ready(Some(Ok(output)));
             }
@@ -177,13 +181,19 @@ impl<'a> Polling<'_, 'a> {
                 if !core.is_detached() {
                     core.with_state(|state| state.attempt(AttemptChange { notes, ..row }));
                 }
-                *self.phase = self.back_off(now);
+                let due_at = self.back_off(now);
+                if let (Some((story, of)), Some(due_at)) = (logged, due_at) {
+                    story.attempt_failed(of, name, *self.attempt, &error, due_at);
+                }
                 Poll::Ready(None)
             }
             Ok(false) => {
                 self.end(Some(row), notes);
-                if let Some(counters) = counters {
-                    counters.steps_failed.one();
+                if let Some(counted) = counted {
+                    counted.failed.one();
+                }
+                if let Some((story, of)) = logged {
+                    story.step_failed(of, name, *self.attempt, &error);
                 }
                 Poll::Ready(Some(Err(error)))
             }
@@ -225,19 +235,23 @@ impl<'a> Polling<'_, 'a> {
         }
     }
 
-    fn back_off(&self, now: Timestamp) -> Phase<'a> {
+    /// Waits before the next attempt. Returns when it begins; in a detached context it begins at once.
+    fn back_off(&mut self, now: Timestamp) -> Option<Timestamp> {
         let core = &self.drive.core;
         if core.is_detached() {
-            return Phase::Barrier(0);
+            *self.phase = Phase::Barrier(0);
+            return None;
         }
         let pause = pause(&self.policy.backoff, *self.failed);
         let due_at = add(now, pause);
         if pause < WAIT_ROW_FROM {
             let clock = core.clock().clone();
-            return Phase::Backoff(Box::pin(async move { clock.sleep_until(due_at).await }));
+            *self.phase = Phase::Backoff(Box::pin(async move { clock.sleep_until(due_at).await }));
+            return Some(due_at);
         }
         core.with_state(|state| state.open_wait(self.drive.position, &self.drive.name, WaitKind::Retry(due_at), now));
-        self.pause_until(due_at)
+        *self.phase = self.pause_until(due_at);
+        Some(due_at)
     }
 
     fn attempt_row(&self, attempt: u32, started_at: Timestamp, error: Option<Json>) -> AttemptChange {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use onward_store::{History, NewRun, SUSPECT_AFTER};
 use onward_types::{Identity, RunId, RunKey, Timestamp};
 
+use crate::story::Named;
+
 /// The facts of one run.
 #[derive(Debug)]
 pub(crate) struct About {
@@ -14,6 +16,8 @@ pub(crate) struct About {
     pub(crate) version: String,
     /// How many executors have owned the run, including this one.
     pub(crate) owners: u32,
+    /// When it was started for the first time.
+    pub(crate) started_at: Option<Timestamp>,
     pub(crate) deadline: Option<Timestamp>,
     pub(crate) parent: Option<RunKey>,
     /// The user and roles that it works for, and its trace.
@@ -34,6 +38,7 @@ impl About {
             workflow: String::new(),
             version: String::new(),
             owners: 1,
+            started_at: None,
             deadline: None,
             parent: None,
             identity: None,
@@ -49,6 +54,7 @@ impl About {
             id: run.id.clone(),
             workflow: run.workflow.clone(),
             version: run.version.clone(),
+            started_at: Some(run.created_at),
             deadline: run.deadline_at_start(),
             parent: run.parent.map(|(key, _)| key),
             identity: run.identity.clone().map(Box::new),
@@ -64,6 +70,7 @@ impl About {
             workflow: std::mem::take(&mut history.workflow),
             version: std::mem::take(&mut history.version),
             owners: history.owners,
+            started_at: history.started_at,
             deadline: history.deadline,
             parent: history.parent,
             identity: history.identity.take().map(Box::new),
@@ -71,6 +78,11 @@ impl About {
             recovered: history.recovered,
             slot: history.slot.take(),
         }
+    }
+
+    /// The run, as the log names it.
+    pub(crate) fn named(&self) -> Named<'_> {
+        Named { run: &self.id, workflow: &self.workflow }
     }
 
     /// The trace of the run, as a W3C `traceparent`.

@@ -1,7 +1,7 @@
 //! A run, as its calls, the journal and the executor share it.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use super::state::State;
 use crate::cancelled::Canceller;
 use crate::executor::Executor;
 use crate::future::BoxFuture;
+use crate::metrics::OfWorkflow;
 use crate::states::States;
 use crate::sync::lock;
 
@@ -48,6 +49,8 @@ pub(crate) struct RunCore {
     pub(crate) idle_since: Mutex<Option<Timestamp>>,
     pub(crate) replay_took: Mutex<Duration>,
     replaying: Mutex<Option<Replaying>>,
+    /// Where its steps and its end are counted.
+    counted: OnceLock<Arc<OfWorkflow>>,
 }
 
 /// A replay in progress: its start, and its permit.
@@ -116,6 +119,7 @@ impl RunCore {
             idle_since: Mutex::default(),
             replay_took: Mutex::default(),
             replaying: Mutex::default(),
+            counted: OnceLock::new(),
         })
     }
 
@@ -164,6 +168,12 @@ impl RunCore {
         }
     }
 
+    /// The counters of its workflow; `None` in a detached context.
+    pub(crate) fn counted(&self) -> Option<&OfWorkflow> {
+        let executor = self.executor()?;
+        Some(self.counted.get_or_init(|| executor.counters.series.of(&self.about.workflow)))
+    }
+
     pub(crate) fn is_detached(&self) -> bool {
         matches!(self.home, Home::Detached { .. })
     }
@@ -171,6 +181,7 @@ impl RunCore {
     /// The span of the run while it is in memory. A claimed run is marked as replayed.
     pub(crate) fn span(&self) -> tracing::Span {
         let span = tracing::info_span!(
+            target: "onward::run",
             "onward.run",
             run = %self.about.id,
             workflow = %self.about.workflow,
@@ -238,6 +249,11 @@ impl RunCore {
     pub(crate) fn receive(&self, read: &[(Arc<str>, i64)], messages: Vec<Message>, durable: u64) {
         self.state().put_messages(read, messages, durable);
         self.task.wake();
+    }
+
+    /// The steps whose bodies run, as the log names them.
+    pub(crate) fn working_steps(&self) -> Vec<String> {
+        self.state().working().iter().map(|step| format!("{} of {}", step, self.about.id)).collect()
     }
 
     // Leaving.

@@ -107,7 +107,14 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPa
     // A panic in a drop must not end the executor.
     let future = workflow.take();
     if let Err(said) = guarded(|| scope::in_run(core.address(), || drop(future))) {
-        tracing::warn!(run = %core.about.id, said, "dropping the workflow panicked");
+        let about = &core.about;
+        tracing::warn!(
+            target: "onward::run",
+            run = %about.id,
+            workflow = %about.workflow,
+            error = said,
+            "dropping the future of the workflow panicked"
+        );
     }
     core.state().forget_calls();
     ended

@@ -106,6 +106,11 @@ impl State {
         Idle::Until(earliest)
     }
 
+    /// The steps whose bodies run.
+    pub(crate) fn working(&self) -> Vec<Arc<str>> {
+        self.calls.values().filter(|call| call.works).map(|call| call.name.clone()).collect()
+    }
+
     /// Whether a body runs that a shutdown should wait for.
     pub(crate) fn has_work(&self) -> bool {
         !self.ready.is_empty() || !self.turn.is_free() || self.calls.values().any(|call| call.works)
