@@ -1,7 +1,7 @@
 //! The onward command: shows and manages runs, queues, schedules, workflows and documents, and runs the demo.
 //!
-//! `args/` defines the arguments and the help, `exit.rs` the exit codes, `logs.rs` the log, `output.rs` the formatting; `commands/` has a file for
-//! each verb.
+//! `args/` defines the arguments and the help, `exit.rs` the exit codes, `logs.rs` the log, `output.rs` the formatting;
+//! `commands/` has a file for each verb.
 
 mod args;
 mod commands;

@@ -98,8 +98,11 @@ impl Story {
         );
     }
 
-    /// A step succeeded after attempts that failed.
-    pub(crate) fn step_recovered(&self, of: Named<'_>, step: &str, attempt: u32) {
+    /// A step succeeded, after this many attempts that failed.
+    pub(crate) fn step_succeeded(&self, of: Named<'_>, step: &str, attempt: u32, failed: u32) {
+        if failed == 0 {
+            return tracing::debug!(target: "onward::step", run = %of.run, workflow = %of.workflow, step, "a step succeeded");
+        }
         line!(
             self.attempts, "failed attempts of steps", info, INFO, "onward::step",
             run = %of.run, workflow = %of.workflow, step, attempt,

@@ -160,7 +160,11 @@ impl System {
         let Ok(mut since) = self.slewing.try_lock() else { return ahead };
         let by = Duration::from_micros((ahead - truth).unsigned_abs());
         let Some(before) = since.replace(up) else {
-            tracing::warn!(target: "onward::database", ?by, "the clock was ahead of the correct time: it runs at half speed until it is correct");
+            tracing::warn!(
+                target: "onward::database",
+                ?by,
+                "the clock was ahead of the correct time: it runs at half speed until it is correct"
+            );
             return ahead;
         };
         let less = (ahead - (up - before).max(0) / 2).max(truth);

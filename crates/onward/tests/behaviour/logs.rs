@@ -31,6 +31,12 @@ async fn nap(ctx: &Ctx) -> Result<()> {
     Ok(ctx.sleep(days(1)).await?)
 }
 
+/// Its step never ends, so nobody knows whether it is to blame for a crash.
+#[onward::workflow]
+async fn hangs(ctx: &Ctx) -> Result<()> {
+    Ok(ctx.step("hang", async || Ok(std::future::pending::<()>().await)).await?)
+}
+
 fn told(lines: &[Line]) -> Vec<(Level, &'static str, &str)> {
     lines.iter().map(|line| (line.level, line.target, line.message.as_str())).collect()
 }
@@ -82,6 +88,21 @@ async fn a_cancelled_run_is_logged_with_its_reason(db: TestDatabase) {
         of("onward::run").contains("status=\"cancelled\" reason=\"cancelled by ann: \\\"duplicate\\\""),
         "{lines:?}"
     );
+}
+
+#[on_every_database]
+async fn a_run_that_is_given_up_is_logged_as_an_error(db: TestDatabase) {
+    let spans = Spans::installed();
+    let mut house = House::open(db, |b| b.workflow::<hangs>()).await;
+    let id = format!("given up on {}", house.db.url);
+    house.onward.start::<hangs>(()).id(&id).await.unwrap();
+    execute(&house.db, "update runs set recoveries = recoveries_max, recovered_seq = 0").await;
+    house.lose_executor().await;
+    let lines = || spans.lines_with(&format!("run={id}"));
+    house.until("it is given up", async || !lines().is_empty()).await;
+    let lines = lines();
+    assert_eq!(told(&lines), [(Level::ERROR, "onward::run", "the run was given up, because it crashes its process")]);
+    assert!(lines[0].fields.contains("workflow=hangs reason=\"crashed its executor"), "{lines:?}");
 }
 
 #[on_every_database]

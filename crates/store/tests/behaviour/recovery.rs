@@ -81,6 +81,22 @@ async fn a_crash_says_nothing_about_a_run_that_only_waits(db: TestDatabase) {
     executor.owns(key, "order-1").write(vec![leave(&store, None, LeaveHow::Released)]);
 }
 
+#[on_every_database]
+async fn a_recovery_says_whose_runs_they_were_and_which_were_given_up(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    for id in ["one", "two", "lost"] {
+        executor.start(id).await;
+    }
+    sql(&db, "update runs set recoveries = recoveries_max, recovered_seq = 0 where id = 'lost'").await;
+    executor.is_declared_dead().await;
+    let recovered = store.release_orphans().await.unwrap();
+    assert_eq!(recovered.from.into_iter().collect::<Vec<_>>(), [(executor.seat.executor.to_string(), 2)]);
+    let [lost] = &recovered.lost[..] else { panic!("{:?}", recovered.lost) };
+    assert_eq!((lost.id.as_str(), format!("{}@1", lost.workflow).as_str()), ("lost", SHIP_1));
+    assert!(lost.said.starts_with("crashed its executor"), "{}", lost.said);
+}
+
 /// It could be another one of a wave that crashes.
 #[on_every_database]
 async fn a_suspect_that_would_be_given_up_at_the_next_crash_comes_only_where_one_is_asked_for(db: TestDatabase) {

@@ -122,8 +122,8 @@ impl<'a> Polling<'_, 'a> {
             told: Arc::default(),
             idempotency_key: key.as_str().into(),
         };
-        let name = &*self.drive.name;
-        let span = tracing::info_span!(target: "onward::step", "onward.step", step = name, position = self.drive.position, attempt = *self.attempt);
+        let (step, position, attempt) = (&*self.drive.name, self.drive.position, *self.attempt);
+        let span = tracing::info_span!(target: "onward::step", "onward.step", step, position, attempt);
         let body = guarded(|| span.in_scope(|| scope::in_step(&scope, || (self.body)())));
         let body = body.unwrap_or_else(|said| {
             let error = panicked(&said);
@@ -166,8 +166,8 @@ impl<'a> Polling<'_, 'a> {
                 if let Some(counted) = counted {
                     counted.succeeded.one();
                 }
-                if let (Some((story, of)), 1..) = (logged, *self.failed) {
-                    story.step_recovered(of, name, *self.attempt);
+                if let Some((story, of)) = logged {
+                    story.step_succeeded(of, name, *self.attempt, *self.failed);
                 }
                 return Poll::Ready(Some(Ok(output)));
             }
