@@ -50,7 +50,7 @@ pub(crate) struct Troubles(Mutex<BTreeMap<Doing, Failure>>);
 
 struct Failure {
     trouble: Trouble,
-    /// The first error, by which failures belong together.
+    /// The first error, without the statement that met it: by this, failures belong together.
     cause: String,
 }
 
@@ -62,9 +62,10 @@ impl Troubles {
             message.clone_into(&mut noted.trouble.message);
             return false;
         }
-        let is_new = !is_a_cause(&all, message);
+        let cause = cause_of(message);
+        let is_new = !is_a_cause(&all, cause);
         let trouble = Trouble { task: task.to_owned(), since: now, message: message.to_owned() };
-        all.insert((task, what), Failure { trouble, cause: message.to_owned() });
+        all.insert((task, what), Failure { trouble, cause: cause.to_owned() });
         is_new
     }
 
@@ -106,6 +107,11 @@ fn is_a_cause(all: &BTreeMap<Doing, Failure>, message: &str) -> bool {
     all.values().any(|failure| failure.cause == message)
 }
 
+/// An error without the statement that met it: `the disk is full (in runs/claim)`.
+fn cause_of(message: &str) -> &str {
+    message.rsplit_once(" (in ").filter(|(_, end)| end.ends_with(')')).map_or(message, |(cause, _)| cause)
+}
+
 fn last_of(left: &BTreeMap<Doing, Failure>, Failure { trouble, cause }: Failure) -> Option<Over> {
     (!is_a_cause(left, &cause)).then_some(Over { task: trouble.task, since: trouble.since, cause })
 }
@@ -136,8 +142,8 @@ mod tests {
         let troubles = Troubles::default();
         let note =
             |task, what: &'static str, message: &str| troubles.note(task, what.into(), Timestamp::UNIX_EPOCH, message);
-        assert!(note("claimer", "look", "nobody answers"));
-        assert!(!note("canceller", "look", "nobody answers"));
+        assert!(note("claimer", "look", "nobody answers (in runs/waiting)"));
+        assert!(!note("canceller", "look", "nobody answers (in runs/overdue)"));
         assert!(!note("claimer", "look", "nobody answers still"), "a retry is not new");
         assert!(note("retention", "delete", "a row is locked"), "another error is");
         assert_eq!(troubles.clear("claimer", "look".into()), None, "the canceller still fails");

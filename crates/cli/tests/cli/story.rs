@@ -1,13 +1,13 @@
 //! What executors log from their launch to their shutdown, and in between: a text that is kept, written by real processes.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, between_looks, on_every_database};
-use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 use tracing_subscriber::EnvFilter;
 
@@ -70,7 +70,8 @@ async fn is_told_by_this_process() {
     let builder = Onward::open(given(DATABASE)).workflows::<(order, refund, report, build)>().state(folder);
     // A run that is parked belongs to nobody, and a busy machine must not decide about that.
     let onward = builder.lease(lease).park_after(hours(1)).launch().await.unwrap();
-    tokio::io::stdin().read_to_end(&mut Vec::new()).await.unwrap();
+    let ends = || std::io::stdin().read_to_end(&mut Vec::new());
+    tokio::task::spawn_blocking(ends).await.unwrap().unwrap();
     onward.shutdown(mins(1)).await.unwrap();
 }
 
@@ -226,7 +227,8 @@ async fn a_selection_that_cannot_be_read_is_refused() {
 #[on_every_database]
 async fn the_demo_shows_the_logs_of_its_executors(db: TestDatabase) {
     let project = Scratch::new(&[("a.txt", b"some"), ("b.txt", b"more")]);
-    let arguments = ["demo", &project.path("").to_string_lossy(), "--kills", "1", "--db", &db.url];
+    let folder = project.path("");
+    let arguments = ["demo", &folder.to_string_lossy(), "--kills", "1", "--db", &db.url];
     let output = command(&arguments).env("RUST_LOG", "onward=info").output().await.unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");

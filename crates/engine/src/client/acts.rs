@@ -8,7 +8,8 @@ use crate::story::takes_act;
 /// An act, as the log names it.
 pub(super) struct Logged {
     action: &'static str,
-    done: &'static str,
+    /// What was done, before and after the object of the sentence.
+    done: (&'static str, &'static str),
     who: Attribution,
 }
 
@@ -19,13 +20,13 @@ impl Logged {
             return None;
         }
         let (name, done) = match action {
-            Action::Cancel(_) => ("cancel", "a client has cancelled runs"),
-            Action::Pause { .. } => ("pause", "a client has paused runs"),
-            Action::Resume { .. } => ("resume", "a client has resumed runs: they continue from what they recorded"),
-            Action::StartNow(_) => ("start_now", "a client has started runs before their turn"),
-            Action::WakeUp { .. } => ("wake_up", "a client has ended sleeps"),
-            Action::SetDelay { .. } => ("set_delay", "a client has changed the start time of runs"),
-            Action::Delete { .. } => ("delete", "a client has deleted runs"),
+            Action::Cancel(_) => ("cancel", ("cancelled", "")),
+            Action::Pause { .. } => ("pause", ("paused", "")),
+            Action::Resume { .. } => ("resume", ("resumed", "")),
+            Action::StartNow(_) => ("start_now", ("started", " out of turn")),
+            Action::WakeUp { .. } => ("wake_up", ("ended sleeps of", "")),
+            Action::SetDelay { .. } => ("set_delay", ("changed the start time of", "")),
+            Action::Delete { .. } => ("delete", ("deleted", "")),
             Action::SetAttributes(_)
             | Action::MergeAttributes(_)
             | Action::MergeSystemAttributes(_)
@@ -36,20 +37,20 @@ impl Logged {
 
     /// It was done on this run, and changed so many: itself, and those that changed with it.
     pub(super) fn log_one(&self, run: &RunId, runs: u64) {
-        let Logged { action, done, who: Attribution { by, reason, .. } } = self;
+        let Logged { action, done: (done, how), who: Attribution { by, reason, .. } } = self;
         let (by, reason) = (by.as_deref(), reason.as_deref());
         if takes_act() {
-            tracing::info!(target: "onward::client", %run, action, runs, by, reason, "{done}");
+            tracing::info!(target: "onward::client", %run, action, runs, by, reason, "a client has {done} a run{how}");
         } else {
-            tracing::debug!(target: "onward::client", %run, action, runs, by, reason, "{done}");
+            tracing::debug!(target: "onward::client", %run, action, runs, by, reason, "a client has {done} a run{how}");
         }
     }
 
     /// It was done on all runs that matched a filter.
     pub(super) fn log_many(&self, result: &BulkResult) {
-        let Logged { action, done, who: Attribution { by, reason, .. } } = self;
+        let Logged { action, done: (done, how), who: Attribution { by, reason, .. } } = self;
         let BulkResult { matched, runs, refused, .. } = result;
         let (by, reason) = (by.as_deref(), reason.as_deref());
-        tracing::info!(target: "onward::client", action, matched, runs, refused, by, reason, "{done}");
+        tracing::info!(target: "onward::client", action, matched, runs, refused, by, reason, "a client has {done} runs{how}");
     }
 }

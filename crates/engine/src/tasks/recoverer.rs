@@ -61,7 +61,7 @@ fn log(executor: &Executor, recovered: &Recovered) {
         tracing::info!(
             target: "onward::executor",
             executor = %by,
-            dead_executor,
+            %dead_executor,
             runs,
             "released the runs of a dead executor: any executor that has their workflows continues them"
         );

@@ -177,11 +177,6 @@ async fn the_lag_of_the_journal_grows_while_a_batch_is_stuck(db: TestDatabase) {
     house.becomes("a batch waits", async || lag() > millis(20)).await;
     let before = lag();
     house.becomes("it waits longer", async || lag() > before + millis(300)).await;
-    assert_eq!(
-        house.onward.metrics().journal.queued_bytes,
-        0,
-        "the change is in the batch that is stuck, not in the queue"
-    );
     let samples = parsed(&house.onward.metrics().to_prometheus());
     assert!(samples["onward_journal_lag_seconds"] > before.as_secs_f64(), "{samples:?}");
     stall.end().await;
