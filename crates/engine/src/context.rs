@@ -1,5 +1,6 @@
 //! The context: every call made through it is durable.
 
+mod heartbeat;
 mod inside;
 
 use std::future::Future;

@@ -14,6 +14,7 @@ mod metrics;
 mod onward;
 #[cfg(feature = "otlp")]
 pub mod otlp;
+mod places;
 mod plan;
 mod random;
 mod scope;
@@ -78,12 +79,12 @@ pub use onward_store::{
 pub use onward_types::{
     Actor, Attempt, Attribution, Blocked, BoxError, BulkPreview, BulkResult, Change, ChangeCursor, ChangedRun, Chunk,
     ChunkBody, Code, Cursor, Deduplicated, Document, DocumentRecord, Durations, Error, ErrorData, EventRecord,
-    ExecutorId, ExecutorRecord, Filter, HeldAt, HookFilter, HookRecord, HookState, Identity, InboxFilter, InboxItem,
-    Initiator, Json, MessageFilter, MessageRecord, MessageState, Not, OpenHookRecord, OpenRuns, Origin, Page, Paging,
-    PersonRequest, QueueLimits, QueueRecord, QueueWait, Range, Rate, Reason, ReasonKind, Refusal, Refused, Result,
-    ResultExt, Resumed, RunId, RunKey, RunOptions, RunRecord, SYSTEM_PREFIX, Schemas, Sent, SortBy, Status,
-    StatusCounts, Steered, Steering, SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas,
-    StepState, StreamRecord, Taken, Timestamp, VersionRecord, Wait, WaitFor, WaitsFor, Window, WorkflowCount,
-    WorkflowRecord,
+    ExecutorId, ExecutorRecord, Filter, Heartbeat, HeldAt, HookFilter, HookRecord, HookState, Identity, InboxFilter,
+    InboxItem, Initiator, Json, MessageFilter, MessageRecord, MessageState, Not, OpenHookRecord, OpenRuns, Origin,
+    Page, Paging, PersonRequest, QueueLimits, QueueRecord, QueueWait, Range, Rate, Reason, ReasonKind, Refusal,
+    Refused, Result, ResultExt, Resumed, RunId, RunKey, RunOptions, RunRecord, SYSTEM_PREFIX, Schemas, Sent, SortBy,
+    Status, StatusCounts, Steered, Steering, SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord,
+    StepSchemas, StepState, StreamRecord, Taken, Timestamp, VersionRecord, Wait, WaitFor, WaitsFor, Window,
+    WorkflowCount, WorkflowRecord,
 };
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};

@@ -49,6 +49,11 @@ pub struct Metrics {
     pub steps_succeeded: u64,
     /// Steps that ended with an error, after all their attempts.
     pub steps_failed: u64,
+    /// Bodies of steps that run now. One that only waits for another run does not count.
+    pub steps_running: u64,
+    /// Steps that wait to begin because [`Builder::steps_max`](crate::Builder::steps_max) bodies run. If it stays above zero, the limit
+    /// holds back work.
+    pub steps_waiting: u64,
     /// The duration of the attempts of steps, in seconds, with any result.
     pub step_seconds: Histogram,
     /// Runs in memory now.
@@ -182,6 +187,8 @@ impl Counters {
             step_attempts: self.step_attempts.read(),
             steps_succeeded: self.steps_succeeded.read(),
             steps_failed: self.steps_failed.read(),
+            steps_running: 0,
+            steps_waiting: 0,
             step_seconds: self.step_seconds.read(),
             resident_runs: resident_runs as u64,
             heartbeat_age: None,
@@ -283,6 +290,10 @@ impl Metrics {
         for (outcome, count) in [("succeeded", self.steps_succeeded), ("failed", self.steps_failed)] {
             text.sample("onward_steps_total", &[("outcome", outcome)], count as f64);
         }
+        let help = "Bodies of steps that run now.";
+        text.gauge("onward_steps_running", help, self.steps_running as f64);
+        let help = "Steps that wait to begin because as many bodies run as may.";
+        text.gauge("onward_steps_waiting", help, self.steps_waiting as f64);
         text.histogram("onward_step_seconds", "Duration of an attempt of a step.", &self.step_seconds);
     }
 

@@ -360,6 +360,28 @@ impl Builder {
         self
     }
 
+    /// Run at most this many bodies of steps at once in this executor, over all its runs; 0 counts as 1. The default is 10,000 for
+    /// each core, which holds back nobody whose steps wait for others. Set it to what your steps may use together: the memory of
+    /// this process, the connections of a pool, the open files.
+    ///
+    /// Steps that find no place wait in the order of their arrival. Such a step has not begun: its attempt and its time limit
+    /// begin with its body. [`Metrics::steps_waiting`] counts them. A body that waits for another run, with
+    /// [`result`](crate::WorkflowHandle::result), [`settled`](crate::WorkflowHandle::settled) or
+    /// [`get_event`](Client::get_event) of a client, leaves its place to others until that run has answered.
+    ///
+    /// ```
+    /// # use onward_engine::{Onward, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// let onward = Onward::open("sqlite::memory:").steps_max(200).launch().await?;
+    /// assert_eq!((onward.metrics().steps_running, onward.metrics().steps_waiting), (0, 0));
+    /// # onward.shutdown(std::time::Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn steps_max(mut self, steps: usize) -> Builder {
+        self.options.steps_max = steps;
+        self
+    }
+
     /// Delete runs that have ended once this rule no longer keeps them. With several rules, a run is deleted as soon as one of
     /// them does not keep it. Without a rule all runs are kept. The rules are applied once a minute.
     ///

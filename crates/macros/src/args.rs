@@ -22,6 +22,7 @@ pub(crate) struct Args {
     pub(crate) attempts: Option<u32>,
     pub(crate) backoff: Option<Range<u64>>,
     pub(crate) timeout: Option<u64>,
+    pub(crate) heartbeat_timeout: Option<u64>,
     /// The variant of `OnPanic`.
     pub(crate) on_panic: Option<&'static str>,
 }
@@ -47,6 +48,7 @@ impl Args {
             Some("attempts") => set(&mut self.attempts, option, attempts),
             Some("backoff") => set(&mut self.backoff, option, backoff),
             Some("timeout") => set(&mut self.timeout, option, timeout),
+            Some("heartbeat_timeout") => set(&mut self.heartbeat_timeout, option, timeout),
             Some("on_panic") => set(&mut self.on_panic, option, on_panic),
             _ => Err(unknown(option, kind)),
         }

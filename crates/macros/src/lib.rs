@@ -115,6 +115,7 @@ pub fn workflow(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `attempts = 5` | the maximum number of attempts, including the first |
 /// | `backoff = "1s..60s"` | the first and the longest pause between attempts |
 /// | `timeout = "2m"` | how long one attempt may take |
+/// | `heartbeat_timeout = "30s"` | how long an attempt may go without `ctx.heartbeat(..)` |
 ///
 /// A duration is an integer and a unit: `ms`, `s`, `m`, `h` or `d`.
 ///

@@ -11,7 +11,7 @@ use crate::signature::{Function, Outcome, impl_trait, is_context, owns_context};
 
 const STEP: Kind = Kind {
     noun: "step",
-    options: &["name", "attempts", "backoff", "timeout"],
+    options: &["name", "attempts", "backoff", "timeout", "heartbeat_timeout"],
     elsewhere: "set the others where it is called: `charge(ctx, ..).retry_if(..)`",
 };
 
@@ -89,13 +89,14 @@ impl<'f> Step<'f> {
     }
 
     /// The options as calls of builder methods.
-    fn options(&self, Args { attempts, backoff, timeout, .. }: Args) -> TokenStream {
+    fn options(&self, Args { attempts, backoff, timeout, heartbeat_timeout, .. }: Args) -> TokenStream {
         let attempts = attempts.map(Literal::u32_unsuffixed).map(|attempts| quote!(.attempts(#attempts)));
         let backoff = backoff.map(|range| (duration(range.start), duration(range.end)));
         let backoff = backoff.map(|(first, longest)| quote!(.backoff(#first..#longest)));
         let timeout = timeout.map(duration).map(|timeout| quote!(.timeout(#timeout)));
+        let heartbeat = heartbeat_timeout.map(duration).map(|limit| quote!(.heartbeat_timeout(#limit)));
         let errors = self.outcome.failure().map(|failure| quote!(.errors::<#failure>()));
-        quote!(#attempts #backoff #timeout #errors)
+        quote!(#attempts #backoff #timeout #heartbeat #errors)
     }
 }
 

@@ -38,12 +38,12 @@ pub mod records {
     pub use onward_engine::{
         Actor, Attempt, Attribution, Blocked, BulkPreview, BulkResult, CatchUp, Change, ChangeCursor, ChangedRun,
         Chunk, ChunkBody, Cursor, Deduplicated, Document, DocumentRecord, Durations, ErrorData, EventRecord,
-        ExecutorId, ExecutorRecord, HeldAt, HookFilter, HookRecord, HookState, Identity, InboxFilter, InboxItem,
-        Initiator, MessageFilter, MessageRecord, MessageState, Not, OpenHookRecord, OpenRuns, Origin, Overlap, Paging,
-        PersonRequest, QueueLimits, QueueRecord, QueueWait, Range, Rate, Reason, ReasonKind, Refusal, Refused, Resumed,
-        Retention, RunKey, SYSTEM_PREFIX, ScheduleRecord, Schemas, Sent, SortBy, StatusCounts, Steered, Steering,
-        SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamRecord, Taken,
-        VersionRecord, Wait, WaitFor, WaitsFor, Window, WorkflowCount, WorkflowRecord,
+        ExecutorId, ExecutorRecord, Heartbeat, HeldAt, HookFilter, HookRecord, HookState, Identity, InboxFilter,
+        InboxItem, Initiator, MessageFilter, MessageRecord, MessageState, Not, OpenHookRecord, OpenRuns, Origin,
+        Overlap, Paging, PersonRequest, QueueLimits, QueueRecord, QueueWait, Range, Rate, Reason, ReasonKind, Refusal,
+        Refused, Resumed, Retention, RunKey, SYSTEM_PREFIX, ScheduleRecord, Schemas, Sent, SortBy, StatusCounts,
+        Steered, Steering, SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas, StepState,
+        StreamRecord, Taken, VersionRecord, Wait, WaitFor, WaitsFor, Window, WorkflowCount, WorkflowRecord,
     };
 }
 
@@ -97,6 +97,10 @@ mod guides {
     mod approval {}
     #[doc = include_str!("../../../docs/guides/progress.md")]
     mod progress {}
+    #[doc = include_str!("../../../docs/guides/long-steps.md")]
+    mod long_steps {}
+    #[doc = include_str!("../../../docs/guides/fan-out.md")]
+    mod fan_out {}
     #[doc = include_str!("../../../docs/guides/changes.md")]
     mod changes {}
     #[doc = include_str!("../../../docs/guides/queues.md")]

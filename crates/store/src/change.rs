@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onward_types::{
-    Attribution, ChunkBody, Error, ExecutorId, Identity, Initiator, Json, Origin, PersonRequest, RunId, RunKey, Status,
-    Steering, SteeringAction, StepKind, Timestamp,
+    Attribution, ChunkBody, Error, ExecutorId, Heartbeat, Identity, Initiator, Json, Origin, PersonRequest, RunId,
+    RunKey, Status, Steering, SteeringAction, StepKind, Timestamp,
 };
 
 /// Payloads up to this many bytes are stored in the run's row; longer ones in a table of their own.
@@ -228,6 +228,14 @@ pub struct AttemptChange {
     pub error: Option<Json>,
     /// The notes that the body made in a failed attempt that is not the last one, as a JSON object.
     pub notes: Option<Json>,
+    /// How many attempts of the step have failed, this one included.
+    pub failures: u32,
+    /// When the next attempt may begin, if the pause before it is too short to be a wait.
+    pub retry_at: Option<Timestamp>,
+    /// Its last heartbeat; `None` leaves the recorded one as it is.
+    pub heartbeat: Option<Heartbeat>,
+    /// The attempt whose row is deleted because this one has a row: only a limited number of them is kept.
+    pub drops: Option<u32>,
 }
 
 /// A wait to be recorded.
@@ -418,7 +426,10 @@ impl Change {
         128 + match self {
             Change::Create(run) => run.input.len() + run.id.as_str().len(),
             Change::Checkpoint(it) => it.name.len() + payload(&it.result) + it.notes.as_ref().map_or(0, Json::len),
-            Change::Attempt(it) => [&it.error, &it.notes].into_iter().flatten().map(Json::len).sum(),
+            Change::Attempt(it) => {
+                let progress = it.heartbeat.as_ref().map(|heartbeat| &heartbeat.progress);
+                [it.error.as_ref(), it.notes.as_ref(), progress].into_iter().flatten().map(Json::len).sum()
+            }
             Change::Leave(Leave { how: LeaveHow::Finished(result), .. }) => payload(result),
             Change::Leave(Leave { how: LeaveHow::Held { error, .. }, .. }) => error.len(),
             Change::Leave(Leave { how: LeaveHow::Continued { input, .. }, .. }) => input.len(),

@@ -55,7 +55,7 @@ pub use ops::runs::{Ends, Stray};
 pub use ops::schedules::{Due, Firing, NewSchedule};
 pub use ops::steer::Overdue;
 pub use ops::workflows::{Published, PublishedStep};
-pub use records::{Chunks, History, Message, OpenWait, Outcome, Recorded, Tried};
+pub use records::{Chunks, History, Message, OpenWait, Outcome, Progress, Recorded, Tried};
 pub use signal::Signal;
 pub use store::{Move, MovedTable, Seat, Store};
 pub use url::{DatabaseUrl, Synchronous};

@@ -198,6 +198,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0030_searches.sql"),
         postgres: include_str!("../migrations/postgres/0030_searches.sql"),
     },
+    Migration {
+        version: 32,
+        // An older binary keeps every attempt that it makes, counts only those that are kept, and sees no heartbeats.
+        compatible_from: 20,
+        sqlite: include_str!("../migrations/sqlite/0032_attempts.sql"),
+        postgres: include_str!("../migrations/postgres/0032_attempts.sql"),
+    },
 ];
 
 /// The table with the schema version. Created before anything else by the first process.

@@ -79,7 +79,7 @@ pub struct Recorded {
 }
 
 /// A summary of a step's earlier attempts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Tried {
     /// The number of the last recorded attempt.
     pub last: u32,
@@ -87,6 +87,21 @@ pub struct Tried {
     pub failed: u32,
     /// When the first recorded attempt began.
     pub since: Option<Timestamp>,
+    /// When the next attempt may begin, after a short pause.
+    pub retry_at: Option<Timestamp>,
+    /// The last recorded heartbeat, if the step has no result yet.
+    pub progress: Option<Progress>,
+}
+
+/// The last recorded heartbeat of a step.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// The attempt whose row has it.
+    pub attempt: u32,
+    /// When it was sent.
+    pub at: Timestamp,
+    /// What it said, or the error of decoding it.
+    pub value: Result<Json, Error>,
 }
 
 /// A message that no call has taken.

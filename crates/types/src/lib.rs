@@ -54,9 +54,9 @@ pub use person::PersonRequest;
 pub use queue::{Blocked, QueueLimits, QueueRecord, QueueWait, Rate};
 pub use reason::{Facts, Reason, ReasonKind};
 pub use record::{
-    Attempt, Chunk, ChunkBody, Durations, EventRecord, ExecutorRecord, Filter, Identity, Not, OpenRuns, Origin, Range,
-    RunRecord, Schemas, SortBy, StatusCounts, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamRecord,
-    VersionRecord, WaitsFor, Window, WorkflowCount, WorkflowRecord, WorkflowVersion,
+    Attempt, Chunk, ChunkBody, Durations, EventRecord, ExecutorRecord, Filter, Heartbeat, Identity, Not, OpenRuns,
+    Origin, Range, RunRecord, Schemas, SortBy, StatusCounts, StepFilter, StepKind, StepRecord, StepSchemas, StepState,
+    StreamRecord, VersionRecord, WaitsFor, Window, WorkflowCount, WorkflowRecord, WorkflowVersion,
 };
 pub use retention::Retention;
 pub use schedule::{CatchUp, Overlap, ScheduleRecord, Tick};

@@ -109,6 +109,12 @@ pub enum ReasonKind {
     Executing {
         /// The executor.
         executor: ExecutorId,
+        /// The step in progress that sent the last heartbeat, if one has sent any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
+        /// When it sent its last heartbeat.
+        #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
+        heartbeat_at: Option<Timestamp>,
     },
     /// It is parked (suspended), and no call says what it waits for.
     Parked {
@@ -148,6 +154,8 @@ pub struct Facts<'a> {
     pub there: &'a [String],
     /// How many times it was recovered without progress.
     pub recoveries: u32,
+    /// The last heartbeat of a step in progress: the name of the step, and when it was sent.
+    pub heartbeat: Option<(&'a str, Timestamp)>,
     /// The time of the read.
     pub now: Timestamp,
 }
@@ -188,12 +196,15 @@ fn state(facts: &Facts<'_>) -> Reason {
         .into(),
         Status::RetriesExceeded => ReasonKind::RetriesExceeded { recoveries: facts.recoveries, said: said() }.into(),
         Status::Delayed | Status::Enqueued | Status::Running => match facts.executor {
-            Some(executor) => {
-                waiting(facts.waits).unwrap_or_else(|| ReasonKind::Executing { executor: executor.clone() }.into())
-            }
+            Some(executor) => waiting(facts.waits).unwrap_or_else(|| executing(executor, facts.heartbeat).into()),
             None => without_executor(facts),
         },
     }
+}
+
+fn executing(executor: &ExecutorId, heartbeat: Option<(&str, Timestamp)>) -> ReasonKind {
+    let (step, heartbeat_at) = heartbeat.map(|(step, at)| (step.to_owned(), at)).unzip();
+    ReasonKind::Executing { executor: executor.clone(), step, heartbeat_at }
 }
 
 /// The position of the call with which the workflow paused its run, while it is paused by it.

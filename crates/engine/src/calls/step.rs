@@ -1,9 +1,12 @@
 //! `ctx.step`: a unit of work whose result is recorded once.
 //!
-//! The body begins when every earlier change of the run is durable, and runs on the workflow's own task. An attempt that fails,
-//! or that is still running after 100 ms, is a row in `attempts`; only a result is a checkpoint.
+//! The body begins when every earlier change of the run is durable and the executor has a place for it, and runs on the workflow's
+//! own task. An attempt that fails, is still running after 100 ms or sends a heartbeat is a row in `attempts`; only a result is a
+//! checkpoint.
 
 mod attempt;
+mod heartbeat;
+mod kept;
 mod progress;
 
 use std::future::Future;
@@ -12,6 +15,7 @@ use std::ops::Range;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use onward_store::Progress;
 use onward_types::{BoxError, Error, Json, Result, StepKind, StepSchemas};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -54,6 +58,8 @@ struct StepCall<'a> {
     /// The number of the attempt, from 1.
     attempt: u32,
     failed: u32,
+    /// The last heartbeat that is recorded, of any attempt.
+    progress: Option<Box<Progress>>,
 }
 
 type RetryIf<'a> = Box<dyn Fn(&Error) -> bool + Send + 'a>;
@@ -62,6 +68,7 @@ struct Policy<'a> {
     attempts: u32,
     backoff: Range<Duration>,
     timeout: Option<Duration>,
+    heartbeat_timeout: Option<Duration>,
     retry_if: Option<RetryIf<'a>>,
     typed: fn(BoxError) -> Error,
     /// Whether a recorded error of the declared type can be decoded as that type.
@@ -88,12 +95,13 @@ impl<'a, T: Data> Step<'a, T> {
             attempts: 1,
             backoff: Duration::from_secs(1)..Duration::from_secs(60),
             timeout: None,
+            heartbeat_timeout: None,
             retry_if: None,
             typed: Error::from_box,
             readable: |_| Ok(()),
             schemas: None,
         };
-        let call = StepCall { drive, body, policy, phase: Phase::New, attempt: 0, failed: 0 };
+        let call = StepCall { drive, body, policy, phase: Phase::New, attempt: 0, failed: 0, progress: None };
         Step { call, output: PhantomData }
     }
 
@@ -114,6 +122,32 @@ impl<'a, T: Data> Step<'a, T> {
     /// The time limit of one attempt. When it passes, the attempt is dropped and counts as failed.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.call.policy.timeout = Some(timeout);
+        self
+    }
+
+    /// The longest time without a [heartbeat](Ctx::heartbeat): an attempt that sends none for this long is dropped and counts as
+    /// failed, with `timed_out`. It counts from the beginning of the attempt, and from each heartbeat. Without it, a step need not
+    /// send heartbeats.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// # use std::time::Duration;
+    /// # async fn convert(page: u32) -> Result<()> { Ok(()) }
+    /// async fn book(ctx: &Ctx, pages: u32) -> Result<u32> {
+    ///     let converted = ctx.step("convert", async || {
+    ///         let done: u32 = ctx.last_heartbeat()?.unwrap_or(0); // of an attempt that failed, or was lost with its executor
+    ///         for page in done..pages {
+    ///             convert(page).await?;
+    ///             ctx.heartbeat(page + 1)?;
+    ///         }
+    ///         Ok(pages)
+    ///     });
+    ///     Ok(converted.attempts(5).heartbeat_timeout(Duration::from_secs(30)).await?)
+    /// }
+    /// # #[tokio::main] async fn main() { assert_eq!(book(&Ctx::detached(), 3).await.unwrap(), 3); }
+    /// ```
+    pub fn heartbeat_timeout(mut self, limit: Duration) -> Self {
+        self.call.policy.heartbeat_timeout = Some(limit);
         self
     }
 
@@ -180,9 +214,9 @@ durable_call!(Step<'_, T> => poll_step);
 
 impl<'a> StepCall<'a> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let StepCall { drive, body, policy, phase, attempt, failed } = self;
+        let StepCall { drive, body, policy, phase, attempt, failed, progress } = self;
         let polled = drive.poll(cx, |drive, cx| {
-            let mut polling = Polling { drive, body, policy, phase, attempt, failed };
+            let mut polling = Polling { drive, body, policy, phase, attempt, failed, progress };
             loop {
                 match polling.advance(cx) {
                     Poll::Pending => return Poll::Pending,

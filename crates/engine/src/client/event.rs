@@ -55,15 +55,18 @@ async fn within(client: &Client, run: RunId, key: String, limit: Duration) -> Re
     if let Some(value) = read_event(client, &run, &key).await? {
         return Ok(Some(value));
     }
-    tokio::select! {
-        biased;
-        value = client.waiters.event(&run, &key) => value.map(Some),
-        () = client.store.clock().sleep(limit) => read_event(client, &run, &key).await,
-        () = client.waiters.closed() => match read_event(client, &run, &key).await? {
-            Some(value) => Ok(Some(value)),
-            None => Err(super::closed(format!("event `{key}` of run {run:?}"))),
-        },
-    }
+    let waits = async {
+        tokio::select! {
+            biased;
+            value = client.waiters.event(&run, &key) => value.map(Some),
+            () = client.store.clock().sleep(limit) => read_event(client, &run, &key).await,
+            () = client.waiters.closed() => match read_event(client, &run, &key).await? {
+                Some(value) => Ok(Some(value)),
+                None => Err(super::closed(format!("event `{key}` of run {run:?}"))),
+            },
+        }
+    };
+    crate::scope::wait_for_runs(waits).await
 }
 
 async fn read_event(client: &Client, run: &RunId, key: &str) -> Result<Option<Json>, Error> {

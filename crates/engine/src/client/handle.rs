@@ -20,6 +20,7 @@ use crate::data::Data;
 use crate::executor::run::end::{End, EndSlot};
 use crate::executor::waiters::{Until, result_of};
 use crate::future::BoxFuture;
+use crate::scope;
 
 /// How many messages [`WorkflowHandle::messages`] returns.
 const MESSAGES_MAX: u32 = 1_000;
@@ -156,11 +157,17 @@ impl<T: Data> WorkflowHandle<T> {
                 None => std::future::pending().await,
             }
         };
-        let refused = tokio::select! {
-            biased;
-            outcome = ended(&self.client, &self.id, self.started.as_deref(), until) => return outcome,
-            () = limited => timed_out(format!("run {:?}", self.id), limit.unwrap_or_default()),
-            () = self.client.waiters.closed() => super::closed(format!("run {:?}", self.id)),
+        let waited = scope::wait_for_runs(async {
+            tokio::select! {
+                biased;
+                outcome = ended(&self.client, &self.id, self.started.as_deref(), until) => Ok(outcome),
+                () = limited => Err(timed_out(format!("run {:?}", self.id), limit.unwrap_or_default())),
+                () = self.client.waiters.closed() => Err(super::closed(format!("run {:?}", self.id))),
+            }
+        });
+        let refused = match waited.await {
+            Ok(outcome) => return outcome,
+            Err(refused) => refused,
         };
         // The wait is over, which says nothing about the run.
         let run = self.client.store.find(&self.id).await?;

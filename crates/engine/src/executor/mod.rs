@@ -14,6 +14,7 @@ pub(crate) mod waiters;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -32,6 +33,7 @@ use silent::Silent;
 pub(crate) use waiters::Waiters;
 
 use crate::metrics::{Counters, Metrics, QueueMetrics};
+use crate::places::Places;
 use crate::states::States;
 use crate::sync::lock;
 use crate::trouble::{Trouble, Troubles};
@@ -45,9 +47,15 @@ pub(crate) struct Options {
     pub(crate) park_after: Duration,
     /// With more runs in memory than this, waiting runs are parked.
     pub(crate) residents_max: usize,
+    /// At most this many bodies of steps run at once.
+    pub(crate) steps_max: usize,
     /// The rules for deleting ended runs; without rules all are kept.
     pub(crate) retention: Vec<Retention>,
 }
+
+/// How many bodies of steps run at once by default, for each core. A body that awaits an answer takes a few kilobytes and no core, so
+/// the default holds back nobody who waits for others; it is there for a flood, before memory and sockets run out.
+const STEPS_PER_CORE: usize = 10_000;
 
 impl Default for Options {
     fn default() -> Options {
@@ -55,6 +63,7 @@ impl Default for Options {
             lease: Duration::from_secs(5),
             park_after: Duration::from_secs(5),
             residents_max: 10_000,
+            steps_max: STEPS_PER_CORE * std::thread::available_parallelism().map_or(1, NonZero::get),
             retention: Vec::new(),
         }
     }
@@ -85,6 +94,8 @@ pub(crate) struct Executor {
     pub(crate) silent: Silent,
     /// Notified when an executor was declared dead, so that its runs are orphans.
     pub(crate) declared_dead: Notify,
+    /// The places of bodies of steps.
+    pub(crate) places: Arc<Places>,
     /// Replays in progress: each holds a history in memory.
     pub(crate) replays: Arc<Semaphore>,
     pub(crate) draining: AtomicBool,
@@ -124,6 +135,7 @@ impl Executor {
         waiters: Arc<Waiters>,
     ) -> Arc<Executor> {
         let workflows = RwLock::new(Arc::new(Known::new(registry.keys())));
+        let places = Places::new(options.steps_max);
         let gate = Gate::new(store.clock().clone(), options.lease, store.is_shared());
         Arc::new(Executor {
             store,
@@ -142,6 +154,7 @@ impl Executor {
             crowded: Notify::new(),
             silent: Silent::default(),
             declared_dead: Notify::new(),
+            places,
             replays: Arc::new(Semaphore::new(REPLAYS_MAX)),
             draining: AtomicBool::new(false),
             counters: Counters::default(),
@@ -178,6 +191,7 @@ impl Executor {
         };
         let mut metrics = self.counters.read(executor, journal, self.residents.len());
         metrics.heartbeat_age = self.gate.age();
+        (metrics.steps_running, metrics.steps_waiting) = (self.places.taken() as u64, self.places.waiting() as u64);
         metrics.trouble = self.troubles();
         let now = self.store.clock().now();
         metrics.queues = self.lock_depths().iter().map(|queue| QueueMetrics::of(queue, now)).collect();

@@ -126,7 +126,7 @@ async fn refund(receipt: &Receipt) -> Result<()> {
 fn a_step_has_options_and_a_typed_error() {
     let program = r#"
 /// Takes the money.
-#[onward::step(name = "charge card", attempts = 5, backoff = "1s..60s", timeout = "2m")]
+#[onward::step(name = "charge card", attempts = 5, backoff = "1s..60s", timeout = "2m", heartbeat_timeout = "30s")]
 pub async fn charge(order: &Order) -> Result<Receipt, ChargeError> {
     gateway::charge(order).await
 }"#;

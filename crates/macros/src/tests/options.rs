@@ -4,8 +4,11 @@ use quote::quote;
 
 use crate::args::{Args, Kind};
 
-const EVERY: Kind =
-    Kind { noun: "test", options: &["name", "version", "attempts", "backoff", "timeout"], elsewhere: "nothing else" };
+const EVERY: Kind = Kind {
+    noun: "test",
+    options: &["name", "version", "attempts", "backoff", "timeout", "heartbeat_timeout"],
+    elsewhere: "nothing else",
+};
 
 fn read(attribute: proc_macro2::TokenStream) -> Args {
     let (args, mistakes) = Args::read(attribute, &EVERY);
@@ -26,6 +29,7 @@ fn options_come_in_any_order_and_may_end_with_a_comma() {
     assert_eq!(args.attempts, Some(5));
     assert_eq!(args.backoff, Some(1_000..60_000));
     assert_eq!(args.timeout, Some(120_000));
+    assert_eq!(read(quote!(heartbeat_timeout = "30s")).heartbeat_timeout, Some(30_000));
 }
 
 #[test]

@@ -127,8 +127,8 @@ fn a_step_does_not_change_what_it_takes() {
 
 #[test]
 fn an_option_is_known_and_given_once() {
-    let sentence = "unknown option `queue`: a step accepts `name`, `attempts`, `backoff`, `timeout`; set the others \
-                    where it is called: `charge(ctx, ..).retry_if(..)`";
+    let sentence = "unknown option `queue`: a step accepts `name`, `attempts`, `backoff`, `timeout`, \
+                    `heartbeat_timeout`; set the others where it is called: `charge(ctx, ..).retry_if(..)`";
     option("queue = \"slow\"", "queue", sentence);
     let function = "async fn my_flow(ctx: &Ctx) -> Result<()> {}";
     let sentence = "unknown option `queue`: a workflow accepts `name`, `version`, `on_panic`; set the options of one run, \
@@ -148,6 +148,8 @@ fn an_option_has_a_value_of_its_kind() {
     option("name = 5", "name = 5", "`name` must be a string: `name = \"..\"`");
     option("name = \"\"", "\"\"", "a name or version must have 1 to 512 bytes and no NUL");
     option("timeout = 120", "timeout = 120", "`timeout` must be a duration: `timeout = \"2m\"`");
+    let sentence = "`heartbeat_timeout` must be a duration: `heartbeat_timeout = \"2m\"`";
+    option("heartbeat_timeout = 30", "heartbeat_timeout = 30", sentence);
     option("backoff = 1", "backoff = 1", "`backoff` must be a range of durations: `backoff = \"1s..60s\"`");
 }
 
@@ -160,8 +162,8 @@ fn what_becomes_of_a_run_that_panics_is_one_of_two_words() {
     let sentence = "`ignore` is not a value of `on_panic`: write `hold`, the default, or `fail`";
     assert_eq!(of("on_panic = \"ignore\""), [("\"ignore\"".to_owned(), sentence.to_owned())]);
     assert_eq!(of("on_panic = \"hold\""), []);
-    let sentence = "unknown option `on_panic`: a step accepts `name`, `attempts`, `backoff`, `timeout`; set the others \
-                    where it is called: `charge(ctx, ..).retry_if(..)`";
+    let sentence = "unknown option `on_panic`: a step accepts `name`, `attempts`, `backoff`, `timeout`, \
+                    `heartbeat_timeout`; set the others where it is called: `charge(ctx, ..).retry_if(..)`";
     option("on_panic = \"fail\"", "on_panic", sentence);
 }
 

@@ -283,6 +283,10 @@ pub(crate) fn attempt(position: u32, attempt: u32, error: Option<&str>) -> Chang
         finished_at,
         error: error.map(json),
         notes: None,
+        failures: error.map_or(0, |_| attempt),
+        retry_at: None,
+        heartbeat: None,
+        drops: None,
     })
 }
 

@@ -89,7 +89,10 @@ impl fmt::Display for ReasonKind {
                 }
             }
             ReasonKind::FreeExecutor => f.write_str("waits for a free executor"),
-            ReasonKind::Executing { executor } => write!(f, "executed by `{executor}`"),
+            ReasonKind::Executing { executor, step: Some(step), heartbeat_at: Some(at) } => {
+                write!(f, "executed by `{executor}`; step `{step}` sent its last heartbeat at {at}")
+            }
+            ReasonKind::Executing { executor, .. } => write!(f, "executed by `{executor}`"),
             ReasonKind::Parked { until: Some(until) } => write!(f, "waits until {until}"),
             ReasonKind::Parked { until: None } => f.write_str("waits to be woken"),
             ReasonKind::Wait(wait) => f.write_str(&sentence(wait)),

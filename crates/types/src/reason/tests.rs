@@ -15,6 +15,7 @@ fn facts<'a>() -> Facts<'a> {
         error: None,
         there: &[],
         recoveries: 0,
+        heartbeat: None,
         now: Timestamp::UNIX_EPOCH,
     }
 }
@@ -181,7 +182,7 @@ fn all() -> Vec<ReasonKind> {
         queue(Some(Blocked::Executors { limit: 4 })),
         ReasonKind::NoExecutor { workflow: "w".into(), version: Some("2".into()), there: vec!["1".into()] },
         ReasonKind::FreeExecutor,
-        ReasonKind::Executing { executor: ExecutorId::new("e1") },
+        ReasonKind::Executing { executor: ExecutorId::new("e1"), step: None, heartbeat_at: None },
         ReasonKind::Parked { until: None },
         ReasonKind::Parked { until: Some(at) },
         ReasonKind::Wait(WaitFor::Timer { until }),
@@ -228,4 +229,14 @@ fn the_json_of_a_reason_is_flat() {
     let json = r#"{"position":3,"name":"call","since":"1970-01-01T00:00:00.000000Z","kind":"message","topic":"go"}"#;
     assert_eq!(serde_json::to_string(&waits).unwrap(), json);
     assert_eq!(serde_json::from_str::<Wait>(json).unwrap(), waits);
+}
+
+#[test]
+fn a_run_in_execution_names_the_step_that_sent_a_heartbeat() {
+    let executor = ExecutorId::new("a1");
+    let executed = Facts { status: Status::Running, executor: Some(&executor), ..facts() };
+    assert_eq!(Reason::of(&executed).to_string(), "executed by `a1`");
+    let why = Reason::of(&Facts { heartbeat: Some(("convert", minute())), ..executed });
+    let sentence = "executed by `a1`; step `convert` sent its last heartbeat at 1970-01-01T00:01:00Z";
+    assert_eq!(why.to_string(), sentence);
 }

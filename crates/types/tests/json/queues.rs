@@ -89,7 +89,12 @@ fn reasons(to: &mut Examples, queue: QueueWait) {
         ReasonKind::NoExecutor { workflow: "checkout".to_owned(), version: None, there: Vec::new() },
         ReasonKind::NoExecutor { workflow: "checkout".to_owned(), version: text("2"), there: vec!["1".to_owned()] },
         ReasonKind::FreeExecutor,
-        ReasonKind::Executing { executor: ExecutorId::new("a1b2") },
+        ReasonKind::Executing { executor: ExecutorId::new("a1b2"), step: None, heartbeat_at: None },
+        ReasonKind::Executing {
+            executor: ExecutorId::new("a1b2"),
+            step: Some("convert".to_owned()),
+            heartbeat_at: Some(at(1_000)),
+        },
         ReasonKind::Parked { until: None },
         ReasonKind::Parked { until: Some(at(0)) },
         ReasonKind::Wait(WaitFor::Timer { until: at(0) }),

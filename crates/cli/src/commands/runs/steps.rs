@@ -58,12 +58,19 @@ fn attempts(step: &StepRecord) -> String {
     step.attempts.last().map_or_else(output::dash, |last| last.attempt.to_string())
 }
 
-/// The error or the output; without either, the child that the call belongs to.
+/// The error or the output; without either, the child that the call belongs to, or the progress in its last heartbeat.
 fn result(step: &StepRecord) -> String {
     let recorded = step.error.as_ref().or(step.output.as_ref());
-    match (recorded, &step.child) {
-        (Some(json), _) => output::excerpt(json.as_str()),
-        (None, Some(child)) => format!("child {child}"),
-        (None, None) => output::dash(),
+    match (recorded, &step.child, step.last_heartbeat()) {
+        (Some(json), ..) => output::excerpt(json.as_str()),
+        (None, Some(child), _) => format!("child {child}"),
+        (None, None, Some(heartbeat)) if step.state.is_open() => {
+            format!(
+                "heartbeat {}: {}",
+                output::time_or_dash(Some(heartbeat.at)),
+                output::excerpt(heartbeat.progress.as_str())
+            )
+        }
+        (None, None, _) => output::dash(),
     }
 }

@@ -139,6 +139,19 @@ pub(super) fn attempts(batch: &Batch) -> Option<Args<'_>> {
         optional(rows, |(_, it)| it.finished_at.map(micros)),
         optional(rows, |(_, it)| it.error.as_ref().map(Json::as_str)),
         optional(rows, |(_, it)| it.notes.as_ref().map(Json::as_str)),
+        optional(rows, |(_, it)| (it.failures > 0).then_some(i64::from(it.failures))),
+        optional(rows, |(_, it)| it.retry_at.map(micros)),
+        optional(rows, |(_, it)| it.heartbeat.as_ref().map(|heartbeat| micros(heartbeat.at))),
+        optional(rows, |(_, it)| it.heartbeat.as_ref().map(|heartbeat| heartbeat.progress.as_str())),
+    ])
+}
+
+pub(super) fn drop_attempts(batch: &Batch) -> Option<Args<'_>> {
+    let rows = some(&batch.dropped_attempts)?;
+    Some(vec![
+        array(rows, |(run, ..)| run.0),
+        array(rows, |(_, position, _)| i64::from(*position)),
+        array(rows, |(.., attempt)| i64::from(*attempt)),
     ])
 }
 

@@ -87,6 +87,10 @@ const ATTEMPT: &[Column] = &[
     optional("finished_at", Kind::Int),
     optional("error", Kind::Json),
     optional("notes", Kind::Json),
+    optional("failures", Kind::Int),
+    optional("retry_at", Kind::Int),
+    optional("beat_at", Kind::Int),
+    optional("progress", Kind::Json),
 ];
 
 const WAIT: &[Column] = &[

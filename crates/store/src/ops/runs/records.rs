@@ -34,6 +34,7 @@ pub(crate) async fn records(
     for (key, wait) in waits::shown(tx, keys).await? {
         waits.entry(key).or_default().push(wait);
     }
+    let mut beats = heartbeats(tx, &rows).await?;
     let there = queue_waits::versions_there(tx).await?;
     let mut queued = queue_waits::of_rows(tx, &rows, now).await?;
     if let (true, [one]) = (loaded.queue, keys)
@@ -44,8 +45,8 @@ pub(crate) async fn records(
     let mut records = HashMap::new();
     for row in &rows {
         let key = row.key("run_key")?;
-        let around =
-            Around { waits: waits.remove(&key).unwrap_or_default(), queue: queued.remove(&key), there: &there, now };
+        let (waits, queue) = (waits.remove(&key).unwrap_or_default(), queued.remove(&key));
+        let around = Around { waits, queue, heartbeat: beats.remove(&key), there: &there, now };
         records.insert(key, record(row, around)?);
     }
     Ok(keys.iter().filter_map(|key| records.remove(key)).collect())
@@ -55,8 +56,26 @@ pub(crate) async fn records(
 struct Around<'a> {
     waits: Vec<Wait>,
     queue: Option<QueueWait>,
+    /// The step in progress that sent the last heartbeat, and when.
+    heartbeat: Option<(String, Timestamp)>,
     there: &'a HashMap<String, Vec<String>>,
     now: Timestamp,
+}
+
+/// The last heartbeats of steps in progress, of those runs that an executor executes.
+async fn heartbeats(tx: &mut Tx, rows: &[Row]) -> Result<HashMap<RunKey, (String, Timestamp)>, Fault> {
+    let mut executed = Vec::new();
+    for row in rows {
+        if row.opt_text("executor")?.is_some() && row.text("status")? == Status::Running.as_str() {
+            executed.push(row.key("run_key")?);
+        }
+    }
+    if executed.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = tx.query(sql!("checkpoints/heartbeats"), &params![&executed]).await?;
+    let beat = |row: &Row| Ok((row.key("run_key")?, (row.text("name")?, from_micros(row.int("beat_at")?))));
+    rows.iter().map(beat).collect()
 }
 
 fn record(row: &Row, around: Around<'_>) -> Result<RunRecord, Fault> {
@@ -71,7 +90,7 @@ fn record(row: &Row, around: Around<'_>) -> Result<RunRecord, Fault> {
     let origin = row.opt_text("origin")?.map_or(Ok(Origin::Started), |origin| origin.parse())?;
     let error = json("error")?;
     let said = row.opt_text("said")?;
-    let Around { waits, queue, there, now } = around;
+    let Around { waits, queue, heartbeat, there, now } = around;
     // A run that does not run keeps its waits for the time when it does, except for the one with which it paused itself.
     let is_pause = |wait: &Wait| matches!(wait.wait_for, WaitFor::Resume { .. });
     let counts = |wait: &Wait| match status {
@@ -93,6 +112,7 @@ fn record(row: &Row, around: Around<'_>) -> Result<RunRecord, Fault> {
         error: error.as_ref(),
         there: there.get(&workflow).map(Vec::as_slice).unwrap_or_default(),
         recoveries: row.count("recoveries")?,
+        heartbeat: heartbeat.as_ref().map(|(step, at)| (step.as_str(), *at)),
         now,
     });
     let steered = match status {
