@@ -131,10 +131,9 @@ fn code<T: std::fmt::Debug>(refused: Result<T, Error>) -> String {
 #[onward::workflow]
 async fn beats_elsewhere(ctx: &Ctx) -> Result<Vec<String>> {
     let mut codes = vec![code(ctx.heartbeat(1)), code(ctx.last_heartbeat::<u32>())];
-    let shared = ctx.clone();
     let spawns = ctx.step("spawns", async || {
-        let ctx = shared.clone();
-        Ok(tokio::spawn(async move { code(ctx.heartbeat(1)) }).await?)
+        let thread = || code(ctx.heartbeat(1));
+        Ok(std::thread::scope(|threads| threads.spawn(thread).join()).unwrap())
     });
     codes.push(spawns.await?);
     let large = ctx.step("large", async || Ok(code(ctx.heartbeat("x".repeat(17_000_000)))));

@@ -96,10 +96,11 @@ fn first_and(last: RangeInclusive<u32>) -> Vec<u32> {
 async fn of_many_attempts_the_first_and_the_last_ones_are_kept_and_all_are_counted(db: TestDatabase) {
     let mut house = House::open(db, |b| b.workflow::<never_succeeds>()).await;
     let run = house.onward.start::<never_succeeds>(100).id("doomed").await.unwrap();
-    house.until("the sixtieth attempt is shown", async || {
-        run.steps().await.unwrap().first().is_some_and(|step| numbers(step).last() == Some(&60))
-    })
-    .await;
+    house
+        .until("the sixtieth attempt is shown", async || {
+            run.steps().await.unwrap().first().is_some_and(|step| numbers(step).last() == Some(&60))
+        })
+        .await;
     let step = run.steps().await.unwrap().remove(0);
     assert_eq!((numbers(&step), step.attempts_dropped), (first_and(21..=60), 10));
     house.log.ran("lost");

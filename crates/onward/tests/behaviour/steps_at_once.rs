@@ -90,10 +90,11 @@ async fn a_place_is_free_however_its_body_ends(db: TestDatabase) {
     let house = House::open(db, |b| b.workflows::<(ends, is_quick)>().steps_max(1)).await;
     for how in ["fails", "panics", "times out", "sends no heartbeat", "loses", "cancelled", "paused"] {
         let run = house.onward.start::<ends>(how.to_owned()).await.unwrap();
-        house.until("it has begun or is over", async || {
-            house.onward.metrics().steps_running == 1 || run.status().await.unwrap().is_terminal()
-        })
-        .await;
+        house
+            .until("it has begun or is over", async || {
+                house.onward.metrics().steps_running == 1 || run.status().await.unwrap().is_terminal()
+            })
+            .await;
         match how {
             "cancelled" => drop(run.cancel().await.unwrap()),
             "paused" => drop(run.pause().await.unwrap()),
@@ -127,7 +128,7 @@ impl Gauge {
 async fn fans_out(ctx: &Ctx, parts: u32) -> Result<u32> {
     let gauge = ctx.state::<Gauge>();
     let steps = (0..parts).map(|part| {
-        ctx.step("part", async move || {
+        ctx.step("part", move || async move {
             gauge.work().await;
             Ok(part)
         })

@@ -74,3 +74,23 @@ fn result(step: &StepRecord) -> String {
         (None, None, _) => output::dash(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_in_progress_shows_its_last_heartbeat_and_one_that_ended_its_output() {
+        let beats = r#"[{"attempt":2,"started_at":"2026-01-01T00:00:00Z",
+            "heartbeat":{"at":"2026-01-01T00:00:05Z","progress":{"page":7}}}]"#;
+        let step = |state: &str, output: &str| -> StepRecord {
+            let json = format!(
+                r#"{{"position":0,"kind":"step","name":"convert","state":"{state}"{output},"attempts":{beats},"attempts_dropped":0}}"#
+            );
+            serde_json::from_str(&json).unwrap()
+        };
+        let running = result(&step("running", ""));
+        assert!(running.starts_with("heartbeat 2026-01-01") && running.ends_with(r#"{"page":7}"#), "{running}");
+        assert_eq!(result(&step("succeeded", r#","output":300"#)), "300");
+    }
+}
