@@ -23,8 +23,8 @@ use crate::records::{Chunks, History, Message, Outcome};
 /// run is held; no other run is affected.
 ///
 /// Encoded are inputs, outputs, the results of steps and other calls, messages, events, the chunks of streams, the data of typed
-/// errors, the progress in heartbeats, and documents. Names, ids, keys, topics, attributes, identities, reasons, and the messages of errors are not, because people
-/// and queries have to read them: keep secrets out of them.
+/// errors, the progress in heartbeats, and documents. Names, ids, keys, topics, attributes, identities, reasons, notes, and the
+/// messages of errors are not, because people and queries have to read them: keep secrets out of them.
 ///
 /// Both methods are called on the threads that execute runs, so they must be quick and must not block. A panic counts as a
 /// failure to encode or decode that one value.
