@@ -12,7 +12,7 @@ use crate::house::{House, Log};
 #[onward::workflow]
 async fn pauses(ctx: &Ctx, pause: Duration) -> Result<u32> {
     let flaky = ctx.step("flaky", async || {
-        if ctx.state::<Log>().ran("flaky") % 3 != 0 { Err("not yet".into()) } else { Ok(ctx.attempt()) }
+        if ctx.state::<Log>().ran("flaky").is_multiple_of(3) { Ok(ctx.attempt()) } else { Err("not yet".into()) }
     });
     Ok(flaky.attempts(3).backoff(pause..pause).await?)
 }

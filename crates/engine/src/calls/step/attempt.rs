@@ -26,7 +26,8 @@ pub(super) struct Running<'a> {
     pub(super) timeout: Option<BoxFuture<'static, ()>>,
     pub(super) announce: Option<BoxFuture<'static, ()>>,
     pub(super) announced: bool,
-    pub(super) heartbeats: Heartbeats,
+    /// `None` if it has sent no heartbeat and need not send any.
+    pub(super) heartbeats: Option<Box<Heartbeats>>,
     /// How many attempts had failed before this one.
     pub(super) failures: u32,
     /// The last heartbeat of the attempt whose row this one replaces.
@@ -72,15 +73,18 @@ impl Running<'_> {
     /// Records a heartbeat if one is due. Returns the error of an attempt that has sent none for too long.
     fn beat(&mut self, cx: &mut Context<'_>, drive: &Drive, policy: &Policy<'_>) -> Option<Error> {
         let clock = drive.core.clock();
-        self.heartbeats.hear(&self.scope.told, clock);
+        if self.scope.told.take_beaten() {
+            self.heartbeats.get_or_insert_with(|| Box::new(Heartbeats::new(clock))).hear(clock);
+        }
+        let heartbeats = self.heartbeats.as_mut()?;
         if let Some(limit) = policy.heartbeat_timeout
-            && self.heartbeats.is_silent(cx, clock, limit)
+            && heartbeats.is_silent(cx, clock, limit)
         {
             let message =
                 format!("attempt {} of step `{}` sent no heartbeat for {limit:?}", self.scope.attempt, drive.name);
             return Some(Error::new(Code::TimedOut, message));
         }
-        if self.heartbeats.is_due(cx, clock) {
+        if heartbeats.is_due(cx, clock) {
             self.announced = true;
             drive.core.with_state(|state| state.attempt(self.row(drive)));
         }

@@ -7,7 +7,6 @@ use onward_store::Clock;
 
 use super::attempt::timer;
 use crate::future::BoxFuture;
-use crate::told::Told;
 
 /// A heartbeat is recorded at most this often. Of those that are sent in between, the last one is recorded.
 const RECORD_EVERY: Duration = Duration::from_secs(1);
@@ -24,17 +23,16 @@ pub(super) struct Heartbeats {
 }
 
 impl Heartbeats {
-    /// The attempt begins.
-    pub(super) fn new(now: Duration) -> Heartbeats {
+    /// The attempt begins, or sends its first heartbeat.
+    pub(super) fn new(clock: &Clock) -> Heartbeats {
+        let now = clock.uptime();
         Heartbeats { heard: now, unrecorded: false, record_from: now, record: None, silence: None }
     }
 
-    /// Notes whether the body has sent a heartbeat while it was polled.
-    pub(super) fn hear(&mut self, told: &Told, clock: &Clock) {
-        if told.take_beaten() {
-            self.heard = clock.uptime();
-            self.unrecorded = true;
-        }
+    /// The body has sent a heartbeat.
+    pub(super) fn hear(&mut self, clock: &Clock) {
+        self.heard = clock.uptime();
+        self.unrecorded = true;
     }
 
     /// Whether the attempt has sent no heartbeat for this long. If not, the task is woken when that may be so.
@@ -74,24 +72,19 @@ impl Heartbeats {
 mod tests {
     use std::task::Waker;
 
-    use onward_types::{Heartbeat, Json, Timestamp};
+    use onward_types::Timestamp;
 
     use super::*;
 
-    fn beat(told: &Told) {
-        told.beat(Heartbeat { at: Timestamp::UNIX_EPOCH, progress: Json::null() });
-    }
-
     #[tokio::test]
     async fn heartbeats_are_recorded_once_a_second_and_the_last_one_always_is() {
-        let (clock, told) = (Clock::virtual_at(Timestamp::UNIX_EPOCH), Told::default());
-        let mut heartbeats = Heartbeats::new(clock.uptime());
+        let clock = Clock::virtual_at(Timestamp::UNIX_EPOCH);
+        let mut heartbeats = Heartbeats::new(&clock);
         let mut recorded = Vec::new();
         for tenth in 0..30 {
             if tenth < 15 {
-                beat(&told);
+                heartbeats.hear(&clock);
             }
-            heartbeats.hear(&told, &clock);
             if heartbeats.is_due(&mut Context::from_waker(Waker::noop()), &clock) {
                 recorded.push(tenth);
             }
@@ -102,15 +95,14 @@ mod tests {
 
     #[tokio::test]
     async fn an_attempt_is_silent_when_its_last_heartbeat_is_too_old() {
-        let (clock, told) = (Clock::virtual_at(Timestamp::UNIX_EPOCH), Told::default());
-        let mut heartbeats = Heartbeats::new(clock.uptime());
+        let clock = Clock::virtual_at(Timestamp::UNIX_EPOCH);
+        let mut heartbeats = Heartbeats::new(&clock);
         let limit = Duration::from_secs(2);
         let mut silent_at = None;
         for second in 0..9 {
             if second == 1 || second == 2 {
-                beat(&told);
+                heartbeats.hear(&clock);
             }
-            heartbeats.hear(&told, &clock);
             if heartbeats.is_silent(&mut Context::from_waker(Waker::noop()), &clock, limit) {
                 silent_at.get_or_insert(second);
             }

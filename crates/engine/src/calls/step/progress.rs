@@ -167,7 +167,7 @@ impl<'a> Polling<'_, 'a> {
             timeout: None,
             announce: None,
             announced: core.about.recovered,
-            heartbeats: Heartbeats::new(core.clock().uptime()),
+            heartbeats: self.policy.heartbeat_timeout.map(|_| Box::new(Heartbeats::new(core.clock()))),
             failures: *self.failed,
             carried: self.carried_by(*self.attempt).map(Box::new),
         }
