@@ -80,10 +80,10 @@ pub use onward_types::{
     ChunkBody, Code, Cursor, Deduplicated, Document, DocumentRecord, Durations, Error, ErrorData, EventRecord,
     ExecutorId, ExecutorRecord, Filter, HeldAt, HookFilter, HookRecord, HookState, Identity, InboxFilter, InboxItem,
     Initiator, Json, MessageFilter, MessageRecord, MessageState, Not, OpenHookRecord, OpenRuns, Origin, Page, Paging,
-    PersonRequest, QueueLimits, QueueRecord, QueueWait, Range, Rate, Reason, ReasonKind, Refusal, Refused, Result,
-    ResultExt, Resumed, RunId, RunKey, RunOptions, RunRecord, SYSTEM_PREFIX, Schemas, Sent, SortBy, Status,
-    StatusCounts, Steered, Steering, SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas,
-    StepState, StreamRecord, Taken, Timestamp, VersionRecord, Wait, WaitFor, WaitsFor, Window, WorkflowCount,
-    WorkflowRecord,
+    ParentEnd, PersonRequest, QueueLimits, QueueRecord, QueueWait, Range, Rate, Reason, ReasonKind, Refusal, Refused,
+    Result, ResultExt, Resumed, Retry, RunId, RunKey, RunOptions, RunRecord, SYSTEM_PREFIX, Schemas, Sent, SortBy,
+    Status, StatusCounts, Steered, Steering, SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord,
+    StepSchemas, StepState, StreamRecord, Taken, Timestamp, VersionRecord, Wait, WaitFor, WaitsFor, Window,
+    WorkflowCount, WorkflowRecord,
 };
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};

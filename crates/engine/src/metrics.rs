@@ -37,6 +37,8 @@ pub struct Metrics {
     pub runs_parked: u64,
     /// Runs that were released in a shutdown.
     pub runs_released: u64,
+    /// Attempts of runs that failed here and are followed by another attempt.
+    pub runs_retried: u64,
     /// Runs that came back into memory and were replayed: after a park, a release, a resume or a recovery.
     pub replays: u64,
     /// Runs of dead executors that this one released for any executor to claim.
@@ -126,6 +128,7 @@ pub(crate) struct Counters {
     pub(crate) runs_taken: Counter,
     pub(crate) runs_parked: Counter,
     pub(crate) runs_released: Counter,
+    pub(crate) runs_retried: Counter,
     pub(crate) replays: Counter,
     pub(crate) recoveries: Counter,
     pub(crate) given_up: Counter,
@@ -149,6 +152,7 @@ impl Default for Counters {
             runs_taken: zero(),
             runs_parked: zero(),
             runs_released: zero(),
+            runs_retried: zero(),
             replays: zero(),
             recoveries: zero(),
             given_up: zero(),
@@ -176,6 +180,7 @@ impl Counters {
             runs_taken: self.runs_taken.read(),
             runs_parked: self.runs_parked.read(),
             runs_released: self.runs_released.read(),
+            runs_retried: self.runs_retried.read(),
             replays: self.replays.read(),
             recoveries: self.recoveries.read(),
             given_up: self.given_up.read(),
@@ -271,6 +276,7 @@ impl Metrics {
         }
         text.counter("onward_runs_parked_total", "Runs that left memory because they only waited.", self.runs_parked);
         text.counter("onward_runs_released_total", "Runs released in a shutdown.", self.runs_released);
+        text.counter("onward_runs_retried_total", "Attempts of runs that failed and are repeated.", self.runs_retried);
         text.counter("onward_replays_total", "Runs that came back into memory and were replayed.", self.replays);
         text.counter("onward_recoveries_total", "Runs of dead executors that were released.", self.recoveries);
         text.counter("onward_runs_given_up_total", "Runs that crashed too often.", self.given_up);

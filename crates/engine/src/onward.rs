@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use onward_store::{Clock, Codec, DatabaseUrl, Health, JournalCounts, Store};
-use onward_types::{Error, ExecutorId, Result, Retention};
+use onward_types::{Error, ExecutorId, RECOVERIES_MOST, Result, Retention};
 
 use crate::client::Client;
 use crate::client::mask::Mask;
@@ -357,6 +357,21 @@ impl Builder {
     /// Park waiting runs when more than this many runs are in memory. The default is 10,000.
     pub fn resident_max(mut self, runs: usize) -> Builder {
         self.options.residents_max = runs.max(1);
+        self
+    }
+
+    /// How many deaths of its process without progress a run survives before it is given up, if neither its start nor its workflow
+    /// says so. The default is 10. A run that was given up can be resumed.
+    ///
+    /// ```
+    /// # use onward_engine::{Onward, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// let onward = Onward::open("sqlite::memory:").max_recoveries(3).launch().await?;
+    /// # onward.shutdown(std::time::Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn max_recoveries(mut self, recoveries: u32) -> Builder {
+        self.options.max_recoveries = recoveries.min(RECOVERIES_MOST);
         self
     }
 

@@ -24,6 +24,7 @@ pub(crate) struct Args {
     pub(crate) timeout: Option<u64>,
     /// The variant of `OnPanic`.
     pub(crate) on_panic: Option<&'static str>,
+    pub(crate) max_recoveries: Option<u32>,
 }
 
 impl Args {
@@ -48,6 +49,7 @@ impl Args {
             Some("backoff") => set(&mut self.backoff, option, backoff),
             Some("timeout") => set(&mut self.timeout, option, timeout),
             Some("on_panic") => set(&mut self.on_panic, option, on_panic),
+            Some("max_recoveries") => set(&mut self.max_recoveries, option, max_recoveries),
             _ => Err(unknown(option, kind)),
         }
     }
@@ -93,10 +95,18 @@ fn attempts(option: &Meta) -> Result<u32> {
         _ => None,
     };
     match number {
-        Some(0) => Err(Error::new_spanned(option, "a step is attempted at least once: write `attempts = 1` or more")),
+        Some(0) => Err(Error::new_spanned(option, "the first attempt counts: write `attempts = 1` or more")),
         Some(attempts) => Ok(attempts),
         None => Err(takes(option, "a number", "5")),
     }
+}
+
+fn max_recoveries(option: &Meta) -> Result<u32> {
+    let number = match literal(option) {
+        Some(Lit::Int(number)) => number.base10_parse::<u32>().ok(),
+        _ => None,
+    };
+    number.filter(|most| *most < i32::MAX as u32).ok_or_else(|| takes(option, "a number", "20"))
 }
 
 fn on_panic(option: &Meta) -> Result<&'static str> {

@@ -63,8 +63,12 @@ const SCHEMA: bool = cfg!(feature = "schema");
 /// | `name = "shipping"` | the name under which runs are recorded | the function's name, without its module |
 /// | `version = "2"` | the version of the code: a run is executed by the version that it started with | `"1"` |
 /// | `on_panic = "fail"` | a run whose workflow panics fails | `"hold"`: it is held, and can continue with fixed code |
+/// | `attempts = 3` | how often a run is attempted that fails, the first time included | 1 |
+/// | `backoff = "1s..60s"` | the first and the longest pause between two attempts | `"1s..60s"` |
+/// | `max_recoveries = 20` | how many deaths of its process without progress a run survives | the limit of the executor: 10 |
 ///
-/// In the long form the last option is `const ON_PANIC: onward::OnPanic = onward::OnPanic::Fail;`.
+/// In the long form the last options are `const ON_PANIC: onward::OnPanic = onward::OnPanic::Fail;`, `const ATTEMPTS: u32 = 3;`,
+/// `const BACKOFF: Range<Duration> = …;` and `const MAX_RECOVERIES: Option<u32> = Some(20);`.
 ///
 /// # Schemas
 ///

@@ -1,6 +1,6 @@
 //! `#[workflow]`: keeps the function and adds a type of the same name that implements `Workflow`.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Error, GenericParam, Result, Type};
@@ -10,7 +10,7 @@ use crate::signature::{Function, Outcome, borrowed, impl_trait, is_context, owns
 
 const WORKFLOW: Kind = Kind {
     noun: "workflow",
-    options: &["name", "version", "on_panic"],
+    options: &["name", "version", "on_panic", "attempts", "backoff", "max_recoveries"],
     elsewhere: "set the options of one run, such as its queue, where the run is started",
 };
 
@@ -47,6 +47,7 @@ impl<'f> Workflow<'f> {
 
     fn expand(&self, args: Args, schema: bool) -> TokenStream {
         let (vis, name) = (&self.function.vis, &self.function.sig.ident);
+        let failing = failing(&args);
         let recorded = args.name.unwrap_or_else(|| name.unraw().to_string());
         let version = args.version.unwrap_or_else(|| "1".to_owned());
         let on_panic = args.on_panic.map(|what| format_ident!("{what}"));
@@ -76,6 +77,7 @@ impl<'f> Workflow<'f> {
                 const NAME: &'static str = #recorded;
                 const VERSION: &'static str = #version;
                 #on_panic
+                #failing
                 type Input = #input;
                 type Output = #output;
                 #run
@@ -83,6 +85,25 @@ impl<'f> Workflow<'f> {
             }
         }
     }
+}
+
+/// The constants of a workflow whose runs are attempted several times, or survive another number of deaths than others.
+fn failing(args: &Args) -> TokenStream {
+    let attempts = args.attempts.map(Literal::u32_unsuffixed).map(|attempts| quote!(const ATTEMPTS: u32 = #attempts;));
+    let backoff = args.backoff.as_ref().map(|backoff| {
+        let (first, longest) = (millis(backoff.start), millis(backoff.end));
+        quote!(const BACKOFF: ::core::ops::Range<::core::time::Duration> = #first..#longest;)
+    });
+    let recoveries = args
+        .max_recoveries
+        .map(Literal::u32_unsuffixed)
+        .map(|most| quote!(const MAX_RECOVERIES: ::core::option::Option<u32> = ::core::option::Option::Some(#most);));
+    quote!(#attempts #backoff #recoveries)
+}
+
+fn millis(millis: u64) -> TokenStream {
+    let millis = Literal::u64_unsuffixed(millis);
+    quote!(::core::time::Duration::from_millis(#millis))
 }
 
 /// One part as it is, none as `()`, several as a tuple.

@@ -40,10 +40,10 @@ pub mod records {
         Chunk, ChunkBody, Cursor, Deduplicated, Document, DocumentRecord, Durations, ErrorData, EventRecord,
         ExecutorId, ExecutorRecord, HeldAt, HookFilter, HookRecord, HookState, Identity, InboxFilter, InboxItem,
         Initiator, MessageFilter, MessageRecord, MessageState, Not, OpenHookRecord, OpenRuns, Origin, Overlap, Paging,
-        PersonRequest, QueueLimits, QueueRecord, QueueWait, Range, Rate, Reason, ReasonKind, Refusal, Refused, Resumed,
-        Retention, RunKey, SYSTEM_PREFIX, ScheduleRecord, Schemas, Sent, SortBy, StatusCounts, Steered, Steering,
-        SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamRecord, Taken,
-        VersionRecord, Wait, WaitFor, WaitsFor, Window, WorkflowCount, WorkflowRecord,
+        ParentEnd, PersonRequest, QueueLimits, QueueRecord, QueueWait, Range, Rate, Reason, ReasonKind, Refusal,
+        Refused, Resumed, Retention, Retry, RunKey, SYSTEM_PREFIX, ScheduleRecord, Schemas, Sent, SortBy, StatusCounts,
+        Steered, Steering, SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas, StepState,
+        StreamRecord, Taken, VersionRecord, Wait, WaitFor, WaitsFor, Window, WorkflowCount, WorkflowRecord,
     };
 }
 
@@ -91,6 +91,8 @@ mod guides {
     mod observability {}
     #[doc = include_str!("../../../docs/guides/agent-loop.md")]
     mod agent_loop {}
+    #[doc = include_str!("../../../docs/guides/failing-runs.md")]
+    mod failing_runs {}
     #[doc = include_str!("../../../docs/guides/saga.md")]
     mod saga {}
     #[doc = include_str!("../../../docs/guides/approval.md")]

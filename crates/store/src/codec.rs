@@ -204,6 +204,9 @@ impl Sealer {
             Change::Leave(Leave { how: LeaveHow::Continued { input, .. }, .. }) => {
                 *input = self.seal(input, Payload::Input)?;
             }
+            Change::Leave(Leave { how: LeaveHow::Retried(next), .. }) => {
+                next.retrying.error = self.seal_error(&next.retrying.error)?;
+            }
             Change::SetEvent { value, .. } => *value = self.seal(value, Payload::Event)?,
             Change::Append(chunk) => self.seal_chunk(&mut chunk.body)?,
             Change::OpenWait(_)
@@ -331,6 +334,7 @@ impl Sealer {
             self.show(output, Payload::Output);
         }
         self.show_error(&mut run.error);
+        self.show_error(&mut run.last_error);
     }
 
     /// Decode a step for a listing.

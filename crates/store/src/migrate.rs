@@ -198,6 +198,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0030_searches.sql"),
         postgres: include_str!("../migrations/postgres/0030_searches.sql"),
     },
+    Migration {
+        version: 33,
+        // An older binary ends a run that has attempts left, and gives up no run that has no limit of its own.
+        compatible_from: 33,
+        sqlite: include_str!("../migrations/sqlite/0033_whole_runs.sql"),
+        postgres: include_str!("../migrations/postgres/0033_whole_runs.sql"),
+    },
 ];
 
 /// The table with the schema version. Created before anything else by the first process.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use onward_types::{
-    Chunk, Error, ExecutorId, Identity, Json, RunId, RunKey, Status, StepKind, StreamRecord, Timestamp,
+    Chunk, Error, ExecutorId, Identity, Json, Retry, RunId, RunKey, Status, StepKind, StreamRecord, Timestamp,
 };
 
 use crate::change::WaitKind;
@@ -36,8 +36,14 @@ pub struct History {
     pub parent: Option<RunKey>,
     /// The identity on whose behalf it runs, and the trace it belongs to.
     pub identity: Option<Identity>,
-    /// The position of its first call: 0, unless it continued with another input.
+    /// The position of its first call: 0, unless it is in a later generation.
     pub first_position: u32,
+    /// How often it is attempted, if its starter said so.
+    pub retry: Option<Retry>,
+    /// The attempt that is executed, from 1.
+    pub attempt: u32,
+    /// Whether a child that an earlier generation started has not ended, and the run waits for it before it ends.
+    pub awaits_children: bool,
     /// The queue in which it has a slot, if that queue has limits.
     pub slot: Option<Arc<str>>,
     /// Its checkpoints, in the order of completions.

@@ -18,11 +18,13 @@ mod inbox;
 mod message;
 mod name;
 mod options;
+mod parent_end;
 mod person;
 mod queue;
 mod reason;
 mod record;
 mod retention;
+mod retry;
 mod schedule;
 mod status;
 mod steered;
@@ -49,7 +51,10 @@ pub use id::{ExecutorId, RunId, RunKey};
 pub use inbox::{HookFilter, InboxFilter, InboxItem, OpenHookRecord};
 pub use message::{MessageFilter, MessageRecord, MessageState, Refused, Resumed, Sent};
 pub use name::{NAME_MAX, check_name};
-pub use options::{RunOptions, SYSTEM_PREFIX, check_attributes, check_system_attributes};
+pub use options::{
+    RECOVERIES_MOST, RunOptions, SYSTEM_PREFIX, check_attributes, check_max_recoveries, check_system_attributes,
+};
+pub use parent_end::ParentEnd;
 pub use person::PersonRequest;
 pub use queue::{Blocked, QueueLimits, QueueRecord, QueueWait, Rate};
 pub use reason::{Facts, Reason, ReasonKind};
@@ -59,6 +64,7 @@ pub use record::{
     VersionRecord, WaitsFor, Window, WorkflowCount, WorkflowRecord, WorkflowVersion,
 };
 pub use retention::Retention;
+pub use retry::{Retry, Retrying};
 pub use schedule::{CatchUp, Overlap, ScheduleRecord, Tick};
 pub use status::{Actor, MOVES, Move, Status};
 pub use steered::{BulkPreview, BulkResult, Refusal, Steered};

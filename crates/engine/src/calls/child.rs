@@ -71,6 +71,7 @@ struct ChildCall {
 impl ChildCall {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         let ChildCall { drive, plan, creation, waiting } = self;
+        plan.note_end(drive);
         drive.poll(cx, |drive, cx| {
             if waiting.is_none() {
                 *waiting = Some(match begin(cx, drive, plan, creation) {
@@ -134,6 +135,7 @@ struct StartChildCall {
 impl StartChildCall {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         let StartChildCall { drive, plan, creation } = self;
+        plan.note_end(drive);
         drive.poll(cx, |drive, cx| {
             if drive.core.is_detached() {
                 let message =
@@ -160,6 +162,22 @@ macro_rules! planned {
             }
 
             option_methods!(id);
+
+            /// What becomes of the child when this run ends, whatever its end. Without it the child is cancelled if this run is
+            /// cancelled, and goes on if this run succeeds, fails or is given up.
+            ///
+            /// ```
+            /// # use onward_engine::{Ctx, ParentEnd, Result};
+            /// async fn shop(ctx: &Ctx) -> Result<()> {
+            ///     let watch = ctx.start_named("watch", ()).on_parent_end(ParentEnd::Cancel).await?; // ends with this run
+            ///     ctx.run_named("newsletter", ()).on_parent_end(ParentEnd::Wait).await?;
+            ///     println!("{} watches", watch.id());
+            ///     Ok(())
+            /// }
+            /// ```
+            pub fn on_parent_end(self, end: onward_types::ParentEnd) -> Self {
+                self.set(|options| options.given.on_parent_end = Some(end))
+            }
 
             fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
                 self.call.poll(cx)

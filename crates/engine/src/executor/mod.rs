@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use onward_store::{Health, JournalCounts, Known, Seat, Store};
+use onward_store::{Health, JournalCounts, Known, RECOVERIES_MAX, Seat, Store};
 use onward_types::{QueueRecord, Retention};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
@@ -45,6 +45,8 @@ pub(crate) struct Options {
     pub(crate) park_after: Duration,
     /// With more runs in memory than this, waiting runs are parked.
     pub(crate) residents_max: usize,
+    /// How many recoveries without progress a run has whose starter and workflow do not say.
+    pub(crate) max_recoveries: u32,
     /// The rules for deleting ended runs; without rules all are kept.
     pub(crate) retention: Vec<Retention>,
 }
@@ -55,6 +57,7 @@ impl Default for Options {
             lease: Duration::from_secs(5),
             park_after: Duration::from_secs(5),
             residents_max: 10_000,
+            max_recoveries: RECOVERIES_MAX,
             retention: Vec::new(),
         }
     }
@@ -79,6 +82,8 @@ pub(crate) struct Executor {
     pub(crate) queue_now: Notify,
     /// Notified when a deadline was set that may be the earliest.
     pub(crate) deadline_set: Notify,
+    /// Notified when a run has ended that may have children which end with it.
+    pub(crate) parent_ended: Notify,
     /// Notified when more runs are in memory than allowed.
     pub(crate) crowded: Notify,
     /// Executors without a heartbeat for their leases.
@@ -139,6 +144,7 @@ impl Executor {
             queues_named: Mutex::default(),
             queue_now: Notify::new(),
             deadline_set: Notify::new(),
+            parent_ended: Notify::new(),
             crowded: Notify::new(),
             silent: Silent::default(),
             declared_dead: Notify::new(),

@@ -114,7 +114,7 @@ impl Executor {
         // Decoding the input runs user code.
         let begun = guarded(|| (registered.run)(Ctx::of(core.clone()), &input));
         match begun {
-            Ok(Ok(workflow)) => drive(core, workflow, registered.on_panic).await,
+            Ok(Ok(workflow)) => drive(core, workflow, &registered.failing).await,
             Ok(Err(error)) => Ended::Held(error),
             Err(said) => {
                 let message = format!("decoding the input panicked: {said}. Fix the code, then resume the run");
@@ -188,6 +188,9 @@ impl Executor {
         crash_point(&how);
         self.count(&how);
         self.residents.remove(core);
+        if matches!(how, LeaveHow::Finished(_) | LeaveHow::Retried(_)) && core.with_state(|it| it.cancels_children()) {
+            self.parent_ended.notify_one();
+        }
         let end = end_of(&how);
         core.end.set(end.clone());
         if let End::Ended(outcome) = end {
@@ -195,7 +198,9 @@ impl Executor {
         }
         match how {
             // It may already be due: its child ended in the meantime, or its timer.
-            LeaveHow::Parked { .. } | LeaveHow::Continued { .. } | LeaveHow::LetGo => self.ring_claimers(),
+            LeaveHow::Parked { .. } | LeaveHow::Continued { .. } | LeaveHow::Retried(_) | LeaveHow::LetGo => {
+                self.ring_claimers();
+            }
             // The same commit woke its parked parent.
             LeaveHow::Finished(_) if core.about.parent.is_some_and(|parent| self.residents.get(parent).is_none()) => {
                 self.ring_claimers();
@@ -234,6 +239,7 @@ impl Executor {
             LeaveHow::Finished(Err(_)) => &counters.runs_failed,
             LeaveHow::Parked { .. } => &counters.runs_parked,
             LeaveHow::Held { .. } => &counters.runs_held,
+            LeaveHow::Retried(_) => &counters.runs_retried,
             LeaveHow::Released | LeaveHow::Continued { .. } => &counters.runs_released,
             LeaveHow::LetGo => &counters.runs_taken,
         };
@@ -329,7 +335,9 @@ fn crash_point(how: &LeaveHow) {
     match how {
         LeaveHow::Finished(_) => onward_store::crash::point("run.finished"),
         LeaveHow::Parked { .. } => onward_store::crash::point("run.parked"),
-        LeaveHow::Released | LeaveHow::Continued { .. } | LeaveHow::LetGo => onward_store::crash::point("run.released"),
+        LeaveHow::Released | LeaveHow::Continued { .. } | LeaveHow::Retried(_) | LeaveHow::LetGo => {
+            onward_store::crash::point("run.released");
+        }
         LeaveHow::Held { .. } => {}
     }
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use onward_store::RecoveryLimits;
 use onward_types::{Code, Error};
 
 use super::{SWEEP, note};
@@ -28,9 +29,12 @@ pub(crate) async fn run(executor: Arc<Executor>) {
 async fn release(executor: &Executor) -> Result<usize, Error> {
     let mut all = 0;
     loop {
-        let some = executor.store.release_orphans().await?;
+        let some = executor.store.release_orphans(&limits(executor)).await?;
         executor.counters.recoveries.many(some.released);
         executor.counters.given_up.many(some.given_up);
+        if some.given_up > 0 {
+            executor.parent_ended.notify_one();
+        }
         all += some.total();
         if some.total() > 0 {
             tracing::info!(runs = some.total(), "released the runs of dead executors");
@@ -45,4 +49,11 @@ async fn release(executor: &Executor) -> Result<usize, Error> {
             None => Ok(all),
         };
     }
+}
+
+/// How many recoveries runs have whose starters did not say.
+fn limits(executor: &Executor) -> RecoveryLimits {
+    let workflows = executor.registry.all();
+    let of = workflows.iter().filter_map(|workflow| Some((workflow.key(), workflow.max_recoveries?))).collect();
+    RecoveryLimits { of, other: executor.options.max_recoveries }
 }

@@ -75,7 +75,14 @@ async fn charge(ctx: &Ctx, r#in: &Order, (from, to): (u32, u32), label: impl Dis
 #[test]
 fn a_workflow_has_a_name_and_a_version_of_its_own() {
     let program = r#"
-#[onward::workflow(name = "shipping", version = "2", on_panic = "fail")]
+#[onward::workflow(
+    name = "shipping",
+    version = "2",
+    on_panic = "fail",
+    attempts = 3,
+    backoff = "1s..60s",
+    max_recoveries = 20
+)]
 pub(super) async fn ship(_: &Ctx, order: Order, boxes: u32) -> Result<u32, anyhow::Error> {
     Ok(boxes)
 }"#;

@@ -131,8 +131,8 @@ fn an_option_is_known_and_given_once() {
                     where it is called: `charge(ctx, ..).retry_if(..)`";
     option("queue = \"slow\"", "queue", sentence);
     let function = "async fn my_flow(ctx: &Ctx) -> Result<()> {}";
-    let sentence = "unknown option `queue`: a workflow accepts `name`, `version`, `on_panic`; set the options of one run, \
-                    such as its queue, where the run is started";
+    let sentence = "unknown option `queue`: a workflow accepts `name`, `version`, `on_panic`, `attempts`, `backoff`, \
+                    `max_recoveries`; set the options of one run, such as its queue, where the run is started";
     assert_eq!(refused(expand_workflow, "queue = \"slow\"", function), [("queue".to_owned(), sentence.to_owned())]);
     option("attempts = 2, attempts = 3", "attempts", "`attempts` is given twice: remove one");
     option("\"charge\"", "\"charge\"", "an option must be a name and a value: `name = \"..\"`");
@@ -144,7 +144,7 @@ fn an_option_has_a_value_of_its_kind() {
     option("attempts = \"5\"", "attempts = \"5\"", "`attempts` must be a number: `attempts = 5`");
     option("attempts = -1", "attempts = -1", "`attempts` must be a number: `attempts = 5`");
     option("attempts = 5000000000", "attempts = 5000000000", "`attempts` must be a number: `attempts = 5`");
-    option("attempts = 0", "attempts = 0", "a step is attempted at least once: write `attempts = 1` or more");
+    option("attempts = 0", "attempts = 0", "the first attempt counts: write `attempts = 1` or more");
     option("name = 5", "name = 5", "`name` must be a string: `name = \"..\"`");
     option("name = \"\"", "\"\"", "a name or version must have 1 to 512 bytes and no NUL");
     option("timeout = 120", "timeout = 120", "`timeout` must be a duration: `timeout = \"2m\"`");

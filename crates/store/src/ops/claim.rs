@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use onward_types::{ExecutorId, Json, RunId, RunKey, Timestamp, from_micros};
+use onward_types::{ExecutorId, Json, Retrying, RunId, RunKey, Timestamp, from_micros};
 
 use super::known::Known;
 use super::messages;
@@ -167,6 +167,9 @@ fn run(row: &Row, key: RunKey) -> Result<History, Fault> {
         deadline: row.opt_int("deadline")?.map(from_micros),
         parent: row.opt_key("parent_key")?,
         first_position: first_position(row)?.unwrap_or(0),
+        retry: super::runs::stored(row, "retry")?,
+        attempt: super::runs::stored(row, "retrying")?.map_or(1, |retrying: Retrying| retrying.attempt),
+        awaits_children: row.flag("awaits_children")?,
         slot: row.opt_text("slot")?.map(Arc::from),
         checkpoints: Vec::new(),
         waits: Vec::new(),

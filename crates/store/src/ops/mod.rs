@@ -22,6 +22,7 @@ pub(crate) mod mailbox;
 pub(crate) mod messages;
 pub(crate) mod moves;
 pub(crate) mod open_hooks;
+pub(crate) mod parent_end;
 pub(crate) mod people;
 pub(crate) mod queue_claim;
 mod queue_waits;

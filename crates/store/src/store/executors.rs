@@ -12,7 +12,7 @@ use crate::driver::sqlite::ExecutorLock;
 use crate::fault::{Cure, Fault};
 use crate::journal::Journal;
 use crate::ops::executors::{Beat, NewExecutor};
-use crate::ops::recover::Recovered;
+use crate::ops::recover::{Recovered, RecoveryLimits};
 use crate::ops::{executors, moves, recover};
 use crate::signal::Signal;
 use crate::sync::lock;
@@ -134,14 +134,16 @@ impl Store {
         }
     }
 
-    /// Release one chunk of runs whose executor is dead or gone. Repeat until nothing is released.
+    /// Release one chunk of runs whose executor is dead or gone, and give up those that have used up their recoveries. Repeat until
+    /// nothing is released.
     ///
     /// # Errors
     /// If the database cannot be reached.
-    pub async fn release_orphans(&self) -> Result<Recovered, Error> {
+    pub async fn release_orphans(&self, limits: &RecoveryLimits) -> Result<Recovered, Error> {
         let now = self.clock.now();
-        let release =
-            self.write("recover.release_orphans", now, |tx, now| Box::pin(recover::release_orphans(tx, *now)));
+        let release = self.write("recover.release_orphans", limits.clone(), move |tx, limits| {
+            Box::pin(recover::release_orphans(tx, limits, now))
+        });
         let (mut recovered, cancelled) = release.await?;
         if recovered.total() == 0 && cancelled {
             recovered = self.let_go_of_stopped().await?;

@@ -15,6 +15,9 @@ fn facts<'a>() -> Facts<'a> {
         error: None,
         there: &[],
         recoveries: 0,
+        max_recoveries: None,
+        recover_at: None,
+        retrying: None,
         now: Timestamp::UNIX_EPOCH,
     }
 }
@@ -49,6 +52,21 @@ fn a_workflow_that_no_executor_has_is_named_with_the_versions_that_are_there() {
     }
     let known = ["3".to_owned()];
     assert_eq!(Reason::of(&Facts { there: &known, ..facts() }).kind, ReasonKind::FreeExecutor);
+}
+
+#[test]
+fn a_run_that_pauses_before_it_is_executed_again_says_until_when_and_why() {
+    let error = Error::new(Code::Failed, "no money").to_json();
+    let retrying = Retrying { attempt: 2, of: 3, error };
+    let at = Some(minute());
+    let delayed = Facts { status: Status::Delayed, ready_at: at, retrying: Some(&retrying), ..facts() };
+    let sentence = "attempt 2 of 3 starts at 1970-01-01T00:01:00Z; attempt 1 failed: no money";
+    assert_eq!(Reason::of(&delayed).to_string(), sentence);
+    let killed = Facts { status: Status::Running, ready_at: at, recover_at: at, recoveries: 4, ..facts() };
+    let sentence = "executed again at 1970-01-01T00:01:00Z: its process died 4 times while it was executed";
+    assert_eq!(Reason::of(&killed).to_string(), sentence);
+    let limited = Facts { max_recoveries: Some(10), ..killed };
+    assert_eq!(Reason::of(&limited).to_string(), format!("{sentence}; at most 10 recoveries are tried"));
 }
 
 #[test]

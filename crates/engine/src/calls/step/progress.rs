@@ -1,6 +1,5 @@
 //! How a step proceeds, attempt by attempt: it waits for its turn, runs its body, and decides what follows from the result.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -12,6 +11,7 @@ use super::attempt::{Running, panicked};
 use super::{Body, Policy, may_begin};
 use crate::calls::Drive;
 use crate::executor::run::core::Home;
+use crate::executor::run::retry::pause;
 use crate::executor::run::state::{Idle, Outcome};
 use crate::future::BoxFuture;
 use crate::scope::{self, InStep};
@@ -244,28 +244,5 @@ impl<'a> Polling<'_, 'a> {
         let Drive { position, name, .. } = self.drive;
         let (position, name) = (*position, name.clone());
         AttemptChange { position, attempt, name, started_at, finished_at: None, error, notes: None }
-    }
-}
-
-/// The pause after this many failures: doubled each time, capped, and half of it random.
-fn pause(backoff: &Range<Duration>, failed: u32) -> Duration {
-    let doubled = backoff.start.saturating_mul(1 << (failed.saturating_sub(1)).min(30));
-    let most = doubled.min(backoff.end.max(backoff.start));
-    let chance = (crate::random::number() % 1_000) as f64 / 1_000.0;
-    most.mul_f64(0.5 + 0.5 * chance)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pause_doubles_up_to_its_cap_and_half_of_it_is_chance() {
-        let backoff = Duration::from_secs(1)..Duration::from_secs(60);
-        for (failed, most) in [(1, 1), (2, 2), (4, 8), (7, 60), (4000, 60)] {
-            let pause = pause(&backoff, failed).as_secs_f64();
-            let most = f64::from(most);
-            assert!(pause >= most * 0.5 - 1e-6 && pause <= most + 1e-6, "{failed}: {pause}");
-        }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use onward_store::{History, NewRun, SUSPECT_AFTER};
-use onward_types::{Identity, RunId, RunKey, Timestamp};
+use onward_types::{Identity, Retry, RunId, RunKey, Timestamp};
 
 /// The facts of one run.
 #[derive(Debug)]
@@ -23,6 +23,12 @@ pub(crate) struct About {
     pub(crate) recovered: bool,
     /// The queue with limits in which it holds a slot.
     pub(crate) slot: Option<Arc<str>>,
+    /// How often it is attempted, if its starter said so.
+    pub(crate) retry: Option<Box<Retry>>,
+    /// The attempt that is executed, from 1.
+    pub(crate) attempt: u32,
+    /// The position of the first call of its current generation.
+    pub(crate) first_position: u32,
 }
 
 impl About {
@@ -40,6 +46,9 @@ impl About {
             suspect: false,
             recovered: false,
             slot: None,
+            retry: None,
+            attempt: 1,
+            first_position: 0,
         }
     }
 
@@ -52,6 +61,7 @@ impl About {
             deadline: run.deadline_at_start(),
             parent: run.parent.map(|(key, _)| key),
             identity: run.identity.clone().map(Box::new),
+            retry: run.retry.clone().map(Box::new),
             ..About::bare(run.key)
         }
     }
@@ -70,6 +80,9 @@ impl About {
             suspect: history.recoveries >= SUSPECT_AFTER,
             recovered: history.recovered,
             slot: history.slot.take(),
+            retry: history.retry.take().map(Box::new),
+            attempt: history.attempt,
+            first_position: history.first_position,
         }
     }
 

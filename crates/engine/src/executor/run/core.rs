@@ -394,6 +394,7 @@ pub(crate) fn end_of(how: &LeaveHow) -> End {
         LeaveHow::Parked { .. }
         | LeaveHow::Held { .. }
         | LeaveHow::Continued { .. }
+        | LeaveHow::Retried(_)
         | LeaveHow::Released
         | LeaveHow::LetGo => End::Elsewhere,
     }
