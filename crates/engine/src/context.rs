@@ -69,7 +69,7 @@ impl Ctx {
     pub fn with_state<S: Send + Sync + 'static>(mut self, state: S) -> Ctx {
         let states = Arc::get_mut(&mut self.core).and_then(|core| match &mut core.home {
             Home::Detached { states, .. } => Arc::get_mut(states),
-            Home::Executor { .. } => None,
+            Home::Executor { .. } | Home::Rehearsal { .. } => None,
         });
         states.expect("a detached context that is not in use yet").add(state);
         self

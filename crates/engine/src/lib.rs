@@ -11,6 +11,8 @@ mod data;
 mod executor;
 mod future;
 mod metrics;
+#[doc(hidden)]
+pub mod mocks;
 mod onward;
 #[cfg(feature = "otlp")]
 pub mod otlp;
@@ -66,6 +68,8 @@ pub use crate::executor::registry::{OnPanic, Registry};
 pub use crate::executor::run::ctx::Ctx;
 pub use crate::future::BoxFuture;
 pub use crate::metrics::{Metrics, QueueMetrics};
+#[doc(hidden)]
+pub use crate::onward::rehearse::{Rehearsal, Replayed, Verdict};
 pub use crate::onward::{Builder, Onward};
 pub use crate::trouble::Trouble;
 pub use crate::workflow::{Workflow, Workflows};

@@ -1,5 +1,8 @@
 //! The entry point: open a database, register workflows, launch.
 
+mod idle;
+pub(crate) mod rehearse;
+
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,6 +20,7 @@ use crate::executor::run::leaving::Stop;
 use crate::executor::{Executor, Options};
 use crate::future::BoxFuture;
 use crate::metrics::Metrics;
+use crate::mocks::{Mocks, StepMocks};
 use crate::states::States;
 use crate::tasks::Tasks;
 use crate::trouble::Trouble;
@@ -332,6 +336,13 @@ impl Builder {
     /// Hide fields of these names in the records that the client of this executor returns: see [`Client::mask`].
     pub fn mask<F: AsRef<str>>(mut self, fields: impl IntoIterator<Item = F>) -> Builder {
         self.mask.add(fields);
+        self
+    }
+
+    /// Run these stand-ins in place of the bodies of steps. For environments of tests.
+    #[doc(hidden)]
+    pub fn mocks(mut self, mocks: Arc<dyn StepMocks>) -> Builder {
+        self.options.mocks = Mocks(Some(mocks));
         self
     }
 

@@ -4,6 +4,8 @@
 //! visible nowhere else.
 
 mod action;
+#[doc(hidden)]
+pub mod activity;
 mod change;
 mod clock;
 mod codec;

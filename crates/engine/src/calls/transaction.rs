@@ -195,6 +195,7 @@ impl TransactionCall {
     }
 
     async fn attempt(&self, executor: &Arc<Executor>, owner: &Owner, user: &UserBody<'_>) -> Result<Json, Undone> {
+        let _busy = executor.store.clock().busy();
         // On SQLite no change becomes durable while a transaction is open, so everything before must be durable first.
         let early = if executor.store.is_shared() { None } else { Some(self.take_turn().await) };
         let begun = executor.store.begin(owner, self.serializable).await;
@@ -252,6 +253,9 @@ impl TransactionCall {
             Err(rollback) => return Err(rollback.into()),
         }
         self.core.with_state(|state| state.note_committed(self.position));
+        if executor.store.clock().activity().is_some_and(|activity| activity.is_lost_after(&self.name)) {
+            executor.seat().journal.close();
+        }
         Ok(output)
     }
 

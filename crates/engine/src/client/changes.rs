@@ -326,7 +326,7 @@ impl Follower {
 
     /// The registration had expired, so nothing is recorded; the task that reads registers again.
     async fn wait_for_registration(&self) -> Result<(), Error> {
-        self.until_closed(self.client.store.clock().sleep(std::time::Duration::from_secs(1))).await
+        self.until_closed(self.client.store.clock().rest(std::time::Duration::from_secs(1))).await
     }
 
     /// Waits, but no longer than until the client is closed.

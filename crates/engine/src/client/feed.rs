@@ -121,7 +121,7 @@ impl Reader {
                     return false;
                 }
             }
-            () = self.clock.sleep_until(sweep) => return true,
+            () = self.clock.rest_until(sweep, None) => return true,
         }
         real_time::sleep(GATHER).await;
         // What was signalled until now is read at once.

@@ -32,6 +32,7 @@ use silent::Silent;
 pub(crate) use waiters::Waiters;
 
 use crate::metrics::{Counters, Metrics, QueueMetrics};
+use crate::mocks::Mocks;
 use crate::states::States;
 use crate::sync::lock;
 use crate::trouble::{Trouble, Troubles};
@@ -47,6 +48,8 @@ pub(crate) struct Options {
     pub(crate) residents_max: usize,
     /// The rules for deleting ended runs; without rules all are kept.
     pub(crate) retention: Vec<Retention>,
+    /// Stand-ins for the bodies of steps, in a test.
+    pub(crate) mocks: Mocks,
 }
 
 impl Default for Options {
@@ -56,6 +59,7 @@ impl Default for Options {
             park_after: Duration::from_secs(5),
             residents_max: 10_000,
             retention: Vec::new(),
+            mocks: Mocks::default(),
         }
     }
 }
@@ -228,7 +232,7 @@ impl Executor {
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        drop(self.handle.spawn(task));
+        drop(self.handle.spawn(self.store.clock().task(task)));
     }
 
     /// A task failed to do one of its duties.

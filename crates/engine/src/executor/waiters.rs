@@ -138,7 +138,7 @@ impl Waiters {
                     followed = Some((found, self.watch(found)));
                     self.store.listen_closely().await;
                 }
-                (None, _) => self.store.clock().sleep(UNKNOWN).await,
+                (None, _) => self.store.clock().rest(UNKNOWN).await,
             }
         }
     }
@@ -211,14 +211,14 @@ impl Waiters {
         let Some(clock) = waiters.upgrade().map(|waiters| waiters.store.clock().clone()) else { return };
         loop {
             let mut listener = JoinSet::new();
-            listener.spawn(Waiters::listen(waiters.clone(), clock.clone()));
+            listener.spawn(clock.task(Waiters::listen(waiters.clone(), clock.clone())));
             match listener.join_next().await {
                 Some(Err(died)) if died.is_panic() => {
                     tracing::error!(%died, "the listener for runs of other executors died; starting another one");
                 }
                 _ => return,
             }
-            clock.sleep(SWEEP).await;
+            clock.rest(SWEEP).await;
         }
     }
 
@@ -228,7 +228,7 @@ impl Waiters {
         loop {
             let signal = tokio::select! {
                 signal = signals.recv() => Some(signal),
-                () = clock.sleep_until(next_sweep) => None,
+                () = clock.rest_until(next_sweep, None) => None,
             };
             let Some(waiters) = waiters.upgrade() else { return };
             // A steady stream of other signals must not delay the sweep for ever.

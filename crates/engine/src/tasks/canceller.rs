@@ -17,7 +17,7 @@ pub(crate) async fn run(executor: Arc<Executor>) {
             let cancelled = note(&executor, "canceller", "cancel", cancel(&executor).await);
             if cancelled != Some(true) {
                 // The remaining runs wait for a lock of someone else, or for the database.
-                clock.sleep(SWEEP).await;
+                clock.rest(SWEEP).await;
             }
             continue;
         }
@@ -28,7 +28,7 @@ pub(crate) async fn run(executor: Arc<Executor>) {
         let sweep = onward_store::add(clock.now(), SWEEP);
         let until = next.map_or(sweep, |deadline| deadline.min(sweep));
         tokio::select! {
-            () = clock.sleep_until(until) => {}
+            () = clock.rest_until(until, next) => {}
             () = executor.deadline_set.notified() => {}
         }
     }

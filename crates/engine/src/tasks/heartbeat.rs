@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::note;
 use super::pulse::Pulse;
 use crate::executor::Executor;
 use crate::executor::run::end::End;
@@ -48,6 +49,10 @@ async fn rejoin(executor: &Arc<Executor>) {
             runs = executor.residents.len(),
             "some runs could not be dropped; joining without waiting for them"
         );
+    }
+    if executor.store.clock().activity().is_some() {
+        // A test made it lose its seat, and no time passes in which others would notice that.
+        note(executor, "heartbeat", "leave", executor.store.bury(&old.executor).await);
     }
     loop {
         // A workflow that is registered meanwhile is announced under the new seat.

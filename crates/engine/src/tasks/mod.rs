@@ -44,10 +44,10 @@ impl Tasks {
     pub(crate) fn spawn(executor: &Arc<Executor>) -> Tasks {
         let mut tasks = JoinSet::new();
         let mut spawn = |name: &'static str, task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
-            tasks.spawn(async move {
+            tasks.spawn(executor.store.clock().task(async move {
                 task.await;
                 name
-            });
+            }));
         };
         spawn("claimer", Box::pin(claimer::run(executor.clone())));
         spawn("queues", Box::pin(queues::run(executor.clone())));
@@ -107,7 +107,7 @@ impl SignalReceiver {
 
     fn in_a_second(executor: &Executor) -> BoxFuture<'static, ()> {
         let clock = executor.store.clock().clone();
-        Box::pin(async move { clock.sleep(SWEEP).await })
+        Box::pin(async move { clock.rest(SWEEP).await })
     }
 
     /// The next signal, or `None` when a sweep is due. A receiver that fell behind gets [`Signal::Look`], which means that

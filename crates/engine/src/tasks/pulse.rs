@@ -55,12 +55,12 @@ impl Pulse {
 /// Sends heartbeats until it is stopped. `alive` is dropped with this thread, however it ends.
 fn run(executor: Arc<Executor>, stopped: oneshot::Receiver<()>, alive: oneshot::Sender<()>) {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(async move {
+        Ok(runtime) => runtime.block_on(executor.store.clock().clone().task(async move {
             tokio::select! {
                 _ = stopped => {}
                 () = Beats::new(executor).go_on() => {}
             }
-        }),
+        })),
         Err(error) => tracing::error!(%error, "could not start the runtime for the executor's heartbeats"),
     }
     drop(alive);
@@ -95,7 +95,7 @@ impl Beats {
                 self.beat(&seat).await;
             }
             self.read_beats(&seat).await;
-            clock.sleep(pause.saturating_sub(clock.uptime().saturating_sub(began))).await;
+            clock.rest(pause.saturating_sub(clock.uptime().saturating_sub(began))).await;
         }
     }
 

@@ -139,9 +139,10 @@ impl Queues {
         let clock = self.executor.store.clock().clone();
         let sweep = onward_store::add(clock.now(), SWEEP);
         loop {
-            let until = due.into_iter().chain(self.next.values().copied()).fold(sweep, Timestamp::min);
+            let next = due.into_iter().chain(self.next.values().copied()).min();
+            let until = next.map_or(sweep, |next| next.min(sweep));
             tokio::select! {
-                () = clock.sleep_until(until) => return,
+                () = clock.rest_until(until, next) => return,
                 () = self.executor.queues_now.notified() => return,
                 () = self.executor.queue_now.notified() => {
                     for queue in self.executor.take_named_queues() {

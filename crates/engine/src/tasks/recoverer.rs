@@ -18,7 +18,7 @@ pub(crate) async fn run(executor: Arc<Executor>) {
             forgets = note(&executor, "recoverer", "forget", executor.store.forget_dead().await).is_none();
         }
         tokio::select! {
-            () = executor.store.clock().sleep(SWEEP) => {}
+            () = executor.store.clock().rest(SWEEP) => {}
             () = executor.declared_dead.notified() => forgets = true,
         }
     }

@@ -9,7 +9,7 @@ use crate::executor::PATIENCE;
 
 pub(crate) async fn run(executor: Arc<Executor>) {
     loop {
-        executor.store.clock().sleep(SWEEP).await;
+        executor.store.clock().rest(SWEEP).await;
         let now = executor.store.clock().now();
         let is_long = |since| now.duration_since(since).unsigned_abs() >= PATIENCE;
         if executor.journal_trouble().is_some_and(|trouble| is_long(trouble.since)) {

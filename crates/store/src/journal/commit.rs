@@ -9,6 +9,7 @@ use onward_types::{Code, Error, RunKey, StepKind, Taken};
 use tracing::Instrument;
 
 use super::{Batch, CloseOnPanic, Entry, Shared, fold};
+use crate::activity::{Activity, Busy};
 use crate::change::{Change, Created, Existing};
 use crate::clock::Clock;
 use crate::fault::{Cure, Fault};
@@ -113,11 +114,13 @@ pub(crate) struct Settlement {
     shared: Arc<Shared>,
     /// `None` once they were informed.
     pending: Option<(Pending, Committed)>,
+    _busy: Option<Busy>,
 }
 
 impl Settlement {
     fn new(shared: &Arc<Shared>, pending: Pending, committed: Committed) -> Settlement {
-        Settlement { shared: shared.clone(), pending: Some((pending, committed)) }
+        let _busy = shared.activity.as_ref().map(Activity::begin);
+        Settlement { shared: shared.clone(), pending: Some((pending, committed)), _busy }
     }
 
     pub(crate) fn changes(&self) -> usize {
@@ -170,6 +173,14 @@ async fn gather<W: Writer>(writer: &mut W, shared: &Shared) {
     }
 }
 
+/// The names of the steps that these entries record.
+fn steps(entries: &[Entry]) -> impl Iterator<Item = &str> {
+    entries.iter().flat_map(|entry| &entry.changes).filter_map(|change| match change {
+        Change::Checkpoint(it) if it.kind == StepKind::Step => Some(&*it.name),
+        _ => None,
+    })
+}
+
 /// Commit `entries` as one batch, or as several if the database rejects a value in it or loses its session over it.
 async fn commit_all<W: Writer>(
     writer: &mut W,
@@ -201,6 +212,11 @@ async fn commit_all<W: Writer>(
                 shared.number.store(pending.batch.number, Ordering::SeqCst);
                 shared.note_commit(pending.batch.changes, began, since);
                 crate::crash::point("batch.committed");
+                if let Some(activity) = &shared.activity
+                    && steps(&pending.entries).any(|step| activity.is_lost_after(step))
+                {
+                    shared.close();
+                }
                 let conflicting = committed.conflicting(&pending.batch);
                 for entry in pending.entries.iter().filter(|_| !conflicting.is_empty()) {
                     // What the run submitted later must not be committed without these changes.

@@ -20,6 +20,7 @@ use fold::fold;
 pub(crate) use fold::{Batch, Create, Event, Refusal, Update};
 use queue::{Queue, Taken};
 
+use crate::activity::Activity;
 use crate::change::{Change, Created};
 use crate::codec::Sealer;
 use crate::histogram::{Buckets, Histogram};
@@ -82,6 +83,8 @@ pub(crate) struct Shared {
     under_way: Mutex<Option<Instant>>,
     health: Mutex<Health>,
     counts: Counts,
+    /// What is in progress, if that is counted.
+    activity: Option<Activity>,
 }
 
 /// How the writer is notified of work.
@@ -174,7 +177,7 @@ impl JournalCounts {
 }
 
 impl Journal {
-    pub(crate) fn new(executor: ExecutorId, bell: Bell) -> Journal {
+    pub(crate) fn new(executor: ExecutorId, bell: Bell, activity: Option<Activity>) -> Journal {
         let shared = Shared {
             executor,
             queue: Mutex::default(),
@@ -188,6 +191,7 @@ impl Journal {
             under_way: Mutex::default(),
             health: Mutex::default(),
             counts: Counts::default(),
+            activity,
         };
         Journal(Arc::new(shared), Sealer::default())
     }
@@ -216,7 +220,12 @@ impl Journal {
             let mut queue = lock(&self.0.queue);
             queue.push(entry).map(|bytes| {
                 self.0.queued.fetch_add(bytes, Ordering::Relaxed);
-                !std::mem::replace(&mut queue.rung, true)
+                let rings = !std::mem::replace(&mut queue.rung, true);
+                if let (true, Some(activity)) = (rings, &self.0.activity) {
+                    activity.note_progress();
+                    queue.busy = Some(activity.begin());
+                }
+                rings
             })
         };
         match pushed {
@@ -336,6 +345,7 @@ impl Shared {
         for entry in entries {
             entry.origin.refused();
         }
+        drop(lock(&self.queue).busy.take());
     }
 
     /// The entries of the next batch, and since when the oldest has been waiting. If there are none, arms the bell again and
@@ -344,6 +354,7 @@ impl Shared {
         let mut queue = lock(&self.queue);
         let Some(Taken { entries, bytes, since }) = queue.take() else {
             queue.rung = false;
+            queue.busy = None;
             return None;
         };
         self.queued.fetch_sub(bytes, Ordering::Relaxed);

@@ -49,6 +49,7 @@ impl Store {
     /// # Errors
     /// On SQLite [`Code::Busy`](onward_types::Code::Busy) while another process holds the only seat.
     pub async fn join(&self, workflows: Vec<String>, lease: Duration, before: Option<&Seat>) -> Result<Seat, Error> {
+        let _busy = self.clock.busy();
         let lock = match (&self.db, before) {
             (_, Some(seat)) => seat.lock().clone(),
             (Db::Sqlite(sqlite), None) => sqlite.lock_executor()?.map(Arc::new),
@@ -70,7 +71,7 @@ impl Store {
         })
         .await?;
         let journal = match &self.db {
-            Db::Sqlite(sqlite) => sqlite.journal(executor.clone()),
+            Db::Sqlite(sqlite) => sqlite.journal(executor.clone(), &self.clock),
             #[cfg(feature = "postgres")]
             Db::Postgres(postgres) => postgres.journal(executor.clone()).await?,
         };
@@ -173,6 +174,21 @@ impl Store {
             all.let_go += usize::try_from(done.into_iter().sum::<u64>()).unwrap_or(usize::MAX);
             all.left += faults.len();
             all.why = faults.last().map(|fault| fault.error.message().to_owned()).or(all.why);
+        }
+    }
+
+    /// Declare an executor dead at once, whatever its heartbeats say. For tests that lose one.
+    ///
+    /// # Errors
+    /// If the database cannot be reached.
+    #[doc(hidden)]
+    pub async fn bury(&self, executor: &ExecutorId) -> Result<(), Error> {
+        loop {
+            let beats = self.look_around().await?;
+            let Some(last) = beats.iter().find(|row| row.executor == *executor && !row.dead) else { return Ok(()) };
+            if self.declare_dead(executor, last.beat).await? {
+                return Ok(());
+            }
         }
     }
 

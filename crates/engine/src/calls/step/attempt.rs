@@ -3,6 +3,7 @@
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use onward_store::activity::Busy;
 use onward_store::{AttemptChange, Clock};
 use onward_types::{Code, Error, Json, Result, Timestamp, guarded};
 use tracing::Span;
@@ -24,6 +25,8 @@ pub(super) struct Running<'a> {
     pub(super) timeout: Option<BoxFuture<'static, ()>>,
     pub(super) announce: Option<BoxFuture<'static, ()>>,
     pub(super) announced: bool,
+    /// Keeps a test from skipping time while the body runs.
+    pub(super) _busy: Option<Busy>,
 }
 
 impl Running<'_> {

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use onward_store::{AttemptChange, WaitKind, add};
-use onward_types::{Code, Error, Json, Result, Timestamp, guarded};
+use onward_types::{Code, Error, Json, Result, StepKind, Timestamp, guarded};
 
 use super::attempt::{Running, panicked};
 use super::{Body, Policy, may_begin};
@@ -14,6 +14,7 @@ use crate::calls::Drive;
 use crate::executor::run::core::Home;
 use crate::executor::run::state::{Idle, Outcome};
 use crate::future::BoxFuture;
+use crate::mocks::MockedAttempt;
 use crate::scope::{self, InStep};
 
 /// A backoff longer than this is a wait row, so that the run can be parked meanwhile.
@@ -125,11 +126,21 @@ impl<'a> Polling<'_, 'a> {
         let name = &*self.drive.name;
         let span =
             tracing::info_span!("onward.step", step = name, position = self.drive.position, attempt = *self.attempt);
-        let body = guarded(|| span.in_scope(|| scope::in_step(&scope, || (self.body)())));
+        let mut stand_in = false;
+        let make = || match self.stand_in() {
+            Some(body) => {
+                stand_in = true;
+                body
+            }
+            None => (self.body)(),
+        };
+        let body = guarded(|| span.in_scope(|| scope::in_step(&scope, make)));
         let body = body.unwrap_or_else(|said| {
             let error = panicked(&said);
             Box::pin(async move { Err(error.into()) })
         });
+        // A transaction says so itself, because it also waits between its tries.
+        let waits = stand_in || self.drive.kind == StepKind::Transaction;
         let started_at = core.clock().now();
         Running {
             body: Some(body),
@@ -139,7 +150,20 @@ impl<'a> Polling<'_, 'a> {
             timeout: None,
             announce: None,
             announced: core.about.recovered,
+            _busy: if waits { None } else { core.clock().busy() },
         }
+    }
+
+    /// What a test gave to run in place of the body.
+    fn stand_in(&self) -> Option<BoxFuture<'a, Result<Json>>> {
+        let core = &self.drive.core;
+        let mocks = core.executor()?.options.mocks.0.as_ref()?;
+        mocks.stand_in(MockedAttempt {
+            run: core.about.id.clone(),
+            workflow: core.about.workflow.clone(),
+            step: self.drive.name.clone(),
+            attempt: *self.attempt,
+        })
     }
 
     /// Decides what follows from the result of an attempt: the step's outcome, or another attempt. `Pending`: the run is held.

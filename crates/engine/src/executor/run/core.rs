@@ -62,6 +62,8 @@ pub(crate) enum Home {
     Executor { executor: Arc<Executor>, journal: Journal },
     /// Nowhere: in a detached context.
     Detached { clock: Clock, states: Arc<States> },
+    /// Nowhere: its history is replayed to see whether the code matches, and nothing begins that is not recorded.
+    Rehearsal { clock: Clock, states: Arc<States> },
 }
 
 impl RunCore {
@@ -78,6 +80,16 @@ impl RunCore {
         let core = RunCore::new(about, history.input, state, home, None);
         core.latest.store(latest, Ordering::SeqCst);
         *lock(&core.replaying) = Some(Replaying { since: onward_store::real_time::now(), _place: place });
+        core
+    }
+
+    /// A run whose history is replayed and does not go on.
+    pub(crate) fn rehearsed(mut history: History, clock: Clock, states: Arc<States>) -> Arc<RunCore> {
+        let latest = latest_time(&history);
+        let state = State::rehearsing(&mut history);
+        let about = About::take_from(&mut history);
+        let core = RunCore::new(about, history.input, state, Home::Rehearsal { clock, states }, None);
+        core.latest.store(latest, Ordering::SeqCst);
         core
     }
 
@@ -140,7 +152,7 @@ impl RunCore {
     pub(crate) fn clock(&self) -> &Clock {
         match &self.home {
             Home::Executor { executor, .. } => executor.store.clock(),
-            Home::Detached { clock, .. } => clock,
+            Home::Detached { clock, .. } | Home::Rehearsal { clock, .. } => clock,
         }
     }
 
@@ -153,14 +165,14 @@ impl RunCore {
     pub(crate) fn states(&self) -> &States {
         match &self.home {
             Home::Executor { executor, .. } => &executor.states,
-            Home::Detached { states, .. } => states,
+            Home::Detached { states, .. } | Home::Rehearsal { states, .. } => states,
         }
     }
 
     pub(crate) fn executor(&self) -> Option<&Arc<Executor>> {
         match &self.home {
             Home::Executor { executor, .. } => Some(executor),
-            Home::Detached { .. } => None,
+            Home::Detached { .. } | Home::Rehearsal { .. } => None,
         }
     }
 
@@ -215,7 +227,7 @@ impl RunCore {
     /// Whether the run is so far ahead of what is durable that it should wait; then its next commit wakes it.
     pub(crate) fn is_ahead(&self) -> bool {
         let ahead = || self.state().due() > self.pace.durable();
-        if self.is_detached() || !ahead() {
+        if !matches!(self.home, Home::Executor { .. }) || !ahead() {
             return false;
         }
         self.pace.hold_back();

@@ -72,6 +72,8 @@ pub(crate) struct State {
     immediate: Immediate,
     /// Whether the run is past its history: all of it is delivered, and the workflow has reacted to it.
     live: bool,
+    /// It never goes live: its history is only compared with the code.
+    rehearsed: bool,
     /// Changes that are not submitted to the journal yet.
     changes: Vec<Change>,
     /// How many changes the run has made in all.
@@ -173,6 +175,11 @@ impl State {
         state.inbox = Inbox::of(std::mem::take(&mut history.messages));
         state.live = state.order.is_empty();
         state
+    }
+
+    /// As [`replaying`](State::replaying), but nothing begins that is not recorded.
+    pub(crate) fn rehearsing(history: &mut History) -> State {
+        State { live: false, rehearsed: true, ..State::replaying(history) }
     }
 
     pub(crate) fn fresh() -> State {
