@@ -59,9 +59,12 @@ async fn build(ctx: &Ctx, takes: u64) -> Result<()> {
     Ok(ctx.sleep(days(1)).await?)
 }
 
-/// What a body holds on to until the test lets it go.
+/// Says that a body has begun, and waits until the test releases it.
+type Latch = (oneshot::Sender<()>, oneshot::Receiver<()>);
+
+/// What the first attempt of a body is held by.
 #[derive(Clone)]
-struct Held(Arc<Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>>);
+struct Held(Arc<Mutex<Option<Latch>>>);
 
 #[onward::workflow]
 async fn held(ctx: &Ctx, _: ()) -> Result<()> {
