@@ -17,7 +17,7 @@ const ONLY: &str = "ONWARD_TEST_ONLY";
 /// How many tests nextest runs at once.
 const AT_ONCE: &str = "NEXTEST_TEST_THREADS";
 
-/// What a run of all tests takes at the most, several times over: 1 GiB of write-ahead log, and some 12 MB for each database.
+/// What a run of all tests takes at most, several times over: 1 GiB of write-ahead log, and some 12 MB for each database.
 const ROOM_KIB: u64 = 4 << 20;
 
 pub(crate) fn test(selection: &Selection) -> Result<ExitCode> {

@@ -1,12 +1,13 @@
 //! The onward command: shows and manages runs, queues, schedules, workflows and documents, and runs the demo.
 //!
-//! `args/` defines the arguments and the help, `exit.rs` the exit codes, `output.rs` the formatting; `commands/` has a file for
-//! each verb.
+//! `args/` defines the arguments and the help, `exit.rs` the exit codes, `logs.rs` the log, `output.rs` the formatting;
+//! `commands/` has a file for each verb.
 
 mod args;
 mod commands;
 mod demo;
 mod exit;
+mod logs;
 mod output;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<Exit, Failure> {
+    logs::begin()?;
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|first| first == demo::executor::COMMAND) {
         return demo::executor::serve(DemoExecutor::parse_from(std::env::args_os().skip(1))).await;

@@ -1,5 +1,6 @@
 //! The context: every call made through it is durable.
 
+mod heartbeat;
 mod inside;
 
 use std::future::Future;
@@ -69,7 +70,7 @@ impl Ctx {
     pub fn with_state<S: Send + Sync + 'static>(mut self, state: S) -> Ctx {
         let states = Arc::get_mut(&mut self.core).and_then(|core| match &mut core.home {
             Home::Detached { states, .. } => Arc::get_mut(states),
-            Home::Executor { .. } => None,
+            Home::Executor { .. } | Home::Rehearsal { .. } => None,
         });
         states.expect("a detached context that is not in use yet").add(state);
         self

@@ -11,13 +11,17 @@ mod data;
 mod executor;
 mod future;
 mod metrics;
+#[doc(hidden)]
+pub mod mocks;
 mod onward;
 #[cfg(feature = "otlp")]
 pub mod otlp;
+mod places;
 mod plan;
 mod random;
 mod scope;
 mod states;
+mod story;
 mod sync;
 mod tasks;
 mod told;
@@ -36,7 +40,7 @@ pub use crate::calls::inside::CancelRun;
 pub use crate::calls::pause::Pause;
 pub use crate::calls::recv::{Recv, RecvTimeout};
 pub use crate::calls::select::{DurableCall, Either, Either3, Either4, Race, Select};
-pub use crate::calls::step::{Failure, Step};
+pub use crate::calls::step::Step;
 pub use crate::calls::stream::{Append, DEFAULT_STREAM, StreamWriter};
 pub use crate::calls::transaction::Transaction;
 pub use crate::cancelled::Cancelled;
@@ -54,6 +58,7 @@ pub use crate::client::handle::WorkflowHandle;
 pub use crate::client::hook::ResumeHook;
 pub use crate::client::pause::{SteerQueue, SteerSchedule};
 pub use crate::client::queue::Queue;
+pub use crate::client::queue_override::OverrideQueue;
 pub use crate::client::schedule::{Schedule, ScheduleHandle};
 pub use crate::client::send::{Message, SendMessage};
 pub use crate::client::start::Start;
@@ -65,7 +70,9 @@ pub use crate::data::Data;
 pub use crate::executor::registry::{OnPanic, Registry};
 pub use crate::executor::run::ctx::Ctx;
 pub use crate::future::BoxFuture;
-pub use crate::metrics::{Metrics, QueueMetrics};
+pub use crate::metrics::{Metrics, QueueMetrics, StepMetrics, WorkflowMetrics};
+#[doc(hidden)]
+pub use crate::onward::rehearse::{Rehearsal, Replayed, Verdict};
 pub use crate::onward::{Builder, Onward};
 pub use crate::trouble::Trouble;
 pub use crate::workflow::{Workflow, Workflows};
@@ -77,13 +84,13 @@ pub use onward_store::{
 };
 pub use onward_types::{
     Actor, Attempt, Attribution, Blocked, BoxError, BulkPreview, BulkResult, Change, ChangeCursor, ChangedRun, Chunk,
-    ChunkBody, Code, Cursor, Deduplicated, Document, DocumentRecord, Durations, Error, ErrorData, EventRecord,
-    ExecutorId, ExecutorRecord, Filter, HeldAt, HookFilter, HookRecord, HookState, Identity, InboxFilter, InboxItem,
-    Initiator, Json, MessageFilter, MessageRecord, MessageState, Not, OpenHookRecord, OpenRuns, Origin, Page, Paging,
-    PersonRequest, QueueLimits, QueueRecord, QueueWait, Range, Rate, Reason, ReasonKind, Refusal, Refused, Result,
-    ResultExt, Resumed, RunId, RunKey, RunOptions, RunRecord, SYSTEM_PREFIX, Schemas, Sent, SortBy, Status,
-    StatusCounts, Steered, Steering, SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas,
-    StepState, StreamRecord, Taken, Timestamp, VersionRecord, Wait, WaitFor, WaitsFor, Window, WorkflowCount,
-    WorkflowRecord,
+    ChunkBody, Code, Cursor, Deduplicated, Document, DocumentRecord, Durations, Error, ErrorData, ErrorType,
+    EventRecord, ExecutorId, ExecutorRecord, Failure, Filter, Heartbeat, HeldAt, HookFilter, HookRecord, HookState,
+    Identity, InboxFilter, InboxItem, Initiator, Json, MessageFilter, MessageRecord, MessageState, Not, OpenHookRecord,
+    OpenRuns, Origin, Page, Paging, ParentEnd, PersonRequest, QueueLimit, QueueLimits, QueueOverride, QueueRecord,
+    QueueWait, Range, Rate, Reason, ReasonKind, Refusal, Refused, Result, ResultExt, Resumed, Retry, RunId, RunKey,
+    RunOptions, RunRecord, SYSTEM_PREFIX, Schemas, Sent, SortBy, Status, StatusCounts, Steered, Steering,
+    SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamRecord, Taken,
+    Timestamp, VersionRecord, Wait, WaitFor, WaitsFor, Window, WorkflowCount, WorkflowRecord,
 };
 pub use onward_types::{CatchUp, Overlap, Retention, ScheduleRecord, Tick};

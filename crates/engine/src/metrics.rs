@@ -1,11 +1,17 @@
-//! Counters and gauges of an executor: as a struct, or in the text format of Prometheus.
+//! Counters and gauges of an executor. `series.rs` counts by the names of workflows and steps, `text.rs` writes the text format of
+//! Prometheus.
 
-use std::fmt::Write;
+mod series;
+mod text;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use onward_store::{Buckets, Histogram, JournalCounts};
 use onward_types::{QueueRecord, Timestamp};
+
+pub(crate) use series::OfWorkflow;
+use series::Series;
 
 use crate::trouble::Trouble;
 
@@ -37,6 +43,8 @@ pub struct Metrics {
     pub runs_parked: u64,
     /// Runs that were released in a shutdown.
     pub runs_released: u64,
+    /// Attempts of runs that failed here and are followed by another attempt.
+    pub runs_retried: u64,
     /// Runs that came back into memory and were replayed: after a park, a release, a resume or a recovery.
     pub replays: u64,
     /// Runs of dead executors that this one released for any executor to claim.
@@ -49,8 +57,16 @@ pub struct Metrics {
     pub steps_succeeded: u64,
     /// Steps that ended with an error, after all their attempts.
     pub steps_failed: u64,
+    /// Bodies of steps that run now. One that only waits for another run does not count.
+    pub steps_running: u64,
+    /// Steps that wait to begin because [`Builder::steps_max`](crate::Builder::steps_max) bodies run. If it stays above zero, the limit
+    /// holds back work.
+    pub steps_waiting: u64,
     /// The duration of the attempts of steps, in seconds, with any result.
     pub step_seconds: Histogram,
+    /// The same by workflow and by step, in the order of their names. 100 workflows and 200 steps are counted by name, those that
+    /// come first. The others are counted together under the name `other`.
+    pub workflows: Vec<WorkflowMetrics>,
     /// Runs in memory now.
     pub resident_runs: u64,
     /// How long ago this executor sent the last heartbeat that its database acknowledged, by its own clock. If it grows to the
@@ -67,6 +83,57 @@ pub struct Metrics {
     pub queues: Vec<QueueMetrics>,
     /// What the executor currently fails to do, oldest first.
     pub trouble: Vec<Trouble>,
+}
+
+/// What the runs of one workflow did in an executor. A part of [`Metrics`].
+///
+/// ```
+/// # use onward_engine::{Onward, Result};
+/// # #[tokio::main] async fn main() -> Result<()> {
+/// # let onward = Onward::open("sqlite::memory:").workflow_fn("double", "1", |_ctx, n: u32| async move { Ok(2 * n) }).launch().await?;
+/// onward.start_named("double", 21).await?.result().await?;
+/// let metrics = onward.metrics();
+/// let double = &metrics.workflows[0];
+/// assert_eq!((double.name.as_str(), double.runs_succeeded), ("double", 1));
+/// println!("{} s on average", double.run_seconds.sum / double.run_seconds.count() as f64);
+/// for step in &double.steps {
+///     println!("{}: {} attempts failed", step.name, step.attempts_failed.count());
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct WorkflowMetrics {
+    /// The name of the workflow; `other` for all beyond the limit, `unknown` for runs that could not be read.
+    pub name: String,
+    /// Runs that ended here with an output.
+    pub runs_succeeded: u64,
+    /// Runs that ended here with an error.
+    pub runs_failed: u64,
+    /// Runs that were held here: see [`Metrics::runs_held`].
+    pub runs_held: u64,
+    /// Runs that were taken from this executor: cancelled or paused.
+    pub runs_taken: u64,
+    /// The seconds from the start of a run to its end, with everything that it waited for, of the runs that ended here.
+    pub run_seconds: Histogram,
+    /// The steps of these runs.
+    pub steps: Vec<StepMetrics>,
+}
+
+/// What one step did in an executor. A part of [`WorkflowMetrics`].
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct StepMetrics {
+    /// The name of the step; `other` for all beyond the limit.
+    pub name: String,
+    /// How often the step ended with an output.
+    pub succeeded: u64,
+    /// How often it ended with an error, after all its attempts.
+    pub failed: u64,
+    /// The duration in seconds of the attempts that gave an output.
+    pub attempts_succeeded: Histogram,
+    /// The duration in seconds of the attempts that gave an error.
+    pub attempts_failed: Histogram,
 }
 
 /// The counts of a queue a moment ago.
@@ -117,277 +184,63 @@ impl Counter {
 }
 
 /// The counters of an executor.
+#[derive(Default)]
 pub(crate) struct Counters {
     pub(crate) claims: Counter,
     pub(crate) runs_started: Counter,
-    pub(crate) runs_succeeded: Counter,
-    pub(crate) runs_failed: Counter,
-    pub(crate) runs_held: Counter,
-    pub(crate) runs_taken: Counter,
     pub(crate) runs_parked: Counter,
     pub(crate) runs_released: Counter,
+    pub(crate) runs_retried: Counter,
     pub(crate) replays: Counter,
     pub(crate) recoveries: Counter,
     pub(crate) given_up: Counter,
     pub(crate) step_attempts: Counter,
-    pub(crate) steps_succeeded: Counter,
-    pub(crate) steps_failed: Counter,
-    pub(crate) step_seconds: Buckets,
+    pub(crate) series: Series,
     pub(crate) leases_lost: Counter,
     pub(crate) rejoins: Counter,
-}
-
-impl Default for Counters {
-    fn default() -> Counters {
-        let zero = Counter::default;
-        Counters {
-            claims: zero(),
-            runs_started: zero(),
-            runs_succeeded: zero(),
-            runs_failed: zero(),
-            runs_held: zero(),
-            runs_taken: zero(),
-            runs_parked: zero(),
-            runs_released: zero(),
-            replays: zero(),
-            recoveries: zero(),
-            given_up: zero(),
-            step_attempts: zero(),
-            steps_succeeded: zero(),
-            steps_failed: zero(),
-            step_seconds: Buckets::of_times(),
-            leases_lost: zero(),
-            rejoins: zero(),
-        }
-    }
 }
 
 impl Counters {
     /// The metrics from all counters and the given values.
     pub(crate) fn read(&self, executor: String, journal: JournalCounts, resident_runs: usize) -> Metrics {
-        Metrics {
+        let mut metrics = Metrics {
             executor,
             journal,
             claims: self.claims.read(),
             runs_started: self.runs_started.read(),
-            runs_succeeded: self.runs_succeeded.read(),
-            runs_failed: self.runs_failed.read(),
-            runs_held: self.runs_held.read(),
-            runs_taken: self.runs_taken.read(),
             runs_parked: self.runs_parked.read(),
             runs_released: self.runs_released.read(),
+            runs_retried: self.runs_retried.read(),
             replays: self.replays.read(),
             recoveries: self.recoveries.read(),
             given_up: self.given_up.read(),
             step_attempts: self.step_attempts.read(),
-            steps_succeeded: self.steps_succeeded.read(),
-            steps_failed: self.steps_failed.read(),
-            step_seconds: self.step_seconds.read(),
             resident_runs: resident_runs as u64,
-            heartbeat_age: None,
             leases_lost: self.leases_lost.read(),
             rejoins: self.rejoins.read(),
-            queues: Vec::new(),
-            trouble: Vec::new(),
-        }
+            workflows: self.series.read(),
+            step_seconds: Buckets::of_steps().read(),
+            ..Metrics::default()
+        };
+        metrics.add_up();
+        metrics
     }
 }
 
 impl Metrics {
-    /// The metrics in the text format of Prometheus, version 0.0.4. Serve it as `text/plain; version=0.0.4`.
-    ///
-    /// ```
-    /// # use onward_engine::{Onward, Result};
-    /// # #[tokio::main] async fn main() -> Result<()> {
-    /// let onward = Onward::open("sqlite::memory:").launch().await?;
-    /// let text = onward.metrics().to_prometheus();
-    /// assert!(text.contains("# TYPE onward_commits_total counter\n"));
-    /// # Ok(()) }
-    /// ```
-    #[must_use]
-    pub fn to_prometheus(&self) -> String {
-        let mut text = Text::default();
-        text.family("onward_executor_info", "gauge", "The current id of the executor.");
-        text.sample("onward_executor_info", &[("executor", &self.executor)], 1.0);
-        self.write_journal(&mut text);
-        self.write_runs(&mut text);
-        self.write_steps(&mut text);
-        self.write_queues(&mut text);
-        if let Some(age) = self.heartbeat_age {
-            let help = "The age of the last heartbeat that was acknowledged.";
-            text.gauge("onward_heartbeat_age_seconds", help, age.as_secs_f64());
-        }
-        text.counter("onward_leases_lost_total", "How often this executor was declared dead.", self.leases_lost);
-        text.counter("onward_rejoins_total", "How often it joined again after that.", self.rejoins);
-        self.write_trouble(&mut text);
-        text.0
-    }
-
-    fn write_trouble(&self, text: &mut Text) {
-        let name = "onward_trouble_since_seconds";
-        text.family(name, "gauge", "Since when a background task fails, as a Unix time. No sample: all tasks work.");
-        let mut tasks: Vec<&str> = Vec::new();
-        for trouble in &self.trouble {
-            // The oldest entry of each task comes first.
-            if !tasks.contains(&trouble.task.as_str()) {
-                tasks.push(&trouble.task);
-                let since = trouble.since.as_millisecond() as f64 / 1000.0;
-                text.sample(name, &[("task", &trouble.task)], since);
+    /// The sums over all workflows.
+    fn add_up(&mut self) {
+        for workflow in &self.workflows {
+            self.runs_succeeded += workflow.runs_succeeded;
+            self.runs_failed += workflow.runs_failed;
+            self.runs_held += workflow.runs_held;
+            self.runs_taken += workflow.runs_taken;
+            for step in &workflow.steps {
+                self.steps_succeeded += step.succeeded;
+                self.steps_failed += step.failed;
+                self.step_seconds.add(&step.attempts_succeeded);
+                self.step_seconds.add(&step.attempts_failed);
             }
         }
-    }
-
-    fn write_journal(&self, text: &mut Text) {
-        let it = &self.journal;
-        text.counter("onward_commits_total", "Committed batches.", it.commits);
-        text.counter("onward_changes_total", "Changes in committed batches.", it.changes);
-        let help = "Commits that failed and were retried.";
-        text.counter("onward_commit_failures_total", help, it.failures);
-        text.histogram("onward_batch_changes", "Changes in a batch.", &it.batch_changes);
-        text.histogram("onward_commit_seconds", "Duration of a commit.", &it.commit_seconds);
-        let help = "Time from submission to durability of the oldest change of a batch.";
-        text.histogram("onward_durable_seconds", help, &it.durable_seconds);
-        text.gauge(
-            "onward_journal_queue_bytes",
-            "Size of the changes that wait for their commit.",
-            it.queued_bytes as f64,
-        );
-        let help = "Age of the oldest change that waits for its commit.";
-        text.gauge("onward_journal_lag_seconds", help, it.lag.as_secs_f64());
-    }
-
-    fn write_runs(&self, text: &mut Text) {
-        text.counter("onward_claims_total", "Runs that this executor claimed.", self.claims);
-        text.counter("onward_runs_started_total", "Runs that began here.", self.runs_started);
-        let finished = "onward_runs_finished_total";
-        text.family(finished, "counter", "Runs that ended here, were held, or were taken from this executor.");
-        for (outcome, count) in [
-            ("succeeded", self.runs_succeeded),
-            ("failed", self.runs_failed),
-            ("held", self.runs_held),
-            ("taken", self.runs_taken),
-        ] {
-            text.sample(finished, &[("outcome", outcome)], count as f64);
-        }
-        text.counter("onward_runs_parked_total", "Runs that left memory because they only waited.", self.runs_parked);
-        text.counter("onward_runs_released_total", "Runs released in a shutdown.", self.runs_released);
-        text.counter("onward_replays_total", "Runs that came back into memory and were replayed.", self.replays);
-        text.counter("onward_recoveries_total", "Runs of dead executors that were released.", self.recoveries);
-        text.counter("onward_runs_given_up_total", "Runs that crashed too often.", self.given_up);
-        text.gauge("onward_resident_runs", "Runs in memory.", self.resident_runs as f64);
-    }
-
-    fn write_steps(&self, text: &mut Text) {
-        text.counter("onward_step_attempts_total", "Attempts of steps that began.", self.step_attempts);
-        text.family("onward_steps_total", "counter", "Steps that ended.");
-        for (outcome, count) in [("succeeded", self.steps_succeeded), ("failed", self.steps_failed)] {
-            text.sample("onward_steps_total", &[("outcome", outcome)], count as f64);
-        }
-        text.histogram("onward_step_seconds", "Duration of an attempt of a step.", &self.step_seconds);
-    }
-
-    fn write_queues(&self, text: &mut Text) {
-        for (name, help, read) in OF_QUEUES.into_iter().filter(|_| !self.queues.is_empty()) {
-            text.family(name, "gauge", help);
-            for queue in &self.queues {
-                text.sample(name, &[("queue", &queue.name)], read(queue));
-            }
-        }
-    }
-}
-
-type Read = fn(&QueueMetrics) -> f64;
-
-/// The metrics of each queue.
-const OF_QUEUES: [(&str, &str, Read); 4] = [
-    ("onward_queue_delayed_runs", "Delayed runs that will enter the queue later.", |queue| queue.delayed as f64),
-    ("onward_queue_waiting_runs", "Runs that wait in the queue.", |queue| queue.waiting as f64),
-    ("onward_queue_running_runs", "Runs of the queue that have started and not ended, parked or not.", |queue| {
-        queue.running as f64
-    }),
-    ("onward_queue_oldest_seconds", "Age of the run that has waited longest, since its creation.", |queue| {
-        queue.oldest_seconds
-    }),
-];
-
-/// Metrics as text, family by family.
-#[derive(Default)]
-struct Text(String);
-
-impl Text {
-    fn counter(&mut self, name: &str, help: &str, value: u64) {
-        self.family(name, "counter", help);
-        self.sample(name, &[], value as f64);
-    }
-
-    fn gauge(&mut self, name: &str, help: &str, value: f64) {
-        self.family(name, "gauge", help);
-        self.sample(name, &[], value);
-    }
-
-    fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
-        self.family(name, "histogram", help);
-        let bucket = format!("{name}_bucket");
-        let mut upto = 0;
-        for (bound, count) in histogram.bounds.iter().zip(&histogram.counts) {
-            upto += count;
-            self.sample(&bucket, &[("le", &bound.to_string())], upto as f64);
-        }
-        let count = histogram.count() as f64;
-        self.sample(&bucket, &[("le", "+Inf")], count);
-        self.sample(&format!("{name}_sum"), &[], histogram.sum);
-        self.sample(&format!("{name}_count"), &[], count);
-    }
-
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        let help = help.replace('\\', "\\\\").replace('\n', "\\n");
-        self.line(format_args!("# HELP {name} {help}\n# TYPE {name} {kind}"));
-    }
-
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
-        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
-        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-        self.line(format_args!("{name}{labels} {value}"));
-    }
-
-    fn line(&mut self, line: std::fmt::Arguments<'_>) {
-        writeln!(self.0, "{line}").expect("writing to a string cannot fail");
-    }
-}
-
-/// The value of a label, with backslashes, quotes and line breaks escaped.
-fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_value_of_a_label_cannot_break_out_of_its_quotes() {
-        let metrics = Metrics { executor: "a\"b\\c\nd".to_owned(), ..Metrics::default() };
-        let text = metrics.to_prometheus();
-        assert!(text.contains("onward_executor_info{executor=\"a\\\"b\\\\c\\nd\"} 1\n"), "{text}");
-    }
-
-    #[test]
-    fn the_buckets_of_a_histogram_add_up() {
-        let mut text = Text::default();
-        let histogram = Histogram { bounds: vec![0.001, 1.0], counts: vec![2, 3, 1], sum: 7.5 };
-        text.histogram("h_seconds", "What it took.", &histogram);
-        let lines: Vec<&str> = text.0.lines().collect();
-        assert_eq!(
-            lines,
-            [
-                "# HELP h_seconds What it took.",
-                "# TYPE h_seconds histogram",
-                "h_seconds_bucket{le=\"0.001\"} 2",
-                "h_seconds_bucket{le=\"1\"} 5",
-                "h_seconds_bucket{le=\"+Inf\"} 6",
-                "h_seconds_sum 7.5",
-                "h_seconds_count 6",
-            ]
-        );
     }
 }

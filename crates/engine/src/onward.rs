@@ -1,12 +1,15 @@
 //! The entry point: open a database, register workflows, launch.
 
+mod idle;
+pub(crate) mod rehearse;
+
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use onward_store::{Clock, Codec, DatabaseUrl, Health, JournalCounts, Store};
-use onward_types::{Error, ExecutorId, Result, Retention};
+use onward_types::{Error, ExecutorId, RECOVERIES_MOST, Result, Retention};
 
 use crate::client::Client;
 use crate::client::mask::Mask;
@@ -17,6 +20,7 @@ use crate::executor::run::leaving::Stop;
 use crate::executor::{Executor, Options};
 use crate::future::BoxFuture;
 use crate::metrics::Metrics;
+use crate::mocks::{Mocks, StepMocks};
 use crate::states::States;
 use crate::tasks::Tasks;
 use crate::trouble::Trouble;
@@ -41,7 +45,9 @@ impl Drop for Running {
     fn drop(&mut self) {
         // Dropping it without a shutdown stops at once: the next owner finds everything that was recorded.
         self.tasks.stop();
-        self.executor.draining.store(true, Ordering::SeqCst);
+        if !self.executor.draining.swap(true, Ordering::SeqCst) {
+            self.executor.log_drop();
+        }
         self.executor.seat().give_up();
         for core in self.executor.residents.all() {
             core.stop(Stop::Fenced);
@@ -86,6 +92,15 @@ pub struct Builder {
     options: Options,
     codec: Option<Arc<dyn Codec>>,
     mask: Mask,
+}
+
+/// Ends the waits of a client.
+struct CloseOnDrop<'a>(&'a Client);
+
+impl Drop for CloseOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl Onward {
@@ -164,13 +179,17 @@ impl Onward {
     }
 
     /// Stop in an orderly way: claim no more runs, let running step bodies finish for up to `limit`, then release every run, so
-    /// that other executors continue them at once. Then the waits of this client end: see [`Client::close`].
+    /// that other executors continue them at once. Then the waits of this client end: see [`Client::close`]. They also end if
+    /// this future is dropped before it is done. A start that has not been answered by then fails with `stopped`, and
+    /// names the id under which the run may exist.
     ///
     /// # Errors
     /// `database` if the database cannot be reached. Then other executors take the runs over once the lease has run out.
     pub async fn shutdown(&self, limit: Duration) -> Result<(), Error> {
         let executor = &self.running.executor;
+        let waits = CloseOnDrop(&self.client);
         executor.draining.store(true, Ordering::SeqCst);
+        executor.log_drain(limit);
         executor.gate.shut();
         for core in executor.residents.all() {
             core.stop(Stop::Release);
@@ -180,20 +199,26 @@ impl Onward {
             biased;
             () = executor.residents.emptied() => true,
             () = clock.sleep(limit) => false,
+            () = executor.log_waits() => false,
         };
         if !drained {
+            executor.log_out_of_time(limit);
             for core in executor.residents.all() {
                 core.stop(Stop::ReleaseNow);
             }
             // A body that blocks its thread cannot be dropped; leaving the database takes its run away from this executor.
+            // `log_end` says whether there are such ones.
             let patience = onward_store::real_time::timeout(Duration::from_secs(1), executor.residents.emptied());
-            if patience.await.is_err() {
-                tracing::warn!(runs = executor.residents.len(), "some runs could not be stopped in time");
-            }
+            patience.await.ok();
         }
         self.running.tasks.stop();
-        self.client.close();
-        executor.store.leave(&executor.seat()).await
+        drop(waits);
+        let left = executor.store.leave(&executor.seat()).await;
+        for core in executor.residents.all() {
+            core.creations.dismiss_starter();
+        }
+        executor.log_end(&left);
+        left
     }
 
     /// The id under which this process executes runs. It changes when the executor takes a new seat.
@@ -335,6 +360,13 @@ impl Builder {
         self
     }
 
+    /// Run these stand-ins in place of the bodies of steps. For environments of tests.
+    #[doc(hidden)]
+    pub fn mocks(mut self, mocks: Arc<dyn StepMocks>) -> Builder {
+        self.options.mocks = Mocks(Some(mocks));
+        self
+    }
+
     /// Take the time from this clock. Tests use a virtual one.
     pub fn clock(mut self, clock: Clock) -> Builder {
         self.clock = clock;
@@ -357,6 +389,43 @@ impl Builder {
     /// Park waiting runs when more than this many runs are in memory. The default is 10,000.
     pub fn resident_max(mut self, runs: usize) -> Builder {
         self.options.residents_max = runs.max(1);
+        self
+    }
+
+    /// Run at most this many bodies of steps at once in this executor, over all its runs; 0 counts as 1. The default is 10,000 for
+    /// each core, which holds back nobody whose steps wait for others. Set it to what your steps may use together: the memory of
+    /// this process, the connections of a pool, the open files.
+    ///
+    /// Steps that find no place wait in the order of their arrival. Such a step has not begun: its attempt and its time limit
+    /// begin with its body. [`Metrics::steps_waiting`] counts them. A body that waits for another run, with
+    /// [`result`](crate::WorkflowHandle::result), [`settled`](crate::WorkflowHandle::settled) or
+    /// [`get_event`](Client::get_event) of a client, leaves its place to others until that run has answered.
+    ///
+    /// ```
+    /// # use onward_engine::{Onward, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// let onward = Onward::open("sqlite::memory:").steps_max(200).launch().await?;
+    /// assert_eq!((onward.metrics().steps_running, onward.metrics().steps_waiting), (0, 0));
+    /// # onward.shutdown(std::time::Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn steps_max(mut self, steps: usize) -> Builder {
+        self.options.steps_max = steps;
+        self
+    }
+
+    /// How many deaths of its process without progress a run survives before it is given up, if neither its start nor its workflow
+    /// says so. The default is 10. A run that was given up can be resumed.
+    ///
+    /// ```
+    /// # use onward_engine::{Onward, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// let onward = Onward::open("sqlite::memory:").max_recoveries(3).launch().await?;
+    /// # onward.shutdown(std::time::Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn max_recoveries(mut self, recoveries: u32) -> Builder {
+        self.options.max_recoveries = recoveries.min(RECOVERIES_MOST);
         self
     }
 
@@ -409,7 +478,13 @@ impl Builder {
         let seat = store.join(registry.keys(), self.options.lease, None).await?;
         if let Err(error) = store.publish(registry.published()).await {
             if let Err(left) = store.leave(&seat).await {
-                tracing::warn!(error = %left, "an executor that could not be launched will be declared dead");
+                let (executor, error) = (&seat.executor, left.message());
+                tracing::warn!(
+                    target: "onward::executor",
+                    %executor,
+                    error,
+                    "an executor that could not be launched is declared dead after its lease"
+                );
             }
             return Err(error);
         }
@@ -419,6 +494,7 @@ impl Builder {
         states.add(client.for_runs());
         let executor = Executor::new(store, registry, states, self.options, seat, client.waiters.clone());
         client.executor = Some(executor.clone());
+        executor.log_launch();
         let tasks = Tasks::spawn(&executor);
         Ok(Onward { client, running: Arc::new(Running { executor, tasks }) })
     }

@@ -58,7 +58,7 @@ impl Exporter {
     }
 
     /// Install a subscriber for the whole process, which sends spans of level `info` and above, or those that `RUST_LOG`
-    /// selects: `info,onward_store=debug` includes commits. To also log to a terminal, use the [`layer`](Exporter::layer).
+    /// selects: `info,onward::journal=debug` includes commits. To also log to a terminal, use the [`layer`](Exporter::layer).
     ///
     /// # Errors
     /// If `RUST_LOG` cannot be parsed, or the process already has a subscriber.

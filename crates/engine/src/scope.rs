@@ -62,3 +62,11 @@ pub(crate) fn in_step<T>(step: &InStep, poll: impl FnOnce() -> T) -> T {
 pub(crate) fn step() -> Option<InStep> {
     STEP.with_borrow(Clone::clone)
 }
+
+/// Waits for other runs. Meanwhile the body of a step leaves its place to others.
+pub(crate) async fn wait_for_runs<T>(wait: impl Future<Output = T>) -> T {
+    match step() {
+        Some(step) => step.told.place.lent(wait).await,
+        None => wait.await,
+    }
+}

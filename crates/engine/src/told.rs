@@ -1,21 +1,54 @@
-//! What the body of a step tells about its attempt while it runs.
+//! What the body of a step tells about its attempt while it runs, and what it is told.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use onward_types::{Error, Json};
+use onward_types::{Error, Heartbeat, Json};
 
+use crate::places::{Held, Place};
 use crate::sync::lock;
 
-/// What the body of one attempt has told.
+/// What the body of one attempt has told, and what it was given.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     streams: AtomicBool,
     notes: Mutex<BTreeMap<String, Json>>,
+    /// Whether the last heartbeat is new.
+    has_beaten: AtomicBool,
+    heartbeat: Mutex<Option<Heartbeat>>,
+    /// The progress that an earlier attempt left, or the error of decoding it.
+    handed: Option<Result<Json, Error>>,
+    /// Its place among the bodies that run at once.
+    pub(crate) place: Held,
 }
 
 impl Told {
+    pub(crate) fn new(place: Option<Place>, handed: Option<Result<Json, Error>>) -> Told {
+        Told { place: Held::new(place), handed, ..Told::default() }
+    }
+
+    /// The body sends a heartbeat, which replaces the last one.
+    pub(crate) fn beat(&self, heartbeat: Heartbeat) {
+        *lock(&self.heartbeat) = Some(heartbeat);
+        self.has_beaten.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether there was a heartbeat since the last call of this.
+    pub(crate) fn take_beaten(&self) -> bool {
+        self.has_beaten.load(Ordering::SeqCst) && self.has_beaten.swap(false, Ordering::SeqCst)
+    }
+
+    /// The last heartbeat of the body.
+    pub(crate) fn heartbeat(&self) -> Option<Heartbeat> {
+        lock(&self.heartbeat).clone()
+    }
+
+    /// The progress that an earlier attempt left.
+    pub(crate) fn handed(&self) -> Option<Result<&Json, &Error>> {
+        self.handed.as_ref().map(Result::as_ref)
+    }
+
     /// The body appends to a stream.
     pub(crate) fn note_stream(&self) {
         self.streams.store(true, Ordering::SeqCst);

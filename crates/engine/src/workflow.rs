@@ -1,9 +1,12 @@
 //! Workflows as the engine sees them: a name, a version, and a function from JSON to JSON.
 
-use onward_types::{Code, Error, Json, Result, Schemas};
+use std::ops::Range;
+use std::time::Duration;
+
+use onward_types::{Code, Error, ErrorType, Json, Result, Schemas};
 
 use crate::data::{Data, encode};
-use crate::executor::registry::{Coded, OnPanic, Output, Registered, Registry, Running};
+use crate::executor::registry::{BACKOFF, Coded, Failing, OnPanic, Output, Registered, Registry, Running};
 use crate::executor::run::ctx::Ctx;
 use crate::future::BoxFuture;
 
@@ -20,6 +23,17 @@ pub trait Workflow: Sized + 'static {
     const VERSION: &'static str;
     /// What happens to a run whose workflow panics.
     const ON_PANIC: OnPanic = OnPanic::Hold;
+    /// The type of the errors that come back typed: to handles of the run, and to a parent that awaits it.
+    const ERRORS: ErrorType = ErrorType::any();
+    /// How often a run is attempted, the first time included. A run that fails is executed again under its id, with its input and
+    /// with nothing recorded, unless its error is [fatal](onward_types::Error::fatal). A start may give another number.
+    const ATTEMPTS: u32 = 1;
+    /// The first and the longest pause between two attempts of a run. A pause is twice as long as the one before, and half of it is
+    /// random.
+    const BACKOFF: Range<Duration> = BACKOFF;
+    /// How many deaths of its process without progress a run survives before it is given up. `None`: as many as its
+    /// [executor](crate::Builder::max_recoveries) grants. A start may give another number.
+    const MAX_RECOVERIES: Option<u32> = None;
     /// The type of the input.
     type Input: Data;
     /// The type of the output.
@@ -72,7 +86,9 @@ impl Registry {
             version: W::VERSION.to_owned(),
             code: Coded::Type(std::any::type_name::<W>()),
             run: Box::new(erased::<W>),
-            on_panic: W::ON_PANIC,
+            failing: Failing { on_panic: W::ON_PANIC, attempts: W::ATTEMPTS, backoff: W::BACKOFF },
+            errors: W::ERRORS,
+            max_recoveries: W::MAX_RECOVERIES,
             schemas: W::schemas(),
         }));
     }

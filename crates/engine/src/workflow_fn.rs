@@ -1,13 +1,15 @@
 //! A workflow whose name is known when the program runs: a name, a version, and a function that may capture what it interprets.
 
 use std::future::Future;
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
-use onward_types::{Code, Error, Json, Result, Schemas};
+use onward_types::{Code, Error, ErrorType, Failure, Json, Result, Schemas};
 use serde::Serialize;
 
 use crate::data::{Data, encode};
-use crate::executor::registry::{Begin, Coded, OnPanic, Registered, Running};
+use crate::executor::registry::{Begin, Coded, Failing, OnPanic, Registered, Running};
 use crate::executor::run::ctx::Ctx;
 use crate::workflow::{finished, unreadable_input};
 
@@ -38,7 +40,9 @@ pub struct WorkflowFn {
     name: String,
     version: String,
     run: Box<Begin>,
-    on_panic: OnPanic,
+    failing: Failing,
+    errors: ErrorType,
+    max_recoveries: Option<u32>,
     schemas: Schemas,
     wrong: Option<Error>,
 }
@@ -56,12 +60,77 @@ impl WorkflowFn {
     {
         let (name, version) = (name.into(), version.into());
         let run = erased((name.clone(), version.clone()), function);
-        WorkflowFn { name, version, run, on_panic: OnPanic::Hold, schemas: Schemas::default(), wrong: None }
+        let (failing, errors, schemas) = (Failing::default(), ErrorType::any(), Schemas::default());
+        WorkflowFn { name, version, run, failing, errors, max_recoveries: None, schemas, wrong: None }
     }
 
     /// What happens to a run whose function panics. The default is [`OnPanic::Hold`].
     pub fn on_panic(mut self, what: OnPanic) -> WorkflowFn {
-        self.on_panic = what;
+        self.failing.on_panic = what;
+        self
+    }
+
+    /// How often a run is attempted: see [`Workflow::ATTEMPTS`](crate::Workflow::ATTEMPTS). The default is 1.
+    ///
+    /// ```
+    /// # use onward_engine::{Onward, Result, WorkflowFn};
+    /// # use std::sync::atomic::{AtomicU32, Ordering};
+    /// # use std::time::Duration;
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// static CALLS: AtomicU32 = AtomicU32::new(0);
+    /// let flaky = WorkflowFn::new("flaky", "1", |_ctx, (): ()| async move {
+    ///     if CALLS.fetch_add(1, Ordering::SeqCst) == 0 { Err("no connection".into()) } else { Ok("done".to_owned()) }
+    /// });
+    /// let flaky = flaky.attempts(3).backoff(Duration::from_millis(1)..Duration::from_secs(60)).max_recoveries(20);
+    /// let onward = Onward::open("sqlite::memory:").register(flaky).launch().await?;
+    /// let run = onward.start_named("flaky", ()).await?;
+    /// assert_eq!(run.result().await?, "done");
+    /// assert_eq!(run.describe().await?.attempt, 2);
+    /// # onward.shutdown(Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn attempts(mut self, attempts: u32) -> WorkflowFn {
+        self.failing.attempts = attempts;
+        self
+    }
+
+    /// The first and the longest pause between two attempts. The default is 1 s to 60 s.
+    pub fn backoff(mut self, backoff: Range<Duration>) -> WorkflowFn {
+        self.failing.backoff = backoff;
+        self
+    }
+
+    /// How many deaths of its process without progress a run survives before it is given up. The default is that of the
+    /// [executor](crate::Builder::max_recoveries).
+    pub fn max_recoveries(mut self, recoveries: u32) -> WorkflowFn {
+        self.max_recoveries = Some(recoveries);
+        self
+    }
+
+    /// Record errors of this type so that [`Error::downcast`] returns them, to handles of the run and to a parent that awaits it.
+    ///
+    /// ```
+    /// # use onward_engine::{Onward, Result, WorkflowFn};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// #[derive(Debug, serde::Serialize, serde::Deserialize)]
+    /// struct TooLong { most: usize }
+    /// # impl std::fmt::Display for TooLong {
+    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { write!(f, "at most {}", self.most) }
+    /// # }
+    /// # impl std::error::Error for TooLong {}
+    ///
+    /// let greet = WorkflowFn::new("greet", "1", |_ctx, name: String| async move {
+    ///     if name.len() > 80 { Err(TooLong { most: 80 }.into()) } else { Ok(format!("hello {name}")) }
+    /// });
+    /// let onward = Onward::open("sqlite::memory:").register(greet.errors::<TooLong>()).launch().await?;
+    /// let run = onward.start_named("greet", "Ann".repeat(100)).await?;
+    /// let error = run.result().await.unwrap_err();
+    /// assert_eq!(error.downcast::<TooLong>()?.most, 80);
+    /// # onward.shutdown(std::time::Duration::ZERO).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn errors<E: Failure>(mut self) -> WorkflowFn {
+        self.errors = ErrorType::of::<E>();
         self
     }
 
@@ -116,10 +185,12 @@ impl WorkflowFn {
     }
 
     pub(crate) fn registered(self) -> Result<Registered, Error> {
-        let WorkflowFn { name, version, run, on_panic, schemas, wrong } = self;
+        let WorkflowFn { name, version, run, failing, errors, max_recoveries, schemas, wrong } = self;
         match wrong {
             Some(wrong) => Err(wrong),
-            None => Ok(Registered { name, version, code: Coded::Function, run, on_panic, schemas }),
+            None => {
+                Ok(Registered { name, version, code: Coded::Function, run, failing, errors, max_recoveries, schemas })
+            }
         }
     }
 }

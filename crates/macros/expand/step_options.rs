@@ -1,5 +1,5 @@
 // /// Takes the money.
-// #[onward::step(name = "charge card", attempts = 5, backoff = "1s..60s", timeout = "2m")]
+// #[onward::step(name = "charge card", attempts = 5, backoff = "1s..60s", timeout = "2m", heartbeat_timeout = "30s")]
 // pub async fn charge(order: &Order) -> Result<Receipt, ChargeError> {
 //     gateway::charge(order).await
 // }
@@ -25,5 +25,6 @@ pub fn charge<'step>(
             )..::core::time::Duration::from_millis(60000),
         )
         .timeout(::core::time::Duration::from_millis(120000))
+        .heartbeat_timeout(::core::time::Duration::from_millis(30000))
         .errors::<ChargeError>()
 }

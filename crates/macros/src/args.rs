@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{Error, Expr, Lit, LitStr, Meta, Result, Token, parse::Parser, punctuated::Punctuated};
+use syn::{Error, Expr, ExprPath, Lit, LitStr, Meta, Result, Token, Type, parse::Parser, punctuated::Punctuated};
 
 /// An attribute: its noun in error messages, and the options that it accepts.
 pub(crate) struct Kind {
@@ -22,8 +22,24 @@ pub(crate) struct Args {
     pub(crate) attempts: Option<u32>,
     pub(crate) backoff: Option<Range<u64>>,
     pub(crate) timeout: Option<u64>,
+    pub(crate) heartbeat_timeout: Option<u64>,
     /// The variant of `OnPanic`.
     pub(crate) on_panic: Option<&'static str>,
+    /// The type of the errors that come back typed.
+    pub(crate) errors: Option<Quoted>,
+    /// The path of a function.
+    pub(crate) retry_if: Option<Quoted>,
+    pub(crate) max_recoveries: Option<u32>,
+}
+
+/// Code that was given in quotes. The compiler reports its errors at the quotes.
+#[derive(Debug)]
+pub(crate) struct Quoted(pub(crate) TokenStream);
+
+impl PartialEq for Quoted {
+    fn eq(&self, other: &Quoted) -> bool {
+        self.0.to_string() == other.0.to_string()
+    }
 }
 
 impl Args {
@@ -47,7 +63,11 @@ impl Args {
             Some("attempts") => set(&mut self.attempts, option, attempts),
             Some("backoff") => set(&mut self.backoff, option, backoff),
             Some("timeout") => set(&mut self.timeout, option, timeout),
+            Some("heartbeat_timeout") => set(&mut self.heartbeat_timeout, option, timeout),
             Some("on_panic") => set(&mut self.on_panic, option, on_panic),
+            Some("errors") => set(&mut self.errors, option, errors),
+            Some("retry_if") => set(&mut self.retry_if, option, retry_if),
+            Some("max_recoveries") => set(&mut self.max_recoveries, option, max_recoveries),
             _ => Err(unknown(option, kind)),
         }
     }
@@ -93,10 +113,18 @@ fn attempts(option: &Meta) -> Result<u32> {
         _ => None,
     };
     match number {
-        Some(0) => Err(Error::new_spanned(option, "a step is attempted at least once: write `attempts = 1` or more")),
+        Some(0) => Err(Error::new_spanned(option, "the first attempt counts: write `attempts = 1` or more")),
         Some(attempts) => Ok(attempts),
         None => Err(takes(option, "a number", "5")),
     }
+}
+
+fn max_recoveries(option: &Meta) -> Result<u32> {
+    let number = match literal(option) {
+        Some(Lit::Int(number)) => number.base10_parse::<u32>().ok(),
+        _ => None,
+    };
+    number.filter(|most| *most < i32::MAX as u32).ok_or_else(|| takes(option, "a number", "20"))
 }
 
 fn on_panic(option: &Meta) -> Result<&'static str> {
@@ -109,6 +137,21 @@ fn on_panic(option: &Meta) -> Result<&'static str> {
             Err(Error::new_spanned(text, sentence))
         }
     }
+}
+
+fn errors(option: &Meta) -> Result<Quoted> {
+    let text = text(option, "a type in quotes", "\"ChargeError\"")?;
+    let sentence = || format!("`{}` is not a type: write the type of the error, as in `ChargeError`", text.value());
+    let ty: Type = text.parse().map_err(|_| Error::new_spanned(text, sentence()))?;
+    Ok(Quoted(ty.into_token_stream()))
+}
+
+fn retry_if(option: &Meta) -> Result<Quoted> {
+    let text = text(option, "the path of a function in quotes", "\"ChargeError::is_transient\"")?;
+    let sentence =
+        || format!("`{}` is not the path of a function: write a path, as in `ChargeError::is_transient`", text.value());
+    let path: ExprPath = text.parse().map_err(|_| Error::new_spanned(text, sentence()))?;
+    Ok(Quoted(path.into_token_stream()))
 }
 
 fn timeout(option: &Meta) -> Result<u64> {

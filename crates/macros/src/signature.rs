@@ -103,7 +103,7 @@ impl Outcome<'_> {
         }
     }
 
-    /// The `E` of `Result<T, E>`, the type of a step's typed error. `None` for a boxed error.
+    /// The `E` of `Result<T, E>`, the type of a typed error. `None` for a boxed error.
     pub(crate) fn failure(&self) -> Option<&Type> {
         let failure = *self.arguments.get(1)?;
         let boxed = last_segment(failure).is_some_and(|last| last.ident == "Box" || last.ident == "BoxError");

@@ -3,16 +3,17 @@
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{Attribute, Error, GenericParam, Generics, Ident, Lifetime, Pat, Result, Signature, Type, TypeReference};
 
-use crate::args::{Args, Kind, together};
+use crate::args::{Args, Kind, Quoted, together};
 use crate::lend::Lent;
 use crate::signature::{Function, Outcome, impl_trait, is_context, owns_context};
 
 const STEP: Kind = Kind {
     noun: "step",
-    options: &["name", "attempts", "backoff", "timeout"],
-    elsewhere: "set the others where it is called: `charge(ctx, ..).retry_if(..)`",
+    options: &["name", "attempts", "backoff", "timeout", "heartbeat_timeout", "errors", "retry_if"],
+    elsewhere: "set the others where it is called: `charge(ctx, ..).schemas(..)`",
 };
 
 /// Expands the attribute. A function that cannot be a step is kept unchanged, so that its body is still checked.
@@ -89,13 +90,23 @@ impl<'f> Step<'f> {
     }
 
     /// The options as calls of builder methods.
-    fn options(&self, Args { attempts, backoff, timeout, .. }: Args) -> TokenStream {
+    fn options(
+        &self,
+        Args { attempts, backoff, timeout, heartbeat_timeout, errors, retry_if, .. }: Args,
+    ) -> TokenStream {
         let attempts = attempts.map(Literal::u32_unsuffixed).map(|attempts| quote!(.attempts(#attempts)));
         let backoff = backoff.map(|range| (duration(range.start), duration(range.end)));
         let backoff = backoff.map(|(first, longest)| quote!(.backoff(#first..#longest)));
         let timeout = timeout.map(duration).map(|timeout| quote!(.timeout(#timeout)));
-        let errors = self.outcome.failure().map(|failure| quote!(.errors::<#failure>()));
-        quote!(#attempts #backoff #timeout #errors)
+        let heartbeat = heartbeat_timeout.map(duration).map(|limit| quote!(.heartbeat_timeout(#limit)));
+        let failure = errors.map(|Quoted(ty)| ty).or_else(|| self.outcome.failure().map(ToTokens::to_token_stream));
+        let errors = failure.as_ref().map(|failure| quote!(.errors::<#failure>()));
+        let decides_about = failure.unwrap_or_else(|| quote!(::onward::Error));
+        let retry_if = retry_if.map(|Quoted(path)| {
+            // Located at the path, so that the compiler reports there if it is not such a function.
+            quote_spanned!(path.span()=> .retry_if(::onward::__private::retry_if::<#decides_about>(#path)))
+        });
+        quote!(#attempts #backoff #timeout #heartbeat #errors #retry_if)
     }
 }
 

@@ -1,16 +1,17 @@
 //! `#[workflow]`: keeps the function and adds a type of the same name that implements `Workflow`.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{Error, GenericParam, Result, Type};
 
-use crate::args::{Args, Kind, together};
+use crate::args::{Args, Kind, Quoted, together};
 use crate::signature::{Function, Outcome, borrowed, impl_trait, is_context, owns_context};
 
 const WORKFLOW: Kind = Kind {
     noun: "workflow",
-    options: &["name", "version", "on_panic"],
+    options: &["name", "version", "on_panic", "errors", "attempts", "backoff", "max_recoveries"],
     elsewhere: "set the options of one run, such as its queue, where the run is started",
 };
 
@@ -47,10 +48,12 @@ impl<'f> Workflow<'f> {
 
     fn expand(&self, args: Args, schema: bool) -> TokenStream {
         let (vis, name) = (&self.function.vis, &self.function.sig.ident);
+        let failing = failing(&args);
         let recorded = args.name.unwrap_or_else(|| name.unraw().to_string());
         let version = args.version.unwrap_or_else(|| "1".to_owned());
         let on_panic = args.on_panic.map(|what| format_ident!("{what}"));
         let on_panic = on_panic.map(|what| quote!(const ON_PANIC: ::onward::OnPanic = ::onward::OnPanic::#what;));
+        let errors = self.errors(args.errors);
         let output = self.outcome.value();
         // Generated names: with the user's, a workflow `expense(ctx, expense: Expense)` would call its own input.
         let bound: Vec<_> = (0..self.inputs.len()).map(|index| format_ident!("__{index}")).collect();
@@ -76,6 +79,8 @@ impl<'f> Workflow<'f> {
                 const NAME: &'static str = #recorded;
                 const VERSION: &'static str = #version;
                 #on_panic
+                #errors
+                #failing
                 type Input = #input;
                 type Output = #output;
                 #run
@@ -83,6 +88,41 @@ impl<'f> Workflow<'f> {
             }
         }
     }
+}
+
+impl Workflow<'_> {
+    /// The type of the errors that come back typed. That of the signature may be one that cannot.
+    fn errors(&self, given: Option<Quoted>) -> Option<TokenStream> {
+        let errors = match (given, self.outcome.failure()) {
+            (Some(Quoted(ty)), _) => quote_spanned!(ty.span()=> ::onward::calls::ErrorType::of::<#ty>()),
+            (None, Some(failure)) => quote!({
+                #[allow(unused_imports)]
+                use ::onward::__private::Untyped as _;
+                ::onward::__private::Typed::<#failure>::ERRORS
+            }),
+            (None, None) => return None,
+        };
+        Some(quote!(const ERRORS: ::onward::calls::ErrorType = #errors;))
+    }
+}
+
+/// The constants of a workflow whose runs are attempted several times, or survive another number of deaths than others.
+fn failing(args: &Args) -> TokenStream {
+    let attempts = args.attempts.map(Literal::u32_unsuffixed).map(|attempts| quote!(const ATTEMPTS: u32 = #attempts;));
+    let backoff = args.backoff.as_ref().map(|backoff| {
+        let (first, longest) = (millis(backoff.start), millis(backoff.end));
+        quote!(const BACKOFF: ::core::ops::Range<::core::time::Duration> = #first..#longest;)
+    });
+    let recoveries = args
+        .max_recoveries
+        .map(Literal::u32_unsuffixed)
+        .map(|most| quote!(const MAX_RECOVERIES: ::core::option::Option<u32> = ::core::option::Option::Some(#most);));
+    quote!(#attempts #backoff #recoveries)
+}
+
+fn millis(millis: u64) -> TokenStream {
+    let millis = Literal::u64_unsuffixed(millis);
+    quote!(::core::time::Duration::from_millis(#millis))
 }
 
 /// One part as it is, none as `()`, several as a tuple.

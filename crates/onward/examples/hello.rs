@@ -2,10 +2,10 @@
 use onward::prelude::*;
 
 #[onward::workflow]
-async fn greet(ctx: &Ctx, name: String) -> Result<String> {
+async fn greet(ctx: &Ctx, name: String) -> Result<String, Error> {
     let hello = ctx.step("hello", async || Ok(format!("Hello, {name}"))).await?;
     ctx.sleep(secs(1)).await?;
-    Ok(ctx.step("bang", async || Ok(format!("{hello}!"))).await?)
+    ctx.step("bang", async || Ok(format!("{hello}!"))).await
 }
 
 #[tokio::main]

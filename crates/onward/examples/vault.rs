@@ -61,8 +61,8 @@ impl Codec for Vault {
 }
 
 #[onward::workflow]
-async fn greet(ctx: &Ctx, name: String) -> Result<String> {
-    Ok(ctx.step("greet", async || Ok(format!("Hello, {name}"))).await?)
+async fn greet(ctx: &Ctx, name: String) -> Result<String, Error> {
+    ctx.step("greet", async || Ok(format!("Hello, {name}"))).await
 }
 
 #[tokio::main]

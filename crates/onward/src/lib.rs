@@ -18,8 +18,8 @@ pub use onward_macros::workflow;
 pub mod calls {
     pub use onward_engine::{
         All, Append, AwaitEvent, Branch, Call, CancelRun, Cancelled, Child, ChildResult, ChildRun, ContinueWith,
-        DEFAULT_STREAM, DurableCall, Either, Either3, Either4, Failure, Hook, OpenHook, Pause, Race, Recv, RecvTimeout,
-        Select, Settled, StartChild, Step, StreamWriter, Transaction,
+        DEFAULT_STREAM, DurableCall, Either, Either3, Either4, ErrorType, Failure, Hook, OpenHook, Pause, Race, Recv,
+        RecvTimeout, Select, Settled, StartChild, Step, StreamWriter, Transaction,
     };
 }
 
@@ -27,9 +27,9 @@ pub mod calls {
 pub mod client {
     pub use onward_engine::{
         Batch, ChangeAll, Changes, DebouncedStart, DeleteAll, DeleteRun, Documents, EnqueueOptions, Export, Fork,
-        ForkAll, GetEvent, ListDocuments, ListSteerings, Message, Preview, Push, Queue, ReadChunks, ReadStream,
-        ResumeHook, Schedule, ScheduleHandle, SendMessage, Start, Steer, SteerAll, SteerFamilies, SteerFamily,
-        SteerQueue, SteerSchedule,
+        ForkAll, GetEvent, ListDocuments, ListSteerings, Message, OverrideQueue, Preview, Push, Queue, ReadChunks,
+        ReadStream, ResumeHook, Schedule, ScheduleHandle, SendMessage, Start, Steer, SteerAll, SteerFamilies,
+        SteerFamily, SteerQueue, SteerSchedule,
     };
 }
 
@@ -38,12 +38,13 @@ pub mod records {
     pub use onward_engine::{
         Actor, Attempt, Attribution, Blocked, BulkPreview, BulkResult, CatchUp, Change, ChangeCursor, ChangedRun,
         Chunk, ChunkBody, Cursor, Deduplicated, Document, DocumentRecord, Durations, ErrorData, EventRecord,
-        ExecutorId, ExecutorRecord, HeldAt, HookFilter, HookRecord, HookState, Identity, InboxFilter, InboxItem,
-        Initiator, MessageFilter, MessageRecord, MessageState, Not, OpenHookRecord, OpenRuns, Origin, Overlap, Paging,
-        PersonRequest, QueueLimits, QueueRecord, QueueWait, Range, Rate, Reason, ReasonKind, Refusal, Refused, Resumed,
-        Retention, RunKey, SYSTEM_PREFIX, ScheduleRecord, Schemas, Sent, SortBy, StatusCounts, Steered, Steering,
-        SteeringAction, SteeringRecord, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamRecord, Taken,
-        VersionRecord, Wait, WaitFor, WaitsFor, Window, WorkflowCount, WorkflowRecord,
+        ExecutorId, ExecutorRecord, Heartbeat, HeldAt, HookFilter, HookRecord, HookState, Identity, InboxFilter,
+        InboxItem, Initiator, MessageFilter, MessageRecord, MessageState, Not, OpenHookRecord, OpenRuns, Origin,
+        Overlap, Paging, ParentEnd, PersonRequest, QueueLimit, QueueLimits, QueueOverride, QueueRecord, QueueWait,
+        Range, Rate, Reason, ReasonKind, Refusal, Refused, Resumed, Retention, Retry, RunKey, SYSTEM_PREFIX,
+        ScheduleRecord, Schemas, Sent, SortBy, StatusCounts, Steered, Steering, SteeringAction, SteeringRecord,
+        StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamRecord, Taken, VersionRecord, Wait, WaitFor,
+        WaitsFor, Window, WorkflowCount, WorkflowRecord,
     };
 }
 
@@ -59,7 +60,9 @@ pub mod codec {
 
 /// What an executor measures, and what is wrong with it.
 pub mod metrics {
-    pub use onward_engine::{Health, Histogram, JournalCounts, Metrics, QueueMetrics, Trouble};
+    pub use onward_engine::{
+        Health, Histogram, JournalCounts, Metrics, QueueMetrics, StepMetrics, Trouble, WorkflowMetrics,
+    };
 }
 
 /// What most files need: `use onward::prelude::*;`.
@@ -81,6 +84,10 @@ use std::time::Duration;
 /// The guides, so that what they show compiles and runs.
 #[cfg(doctest)]
 mod guides {
+    #[doc = include_str!("../../../docs/guides/steps.md")]
+    mod steps {}
+    #[doc = include_str!("../../../docs/guides/compile-errors.md")]
+    mod compile_errors {}
     #[doc = include_str!("../../../docs/guides/managing.md")]
     mod managing {}
     #[doc = include_str!("../../../docs/guides/changing-code.md")]
@@ -93,16 +100,24 @@ mod guides {
     mod observability {}
     #[doc = include_str!("../../../docs/guides/agent-loop.md")]
     mod agent_loop {}
+    #[doc = include_str!("../../../docs/guides/failing-runs.md")]
+    mod failing_runs {}
     #[doc = include_str!("../../../docs/guides/saga.md")]
     mod saga {}
     #[doc = include_str!("../../../docs/guides/approval.md")]
     mod approval {}
     #[doc = include_str!("../../../docs/guides/progress.md")]
     mod progress {}
+    #[doc = include_str!("../../../docs/guides/long-steps.md")]
+    mod long_steps {}
+    #[doc = include_str!("../../../docs/guides/fan-out.md")]
+    mod fan_out {}
     #[doc = include_str!("../../../docs/guides/changes.md")]
     mod changes {}
     #[doc = include_str!("../../../docs/guides/queues.md")]
     mod queues {}
+    #[doc = include_str!("../../../docs/guides/production.md")]
+    mod production {}
     #[doc = include_str!("../../../docs/guides/schedules.md")]
     mod schedules {}
     #[doc = include_str!("../../../docs/guides/transactions.md")]
@@ -143,8 +158,9 @@ pub const fn millis(milliseconds: u64) -> Duration {
 #[doc(hidden)]
 pub mod __private {
     use std::future::Future;
+    use std::marker::PhantomData;
 
-    use onward_engine::{BoxError, BoxFuture, Result};
+    use onward_engine::{BoxError, BoxFuture, Error, ErrorType, Failure, Result};
 
     #[cfg(feature = "schema")]
     pub use crate::schema;
@@ -168,6 +184,29 @@ pub mod __private {
         body: impl Future<Output = Result<T, E>> + Send + 'static,
     ) -> Running<T> {
         Box::pin(async move { body.await.map_err(Into::into) })
+    }
+
+    /// The type of the error that a workflow's signature names. Where [`Untyped`] is in scope, the compiler takes `ERRORS` from there
+    /// if the type cannot come back typed, and from here if it can.
+    pub struct Typed<E>(PhantomData<E>);
+
+    impl<E: Failure> Typed<E> {
+        /// Errors of this type.
+        pub const ERRORS: ErrorType = ErrorType::of::<E>();
+    }
+
+    /// Any error.
+    pub trait Untyped {
+        /// Whatever its type is.
+        const ERRORS: ErrorType = ErrorType::any();
+    }
+
+    impl<E> Untyped for Typed<E> {}
+
+    /// Retry after errors of the declared type for which the function returns `true`, and after all others. That of a step without
+    /// a declared type decides about every [`Error`].
+    pub fn retry_if<E: Failure>(is_transient: fn(&E) -> bool) -> impl Fn(&Error) -> bool + Send {
+        move |error| error.downcast_ref().is_none_or(is_transient)
     }
 
     /// Give a step's body the error that every step has.

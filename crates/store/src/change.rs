@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onward_types::{
-    Attribution, ChunkBody, Error, ExecutorId, Identity, Initiator, Json, Origin, PersonRequest, RunId, RunKey, Status,
-    Steering, SteeringAction, StepKind, Timestamp,
+    Attribution, ChunkBody, Error, ExecutorId, Heartbeat, Identity, Initiator, Json, Origin, ParentEnd, PersonRequest,
+    Retry, Retrying, RunId, RunKey, Status, Steering, SteeringAction, StepKind, Timestamp,
 };
 
 /// Payloads up to this many bytes are stored in the run's row; longer ones in a table of their own.
@@ -102,8 +102,12 @@ pub struct NewRun {
     pub timeout: Option<Duration>,
     /// The time at which it is cancelled.
     pub deadline: Option<Timestamp>,
-    /// How many times it may be recovered without making progress.
-    pub recoveries_max: u32,
+    /// How many times it may be recovered without making progress, if that was given.
+    pub recoveries_max: Option<u32>,
+    /// How often it is attempted, if that was given.
+    pub retry: Option<Retry>,
+    /// What becomes of it when its parent ends, if that was given.
+    pub on_parent_end: Option<ParentEnd>,
     /// The run that starts it, and the position of the call.
     pub parent: Option<(RunKey, u32)>,
     /// Where it comes from, unless it is a child, a fork or gathers inputs: those are known by that.
@@ -228,6 +232,14 @@ pub struct AttemptChange {
     pub error: Option<Json>,
     /// The notes that the body made in a failed attempt that is not the last one, as a JSON object.
     pub notes: Option<Json>,
+    /// How many attempts of the step have failed, this one included.
+    pub failures: u32,
+    /// When the next attempt may begin, if the pause before it is too short to be a wait.
+    pub retry_at: Option<Timestamp>,
+    /// Its last heartbeat; `None` leaves the recorded one as it is.
+    pub heartbeat: Option<Heartbeat>,
+    /// The attempt whose row is deleted because this one has a row: only a limited number of them is kept.
+    pub drops: Option<u32>,
 }
 
 /// A wait to be recorded.
@@ -383,10 +395,32 @@ pub enum LeaveHow {
         /// The position of the first call in the next generation: none before it is used again.
         first_position: u32,
     },
+    /// An attempt failed. The next one begins with the same input, the messages that this one took, and nothing recorded.
+    Retried(Box<NextAttempt>),
     /// Its owner is shutting down: any executor may claim it now.
     Released,
     /// It was revoked by a steering call and its owner releases it. Its state stays as the call set it.
     LetGo,
+}
+
+/// The attempt of a run that follows one that failed.
+#[derive(Clone, Debug)]
+pub struct NextAttempt {
+    /// Its number, how many there are, and why the one before failed.
+    pub retrying: Retrying,
+    /// When it begins, or enters its queue.
+    pub ready_at: Timestamp,
+    /// The position of the first call of the attempt that failed: messages that were taken from there on are given back.
+    pub failed_from: u32,
+    /// The position of its own first call: none before it is used again.
+    pub first_position: u32,
+}
+
+impl NextAttempt {
+    /// As it is stored.
+    pub(crate) fn written(&self) -> String {
+        serde_json::to_string(&self.retrying).expect("an attempt has only numbers and JSON")
+    }
 }
 
 /// The code of the error with which a run ends or is held.
@@ -396,6 +430,7 @@ pub(crate) fn error_code(how: &LeaveHow) -> Option<String> {
         LeaveHow::Finished(Ok(_))
         | LeaveHow::Parked { .. }
         | LeaveHow::Continued { .. }
+        | LeaveHow::Retried(_)
         | LeaveHow::Released
         | LeaveHow::LetGo => None,
     }
@@ -418,10 +453,14 @@ impl Change {
         128 + match self {
             Change::Create(run) => run.input.len() + run.id.as_str().len(),
             Change::Checkpoint(it) => it.name.len() + payload(&it.result) + it.notes.as_ref().map_or(0, Json::len),
-            Change::Attempt(it) => [&it.error, &it.notes].into_iter().flatten().map(Json::len).sum(),
+            Change::Attempt(it) => {
+                let progress = it.heartbeat.as_ref().map(|heartbeat| &heartbeat.progress);
+                [it.error.as_ref(), it.notes.as_ref(), progress].into_iter().flatten().map(Json::len).sum()
+            }
             Change::Leave(Leave { how: LeaveHow::Finished(result), .. }) => payload(result),
             Change::Leave(Leave { how: LeaveHow::Held { error, .. }, .. }) => error.len(),
             Change::Leave(Leave { how: LeaveHow::Continued { input, .. }, .. }) => input.len(),
+            Change::Leave(Leave { how: LeaveHow::Retried(next), .. }) => next.retrying.error.len(),
             Change::SetEvent { key, value, .. } => key.len() + value.len(),
             Change::Append(chunk) => chunk.stream.len() + chunk.body.len(),
             Change::Refuse { said, .. } => said.len(),
@@ -453,7 +492,7 @@ pub(crate) fn hold(itself: bool, why: Option<String>, at: Timestamp) -> Steering
 
 /// The error of an attempt that was in progress when the next generation of its run began.
 pub(crate) fn continued_without() -> Json {
-    Error::new(onward_types::Code::Cancelled, "abandoned: the run continued with another input").to_json()
+    Error::new(onward_types::Code::Cancelled, "abandoned: the run began its next generation").to_json()
 }
 
 /// Reject a payload that is larger than [`PAYLOAD_MAX`].

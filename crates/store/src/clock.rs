@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::Either;
 use onward_types::{Timestamp, from_micros, micros};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use crate::activity::{Activity, Busy, Watched};
 use crate::sync::lock;
 
 /// An error of the clock up to this many microseconds is left alone: when a thread has to wait between two readings, they may
@@ -57,8 +59,30 @@ struct Inner {
 #[derive(Debug)]
 enum Kind {
     System(System),
-    Virtual { now: AtomicI64, ids: AtomicU64, sleepers: Mutex<BTreeMap<(i64, u64), oneshot::Sender<()>>> },
+    Virtual(Virtual),
 }
+
+/// A time that a test moves.
+#[derive(Debug, Default)]
+struct Virtual {
+    now: AtomicI64,
+    ids: AtomicU64,
+    sleepers: Mutex<BTreeMap<(i64, u64), Sleeper>>,
+    /// What is in progress, if that is counted.
+    activity: Option<Activity>,
+}
+
+#[derive(Debug)]
+struct Sleeper {
+    wake: oneshot::Sender<()>,
+    /// The instant at which something is due, if the sleeper knows of one.
+    due: Option<Timestamp>,
+    /// Whether it may be woken early, to look whether there is anything to do.
+    sweeps: bool,
+}
+
+/// How far ahead [`Clock::sweep`] wakes those who look periodically: each second most of them do.
+const SWEEP: i64 = 1_000_000;
 
 /// Time in microseconds. It advances with the machine's uptime, which cannot be set; only the offset from uptime changes.
 #[derive(Debug)]
@@ -160,14 +184,18 @@ impl System {
         let Ok(mut since) = self.slewing.try_lock() else { return ahead };
         let by = Duration::from_micros((ahead - truth).unsigned_abs());
         let Some(before) = since.replace(up) else {
-            tracing::warn!(?by, "the clock was ahead of the correct time: it runs at half speed until it is correct");
+            tracing::warn!(
+                target: "onward::database",
+                ?by,
+                "the clock was ahead of the correct time: it runs at half speed until it is correct"
+            );
             return ahead;
         };
         let less = (ahead - (up - before).max(0) / 2).max(truth);
         self.ahead.store(less, Ordering::SeqCst);
         if less - truth <= TOLERANCE {
             *since = None;
-            tracing::info!("the clock is correct again");
+            tracing::info!(target: "onward::database", "the clock is correct again");
         }
         less
     }
@@ -204,8 +232,41 @@ impl Clock {
     /// A time that changes only by [`advance`](Clock::advance).
     #[must_use]
     pub fn virtual_at(start: Timestamp) -> Clock {
-        let now = AtomicI64::new(micros(start));
-        Clock::of(Kind::Virtual { now, ids: AtomicU64::new(0), sleepers: Mutex::default() })
+        Clock::of(Kind::Virtual(Virtual { now: AtomicI64::new(micros(start)), ..Virtual::default() }))
+    }
+
+    /// A virtual time under which it is counted what is in progress: see [`Activity`]. For environments that skip time.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn watched_at(start: Timestamp) -> Clock {
+        let activity = Some(Activity::default());
+        Clock::of(Kind::Virtual(Virtual { now: AtomicI64::new(micros(start)), activity, ..Virtual::default() }))
+    }
+
+    /// What is in progress, if this clock counts that.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn activity(&self) -> Option<&Activity> {
+        match &self.0.kind {
+            Kind::Virtual(Virtual { activity, .. }) => activity.as_ref(),
+            Kind::System(_) => None,
+        }
+    }
+
+    /// Begin something that keeps the time from being skipped, if anybody skips it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn busy(&self) -> Option<Busy> {
+        self.activity().map(Activity::begin)
+    }
+
+    /// A task as it is spawned: with its wake-ups counted, if this clock counts them.
+    #[doc(hidden)]
+    pub fn task<F: Future<Output: Send> + Send + 'static>(&self, task: F) -> Either<Watched<F::Output>, F> {
+        match self.activity() {
+            Some(activity) => Either::Left(activity.watch(task)),
+            None => Either::Right(task),
+        }
     }
 
     fn of(kind: Kind) -> Clock {
@@ -218,7 +279,7 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         from_micros(match &self.0.kind {
             Kind::System(system) => system.now(),
-            Kind::Virtual { now, .. } => now.load(Ordering::SeqCst),
+            Kind::Virtual(time) => time.now.load(Ordering::SeqCst),
         })
     }
 
@@ -229,7 +290,7 @@ impl Clock {
     pub fn uptime(&self) -> Duration {
         match &self.0.kind {
             Kind::System(system) => Duration::from_micros(system.machine.uptime().unsigned_abs()),
-            Kind::Virtual { now, .. } => Duration::from_micros(now.load(Ordering::SeqCst).unsigned_abs()),
+            Kind::Virtual(time) => Duration::from_micros(time.now.load(Ordering::SeqCst).unsigned_abs()),
         }
     }
 
@@ -273,30 +334,8 @@ impl Clock {
     /// Wait until `at`.
     pub async fn sleep_until(&self, at: Timestamp) {
         match &self.0.kind {
-            Kind::System(_) => {
-                // A long sleep is cut into hours, so that a clock that is set forward is noticed within an hour.
-                loop {
-                    let left = at.duration_since(self.now());
-                    let Ok(left) = Duration::try_from(left) else { return };
-                    if left.is_zero() {
-                        return;
-                    }
-                    tokio::time::sleep(left.min(Duration::from_secs(3600))).await;
-                }
-            }
-            Kind::Virtual { ids, sleepers, .. } => {
-                let woken = {
-                    let mut sleepers = lock(sleepers);
-                    if self.now() >= at {
-                        return;
-                    }
-                    let (wake, woken) = oneshot::channel();
-                    sleepers.insert((micros(at), ids.fetch_add(1, Ordering::SeqCst)), wake);
-                    woken
-                };
-                // The sender stays in the map until the time has come, and the map lives as long as the clock.
-                woken.await.ok();
-            }
+            Kind::System(_) => self.sleep_until_really(at).await,
+            Kind::Virtual(time) => time.sleep(at, Some(at), false).await,
         }
     }
 
@@ -304,7 +343,38 @@ impl Clock {
     pub async fn sleep(&self, duration: Duration) {
         match &self.0.kind {
             Kind::System(_) => tokio::time::sleep(duration).await,
-            Kind::Virtual { .. } => self.sleep_until(add(self.now(), duration)).await,
+            Kind::Virtual(_) => self.sleep_until(add(self.now(), duration)).await,
+        }
+    }
+
+    /// Wait for `duration` before the next look for work: nothing is due then, so it is no instant to skip to. An environment that
+    /// skips time may end the wait early.
+    #[doc(hidden)]
+    pub async fn rest(&self, duration: Duration) {
+        match &self.0.kind {
+            Kind::System(_) => tokio::time::sleep(duration).await,
+            Kind::Virtual(_) => self.rest_until(add(self.now(), duration), None).await,
+        }
+    }
+
+    /// Wait until `at`, before the next look for work. At `due`, which may be later, something is to be done.
+    #[doc(hidden)]
+    pub async fn rest_until(&self, at: Timestamp, due: Option<Timestamp>) {
+        match &self.0.kind {
+            Kind::System(_) => self.sleep_until_really(at).await,
+            Kind::Virtual(time) => time.sleep(at, due, true).await,
+        }
+    }
+
+    async fn sleep_until_really(&self, at: Timestamp) {
+        // A long sleep is cut into hours, so that a clock that is set forward is noticed within an hour.
+        loop {
+            let left = at.duration_since(self.now());
+            let Ok(left) = Duration::try_from(left) else { return };
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(Duration::from_secs(3600))).await;
         }
     }
 
@@ -313,25 +383,71 @@ impl Clock {
     /// # Panics
     /// If the clock is not virtual.
     pub fn advance(&self, duration: Duration) {
-        let Kind::Virtual { now, sleepers, .. } = &self.0.kind else { panic!("only a virtual clock can be moved") };
+        let Kind::Virtual(time) = &self.0.kind else { panic!("only a virtual clock can be moved") };
         let step = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-        let mut sleepers = lock(sleepers);
-        let then = now.load(Ordering::SeqCst).saturating_add(step);
-        now.store(then, Ordering::SeqCst);
-        let later = sleepers.split_off(&(then + 1, 0));
-        for (_, sleeper) in std::mem::replace(&mut *sleepers, later) {
-            // A sleeper that was dropped needs no wake-up.
-            sleeper.send(()).ok();
-        }
+        let mut sleepers = lock(&time.sleepers);
+        let then = time.now.load(Ordering::SeqCst).saturating_add(step);
+        time.now.store(then, Ordering::SeqCst);
+        let later = sleepers.split_off(&(then.saturating_add(1), 0));
+        let due = std::mem::replace(&mut *sleepers, later);
+        drop(sleepers);
+        wake_all(due.into_values());
+    }
+
+    /// Wake all who look periodically for work, although no time passes.
+    #[doc(hidden)]
+    pub fn sweep(&self) {
+        let Kind::Virtual(time) = &self.0.kind else { return };
+        let until = time.now.load(Ordering::SeqCst).saturating_add(SWEEP);
+        let mut sleepers = lock(&time.sleepers);
+        let woken: Vec<_> = sleepers.extract_if(..=(until, u64::MAX), |_, sleeper| sleeper.sweeps).collect();
+        drop(sleepers);
+        wake_all(woken.into_iter().map(|(_, sleeper)| sleeper));
+    }
+
+    /// The earliest instant from now on at which something is due, on a virtual clock. Other than [`next_sleeper`](Clock::next_sleeper)
+    /// it leaves out those who only look periodically for work.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let Kind::Virtual(time) = &self.0.kind else { return None };
+        let now = self.now();
+        let mut sleepers = lock(&time.sleepers);
+        sleepers.retain(|_, sleeper| !sleeper.wake.is_closed());
+        sleepers.values().filter_map(|sleeper| sleeper.due).filter(|due| *due > now).min()
     }
 
     /// The earliest time that a task sleeps until, on a virtual clock.
     #[must_use]
     pub fn next_sleeper(&self) -> Option<Timestamp> {
-        let Kind::Virtual { sleepers, .. } = &self.0.kind else { return None };
-        let mut sleepers = lock(sleepers);
-        sleepers.retain(|_, sleeper| !sleeper.is_closed());
+        let Kind::Virtual(time) = &self.0.kind else { return None };
+        let mut sleepers = lock(&time.sleepers);
+        sleepers.retain(|_, sleeper| !sleeper.wake.is_closed());
         sleepers.keys().next().map(|&(at, _)| from_micros(at))
+    }
+}
+
+impl Virtual {
+    async fn sleep(&self, at: Timestamp, due: Option<Timestamp>, sweeps: bool) {
+        let at = micros(at);
+        let woken = {
+            let mut sleepers = lock(&self.sleepers);
+            if self.now.load(Ordering::SeqCst) >= at {
+                return;
+            }
+            let (wake, woken) = oneshot::channel();
+            sleepers.insert((at, self.ids.fetch_add(1, Ordering::SeqCst)), Sleeper { wake, due, sweeps });
+            woken
+        };
+        // The sender stays in the map until the time has come, and the map lives as long as the clock.
+        woken.await.ok();
+    }
+}
+
+fn wake_all(sleepers: impl Iterator<Item = Sleeper>) {
+    for sleeper in sleepers {
+        // A sleeper that was dropped needs no wake-up.
+        sleeper.wake.send(()).ok();
     }
 }
 

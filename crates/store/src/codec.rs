@@ -23,8 +23,8 @@ use crate::records::{Chunks, History, Message, Outcome};
 /// run is held; no other run is affected.
 ///
 /// Encoded are inputs, outputs, the results of steps and other calls, messages, events, the chunks of streams, the data of typed
-/// errors, and documents. Names, ids, keys, topics, attributes, identities, reasons, and the messages of errors are not, because people
-/// and queries have to read them: keep secrets out of them.
+/// errors, the progress in heartbeats, and documents. Names, ids, keys, topics, attributes, identities, reasons, notes, and the
+/// messages of errors are not, because people and queries have to read them: keep secrets out of them.
 ///
 /// Both methods are called on the threads that execute runs, so they must be quick and must not block. A panic counts as a
 /// failure to encode or decode that one value.
@@ -81,6 +81,8 @@ pub enum Payload {
     Error,
     /// The value of a document.
     Document,
+    /// The progress in a heartbeat of a step.
+    Heartbeat,
 }
 
 impl Payload {
@@ -96,6 +98,7 @@ impl Payload {
             Payload::Chunk => "chunk",
             Payload::Error => "error",
             Payload::Document => "document",
+            Payload::Heartbeat => "heartbeat",
         }
     }
 }
@@ -195,6 +198,9 @@ impl Sealer {
                 if let Some(error) = &mut it.error {
                     *error = self.seal_error(error)?;
                 }
+                if let Some(heartbeat) = &mut it.heartbeat {
+                    heartbeat.progress = self.seal(&heartbeat.progress, Payload::Heartbeat)?;
+                }
             }
             Change::Leave(Leave { how: LeaveHow::Finished(result), .. }) => match result {
                 Ok(output) => *output = self.seal(output, Payload::Output)?,
@@ -203,6 +209,9 @@ impl Sealer {
             Change::Leave(Leave { how: LeaveHow::Held { error, .. }, .. }) => *error = self.seal_error(error)?,
             Change::Leave(Leave { how: LeaveHow::Continued { input, .. }, .. }) => {
                 *input = self.seal(input, Payload::Input)?;
+            }
+            Change::Leave(Leave { how: LeaveHow::Retried(next), .. }) => {
+                next.retrying.error = self.seal_error(&next.retrying.error)?;
             }
             Change::SetEvent { value, .. } => *value = self.seal(value, Payload::Event)?,
             Change::Append(chunk) => self.seal_chunk(&mut chunk.body)?,
@@ -272,7 +281,8 @@ impl Sealer {
         Ok(())
     }
 
-    /// Decode the payloads of a run's history. A message that cannot be decoded matters only to the call that takes it.
+    /// Decode the payloads of a run's history. A message that cannot be decoded matters only to the call that takes it, and the
+    /// progress in a heartbeat only to the attempt that reads it.
     pub(crate) fn open_history(&self, mut history: History) -> Result<History, Error> {
         history.input = self.open(&history.input, Payload::Input)?;
         for recorded in &mut history.checkpoints {
@@ -282,6 +292,10 @@ impl Sealer {
             }
         }
         history.messages.iter_mut().for_each(|message| self.open_message(message));
+        for progress in history.attempts.values_mut().filter_map(|tried| tried.progress.as_mut()) {
+            progress.value =
+                progress.value.as_ref().map_err(Clone::clone).and_then(|it| self.open(it, Payload::Heartbeat));
+        }
         Ok(history)
     }
 
@@ -331,6 +345,7 @@ impl Sealer {
             self.show(output, Payload::Output);
         }
         self.show_error(&mut run.error);
+        self.show_error(&mut run.last_error);
     }
 
     /// Decode a step for a listing.
@@ -339,7 +354,12 @@ impl Sealer {
             self.show(output, Payload::Checkpoint);
         }
         self.show_error(&mut step.error);
-        step.attempts.iter_mut().for_each(|attempt| self.show_error(&mut attempt.error));
+        for attempt in &mut step.attempts {
+            self.show_error(&mut attempt.error);
+            if let Some(heartbeat) = &mut attempt.heartbeat {
+                self.show(&mut heartbeat.progress, Payload::Heartbeat);
+            }
+        }
     }
 
     /// Decode a value for a listing.

@@ -25,6 +25,12 @@ const TIMES: &[u64] = &[
     60_000_000,
     600_000_000,
 ];
+/// Upper bounds for attempts of steps, in microseconds: from a millisecond to ten minutes. Fewer, because there are many steps.
+const STEPS: &[u64] =
+    &[1_000, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000, 10_000_000, 60_000_000, 600_000_000];
+/// Upper bounds for runs, in milliseconds: from ten milliseconds to thirty days.
+const RUNS: &[u64] =
+    &[10, 100, 1_000, 10_000, 60_000, 600_000, 3_600_000, 21_600_000, 86_400_000, 604_800_000, 2_592_000_000];
 /// Upper bounds for sizes.
 const SIZES: &[u64] = &[1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
 
@@ -33,6 +39,7 @@ pub struct Buckets {
     bounds: &'static [u64],
     /// How many internal units make one displayed unit.
     per_unit: f64,
+    nanos_per_unit: u64,
     counts: Vec<AtomicU64>,
     sum: AtomicU64,
 }
@@ -41,24 +48,38 @@ impl Buckets {
     /// Buckets for durations, displayed in seconds.
     #[must_use]
     pub fn of_times() -> Buckets {
-        Buckets::new(TIMES, 1e6)
+        Buckets::new(TIMES, 1e6, 1_000)
+    }
+
+    /// Buckets for the durations of attempts of steps, displayed in seconds.
+    #[must_use]
+    pub fn of_steps() -> Buckets {
+        Buckets::new(STEPS, 1e6, 1_000)
+    }
+
+    /// Buckets for the durations of runs, displayed in seconds.
+    #[must_use]
+    pub fn of_runs() -> Buckets {
+        Buckets::new(RUNS, 1e3, 1_000_000)
     }
 
     /// Buckets for sizes.
     #[must_use]
     pub fn of_sizes() -> Buckets {
-        Buckets::new(SIZES, 1.0)
+        Buckets::new(SIZES, 1.0, 1)
     }
 
-    fn new(bounds: &'static [u64], per_unit: f64) -> Buckets {
+    fn new(bounds: &'static [u64], per_unit: f64, nanos_per_unit: u64) -> Buckets {
         // One more for values above every bound.
         let counts = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
-        Buckets { bounds, per_unit, counts, sum: AtomicU64::new(0) }
+        Buckets { bounds, per_unit, nanos_per_unit, counts, sum: AtomicU64::new(0) }
     }
 
     /// Count a duration.
     pub fn note_time(&self, time: Duration) {
-        self.note(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        // Rounded up, so that no time is counted below a bound that it exceeds.
+        self.note(nanos.div_ceil(self.nanos_per_unit));
     }
 
     /// Count a size.
@@ -130,6 +151,11 @@ mod tests {
         let buckets = Buckets::of_times();
         buckets.note_time(Duration::from_millis(1_500));
         assert_eq!(buckets.read().sum, 1.5);
+        let runs = Buckets::of_runs();
+        runs.note_time(Duration::from_micros(10_001));
+        runs.note_time(Duration::from_secs(90 * 86_400));
+        let counts = runs.read().counts;
+        assert_eq!((counts[0], counts[1], counts.last()), (0, 1, Some(&1)), "a little over 10 ms, and 90 days");
         let mut all = Histogram::default();
         all.add(&buckets.read());
         all.add(&buckets.read());

@@ -4,6 +4,8 @@
 //! visible nowhere else.
 
 mod action;
+#[doc(hidden)]
+pub mod activity;
 mod change;
 mod clock;
 mod codec;
@@ -26,7 +28,7 @@ mod url;
 pub use action::{Action, Fork};
 pub use change::{
     AttemptChange, Change, Checkpoint, Created, Existing, INLINE_MAX, Leave, LeaveHow, NewChunk, NewRun, NewWait,
-    PAYLOAD_MAX, Queued, WaitKind, check_payload, check_size,
+    NextAttempt, PAYLOAD_MAX, Queued, WaitKind, check_payload, check_size,
 };
 #[doc(hidden)]
 pub use clock::Skew;
@@ -50,12 +52,12 @@ pub use ops::known::Known;
 pub use ops::messages::{NewMessage, UNCONSUMED_MAX, Wanted};
 pub use ops::queue_claim::{QueueClaim, QueueClaimed};
 pub use ops::queues::{LimitChange, Lines, QueueChange};
-pub use ops::recover::Recovered;
+pub use ops::recover::{GivenUp, RECOVERIES_MAX, Recovered, RecoveryLimits};
 pub use ops::runs::{Ends, Stray};
 pub use ops::schedules::{Due, Firing, NewSchedule};
 pub use ops::steer::Overdue;
 pub use ops::workflows::{Published, PublishedStep};
-pub use records::{Chunks, History, Message, OpenWait, Outcome, Recorded, Tried};
+pub use records::{Chunks, History, Message, OpenWait, Outcome, Progress, Recorded, Tried};
 pub use signal::Signal;
 pub use store::{Move, MovedTable, Seat, Store};
 pub use url::{DatabaseUrl, Synchronous};

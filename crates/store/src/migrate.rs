@@ -198,6 +198,27 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0030_searches.sql"),
         postgres: include_str!("../migrations/postgres/0030_searches.sql"),
     },
+    Migration {
+        version: 31,
+        // An older binary sets limits over those of an operator, until a newer one declares its own.
+        compatible_from: 20,
+        sqlite: include_str!("../migrations/sqlite/0031_limits.sql"),
+        postgres: include_str!("../migrations/postgres/0031_limits.sql"),
+    },
+    Migration {
+        version: 32,
+        // An older binary keeps every attempt that it makes, counts only those that are kept, and sees no heartbeats.
+        compatible_from: 20,
+        sqlite: include_str!("../migrations/sqlite/0032_attempts.sql"),
+        postgres: include_str!("../migrations/postgres/0032_attempts.sql"),
+    },
+    Migration {
+        version: 33,
+        // An older binary ends a run that has attempts left, and gives up no run that has no limit of its own.
+        compatible_from: 33,
+        sqlite: include_str!("../migrations/sqlite/0033_whole_runs.sql"),
+        postgres: include_str!("../migrations/postgres/0033_whole_runs.sql"),
+    },
 ];
 
 /// The table with the schema version. Created before anything else by the first process.

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use onward_types::{ExecutorId, Json, Origin, RunKey, Status, Timestamp, micros};
+use onward_types::{ExecutorId, Json, Origin, ParentEnd, RECOVERIES_MOST, RunKey, Status, Timestamp, micros};
 
 use crate::change::{INLINE_MAX, NewRun};
 use crate::clock::timeout_micros;
@@ -136,7 +136,7 @@ pub(crate) const NEW_RUN: &[Column] = &[
         |born| opt(born.run.executor.as_ref().filter(|_| born.begins).map(ExecutorId::as_str)),
     ),
     fact("ready_at", Kind::Int, |run| time(run.ready_at)),
-    fact("recoveries_max", Kind::Int, |run| Value::Int(i64::from(run.recoveries_max))),
+    fact("recoveries_max", Kind::Int, |run| Value::Int(limit(run.recoveries_max))),
     fact("parent_key", Kind::Key, |run| key(run.parent.map(|(key, _)| key))),
     fact("parent_position", Kind::Int, |run| number(run.parent.map(|(_, position)| position))),
     fact("created_at", Kind::Int, |run| Value::Int(micros(run.created_at))),
@@ -157,6 +157,8 @@ pub(crate) const NEW_RUN: &[Column] = &[
         |run| origin(run, None, Gathering::default()),
         |born| origin(born.run, born.forked, born.gathering),
     ),
+    fact("retry", Kind::Text, |run| owned(run.retry.as_ref().and_then(|it| serde_json::to_string(it).ok()))),
+    fact("on_parent_end", Kind::Text, |run| opt(run.on_parent_end.map(ParentEnd::as_str))),
     of_queue("queue", Kind::Text, |run| opt(run.queued.as_ref().map(|it| it.queue.as_str()))),
     of_queue("priority", Kind::Int, |run| Value::Int(run.queued.as_ref().map_or(0, |it| i64::from(it.priority)))),
     of_queue("partition_key", Kind::Text, |run| opt(run.queued.as_ref().and_then(|it| it.partition.as_deref()))),
@@ -190,6 +192,18 @@ fn origin<'a>(run: &NewRun, forked: Option<(RunKey, u32)>, gathering: Gathering<
         None => run.origin,
     };
     opt((origin != Origin::Started).then_some(origin.as_str()))
+}
+
+/// What the tables have in place of a limit of recoveries that was not given.
+pub(crate) const NO_LIMIT: u32 = RECOVERIES_MOST + 1;
+
+fn limit(given: Option<u32>) -> i64 {
+    i64::from(given.unwrap_or(NO_LIMIT))
+}
+
+/// A limit of recoveries as the tables have it.
+pub(crate) fn given_limit(stored: u32) -> Option<u32> {
+    (stored != NO_LIMIT).then_some(stored)
 }
 
 fn short(input: &Json) -> Option<&str> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use onward_types::{
-    Chunk, Error, ExecutorId, Identity, Json, RunId, RunKey, Status, StepKind, StreamRecord, Timestamp,
+    Chunk, Error, ExecutorId, Identity, Json, Retry, RunId, RunKey, Status, StepKind, StreamRecord, Timestamp,
 };
 
 use crate::change::WaitKind;
@@ -30,14 +30,22 @@ pub struct History {
     pub recoveries: u32,
     /// Whether it was ever recovered from a dead executor.
     pub recovered: bool,
+    /// When it was started for the first time.
+    pub started_at: Option<Timestamp>,
     /// The time at which it is cancelled.
     pub deadline: Option<Timestamp>,
     /// The run that started it.
     pub parent: Option<RunKey>,
     /// The identity on whose behalf it runs, and the trace it belongs to.
     pub identity: Option<Identity>,
-    /// The position of its first call: 0, unless it continued with another input.
+    /// The position of its first call: 0, unless it is in a later generation.
     pub first_position: u32,
+    /// How often it is attempted, if its starter said so.
+    pub retry: Option<Retry>,
+    /// The attempt that is executed, from 1.
+    pub attempt: u32,
+    /// Whether a child that an earlier generation started has not ended, and the run waits for it before it ends.
+    pub awaits_children: bool,
     /// The queue in which it has a slot, if that queue has limits.
     pub slot: Option<Arc<str>>,
     /// Its checkpoints, in the order of completions.
@@ -79,7 +87,7 @@ pub struct Recorded {
 }
 
 /// A summary of a step's earlier attempts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Tried {
     /// The number of the last recorded attempt.
     pub last: u32,
@@ -87,6 +95,21 @@ pub struct Tried {
     pub failed: u32,
     /// When the first recorded attempt began.
     pub since: Option<Timestamp>,
+    /// When the next attempt may begin, after a short pause.
+    pub retry_at: Option<Timestamp>,
+    /// The last recorded heartbeat, if the step has no result yet.
+    pub progress: Option<Progress>,
+}
+
+/// The last recorded heartbeat of a step.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// The attempt whose row has it.
+    pub attempt: u32,
+    /// When it was sent.
+    pub at: Timestamp,
+    /// What it said, or the error of decoding it.
+    pub value: Result<Json, Error>,
 }
 
 /// A message that no call has taken.

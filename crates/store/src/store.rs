@@ -152,6 +152,9 @@ impl Store {
 
     /// Notify the waiters of this process of a commit.
     pub fn tell(&self, signal: Signal) {
+        if let Some(activity) = self.clock.activity() {
+            activity.note_progress();
+        }
         // Sending fails if there are no receivers, which is fine: then nothing waits.
         self.signals.send(signal).ok();
     }

@@ -18,11 +18,13 @@ mod inbox;
 mod message;
 mod name;
 mod options;
+mod parent_end;
 mod person;
 mod queue;
 mod reason;
 mod record;
 mod retention;
+mod retry;
 mod schedule;
 mod status;
 mod steered;
@@ -40,7 +42,7 @@ pub use change::{Change, ChangeCursor, ChangedRun};
 pub use cursor::{Cursor, Page, Paging};
 pub use dedup::Deduplicated;
 pub use document::{Document, DocumentRecord};
-pub use error::{BoxError, Code, Error, ErrorData, Json, Reader, Result, ResultExt};
+pub use error::{BoxError, Code, Error, ErrorData, ErrorType, Failure, Json, Reader, Result, ResultExt};
 pub use form::{Form, Variant, excerpt};
 pub use guarded::guarded;
 pub use held::HeldAt;
@@ -49,16 +51,20 @@ pub use id::{ExecutorId, RunId, RunKey};
 pub use inbox::{HookFilter, InboxFilter, InboxItem, OpenHookRecord};
 pub use message::{MessageFilter, MessageRecord, MessageState, Refused, Resumed, Sent};
 pub use name::{NAME_MAX, check_name};
-pub use options::{RunOptions, SYSTEM_PREFIX, check_attributes, check_system_attributes};
+pub use options::{
+    RECOVERIES_MOST, RunOptions, SYSTEM_PREFIX, check_attributes, check_max_recoveries, check_system_attributes,
+};
+pub use parent_end::ParentEnd;
 pub use person::PersonRequest;
-pub use queue::{Blocked, QueueLimits, QueueRecord, QueueWait, Rate};
+pub use queue::{Blocked, QueueLimit, QueueLimits, QueueOverride, QueueRecord, QueueWait, Rate};
 pub use reason::{Facts, Reason, ReasonKind};
 pub use record::{
-    Attempt, Chunk, ChunkBody, Durations, EventRecord, ExecutorRecord, Filter, Identity, Not, OpenRuns, Origin, Range,
-    RunRecord, Schemas, SortBy, StatusCounts, StepFilter, StepKind, StepRecord, StepSchemas, StepState, StreamRecord,
-    VersionRecord, WaitsFor, Window, WorkflowCount, WorkflowRecord, WorkflowVersion,
+    Attempt, Chunk, ChunkBody, Durations, EventRecord, ExecutorRecord, Filter, Heartbeat, Identity, Not, OpenRuns,
+    Origin, Range, RunRecord, Schemas, SortBy, StatusCounts, StepFilter, StepKind, StepRecord, StepSchemas, StepState,
+    StreamRecord, VersionRecord, WaitsFor, Window, WorkflowCount, WorkflowRecord, WorkflowVersion,
 };
 pub use retention::Retention;
+pub use retry::{Retry, Retrying};
 pub use schedule::{CatchUp, Overlap, ScheduleRecord, Tick};
 pub use status::{Actor, MOVES, Move, Status};
 pub use steered::{BulkPreview, BulkResult, Refusal, Steered};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::wire::millis;
-use crate::{Code, Error, Identity, Json, Timestamp, Tree, check_name};
+use crate::{Code, Error, Identity, Json, ParentEnd, Retry, Timestamp, Tree, check_name};
 
 /// The options of a new run: the same for a start, a child, the runs of a schedule, a fork, and a run enqueued by names alone.
 /// Each has methods that set them; as data they can be kept, sent and read back.
@@ -52,9 +52,16 @@ pub struct RunOptions {
     /// When the run is cancelled if it has not ended by then.
     #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
-    /// How many times the run may be recovered without progress before it is given up. The default is 100.
+    /// How often the run is attempted if it fails, and how long it pauses before. What is not given here is that of the workflow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    /// How many deaths of its process without progress the run survives before it is given up. The default is the limit of the
+    /// workflow, else that of the executor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_recoveries: Option<u32>,
+    /// What becomes of the run when the run that starts it ends. Only for a child.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_parent_end: Option<ParentEnd>,
     /// Facts to attach: a JSON object. Names that begin with [`SYSTEM_PREFIX`] are refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes: Option<Json>,
@@ -74,6 +81,8 @@ impl RunOptions {
     /// [`Code::Invalid`], naming the option and what is wrong with it.
     pub fn check(&self) -> Result<(), Error> {
         self.check_queue()?;
+        self.retry.as_ref().map_or(Ok(()), Retry::check)?;
+        self.max_recoveries.map_or(Ok(()), check_max_recoveries)?;
         self.attributes.as_ref().map_or(Ok(()), check_attributes)?;
         self.system_attributes.as_ref().map_or(Ok(()), check_system_attributes)?;
         self.identity.as_ref().map_or(Ok(()), Identity::check)
@@ -194,6 +203,18 @@ fn check_object(attributes: &Json) -> Result<(), Error> {
     Ok(())
 }
 
+/// The most recoveries that a run can be given: the number after it stands for no limit of its own in the tables.
+pub const RECOVERIES_MOST: u32 = i32::MAX as u32 - 1;
+
+/// # Errors
+/// [`Code::Invalid`] if it is more than [`RECOVERIES_MOST`].
+pub fn check_max_recoveries(most: u32) -> Result<(), Error> {
+    if most <= RECOVERIES_MOST {
+        return Ok(());
+    }
+    invalid(format!("{most} recoveries are too many: give at most {RECOVERIES_MOST}"))
+}
+
 fn invalid(message: impl Into<String>) -> Result<(), Error> {
     Err(Error::new(Code::Invalid, message.into()))
 }
@@ -217,12 +238,20 @@ mod tests {
             dedup: Some("d".into()),
             dedup_or_existing: true,
             max_recoveries: Some(3),
+            retry: Some(Retry {
+                attempts: Some(4),
+                backoff: Some(Duration::from_millis(500)..Duration::from_secs(60)),
+            }),
+            on_parent_end: Some(ParentEnd::Wait),
             ..RunOptions::default()
         };
         let json = serde_json::to_string(&some).unwrap();
         assert_eq!(
             json,
-            r#"{"queue":"q","priority":2,"dedup":"d","dedup_or_existing":true,"delay_ms":1500,"timeout_ms":60000,"max_recoveries":3}"#
+            concat!(
+                r#"{"queue":"q","priority":2,"dedup":"d","dedup_or_existing":true,"delay_ms":1500,"timeout_ms":60000,"#,
+                r#""retry":{"attempts":4,"backoff_ms":[500,60000]},"max_recoveries":3,"on_parent_end":"wait"}"#
+            )
         );
         assert_eq!(serde_json::from_str::<RunOptions>(&json).unwrap(), some);
         assert_eq!(serde_json::to_string(&RunOptions::default()).unwrap(), "{}");

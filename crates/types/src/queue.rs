@@ -74,13 +74,77 @@ impl QueueLimits {
     }
 }
 
+/// One of the limits of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum QueueLimit {
+    /// [`QueueLimits::concurrency`].
+    Concurrency,
+    /// [`QueueLimits::per_executor`].
+    PerExecutor,
+    /// [`QueueLimits::rate`].
+    Rate,
+    /// [`QueueLimits::partition_concurrency`].
+    PartitionConcurrency,
+    /// [`QueueLimits::partition_rate`].
+    PartitionRate,
+}
+
+/// The limits of a queue that an operator set in place of those that code declares.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct QueueOverride {
+    /// The limits that the operator set. Their values are in [`QueueRecord::limits`]; one that has no value there is lifted.
+    pub limits: Vec<QueueLimit>,
+    /// Who set one of them last: the name that the client gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The reason that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When.
+    #[serde(with = "crate::wire::instant")]
+    pub at: Timestamp,
+}
+
+impl QueueOverride {
+    /// An override of these limits.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn new(
+        limits: Vec<QueueLimit>,
+        (by, reason): (Option<String>, Option<String>),
+        at: Timestamp,
+    ) -> QueueOverride {
+        QueueOverride { limits, by, reason, at }
+    }
+}
+
+/// The sentence: `overridden by ann: "the relay is slow"`.
+impl fmt::Display for QueueOverride {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("overridden")?;
+        if let Some(by) = &self.by {
+            write!(f, " by {by}")?;
+        }
+        self.reason.as_ref().map_or(Ok(()), |reason| write!(f, ": \"{reason}\""))
+    }
+}
+
 /// The settings and the current state of a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueRecord {
     /// Its name.
     pub name: String,
-    /// Its limits.
+    /// The limits that are in force.
     pub limits: QueueLimits,
+    /// The limits that code declares. They are in force, except for those that are overridden.
+    #[serde(default)]
+    pub declared: QueueLimits,
+    /// Which limits an operator has overridden, and who, why and when. `None` if none are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overridden: Option<QueueOverride>,
     /// Whether it is paused: running runs continue, and no new ones start.
     pub paused: bool,
     /// Who paused or resumed it last, why and when. `None` if nobody has, or not since Onward records it.

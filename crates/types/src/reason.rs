@@ -6,7 +6,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, ExecutorId, HeldAt, Json, QueueWait, Status, Timestamp, Wait, WaitFor};
+use crate::{Error, ExecutorId, HeldAt, Json, QueueWait, Retrying, Status, Timestamp, Wait, WaitFor};
 
 /// Why a run is in its state. Its `Display` is the sentence for people, [`RunRecord::reason`](crate::RunRecord::reason).
 ///
@@ -90,6 +90,32 @@ pub enum ReasonKind {
         #[serde(with = "crate::wire::instant")]
         at: Timestamp,
     },
+    /// An attempt of it has failed, and it pauses before the next one.
+    NextAttempt {
+        /// The number of the next attempt, from 2.
+        attempt: u32,
+        /// How many attempts there are.
+        of: u32,
+        /// When it starts or enters its queue.
+        #[serde(with = "crate::wire::instant")]
+        at: Timestamp,
+        /// The code of the error of the attempt before, if it can be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+        /// The message of that error.
+        message: String,
+    },
+    /// Its process died several times while it was executed, and it pauses before it is executed again.
+    Recovery {
+        /// How many times its process died while it recorded nothing.
+        deaths: u32,
+        /// How many such deaths it survives before it is given up.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<u32>,
+        /// When it is executed again.
+        #[serde(with = "crate::wire::instant")]
+        at: Timestamp,
+    },
     /// It waits in its queue.
     Queue(QueueWait),
     /// It could run, but no live executor has its workflow in its version.
@@ -109,6 +135,12 @@ pub enum ReasonKind {
     Executing {
         /// The executor.
         executor: ExecutorId,
+        /// The step in progress that sent the last heartbeat, if one has sent any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
+        /// When it sent its last heartbeat.
+        #[serde(default, with = "crate::wire::instant::option", skip_serializing_if = "Option::is_none")]
+        heartbeat_at: Option<Timestamp>,
     },
     /// It is parked (suspended), and no call says what it waits for.
     Parked {
@@ -148,6 +180,14 @@ pub struct Facts<'a> {
     pub there: &'a [String],
     /// How many times it was recovered without progress.
     pub recoveries: u32,
+    /// The last heartbeat of a step in progress: the name of the step, and when it was sent.
+    pub heartbeat: Option<(&'a str, Timestamp)>,
+    /// How many times it may be, if that is known.
+    pub max_recoveries: Option<u32>,
+    /// Until when it pauses because its process died.
+    pub recover_at: Option<Timestamp>,
+    /// The attempt that is not the first one.
+    pub retrying: Option<&'a Retrying>,
     /// The time of the read.
     pub now: Timestamp,
 }
@@ -188,12 +228,15 @@ fn state(facts: &Facts<'_>) -> Reason {
         .into(),
         Status::RetriesExceeded => ReasonKind::RetriesExceeded { recoveries: facts.recoveries, said: said() }.into(),
         Status::Delayed | Status::Enqueued | Status::Running => match facts.executor {
-            Some(executor) => {
-                waiting(facts.waits).unwrap_or_else(|| ReasonKind::Executing { executor: executor.clone() }.into())
-            }
+            Some(executor) => waiting(facts.waits).unwrap_or_else(|| executing(executor, facts.heartbeat).into()),
             None => without_executor(facts),
         },
     }
+}
+
+fn executing(executor: &ExecutorId, heartbeat: Option<(&str, Timestamp)>) -> ReasonKind {
+    let (step, heartbeat_at) = heartbeat.map(|(step, at)| (step.to_owned(), at)).unzip();
+    ReasonKind::Executing { executor: executor.clone(), step, heartbeat_at }
 }
 
 /// The position of the call with which the workflow paused its run, while it is paused by it.
@@ -217,7 +260,17 @@ fn without_executor(facts: &Facts<'_>) -> Reason {
     match (facts.status, facts.ready_at) {
         _ if due && !is_known => no_executor(facts),
         _ if due => ReasonKind::FreeExecutor.into(),
-        (Status::Delayed, Some(at)) => ReasonKind::StartTime { at }.into(),
+        (Status::Delayed, Some(at)) => match facts.retrying {
+            Some(Retrying { attempt, of, error }) => {
+                let (attempt, of) = (*attempt, *of);
+                ReasonKind::NextAttempt { attempt, of, at, code: code(error), message: message(error) }
+            }
+            None => ReasonKind::StartTime { at },
+        }
+        .into(),
+        (Status::Running, Some(at)) if facts.recover_at.is_some() => {
+            ReasonKind::Recovery { deaths: facts.recoveries, of: facts.max_recoveries, at }.into()
+        }
         (_, until) => waiting(facts.waits).unwrap_or_else(|| ReasonKind::Parked { until }.into()),
     }
 }

@@ -11,7 +11,7 @@ use crate::{Code, Error};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Starts at a later time.
+    /// Starts at a later time, or pauses before its next attempt.
     Delayed,
     /// Waits to be claimed by an executor.
     Enqueued,
@@ -76,6 +76,8 @@ pub const MOVES: &[Move] = &[
     may(Enqueued, Cancelled, Canceller),
     may(Running, Succeeded, Owner),
     may(Running, Failed, Owner),
+    // An attempt has failed, and the next one begins after a pause.
+    may(Running, Delayed, Owner),
     may(Running, Paused, Owner),
     may(Running, Paused, Client),
     may(Running, Cancelled, Client),

@@ -25,6 +25,19 @@ fn is_ambient(path: &str, line: &str) -> bool {
         && AMBIENT.iter().any(|call| code.contains(call))
 }
 
+/// What writes to the log, in the crates whose lines begin with `onward::` and a subject, so that users can select them.
+const EVENTS: [&str; 5] =
+    ["tracing::error!(", "tracing::warn!(", "tracing::info!(", "tracing::debug!(", "tracing::trace!("];
+
+/// Whether a line logs without saying of what it is. The target stands beside the name of the macro, or on the next line.
+fn has_no_target(path: &str, line: &str, next: &str) -> bool {
+    let code = line.split("//").next().unwrap_or(line);
+    BY_THE_CLOCK.iter().any(|folder| path.starts_with(folder))
+        && EVENTS.iter().any(|event| code.contains(event))
+        && !code.contains("target: ")
+        && !next.trim_start().starts_with("target: ")
+}
+
 pub(super) fn faults(text: &Text) -> Vec<Fault> {
     let mut faults = Vec::new();
     // Programs that must not compile are never run.
@@ -41,6 +54,12 @@ pub(super) fn faults(text: &Text) -> Vec<Fault> {
         }
         if is_ambient(&text.path, line) {
             faults.push(text.fault(number, "ambient time: runs go by `Clock`, the infrastructure by `real_time`"));
+        }
+        let next = text.content.lines().nth(number).unwrap_or_default();
+        if has_no_target(&text.path, line, next) {
+            faults.push(
+                text.fault(number, "an event without `target: \"onward::…\"`: users select lines of the log by it"),
+            );
         }
         if let Some(call) = LEFT_BEHIND.iter().find(|call| line.contains(*call)) {
             faults.push(text.fault(number, format!("`{call}` was left behind")));
@@ -84,6 +103,19 @@ mod tests {
             [4]
         );
         assert!(of("crates/store/src/clock.rs", &sleeps).is_empty());
+    }
+
+    #[test]
+    fn an_event_without_a_target_is_found() {
+        let said = |content: &str| {
+            let text = Text { path: "crates/engine/src/tasks/pulse.rs".to_owned(), content: content.to_owned() };
+            faults(&text).iter().map(|fault| fault.line).collect::<Vec<_>>()
+        };
+        assert_eq!(said("tracing::warn!(\"late\");\ntracing::info!(\n    run,\n);"), [1, 2]);
+        assert_eq!(
+            said("tracing::warn!(target: \"onward::run\", \"late\");\ntracing::info!(\n    target: T,\n);"),
+            [0; 0]
+        );
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub(crate) enum QueueVerb {
     #[command(after_help = exit::CODES)]
     Show(Queue),
     Set(SetQueue),
+    /// Give the limits of a queue back to code: end what `set` has overridden
+    #[command(after_help = exit::CODES)]
+    Reset(Queue),
     /// Start no more runs of a queue; those that are running continue
     #[command(after_help = exit::CODES)]
     Pause(SteerQueue),
@@ -53,9 +56,10 @@ pub(crate) struct SteerQueue {
     pub(crate) signed: Signed,
 }
 
-/// Create a queue, or change its limits
+/// Create a queue, or override its limits
 ///
-/// A limit that is not given stays unchanged; the value none removes it. A change takes effect at once, for every executor.
+/// A limit that is not given stays unchanged; the value none removes it. A change takes effect at once, for every executor, and
+/// stays in force whatever limits the code declares when it starts, until `onward queues reset`.
 #[derive(Debug, Arguments)]
 #[command(after_help = exit::CODES)]
 pub(crate) struct SetQueue {
@@ -82,4 +86,7 @@ pub(crate) struct SetQueue {
     /// The maximum number of starts of one partition in this many seconds
     #[arg(long, value_name = "N/SECONDS", value_parser = rate)]
     pub(crate) partition_rate: Option<Limit<onward::records::Rate>>,
+
+    #[command(flatten)]
+    pub(crate) signed: Signed,
 }

@@ -101,6 +101,14 @@ pub(crate) struct NewSchedule {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
 
+    /// Attempt a run that fails at most this often, the first time included; by default as its workflow says
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) attempts: Option<u32>,
+
+    /// Give a run up when its process has died more often than this while it recorded nothing; by default as its workflow says
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) max_recoveries: Option<u32>,
+
     /// Give its runs this attribute; a value that is not JSON is a string. May be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = attribute)]
     pub(crate) attribute: Vec<(String, Json)>,

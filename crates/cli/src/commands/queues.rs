@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use onward::Client;
 use onward::client::Queue;
-use onward::records::{QueueLimits, QueueRecord, Rate};
+use onward::records::{QueueLimit, QueueLimits, QueueRecord, Rate};
 use serde_json::json;
 
 use crate::args::{Limit, QueueVerb, Queues, SetQueue, SteerQueue};
@@ -17,6 +17,7 @@ pub(crate) async fn run(Queues { common, verb }: Queues) -> Result<Exit, Failure
         QueueVerb::List => list(&client.queues().await?, common.json)?,
         QueueVerb::Show(queue) => show(&client.queue(queue.name).info().await?, common.json)?,
         QueueVerb::Set(set) => self::set(&client, set, common.json).await?,
+        QueueVerb::Reset(queue) => show(&client.queue(queue.name).clear_override().await?, common.json)?,
         QueueVerb::Pause(steer) => {
             let said = ["is paused", "was paused already"];
             self::steer(&client, steer, Queue::pause, said, common.json).await?;
@@ -54,22 +55,52 @@ fn list(queues: &[QueueRecord], json: bool) -> Result<(), Failure> {
 /// The limits of a queue, and whether it is paused, by whom and why, in one cell.
 fn summary(queue: &QueueRecord) -> String {
     let paused = queue.paused.then(|| queue.steered.as_ref().map_or_else(|| "paused".to_owned(), super::act));
-    let limits = limits(&queue.limits).into_iter().filter_map(|(name, limit)| Some(format!("{name} {}", limit?)));
+    let limits = limits(queue).into_iter().filter_map(|limit| {
+        let said = format!("{} {}", limit.name, limit.value.or(limit.overridden.then(|| "none".to_owned()))?);
+        Some(if limit.overridden { format!("{said} (overridden)") } else { said })
+    });
     let all: Vec<String> = paused.into_iter().chain(limits).collect();
     if all.is_empty() { output::dash() } else { all.join(", ") }
 }
 
-/// Each limit with its name, as `set` accepts it.
-fn limits(limits: &QueueLimits) -> [(&'static str, Option<String>); 5] {
-    let count = |count: Option<u32>| count.map(|count| count.to_string());
-    let rate = |rate: Option<Rate>| rate.map(|Rate { count, period }| format!("{count}/{}", period.as_secs_f64()));
+/// A limit with its name, its values as `set` accepts them.
+struct Shown {
+    name: &'static str,
+    value: Option<String>,
+    declared: Option<String>,
+    overridden: bool,
+}
+
+fn limits(queue: &QueueRecord) -> [Shown; 5] {
+    let of = |which: QueueLimit, name, value: fn(&QueueLimits) -> Option<String>| Shown {
+        name,
+        value: value(&queue.limits),
+        declared: value(&queue.declared),
+        overridden: queue.overridden.as_ref().is_some_and(|it| it.limits.contains(&which)),
+    };
     [
-        ("concurrency", count(limits.concurrency)),
-        ("per-executor", count(limits.per_executor)),
-        ("rate", rate(limits.rate)),
-        ("partition-concurrency", count(limits.partition_concurrency)),
-        ("partition-rate", rate(limits.partition_rate)),
+        of(QueueLimit::Concurrency, "concurrency", |it| it.concurrency.map(count)),
+        of(QueueLimit::PerExecutor, "per-executor", |it| it.per_executor.map(count)),
+        of(QueueLimit::Rate, "rate", |it| it.rate.map(rate)),
+        of(QueueLimit::PartitionConcurrency, "partition-concurrency", |it| it.partition_concurrency.map(count)),
+        of(QueueLimit::PartitionRate, "partition-rate", |it| it.partition_rate.map(rate)),
     ]
+}
+
+fn count(count: u32) -> String {
+    count.to_string()
+}
+
+fn rate(Rate { count, period }: Rate) -> String {
+    format!("{count}/{}", period.as_secs_f64())
+}
+
+/// The value of a limit; if an operator has set it, what code declares as well.
+fn value(limit: Shown) -> String {
+    let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+    let Shown { value, declared, overridden, .. } = limit;
+    let value = or_none(value);
+    if overridden { format!("{value} (overridden; the code declares {})", or_none(declared)) } else { value }
 }
 
 fn show(queue: &QueueRecord, json: bool) -> Result<(), Failure> {
@@ -87,13 +118,17 @@ fn show(queue: &QueueRecord, json: bool) -> Result<(), Failure> {
         ("created", output::time(queue.created_at)),
         ("changed", output::time(queue.updated_at)),
     ];
-    facts.extend(limits(&queue.limits).map(|(name, limit)| (name, limit.unwrap_or_else(|| "none".to_owned()))));
+    if let Some(overridden) = &queue.overridden {
+        let said = output::cell(&overridden.to_string());
+        facts.push(("override", format!("{said}, at {}", output::time(overridden.at))));
+    }
+    facts.extend(limits(queue).map(|limit| (limit.name, value(limit))));
     let lines = facts.iter().map(|(name, fact)| format!("{name:<23}{}", output::cell(fact)));
     output::say(lines.collect::<Vec<_>>().join("\n"))
 }
 
 async fn set(client: &Client, set: SetQueue, json: bool) -> Result<(), Failure> {
-    let SetQueue { name, concurrency, per_executor, rate, partition_concurrency, partition_rate } = set;
+    let SetQueue { name, concurrency, per_executor, rate, partition_concurrency, partition_rate, signed } = set;
     let mut queue = client.queue(name);
     if let Some(limit) = concurrency {
         queue = queue.concurrency(limit.0);
@@ -112,7 +147,14 @@ async fn set(client: &Client, set: SetQueue, json: bool) -> Result<(), Failure> 
         let (starts, period) = parts(limit);
         queue = queue.partition_rate(starts, period);
     }
-    show(&queue.await?, json)
+    let mut act = queue.override_limits();
+    if let Some(by) = signed.by {
+        act = act.by(by);
+    }
+    if let Some(reason) = signed.reason {
+        act = act.reason(reason);
+    }
+    show(&act.await?, json)
 }
 
 fn parts(Limit(rate): Limit<Rate>) -> (Option<u32>, Duration) {

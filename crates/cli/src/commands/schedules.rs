@@ -105,7 +105,8 @@ fn show(schedule: &ScheduleRecord, json: bool) -> Result<(), Failure> {
 }
 
 async fn create(client: &Client, new: NewSchedule, json: bool) -> Result<(), Failure> {
-    let NewSchedule { workflow, cron, id, zone, catch_up, overlap, queue, priority, timeout, attribute } = new;
+    let NewSchedule { workflow, cron, id, zone, catch_up, overlap, queue, priority, timeout, .. } = new;
+    let NewSchedule { attempts, max_recoveries, attribute, .. } = new;
     let mut schedule = client.schedule_named(workflow, cron).zone(zone).catch_up(catch_up).overlap(overlap);
     if let Some(id) = id {
         schedule = schedule.id(id);
@@ -118,6 +119,12 @@ async fn create(client: &Client, new: NewSchedule, json: bool) -> Result<(), Fai
     }
     if let Some(timeout) = timeout {
         schedule = schedule.timeout(timeout);
+    }
+    if let Some(attempts) = attempts {
+        schedule = schedule.attempts(attempts);
+    }
+    if let Some(most) = max_recoveries {
+        schedule = schedule.max_recoveries(most);
     }
     if !attribute.is_empty() {
         schedule = schedule.attributes(BTreeMap::from_iter(attribute));

@@ -13,6 +13,7 @@ use super::log::StepLog;
 use super::workflows::{archive_file, archive_folder};
 use crate::args::DemoExecutor;
 use crate::exit::{Exit, Failure};
+use crate::logs;
 
 /// The first word after the program's name.
 pub(crate) const COMMAND: &str = "demo-executor";
@@ -58,7 +59,12 @@ impl Executor {
     pub(super) fn start(plan: &Plan, life: u32, hold_at: usize) -> Result<Executor, Failure> {
         let this = std::env::current_exe().map_err(Failure::io("find this program"))?;
         let said = plan.work.join(format!("executor-{life}.log"));
-        let errors = File::create(&said).map_err(Failure::io(format_args!("create {}", said.display())))?;
+        // Its log is for the person at the terminal.
+        let errors = if logs::are_wanted() {
+            Stdio::inherit()
+        } else {
+            File::create(&said).map_err(Failure::io(format_args!("create {}", said.display())))?.into()
+        };
         let mut command = Command::new(this);
         command.args([COMMAND, "--db", &plan.db, "--life", &life.to_string()]);
         command.args(["--hold-at", &hold_at.to_string()]).arg("--work").arg(&plan.work);
@@ -79,7 +85,7 @@ impl Executor {
     pub(super) async fn ended(&mut self) -> Failure {
         match self.child.wait().await {
             Ok(status) => {
-                let said = last_lines(&self.said);
+                let said = if logs::are_wanted() { "see its log".to_owned() } else { last_lines(&self.said) };
                 Failure::new(Exit::Failed, format!("executor {} ended by itself with {status}: {said}", self.life))
             }
             Err(error) => Failure::io("wait for the executor")(error),

@@ -32,6 +32,7 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
         .env_remove("ONWARD_DB")
         .env_remove("ONWARD_MASK")
         .env_remove("COLUMNS")
+        .env_remove("RUST_LOG")
         .env("NO_COLOR", "1")
         .stdin(Stdio::null())
         .kill_on_drop(true);

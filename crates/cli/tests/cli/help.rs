@@ -6,7 +6,7 @@ use crate::harness::{assert_golden, onward};
 async fn every_command_explains_itself() {
     let runs = "start list show steps watch wait cancel pause resume start-now wake-up set-delay restart fork attributes delete \
                 export import send messages event stream";
-    let queues = "list show set pause resume delete";
+    let queues = "list show set reset pause resume delete";
     let schedules = "list show create pause resume trigger backfill delete";
     let of = |noun: &str, verbs: &str| verbs.split(' ').map(|verb| format!("{noun} {verb}")).collect::<Vec<_>>();
     let nouns = [

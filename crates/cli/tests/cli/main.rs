@@ -20,6 +20,7 @@ mod show;
 mod start;
 mod steer;
 mod steps;
+mod story;
 mod talk;
 mod watch;
 mod workflows;

@@ -112,6 +112,7 @@ async fn begin(db: &TestDatabase) -> Result<House> {
     let house = House::open(db, clock).await?;
     let onward = &house.onward;
     onward.queue("mail").concurrency(2).rate(100, secs(60)).await?;
+    onward.queue("mail").concurrency(1).override_limits().by("ann").reason("a slow relay").await?;
     onward.queue("mail").pause().await?;
     for n in 0..3 {
         onward.documents("graph").put("one", &n).await?;
@@ -208,7 +209,9 @@ async fn goes_on(from: TestDatabase, to: TestDatabase) -> Result<()> {
     );
     assert_eq!(onward.get_event::<bool>("family", "began").await?, Some(true));
     let queue = onward.queue("mail").info().await?;
-    assert_eq!((queue.waiting, queue.paused, queue.limits.concurrency), (3, true, Some(2)));
+    assert_eq!((queue.waiting, queue.paused, queue.limits.concurrency), (3, true, Some(1)));
+    assert_eq!(queue.declared.concurrency, Some(2));
+    assert_eq!(queue.overridden.map(|it| it.to_string()).as_deref(), Some("overridden by ann: \"a slow relay\""));
     onward.queue("mail").resume().await?;
     onward.send("waiter", "news", "sun").await?;
     onward.resume_hook("gate", 3).await?;

@@ -53,8 +53,8 @@ async fn a_limit_is_set_and_lifted_and_what_is_not_given_stays(db: TestDatabase)
     let all = ["--concurrency", "5", "--per-executor", "2", "--rate", "100/60"];
     let partition = ["--partition-concurrency", "1", "--partition-rate", "1/0.5"];
     let said = queues(&db, &[&["set", "mail"], &all[..], &partition].concat()).await;
-    assert!(said.out.contains("\nrate                   100/60\n"), "{said:?}");
-    assert!(said.out.contains("\npartition-rate         1/0.5\n"), "{said:?}");
+    assert!(said.out.contains("\nrate                   100/60 (overridden; the code declares none)\n"), "{said:?}");
+    assert!(said.out.contains("\npartition-rate         1/0.5 (overridden; the code declares none)\n"), "{said:?}");
     let set = limits().await;
     assert_eq!((set.concurrency, set.per_executor, set.partition_concurrency), (Some(5), Some(2), Some(1)));
     assert_eq!(set.partition_rate, Some(onward::records::Rate { count: 1, period: millis(500) }));
@@ -65,6 +65,52 @@ async fn a_limit_is_set_and_lifted_and_what_is_not_given_stays(db: TestDatabase)
         json!({"concurrency": 5, "partition_concurrency": 1, "partition_rate": {"count": 1, "period_ms": 500}})
     );
     assert_eq!(limits().await, onward::records::QueueLimits { rate: None, per_executor: None, ..set });
+    Ok(())
+}
+
+#[on_every_database]
+async fn what_is_set_overrides_the_code_until_it_is_reset(db: TestDatabase) -> Result<()> {
+    let onward = some_queues(&db).await?;
+    let set = [
+        "set",
+        "mail",
+        "--concurrency",
+        "2",
+        "--rate",
+        "none",
+        "--per-executor",
+        "1",
+        "--by",
+        "ann",
+        "--reason",
+        "slow",
+    ];
+    let said = queues(&db, &set).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    for line in [
+        "override               overridden by ann: \"slow\", at ",
+        "concurrency            2 (overridden; the code declares 5)\n",
+        "per-executor           1 (overridden; the code declares none)\n",
+        "rate                   none (overridden; the code declares 100/60)\n",
+        "partition-concurrency  2\n",
+    ] {
+        assert!(said.out.contains(&format!("\n{line}")), "{said:?}");
+    }
+    onward.queue("mail").concurrency(6).rate(100, secs(60)).await?;
+    let shown = queues(&db, &["show", "mail", "--json"]).await.json();
+    assert_eq!(shown["limits"], json!({"concurrency": 2, "per_executor": 1, "partition_concurrency": 2}));
+    assert_eq!(shown["declared"]["concurrency"], 6);
+    assert_eq!(shown["overridden"]["limits"], json!(["concurrency", "per_executor", "rate"]));
+    assert_eq!((&shown["overridden"]["by"], &shown["overridden"]["reason"]), (&json!("ann"), &json!("slow")));
+    let listed = queues(&db, &["list"]).await.out;
+    let cell = "paused, concurrency 2 (overridden), per-executor 1 (overridden), rate none (overridden), partition-concurrency 2";
+    assert!(listed.contains(cell), "{listed}");
+
+    let shown = queues(&db, &["reset", "mail"]).await.out;
+    assert!(shown.contains("\nconcurrency            6\n") && !shown.contains("override"), "{shown}");
+    assert_eq!(onward.queue("mail").info().await?.limits.rate.map(|rate| rate.count), Some(100));
+    let refused = queues(&db, &["set", "mail", "--rate", "1/1", "--by", ""]).await;
+    assert!(refused.code == 2 && refused.err.contains("name of who acts"), "{refused:?}");
     Ok(())
 }
 
@@ -128,7 +174,7 @@ async fn runs_are_found_by_their_queue(db: TestDatabase) -> Result<()> {
 #[on_every_database]
 async fn what_cannot_be_done_to_a_queue_has_its_exit_code(db: TestDatabase) {
     let _onward = open(&db).await.unwrap();
-    for verb in ["show", "pause", "resume", "delete"] {
+    for verb in ["show", "reset", "pause", "resume", "delete"] {
         let said = queues(&db, &[verb, "nobody"]).await;
         assert_eq!(said.code, 3, "{said:?}");
         assert!(said.err.starts_with("onward: there is no queue `nobody`"), "{said:?}");

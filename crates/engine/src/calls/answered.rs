@@ -16,7 +16,8 @@ pub(crate) async fn until_answered<T, F: Future<Output = Result<T, Error>>>(
     loop {
         match attempt().await {
             Err(error) if is_trouble(&error) => {
-                tracing::debug!(%error, "the database did not answer; trying again");
+                let error = error.message();
+                tracing::debug!(target: "onward::database", error, "the database did not answer a call: trying again");
                 clock.sleep(PAUSE).await;
             }
             done => return done,

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use onward_store::WaitKind;
-use onward_types::{Code, Error, Json, RunId, RunKey, StepKind};
+use onward_types::{Code, Error, ErrorType, Json, RunId, RunKey, StepKind};
 use serde::{Deserialize, Serialize};
 
 use self::creation::{ChildCode, ChildPlan, Creation, check_registered};
@@ -48,6 +48,8 @@ pub struct ChildRun<T> {
     id: RunId,
     key: RunKey,
     #[serde(skip)]
+    errors: ErrorType,
+    #[serde(skip)]
     output: PhantomData<fn() -> T>,
 }
 
@@ -58,6 +60,7 @@ pub struct ChildResult<'a, T> {
     id: RunId,
     key: RunKey,
     waiting: Option<BoxFuture<'static, Outcome>>,
+    errors: ErrorType,
     output: Lent<'a, T>,
 }
 
@@ -66,12 +69,14 @@ struct ChildCall {
     plan: ChildPlan,
     creation: Creation,
     waiting: Option<BoxFuture<'static, Outcome>>,
+    errors: ErrorType,
 }
 
 impl ChildCall {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let ChildCall { drive, plan, creation, waiting } = self;
-        drive.poll(cx, |drive, cx| {
+        let ChildCall { drive, plan, creation, waiting, errors } = self;
+        plan.note_end(drive);
+        let polled = drive.poll(cx, |drive, cx| {
             if waiting.is_none() {
                 *waiting = Some(match begin(cx, drive, plan, creation) {
                     Poll::Pending => return Poll::Pending,
@@ -80,7 +85,8 @@ impl ChildCall {
                 });
             }
             waiting.as_mut().map_or(Poll::Pending, |waiting| waiting.as_mut().poll(cx))
-        })
+        });
+        super::unread::checked(drive, *errors, polled)
     }
 }
 
@@ -129,11 +135,13 @@ struct StartChildCall {
     drive: Drive,
     plan: ChildPlan,
     creation: Creation,
+    errors: ErrorType,
 }
 
 impl StartChildCall {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let StartChildCall { drive, plan, creation } = self;
+        let StartChildCall { drive, plan, creation, .. } = self;
+        plan.note_end(drive);
         drive.poll(cx, |drive, cx| {
             if drive.core.is_detached() {
                 let message =
@@ -145,7 +153,7 @@ impl StartChildCall {
             }
             creation.poll(cx, drive, plan).map(|child| {
                 let (id, key) = child?;
-                Json::encode(&ChildRun::<()> { id, key, output: PhantomData })
+                Json::encode(&ChildRun::<()> { id, key, errors: ErrorType::any(), output: PhantomData })
             })
         })
     }
@@ -160,6 +168,22 @@ macro_rules! planned {
             }
 
             option_methods!(id);
+
+            /// What becomes of the child when this run ends, whatever its end. Without it the child is cancelled if this run is
+            /// cancelled, and goes on if this run succeeds, fails or is given up.
+            ///
+            /// ```
+            /// # use onward_engine::{Ctx, ParentEnd, Result};
+            /// async fn shop(ctx: &Ctx) -> Result<()> {
+            ///     let watch = ctx.start_named("watch", ()).on_parent_end(ParentEnd::Cancel).await?; // ends with this run
+            ///     ctx.run_named("newsletter", ()).on_parent_end(ParentEnd::Wait).await?;
+            ///     println!("{} watches", watch.id());
+            ///     Ok(())
+            /// }
+            /// ```
+            pub fn on_parent_end(self, end: onward_types::ParentEnd) -> Self {
+                self.set(|options| options.given.on_parent_end = Some(end))
+            }
 
             fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
                 self.call.poll(cx)
@@ -181,7 +205,8 @@ durable_call!(Child<'_, T> => poll_call);
 impl<'a, T: Data> Child<'a, T> {
     pub(crate) fn new<W: Workflow<Output = T>>(ctx: &'a Ctx, input: &W::Input) -> Child<'a, T> {
         let drive = Drive::new(ctx, StepKind::Child, W::NAME);
-        let call = ChildCall { drive, plan: ChildPlan::new::<W>(input), creation: Creation::New, waiting: None };
+        let plan = ChildPlan::new::<W>(input);
+        let call = ChildCall { drive, plan, creation: Creation::New, waiting: None, errors: W::ERRORS };
         Child { call, output: PhantomData }
     }
 
@@ -202,7 +227,8 @@ impl<'a> Child<'a, serde_json::Value> {
     pub(crate) fn named(ctx: &'a Ctx, workflow: &str, input: &impl Serialize) -> Child<'a, serde_json::Value> {
         let drive = Drive::new(ctx, StepKind::Child, workflow);
         let plan = ChildPlan::named(workflow, input);
-        Child { call: ChildCall { drive, plan, creation: Creation::New, waiting: None }, output: PhantomData }
+        let call = ChildCall { drive, plan, creation: Creation::New, waiting: None, errors: ErrorType::any() };
+        Child { call, output: PhantomData }
     }
 }
 
@@ -210,17 +236,17 @@ impl<'a> StartChild<'a, serde_json::Value> {
     pub(crate) fn named(ctx: &'a Ctx, workflow: &str, input: &impl Serialize) -> StartChild<'a, serde_json::Value> {
         let drive = Drive::new(ctx, StepKind::Start, workflow);
         let plan = ChildPlan::named(workflow, input);
-        StartChild { call: StartChildCall { drive, plan, creation: Creation::New }, output: PhantomData }
+        let call = StartChildCall { drive, plan, creation: Creation::New, errors: ErrorType::any() };
+        StartChild { call, output: PhantomData }
     }
 }
 
 impl<'a, T: Data> StartChild<'a, T> {
     pub(crate) fn new<W: Workflow<Output = T>>(ctx: &'a Ctx, input: &W::Input) -> StartChild<'a, T> {
         let drive = Drive::new(ctx, StepKind::Start, W::NAME);
-        StartChild {
-            call: StartChildCall { drive, plan: ChildPlan::new::<W>(input), creation: Creation::New },
-            output: PhantomData,
-        }
+        let plan = ChildPlan::new::<W>(input);
+        let call = StartChildCall { drive, plan, creation: Creation::New, errors: W::ERRORS };
+        StartChild { call, output: PhantomData }
     }
 
     /// The same call, with the output of the child decoded as a `U`.
@@ -242,7 +268,9 @@ impl<T: Data> Future for StartChild<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let outcome = ready!(self.poll_call(cx));
-        super::unread::resolve(self.drive(), outcome)
+        let errors = self.call.errors;
+        let child: Poll<Result<ChildRun<T>, Error>> = super::unread::resolve(self.drive(), outcome);
+        child.map_ok(|child| ChildRun { errors, ..child })
     }
 }
 
@@ -260,7 +288,14 @@ impl<T: Data> ChildRun<T> {
     /// Wait for the result of the child.
     pub fn result<'a>(&self, ctx: &'a Ctx) -> ChildResult<'a, T> {
         let drive = Drive::new(ctx, StepKind::Child, self.id.as_str());
-        ChildResult { drive, id: self.id.clone(), key: self.key, waiting: None, output: PhantomData }
+        ChildResult {
+            drive,
+            id: self.id.clone(),
+            key: self.key,
+            waiting: None,
+            errors: self.errors,
+            output: PhantomData,
+        }
     }
 }
 
@@ -274,8 +309,8 @@ impl<T> Unpin for ChildResult<'_, T> {}
 
 impl<T: Data> ChildResult<'_, T> {
     fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let ChildResult { drive, id, key, waiting, .. } = self;
-        drive.poll(cx, |drive, cx| {
+        let ChildResult { drive, id, key, waiting, errors, .. } = self;
+        let polled = drive.poll(cx, |drive, cx| {
             let core = &drive.core;
             if core.is_detached() {
                 let message =
@@ -291,7 +326,8 @@ impl<T: Data> ChildResult<'_, T> {
                 wait_for(drive, *key)
             });
             waiting.as_mut().poll(cx)
-        })
+        });
+        super::unread::checked(drive, *errors, polled)
     }
 
     fn drive(&mut self) -> Option<&mut Drive> {

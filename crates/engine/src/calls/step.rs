@@ -1,9 +1,12 @@
 //! `ctx.step`: a unit of work whose result is recorded once.
 //!
-//! The body begins when every earlier change of the run is durable, and runs on the workflow's own task. An attempt that fails,
-//! or that is still running after 100 ms, is a row in `attempts`; only a result is a checkpoint.
+//! The body begins when every earlier change of the run is durable and the executor has a place for it, and runs on the workflow's
+//! own task. An attempt that fails, is still running after 100 ms or sends a heartbeat is a row in `attempts`; only a result is a
+//! checkpoint.
 
 mod attempt;
+mod heartbeat;
+mod kept;
 mod progress;
 
 use std::future::Future;
@@ -12,9 +15,8 @@ use std::ops::Range;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use onward_types::{BoxError, Error, Json, Result, StepKind, StepSchemas};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use onward_store::Progress;
+use onward_types::{Error, ErrorType, Failure, Json, Result, StepKind, StepSchemas};
 
 use super::{Drive, durable_call};
 use crate::data::Data;
@@ -23,17 +25,6 @@ use crate::executor::run::ctx::Ctx;
 use crate::executor::run::state::Outcome;
 use crate::future::BoxFuture;
 use progress::{Phase, Polling};
-
-/// An error type that can be recorded and read back as the same type.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot come back typed",
-    label = "not a recordable error",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for it, or return `onward::Result<T>`, which takes any error"
-)]
-pub trait Failure: std::error::Error + Serialize + DeserializeOwned + Send + Sync + 'static {}
-
-#[diagnostic::do_not_recommend]
-impl<E: std::error::Error + Serialize + DeserializeOwned + Send + Sync + 'static> Failure for E {}
 
 /// A step. Made by [`Ctx::step`], or by calling a function with `#[onward::step]`.
 #[must_use = "a durable call does nothing until it is awaited"]
@@ -54,6 +45,8 @@ struct StepCall<'a> {
     /// The number of the attempt, from 1.
     attempt: u32,
     failed: u32,
+    /// The last heartbeat that is recorded, of any attempt.
+    progress: Option<Box<Progress>>,
 }
 
 type RetryIf<'a> = Box<dyn Fn(&Error) -> bool + Send + 'a>;
@@ -62,10 +55,9 @@ struct Policy<'a> {
     attempts: u32,
     backoff: Range<Duration>,
     timeout: Option<Duration>,
+    heartbeat_timeout: Option<Duration>,
     retry_if: Option<RetryIf<'a>>,
-    typed: fn(BoxError) -> Error,
-    /// Whether a recorded error of the declared type can be decoded as that type.
-    readable: fn(&Error) -> Result<(), Error>,
+    errors: ErrorType,
     /// What the executor publishes of the step, made when it is first executed.
     schemas: Option<fn() -> StepSchemas>,
 }
@@ -88,12 +80,12 @@ impl<'a, T: Data> Step<'a, T> {
             attempts: 1,
             backoff: Duration::from_secs(1)..Duration::from_secs(60),
             timeout: None,
+            heartbeat_timeout: None,
             retry_if: None,
-            typed: Error::from_box,
-            readable: |_| Ok(()),
+            errors: ErrorType::any(),
             schemas: None,
         };
-        let call = StepCall { drive, body, policy, phase: Phase::New, attempt: 0, failed: 0 };
+        let call = StepCall { drive, body, policy, phase: Phase::New, attempt: 0, failed: 0, progress: None };
         Step { call, output: PhantomData }
     }
 
@@ -117,18 +109,47 @@ impl<'a, T: Data> Step<'a, T> {
         self
     }
 
-    /// Retry only after errors for which this returns `true`.
+    /// The longest time without a [heartbeat](Ctx::heartbeat): an attempt that sends none for this long is dropped and counts as
+    /// failed, with `timed_out`. It counts from the beginning of the attempt, and from each heartbeat. Without it, a step need not
+    /// send heartbeats.
     ///
     /// ```
     /// # use onward_engine::{Ctx, Result};
-    /// # #[derive(Debug, serde::Serialize, serde::Deserialize)] struct Declined { by: String }
+    /// # use std::time::Duration;
+    /// # async fn convert(page: u32) -> Result<()> { Ok(()) }
+    /// async fn book(ctx: &Ctx, pages: u32) -> Result<u32> {
+    ///     let converted = ctx.step("convert", async || {
+    ///         let done: u32 = ctx.last_heartbeat()?.unwrap_or(0); // of an attempt that failed, or was lost with its executor
+    ///         for page in done..pages {
+    ///             convert(page).await?;
+    ///             ctx.heartbeat(page + 1)?;
+    ///         }
+    ///         Ok(pages)
+    ///     });
+    ///     Ok(converted.attempts(5).heartbeat_timeout(Duration::from_secs(30)).await?)
+    /// }
+    /// # #[tokio::main] async fn main() { assert_eq!(book(&Ctx::detached(), 3).await.unwrap(), 3); }
+    /// ```
+    pub fn heartbeat_timeout(mut self, limit: Duration) -> Self {
+        self.call.policy.heartbeat_timeout = Some(limit);
+        self
+    }
+
+    /// Retry only after errors for which this returns `true`. [`Error::downcast_ref`] looks at a typed error. An error that was
+    /// marked as [fatal](Error::fatal) is not retried in any case.
+    ///
+    /// ```
+    /// # use onward_engine::{Ctx, Result};
+    /// # #[derive(Debug, serde::Serialize, serde::Deserialize)] struct Declined { by: String, for_good: bool }
     /// # impl std::fmt::Display for Declined {
     /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { write!(f, "declined by {}", self.by) }
     /// # }
     /// # impl std::error::Error for Declined {}
     /// async fn charge(ctx: &Ctx) -> Result<String> {
-    ///     let body = async || Err::<u32, _>(Declined { by: "the bank".into() }.into());
-    ///     let charged = ctx.step("charge", body).attempts(5).errors::<Declined>().retry_if(|error| !error.is::<Declined>());
+    ///     let body = async || Err::<u32, _>(Declined { by: "the bank".into(), for_good: true }.into());
+    ///     let charged = ctx.step("charge", body).attempts(5).errors::<Declined>();
+    ///     // Whatever else happens, such as a timeout, is retried.
+    ///     let charged = charged.retry_if(|error| error.downcast_ref().is_none_or(|declined: &Declined| !declined.for_good));
     ///     match charged.await {
     ///         Ok(cents) => Ok(format!("paid {cents}")),
     ///         Err(error) => Ok(format!("ask {}", error.downcast::<Declined>()?.by)), // the same on a replay
@@ -143,8 +164,7 @@ impl<'a, T: Data> Step<'a, T> {
 
     /// Record errors of this type so that [`Error::downcast`] returns them, live and on replay.
     pub fn errors<E: Failure>(mut self) -> Self {
-        self.call.policy.typed = Error::typed::<E>;
-        self.call.policy.readable = |error| error.read_as::<E>().map(drop).map_err(|(why, _)| why);
+        self.call.policy.errors = ErrorType::of::<E>();
         self
     }
 
@@ -180,9 +200,9 @@ durable_call!(Step<'_, T> => poll_step);
 
 impl<'a> StepCall<'a> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let StepCall { drive, body, policy, phase, attempt, failed } = self;
+        let StepCall { drive, body, policy, phase, attempt, failed, progress } = self;
         let polled = drive.poll(cx, |drive, cx| {
-            let mut polling = Polling { drive, body, policy, phase, attempt, failed };
+            let mut polling = Polling { drive, body, policy, phase, attempt, failed, progress };
             loop {
                 match polling.advance(cx) {
                     Poll::Pending => return Poll::Pending,
@@ -192,8 +212,8 @@ impl<'a> StepCall<'a> {
             }
         });
         match polled {
-            Poll::Ready(Err(error)) => match (policy.readable)(&error) {
-                Err(why) if !drive.core.is_detached() => drive.hold(&why),
+            Poll::Ready(Err(error)) => match policy.errors.check(&error) {
+                Err((why, _)) if !drive.core.is_detached() => drive.hold(&why),
                 _ => Poll::Ready(Err(error)),
             },
             polled => polled,

@@ -11,11 +11,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use onward_store::{Checkpoint, Failure as Rollback, Finished, Owner, SqlTx};
-use onward_types::{BoxError, Code, Error, Json, Result, StepKind};
+use onward_types::{BoxError, Code, Error, Failure, Json, Result, StepKind};
 
 use super::Drive;
 use super::durable_call;
-use super::step::{Body, Failure, Step};
+use super::step::{Body, Step};
 use crate::data::Data;
 use crate::executor::Executor;
 use crate::executor::run::core::{Home, RunCore};
@@ -165,7 +165,7 @@ impl TransactionCall {
         };
         let owner =
             Owner { executor: journal.executor().clone(), run: self.core.about.key, owners: self.core.about.owners };
-        let (mut conflicts, mut pause) = (0, PAUSE);
+        let (mut conflicts, mut pause, mut is_said) = (0, PAUSE, false);
         loop {
             match self.attempt(executor, &owner, user).await {
                 Ok(output) => return Ok(output),
@@ -186,7 +186,9 @@ impl TransactionCall {
                 }
                 // While the database cannot be reached, the run waits, as it does for the journal.
                 Err(Undone::ByDatabase(Rollback::Lost(error) | Rollback::Unknown(error))) => {
-                    tracing::warn!(run = %self.core.about.id, step = %self.name, %error, "retrying the transaction");
+                    if !std::mem::replace(&mut is_said, true) {
+                        executor.story.transaction_lost(self.core.about.named(), &self.name, &error);
+                    }
                 }
             }
             self.core.clock().sleep(pause).await;
@@ -195,6 +197,7 @@ impl TransactionCall {
     }
 
     async fn attempt(&self, executor: &Arc<Executor>, owner: &Owner, user: &UserBody<'_>) -> Result<Json, Undone> {
+        let _busy = executor.store.clock().busy();
         // On SQLite no change becomes durable while a transaction is open, so everything before must be durable first.
         let early = if executor.store.is_shared() { None } else { Some(self.take_turn().await) };
         let begun = executor.store.begin(owner, self.serializable).await;
@@ -252,11 +255,15 @@ impl TransactionCall {
             Err(rollback) => return Err(rollback.into()),
         }
         self.core.with_state(|state| state.note_committed(self.position));
+        if executor.store.clock().activity().is_some_and(|activity| activity.is_lost_after(&self.name)) {
+            executor.seat().journal.close();
+        }
         Ok(output)
     }
 
     /// Whether the commit whose answer was lost succeeded. The run makes no other progress until that is known.
     async fn stands(&self, executor: &Arc<Executor>, seq: u64) -> bool {
+        let mut is_said = false;
         loop {
             match executor.store.recorded(self.core.about.key, self.position).await {
                 Ok(None) => return false,
@@ -269,7 +276,9 @@ impl TransactionCall {
                     pending::<()>().await;
                 }
                 Err(error) => {
-                    tracing::warn!(run = %self.core.about.id, %error, "cannot find out whether a transaction was committed; trying again");
+                    if !std::mem::replace(&mut is_said, true) {
+                        executor.story.transaction_unknown(self.core.about.named(), &self.name, &error);
+                    }
                     self.core.clock().sleep(PAUSE_MAX).await;
                 }
             }

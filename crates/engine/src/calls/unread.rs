@@ -6,7 +6,7 @@
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 
-use onward_types::{Code, Error, HeldAt, Reader, StepKind};
+use onward_types::{Code, Error, ErrorType, HeldAt, Reader, StepKind};
 
 use super::Drive;
 use crate::executor::run::core::RunCore;
@@ -26,6 +26,16 @@ pub(super) fn resolve<T: crate::data::Data>(drive: Option<&mut Drive>, outcome: 
     match drive {
         Some(drive) => drive.resolve(outcome),
         None => Poll::Ready(outcome.and_then(|json| json.decode())),
+    }
+}
+
+/// The outcome of a child whose workflow declares the type of its errors. An error that exactly that type recorded and that cannot be
+/// decoded as the type holds the run. Data of another type of the same name may be that of an error that the child passed on.
+pub(super) fn checked(drive: &mut Drive, errors: ErrorType, polled: Poll<Outcome>) -> Poll<Outcome> {
+    let Poll::Ready(Err(error)) = &polled else { return polled };
+    match errors.check(error) {
+        Err((why, true)) if !drive.core.is_detached() => drive.hold(&why),
+        _ => polled,
     }
 }
 

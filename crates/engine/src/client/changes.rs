@@ -226,7 +226,13 @@ impl Stream for Changes {
                 return Poll::Ready(Some(Ok(change)));
             }
             self.reading = Some(Box::pin(async move {
-                let change = follower.next().await;
+                let waiters = follower.client.waiters.clone();
+                let change = tokio::select! {
+                    // First: in a busy database there are always more changes.
+                    biased;
+                    () = waiters.closed() => Err(super::closed("changes of runs")),
+                    change = follower.next() => change,
+                };
                 (follower, change)
             }));
         }
@@ -279,7 +285,7 @@ impl Follower {
                 }
                 None => self.begin_snapshot().await?,
             },
-            Some(Place::Log(_)) => match self.until_closed(news.recv()).await? {
+            Some(Place::Log(_)) => match news.recv().await {
                 Ok(News::Changes(page)) => {
                     let none = page.changes.is_empty();
                     self.report(&page).await?;
@@ -303,7 +309,7 @@ impl Follower {
                     self.is_behind = false;
                     self.place = Some(Place::Log(head));
                 } else {
-                    self.wait_for_registration().await?;
+                    self.wait_for_registration().await;
                 }
             }
             Begin::After(cursor) => {
@@ -316,7 +322,8 @@ impl Follower {
 
     async fn begin_snapshot(&mut self) -> Result<(), Error> {
         let Some(head) = self.client.store.changes_head().await? else {
-            return self.wait_for_registration().await;
+            self.wait_for_registration().await;
+            return Ok(());
         };
         let place = Place::Snapshot(head, None);
         self.ready.push_back(Change::Snapshot { cursor: place.cursor() });
@@ -325,18 +332,8 @@ impl Follower {
     }
 
     /// The registration had expired, so nothing is recorded; the task that reads registers again.
-    async fn wait_for_registration(&self) -> Result<(), Error> {
-        self.until_closed(self.client.store.clock().sleep(std::time::Duration::from_secs(1))).await
-    }
-
-    /// Waits, but no longer than until the client is closed.
-    async fn until_closed<T>(&self, wait: impl Future<Output = T>) -> Result<T, Error> {
-        tokio::select! {
-            // First: in a busy database there are always more changes.
-            biased;
-            () = self.client.waiters.closed() => Err(super::closed("changes of runs")),
-            waited = wait => Ok(waited),
-        }
+    async fn wait_for_registration(&self) {
+        self.client.store.clock().rest(std::time::Duration::from_secs(1)).await;
     }
 
     async fn snapshot(&mut self, base: Position, after: Option<RunKey>) -> Result<(), Error> {

@@ -52,18 +52,18 @@ impl<T: Data> Future for GetEvent<'_, T> {
 }
 
 async fn within(client: &Client, run: RunId, key: String, limit: Duration) -> Result<Option<Json>, Error> {
-    if let Some(value) = read_event(client, &run, &key).await? {
-        return Ok(Some(value));
-    }
-    tokio::select! {
-        biased;
-        value = client.waiters.event(&run, &key) => value.map(Some),
-        () = client.store.clock().sleep(limit) => read_event(client, &run, &key).await,
-        () = client.waiters.closed() => match read_event(client, &run, &key).await? {
-            Some(value) => Ok(Some(value)),
-            None => Err(super::closed(format!("event `{key}` of run {run:?}"))),
-        },
-    }
+    let waits = Box::pin(async {
+        tokio::select! {
+            biased;
+            value = client.waiters.event(&run, &key) => value.map(Some),
+            () = client.store.clock().sleep(limit) => read_event(client, &run, &key).await,
+            () = client.waiters.closed() => {
+                let closed = super::closed(format!("event `{key}` of run {run:?}"));
+                super::last_look(read_event(client, &run, &key), closed).await.map(Some)
+            }
+        }
+    });
+    crate::scope::wait_for_runs(waits).await
 }
 
 async fn read_event(client: &Client, run: &RunId, key: &str) -> Result<Option<Json>, Error> {

@@ -106,7 +106,8 @@ async fn read_for_ever(mut reader: Reader, head: Position) {
         }
         // Only reports trouble: the followers wait, and the next turn tries again.
         if let Err(error) = reader.turn(&feed, &mut at, is_due).await {
-            tracing::debug!(%error, "could not read the feed of changes; trying again in a second");
+            let error = error.message();
+            tracing::debug!(target: "onward::database", error, "could not read the feed of changes: trying again");
         }
     }
 }
@@ -121,7 +122,7 @@ impl Reader {
                     return false;
                 }
             }
-            () = self.clock.sleep_until(sweep) => return true,
+            () = self.clock.rest_until(sweep, None) => return true,
         }
         real_time::sleep(GATHER).await;
         // What was signalled until now is read at once.

@@ -20,6 +20,7 @@ use crate::data::Data;
 use crate::executor::run::end::{End, EndSlot};
 use crate::executor::waiters::{Until, result_of};
 use crate::future::BoxFuture;
+use crate::scope;
 
 /// How many messages [`WorkflowHandle::messages`] returns.
 const MESSAGES_MAX: u32 = 1_000;
@@ -156,16 +157,26 @@ impl<T: Data> WorkflowHandle<T> {
                 None => std::future::pending().await,
             }
         };
-        let refused = tokio::select! {
-            biased;
-            outcome = ended(&self.client, &self.id, self.started.as_deref(), until) => return outcome,
-            () = limited => timed_out(format!("run {:?}", self.id), limit.unwrap_or_default()),
-            () = self.client.waiters.closed() => super::closed(format!("run {:?}", self.id)),
-        };
-        // The wait is over, which says nothing about the run.
-        let run = self.client.store.find(&self.id).await?;
-        let outcome = self.client.store.outcome(run.key).await?.filter(|outcome| until.is_met(outcome));
-        outcome.map(Arc::new).ok_or(refused)
+        // At its end, a wait says nothing about the run.
+        let look = Box::pin(async {
+            let run = self.client.store.find(&self.id).await?;
+            let outcome = self.client.store.outcome(run.key).await?.filter(|outcome| until.is_met(outcome));
+            Ok(outcome.map(Arc::new))
+        });
+        // In a box, as large futures in each other overflow the stacks of debug builds.
+        let waits = Box::pin(async {
+            tokio::select! {
+                biased;
+                outcome = ended(&self.client, &self.id, self.started.as_deref(), until) => outcome,
+                () = limited => {
+                    look.await?.ok_or_else(|| timed_out(format!("run {:?}", self.id), limit.unwrap_or_default()))
+                }
+                () = self.client.waiters.closed() => {
+                    super::last_look(look, super::closed(format!("run {:?}", self.id))).await
+                }
+            }
+        });
+        scope::wait_for_runs(waits).await
     }
 
     /// The status of the run.

@@ -1,5 +1,6 @@
 //! The client: starts, reads and manages runs, from any process.
 
+mod acts;
 pub(crate) mod batch;
 pub(crate) mod changes;
 mod count;
@@ -21,6 +22,7 @@ pub(crate) mod mask;
 mod pages;
 pub(crate) mod pause;
 pub(crate) mod queue;
+pub(crate) mod queue_override;
 pub(crate) mod schedule;
 pub(crate) mod send;
 mod shown;
@@ -47,6 +49,7 @@ use self::send::{Message, SendMessage};
 use self::start::Start;
 use self::stream::ReadStream;
 use crate::data::Data;
+use crate::executor::waiters::LAST_LOOK;
 use crate::executor::{Executor, Waiters};
 use crate::workflow::Workflow;
 
@@ -135,7 +138,8 @@ impl Client {
     /// [`Codec`].
     #[must_use]
     pub fn codec(self, codec: impl Codec) -> Client {
-        Client { mask: self.mask, ..Client::on(self.store.with_codec(Arc::new(codec))) }
+        let store = self.store.with_codec(Arc::new(codec));
+        Client { mask: self.mask, ..Client::with(self.waiters.with_store(store)) }
     }
 
     /// The same client, but it shows fields of these names as `"***"` in every record that it returns: of runs, steps and their
@@ -153,18 +157,23 @@ impl Client {
     }
 
     pub(crate) fn on(store: Store) -> Client {
-        let waiters = Waiters::new(store.clone());
+        Client::with(Waiters::new(store))
+    }
+
+    fn with(waiters: Arc<Waiters>) -> Client {
+        let store = waiters.store().clone();
         let listener = tokio::spawn(Waiters::keep_listening(Arc::downgrade(&waiters)));
         let _listener = Arc::new(AbortOnDrop(listener.abort_handle()));
         let feed = feed::Feed::new(store.clone());
         Client { store, waiters, executor: None, mask: Mask::default(), feed, _listener }
     }
 
-    /// End every wait of this client and its clones: [`result`](WorkflowHandle::result), [`get_event`](Client::get_event),
-    /// open streams and [`changes`](Client::changes) return the error `stopped` unless what they wait for is there already,
-    /// now and from now on. Nothing else changes: runs go on, and all other calls still work.
-    /// [`Onward::shutdown`](crate::Onward::shutdown) closes the client of the executor, so that a web server with open
-    /// streams can exit.
+    /// End every wait of this client, of its clones and handles, and of the clients made from it with a codec or a mask:
+    /// [`result`](WorkflowHandle::result), [`settled`](WorkflowHandle::settled), the same with a limit,
+    /// [`get_event`](Client::get_event), [`read_stream`](Client::read_stream) and [`changes`](Client::changes) return the error
+    /// `stopped`, also those that begin later. What is there already is still returned, of a stream at most 100 chunks. Nothing
+    /// else changes: runs go on, and all other calls still work. [`Onward::shutdown`](crate::Onward::shutdown) closes the client
+    /// of the executor, so that a web server with open streams can exit.
     ///
     /// ```
     /// # use onward_engine::{Onward, Result};
@@ -401,6 +410,15 @@ impl Client {
     /// `database` if the database cannot be reached.
     pub async fn executors(&self) -> Result<Vec<ExecutorRecord>, Error> {
         self.store.executors().await
+    }
+}
+
+/// What is there when a wait has ended because the client was closed. A database that does not answer does not prolong the wait.
+async fn last_look<T>(look: impl Future<Output = Result<Option<T>, Error>>, closed: Error) -> Result<T, Error> {
+    match onward_store::real_time::timeout(LAST_LOOK, look).await {
+        Ok(Ok(Some(found))) => Ok(found),
+        Ok(Err(error)) if !error.is_transient() => Err(error),
+        _ => Err(closed),
     }
 }
 

@@ -1,21 +1,22 @@
-//! Queues: create, change, inspect, pause and delete them.
+//! Queues: create them, declare and override their limits, inspect, pause and delete them.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use onward_store::{LimitChange, QueueChange, Store};
+use onward_store::{LimitChange, QueueChange};
 use onward_types::{Code, Error, QueueRecord, Rate, check_name};
 
 use super::Client;
 use super::pause::SteerQueue;
+use super::queue_override::OverrideQueue;
 use crate::future::BoxFuture;
 
-/// A queue. Made by [`Client::queue`]: await it to create the queue or change its limits, or call one of its methods.
+/// A queue. Made by [`Client::queue`]: await it to create the queue and declare its limits, or call one of its methods.
 #[must_use = "a queue is made or changed when this is awaited"]
 pub struct Queue<'a> {
-    store: &'a Store,
+    client: &'a Client,
     name: String,
     change: QueueChange,
     wrong: Option<Error>,
@@ -23,8 +24,14 @@ pub struct Queue<'a> {
 }
 
 impl Client {
-    /// The queue of this name. Awaiting it creates the queue if it does not exist and sets the limits that were given; other
-    /// limits keep their values. A change applies to every executor as soon as it is committed.
+    /// The queue of this name. Awaiting it creates the queue if it does not exist, and declares the limits that were given: they are
+    /// those of the code that runs, and code declares them each time it starts. Other limits keep their values. What an operator
+    /// set with [`override_limits`](Queue::override_limits) or `onward queues set` stays in force. A change applies to every
+    /// executor as soon as it is committed.
+    ///
+    /// If executors declare different values, as during a deploy, the one that was first declared last is in force as long as an
+    /// executor that declares it lives; one that starts again with an older value changes nothing. If this process has no executor,
+    /// its declaration counts until another one is made.
     ///
     /// ```
     /// # use onward_engine::{Client, Result};
@@ -43,7 +50,7 @@ impl Client {
     pub fn queue(&self, name: impl Into<String>) -> Queue<'_> {
         let name = name.into();
         let wrong = check_name("queue's name", &name).err();
-        Queue { store: &self.store, name, change: QueueChange::default(), wrong, setting: None }
+        Queue { client: self, name, change: QueueChange::default(), wrong, setting: None }
     }
 
     /// Every queue, with its limits and counts.
@@ -106,12 +113,50 @@ impl Queue<'_> {
         Some(count.map(|count| Rate { count, period }))
     }
 
+    /// Set the limits that were given in place of those that code declares, until [`clear_override`](Queue::clear_override): for
+    /// operators, and for programs that act for them. What code declares later, in a deploy or after a restart, is recorded and
+    /// changes nothing. Limits that are not given stay as they are. Creates the queue if it does not exist.
+    ///
+    /// ```
+    /// # use onward_engine::{Client, Result};
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let client = Client::connect("sqlite::memory:").await?;
+    /// client.queue("mail").concurrency(5).await?; // the code says so whenever it starts
+    /// client.queue("mail").concurrency(1).override_limits().by("ann").reason("the relay is slow").await?;
+    ///
+    /// let mail = client.queue("mail").concurrency(6).await?; // a deploy
+    /// assert_eq!((mail.limits.concurrency, mail.declared.concurrency), (Some(1), Some(6)));
+    /// assert_eq!(mail.overridden.unwrap().to_string(), "overridden by ann: \"the relay is slow\"");
+    ///
+    /// let mail = client.queue("mail").clear_override().await?;
+    /// assert_eq!((mail.limits.concurrency, mail.overridden), (Some(6), None));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Client::queue`]; `invalid` if the actor's name or the reason is not valid.
+    pub fn override_limits(self) -> OverrideQueue {
+        let change = self.wrong.map_or(Ok(self.change), Err);
+        OverrideQueue::new(&self.client.store, self.name, change)
+    }
+
+    /// Give all limits back to code: what it declares is in force again. Nothing changes if nothing is overridden.
+    ///
+    /// # Errors
+    /// `unknown_queue` if the queue does not exist; `invalid` if the name is not valid.
+    pub async fn clear_override(self) -> Result<QueueRecord, Error> {
+        match self.wrong {
+            Some(wrong) => Err(wrong),
+            None => self.client.store.clear_queue_override(&self.name).await,
+        }
+    }
+
     /// The limits and the counts of the queue.
     ///
     /// # Errors
     /// `unknown_queue` if the queue does not exist.
     pub async fn info(self) -> Result<QueueRecord, Error> {
-        self.store.queue(&self.name).await
+        self.client.store.queue(&self.name).await
     }
 
     /// Start no more runs from the queue. Running runs continue. Resolves to whether the queue changed: it does not if it is
@@ -131,7 +176,7 @@ impl Queue<'_> {
     /// # Errors
     /// `unknown_queue` if the queue does not exist; `invalid` if the actor's name or the reason is not valid.
     pub fn pause(self) -> SteerQueue {
-        SteerQueue::new(self.store, self.name, true)
+        SteerQueue::new(&self.client.store, self.name, true)
     }
 
     /// Start runs again after a pause. Resolves to whether the queue changed.
@@ -139,7 +184,7 @@ impl Queue<'_> {
     /// # Errors
     /// See [`pause`](Queue::pause).
     pub fn resume(self) -> SteerQueue {
-        SteerQueue::new(self.store, self.name, false)
+        SteerQueue::new(&self.client.store, self.name, false)
     }
 
     /// Delete the queue; returns whether it existed. No run is lost: waiting runs stay until a queue of that name exists again,
@@ -148,7 +193,10 @@ impl Queue<'_> {
     /// # Errors
     /// `database` if the database cannot be reached.
     pub async fn delete(self) -> Result<bool, Error> {
-        self.store.delete_queue(&self.name).await
+        if let Some(executor) = &self.client.executor {
+            executor.declared.forget(&self.name);
+        }
+        self.client.store.delete_queue(&self.name).await
     }
 }
 
@@ -159,11 +207,19 @@ impl Future for Queue<'_> {
         if let Some(wrong) = self.wrong.take() {
             return Poll::Ready(Err(wrong));
         }
-        let (store, change) = (self.store, self.change);
+        let (client, change) = (self.client, self.change);
         let name = self.name.clone();
-        let setting = self.setting.get_or_insert_with(|| Box::pin(async move { store.set_queue(&name, change).await }));
+        let setting = self.setting.get_or_insert_with(|| Box::pin(async move { declare(client, name, change).await }));
         setting.as_mut().poll(cx)
     }
+}
+
+async fn declare(client: &Client, name: String, change: QueueChange) -> Result<QueueRecord, Error> {
+    let Some(executor) = &client.executor else { return client.store.set_queue(&name, change).await };
+    let by = executor.seat().executor.clone();
+    let queue = client.store.declare_queue(&name, change, by).await?;
+    executor.declared.add(name, change);
+    Ok(queue)
 }
 
 impl std::fmt::Debug for Queue<'_> {

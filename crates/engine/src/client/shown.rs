@@ -38,6 +38,7 @@ impl Shown for StepRecord {
         for attempt in &mut self.attempts {
             mask.hide_in_error(&mut attempt.error);
             attempt.notes.iter_mut().for_each(|json| mask.hide(json));
+            attempt.heartbeat.iter_mut().for_each(|heartbeat| mask.hide(&mut heartbeat.progress));
         }
     }
 }

@@ -217,7 +217,15 @@ async fn gathered_by(client: &Client, options: &RunOptions, new: NewRun, created
 /// run is queued and this executor may not start it directly.
 async fn start_here(executor: &Arc<Executor>, plan: &mut Checked) -> Result<Option<Started>, Error> {
     let most = CLAIM_MAX.min(executor.options.residents_max);
+    let mut unanswered: Option<RunId> = None;
     loop {
+        if let Some(id) = unanswered.as_ref().filter(|_| executor.is_draining()) {
+            let message = format!(
+                "the executor was shut down before the start of run {id:?} was answered: start it elsewhere under this id, \
+                 which returns the run if it exists"
+            );
+            return Err(Error::new(Code::Stopped, message));
+        }
         if plan.options.queue.is_some() && (executor.is_draining() || executor.residents.len() >= most) {
             return Ok(None);
         }
@@ -250,6 +258,7 @@ async fn start_here(executor: &Arc<Executor>, plan: &mut Checked) -> Result<Opti
                     return Err(lost);
                 }
                 // The seat was lost before the run was created; the executor is taking the next one.
+                unanswered = Some(core.about.id.clone());
                 onward_store::real_time::sleep(Duration::from_millis(20)).await;
             }
             Err(_) if core.creations.is_pending() => {

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use onward_store::{Acted, Action, Store};
 use onward_types::{Code, Error, RunId, Steered};
 
+use super::acts::Logged;
 use super::lazy::Lazy;
 
 /// An act on one run. Made by [`cancel`](crate::WorkflowHandle::cancel) and others of a handle; done when it is awaited.
@@ -124,9 +125,13 @@ impl Future for Steer {
 
 async fn steer(store: &Store, run: &RunId, action: Action) -> Result<Steered, Error> {
     let ends_sleeps = matches!(action, Action::WakeUp { .. });
+    let logged = Logged::of(&action);
     let Acted { found, count, .. } = store.steer(run, action).await?;
     let found = found
         .ok_or_else(|| Error::new(Code::Corrupt, "internal error: the operation on the run returned no status"))?;
+    if let Some(logged) = logged.filter(|_| count > 0) {
+        logged.log_one(run, count);
+    }
     Ok(if ends_sleeps { Steered::woken(found, count) } else { Steered::new(found, count) })
 }
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use onward_store::{Action, Store};
 use onward_types::{BulkPreview, BulkResult, Code, Error, Filter};
 
+use super::acts::Logged;
 use super::lazy::Lazy;
 use super::steer::{Act, reach_children, same_future, set_by, set_reason};
 
@@ -143,7 +144,15 @@ impl Future for SteerAll {
         let SteerAll { store, filter, call } = &mut *self;
         call.poll(cx, |act| {
             let (store, filter) = (store.clone(), filter.clone());
-            Box::pin(async move { store.steer_all(filter, act?).await })
+            Box::pin(async move {
+                let act = act?;
+                let logged = Logged::of(&act);
+                let result = store.steer_all(filter, act).await?;
+                if let Some(logged) = logged.filter(|_| result.changed > 0) {
+                    logged.log_many(&result);
+                }
+                Ok(result)
+            })
         })
     }
 }

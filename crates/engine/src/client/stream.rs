@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::Client;
 use crate::data::Data;
+use crate::executor::waiters::LAST_LOOK;
 use crate::future::BoxFuture;
 
 /// The number of chunks read by one query. No transaction spans two pages.
@@ -49,6 +50,8 @@ struct Reader {
     records: bool,
     open: Option<Open>,
     over: bool,
+    /// The client was closed, and what was there then has been read.
+    has_looked: bool,
 }
 
 /// The position in a stream that is being read.
@@ -63,7 +66,8 @@ struct Open {
 impl<T: Data> ReadStream<T> {
     pub(crate) fn new(client: &Client, run: RunId, stream: String) -> ReadStream<T> {
         let client = client.clone();
-        let reader = Reader { client, run, stream, from: 0, committed: false, records: false, open: None, over: false };
+        let (from, committed, records, open, over, has_looked) = Default::default();
+        let reader = Reader { client, run, stream, from, committed, records, open, over, has_looked };
         let chunks = ReadChunks { reader: Some(Box::new(reader)), reading: None, next_index: 0 };
         ReadStream { chunks, value: PhantomData }
     }
@@ -180,7 +184,13 @@ impl Reader {
         if self.over {
             return None;
         }
-        let next = self.advance().await;
+        let waiters = self.client.waiters.clone();
+        let next = tokio::select! {
+            biased;
+            next = self.advance() => next,
+            // A database that does not answer does not prolong the wait.
+            () = waiters.closed_for(LAST_LOOK) => Err(self.closed()),
+        };
         // After an error the reader can be polled again; it continues where it was. A closed client reads no further.
         self.over = match &next {
             Ok(chunk) => chunk.is_none(),
@@ -204,6 +214,10 @@ impl Reader {
                     _ => continue,
                 }
             }
+            // What is there is still read, but only one page: there may be chunks without end.
+            if self.client.waiters.is_closed() && std::mem::replace(&mut self.has_looked, true) {
+                return Err(self.closed());
+            }
             // Register, read, wait: an append after the read is signalled.
             open.watch.mark_unchanged();
             let found = self.client.store.chunks(open.run, &self.stream, open.next, PAGE).await?;
@@ -220,13 +234,15 @@ impl Reader {
                         biased;
                         // The client keeps the waiters alive, so this cannot fail.
                         _ = open.watch.changed() => {}
-                        () = self.client.waiters.closed() => {
-                            return Err(super::closed(format!("stream `{}` of run {:?}", self.stream, self.run)));
-                        }
+                        () = self.client.waiters.closed() => {}
                     }
                 }
             }
         }
+    }
+
+    fn closed(&self) -> Error {
+        super::closed(format!("stream `{}` of run {:?}", self.stream, self.run))
     }
 
     async fn begin(&self) -> Result<Open, Error> {

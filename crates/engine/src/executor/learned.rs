@@ -47,11 +47,19 @@ impl Executor {
             // Making a schema runs user code.
             let made = match guarded(step) {
                 Ok(made) => made,
-                Err(said) => return tracing::warn!(workflow, said, "making the schemas of a step panicked"),
+                Err(error) => {
+                    return tracing::warn!(target: "onward::executor", workflow, error, "making the schemas of a step panicked");
+                }
             };
             let published = PublishedStep { workflow: workflow.clone(), version: version.clone(), step: made };
             if let Err(error) = executor.store.publish_step(published).await {
-                tracing::warn!(workflow, %error, "the schemas of a step are published when it is next executed");
+                let error = error.message();
+                tracing::info!(
+                    target: "onward::executor",
+                    workflow,
+                    error,
+                    "the schemas of a step could not be published: this is done when the step is next executed"
+                );
                 executor.learned.forget(&workflow, &version, step);
             }
         });

@@ -1,7 +1,9 @@
 //! The executor: the runs that this process owns, and the seat that gives it the right to execute them.
 
+mod declared;
 mod gate;
 mod learned;
+mod logged;
 pub(crate) mod message_requests;
 mod register;
 pub(crate) mod registry;
@@ -14,15 +16,17 @@ pub(crate) mod waiters;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use onward_store::{Health, JournalCounts, Known, Seat, Store};
+use onward_store::{Health, JournalCounts, Known, RECOVERIES_MAX, Seat, Store};
 use onward_types::{QueueRecord, Retention};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 
+use declared::Declared;
 pub(crate) use gate::Gate;
 use learned::Learned;
 pub(crate) use message_requests::MessageRequests;
@@ -32,7 +36,10 @@ use silent::Silent;
 pub(crate) use waiters::Waiters;
 
 use crate::metrics::{Counters, Metrics, QueueMetrics};
+use crate::mocks::Mocks;
+use crate::places::Places;
 use crate::states::States;
+use crate::story::Story;
 use crate::sync::lock;
 use crate::trouble::{Trouble, Troubles};
 
@@ -45,9 +52,19 @@ pub(crate) struct Options {
     pub(crate) park_after: Duration,
     /// With more runs in memory than this, waiting runs are parked.
     pub(crate) residents_max: usize,
+    /// At most this many bodies of steps run at once.
+    pub(crate) steps_max: usize,
+    /// How many recoveries without progress a run has whose starter and workflow do not say.
+    pub(crate) max_recoveries: u32,
     /// The rules for deleting ended runs; without rules all are kept.
     pub(crate) retention: Vec<Retention>,
+    /// Stand-ins for the bodies of steps, in a test.
+    pub(crate) mocks: Mocks,
 }
+
+/// How many bodies of steps run at once by default, for each core. A body that awaits an answer takes a few kilobytes and no core, so
+/// the default holds back nobody who waits for others; it is there for a flood, before memory and sockets run out.
+const STEPS_PER_CORE: usize = 10_000;
 
 impl Default for Options {
     fn default() -> Options {
@@ -55,7 +72,10 @@ impl Default for Options {
             lease: Duration::from_secs(5),
             park_after: Duration::from_secs(5),
             residents_max: 10_000,
+            steps_max: STEPS_PER_CORE * std::thread::available_parallelism().map_or(1, NonZero::get),
+            max_recoveries: RECOVERIES_MAX,
             retention: Vec::new(),
+            mocks: Mocks::default(),
         }
     }
 }
@@ -77,18 +97,25 @@ pub(crate) struct Executor {
     /// The queues from which this process may be able to claim; `queue_now` is notified when one is added.
     queues_named: Mutex<BTreeSet<String>>,
     pub(crate) queue_now: Notify,
+    /// The limits of queues that this process has declared.
+    pub(crate) declared: Declared,
     /// Notified when a deadline was set that may be the earliest.
     pub(crate) deadline_set: Notify,
+    /// Notified when a run has ended that may have children which end with it.
+    pub(crate) parent_ended: Notify,
     /// Notified when more runs are in memory than allowed.
     pub(crate) crowded: Notify,
     /// Executors without a heartbeat for their leases.
     pub(crate) silent: Silent,
     /// Notified when an executor was declared dead, so that its runs are orphans.
     pub(crate) declared_dead: Notify,
+    /// The places of bodies of steps.
+    pub(crate) places: Arc<Places>,
     /// Replays in progress: each holds a history in memory.
     pub(crate) replays: Arc<Semaphore>,
     pub(crate) draining: AtomicBool,
     pub(crate) counters: Counters,
+    pub(crate) story: Story,
     /// The counters of the journals of earlier seats.
     before: Mutex<JournalCounts>,
     seat: RwLock<Arc<Seat>>,
@@ -124,6 +151,7 @@ impl Executor {
         waiters: Arc<Waiters>,
     ) -> Arc<Executor> {
         let workflows = RwLock::new(Arc::new(Known::new(registry.keys())));
+        let places = Places::new(options.steps_max);
         let gate = Gate::new(store.clock().clone(), options.lease, store.is_shared());
         Arc::new(Executor {
             store,
@@ -138,13 +166,17 @@ impl Executor {
             queues_now: Notify::new(),
             queues_named: Mutex::default(),
             queue_now: Notify::new(),
+            declared: Declared::default(),
             deadline_set: Notify::new(),
+            parent_ended: Notify::new(),
             crowded: Notify::new(),
             silent: Silent::default(),
             declared_dead: Notify::new(),
+            places,
             replays: Arc::new(Semaphore::new(REPLAYS_MAX)),
             draining: AtomicBool::new(false),
             counters: Counters::default(),
+            story: Story::default(),
             before: Mutex::default(),
             seat: RwLock::new(Arc::new(seat)),
             handle: Handle::current(),
@@ -178,6 +210,7 @@ impl Executor {
         };
         let mut metrics = self.counters.read(executor, journal, self.residents.len());
         metrics.heartbeat_age = self.gate.age();
+        (metrics.steps_running, metrics.steps_waiting) = (self.places.taken() as u64, self.places.waiting() as u64);
         metrics.trouble = self.troubles();
         let now = self.store.clock().now();
         metrics.queues = self.lock_depths().iter().map(|queue| QueueMetrics::of(queue, now)).collect();
@@ -228,22 +261,29 @@ impl Executor {
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        drop(self.handle.spawn(task));
+        drop(self.handle.spawn(self.store.clock().task(task)));
     }
 
     /// A task failed to do one of its duties.
     pub(crate) fn trouble(&self, task: &'static str, duty: impl Into<Cow<'static, str>>, message: String) {
-        self.troubles.note(task, duty.into(), self.store.clock().now(), message);
+        let duty = duty.into();
+        if self.troubles.note(task, duty.clone(), self.store.clock().now(), &message) {
+            self.log_trouble(task, &duty, &message);
+        }
     }
 
     /// A task did this duty, or no longer has it.
     pub(crate) fn no_trouble(&self, task: &'static str, duty: impl Into<Cow<'static, str>>) {
-        self.troubles.clear(task, duty.into());
+        if let Some(over) = self.troubles.clear(task, duty.into()) {
+            self.log_over(&over);
+        }
     }
 
     /// A task has only these duties left.
     pub(crate) fn keep_trouble(&self, task: &'static str, has: impl Fn(&str) -> bool) {
-        self.troubles.keep(task, has);
+        for over in self.troubles.keep(task, has) {
+            self.log_over(&over);
+        }
     }
 
     /// What the executor currently fails to do, oldest first.

@@ -1,9 +1,11 @@
 //! The workflows that an executor has: by name and version, as functions from JSON to JSON.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
-use onward_types::{BoxError, Code, Error, Json, Schemas, by_version};
+use onward_types::{BoxError, Code, Error, ErrorType, Json, Retry, Schemas, by_version, check_max_recoveries};
 
 use super::run::ctx::Ctx;
 use crate::future::BoxFuture;
@@ -38,8 +40,30 @@ pub(crate) struct Registered {
     pub(crate) version: String,
     pub(crate) code: Coded,
     pub(crate) run: Box<Begin>,
-    pub(crate) on_panic: OnPanic,
+    pub(crate) failing: Failing,
+    pub(crate) errors: ErrorType,
+    /// How many recoveries without progress its runs have, if it has a limit of its own.
+    pub(crate) max_recoveries: Option<u32>,
     pub(crate) schemas: Schemas,
+}
+
+/// What becomes of a run whose workflow panics or returns an error.
+#[derive(Clone, Debug)]
+pub(crate) struct Failing {
+    pub(crate) on_panic: OnPanic,
+    /// How often a run is attempted, unless its starter said so.
+    pub(crate) attempts: u32,
+    /// The first and the longest pause between two attempts.
+    pub(crate) backoff: Range<Duration>,
+}
+
+/// The pauses between attempts if nothing else is given: the same for steps and for whole runs.
+pub(crate) const BACKOFF: Range<Duration> = Duration::from_secs(1)..Duration::from_secs(60);
+
+impl Default for Failing {
+    fn default() -> Failing {
+        Failing { on_panic: OnPanic::Hold, attempts: 1, backoff: BACKOFF }
+    }
 }
 
 /// Where the code of a workflow is.
@@ -69,6 +93,9 @@ impl Registry {
         let Registered { name, version, code, .. } = workflow;
         check_name("workflow's name", name)?;
         check_name("workflow's version", version)?;
+        workflow.max_recoveries.map_or(Ok(()), check_max_recoveries)?;
+        let Failing { attempts, backoff, .. } = workflow.failing.clone();
+        Retry { attempts: Some(attempts), backoff: Some(backoff) }.check()?;
         match self.get(name, version).filter(|before| !code.is_the_same_as(before.code)) {
             None => Ok(()),
             Some(before) => {

@@ -54,7 +54,7 @@ impl Executor {
         let core = RunCore::claimed(history, self.home(seat), place);
         if !self.residents.insert(core.clone()) {
             // With two `RunCore`s of one run, its bodies would run twice at the same time.
-            return tracing::debug!(run = %core.about.id, "the run is already in memory");
+            return tracing::debug!(target: "onward::run", run = %core.about.id, "the run is already in memory");
         }
         counted.one();
         self.waiters.restart(core.about.key);
@@ -93,6 +93,15 @@ impl Executor {
         if self.is_draining() {
             core.stop(Stop::Release);
         }
+        let about = &core.about;
+        tracing::debug!(
+            target: "onward::run",
+            run = %about.id,
+            workflow = %about.workflow,
+            owners = about.owners,
+            recovered = about.recovered,
+            "the run is executed here"
+        );
         let executor = self.clone();
         self.spawn(async move {
             let _guard = Unstranded::new(&executor, &core);
@@ -114,7 +123,7 @@ impl Executor {
         // Decoding the input runs user code.
         let begun = guarded(|| (registered.run)(Ctx::of(core.clone()), &input));
         match begun {
-            Ok(Ok(workflow)) => drive(core, workflow, registered.on_panic).await,
+            Ok(Ok(workflow)) => drive(core, workflow, &registered.failing, registered.errors).await,
             Ok(Err(error)) => Ended::Held(error),
             Err(said) => {
                 let message = format!("decoding the input panicked: {said}. Fix the code, then resume the run");
@@ -186,8 +195,12 @@ impl Executor {
     /// The last change of a run is durable.
     pub(crate) fn left(self: &Arc<Self>, core: &RunCore, how: LeaveHow) {
         crash_point(&how);
-        self.count(&how);
+        self.count(core, &how);
+        self.log_left(core, &how);
         self.residents.remove(core);
+        if matches!(how, LeaveHow::Finished(_) | LeaveHow::Retried(_)) && core.with_state(|it| it.cancels_children()) {
+            self.parent_ended.notify_one();
+        }
         let end = end_of(&how);
         core.end.set(end.clone());
         if let End::Ended(outcome) = end {
@@ -195,16 +208,14 @@ impl Executor {
         }
         match how {
             // It may already be due: its child ended in the meantime, or its timer.
-            LeaveHow::Parked { .. } | LeaveHow::Continued { .. } | LeaveHow::LetGo => self.ring_claimers(),
+            LeaveHow::Parked { .. } | LeaveHow::Continued { .. } | LeaveHow::Retried(_) | LeaveHow::LetGo => {
+                self.ring_claimers();
+            }
             // The same commit woke its parked parent.
             LeaveHow::Finished(_) if core.about.parent.is_some_and(|parent| self.residents.get(parent).is_none()) => {
                 self.ring_claimers();
             }
-            LeaveHow::Held { said, error, by } => {
-                match by {
-                    Some(_) => tracing::info!(run = %core.about.id, reason = %said, "the run has paused itself"),
-                    None => tracing::warn!(run = %core.about.id, reason = %said, "the run is held"),
-                }
+            LeaveHow::Held { said, error, .. } => {
                 let status = onward_types::Status::Paused;
                 let outcome = Outcome {
                     status,
@@ -227,17 +238,22 @@ impl Executor {
         }
     }
 
-    fn count(&self, how: &LeaveHow) {
-        let counters = &self.counters;
+    fn count(&self, core: &RunCore, how: &LeaveHow) {
+        let Some(of) = core.counted() else { return };
         let counter = match how {
-            LeaveHow::Finished(Ok(_)) => &counters.runs_succeeded,
-            LeaveHow::Finished(Err(_)) => &counters.runs_failed,
-            LeaveHow::Parked { .. } => &counters.runs_parked,
-            LeaveHow::Held { .. } => &counters.runs_held,
-            LeaveHow::Released | LeaveHow::Continued { .. } => &counters.runs_released,
-            LeaveHow::LetGo => &counters.runs_taken,
+            LeaveHow::Finished(Ok(_)) => &of.succeeded,
+            LeaveHow::Finished(Err(_)) => &of.failed,
+            LeaveHow::Parked { .. } => &self.counters.runs_parked,
+            LeaveHow::Held { .. } => &of.held,
+            LeaveHow::Retried(_) => &self.counters.runs_retried,
+            LeaveHow::Released | LeaveHow::Continued { .. } => &self.counters.runs_released,
+            LeaveHow::LetGo => &of.taken,
         };
         counter.one();
+        if let (LeaveHow::Finished(_), Some(started_at)) = (how, core.about.started_at) {
+            let took = self.store.clock().now().duration_since(started_at);
+            of.run_seconds.note_time(std::time::Duration::try_from(took).unwrap_or_default());
+        }
     }
 
     /// The journal takes no more changes of this run: it was revoked, or this executor was fenced off.
@@ -271,7 +287,13 @@ impl Executor {
     /// The database can never take a change of this run.
     pub(crate) fn rejected(self: &Arc<Self>, core: &RunCore, error: &Error) {
         if core.creations.is_pending() {
-            tracing::error!(run = %core.about.id, %error, "the database rejected the creation of the run");
+            tracing::error!(
+                target: "onward::run",
+                run = %core.about.id,
+                workflow = %core.about.workflow,
+                error = error.message(),
+                "the database rejected the run, so it was not created"
+            );
             core.stop(Stop::Rejected(error.clone()));
             core.creations.take_starter();
             return self.forget(core);
@@ -280,7 +302,13 @@ impl Executor {
         else {
             return;
         };
-        tracing::error!(run = %core.about.id, %error, "the database rejected the changes of the run");
+        tracing::error!(
+            target: "onward::run",
+            run = %core.about.id,
+            workflow = %core.about.workflow,
+            error = error.message(),
+            "the database rejected changes of the run, so it is held"
+        );
         if core.is_being_held() {
             core.stop(Stop::Rejected(error.clone()));
             self.forget(&core);
@@ -329,7 +357,9 @@ fn crash_point(how: &LeaveHow) {
     match how {
         LeaveHow::Finished(_) => onward_store::crash::point("run.finished"),
         LeaveHow::Parked { .. } => onward_store::crash::point("run.parked"),
-        LeaveHow::Released | LeaveHow::Continued { .. } | LeaveHow::LetGo => onward_store::crash::point("run.released"),
+        LeaveHow::Released | LeaveHow::Continued { .. } | LeaveHow::Retried(_) | LeaveHow::LetGo => {
+            onward_store::crash::point("run.released");
+        }
         LeaveHow::Held { .. } => {}
     }
 }

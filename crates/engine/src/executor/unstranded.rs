@@ -30,7 +30,13 @@ impl Drop for Unstranded {
         }
         let message = "executing the run panicked because of a bug in Onward. Nothing is lost: resume the run";
         let why = self.core.with_state(|state| state.panicked(Error::new(Code::Panicked, message)));
-        tracing::error!(run = %self.core.about.id, "the task of a run panicked");
+        let of = &self.core.about;
+        tracing::error!(
+            target: "onward::run",
+            run = %of.id,
+            workflow = %of.workflow,
+            "executing the run panicked because of a bug in Onward: the run is held"
+        );
         let (executor, core) = (self.executor.clone(), self.core.clone());
         self.executor.spawn(async move { executor.ended(&core, Ended::Held(why)).await });
     }

@@ -22,6 +22,8 @@ const UNKNOWN: Duration = Duration::from_millis(500);
 pub(crate) const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 /// How many runs one query checks.
 const CHUNK: usize = 500;
+/// How long a wait goes on after its client was closed, for a last look. A database that does not answer cannot prolong it.
+pub(crate) const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// What a caller waits for a run to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,18 +59,27 @@ pub(crate) struct Waiters {
     watched: Mutex<HashMap<RunKey, watch::Sender<()>>>,
     watches: AtomicUsize,
     /// Whether callers may wait no longer: the client was closed.
-    closed: watch::Sender<bool>,
+    closed: Arc<watch::Sender<bool>>,
 }
 
 impl Waiters {
     pub(crate) fn new(store: Store) -> Arc<Waiters> {
+        Waiters::closed_by(store, Arc::new(watch::Sender::new(false)))
+    }
+
+    /// Waiters on another store, closed together with these.
+    pub(crate) fn with_store(&self, store: Store) -> Arc<Waiters> {
+        Waiters::closed_by(store, self.closed.clone())
+    }
+
+    fn closed_by(store: Store, closed: Arc<watch::Sender<bool>>) -> Arc<Waiters> {
         Arc::new(Waiters {
             store,
             waiting: Mutex::default(),
             count: AtomicUsize::new(0),
             watched: Mutex::default(),
             watches: AtomicUsize::new(0),
-            closed: watch::Sender::new(false),
+            closed,
         })
     }
 
@@ -77,10 +88,24 @@ impl Waiters {
         self.closed.send_replace(true);
     }
 
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        *self.closed.borrow()
+    }
+
     /// Waits until the client is closed.
     pub(crate) async fn closed(&self) {
         // The sender lives as long as this object, so the wait cannot fail.
         self.closed.subscribe().wait_for(|closed| *closed).await.ok();
+    }
+
+    /// Waits until the client has been closed for this long.
+    pub(crate) async fn closed_for(&self, time: Duration) {
+        self.closed().await;
+        onward_store::real_time::sleep(time).await;
     }
 
     /// Waits until the run has done what the caller waits for.
@@ -138,7 +163,7 @@ impl Waiters {
                     followed = Some((found, self.watch(found)));
                     self.store.listen_closely().await;
                 }
-                (None, _) => self.store.clock().sleep(UNKNOWN).await,
+                (None, _) => self.store.clock().rest(UNKNOWN).await,
             }
         }
     }
@@ -211,14 +236,19 @@ impl Waiters {
         let Some(clock) = waiters.upgrade().map(|waiters| waiters.store.clock().clone()) else { return };
         loop {
             let mut listener = JoinSet::new();
-            listener.spawn(Waiters::listen(waiters.clone(), clock.clone()));
+            listener.spawn(clock.task(Waiters::listen(waiters.clone(), clock.clone())));
             match listener.join_next().await {
                 Some(Err(died)) if died.is_panic() => {
-                    tracing::error!(%died, "the listener for runs of other executors died; starting another one");
+                    let error = died.to_string();
+                    tracing::error!(
+                        target: "onward::executor",
+                        error,
+                        "the listener for runs of other executors panicked because of a bug in Onward: it is restarted"
+                    );
                 }
                 _ => return,
             }
-            clock.sleep(SWEEP).await;
+            clock.rest(SWEEP).await;
         }
     }
 
@@ -228,7 +258,7 @@ impl Waiters {
         loop {
             let signal = tokio::select! {
                 signal = signals.recv() => Some(signal),
-                () = clock.sleep_until(next_sweep) => None,
+                () = clock.rest_until(next_sweep, None) => None,
             };
             let Some(waiters) = waiters.upgrade() else { return };
             // A steady stream of other signals must not delay the sweep for ever.
@@ -262,7 +292,8 @@ impl Waiters {
             };
             for chunk in keys.chunks(CHUNK) {
                 if let Err(error) = waiters.sweep(chunk).await {
-                    tracing::debug!(%error, "could not check for the ends of runs; trying again in a second");
+                    let error = error.message();
+                    tracing::debug!(target: "onward::database", error, "could not check for the ends of runs: trying again");
                 }
             }
             if !keys.is_empty() {

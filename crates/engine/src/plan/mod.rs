@@ -9,7 +9,7 @@ mod taken;
 mod tick;
 
 use onward_store::{Clock, NewRun, Queued, Store, add};
-use onward_types::{Error, ExecutorId, Json, Origin, RunId, RunKey, RunOptions, Status, Timestamp};
+use onward_types::{Code, Error, ExecutorId, Json, Origin, RunId, RunKey, RunOptions, Status, Timestamp};
 
 pub(crate) use options::{Options, encode_attributes, encode_system_attributes, option_methods};
 pub(crate) use same::{input_hash, same_run};
@@ -18,9 +18,6 @@ pub(crate) use tick::{LATE, TICKS_MAX, id_of_trigger, run_of_tick};
 
 use crate::executor::Executor;
 use crate::executor::registry::check_name;
-
-/// How many times a run may be recovered without progress by default.
-pub(crate) const RECOVERIES_MAX: u32 = 100;
 
 /// A run to be created, as it was requested.
 #[derive(Clone, Debug)]
@@ -47,8 +44,19 @@ impl Plan {
         &self.options.given
     }
 
-    /// Checks everything that can be wrong. With an executor and without a queue, the executor must have the workflow.
+    /// Checks everything that can be wrong with a run that no other run starts. With an executor and without a queue, the executor
+    /// must have the workflow.
     pub(crate) fn checked(self, store: &Store, executor: Option<&Executor>) -> Result<Checked, Error> {
+        if let Some(end) = self.given().on_parent_end {
+            let message =
+                format!("the run has no parent, so it cannot be told to `{end}` when that ends: leave the option out");
+            return Err(Error::new(Code::Invalid, message));
+        }
+        self.checked_as_child(store, executor)
+    }
+
+    /// The same for a run that may have a parent.
+    pub(crate) fn checked_as_child(self, store: &Store, executor: Option<&Executor>) -> Result<Checked, Error> {
         check_name("workflow's name", &self.workflow)?;
         let mut options = self.options.checked()?;
         let version = options.version.take();
@@ -129,7 +137,9 @@ impl Checked {
             created_at: now,
             timeout,
             deadline: own.into_iter().chain(deadline).min(),
-            recoveries_max: self.options.max_recoveries.unwrap_or(RECOVERIES_MAX),
+            recoveries_max: self.options.max_recoveries,
+            retry: self.options.retry.clone(),
+            on_parent_end: self.options.on_parent_end,
             parent: None,
             origin: Origin::Started,
             input: self.input.clone(),

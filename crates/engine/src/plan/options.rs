@@ -132,8 +132,24 @@ macro_rules! option_methods {
             self.set(|options| options.given.deadline = Some(deadline))
         }
 
-        /// How many times the run may be recovered without progress before it is given up; a run that was given up can be resumed.
-        /// The default is 100.
+        /// How often the run is attempted, the first time included. A run that fails is executed again under its id, with its input
+        /// and with nothing recorded, until an attempt succeeds or none is left; only then it has a result. An error that the workflow
+        /// marks as [fatal](onward_types::Error::fatal) is not retried, nor is a run that is cancelled, held or given up, nor one
+        /// whose deadline would pass before the next attempt. The default is that of the workflow: 1, unless it says otherwise.
+        pub fn attempts(self, attempts: u32) -> Self {
+            self.set(|options| options.given.retry.get_or_insert_default().attempts = Some(attempts))
+        }
+
+        /// The first and the longest pause between two attempts of the run. A pause is twice as long as the one before, and half of
+        /// it is random. During a pause the run is `delayed`, holds no slot of its queue, and waits in it again afterwards. The default
+        /// is that of the workflow: 1 s to 60 s, unless it says otherwise.
+        pub fn backoff(self, backoff: std::ops::Range<std::time::Duration>) -> Self {
+            self.set(|options| options.given.retry.get_or_insert_default().backoff = Some(backoff))
+        }
+
+        /// How many deaths of its process the run survives during which it was executed and recorded nothing. Before it is executed
+        /// again it pauses, for up to a minute. After one more it is given up; a run that was given up can be resumed. The default is
+        /// that of its workflow, else that of the [executor](crate::Builder::max_recoveries): 10.
         pub fn max_recoveries(self, recoveries: u32) -> Self {
             self.set(|options| options.given.max_recoveries = Some(recoveries))
         }

@@ -52,7 +52,7 @@ async fn wait(executor: &Executor, due: Option<Timestamp>, signals: &mut Receive
     let clock = executor.store.clock();
     let sweep = onward_store::add(clock.now(), SWEEP);
     let until = due.map_or(sweep, |due| due.min(sweep));
-    let sleep = clock.sleep_until(until);
+    let sleep = clock.rest_until(until, due);
     tokio::pin!(sleep);
     loop {
         tokio::select! {

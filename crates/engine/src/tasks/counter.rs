@@ -14,10 +14,10 @@ const EVERY: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(executor: Arc<Executor>) {
     let clock = executor.store.clock().clone();
-    clock.sleep(Duration::from_millis(crate::random::number() % 60_000)).await;
+    clock.rest(Duration::from_millis(crate::random::number() % 60_000)).await;
     loop {
         note(&executor, "counter", "count", sweep(&executor).await);
-        clock.sleep(EVERY).await;
+        clock.rest(EVERY).await;
     }
 }
 

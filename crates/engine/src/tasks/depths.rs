@@ -20,6 +20,6 @@ pub(crate) async fn run(executor: Arc<Executor>) {
         // While the database is unreachable, old counts are not reported.
         let rest = if counted.is_some() { (began.elapsed() * REST).min(REST_MAX) } else { EVERY };
         executor.note_depths(counted.unwrap_or_default());
-        clock.sleep(EVERY.max(rest)).await;
+        clock.rest(EVERY.max(rest)).await;
     }
 }

@@ -12,7 +12,7 @@ const EVERY: Duration = Duration::from_secs(60);
 pub(crate) async fn run(executor: Arc<Executor>) {
     let clock = executor.store.clock().clone();
     loop {
-        clock.sleep(EVERY).await;
+        clock.rest(EVERY).await;
         note(&executor, "feed", "tend", executor.store.tend_changes_of_others().await);
     }
 }

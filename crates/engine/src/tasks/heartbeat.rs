@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::note;
 use super::pulse::Pulse;
 use crate::executor::Executor;
 use crate::executor::run::end::End;
@@ -35,7 +36,19 @@ pub(crate) async fn run(executor: Arc<Executor>) {
 async fn rejoin(executor: &Arc<Executor>) {
     let old = executor.seat();
     old.journal.close();
-    tracing::warn!(executor = %old.executor, "this executor was declared dead: dropping its runs and joining again");
+    let reason = if executor.store.is_shared() {
+        "no heartbeat of it was seen for its lease, so it was declared dead"
+    } else {
+        "its SQLite file is lost, or the writer of the file has failed"
+    };
+    let runs = executor.residents.len();
+    tracing::warn!(
+        target: "onward::executor",
+        executor = %old.executor,
+        runs,
+        reason,
+        "the executor may not write any more: it drops its runs and joins again"
+    );
     for core in executor.residents.all() {
         core.stop(Stop::Fenced);
         // Callers in this process that wait for the run read the database from now on.
@@ -44,10 +57,17 @@ async fn rejoin(executor: &Arc<Executor>) {
     // A body that blocks its thread cannot be dropped. Its result can no longer be written, so this does not wait for it.
     let dropped = onward_store::real_time::timeout(DROP_WITHIN, executor.residents.emptied());
     if dropped.await.is_err() {
+        let runs = executor.residents.len();
         tracing::warn!(
-            runs = executor.residents.len(),
-            "some runs could not be dropped; joining without waiting for them"
+            target: "onward::executor",
+            executor = %old.executor,
+            runs,
+            "bodies that block their threads cannot be dropped: joining without waiting for them"
         );
+    }
+    if executor.store.clock().activity().is_some() {
+        // A test made it lose its seat, and no time passes in which others would notice that.
+        note(executor, "heartbeat", "leave", executor.store.bury(&old.executor).await);
     }
     loop {
         // A workflow that is registered meanwhile is announced under the new seat.
@@ -56,7 +76,8 @@ async fn rejoin(executor: &Arc<Executor>) {
         let sent = executor.store.clock().uptime();
         match executor.store.join(keys, executor.options.lease, Some(&old)).await {
             Ok(seat) => {
-                tracing::info!(executor = %seat.executor, "joined again");
+                let before = &old.executor;
+                tracing::info!(target: "onward::executor", executor = %seat.executor, %before, "the executor has joined again");
                 executor.take_seat(seat);
                 executor.counters.rejoins.one();
                 executor.gate.extend(sent);

@@ -44,10 +44,10 @@ impl Tasks {
     pub(crate) fn spawn(executor: &Arc<Executor>) -> Tasks {
         let mut tasks = JoinSet::new();
         let mut spawn = |name: &'static str, task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
-            tasks.spawn(async move {
+            tasks.spawn(executor.store.clock().task(async move {
                 task.await;
                 name
-            });
+            }));
         };
         spawn("claimer", Box::pin(claimer::run(executor.clone())));
         spawn("queues", Box::pin(queues::run(executor.clone())));
@@ -87,7 +87,12 @@ async fn watch(executor: Arc<Executor>, mut tasks: JoinSet<&'static str>) {
         Ok(name) => format!("its {name} ended"),
         Err(error) => format!("one of its tasks died: {error}"),
     };
-    tracing::error!(executor = %executor.seat().executor, %report, "the executor stops");
+    tracing::error!(
+        target: "onward::executor",
+        executor = %executor.seat().executor,
+        reason = report,
+        "the executor stops because of a bug in Onward: restart the process. Others take over its runs after its lease"
+    );
     executor.gate.shut();
     executor.trouble("executor", "run", format!("the executor stopped: {report}"));
     // Without heartbeats the lease runs out, and other executors take the runs over.
@@ -107,7 +112,7 @@ impl SignalReceiver {
 
     fn in_a_second(executor: &Executor) -> BoxFuture<'static, ()> {
         let clock = executor.store.clock().clone();
-        Box::pin(async move { clock.sleep(SWEEP).await })
+        Box::pin(async move { clock.rest(SWEEP).await })
     }
 
     /// The next signal, or `None` when a sweep is due. A receiver that fell behind gets [`Signal::Look`], which means that

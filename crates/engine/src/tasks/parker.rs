@@ -22,7 +22,7 @@ const LOOK_AFTER: Duration = Duration::from_millis(100);
 pub(crate) async fn run(executor: Arc<Executor>) {
     loop {
         tokio::select! {
-            () = executor.store.clock().sleep(SWEEP) => {}
+            () = executor.store.clock().rest(SWEEP) => {}
             () = executor.crowded.notified() => {
                 // Each new run notifies; one sweep serves many.
                 onward_store::real_time::sleep(LOOK_AFTER).await;

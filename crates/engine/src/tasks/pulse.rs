@@ -34,7 +34,10 @@ impl Pulse {
             // If the thread cannot be started, `alive` is dropped, which signals that the pulse has ended.
             let started = thread.spawn(move || run(of, stopped, alive));
             started.map_or_else(
-                |error| tracing::error!(%error, "could not start the thread for the executor's heartbeats"),
+                |error| {
+                    let error = error.to_string();
+                    tracing::error!(target: "onward::executor", error, "the thread for the heartbeats cannot be started");
+                },
                 drop,
             );
         } else {
@@ -55,13 +58,16 @@ impl Pulse {
 /// Sends heartbeats until it is stopped. `alive` is dropped with this thread, however it ends.
 fn run(executor: Arc<Executor>, stopped: oneshot::Receiver<()>, alive: oneshot::Sender<()>) {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(async move {
+        Ok(runtime) => runtime.block_on(executor.store.clock().clone().task(async move {
             tokio::select! {
                 _ = stopped => {}
                 () = Beats::new(executor).go_on() => {}
             }
-        }),
-        Err(error) => tracing::error!(%error, "could not start the runtime for the executor's heartbeats"),
+        })),
+        Err(error) => {
+            let error = error.to_string();
+            tracing::error!(target: "onward::executor", error, "the runtime for the heartbeats cannot be started");
+        }
     }
     drop(alive);
 }
@@ -95,7 +101,7 @@ impl Beats {
                 self.beat(&seat).await;
             }
             self.read_beats(&seat).await;
-            clock.sleep(pause.saturating_sub(clock.uptime().saturating_sub(began))).await;
+            clock.rest(pause.saturating_sub(clock.uptime().saturating_sub(began))).await;
         }
     }
 
@@ -114,7 +120,13 @@ impl Beats {
                 let gap = self.last.replace(sent).map_or(Duration::ZERO, |last| sent.saturating_sub(last));
                 if gap > self.lease / 2 {
                     let lease = self.lease;
-                    tracing::warn!(?gap, ?lease, "no heartbeat of this executor was acknowledged for half its lease");
+                    tracing::warn!(
+                        target: "onward::executor",
+                        executor = %seat.executor,
+                        ?gap,
+                        ?lease,
+                        "no heartbeat of this executor was acknowledged for half its lease: the machine or the database is slow"
+                    );
                 }
                 if is_failing(seat, self.lease) {
                     self.stalled.get_or_insert(sent);

@@ -16,13 +16,17 @@ use crate::executor::{CLAIM_MAX, Executor};
 /// How often starts are deleted that no rate limit counts any more.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
+/// How often the limits that this executor has declared are declared again: a newer executor that declared others may be gone.
+const DECLARE_EVERY: Duration = Duration::from_secs(10);
+
 pub(crate) async fn run(executor: Arc<Executor>) {
     let (report_to, reports) = mpsc::unbounded_channel();
     let signals = executor.store.signals();
     let swept = executor.store.clock().now();
     let (limited, serving, next) = Default::default();
-    let mut queues = Queues { executor, signals, limited, serving, next, swept, report_to, reports };
+    let mut queues = Queues { executor, signals, limited, serving, next, swept, declared: swept, report_to, reports };
     loop {
+        queues.declare().await;
         let due = queues.sweep().await;
         queues.wait(due).await;
     }
@@ -39,6 +43,8 @@ struct Queues {
     next: HashMap<String, Timestamp>,
     /// When old starts were last deleted.
     swept: Timestamp,
+    /// When limits were last declared again.
+    declared: Timestamp,
     report_to: mpsc::UnboundedSender<Report>,
     reports: mpsc::UnboundedReceiver<Report>,
 }
@@ -73,6 +79,22 @@ struct Served {
 }
 
 impl Queues {
+    /// Declares the limits of this executor again, if it has declared any and it is time.
+    async fn declare(&mut self) {
+        let executor = &self.executor;
+        let now = executor.store.clock().now();
+        if executor.is_draining() || now < onward_store::add(self.declared, DECLARE_EVERY) {
+            return;
+        }
+        self.declared = now;
+        let all = executor.declared.all();
+        if all.is_empty() {
+            return nothing_to(executor, "queues", "declare limits");
+        }
+        let by = executor.seat().executor.clone();
+        note(executor, "queues", "declare limits", executor.store.redeclare_queues(all, by).await);
+    }
+
     /// Starts serving every queue that may have runs to claim. Returns when the next delayed run enters its queue.
     async fn sweep(&mut self) -> Option<Timestamp> {
         let executor = &self.executor;
@@ -139,9 +161,10 @@ impl Queues {
         let clock = self.executor.store.clock().clone();
         let sweep = onward_store::add(clock.now(), SWEEP);
         loop {
-            let until = due.into_iter().chain(self.next.values().copied()).fold(sweep, Timestamp::min);
+            let next = due.into_iter().chain(self.next.values().copied()).min();
+            let until = next.map_or(sweep, |next| next.min(sweep));
             tokio::select! {
-                () = clock.sleep_until(until) => return,
+                () = clock.rest_until(until, next) => return,
                 () = self.executor.queues_now.notified() => return,
                 () = self.executor.queue_now.notified() => {
                     for queue in self.executor.take_named_queues() {

@@ -14,14 +14,20 @@ const EVERY: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(executor: Arc<Executor>) {
     let clock = executor.store.clock().clone();
-    clock.sleep(Duration::from_millis(crate::random::number() % 60_000)).await;
+    clock.rest(Duration::from_millis(crate::random::number() % 60_000)).await;
     loop {
         if let Some(deleted) =
             note(&executor, "retention", "delete", sweep(&executor).await).filter(|deleted| *deleted > 0)
         {
-            tracing::info!(runs = deleted, "deleted runs that no retention rule keeps");
+            let by = executor.seat();
+            tracing::info!(
+                target: "onward::executor",
+                executor = %by.executor,
+                runs = deleted,
+                "deleted ended runs that no retention rule keeps"
+            );
         }
-        clock.sleep(EVERY).await;
+        clock.rest(EVERY).await;
     }
 }
 

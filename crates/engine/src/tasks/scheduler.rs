@@ -30,7 +30,8 @@ pub(crate) async fn run(executor: Arc<Executor>) {
         }
         // Other processes may define schedules at any time.
         let sweep = onward_store::add(clock.now(), SWEEP);
-        clock.sleep_until(next.filter(|tick| *tick > clock.now()).map_or(sweep, |tick| tick.min(sweep))).await;
+        let next = next.filter(|tick| *tick > clock.now());
+        clock.rest_until(next.map_or(sweep, |tick| tick.min(sweep)), next).await;
     }
 }
 

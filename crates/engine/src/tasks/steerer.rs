@@ -76,7 +76,12 @@ async fn compare(executor: &Arc<Executor>) {
         executor.release_absent_revoked(&seat, key);
     }
     if taken.len() > 0 {
-        tracing::warn!(runs = taken.len(), "loading runs that this executor owns but that are not in memory");
+        tracing::info!(
+            target: "onward::executor",
+            executor = %seat.executor,
+            runs = taken.len(),
+            "the answer to a claim was lost: loading runs that this executor owns and that are not in memory"
+        );
         // Loading may take long, and revoked runs must not wait for it.
         let of = executor.clone();
         executor.spawn(async move { claimer::load(&of, &seat, taken).await });

@@ -10,6 +10,6 @@ pub(crate) async fn run(executor: Arc<Executor>) {
         if note(&executor, "waker", "wake", executor.store.sweep_missed().await).is_some_and(|woken| woken > 0) {
             executor.notify_ready();
         }
-        executor.store.clock().sleep(SWEEP).await;
+        executor.store.clock().rest(SWEEP).await;
     }
 }

@@ -15,7 +15,12 @@ pub(crate) async fn run(executor: Arc<Executor>) {
         let declare = async |(id, beat)| {
             let declared = executor.store.declare_dead(&id, beat).await;
             if note(&executor, "watcher", format!("declare {id}"), declared) == Some(true) {
-                tracing::warn!(executor = %id, "an executor sent no heartbeat for one lease: taking over its runs");
+                tracing::warn!(
+                    target: "onward::executor",
+                    executor = %executor.seat().executor,
+                    dead_executor = %id,
+                    "another executor sent no heartbeat for its lease: it is declared dead, and others take over its runs"
+                );
                 executor.declared_dead.notify_one();
             }
         };

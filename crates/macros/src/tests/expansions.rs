@@ -75,7 +75,14 @@ async fn charge(ctx: &Ctx, r#in: &Order, (from, to): (u32, u32), label: impl Dis
 #[test]
 fn a_workflow_has_a_name_and_a_version_of_its_own() {
     let program = r#"
-#[onward::workflow(name = "shipping", version = "2", on_panic = "fail")]
+#[onward::workflow(
+    name = "shipping",
+    version = "2",
+    on_panic = "fail",
+    attempts = 3,
+    backoff = "1s..60s",
+    max_recoveries = 20
+)]
 pub(super) async fn ship(_: &Ctx, order: Order, boxes: u32) -> Result<u32, anyhow::Error> {
     Ok(boxes)
 }"#;
@@ -126,11 +133,51 @@ async fn refund(receipt: &Receipt) -> Result<()> {
 fn a_step_has_options_and_a_typed_error() {
     let program = r#"
 /// Takes the money.
-#[onward::step(name = "charge card", attempts = 5, backoff = "1s..60s", timeout = "2m")]
+#[onward::step(name = "charge card", attempts = 5, backoff = "1s..60s", timeout = "2m", heartbeat_timeout = "30s")]
 pub async fn charge(order: &Order) -> Result<Receipt, ChargeError> {
     gateway::charge(order).await
 }"#;
     expect("step_options", program);
+}
+
+#[test]
+fn a_step_says_which_errors_come_back_typed_and_which_are_retried() {
+    let program = r#"
+#[onward::step(attempts = 5, errors = "ChargeError", retry_if = "ChargeError::is_transient")]
+async fn charge(order: &Order) -> Result<Receipt> {
+    gateway::charge(order).await
+}"#;
+    expect("step_errors", program);
+}
+
+#[test]
+fn the_function_of_a_step_without_a_type_decides_about_every_error() {
+    let program = r#"
+#[onward::step(attempts = 5, retry_if = "onward::Error::is_timed_out")]
+async fn charge(order: &Order) -> Result<Receipt> {
+    gateway::charge(order).await
+}"#;
+    expect("step_retry_if", program);
+}
+
+#[test]
+fn a_workflow_has_errors_that_come_back_typed_if_they_can() {
+    let program = r#"
+#[onward::workflow]
+async fn checkout(ctx: &Ctx, order: Order) -> Result<Receipt, CheckoutError> {
+    Ok(charge(ctx, &order).await?)
+}"#;
+    expect("workflow_typed_error", program);
+}
+
+#[test]
+fn a_workflow_says_which_errors_come_back_typed() {
+    let program = r#"
+#[onward::workflow(errors = "CheckoutError")]
+async fn checkout(ctx: &Ctx, order: Order) -> Result<Receipt> {
+    Ok(charge(ctx, &order).await?)
+}"#;
+    expect("workflow_errors", program);
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use quote::quote;
 
-use crate::args::{Args, Kind};
+use crate::args::{Args, Kind, Quoted};
 
-const EVERY: Kind =
-    Kind { noun: "test", options: &["name", "version", "attempts", "backoff", "timeout"], elsewhere: "nothing else" };
+const EVERY_OPTION: &[&str] =
+    &["name", "version", "attempts", "backoff", "timeout", "heartbeat_timeout", "errors", "retry_if"];
+const EVERY: Kind = Kind { noun: "test", options: EVERY_OPTION, elsewhere: "nothing else" };
 
 fn read(attribute: proc_macro2::TokenStream) -> Args {
     let (args, mistakes) = Args::read(attribute, &EVERY);
@@ -26,6 +27,14 @@ fn options_come_in_any_order_and_may_end_with_a_comma() {
     assert_eq!(args.attempts, Some(5));
     assert_eq!(args.backoff, Some(1_000..60_000));
     assert_eq!(args.timeout, Some(120_000));
+    assert_eq!(read(quote!(heartbeat_timeout = "30s")).heartbeat_timeout, Some(30_000));
+}
+
+#[test]
+fn a_type_and_a_function_are_given_in_quotes() {
+    let args = read(quote!(errors = "shop::ChargeError", retry_if = "shop::ChargeError::is_transient"));
+    assert_eq!(args.errors, Some(Quoted(quote!(shop::ChargeError))));
+    assert_eq!(args.retry_if, Some(Quoted(quote!(shop::ChargeError::is_transient))));
 }
 
 #[test]

@@ -127,12 +127,12 @@ fn a_step_does_not_change_what_it_takes() {
 
 #[test]
 fn an_option_is_known_and_given_once() {
-    let sentence = "unknown option `queue`: a step accepts `name`, `attempts`, `backoff`, `timeout`; set the others \
-                    where it is called: `charge(ctx, ..).retry_if(..)`";
+    let sentence = "unknown option `queue`: a step accepts `name`, `attempts`, `backoff`, `timeout`, `heartbeat_timeout`, `errors`, \
+                    `retry_if`; set the others where it is called: `charge(ctx, ..).schemas(..)`";
     option("queue = \"slow\"", "queue", sentence);
     let function = "async fn my_flow(ctx: &Ctx) -> Result<()> {}";
-    let sentence = "unknown option `queue`: a workflow accepts `name`, `version`, `on_panic`; set the options of one run, \
-                    such as its queue, where the run is started";
+    let sentence = "unknown option `queue`: a workflow accepts `name`, `version`, `on_panic`, `errors`, `attempts`, `backoff`, \
+                    `max_recoveries`; set the options of one run, such as its queue, where the run is started";
     assert_eq!(refused(expand_workflow, "queue = \"slow\"", function), [("queue".to_owned(), sentence.to_owned())]);
     option("attempts = 2, attempts = 3", "attempts", "`attempts` is given twice: remove one");
     option("\"charge\"", "\"charge\"", "an option must be a name and a value: `name = \"..\"`");
@@ -144,11 +144,29 @@ fn an_option_has_a_value_of_its_kind() {
     option("attempts = \"5\"", "attempts = \"5\"", "`attempts` must be a number: `attempts = 5`");
     option("attempts = -1", "attempts = -1", "`attempts` must be a number: `attempts = 5`");
     option("attempts = 5000000000", "attempts = 5000000000", "`attempts` must be a number: `attempts = 5`");
-    option("attempts = 0", "attempts = 0", "a step is attempted at least once: write `attempts = 1` or more");
+    option("attempts = 0", "attempts = 0", "the first attempt counts: write `attempts = 1` or more");
     option("name = 5", "name = 5", "`name` must be a string: `name = \"..\"`");
     option("name = \"\"", "\"\"", "a name or version must have 1 to 512 bytes and no NUL");
     option("timeout = 120", "timeout = 120", "`timeout` must be a duration: `timeout = \"2m\"`");
+    let sentence = "`heartbeat_timeout` must be a duration: `heartbeat_timeout = \"2m\"`";
+    option("heartbeat_timeout = 30", "heartbeat_timeout = 30", sentence);
     option("backoff = 1", "backoff = 1", "`backoff` must be a range of durations: `backoff = \"1s..60s\"`");
+    let sentence = "`errors` must be a type in quotes: `errors = \"ChargeError\"`";
+    option("errors = ChargeError", "errors = ChargeError", sentence);
+    let sentence = "`retry_if` must be the path of a function in quotes: `retry_if = \"ChargeError::is_transient\"`";
+    option("retry_if = is_transient", "retry_if = is_transient", sentence);
+}
+
+#[test]
+fn quotes_contain_a_type_or_a_path() {
+    let sentence = "`5 cents` is not a type: write the type of the error, as in `ChargeError`";
+    option("errors = \"5 cents\"", "\"5 cents\"", sentence);
+    for wrong in ["|error| true", "is_transient(error)", "", "5"] {
+        let literal = format!("\"{wrong}\"");
+        let sentence =
+            format!("`{wrong}` is not the path of a function: write a path, as in `ChargeError::is_transient`");
+        option(&format!("retry_if = {literal}"), &literal, &sentence);
+    }
 }
 
 #[test]
@@ -160,8 +178,8 @@ fn what_becomes_of_a_run_that_panics_is_one_of_two_words() {
     let sentence = "`ignore` is not a value of `on_panic`: write `hold`, the default, or `fail`";
     assert_eq!(of("on_panic = \"ignore\""), [("\"ignore\"".to_owned(), sentence.to_owned())]);
     assert_eq!(of("on_panic = \"hold\""), []);
-    let sentence = "unknown option `on_panic`: a step accepts `name`, `attempts`, `backoff`, `timeout`; set the others \
-                    where it is called: `charge(ctx, ..).retry_if(..)`";
+    let sentence = "unknown option `on_panic`: a step accepts `name`, `attempts`, `backoff`, `timeout`, `heartbeat_timeout`, `errors`, \
+                    `retry_if`; set the others where it is called: `charge(ctx, ..).schemas(..)`";
     option("on_panic = \"fail\"", "on_panic", sentence);
 }
 

@@ -38,7 +38,7 @@ async fn a_child_has_every_option_and_inherits_on_whose_behalf_it_works(db: Test
     assert_eq!(parent.result().await.unwrap(), 2);
     let child = house.onward.handle_named("child").describe().await.unwrap();
     assert_eq!((child.queue.as_deref(), child.priority, child.partition.as_deref()), (Some("q"), 4, Some("acme")));
-    assert_eq!((child.dedup.as_deref(), child.timeout, child.max_recoveries), (Some("only"), Some(mins(9)), 2));
+    assert_eq!((child.dedup.as_deref(), child.timeout, child.max_recoveries), (Some("only"), Some(mins(9)), Some(2)));
     assert_eq!(child.attributes.unwrap().as_str(), r#"{"team":"blue"}"#);
     assert_eq!(child.parent.unwrap().as_str(), "parent");
     let identity = Identity {
@@ -133,7 +133,7 @@ async fn the_runs_of_a_schedule_have_every_option(db: TestDatabase) {
     let record = run.describe().await.unwrap();
     assert_eq!((record.status, record.queue.as_deref()), (Status::Delayed, Some("q")));
     assert_eq!((record.partition.as_deref(), record.dedup.as_deref()), (Some("acme"), Some("one")));
-    assert_eq!((record.max_recoveries, record.identity.user.as_deref()), (3, Some("ada")));
+    assert_eq!((record.max_recoveries, record.identity.user.as_deref()), (Some(3), Some("ada")));
     house.until("it has ended", async || run.status().await.unwrap() == Status::Succeeded).await;
 
     let own_id = RunOptions { id: Some("mine".into()), ..RunOptions::default() };

@@ -301,7 +301,7 @@ async fn whatever_a_run_says_and_is_told_is_encoded_and_read_again_after_a_crash
     assert_eq!(house.done(run.result()).await.unwrap(), format!("sql {SECRET}, {TOLD}"));
     let json = ChunkBody::Json(Json::encode(SECRET).unwrap());
     assert_eq!(words(&run).await, [json.clone(), ChunkBody::Bytes(SECRET.as_bytes().into()), json]);
-    let fork = run.fork(9).id("f").input(TOLD).await.unwrap();
+    let fork = run.fork(6).id("f").input(TOLD).await.unwrap();
     assert_eq!(house.done(fork.result()).await.unwrap(), format!("sql {SECRET}, {TOLD}"));
     assert_eq!(house.log.count("sql"), 1);
 

@@ -198,7 +198,7 @@ async fn where_a_run_comes_from_is_recorded_when_it_is_created(db: TestDatabase)
     house.done(onward.start::<parent>(()).id("parent").await.unwrap().result()).await.unwrap();
     let handle = || onward.handle::<quick>("started");
     handle().restart().id("restarted").await.unwrap();
-    handle().fork(1).id("forked").await.unwrap();
+    onward.handle::<parent>("parent").fork(1).id("forked").await.unwrap();
     let file = handle().export().await.unwrap();
     onward.import_as(&file, "imported").await.unwrap();
     let schedule = onward.schedule::<report>("@daily").id("daily").await.unwrap();

@@ -253,7 +253,7 @@ async fn a_fork_is_described_like_its_run_and_belongs_to_nobody(db: TestDatabase
     let (of, fork) = (run.describe().await.unwrap(), run.fork(2).version("9").await.unwrap().describe().await.unwrap());
     assert_eq!((fork.status, fork.deadline, fork.owners), (Status::Enqueued, None, 0));
     assert_eq!((fork.attributes, fork.identity), (of.attributes, of.identity));
-    assert_eq!((fork.timeout, fork.max_recoveries), (of.timeout, 7));
+    assert_eq!((fork.timeout, fork.max_recoveries), (of.timeout, Some(7)));
     let other = run.fork(2).version("9").timeout(hours(1)).await.unwrap();
     assert_eq!(other.describe().await.unwrap().timeout, Some(hours(1)));
 
@@ -285,13 +285,13 @@ async fn a_fork_keeps_the_options_that_it_is_not_given(db: TestDatabase) {
     let first = first.max_recoveries(3).authenticated_as("ada", ["admin"]).await.unwrap();
     let alike = first.fork(0).id("alike").delay(hours(1)).await.unwrap().describe().await.unwrap();
     assert_eq!((alike.queue.as_deref(), alike.priority, alike.timeout), (Some("slow"), 7, Some(days(9))));
-    assert_eq!((alike.max_recoveries, alike.identity.user.as_deref()), (3, Some("ada")));
+    assert_eq!((alike.max_recoveries, alike.identity.user.as_deref()), (Some(3), Some("ada")));
     assert_eq!((alike.dedup, alike.status), (None, Status::Delayed), "the first one still has the dedup");
     let other =
         first.fork(0).id("other").queue("quick").priority(1).dedup("d").attributes(serde_json::json!({"try": 2}));
     let other = other.max_recoveries(9).await.unwrap().describe().await.unwrap();
     assert_eq!((other.queue.as_deref(), other.priority, other.dedup.as_deref()), (Some("quick"), 1, Some("d")));
-    assert_eq!((other.max_recoveries, other.attributes.unwrap().as_str()), (9, r#"{"try":2}"#));
+    assert_eq!((other.max_recoveries, other.attributes.unwrap().as_str()), (Some(9), r#"{"try":2}"#));
     let taken = first.fork(0).queue("slow").dedup("d").await.unwrap_err();
     assert!(taken.is_deduplicated() && taken.message().contains("first"), "{taken}");
     let traced = first.fork(0).assumed_role("clerk").await.unwrap().describe().await.unwrap().identity;

@@ -91,6 +91,15 @@ impl House {
         self.until("the lost one is noticed", noticed).await;
     }
 
+    /// The executor shuts down, and another one comes up at the same time.
+    pub(crate) async fn hand_over(&mut self) {
+        let builder = Onward::open(self.db.url.clone()).clock(self.clock.clone()).state(self.log.clone());
+        self.onward.shutdown(Duration::ZERO).await.unwrap();
+        let nobody = Onward::open("sqlite::memory:").launch().await.unwrap();
+        drop(std::mem::replace(&mut self.onward, nobody));
+        self.onward = (self.build)(builder).launch().await.unwrap();
+    }
+
     /// Let time pass, and the tasks of the executor with it.
     pub(crate) async fn pass(&self, duration: Duration) {
         for _ in 0..20 {

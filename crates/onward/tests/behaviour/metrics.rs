@@ -1,11 +1,11 @@
 //! Metrics: what an executor has done, in numbers and as text.
 
-use std::collections::HashMap;
-
 use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};
 
+use crate::ahead::Stall;
 use crate::house::{House, Log};
+use crate::prometheus::parsed;
 
 #[onward::step(attempts = 3, backoff = "1s..1m")]
 async fn flaky(ctx: &Ctx, fails: usize) -> Result<()> {
@@ -86,8 +86,13 @@ async fn the_text_is_what_prometheus_reads(db: TestDatabase) {
     let text = metrics.to_prometheus();
     let samples = parsed(&text);
     assert_eq!(samples["onward_commits_total"], metrics.journal.commits as f64);
-    assert_eq!(samples["onward_runs_finished_total{outcome=\"succeeded\"}"], 2.0);
-    assert_eq!(samples["onward_steps_total{outcome=\"failed\"}"], 0.0);
+    assert_eq!(samples[r#"onward_runs_finished_total{workflow="journey",outcome="succeeded"}"#], 1.0);
+    assert_eq!(samples[r#"onward_runs_finished_total{workflow="trip",outcome="failed"}"#], 0.0);
+    assert_eq!(samples[r#"onward_run_seconds_count{workflow="journey"}"#], 1.0);
+    let flaky = |of: &str, outcome: &str| format!(r#"onward_{of}{{workflow="trip",step="flaky",outcome="{outcome}"}}"#);
+    assert_eq!((samples[&flaky("steps_total", "succeeded")], samples[&flaky("steps_total", "failed")]), (1.0, 0.0));
+    assert_eq!(samples[&flaky("step_attempts_total", "failed")], 1.0);
+    assert_eq!(samples[&flaky("step_seconds_count", "failed")], 1.0);
     let all = samples["onward_commit_seconds_bucket{le=\"+Inf\"}"];
     assert_eq!(all, samples["onward_commit_seconds_count"]);
     assert!(samples["onward_commit_seconds_sum"] > 0.0);
@@ -128,43 +133,6 @@ async fn how_deep_the_queues_are_is_said_by_their_names(db: TestDatabase) {
     house.until("what is gone is gone", async || house.onward.metrics().queues.len() == 1).await;
 }
 
-/// Read the text format as Prometheus does, and refuse what it would refuse: a sample without its family, a family that
-/// comes twice, a value that is no number.
-fn parsed(text: &str) -> HashMap<String, f64> {
-    let mut kinds: HashMap<String, String> = HashMap::new();
-    let mut helped = None;
-    let mut samples = HashMap::new();
-    assert!(text.ends_with('\n'), "the last line ends too");
-    for line in text.lines() {
-        if let Some(help) = line.strip_prefix("# HELP ") {
-            let (name, sentence) = help.split_once(' ').unwrap();
-            assert!(!sentence.is_empty() && is_name(name), "{line}");
-            helped = Some(name.to_owned());
-        } else if let Some(kind) = line.strip_prefix("# TYPE ") {
-            let (name, kind) = kind.split_once(' ').unwrap();
-            assert_eq!(helped.as_deref(), Some(name), "the type comes after the help of the same family");
-            assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
-            assert!(kinds.insert(name.to_owned(), kind.to_owned()).is_none(), "{name} comes twice");
-        } else {
-            let (series, value) = line.rsplit_once(' ').unwrap();
-            let name = series.split('{').next().unwrap();
-            let family = helped.as_deref().unwrap();
-            let of_family = match kinds[family].as_str() {
-                "histogram" => ["_bucket", "_sum", "_count"].iter().any(|end| name.strip_suffix(end) == Some(family)),
-                "counter" => name == family && name.ends_with("_total"),
-                _ => name == family,
-            };
-            assert!(of_family && is_name(name) && name.starts_with("onward_"), "{line} stands under {family}");
-            assert!(samples.insert(series.to_owned(), value.parse().unwrap()).is_none(), "{series} comes twice");
-        }
-    }
-    samples
-}
-
-fn is_name(name: &str) -> bool {
-    name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
-}
-
 /// A SQLite file has one executor, which no other one watches: an age that only grows there would be an alarm about nothing.
 #[on_every_database]
 async fn the_age_of_the_last_heartbeat_is_said_where_there_are_heartbeats(db: TestDatabase) {
@@ -178,4 +146,40 @@ async fn the_age_of_the_last_heartbeat_is_said_where_there_are_heartbeats(db: Te
     }
     let text = house.onward.metrics().to_prometheus();
     assert_eq!(text.contains("\nonward_heartbeat_age_seconds "), house.db.is_postgres(), "{text}");
+}
+
+#[on_every_database]
+async fn runs_and_steps_are_counted_by_their_names(db: TestDatabase) {
+    let house = House::open(db, |b| b.workflows::<(nap, trip)>()).await;
+    let failed = house.onward.start::<trip>(100).await.unwrap();
+    house.done(failed.result()).await.unwrap_err();
+    house.done(house.onward.start::<trip>(0).await.unwrap().result()).await.unwrap();
+    house.done(house.onward.start::<nap>(()).await.unwrap().result()).await.unwrap();
+    let metrics = house.onward.metrics();
+    let [nap, trip] = &metrics.workflows[..] else { panic!("{:#?}", metrics.workflows) };
+    assert_eq!((nap.name.as_str(), nap.runs_succeeded, nap.runs_failed), ("nap", 1, 0));
+    assert!(nap.run_seconds.sum >= 86_400.0, "it has slept for a day, parked or not: {}", nap.run_seconds.sum);
+    assert_eq!((trip.name.as_str(), trip.runs_succeeded, trip.runs_failed), ("trip", 1, 1));
+    assert_eq!(trip.run_seconds.count(), 2);
+    let [flaky] = &trip.steps[..] else { panic!("{:#?}", trip.steps) };
+    assert_eq!((flaky.name.as_str(), flaky.succeeded, flaky.failed), ("flaky", 1, 1));
+    assert_eq!((flaky.attempts_succeeded.count(), flaky.attempts_failed.count()), (1, 3));
+    assert_eq!((metrics.runs_succeeded, metrics.runs_failed, metrics.step_seconds.count()), (2, 1, 4), "the sums");
+}
+
+#[on_every_database]
+async fn the_lag_of_the_journal_grows_while_a_batch_is_stuck(db: TestDatabase) {
+    let house = House::open(db.clone(), |b| b.workflow::<nap>()).await;
+    let stall = Stall::begin(&db).await;
+    let onward = house.onward.clone();
+    let started = tokio::spawn(async move { onward.start::<nap>(()).await });
+    let lag = || house.onward.metrics().journal.lag;
+    house.becomes("a batch waits", async || lag() > millis(20)).await;
+    let before = lag();
+    house.becomes("it waits longer", async || lag() > before + millis(300)).await;
+    let samples = parsed(&house.onward.metrics().to_prometheus());
+    assert!(samples["onward_journal_lag_seconds"] > before.as_secs_f64(), "{samples:?}");
+    stall.end().await;
+    started.await.unwrap().unwrap();
+    house.becomes("nothing waits", async || lag().is_zero()).await;
 }

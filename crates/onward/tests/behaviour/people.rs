@@ -241,7 +241,7 @@ async fn what_people_have_to_do_goes_with_the_file_of_the_run_and_with_the_run(d
     asks(&house, "copy").await;
     run.send("approval", true).await.unwrap();
     house.done(run.result()).await.unwrap();
-    let fork = run.fork(5).id("fork").await.unwrap();
+    let fork = run.fork(1).id("fork").await.unwrap();
     assert_eq!(fork.steps().await.unwrap()[0].person, run.steps().await.unwrap()[0].person);
     assert_eq!(inbox(&house, InboxFilter::default()).await, ["copy: Approve expense 1"]);
 }

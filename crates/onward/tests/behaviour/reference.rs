@@ -33,7 +33,7 @@ async fn every_option_of_enqueue_is_in_the_record(db: TestDatabase) {
     );
     assert_eq!((record.queue.as_deref(), record.priority), (Some("q"), 7));
     assert_eq!((record.partition.as_deref(), record.dedup.as_deref()), (Some("acme"), Some("only one")));
-    assert_eq!((record.timeout, record.max_recoveries), (Some(days(3_000)), 9));
+    assert_eq!((record.timeout, record.max_recoveries), (Some(days(3_000)), Some(9)));
     let roles = vec!["admin".to_owned(), "clerk".to_owned()];
     assert_eq!(record.identity, Identity { user: Some("ann".into()), roles, ..Identity::default() });
     assert_eq!(record.input.as_ref().unwrap().as_str(), r#"["ada",17]"#);
@@ -127,7 +127,7 @@ async fn what_is_not_said_of_a_run_has_its_default(db: TestDatabase) {
     assert!(shape == [8, 4, 4, 4, 12] && run.id().chars().all(|c| c == '-' || c.is_ascii_hexdigit()), "{}", run.id());
     assert_eq!(&run.id()[14..15], "7", "a UUID of version 7 sorts by its time");
     let record = run.describe().await.unwrap();
-    assert_eq!((record.max_recoveries, record.priority), (100, 0));
+    assert_eq!((record.max_recoveries, record.priority), (None, 0));
     assert_eq!((record.timeout, record.deadline, record.partition, record.dedup), (None, None, None, None));
 }
 

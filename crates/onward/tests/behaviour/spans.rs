@@ -8,7 +8,7 @@ use onward::prelude::*;
 use onward_testkit::{TestDatabase, on_every_database};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::house::{House, Log};
 
@@ -91,13 +91,25 @@ async fn runs_attempts_and_commits_have_spans_and_replays_are_marked(db: TestDat
 
 /// Every span that was made in this process.
 #[derive(Default)]
-struct Spans(Mutex<Made>);
+pub(crate) struct Spans(Mutex<Made>);
 
 #[derive(Default)]
 struct Made {
     spans: HashMap<u64, Span>,
     /// What was said, and the name of the span in which it was.
     events: Vec<(&'static str, String)>,
+    /// What Onward logged, at the level `info` and above.
+    lines: Vec<Line>,
+}
+
+/// A line of Onward's log.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) level: Level,
+    pub(crate) target: &'static str,
+    pub(crate) message: String,
+    /// Each as `name=value` and a space.
+    pub(crate) fields: String,
 }
 
 #[derive(Clone)]
@@ -113,13 +125,19 @@ thread_local! {
 }
 
 impl Spans {
-    fn installed() -> &'static Spans {
+    pub(crate) fn installed() -> &'static Spans {
         static SPANS: OnceLock<&'static Spans> = OnceLock::new();
         SPANS.get_or_init(|| {
             let spans: &'static Spans = Box::leak(Box::default());
             tracing::subscriber::set_global_default(Recorder(spans)).unwrap();
             spans
         })
+    }
+
+    /// The lines that have this field.
+    pub(crate) fn lines_with(&self, field: &str) -> Vec<Line> {
+        let made = self.0.lock().unwrap();
+        made.lines.iter().filter(|line| line.fields.contains(&format!("{field} "))).cloned().collect()
     }
 
     fn chosen(&self, chosen: impl Fn(&Span) -> bool) -> Vec<Span> {
@@ -161,9 +179,35 @@ impl Visit for Fields<'_> {
     }
 }
 
+impl Recorder {
+    fn line(&self, event: &Event<'_>) {
+        let (mut message, mut fields) = (Parts::default(), String::new());
+        event.record(&mut message);
+        for (name, value) in &message.0 {
+            if *name != "message" {
+                write!(fields, "{name}={value} ").unwrap();
+            }
+        }
+        let message = message.0.into_iter().find(|(name, _)| *name == "message").unwrap_or_default().1;
+        let (level, target) = (*event.metadata().level(), event.metadata().target());
+        self.0.0.lock().unwrap().lines.push(Line { level, target, message, fields });
+    }
+}
+
+#[derive(Default)]
+struct Parts(Vec<(&'static str, String)>);
+
+impl Visit for Parts {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0.push((field.name(), format!("{value:?}")));
+    }
+}
+
 impl Subscriber for Recorder {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.name().starts_with("onward.") || metadata.module_path().is_some_and(|it| it.starts_with("behaviour"))
+        metadata.name().starts_with("onward.")
+            || metadata.module_path().is_some_and(|it| it.starts_with("behaviour"))
+            || (metadata.target().starts_with("onward::") && *metadata.level() <= Level::INFO)
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
@@ -181,6 +225,9 @@ impl Subscriber for Recorder {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
+        if event.metadata().target().starts_with("onward::") {
+            return self.line(event);
+        }
         let Some(within) = ENTERED.with_borrow(|entered| entered.last().copied()) else { return };
         let mut said = String::new();
         event.record(&mut Fields(&mut said));

@@ -113,7 +113,7 @@ async fn all_that_was_given_at_the_start_is_in_the_record(db: TestDatabase) {
     assert_eq!(record.status, Status::Running);
     assert_eq!(record.timeout, Some(days(60)));
     assert_eq!(record.deadline, Some("2026-03-01T00:00:00Z".parse().unwrap()));
-    assert_eq!(record.max_recoveries, 7);
+    assert_eq!(record.max_recoveries, Some(7));
     assert_eq!(record.identity.user.as_deref(), Some("ann"));
     assert_eq!(record.identity.role.as_deref(), Some("clerk"));
     assert_eq!(record.identity.roles, ["admin", "clerk"]);

@@ -252,7 +252,7 @@ async fn a_resume_gives_a_run_its_timeout_anew_if_its_deadline_has_passed_and_el
 
 #[on_every_database]
 async fn a_run_that_goes_on_is_not_disturbed_by_a_resume(db: TestDatabase) {
-    let house = House::open(db, |b| b.workflow::<sleeper>()).await;
+    let house = House::open(db, |b| b.workflow::<sleeper>().park_after(days(9))).await;
     let run = house.onward.start::<sleeper>(()).await.unwrap();
     house.until("it sleeps", async || run.steps().await.unwrap().len() == 2).await;
     let before = run.describe().await.unwrap();

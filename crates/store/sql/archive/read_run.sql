@@ -8,6 +8,6 @@ select r.id, r.workflow, r.version, r.status, r.said, r.owners, r.recoveries_max
     coalesce(r.output, (select body from payloads where run_key = r.run_key and kind = 'output')) as output,
     coalesce(r.error, (select body from payloads where run_key = r.run_key and kind = 'error')) as error,
     r.run_key as key, r.parent_key as parent, r.parent_position, r.steered_with, r.steered_from,
-    r.generation, r.first_position, r.steered, r.paused_with
+    r.generation, r.first_position, r.steered, r.paused_with, r.retry, r.retrying, r.on_parent_end
 from runs r
 where r.run_key = $1

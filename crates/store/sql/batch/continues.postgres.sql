@@ -1,20 +1,23 @@
 -- Begin the next generation of runs: each has a new input and nothing recorded. Only for runs that have just left with this batch;
 -- one whose row was busy leaves with the next batch. Progress in earlier generations is progress, so recoveries are counted from 0.
+-- With `retrying` it is the next attempt, which keeps the input and gets back the messages that the failed attempt took from
+-- position `failed_from` on.
 -- What stays: events with their latest values, streams with the attempts that say which chunks count, hooks, messages that were
 -- not taken, and messages with a key of their sender, because the key keeps a repeat from being delivered.
 -- The state is compared as an expression: through the index of states, a plan made while there were few runs would read them all.
 with given as materialized (
-    select run_key, at, first_position, input, long_input
-    from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[])
-        as new (run_key, at, first_position, input, long_input)
+    select run_key, at, first_position, input, long_input, retrying, failed_from
+    from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $7::text[], $8::bigint[])
+        as new (run_key, at, first_position, input, long_input, retrying, failed_from)
 ),
 continued as (
     update runs
-    set generation = coalesce(runs.generation, 1) + 1, first_position = given.first_position, input = given.input,
-        recoveries = 0, recovered_seq = null
+    set generation = coalesce(runs.generation, 1) + 1, first_position = given.first_position,
+        input = case when given.retrying is null then given.input else runs.input end, retrying = given.retrying,
+        status = case when given.retrying is null then runs.status else 'delayed' end, gather = null, recoveries = 0, recovered_seq = null
     from given
     where runs.run_key = given.run_key and runs.executor is null and runs.status || '' = 'running'
-    returning runs.run_key, given.at, given.first_position, given.long_input
+    returning runs.run_key, given.at, given.first_position, given.long_input, given.failed_from
 ),
 checkpoints_gone as (
     delete from checkpoints
@@ -47,8 +50,14 @@ attempts_ended as (
 messages_gone as (
     delete from messages
     using continued
-    where messages.run_key = continued.run_key and messages.consumed_by is not null
+    where messages.run_key = continued.run_key and messages.consumed_by is not null and continued.failed_from is null
         and (messages.key is null or messages.key like 'onward:%')
+),
+messages_back as (
+    update messages
+    set consumed_by = null
+    from continued
+    where messages.run_key = continued.run_key and messages.consumed_by >= continued.failed_from
 ),
 history_gone as (
     delete from event_history
@@ -66,6 +75,7 @@ input_gone as (
     delete from payloads
     using continued
     where payloads.run_key = continued.run_key and payloads.kind = 'input' and continued.long_input is null
+        and continued.failed_from is null
 )
 insert into payloads (run_key, kind, body)
 select run_key, 'input', long_input

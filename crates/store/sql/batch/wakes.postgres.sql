@@ -38,6 +38,7 @@ parked as materialized (
         select runs.run_key
         from runs
         where runs.run_key = wanted.run_key and runs.executor is null and runs.status = 'running'
+            and runs.recover_at is null
         for no key update skip locked
     ) as held
 ),

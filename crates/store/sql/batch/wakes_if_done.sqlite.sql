@@ -2,7 +2,7 @@
 -- arrived, or its sleep was ended early.
 update runs
 set ready_at = $2
-where run_key = $1 and executor is null and status = 'running' and (exists (
+where run_key = $1 and executor is null and status = 'running' and recover_at is null and (exists (
     select 1
     from waits
     left join runs as child on child.run_key = waits.child_key

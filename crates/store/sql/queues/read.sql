@@ -1,5 +1,5 @@
 -- Read a queue.
 select name, concurrency, per_executor, rate_count, rate_period, partition_concurrency, partition_rate_count,
-    partition_rate_period, paused, served, created_at, updated_at, steered
+    partition_rate_period, paused, served, created_at, updated_at, steered, declared, overridden
 from queues
 where name = $1

@@ -12,7 +12,7 @@ with chosen as materialized (
     for no key update skip locked
 )
 update runs
-set status = 'running', executor = $1, owners = owners + 1, ready_at = null, said = null, updated_at = $2,
+set status = 'running', executor = $1, owners = owners + 1, ready_at = null, recover_at = null, said = null, updated_at = $2,
     started_at = coalesce(started_at, $2),
     deadline = coalesce(case when started_at is null and $2 + timeout < deadline then null else deadline end, $2 + timeout)
 where run_key in (select run_key from chosen)

@@ -5,7 +5,8 @@ set ready_at = $1
 where run_key in (
     select r.run_key
     from runs r
-    where r.executor is null and r.status = 'running' and (r.ready_at is null or r.ready_at > $1) and r.run_key > $3
+    where r.executor is null and r.status = 'running' and r.recover_at is null
+        and (r.ready_at is null or r.ready_at > $1) and r.run_key > $3
         and (r.workflow || '@' || r.version) = any($2)
         and r.run_key in (
             select m.run_key

@@ -2,7 +2,7 @@
 -- wait for, or their sleep was ended early. SQLite keeps the order of a `cross join`: unconsumed messages are fewer than waits.
 select run_key
 from runs
-where executor is null and status = 'running' and (ready_at is null or ready_at > $1) and run_key in (
+where executor is null and status = 'running' and recover_at is null and (ready_at is null or ready_at > $1) and run_key in (
     select waits.run_key
     from waits
     left join runs as child on child.run_key = waits.child_key

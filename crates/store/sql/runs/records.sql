@@ -1,7 +1,8 @@
 -- Read everything about these runs; inputs only if $2 is true, outputs only if $3 is.
 select r.run_key, r.id, r.workflow, r.version, r.status, r.said, r.steered, r.executor, r.last_executor, r.origin, r.revoked,
     coalesce(r.ready_at, case when r.status = 'paused' then r.held_until end) as ready_at, r.owners,
-    r.recoveries, r.recoveries_max, r.parent_key, r.parent_position, r.created_at, r.updated_at, r.started_at,
+    r.recoveries, r.recoveries_max, r.recover_at, r.retry, r.retrying, r.on_parent_end,
+    r.parent_key, r.parent_position, r.created_at, r.updated_at, r.started_at,
     r.finished_at, r.timeout, r.deadline, r.identity, r.attributes, r.fork_position,
     r.queue, r.priority, r.partition_key, r.dedup, r.generation,
     (select id from runs where run_key = r.parent_key) as parent_id,

@@ -5,6 +5,7 @@ select r.run_key, r.id, r.deadline, coalesce(parent.steered_with, parent.run_key
 from runs r
 left join runs as parent
     on parent.run_key = r.parent_key and parent.status = 'cancelled' and parent.deadline <= r.deadline
+        and coalesce(r.on_parent_end, '') <> 'leave'
 where r.run_key = any($2) and r.deadline is not null and r.finished_at is null and r.deadline <= $1
     and r.status in ('delayed', 'enqueued', 'running', 'paused')
 order by r.run_key

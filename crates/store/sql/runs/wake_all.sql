@@ -1,4 +1,4 @@
 -- Wake parked runs, because something that they may wait for has happened.
 update runs
 set ready_at = $2
-where run_key = any($1) and executor is null and status = 'running'
+where run_key = any($1) and executor is null and status = 'running' and recover_at is null

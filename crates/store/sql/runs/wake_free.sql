@@ -3,7 +3,7 @@
 with parked as materialized (
     select run_key
     from runs
-    where run_key = any($1) and executor is null and status = 'running'
+    where run_key = any($1) and executor is null and status = 'running' and recover_at is null
     for no key update skip locked
 )
 update runs

@@ -5,6 +5,7 @@ set ready_at = $2
 where run_key in (
     select run_key
     from runs
-    where run_key = any($1) and executor is null and status = 'running' and (ready_at is null or ready_at > $2)
+    where run_key = any($1) and executor is null and status = 'running' and recover_at is null
+        and (ready_at is null or ready_at > $2)
     for no key update skip locked
 )

@@ -2,7 +2,8 @@
 -- the runs are locked.
 update runs
 set ready_at = $2
-where run_key = any($1) and executor is null and status = 'running' and (ready_at is null or ready_at > $2) and exists (
+where run_key = any($1) and executor is null and status = 'running' and recover_at is null
+    and (ready_at is null or ready_at > $2) and exists (
     select 1
     from waits
     join messages on messages.run_key = waits.run_key and messages.topic = waits.topic

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use onward_types::{Code, Error, RunKey, StepKind, Taken};
 use tracing::Instrument;
 
-use super::{Batch, CloseOnPanic, Entry, Shared, fold};
+use super::{Batch, CloseOnPanic, Entry, Shared, UnderWay, fold};
+use crate::activity::{Activity, Busy};
 use crate::change::{Change, Created, Existing};
 use crate::clock::Clock;
 use crate::fault::{Cure, Fault};
@@ -98,13 +99,15 @@ impl Committed {
 pub(crate) struct Pending {
     entries: Vec<Entry>,
     batch: Batch,
+    /// Since when the oldest entry has been waiting.
+    since: Instant,
 }
 
 impl Pending {
-    fn new(shared: &Shared, entries: Vec<Entry>) -> Pending {
+    fn new(shared: &Shared, entries: Vec<Entry>, since: Instant) -> Pending {
         let number = shared.number.load(Ordering::SeqCst) + 1;
         let batch = fold(&shared.executor, number, &entries);
-        Pending { entries, batch }
+        Pending { entries, batch, since }
     }
 }
 
@@ -113,11 +116,13 @@ pub(crate) struct Settlement {
     shared: Arc<Shared>,
     /// `None` once they were informed.
     pending: Option<(Pending, Committed)>,
+    _busy: Option<Busy>,
 }
 
 impl Settlement {
     fn new(shared: &Arc<Shared>, pending: Pending, committed: Committed) -> Settlement {
-        Settlement { shared: shared.clone(), pending: Some((pending, committed)) }
+        let _busy = shared.activity.as_ref().map(Activity::begin);
+        Settlement { shared: shared.clone(), pending: Some((pending, committed)), _busy }
     }
 
     pub(crate) fn changes(&self) -> usize {
@@ -170,6 +175,14 @@ async fn gather<W: Writer>(writer: &mut W, shared: &Shared) {
     }
 }
 
+/// The names of the steps that these entries record.
+fn steps(entries: &[Entry]) -> impl Iterator<Item = &str> {
+    entries.iter().flat_map(|entry| &entry.changes).filter_map(|change| match change {
+        Change::Checkpoint(it) if it.kind == StepKind::Step => Some(&*it.name),
+        _ => None,
+    })
+}
+
 /// Commit `entries` as one batch, or as several if the database rejects a value in it or loses its session over it.
 async fn commit_all<W: Writer>(
     writer: &mut W,
@@ -180,20 +193,20 @@ async fn commit_all<W: Writer>(
 ) {
     let mut parts = VecDeque::from([entries]);
     while let Some(entries) = parts.pop_front() {
-        let pending = Pending::new(shared, entries);
+        let pending = Pending::new(shared, entries, since);
         if pending.batch.changes == 0 {
             writer.settle(Settlement::new(shared, pending, Committed::default()));
             continue;
         }
         let began = crate::real_time::now();
         let Batch { number, changes, ref owned, .. } = pending.batch;
-        let span = tracing::debug_span!("onward.commit", batch = number, changes, runs = owned.len());
-        shared.note_under_way(Some(began));
+        let span = tracing::debug_span!(target: "onward::journal", "onward.commit", batch = number, changes, runs = owned.len());
+        shared.note_under_way(Some(UnderWay { began, since }));
         let alone = owned.len() == 1;
         let mut committed = commit(writer, shared, clock, &pending.batch, LOST_MAX).instrument(span.clone()).await;
         let mut pending = pending;
         if alone && matches!(&committed, Err(fault) if fault.cure == Cure::Reopen) {
-            (pending, committed) = commit_suspect(writer, shared, clock, pending.entries).instrument(span).await;
+            (pending, committed) = commit_suspect(writer, shared, clock, pending.entries, since).instrument(span).await;
         }
         shared.note_under_way(None);
         match committed {
@@ -201,6 +214,11 @@ async fn commit_all<W: Writer>(
                 shared.number.store(pending.batch.number, Ordering::SeqCst);
                 shared.note_commit(pending.batch.changes, began, since);
                 crate::crash::point("batch.committed");
+                if let Some(activity) = &shared.activity
+                    && steps(&pending.entries).any(|step| activity.is_lost_after(step))
+                {
+                    shared.close();
+                }
                 let conflicting = committed.conflicting(&pending.batch);
                 for entry in pending.entries.iter().filter(|_| !conflicting.is_empty()) {
                     // What the run submitted later must not be committed without these changes.
@@ -241,19 +259,20 @@ async fn commit_suspect<W: Writer>(
     shared: &Arc<Shared>,
     clock: &Clock,
     mut entries: Vec<Entry>,
+    since: Instant,
 ) -> (Pending, Result<Committed, Fault>) {
     let (mut strikes, mut pause) = (0, PAUSE);
     loop {
-        let probe = Pending::new(shared, Vec::new());
+        let probe = Pending::new(shared, Vec::new(), since);
         match commit(writer, shared, clock, &probe.batch, 1).await {
             Ok(_) => shared.number.store(probe.batch.number, Ordering::SeqCst),
             Err(fault) if fault.cure == Cure::Reopen => {
                 strikes = 0;
                 continue;
             }
-            Err(fault) => return (Pending::new(shared, entries), Err(fault)),
+            Err(fault) => return (Pending::new(shared, entries, since), Err(fault)),
         }
-        let pending = Pending::new(shared, entries);
+        let pending = Pending::new(shared, entries, since);
         let fault = match commit(writer, shared, clock, &pending.batch, 1).await {
             Err(fault) if fault.cure == Cure::Reopen => fault,
             done => return (pending, done),
@@ -328,9 +347,8 @@ async fn commit<W: Writer>(
             Cure::Rejoin | Cure::LeaveOut => return Err(fault),
         }
         shared.note_failing(clock.now(), &error);
-        if pause >= PAUSE_MAX {
-            tracing::warn!(executor = %shared.executor, %error, "the database does not accept commits; still retrying");
-        }
+        let (executor, error) = (&shared.executor, error.message());
+        tracing::debug!(target: "onward::database", %executor, error, "a commit failed and is retried");
         if shared.is_closed() {
             return Err(Fault::fenced());
         }
@@ -416,7 +434,7 @@ impl Shared {
         }
         let all_busy = again.len() == all;
         if !again.is_empty() {
-            self.put_back(again);
+            self.put_back(again, pending.since);
         }
         all_busy
     }

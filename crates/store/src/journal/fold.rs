@@ -27,6 +27,8 @@ pub(crate) struct Batch {
     pub(crate) creates: Vec<Create>,
     pub(crate) checkpoints: Vec<(RunKey, Checkpoint)>,
     pub(crate) attempts: Vec<(RunKey, AttemptChange)>,
+    /// Attempts whose rows are deleted, because enough newer ones are kept: the run, the position, and the attempt.
+    pub(crate) dropped_attempts: Vec<(RunKey, u32, u32)>,
     /// Messages that were taken: the run, the number of the message, and the position of the call.
     pub(crate) consumed: Vec<(RunKey, i64, u32)>,
     /// Messages that fit no call, with the reason.
@@ -199,6 +201,9 @@ impl Folding {
     }
 
     fn attempt(&mut self, run: RunKey, attempt: &AttemptChange) {
+        if let Some(dropped) = attempt.drops {
+            self.batch.dropped_attempts.push((run, attempt.position, dropped));
+        }
         let rows = &mut self.batch.attempts;
         match self.attempts.entry((run, attempt.position, attempt.attempt)) {
             Entry::Occupied(at) => {
@@ -206,6 +211,10 @@ impl Folding {
                 row.finished_at = attempt.finished_at;
                 row.error.clone_from(&attempt.error);
                 row.notes.clone_from(&attempt.notes);
+                (row.failures, row.retry_at) = (attempt.failures, attempt.retry_at);
+                if attempt.heartbeat.is_some() {
+                    row.heartbeat.clone_from(&attempt.heartbeat);
+                }
             }
             Entry::Vacant(free) => {
                 free.insert(rows.len());
@@ -217,7 +226,7 @@ impl Folding {
 
 #[cfg(test)]
 mod tests {
-    use onward_types::Error;
+    use onward_types::{Error, Heartbeat};
     use uuid::Uuid;
 
     use super::*;
@@ -275,10 +284,17 @@ mod tests {
             finished_at: None,
             error: None,
             notes: None,
+            failures: 0,
+            retry_at: None,
+            heartbeat: Some(Heartbeat { at, progress: Json::null() }),
+            drops: None,
         };
-        let ended = AttemptChange { finished_at: Some(at), ..begun.clone() };
+        let ended = AttemptChange { finished_at: Some(at), heartbeat: None, drops: Some(7), ..begun.clone() };
         let batch = folded(vec![Change::Attempt(begun), Change::Attempt(ended)]);
         assert_eq!(batch.attempts.len(), 1);
-        assert_eq!(batch.attempts[0].1.finished_at, Some(at));
+        let (run, row) = &batch.attempts[0];
+        assert_eq!(row.finished_at, Some(at));
+        assert!(row.heartbeat.is_some(), "its end leaves the recorded heartbeat as it is");
+        assert_eq!(batch.dropped_attempts, [(*run, 1, 7)]);
     }
 }

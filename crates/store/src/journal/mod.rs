@@ -20,6 +20,7 @@ use fold::fold;
 pub(crate) use fold::{Batch, Create, Event, Refusal, Update};
 use queue::{Queue, Taken};
 
+use crate::activity::Activity;
 use crate::change::{Change, Created};
 use crate::codec::Sealer;
 use crate::histogram::{Buckets, Histogram};
@@ -78,10 +79,20 @@ pub(crate) struct Shared {
     number: AtomicU64,
     closed: AtomicBool,
     closing: Notify,
-    /// When the current commit began, including its failed attempts.
-    under_way: Mutex<Option<Instant>>,
+    under_way: Mutex<Option<UnderWay>>,
     health: Mutex<Health>,
     counts: Counts,
+    /// What is in progress, if that is counted.
+    activity: Option<Activity>,
+}
+
+/// The commit in progress, including its failed attempts.
+#[derive(Clone, Copy)]
+struct UnderWay {
+    /// When it began.
+    began: Instant,
+    /// Since when the oldest of its changes has been waiting.
+    since: Instant,
 }
 
 /// How the writer is notified of work.
@@ -150,7 +161,7 @@ pub struct JournalCounts {
     pub last_commit: Duration,
     /// The bytes of changes waiting in the queue.
     pub queued_bytes: usize,
-    /// How long the oldest queued change has been waiting.
+    /// How long the oldest change that is not durable has been waiting, in the queue or in the batch being committed.
     pub lag: Duration,
     /// The number of changes per batch.
     pub batch_changes: Histogram,
@@ -174,7 +185,7 @@ impl JournalCounts {
 }
 
 impl Journal {
-    pub(crate) fn new(executor: ExecutorId, bell: Bell) -> Journal {
+    pub(crate) fn new(executor: ExecutorId, bell: Bell, activity: Option<Activity>) -> Journal {
         let shared = Shared {
             executor,
             queue: Mutex::default(),
@@ -188,6 +199,7 @@ impl Journal {
             under_way: Mutex::default(),
             health: Mutex::default(),
             counts: Counts::default(),
+            activity,
         };
         Journal(Arc::new(shared), Sealer::default())
     }
@@ -216,7 +228,12 @@ impl Journal {
             let mut queue = lock(&self.0.queue);
             queue.push(entry).map(|bytes| {
                 self.0.queued.fetch_add(bytes, Ordering::Relaxed);
-                !std::mem::replace(&mut queue.rung, true)
+                let rings = !std::mem::replace(&mut queue.rung, true);
+                if let (true, Some(activity)) = (rings, &self.0.activity) {
+                    activity.note_progress();
+                    queue.busy = Some(activity.begin());
+                }
+                rings
             })
         };
         match pushed {
@@ -282,7 +299,7 @@ impl Journal {
     /// The current health.
     #[must_use]
     pub fn health(&self) -> Health {
-        let unanswered = lock(&self.0.under_way).map(|since| since.elapsed()).unwrap_or_default();
+        let unanswered = lock(&self.0.under_way).map(|it| it.began.elapsed()).unwrap_or_default();
         Health { unanswered, ..lock(&self.0.health).clone() }
     }
 
@@ -290,7 +307,8 @@ impl Journal {
     #[must_use]
     pub fn counts(&self) -> JournalCounts {
         let Counts { commits, changes, failures, last_commit, batches, took, durable_after } = &self.0.counts;
-        let oldest = lock(&self.0.queue).oldest();
+        let committing = lock(&self.0.under_way).map(|it| it.since);
+        let oldest = lock(&self.0.queue).oldest().into_iter().chain(committing).min();
         JournalCounts {
             commits: commits.load(Ordering::Relaxed),
             changes: changes.load(Ordering::Relaxed),
@@ -336,6 +354,7 @@ impl Shared {
         for entry in entries {
             entry.origin.refused();
         }
+        drop(lock(&self.queue).busy.take());
     }
 
     /// The entries of the next batch, and since when the oldest has been waiting. If there are none, arms the bell again and
@@ -344,6 +363,7 @@ impl Shared {
         let mut queue = lock(&self.queue);
         let Some(Taken { entries, bytes, since }) = queue.take() else {
             queue.rung = false;
+            queue.busy = None;
             return None;
         };
         self.queued.fetch_sub(bytes, Ordering::Relaxed);
@@ -364,10 +384,10 @@ impl Shared {
         self.queued.fetch_sub(freed, Ordering::Relaxed);
     }
 
-    /// Put entries that could not be written back at the front, in their order.
-    fn put_back(&self, entries: Vec<Entry>) {
+    /// Put entries that could not be written back at the front, in their order. They have been waiting since `since`.
+    fn put_back(&self, entries: Vec<Entry>, since: Instant) {
         let mut queue = lock(&self.queue);
-        self.queued.fetch_add(queue.put_back(entries), Ordering::Relaxed);
+        self.queued.fetch_add(queue.put_back(entries, since), Ordering::Relaxed);
         drop(queue);
         // If the journal was closed meanwhile, only what was in the queue then was refused.
         if self.is_closed() {
@@ -382,8 +402,8 @@ impl Shared {
         health.failing = Some((since, error.message().to_owned()));
     }
 
-    fn note_under_way(&self, since: Option<Instant>) {
-        *lock(&self.under_way) = since;
+    fn note_under_way(&self, commit: Option<UnderWay>) {
+        *lock(&self.under_way) = commit;
     }
 
     /// A batch was committed. Its commit began at `began`; its oldest change was submitted at `since`.
@@ -437,7 +457,9 @@ pub(crate) struct CloseOnPanic(pub(crate) Arc<Shared>);
 impl Drop for CloseOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            tracing::error!(executor = %self.0.executor, "the journal's writer panicked; the journal is closed");
+            let executor = &self.0.executor;
+            let next = "the executor drops its runs and joins again";
+            tracing::error!(target: "onward::database", %executor, next, "the journal's writer panicked because of a bug in Onward");
             self.0.close();
         }
     }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use onward_types::{Error, RunKey};
 
 use super::{BATCH_BYTES, BATCH_CHANGES, Entry, Origin};
+use crate::activity::Busy;
 use crate::change::{Change, Leave, LeaveHow};
 
 #[derive(Default)]
@@ -14,6 +15,8 @@ pub(super) struct Queue {
     entries: VecDeque<Queued>,
     /// Whether the writer was notified and has not emptied the queue since.
     pub(super) rung: bool,
+    /// Present from when the writer was notified until it has settled everything, if that is counted.
+    pub(super) busy: Option<Busy>,
     /// Runs of which a change was rejected. Their later changes must not be committed without it.
     rejected: HashMap<RunKey, Rejected>,
 }
@@ -108,13 +111,13 @@ impl Queue {
         Some(Taken { entries, bytes, since })
     }
 
-    /// Put entries back at the front, in their order. Returns their size in bytes.
-    pub(super) fn put_back(&mut self, entries: Vec<Entry>) -> usize {
+    /// Put entries that have been waiting since `since` back at the front, in their order. Returns their size in bytes.
+    pub(super) fn put_back(&mut self, entries: Vec<Entry>, since: Instant) -> usize {
         let mut all = 0;
         for entry in entries.into_iter().rev() {
             let bytes = entry.size();
             all += bytes;
-            self.entries.push_front(Queued { entry, bytes, since: crate::real_time::now() });
+            self.entries.push_front(Queued { entry, bytes, since });
         }
         all
     }

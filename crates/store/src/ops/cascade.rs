@@ -65,7 +65,7 @@ pub(crate) async fn stop_children(tx: &mut Tx, of: &[RunKey], now: Timestamp) ->
         if status == Status::Cancelled {
             let steering = steerings::inherited(stopped, SteeringAction::Cancel, &id, now);
             let with = row.opt_key("steered_with")?.unwrap_or(run);
-            let children = children(tx, &[run]).await?;
+            let children = children_to_cancel(tx, &[run]).await?;
             cascade.cancel_with(tx, with, &steering, children).await?;
         } else {
             let since = stopped.as_ref().map(|pause| pause.at);
@@ -119,7 +119,7 @@ pub(crate) async fn cancel_overdue(tx: &mut Tx, keys: &[RunKey], now: Timestamp)
 
 /// A cancellation or a pause on its way through a family.
 #[derive(Default)]
-struct Cascade {
+pub(super) struct Cascade {
     stopped: Cancelled,
     parents: Vec<RunKey>,
     /// Whether a paused run leaves a place in its queue to another run.
@@ -127,16 +127,22 @@ struct Cascade {
 }
 
 impl Cascade {
-    async fn cancel(&mut self, tx: &mut Tx, root: RunKey, id: &RunId, steering: &Steering) -> Result<(), Fault> {
+    pub(super) async fn cancel(
+        &mut self,
+        tx: &mut Tx,
+        root: RunKey,
+        id: &RunId,
+        steering: &Steering,
+    ) -> Result<(), Fault> {
         // A run that was given up has ended before.
         counts::left(tx, &[root], &[Status::RetriesExceeded]).await?;
         self.cancel_level(tx, &[root], steering, None).await?;
-        let children = children(tx, &[root]).await?;
+        let children = children_to_cancel(tx, &[root]).await?;
         self.cancel_with(tx, root, &steering.with(id), children).await
     }
 
     /// Cancel runs and their descendants because another run was cancelled. They are resumed together with that run.
-    async fn cancel_with(
+    pub(super) async fn cancel_with(
         &mut self,
         tx: &mut Tx,
         with: RunKey,
@@ -145,7 +151,7 @@ impl Cascade {
     ) -> Result<(), Fault> {
         while !level.is_empty() {
             self.cancel_level(tx, &level, steering, Some(with)).await?;
-            level = children(tx, &level).await?;
+            level = children_to_cancel(tx, &level).await?;
         }
         Ok(())
     }
@@ -214,7 +220,7 @@ impl Cascade {
     }
 
     /// Wake the runs that wait for a cancelled one, and notify other processes.
-    async fn tell(self, tx: &mut Tx, now: Timestamp) -> Result<Cancelled, Fault> {
+    pub(super) async fn tell(self, tx: &mut Tx, now: Timestamp) -> Result<Cancelled, Fault> {
         let Cascade { stopped, parents, frees_slots } = self;
         if !parents.is_empty() {
             tx.execute(sql!("runs/wake_all"), &params![&parents, now]).await?;
@@ -234,5 +240,10 @@ impl Cascade {
 
 async fn children(tx: &mut Tx, of: &[RunKey]) -> Result<Vec<RunKey>, Fault> {
     let rows = tx.query(sql!("runs/children_of_any"), &params![of]).await?;
+    rows.iter().map(|row| row.key("run_key")).collect()
+}
+
+async fn children_to_cancel(tx: &mut Tx, of: &[RunKey]) -> Result<Vec<RunKey>, Fault> {
+    let rows = tx.query(sql!("runs/children_to_cancel"), &params![of]).await?;
     rows.iter().map(|row| row.key("run_key")).collect()
 }

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use onward_types::{ExecutorId, Json, RunId, RunKey, Timestamp, from_micros};
+use onward_types::{ExecutorId, Json, Retrying, RunId, RunKey, Timestamp, from_micros};
 
 use super::known::Known;
 use super::messages;
 use super::streams;
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
-use crate::records::{History, Recorded, Tried};
+use crate::records::{History, Progress, Recorded, Tried};
 
 /// After this many recoveries without progress, a run is suspected of crashing its process and is recovered alone.
 pub const SUSPECT_AFTER: u32 = 3;
@@ -102,10 +102,7 @@ pub(crate) async fn load(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<(RunKey, Re
         .await?;
     let mut checkpoints = by_run(&checkpoints, recorded)?;
     let mut waits = by_run(&waits, super::wait)?;
-    let mut attempts = by_run(&tried, |row| {
-        let since = row.opt_int("since")?.map(from_micros);
-        Ok((row.count("position")?, Tried { last: row.count("attempt")?, failed: row.count("failed")?, since }))
-    })?;
+    let mut attempts = by_run(&tried, |row| Ok((row.count("position")?, summary(row)?)))?;
     let mut messages = by_run(&messages, messages::message)?;
     let mut tails = by_run(&tails, streams::tail)?;
     let mut histories = Vec::new();
@@ -123,6 +120,23 @@ pub(crate) async fn load(tx: &mut Tx, keys: &[RunKey]) -> Result<Vec<(RunKey, Re
         histories.push((key, history));
     }
     Ok(histories)
+}
+
+/// The attempts of a step. Rows of earlier versions do not say how many had failed; all of those are kept, and counted.
+fn summary(row: &Row) -> Result<Tried, Fault> {
+    let time = |column: &str| Ok::<_, Fault>(row.opt_int(column)?.map(from_micros));
+    let failures = row.opt_int("failures")?.and_then(|it| u32::try_from(it).ok()).unwrap_or(0);
+    let progress = match (row.opt_text("progress")?, time("beat_at")?) {
+        (Some(value), Some(at)) => Some(Progress { attempt: row.count("beat")?, at, value: Ok(Json::from(value)) }),
+        _ => None,
+    };
+    Ok(Tried {
+        last: row.count("attempt")?,
+        failed: row.count("failed")?.max(failures),
+        since: time("since")?,
+        retry_at: time("retry_at")?,
+        progress,
+    })
 }
 
 type ByRun<T> = HashMap<RunKey, Result<Vec<T>, Fault>>;
@@ -164,9 +178,13 @@ fn run(row: &Row, key: RunKey) -> Result<History, Fault> {
         recoveries: row.count("recoveries")?,
         recovered: row.opt_int("recovered_seq")?.is_some(),
         identity: super::runs::identity(row)?,
+        started_at: row.opt_int("started_at")?.map(from_micros),
         deadline: row.opt_int("deadline")?.map(from_micros),
         parent: row.opt_key("parent_key")?,
         first_position: first_position(row)?.unwrap_or(0),
+        retry: super::runs::stored(row, "retry")?,
+        attempt: super::runs::stored(row, "retrying")?.map_or(1, |retrying: Retrying| retrying.attempt),
+        awaits_children: row.flag("awaits_children")?,
         slot: row.opt_text("slot")?.map(Arc::from),
         checkpoints: Vec::new(),
         waits: Vec::new(),

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use onward_types::{Code, Error, Identity, Json, Origin, RunId, RunKey, RunOptions, Status, Taken, micros};
+use onward_types::{Code, Error, Identity, Json, Origin, Retry, RunId, RunKey, RunOptions, Status, Taken, micros};
 use sha2::{Digest, Sha256};
 
 use super::action::{Acted, Call, Target};
@@ -15,7 +15,7 @@ use crate::change::{Created, Existing, NewRun, OPEN, Queued};
 use crate::clock::add;
 use crate::driver::{Tx, params, sql};
 use crate::fault::Fault;
-use crate::new_run::Born;
+use crate::new_run::{Born, given_limit};
 
 /// Create a copy of `run` that diverges from a position on.
 pub(crate) async fn fork(tx: &mut Tx, run: &Target, plan: &Fork, call: Call) -> Result<Acted, Fault> {
@@ -46,7 +46,8 @@ pub(crate) async fn fork(tx: &mut Tx, run: &Target, plan: &Fork, call: Call) -> 
 struct Original {
     workflow: String,
     version: String,
-    recoveries_max: u32,
+    recoveries_max: Option<u32>,
+    retry: Option<Retry>,
     timeout: Option<Duration>,
     input_hash: i64,
     identity: Option<Identity>,
@@ -73,7 +74,8 @@ impl Original {
         Ok(Original {
             workflow: row.text("workflow")?,
             version: row.text("version")?,
-            recoveries_max: row.count("recoveries_max")?,
+            recoveries_max: given_limit(row.count("recoveries_max")?),
+            retry: runs::stored(&row, "retry")?,
             timeout: row.opt_int("timeout")?.map(|micros| Duration::from_micros(micros.unsigned_abs())),
             input_hash: row.int("input_hash")?,
             identity,
@@ -109,7 +111,9 @@ impl Original {
             created_at: call.now,
             timeout: options.timeout.or(self.timeout),
             deadline: options.deadline,
-            recoveries_max: options.max_recoveries.unwrap_or(self.recoveries_max),
+            recoveries_max: options.max_recoveries.or(self.recoveries_max),
+            retry: options.retry.clone().or_else(|| self.retry.clone()),
+            on_parent_end: None,
             parent: None,
             origin: Origin::Started,
             input: input.map(|(input, _)| input.clone()).or_else(|| self.input.clone()).unwrap_or_else(Json::null),

@@ -1,10 +1,15 @@
-//! Queues: creating and changing them, reading their state, and admitting delayed runs.
+//! Queues: creating them, changing their limits, reading their state, and admitting delayed runs.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use onward_types::{Code, Error, QueueLimits, QueueRecord, Rate, Steering, SteeringAction, Timestamp, from_micros};
+use onward_types::{
+    Attribution, Code, Error, ExecutorId, QueueLimits, QueueRecord, Rate, Steering, SteeringAction, Timestamp,
+    from_micros,
+};
 
 use super::known::Known;
+use super::queue_limits::Settings;
 use super::{starts, steerings};
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
@@ -41,6 +46,17 @@ pub struct QueueChange {
     pub partition_concurrency: LimitChange<u32>,
     /// The maximum number of starts of a partition per period.
     pub partition_rate: LimitChange<Rate>,
+}
+
+impl QueueChange {
+    /// Adds what is changed later.
+    pub fn add(&mut self, later: QueueChange) {
+        self.concurrency = later.concurrency.or(self.concurrency);
+        self.per_executor = later.per_executor.or(self.per_executor);
+        self.rate = later.rate.or(self.rate);
+        self.partition_concurrency = later.partition_concurrency.or(self.partition_concurrency);
+        self.partition_rate = later.partition_rate.or(self.partition_rate);
+    }
 }
 
 /// The queues that an executor may claim from.
@@ -111,31 +127,98 @@ pub(crate) async fn line_up(tx: &mut Tx, now: Timestamp) -> Result<bool, Fault> 
     Ok(tx.query(sql!("queues/line_up"), &params![now, seq, LINE_UP]).await?.len() == LINE_UP as usize)
 }
 
-/// Create or change a queue.
-pub(crate) async fn set(tx: &mut Tx, name: &str, change: &QueueChange, now: Timestamp) -> Result<QueueRecord, Fault> {
+/// An act on the limits of a queue.
+#[derive(Clone, Debug)]
+pub(crate) enum LimitAct {
+    /// Code declares limits, in this executor or in a process without one.
+    Declare(QueueChange, Option<ExecutorId>),
+    /// An operator sets limits in place of the declared ones.
+    Override(QueueChange, Attribution),
+    /// The declared limits count again.
+    ClearOverride,
+}
+
+impl LimitAct {
+    /// Whether it creates a queue that does not exist.
+    fn creates(&self) -> bool {
+        !matches!(self, LimitAct::ClearOverride)
+    }
+
+    fn apply(&self, settings: &mut Settings, living: &BTreeSet<ExecutorId>, now: Timestamp) {
+        match self {
+            LimitAct::Declare(change, by) => settings.declare(change, by.as_ref(), living),
+            LimitAct::Override(change, who) => settings.override_with(change, who, now),
+            LimitAct::ClearOverride => settings.clear_override(),
+        }
+    }
+}
+
+/// Change the limits of a queue, and create it if need be.
+pub(crate) async fn set(tx: &mut Tx, name: &str, act: &LimitAct, now: Timestamp) -> Result<QueueRecord, Fault> {
+    let is_new = act.creates() && tx.execute(sql!("queues/create"), &params![name, now]).await? == 1;
+    let row = tx.first(sql!("queues/settings"), &params![name]).await?.ok_or_else(|| unknown(name))?;
+    let before = queue(&row)?;
+    let found = Settings::of_row(&row, &before.limits)?;
+    let mut settings = found.clone();
+    act.apply(&mut settings, &living(tx).await?, now);
+    if settings != found || settings.in_force() != before.limits {
+        let is_seen = settings.in_force() != before.limits
+            || (settings.declared(), settings.overridden()) != (found.declared(), found.overridden());
+        write_limits(tx, name, &settings, if is_seen { now } else { before.updated_at }).await?;
+    }
+    if is_new || settings.in_force() != before.limits {
+        tx.notify(&Signal::Ready);
+        starts::limits_changed(tx, name, &settings.in_force(), now).await?;
+    }
+    info(tx, name).await
+}
+
+async fn write_limits(tx: &mut Tx, name: &str, settings: &Settings, at: Timestamp) -> Result<(), Fault> {
     let micros = |rate: Rate| i64::try_from(rate.period.as_micros()).unwrap_or(i64::MAX);
-    let (rate, partition_rate) = (change.rate.flatten(), change.partition_rate.flatten());
+    let QueueLimits { concurrency, per_executor, rate, partition_concurrency, partition_rate } = settings.in_force();
+    let (declared, overridden) = settings.written()?;
     let set = params![
         name,
-        change.concurrency.flatten(),
-        change.concurrency.is_some(),
-        change.per_executor.flatten(),
-        change.per_executor.is_some(),
+        concurrency,
+        per_executor,
         rate.map(|it| it.count),
         rate.map(micros),
-        change.rate.is_some(),
-        change.partition_concurrency.flatten(),
-        change.partition_concurrency.is_some(),
+        partition_concurrency,
         partition_rate.map(|it| it.count),
         partition_rate.map(micros),
-        change.partition_rate.is_some(),
-        now,
+        declared.as_str(),
+        overridden.as_deref(),
+        at,
     ];
-    tx.execute(sql!("queues/set"), &set).await?;
-    tx.notify(&Signal::Ready);
-    let info = info(tx, name).await?;
-    starts::limits_changed(tx, name, &info.limits, now).await?;
-    Ok(info)
+    tx.execute(sql!("queues/set"), &set).await.map(drop)
+}
+
+/// Those of these declarations of an executor that would change something, because other executors came or went. A queue that was
+/// deleted is not created again.
+pub(crate) async fn due(
+    tx: &mut Tx,
+    declared: &[(String, QueueChange)],
+    by: &ExecutorId,
+    now: Timestamp,
+) -> Result<Vec<(String, QueueChange)>, Fault> {
+    let living = living(tx).await?;
+    let mut due = Vec::new();
+    for (name, change) in declared {
+        let Some(row) = tx.first(sql!("queues/read"), &params![name.as_str()]).await? else { continue };
+        let limits = queue(&row)?.limits;
+        let found = Settings::of_row(&row, &limits)?;
+        let mut settings = found.clone();
+        LimitAct::Declare(*change, Some(by.clone())).apply(&mut settings, &living, now);
+        if settings != found || settings.in_force() != limits {
+            due.push((name.clone(), *change));
+        }
+    }
+    Ok(due)
+}
+
+async fn living(tx: &mut Tx) -> Result<BTreeSet<ExecutorId>, Fault> {
+    let rows = tx.query(sql!("executors/living"), &[]).await?;
+    rows.iter().map(|row| Ok(ExecutorId::new(row.text("executor")?))).collect()
 }
 
 /// Pause or resume a queue. Returns whether it changed.
@@ -171,12 +254,15 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<QueueRecord>, Fault> {
 
 async fn with_depth(tx: &mut Tx, row: &Row) -> Result<QueueRecord, Fault> {
     let (queue, steered) = (queue(row)?, steerings::of_row(row, "steered", "queues")?);
+    let settings = Settings::of_row(row, &queue.limits)?;
     let row = tx.first(sql!("queues/depth"), &params![queue.name.as_str()]).await?;
     let row = row.ok_or_else(|| Fault::corrupt("a count gave no row"))?;
     let count = |column: &str| Ok::<_, Fault>(row.int(column)?.unsigned_abs());
     Ok(QueueRecord {
         name: queue.name,
         limits: queue.limits,
+        declared: settings.declared(),
+        overridden: settings.overridden(),
         paused: queue.paused,
         steered,
         created_at: queue.created_at,

@@ -15,7 +15,7 @@ use crate::records::Outcome;
 use crate::signal::Signal;
 
 pub(crate) use create::{create, create_many, in_the_way, insert, insert_row, ready_all};
-pub(crate) use records::{Loaded, deduplicated, identity, records};
+pub(crate) use records::{Loaded, deduplicated, identity, records, stored};
 pub(crate) use steps::{all as all_steps, page as step_page};
 
 /// The run with this id, if there is one.

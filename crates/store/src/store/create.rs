@@ -69,6 +69,7 @@ impl Store {
     /// If the database cannot be reached or rejects a value.
     pub async fn create(&self, mut run: NewRun) -> Result<Created, Error> {
         self.sealer.seal_run(&mut run)?;
+        let _busy = self.clock.busy();
         let (tell, mut told) = oneshot::channel();
         self.serve(self.creates.wait(run.clone(), tell));
         loop {
@@ -84,7 +85,7 @@ impl Store {
     fn serve(&self, serving: Option<Serving>) {
         if let Some(serving) = serving {
             let store = self.clone();
-            tokio::spawn(async move { store.serve_creates(serving).await });
+            tokio::spawn(self.clock.task(async move { store.serve_creates(serving).await }));
         }
     }
 
@@ -256,7 +257,9 @@ mod tests {
             created_at: Timestamp::UNIX_EPOCH,
             timeout: None,
             deadline: None,
-            recoveries_max: 1,
+            recoveries_max: Some(1),
+            retry: None,
+            on_parent_end: None,
             parent: None,
             origin: Origin::Started,
             input: Json::from("0".repeat(bytes)),

@@ -32,6 +32,7 @@ impl Store {
         A: Send + Sync + 'static,
         T: Send + 'static,
     {
+        let _busy = self.clock.busy();
         let work = bound(given, work);
         Ok(self.patiently(|| self.db.read(work.clone())).instrument(span(op)).await?)
     }
@@ -42,6 +43,7 @@ impl Store {
         A: Send + Sync + 'static,
         T: Send + 'static,
     {
+        let _busy = self.clock.busy();
         let work = bound(given, work);
         Ok(self.patiently(|| self.db.write(work.clone())).instrument(span(op)).await?)
     }
@@ -52,6 +54,7 @@ impl Store {
         A: Send + Sync + 'static,
         T: Send + 'static,
     {
+        let _busy = self.clock.busy();
         self.db.write(bound(given, work)).instrument(span(op)).await
     }
 
@@ -61,6 +64,7 @@ impl Store {
         A: Send + Sync + 'static,
         T: Send + 'static,
     {
+        let _busy = self.clock.busy();
         self.db.beat(bound(given, work)).instrument(span(op)).await
     }
 
@@ -131,5 +135,5 @@ fn bound<A: Send + Sync + 'static, T>(given: A, work: impl Work<A, T>) -> impl T
 
 /// The span of one operation. When this level is disabled, it costs only the check.
 fn span(op: &'static str) -> tracing::Span {
-    tracing::debug_span!("onward.store", op)
+    tracing::debug_span!(target: "onward::store", "onward.store", op)
 }

@@ -12,7 +12,7 @@ use crate::driver::sqlite::ExecutorLock;
 use crate::fault::{Cure, Fault};
 use crate::journal::Journal;
 use crate::ops::executors::{Beat, NewExecutor};
-use crate::ops::recover::Recovered;
+use crate::ops::recover::{Recovered, RecoveryLimits};
 use crate::ops::{executors, moves, recover};
 use crate::signal::Signal;
 use crate::sync::lock;
@@ -49,6 +49,7 @@ impl Store {
     /// # Errors
     /// On SQLite [`Code::Busy`](onward_types::Code::Busy) while another process holds the only seat.
     pub async fn join(&self, workflows: Vec<String>, lease: Duration, before: Option<&Seat>) -> Result<Seat, Error> {
+        let _busy = self.clock.busy();
         let lock = match (&self.db, before) {
             (_, Some(seat)) => seat.lock().clone(),
             (Db::Sqlite(sqlite), None) => sqlite.lock_executor()?.map(Arc::new),
@@ -70,7 +71,7 @@ impl Store {
         })
         .await?;
         let journal = match &self.db {
-            Db::Sqlite(sqlite) => sqlite.journal(executor.clone()),
+            Db::Sqlite(sqlite) => sqlite.journal(executor.clone(), &self.clock),
             #[cfg(feature = "postgres")]
             Db::Postgres(postgres) => postgres.journal(executor.clone()).await?,
         };
@@ -134,14 +135,16 @@ impl Store {
         }
     }
 
-    /// Release one chunk of runs whose executor is dead or gone. Repeat until nothing is released.
+    /// Release one chunk of runs whose executor is dead or gone, and give up those that have used up their recoveries. Repeat until
+    /// nothing is released.
     ///
     /// # Errors
     /// If the database cannot be reached.
-    pub async fn release_orphans(&self) -> Result<Recovered, Error> {
+    pub async fn release_orphans(&self, limits: &RecoveryLimits) -> Result<Recovered, Error> {
         let now = self.clock.now();
-        let release =
-            self.write("recover.release_orphans", now, |tx, now| Box::pin(recover::release_orphans(tx, *now)));
+        let release = self.write("recover.release_orphans", limits.clone(), move |tx, limits| {
+            Box::pin(recover::release_orphans(tx, limits, now))
+        });
         let (mut recovered, cancelled) = release.await?;
         if recovered.total() == 0 && cancelled {
             recovered = self.let_go_of_stopped().await?;
@@ -173,6 +176,21 @@ impl Store {
             all.let_go += usize::try_from(done.into_iter().sum::<u64>()).unwrap_or(usize::MAX);
             all.left += faults.len();
             all.why = faults.last().map(|fault| fault.error.message().to_owned()).or(all.why);
+        }
+    }
+
+    /// Declare an executor dead at once, whatever its heartbeats say. For tests that lose one.
+    ///
+    /// # Errors
+    /// If the database cannot be reached.
+    #[doc(hidden)]
+    pub async fn bury(&self, executor: &ExecutorId) -> Result<(), Error> {
+        loop {
+            let beats = self.look_around().await?;
+            let Some(last) = beats.iter().find(|row| row.executor == *executor && !row.dead) else { return Ok(()) };
+            if self.declare_dead(executor, last.beat).await? {
+                return Ok(());
+            }
         }
     }
 

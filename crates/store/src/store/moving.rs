@@ -13,6 +13,7 @@ use crate::driver::copy::{Cell, Column, PageSize};
 use crate::driver::sqlite::ExecutorLock;
 use crate::migrate::Tables;
 use crate::ops::moves::{self, FROM, Part, TO};
+use crate::ops::recover::RecoveryLimits;
 use crate::tables::{MOVED, Table};
 use crate::url::DatabaseUrl;
 
@@ -201,7 +202,8 @@ impl Move {
 
     /// Release the runs of dead executors first: a run must have no owner when it is moved.
     async fn release_runs(&self) -> Result<(), Error> {
-        while self.from.store.release_orphans().await?.total() > 0 {}
+        // Their limits are for an executor to say.
+        while self.from.store.release_orphans(&RecoveryLimits::unknown()).await?.total() > 0 {}
         let owned = self.from.store.read("moves.owned", (), |tx, ()| Box::pin(moves::owned(tx))).await?;
         if owned > 0 {
             let message = format!(

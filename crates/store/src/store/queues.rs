@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use onward_types::{Attribution, Error, QueueRecord, Steering, SteeringAction};
+use onward_types::{Attribution, Error, ExecutorId, QueueRecord, Steering, SteeringAction};
 
 use super::Store;
 use crate::change::{Created, NewRun};
 use crate::ops::gather::{self, Gather, Push};
 use crate::ops::known::Known;
 use crate::ops::queue_claim::{self, QueueClaim, QueueClaimed};
-use crate::ops::queues::{self, Lines, QueueChange};
+use crate::ops::queues::{self, LimitAct, Lines, QueueChange};
 use crate::ops::{runs, starts};
 use crate::signal::Signal;
 
@@ -120,14 +120,62 @@ impl Store {
         }
     }
 
-    /// Create a queue or change its settings.
+    /// Create a queue, or declare limits of it, in a process that executes nothing.
     ///
     /// # Errors
     /// If the database cannot be reached.
     pub async fn set_queue(&self, name: &str, change: QueueChange) -> Result<QueueRecord, Error> {
-        let given = (name.to_owned(), change, self.clock.now());
-        let set =
-            self.write("queues.set", given, |tx, (name, change, now)| Box::pin(queues::set(tx, name, change, *now)));
+        self.limit(name, LimitAct::Declare(change, None)).await
+    }
+
+    /// Create a queue, or declare limits of it as this executor. They count until an executor declares newer ones, and again when no
+    /// executor is left that does.
+    ///
+    /// # Errors
+    /// If the database cannot be reached.
+    pub async fn declare_queue(&self, name: &str, change: QueueChange, by: ExecutorId) -> Result<QueueRecord, Error> {
+        self.limit(name, LimitAct::Declare(change, Some(by))).await
+    }
+
+    /// Declare again what an executor has declared, where that changes something: other executors came or went.
+    ///
+    /// # Errors
+    /// If the database cannot be reached.
+    pub async fn redeclare_queues(&self, all: Vec<(String, QueueChange)>, by: ExecutorId) -> Result<(), Error> {
+        let given = (all, by.clone(), self.clock.now());
+        let due = self.read("queues.due", given, |tx, (all, by, now)| Box::pin(queues::due(tx, all, by, *now)));
+        for (name, change) in due.await? {
+            self.declare_queue(&name, change, by.clone()).await?;
+        }
+        Ok(())
+    }
+
+    /// Create a queue, or set limits of it in place of those that code declares.
+    ///
+    /// # Errors
+    /// [`Code::Invalid`](onward_types::Code::Invalid) if the actor's name or the reason cannot be recorded; or if the database
+    /// cannot be reached.
+    pub async fn override_queue(
+        &self,
+        name: &str,
+        change: QueueChange,
+        who: Attribution,
+    ) -> Result<QueueRecord, Error> {
+        who.check()?;
+        self.limit(name, LimitAct::Override(change, who)).await
+    }
+
+    /// Give the limits of a queue back to what code declares.
+    ///
+    /// # Errors
+    /// [`Code::UnknownQueue`](onward_types::Code::UnknownQueue) if no queue has the name; or if the database cannot be reached.
+    pub async fn clear_queue_override(&self, name: &str) -> Result<QueueRecord, Error> {
+        self.limit(name, LimitAct::ClearOverride).await
+    }
+
+    async fn limit(&self, name: &str, act: LimitAct) -> Result<QueueRecord, Error> {
+        let given = (name.to_owned(), act, self.clock.now());
+        let set = self.write("queues.set", given, |tx, (name, act, now)| Box::pin(queues::set(tx, name, act, *now)));
         let set = set.await?;
         self.tell(Signal::Ready);
         Ok(set)

@@ -14,10 +14,10 @@ use crate::fault::Fault;
 use crate::ops::action::{self, Acted, Call, Chunk, Span};
 use crate::ops::cascade::{self, Cancelled};
 use crate::ops::steer::{self, Overdue};
-use crate::ops::{list, steerings};
+use crate::ops::{list, parent_end, steerings};
 use crate::signal::Signal;
 
-/// How many overdue runs are cancelled in one transaction, unless a lock is in the way.
+/// How many overdue or outlived runs are cancelled in one transaction, unless a lock is in the way.
 const OVERDUE: u32 = 20;
 
 impl Store {
@@ -188,14 +188,40 @@ impl Store {
                 }))
             };
             let (cancelled, faults) = one_for_all(keys, cancel).await;
-            for cancelled in cancelled {
-                self.tell_cancelled(&cancelled);
-                all.cancelled.runs.extend(cancelled.runs);
-                all.cancelled.owned.extend(cancelled.owned);
-            }
-            all.left += faults.len();
-            all.why = faults.into_iter().last().map(|fault| fault.error).or(all.why);
+            self.add(&mut all, cancelled, faults);
         }
+    }
+
+    /// Cancel the children that are to end with their parent, where that has ended.
+    ///
+    /// # Errors
+    /// If the database cannot be reached. A locked run is left for later, and the answer says why.
+    pub async fn cancel_outlived(&self) -> Result<Overdue, Error> {
+        let now = self.clock.now();
+        let mut all = Overdue::default();
+        let mut after = RunKey(uuid::Uuid::nil());
+        loop {
+            let keys =
+                self.read("runs.outlived", after, |tx, after| Box::pin(parent_end::outlived(tx, *after, OVERDUE)));
+            let keys = keys.await?;
+            let Some(last) = keys.last() else { return Ok(all) };
+            after = *last;
+            let cancel = |keys: Vec<RunKey>| -> BoxFuture<'_, Result<Cancelled, Fault>> {
+                Box::pin(self.try_write("runs.cancel_outlived", keys, move |tx, keys| {
+                    Box::pin(parent_end::cancel_outlived(tx, keys, now))
+                }))
+            };
+            let (cancelled, faults) = one_for_all(keys, cancel).await;
+            self.add(&mut all, cancelled, faults);
+        }
+    }
+
+    /// A child that this run waits for before it ends, and that has not ended.
+    ///
+    /// # Errors
+    /// If the database cannot be reached.
+    pub async fn awaited_child(&self, parent: RunKey) -> Result<Option<RunKey>, Error> {
+        self.read("runs.awaited_child", parent, |tx, parent| Box::pin(parent_end::awaited(tx, *parent))).await
     }
 
     /// The earliest deadline of a run.
@@ -204,6 +230,16 @@ impl Store {
     /// If the database cannot be reached.
     pub async fn next_deadline(&self) -> Result<Option<Timestamp>, Error> {
         self.read("runs.next_deadline", (), |tx, ()| Box::pin(steer::next_deadline(tx))).await
+    }
+
+    fn add(&self, all: &mut Overdue, cancelled: Vec<Cancelled>, faults: Vec<Fault>) {
+        for cancelled in cancelled {
+            self.tell_cancelled(&cancelled);
+            all.cancelled.runs.extend(cancelled.runs);
+            all.cancelled.owned.extend(cancelled.owned);
+        }
+        all.left += faults.len();
+        all.why = faults.into_iter().last().map(|fault| fault.error).or_else(|| all.why.take());
     }
 
     fn tell_cancelled(&self, cancelled: &Cancelled) {

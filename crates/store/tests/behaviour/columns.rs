@@ -23,6 +23,8 @@ const LEFT_OUT: &[(&[&str], &[&str], &str)] = &[
             "error_code",
             "last_executor",
             "held_until",
+            "retrying",
+            "recover_at",
         ],
         "a new run has not begun, or just now: nothing has happened to it",
     ),
@@ -48,7 +50,7 @@ const LEFT_OUT: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["archive/write_run"],
-        &["executor", "last_executor", "revoked", "ready_at", "recoveries", "recovered_seq", "seq"],
+        &["executor", "last_executor", "revoked", "ready_at", "recoveries", "recovered_seq", "recover_at", "seq"],
         "an imported run has ended or is paused: nobody has it, it stands in no line, and its recoveries begin again",
     ),
     (

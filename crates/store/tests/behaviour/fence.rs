@@ -1,6 +1,6 @@
 //! The fence: who lost it writes nothing, and who lost an answer finds out what stands.
 
-use onward_store::{Change, NewRun, Store, WaitKind};
+use onward_store::{Change, NewRun, RecoveryLimits, Store, WaitKind};
 use onward_testkit::{TestDatabase, on_every_database};
 use onward_types::{Status, Timestamp};
 
@@ -96,7 +96,7 @@ async fn a_run_created_in_the_last_batch_of_a_dying_executor_is_adopted(db: Test
 async fn release_all(store: &Store) -> usize {
     let mut released = 0;
     loop {
-        match store.release_orphans().await.unwrap().total() {
+        match store.release_orphans(&RecoveryLimits::default()).await.unwrap().total() {
             0 => return released,
             some => released += some,
         }

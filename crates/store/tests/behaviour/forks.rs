@@ -24,7 +24,7 @@ async fn original(store: &Store) -> NewRun {
         version: "7".to_owned(),
         timeout: Some(MINUTE),
         deadline: Some(onward_store::add(now, MINUTE * 9)),
-        recoveries_max: 4,
+        recoveries_max: Some(4),
         identity: Some(identity("ada")),
         attributes: Some(json(&serde_json::json!({"region": "eu"}))),
         queued: Some(queued),
@@ -62,7 +62,7 @@ async fn what_is_not_given_is_as_the_forked_run_has_it_but_for_its_dedup_and_its
     let fork = fork(&store, &run.id, "fork", Fork::default()).await.unwrap();
     assert_eq!((fork.status, fork.version.as_deref(), fork.timeout), (Status::Enqueued, Some("7"), Some(MINUTE)));
     assert_eq!((fork.queue.as_deref(), fork.priority, fork.partition.as_deref()), (Some("mail"), 3, Some("acme")));
-    assert_eq!((fork.max_recoveries, fork.identity, fork.attributes), (4, identity("ada"), run.attributes));
+    assert_eq!((fork.max_recoveries, fork.identity, fork.attributes), (Some(4), identity("ada"), run.attributes));
     assert_eq!((fork.input, fork.forked_from, fork.fork_position), (Some(run.input), Some(run.id), Some(0)));
     assert_eq!((fork.dedup, fork.deadline, fork.ready_at, fork.parent), (None, None, None, None));
 }
@@ -89,7 +89,7 @@ async fn what_is_given_is_the_forks_own(db: TestDatabase) {
     let plan = Fork { input: Some((json("another"), 8)), options: given.clone(), ..Fork::default() };
     let fork = fork(&store, &run.id, "fork", plan).await.unwrap();
     assert_eq!((fork.version, fork.queue, fork.partition), (given.version, given.queue, given.partition));
-    assert_eq!((fork.dedup, fork.priority, fork.max_recoveries), (given.dedup, 1, 9));
+    assert_eq!((fork.dedup, fork.priority, fork.max_recoveries), (given.dedup, 1, Some(9)));
     assert_eq!((fork.timeout, fork.deadline, fork.attributes), (given.timeout, given.deadline, given.attributes));
     assert_eq!((fork.status, fork.ready_at), (Status::Delayed, Some(onward_store::add(now, MINUTE))));
     assert_eq!((fork.identity, fork.input), (identity("grace"), Some(json("another"))));

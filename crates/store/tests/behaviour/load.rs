@@ -79,7 +79,7 @@ async fn a_history_has_everything_that_replay_needs(db: TestDatabase) {
     let history = history(&store, run.key).await.unwrap();
     assert_eq!((history.workflow.as_str(), history.version.as_str(), history.owners), (WORKFLOW, "1", 1));
     assert_eq!(history.checkpoints.iter().map(|it| it.seq).collect::<Vec<_>>(), [1, 2]);
-    let tried = history.attempts[&1];
+    let tried = &history.attempts[&1];
     assert_eq!((tried.last, tried.failed), (2, 1));
     assert_eq!(history.waits.len(), 1);
     assert!(!history.recovered);

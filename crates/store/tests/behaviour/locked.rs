@@ -1,6 +1,6 @@
 //! What sweeps steps over rows that somebody else holds. A SQLite file has one writer, and no rows that are held.
 
-use onward_store::{Clock, Firing, NewRun, NewSchedule, Overdue};
+use onward_store::{Clock, Firing, NewRun, NewSchedule, Overdue, RecoveryLimits};
 use onward_testkit::{TestDatabase, on_every_database};
 use onward_types::{CatchUp, Overlap, Status, Timestamp};
 
@@ -22,16 +22,16 @@ async fn recovery_steps_over_a_cancelled_run_whose_child_is_locked(db: TestDatab
 
     let holder = Foreign::begins(&db).await;
     holder.does("select id from runs where id = 'child' for update").await;
-    assert_eq!(store.release_orphans().await.unwrap().released, 1);
+    assert_eq!(store.release_orphans(&RecoveryLimits::default()).await.unwrap().released, 1);
     assert_eq!(record(&store, &innocent.id).await.executor, None);
-    let rest = store.release_orphans().await.unwrap();
+    let rest = store.release_orphans(&RecoveryLimits::default()).await.unwrap();
     assert_eq!((rest.let_go, rest.left), (1, 1), "{rest:?}");
     assert!(rest.why.unwrap().contains("lock timeout"));
     assert_eq!(record(&store, &also.id).await.executor, None);
     assert!(record(&store, &cancelled.id).await.executor.is_some(), "nobody gets it before its children are cancelled");
 
     holder.gives_up().await;
-    assert_eq!(store.release_orphans().await.unwrap().let_go, 1);
+    assert_eq!(store.release_orphans(&RecoveryLimits::default()).await.unwrap().let_go, 1);
     assert_eq!(record(&store, &child.id).await.status, Status::Cancelled);
 }
 
@@ -41,11 +41,11 @@ async fn a_run_that_is_given_up_waits_for_nobody_who_holds_its_parent(db: TestDa
     let first = Executor::join(&store).await;
     let parent = new_run(&store, "parent");
     store.create(parent.clone()).await.unwrap();
-    let child = NewRun { parent: Some((parent.key, 1)), recoveries_max: 0, ..new_run(&store, "child") };
+    let child = NewRun { parent: Some((parent.key, 1)), recoveries_max: Some(1), ..new_run(&store, "child") };
     store.create(child.clone()).await.unwrap();
     first.claim().await;
     first.is_declared_dead().await;
-    store.release_orphans().await.unwrap();
+    store.release_orphans(&RecoveryLimits::default()).await.unwrap();
     let second = Executor::join(&store).await;
     second.claim().await;
     second.owns(parent.key, "parent").write(vec![leave(
@@ -58,7 +58,7 @@ async fn a_run_that_is_given_up_waits_for_nobody_who_holds_its_parent(db: TestDa
 
     let holder = Foreign::begins(&db).await;
     holder.does("select id from runs where id = 'parent' for update").await;
-    assert_eq!(store.release_orphans().await.unwrap().given_up, 1);
+    assert_eq!(store.release_orphans(&RecoveryLimits::default()).await.unwrap().given_up, 1);
     assert_eq!(record(&store, &child.id).await.status, Status::RetriesExceeded);
 }
 

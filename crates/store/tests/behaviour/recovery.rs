@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use onward_store::{Action, Claim, Known, LeaveHow, NewRun, WaitKind};
+use onward_store::{Action, Claim, Clock, Known, LeaveHow, NewRun, RecoveryLimits, WaitKind};
 use onward_testkit::{TestDatabase, on_every_database};
-use onward_types::{Attribution, Status};
+use onward_types::{Attribution, Status, Timestamp};
 
 use super::lock::sql;
 use super::world::*;
@@ -36,18 +36,19 @@ async fn the_lease_of_an_executor_is_known_to_all_others(db: TestDatabase) {
 /// The executor that has the run dies, and the next one claims it.
 async fn crashes(executor: Executor) -> Executor {
     executor.is_declared_dead().await;
-    while executor.store.release_orphans().await.unwrap().total() > 0 {}
+    while executor.store.release_orphans(&RecoveryLimits::default()).await.unwrap().total() > 0 {}
     // A SQLite file has one executor: the next one takes over its lock.
     let Executor { store, seat } = executor;
     let seat = store.join(vec![SHIP_1.to_owned()], LEASE, Some(&seat)).await.unwrap();
     let next = Executor { store, seat };
+    next.store.clock().advance(std::time::Duration::from_secs(60));
     assert_eq!(next.claim().await.len(), 1, "it is no suspect yet");
     next
 }
 
 #[on_every_database]
 async fn recoveries_are_counted_only_while_a_run_makes_no_progress(db: TestDatabase) {
-    let store = open(&db).await;
+    let store = open_with(&db, Clock::virtual_at(Timestamp::UNIX_EPOCH)).await;
     let mut executor = Executor::join(&store).await;
     let id = executor.start("order-1").await.id.clone();
     let key = store.find(&id).await.unwrap().key;
@@ -66,7 +67,7 @@ async fn recoveries_are_counted_only_while_a_run_makes_no_progress(db: TestDatab
 
 #[on_every_database]
 async fn a_crash_says_nothing_about_a_run_that_only_waits(db: TestDatabase) {
-    let store = open(&db).await;
+    let store = open_with(&db, Clock::virtual_at(Timestamp::UNIX_EPOCH)).await;
     let mut executor = Executor::join(&store).await;
     let id = executor.start("order-1").await.id.clone();
     let key = store.find(&id).await.unwrap().key;
@@ -81,6 +82,22 @@ async fn a_crash_says_nothing_about_a_run_that_only_waits(db: TestDatabase) {
     executor.owns(key, "order-1").write(vec![leave(&store, None, LeaveHow::Released)]);
 }
 
+#[on_every_database]
+async fn a_recovery_says_whose_runs_they_were_and_which_were_given_up(db: TestDatabase) {
+    let store = open(&db).await;
+    let executor = Executor::join(&store).await;
+    for id in ["one", "two", "lost"] {
+        executor.start(id).await;
+    }
+    sql(&db, "update runs set recoveries = 10, recoveries_max = 10, recovered_seq = 0 where id = 'lost'").await;
+    executor.is_declared_dead().await;
+    let recovered = store.release_orphans(&RecoveryLimits::default()).await.unwrap();
+    assert_eq!(recovered.from.into_iter().collect::<Vec<_>>(), [(executor.seat.executor.to_string(), 2)]);
+    let [lost] = &recovered.lost[..] else { panic!("{:?}", recovered.lost) };
+    assert_eq!((lost.id.as_str(), format!("{}@1", lost.workflow).as_str()), ("lost", SHIP_1));
+    assert!(lost.said.starts_with("crashed its executor"), "{}", lost.said);
+}
+
 /// It could be another one of a wave that crashes.
 #[on_every_database]
 async fn a_suspect_that_would_be_given_up_at_the_next_crash_comes_only_where_one_is_asked_for(db: TestDatabase) {
@@ -90,7 +107,7 @@ async fn a_suspect_that_would_be_given_up_at_the_next_crash_comes_only_where_one
     for (id, recoveries) in [("last chance", 10), ("three", 3), ("nine", 9), ("innocent", 2)] {
         let run = new_run(&store, id);
         keys.push(run.key);
-        assert_eq!(run.recoveries_max, 10);
+        assert_eq!(run.recoveries_max, Some(10));
         store.create(run).await.unwrap();
         sql(&db, &format!("update runs set recoveries = {recoveries} where id = '{id}'")).await;
     }
@@ -119,7 +136,7 @@ async fn a_child_that_came_after_the_cancel_of_its_parent_is_cancelled_when_the_
         store.create(run).await.unwrap();
     }
     executor.is_declared_dead().await;
-    assert_eq!(store.release_orphans().await.unwrap().let_go, 1);
+    assert_eq!(store.release_orphans(&RecoveryLimits::default()).await.unwrap().let_go, 1);
     for id in ["child", "grandchild"] {
         let found = record(&store, &run_id(id)).await;
         let why = "cancelled with run `parent`, cancelled: \"enough\"";
@@ -141,7 +158,7 @@ async fn a_child_that_came_after_its_family_was_paused_is_paused_when_the_owner_
         store.create(run).await.unwrap();
     }
     executor.is_declared_dead().await;
-    assert_eq!(store.release_orphans().await.unwrap().let_go, 1);
+    assert_eq!(store.release_orphans(&RecoveryLimits::default()).await.unwrap().let_go, 1);
     for id in ["child", "grandchild"] {
         let found = record(&store, &run_id(id)).await;
         assert_eq!(found.status, Status::Paused, "{id}");
@@ -160,6 +177,6 @@ async fn a_child_of_a_run_that_is_paused_alone_goes_on_when_the_owner_is_found_d
     store.steer(&parent.id, Action::Pause { who: Attribution::default(), children: false }).await.unwrap();
     store.create(NewRun { parent: Some((parent.key, 1)), ..new_run(&store, "child") }).await.unwrap();
     executor.is_declared_dead().await;
-    assert_eq!(store.release_orphans().await.unwrap().let_go, 1);
+    assert_eq!(store.release_orphans(&RecoveryLimits::default()).await.unwrap().let_go, 1);
     assert_eq!(record(&store, &run_id("child")).await.status, Status::Enqueued);
 }

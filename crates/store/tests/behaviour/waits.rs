@@ -1,6 +1,6 @@
 //! Parked runs, and who wakes them.
 
-use onward_store::{Action, Change, LeaveHow, NewMessage, NewRun, WaitKind};
+use onward_store::{Action, Change, LeaveHow, NewMessage, NewRun, RecoveryLimits, WaitKind};
 use onward_testkit::{TestDatabase, on_every_database};
 use onward_types::{Attribution, RunKey, Status, Timestamp};
 
@@ -87,7 +87,7 @@ async fn a_parked_parent_is_woken_when_its_child_is_given_up(db: TestDatabase) {
     parent.writes(vec![park(&executor)]).await;
     sql(&db, "update runs set recoveries = recoveries_max, recovered_seq = 0 where id = 'child'").await;
     executor.is_declared_dead().await;
-    assert_eq!(store.release_orphans().await.unwrap().given_up, 1);
+    assert_eq!(store.release_orphans(&RecoveryLimits::default()).await.unwrap().given_up, 1);
     assert_eq!(record(&store, &child.id).await.status, Status::RetriesExceeded);
     let seat = store.join(vec![SHIP_1.to_owned()], LEASE, Some(&executor.seat)).await.unwrap();
     let next = Executor { store, seat };

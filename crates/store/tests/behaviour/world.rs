@@ -235,7 +235,9 @@ pub(crate) fn new_run(store: &Store, id: &str) -> NewRun {
         created_at: now,
         timeout: None,
         deadline: None,
-        recoveries_max: 10,
+        recoveries_max: Some(10),
+        retry: None,
+        on_parent_end: None,
         parent: None,
         origin: onward_types::Origin::Started,
         input: json(&id),
@@ -283,6 +285,10 @@ pub(crate) fn attempt(position: u32, attempt: u32, error: Option<&str>) -> Chang
         finished_at,
         error: error.map(json),
         notes: None,
+        failures: error.map_or(0, |_| attempt),
+        retry_at: None,
+        heartbeat: None,
+        drops: None,
     })
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onward_store::{
-    Change, Claim, Clock, Created, Known, LeaveHow, NewRun, QueueChange, QueueClaim, Queued, Store, WaitKind,
+    Change, Claim, Clock, Created, Known, LeaveHow, NewRun, QueueChange, QueueClaim, Queued, RecoveryLimits, Store,
+    WaitKind,
 };
 use onward_testkit::TestDatabase;
 use onward_types::{Attribution, Filter, Json, RunId, RunKey, Status, Timestamp};
@@ -81,7 +82,7 @@ impl Player {
     fn new_run(&mut self, id: &str, dice: &mut Dice) -> NewRun {
         let mut new = new_run(&self.store, id);
         new.input_hash = i64::from(dice.below(3));
-        new.recoveries_max = dice.below(2);
+        new.recoveries_max = Some(dice.below(2));
         new.timeout = (dice.below(6) == 0).then(|| Duration::from_secs(u64::from(dice.below(20))));
         if dice.below(6) == 0 {
             new.deadline = Some(onward_store::add(self.clock.now(), Duration::from_secs(u64::from(dice.below(20)))));
@@ -359,7 +360,7 @@ impl Player {
         self.executor.is_declared_dead().await;
         let mut told = "the executor dies".to_owned();
         loop {
-            let released = self.store.release_orphans().await.unwrap();
+            let released = self.store.release_orphans(&RecoveryLimits::default()).await.unwrap();
             told += &format!("; {}", recovered(&released));
             if released.total() == 0 {
                 break;

@@ -1,5 +1,5 @@
 //! The suite of random programs and random faults, for as long as a test may take. By hand it runs longer:
-//! `cargo run --release -p onward-testkit --bin crash -- --seed 7 --seconds 60 --db postgres`.
+//! `cargo run --release -p onward-testkit --features engine --bin crash -- --seed 7 --seconds 60 --db postgres`.
 
 use std::process::Command;
 

@@ -1,5 +1,7 @@
 //! Errors as they are recorded and read back.
 
+use serde::{Deserialize, Serialize};
+
 use super::*;
 
 #[derive(Debug, Serialize, Deserialize, PartialEq)]
@@ -66,4 +68,86 @@ fn every_code_reads_back() {
     for code in Code::ALL {
         assert_eq!(code.as_str().parse::<Code>().unwrap(), *code);
     }
+}
+
+#[test]
+fn a_fatal_error_is_recorded_with_its_type() {
+    let declare = ErrorType::of::<Declined>();
+    for error in [Error::fatal(Declined("no".into())), Err::<(), _>(Declined("no".into())).fatal().unwrap_err()] {
+        let error = declare.record(error.into()).unwrap();
+        assert!(error.is_fatal());
+        assert_eq!(Error::from_json(&error.to_json()).unwrap().downcast::<Declined>().unwrap(), Declined("no".into()));
+    }
+    let untyped = ErrorType::any().record(Error::fatal(Declined("no".into())).into()).unwrap();
+    assert!(untyped.is_fatal() && !untyped.is::<Declined>());
+}
+
+#[test]
+fn a_typed_error_is_read_without_consuming_the_error() {
+    let error = Error::typed::<Declined>(Box::new(Declined("no".into())));
+    let first = error.downcast_ref::<Declined>().unwrap();
+    assert_eq!(first.0, "no");
+    assert!(std::ptr::eq(first, error.downcast_ref::<Declined>().unwrap()), "it is decoded once");
+    assert!(error.clone().downcast_ref::<Declined>().is_some());
+    assert!(Error::from_box("plain".into()).downcast_ref::<Declined>().is_none());
+}
+
+mod other {
+    #[derive(Debug, serde::Serialize, serde::Deserialize, PartialEq)]
+    pub(super) struct Declined(pub(super) String);
+}
+
+#[test]
+fn two_types_of_one_name_can_be_read_from_one_error() {
+    let error = Error::typed::<Declined>(Box::new(Declined("no".into())));
+    for _ in 0..2 {
+        assert_eq!(error.downcast_ref::<Declined>().unwrap().0, "no");
+        assert_eq!(error.downcast_ref::<other::Declined>().unwrap().0, "no");
+    }
+}
+
+#[test]
+fn an_error_is_an_error_and_has_no_data_for_that() {
+    let error = ErrorType::of::<Error>().record(Error::new(Code::Busy, "locked").into()).unwrap();
+    assert!(error.data().is_none() && error.is::<Error>());
+    assert_eq!(error.downcast_ref::<Error>().unwrap().kind(), Code::Busy);
+    assert_eq!(error.downcast::<Error>().unwrap().message(), "locked");
+}
+
+#[test]
+fn an_error_inside_of_another_keeps_its_code_and_its_type() {
+    let inner = Error::typed::<Declined>(Box::new(Declined("no".into())));
+    let outer = Error::new(Code::Failed, "no").with_data(&vec![inner, Error::new(Code::Busy, "locked")]);
+    let read = Error::from_json(&outer.to_json()).unwrap().downcast::<Vec<Error>>().unwrap();
+    assert_eq!(read[0].downcast_ref::<Declined>().unwrap().0, "no");
+    assert_eq!((read[1].code(), read[1].message()), ("busy", "locked"));
+}
+
+#[test]
+fn whoever_reads_an_error_inside_of_another_hears_that_its_data_is_unreadable() {
+    let notes = Arc::new(Notes::default());
+    let inner = Error::typed::<Declined>(Box::new(Declined("no".into())));
+    let json = Error::new(Code::Failed, "no").with_data(&vec![inner]).to_json();
+    let changed = json.as_str().replace(r#""value":"no""#, r#""value":7"#);
+    let outer = Error::from_json(&Json::from(changed)).unwrap().read_by(|| notes.clone());
+    let read = outer.downcast::<Vec<Error>>().unwrap();
+    assert!(!read[0].is::<Declined>());
+    assert_eq!(*notes.0.lock().unwrap(), [true]);
+}
+
+#[test]
+fn an_error_that_cannot_be_encoded_says_so_and_is_not_recorded() {
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Level(f64);
+    impl fmt::Display for Level {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("too low")
+        }
+    }
+    impl std::error::Error for Level {}
+    let refused = ErrorType::of::<Level>().record(Level(f64::NAN).into()).unwrap_err();
+    assert_eq!(refused.kind(), Code::Encode);
+    assert!(refused.message().contains("too low") && !refused.is_fatal(), "{refused}");
+    let error = Error::typed::<Level>(Error::fatal(Level(f64::NAN)).into());
+    assert!(error.kind() == Code::Encode && error.is_fatal());
 }

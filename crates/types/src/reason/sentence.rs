@@ -76,6 +76,13 @@ impl fmt::Display for ReasonKind {
                 f.write_str(&given(said, &format!("crashed its executor {recoveries} times without progress")))
             }
             ReasonKind::StartTime { at } => write!(f, "starts at {at}"),
+            ReasonKind::NextAttempt { attempt, of, at, message, .. } => {
+                write!(f, "attempt {attempt} of {of} starts at {at}; attempt {} failed: {message}", attempt - 1)
+            }
+            ReasonKind::Recovery { deaths, of, at } => {
+                write!(f, "executed again at {at}: its process died {deaths} times while it was executed")?;
+                of.map_or(Ok(()), |of| write!(f, "; at most {of} recoveries are tried"))
+            }
             ReasonKind::Queue(queue) => write!(f, "queued: {queue}"),
             ReasonKind::NoExecutor { workflow, version, there } => {
                 write!(f, "no executor has workflow `{workflow}`")?;
@@ -89,7 +96,10 @@ impl fmt::Display for ReasonKind {
                 }
             }
             ReasonKind::FreeExecutor => f.write_str("waits for a free executor"),
-            ReasonKind::Executing { executor } => write!(f, "executed by `{executor}`"),
+            ReasonKind::Executing { executor, step: Some(step), heartbeat_at: Some(at) } => {
+                write!(f, "executed by `{executor}`; step `{step}` sent its last heartbeat at {at}")
+            }
+            ReasonKind::Executing { executor, .. } => write!(f, "executed by `{executor}`"),
             ReasonKind::Parked { until: Some(until) } => write!(f, "waits until {until}"),
             ReasonKind::Parked { until: None } => f.write_str("waits to be woken"),
             ReasonKind::Wait(wait) => f.write_str(&sentence(wait)),

@@ -15,6 +15,10 @@ fn facts<'a>() -> Facts<'a> {
         error: None,
         there: &[],
         recoveries: 0,
+        heartbeat: None,
+        max_recoveries: None,
+        recover_at: None,
+        retrying: None,
         now: Timestamp::UNIX_EPOCH,
     }
 }
@@ -49,6 +53,21 @@ fn a_workflow_that_no_executor_has_is_named_with_the_versions_that_are_there() {
     }
     let known = ["3".to_owned()];
     assert_eq!(Reason::of(&Facts { there: &known, ..facts() }).kind, ReasonKind::FreeExecutor);
+}
+
+#[test]
+fn a_run_that_pauses_before_it_is_executed_again_says_until_when_and_why() {
+    let error = Error::new(Code::Failed, "no money").to_json();
+    let retrying = Retrying { attempt: 2, of: 3, error };
+    let at = Some(minute());
+    let delayed = Facts { status: Status::Delayed, ready_at: at, retrying: Some(&retrying), ..facts() };
+    let sentence = "attempt 2 of 3 starts at 1970-01-01T00:01:00Z; attempt 1 failed: no money";
+    assert_eq!(Reason::of(&delayed).to_string(), sentence);
+    let killed = Facts { status: Status::Running, ready_at: at, recover_at: at, recoveries: 4, ..facts() };
+    let sentence = "executed again at 1970-01-01T00:01:00Z: its process died 4 times while it was executed";
+    assert_eq!(Reason::of(&killed).to_string(), sentence);
+    let limited = Facts { max_recoveries: Some(10), ..killed };
+    assert_eq!(Reason::of(&limited).to_string(), format!("{sentence}; at most 10 recoveries are tried"));
 }
 
 #[test]
@@ -181,7 +200,7 @@ fn all() -> Vec<ReasonKind> {
         queue(Some(Blocked::Executors { limit: 4 })),
         ReasonKind::NoExecutor { workflow: "w".into(), version: Some("2".into()), there: vec!["1".into()] },
         ReasonKind::FreeExecutor,
-        ReasonKind::Executing { executor: ExecutorId::new("e1") },
+        ReasonKind::Executing { executor: ExecutorId::new("e1"), step: None, heartbeat_at: None },
         ReasonKind::Parked { until: None },
         ReasonKind::Parked { until: Some(at) },
         ReasonKind::Wait(WaitFor::Timer { until }),
@@ -228,4 +247,14 @@ fn the_json_of_a_reason_is_flat() {
     let json = r#"{"position":3,"name":"call","since":"1970-01-01T00:00:00.000000Z","kind":"message","topic":"go"}"#;
     assert_eq!(serde_json::to_string(&waits).unwrap(), json);
     assert_eq!(serde_json::from_str::<Wait>(json).unwrap(), waits);
+}
+
+#[test]
+fn a_run_in_execution_names_the_step_that_sent_a_heartbeat() {
+    let executor = ExecutorId::new("a1");
+    let executed = Facts { status: Status::Running, executor: Some(&executor), ..facts() };
+    assert_eq!(Reason::of(&executed).to_string(), "executed by `a1`");
+    let why = Reason::of(&Facts { heartbeat: Some(("convert", minute())), ..executed });
+    let sentence = "executed by `a1`; step `convert` sent its last heartbeat at 1970-01-01T00:01:00Z";
+    assert_eq!(why.to_string(), sentence);
 }

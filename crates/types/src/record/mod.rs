@@ -16,7 +16,7 @@ pub use executor::ExecutorRecord;
 pub use filter::{Durations, Filter, Not, Range, SortBy, Window};
 pub use origin::Origin;
 pub use run::{Identity, RunRecord, WorkflowVersion};
-pub use step::{Attempt, StepFilter, StepKind, StepRecord, StepState};
+pub use step::{Attempt, Heartbeat, StepFilter, StepKind, StepRecord, StepState};
 pub use stream::{Chunk, ChunkBody, EventRecord, StreamRecord};
 pub use waits_for::WaitsFor;
 pub use workflow::{OpenRuns, Schemas, StepSchemas, VersionRecord, WorkflowRecord};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Origin, millis, payload};
-use crate::{Error, ExecutorId, Json, Reason, RunId, RunKey, Status, Steering, Timestamp, Wait};
+use crate::{Error, ExecutorId, Json, ParentEnd, Reason, RunId, RunKey, Status, Steering, Timestamp, Wait};
 
 /// The name and version of the workflow that a run executes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -132,10 +132,21 @@ pub struct RunRecord {
     pub last_executor: Option<ExecutorId>,
     /// The ownership epoch: how many times an executor has claimed it.
     pub owners: u32,
-    /// How many times it was recovered without progress since the previous recovery.
+    /// How many times its process died while it was executed and had recorded nothing since the death before.
     pub recoveries: u32,
-    /// The maximum number of recoveries without progress.
-    pub max_recoveries: u32,
+    /// How many such deaths it survives before it is given up. `None` until its first recovery if it was not given when it was
+    /// started: then the limit of its workflow counts, else that of the executor that recovers it, 10 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_recoveries: Option<u32>,
+    /// The attempt that is executed or comes next, from 1. An attempt that fails is followed by another one if the run is retried.
+    #[serde(default = "first")]
+    pub attempt: u32,
+    /// How many attempts there are: as given when it was started or, once an attempt has failed, as it is retried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// The error with which the attempt before failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<Json>,
     /// Where it comes from.
     #[serde(default)]
     pub origin: Origin,
@@ -145,6 +156,9 @@ pub struct RunRecord {
     /// The position of the parent's call that started it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent_position: Option<u32>,
+    /// What becomes of it when its parent ends, if that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_parent_end: Option<ParentEnd>,
     /// The run that it was forked from, unless that was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forked_from: Option<RunId>,
@@ -167,7 +181,7 @@ pub struct RunRecord {
     /// Its dedup key, which no other open run of its queue has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dedup: Option<String>,
-    /// Its generation, from 1: one more each time it continued with another input.
+    /// Its generation, from 1: one more each time it continued with another input, and with each attempt after the first.
     #[serde(default = "first")]
     pub generation: u32,
 }

@@ -209,8 +209,32 @@ pub struct StepRecord {
     /// attempts before it are in `attempts`, so that numbers in notes can be summed over both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes: Option<Json>,
-    /// Its recorded attempts, oldest first: those that failed, were slow or were interrupted. A quick success records none.
+    /// Its recorded attempts, oldest first: those that failed, were slow, were interrupted or sent a heartbeat. A quick success
+    /// records none. Of very many attempts only the first 10 and the last 40 are kept.
     pub attempts: Vec<Attempt>,
+    /// How many attempts, between the first 10 and the last 40, were recorded and not kept.
+    #[serde(default)]
+    pub attempts_dropped: u32,
+}
+
+impl StepRecord {
+    /// The latest recorded heartbeat of the step, whichever attempt sent it.
+    ///
+    /// ```
+    /// # use onward_types::StepRecord;
+    /// fn progress(step: &StepRecord) -> String {
+    ///     match step.last_heartbeat() {
+    ///         Some(heartbeat) => format!("{} at {}: {}", step.name, heartbeat.at, heartbeat.progress.as_str()),
+    ///         None => step.name.clone(),
+    ///     }
+    /// }
+    /// # let json = r#"{"position":0,"kind":"step","name":"convert","state":"running","attempts":[]}"#;
+    /// # assert_eq!(progress(&serde_json::from_str(json).unwrap()), "convert");
+    /// ```
+    #[must_use]
+    pub fn last_heartbeat(&self) -> Option<&Heartbeat> {
+        self.attempts.iter().rev().find_map(|attempt| attempt.heartbeat.as_ref())
+    }
 }
 
 /// Selects durable calls of a run. In JSON every field may be left out.
@@ -259,4 +283,18 @@ pub struct Attempt {
     /// step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes: Option<Json>,
+    /// The last heartbeat of the body that was recorded. After 40 attempts without one, the last heartbeat of an earlier attempt,
+    /// which the following attempts are given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Heartbeat>,
+}
+
+/// A heartbeat of the body of a step: what it said about its progress, and when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// When it was sent.
+    #[serde(with = "crate::wire::instant")]
+    pub at: Timestamp,
+    /// The progress.
+    pub progress: Json,
 }

@@ -29,6 +29,25 @@ pub(crate) mod option {
     }
 }
 
+/// The first and the longest of some pauses, which may be missing: two numbers.
+pub(crate) mod range {
+    use std::ops::Range;
+
+    use super::{Deserialize, Deserializer, Duration, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Millis(#[serde(with = "super")] Duration);
+
+    pub(crate) fn serialize<S: Serializer>(range: &Option<Range<Duration>>, to: S) -> Result<S::Ok, S::Error> {
+        range.as_ref().map(|range| [Millis(range.start), Millis(range.end)]).serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Range<Duration>>, D::Error> {
+        let range: Option<[Millis; 2]> = Option::deserialize(from)?;
+        Ok(range.map(|[start, end]| start.0..end.0))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Examples, at, id, text};
 use onward_types::{
-    Attribution, Blocked, CatchUp, ExecutorId, Overlap, QueueLimits, QueueRecord, QueueWait, Rate, Reason, ReasonKind,
-    RunOptions, ScheduleRecord, Steering, SteeringAction, Tick, WaitFor,
+    Attribution, Blocked, CatchUp, ExecutorId, Overlap, QueueLimit, QueueLimits, QueueOverride, QueueRecord, QueueWait,
+    Rate, Reason, ReasonKind, RunOptions, ScheduleRecord, Steering, SteeringAction, Tick, WaitFor,
 };
 
 pub(super) fn add(to: &mut Examples) {
@@ -23,6 +23,8 @@ pub(super) fn add(to: &mut Examples) {
     let queue = QueueRecord {
         name: "mail".to_owned(),
         limits: QueueLimits::default(),
+        declared: QueueLimits::default(),
+        overridden: None,
         paused: false,
         created_at: at(0),
         updated_at: at(0),
@@ -33,7 +35,20 @@ pub(super) fn add(to: &mut Examples) {
         steered: None,
     };
     to.add(&queue);
-    to.add(&QueueRecord { limits, oldest: Some(at(3)), steered: Some(paused()), ..queue });
+    let nobody = QueueOverride::new(vec![QueueLimit::Concurrency], (None, None), at(0));
+    to.add(&nobody);
+    let mut overridden = nobody;
+    (overridden.by, overridden.reason) = (text("ann"), text("the relay is slow"));
+    to.add(&overridden);
+    let (declared, overridden) = (QueueLimits { concurrency: Some(20), ..limits }, Some(overridden));
+    to.add(&QueueRecord { limits, declared, overridden, oldest: Some(at(3)), steered: Some(paused()), ..queue });
+    to.values(&[
+        QueueLimit::Concurrency,
+        QueueLimit::PerExecutor,
+        QueueLimit::Rate,
+        QueueLimit::PartitionConcurrency,
+        QueueLimit::PartitionRate,
+    ]);
     to.values(&[
         Blocked::NoQueue,
         Blocked::Paused { said: None },
@@ -89,7 +104,12 @@ fn reasons(to: &mut Examples, queue: QueueWait) {
         ReasonKind::NoExecutor { workflow: "checkout".to_owned(), version: None, there: Vec::new() },
         ReasonKind::NoExecutor { workflow: "checkout".to_owned(), version: text("2"), there: vec!["1".to_owned()] },
         ReasonKind::FreeExecutor,
-        ReasonKind::Executing { executor: ExecutorId::new("a1b2") },
+        ReasonKind::Executing { executor: ExecutorId::new("a1b2"), step: None, heartbeat_at: None },
+        ReasonKind::Executing {
+            executor: ExecutorId::new("a1b2"),
+            step: Some("convert".to_owned()),
+            heartbeat_at: Some(at(1_000)),
+        },
         ReasonKind::Parked { until: None },
         ReasonKind::Parked { until: Some(at(0)) },
         ReasonKind::Wait(WaitFor::Timer { until: at(0) }),

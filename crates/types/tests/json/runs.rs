@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::{Examples, at, id, json, key, text};
 use onward_types::{
-    Actor, Change, ChangeCursor, ChangedRun, ExecutorId, ExecutorRecord, Identity, Origin, Reason, ReasonKind,
-    Retention, RunOptions, RunRecord, Status, Steering, SteeringAction, Wait, WaitFor, WorkflowVersion,
+    Actor, Change, ChangeCursor, ChangedRun, ExecutorId, ExecutorRecord, Identity, Origin, ParentEnd, Reason,
+    ReasonKind, Retention, Retry, Retrying, RunOptions, RunRecord, Status, Steering, SteeringAction, Wait, WaitFor,
+    WorkflowVersion,
 };
 
 pub(super) fn add(to: &mut Examples) {
@@ -17,6 +18,14 @@ pub(super) fn add(to: &mut Examples) {
     to.add(&WorkflowVersion::new("checkout", "2"));
     to.add(&identity());
     to.add(&Identity::default());
+    to.values(&[ParentEnd::Cancel, ParentEnd::Leave, ParentEnd::Wait]);
+    to.add(&Retry::default());
+    to.add(&retry());
+    to.add(&Retrying {
+        attempt: 2,
+        of: 3,
+        error: onward_types::Error::new(onward_types::Code::Failed, "away").to_json(),
+    });
     to.add(&options());
     to.add(&RunOptions::default());
     to.add(&full());
@@ -59,6 +68,10 @@ fn identity() -> Identity {
     }
 }
 
+fn retry() -> Retry {
+    Retry { attempts: Some(3), backoff: Some(Duration::from_secs(1)..Duration::from_secs(60)) }
+}
+
 fn options() -> RunOptions {
     RunOptions {
         id: text("order-17"),
@@ -72,6 +85,8 @@ fn options() -> RunOptions {
         timeout: Some(Duration::from_secs(60)),
         deadline: Some(at(0)),
         max_recoveries: Some(9),
+        retry: Some(retry()),
+        on_parent_end: Some(ParentEnd::Cancel),
         attributes: Some(json(r#"{"color":"red"}"#)),
         system_attributes: Some(json(r#"{"onward":1}"#)),
         identity: Some(identity()),
@@ -80,6 +95,11 @@ fn options() -> RunOptions {
 
 fn full() -> RunRecord {
     RunRecord {
+        max_recoveries: Some(10),
+        attempt: 2,
+        attempts: Some(3),
+        last_error: Some(onward_types::Error::new(onward_types::Code::Failed, "away").to_json()),
+        on_parent_end: Some(ParentEnd::Wait),
         version: text("2"),
         waits: vec![Wait {
             position: 3,
@@ -140,7 +160,11 @@ fn bare() -> RunRecord {
         origin: Origin::Started,
         owners: 0,
         recoveries: 0,
-        max_recoveries: 100,
+        max_recoveries: None,
+        attempt: 1,
+        attempts: None,
+        last_error: None,
+        on_parent_end: None,
         parent: None,
         parent_position: None,
         forked_from: None,

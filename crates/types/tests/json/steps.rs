@@ -2,8 +2,8 @@
 
 use super::{Examples, at, id, json, text};
 use onward_types::{
-    Attempt, Chunk, ChunkBody, EventRecord, ExecutorId, Form, OpenRuns, PersonRequest, Schemas, StepKind, StepRecord,
-    StepSchemas, StepState, StreamRecord, Variant, VersionRecord, WorkflowRecord,
+    Attempt, Chunk, ChunkBody, EventRecord, ExecutorId, Form, Heartbeat, OpenRuns, PersonRequest, Schemas, StepKind,
+    StepRecord, StepSchemas, StepState, StreamRecord, Variant, VersionRecord, WorkflowRecord,
 };
 
 pub(super) fn add(to: &mut Examples) {
@@ -11,11 +11,15 @@ pub(super) fn add(to: &mut Examples) {
     use StepState::{Cancelled, Failed, Running, Succeeded, Waiting};
     to.values(&[Running, Waiting, Succeeded, Failed, Cancelled]);
     let failed = onward_types::Error::new(onward_types::Code::TimedOut, "too slow").to_json();
-    let attempt = Attempt { attempt: 1, started_at: at(0), finished_at: None, error: None, notes: None };
+    let attempt =
+        Attempt { attempt: 1, started_at: at(0), finished_at: None, error: None, notes: None, heartbeat: None };
     to.add(&attempt);
     let (error, notes) = (Some(failed), Some(json(r#"{"tokens":7}"#)));
-    let ended = Attempt { finished_at: Some(at(50)), error: error.clone(), notes: notes.clone(), ..attempt };
+    let ended = Attempt { finished_at: Some(at(50)), error: error.clone(), notes: notes.clone(), ..attempt.clone() };
     to.add(&ended);
+    let heartbeat = Heartbeat { at: at(20), progress: json(r#"{"page":7}"#) };
+    to.add(&heartbeat);
+    to.add(&Attempt { heartbeat: Some(heartbeat), ..attempt });
     let step = StepRecord {
         seq: None,
         position: 0,
@@ -30,6 +34,7 @@ pub(super) fn add(to: &mut Examples) {
         person: None,
         notes: None,
         attempts: Vec::new(),
+        attempts_dropped: 0,
     };
     to.add(&step);
     to.add(&StepRecord { output: Some(json("null")), ..step.clone() });
@@ -43,6 +48,7 @@ pub(super) fn add(to: &mut Examples) {
         person: Some(PersonRequest::new("Approve")),
         notes,
         attempts: vec![ended],
+        attempts_dropped: 950,
         ..step
     };
     to.add(&all);

@@ -100,7 +100,11 @@ fn facts(run: &RunRecord) -> String {
     add("deadline", run.deadline.map(output::time));
     add("executor", run.executor.as_ref().map(ToString::to_string));
     add("executors", Some(format!("{} so far", run.owners)));
-    add("recoveries", Some(format!("{} without progress, of at most {}", run.recoveries, run.max_recoveries)));
+    let most = run.max_recoveries.map_or_else(String::new, |most| format!(", of at most {most}"));
+    add("recoveries", Some(format!("{} without progress{most}", run.recoveries)));
+    add("attempt", run.attempts.map(|attempts| format!("{} of {attempts}", run.attempt)));
+    add("last error", run.last_error.as_ref().map(ToString::to_string));
+    add("parent end", run.on_parent_end.map(|end| end.to_string()));
     add("user", run.identity.user.clone());
     add("role", run.identity.role.clone());
     add("roles", Some(run.identity.roles.join(", ")).filter(|roles| !roles.is_empty()));

@@ -71,12 +71,39 @@ fn attempts(step: &StepRecord) -> String {
     step.attempts.last().map_or_else(output::dash, |last| last.attempt.to_string())
 }
 
-/// The error or the output; without either, the child that the call belongs to.
+/// The error or the output; without either, the child that the call belongs to, or the progress in its last heartbeat.
 fn result(step: &StepRecord) -> String {
     let recorded = step.error.as_ref().or(step.output.as_ref());
-    match (recorded, &step.child) {
-        (Some(json), _) => output::excerpt(json.as_str()),
-        (None, Some(child)) => format!("child {child}"),
-        (None, None) => output::dash(),
+    match (recorded, &step.child, step.last_heartbeat()) {
+        (Some(json), ..) => output::excerpt(json.as_str()),
+        (None, Some(child), _) => format!("child {child}"),
+        (None, None, Some(heartbeat)) if step.state.is_open() => {
+            format!(
+                "heartbeat {}: {}",
+                output::time_or_dash(Some(heartbeat.at)),
+                output::excerpt(heartbeat.progress.as_str())
+            )
+        }
+        (None, None, _) => output::dash(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_in_progress_shows_its_last_heartbeat_and_one_that_ended_its_output() {
+        let beats = r#"[{"attempt":2,"started_at":"2026-01-01T00:00:00Z",
+            "heartbeat":{"at":"2026-01-01T00:00:05Z","progress":{"page":7}}}]"#;
+        let step = |state: &str, output: &str| -> StepRecord {
+            let json = format!(
+                r#"{{"position":0,"kind":"step","name":"convert","state":"{state}"{output},"attempts":{beats},"attempts_dropped":0}}"#
+            );
+            serde_json::from_str(&json).unwrap()
+        };
+        let running = result(&step("running", ""));
+        assert!(running.starts_with("heartbeat 2026-01-01") && running.ends_with(r#"{"page":7}"#), "{running}");
+        assert_eq!(result(&step("succeeded", r#","output":300"#)), "300");
     }
 }

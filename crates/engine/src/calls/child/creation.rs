@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use onward_store::{Change, Created, Existing, NewRun, Stray};
-use onward_types::{Code, Error, HeldAt, Json, RunId, RunKey, RunOptions, Taken};
+use onward_types::{Code, Error, HeldAt, Json, ParentEnd, RunId, RunKey, RunOptions, Taken};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
@@ -41,8 +41,10 @@ impl ChildPlan {
             let ctx = Ctx::detached_like(core);
             let input = input.clone();
             Box::pin(async move {
-                let output = W::run(ctx, input.decode()?).await.map_err(Error::from_box)?;
-                Json::encode(&output)
+                match W::run(ctx, input.decode()?).await {
+                    Ok(output) => Json::encode(&output),
+                    Err(error) => Err(W::ERRORS.record(error)?),
+                }
             })
         };
         let plan = Plan::new(W::NAME, Some(W::VERSION), encode("input", input));
@@ -55,6 +57,13 @@ impl ChildPlan {
 
     fn options(&self) -> &RunOptions {
         self.plan.given()
+    }
+
+    /// Notes in the run what becomes of this child at its end.
+    pub(super) fn note_end(&self, drive: &Drive) {
+        if let Some(end) = self.options().on_parent_end {
+            drive.core.with_state(|state| state.note_child(end));
+        }
     }
 
     /// Whether an existing run may be used as the child: one with the same id or the same dedup key.
@@ -75,8 +84,10 @@ impl ChildPlan {
         };
         let mut plan = self.plan.clone();
         let options = &mut plan.options.given;
-        // A child never outlives its parent's deadline.
-        options.deadline = options.deadline.into_iter().chain(core.about.deadline).min();
+        // A child never outlives its parent's deadline, unless it is to go on without its parent.
+        if options.on_parent_end != Some(ParentEnd::Leave) {
+            options.deadline = options.deadline.into_iter().chain(core.about.deadline).min();
+        }
         if let Some(parent) = &core.about.identity {
             let own = options.identity.take().unwrap_or_default();
             options.identity = Some(own.inherited_from(parent)).filter(|identity| !identity.is_empty());
@@ -84,7 +95,7 @@ impl ChildPlan {
         if !self.waits() && plan.given().version.is_none() {
             plan.options.given.version = executor.registry.newest(&plan.workflow);
         }
-        let mut checked = plan.checked(&executor.store, None)?;
+        let mut checked = plan.checked_as_child(&executor.store, None)?;
         checked.id.get_or_insert_with(|| RunId::of_child(&core.about.id, core.about.key, drive.position));
         // A child that is known by its name waits until an executor that has its workflow claims it.
         let begins = !self.waits() && executor.registry.has(&checked.workflow, &checked.version);

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use onward_store::{History, NewRun, SUSPECT_AFTER};
-use onward_types::{Identity, RunId, RunKey, Timestamp};
+use onward_types::{Identity, Retry, RunId, RunKey, Timestamp};
+
+use crate::story::Named;
 
 /// The facts of one run.
 #[derive(Debug)]
@@ -14,6 +16,8 @@ pub(crate) struct About {
     pub(crate) version: String,
     /// How many executors have owned the run, including this one.
     pub(crate) owners: u32,
+    /// When it was started for the first time.
+    pub(crate) started_at: Option<Timestamp>,
     pub(crate) deadline: Option<Timestamp>,
     pub(crate) parent: Option<RunKey>,
     /// The user and roles that it works for, and its trace.
@@ -23,6 +27,12 @@ pub(crate) struct About {
     pub(crate) recovered: bool,
     /// The queue with limits in which it holds a slot.
     pub(crate) slot: Option<Arc<str>>,
+    /// How often it is attempted, if its starter said so.
+    pub(crate) retry: Option<Box<Retry>>,
+    /// The attempt that is executed, from 1.
+    pub(crate) attempt: u32,
+    /// The position of the first call of its current generation.
+    pub(crate) first_position: u32,
 }
 
 impl About {
@@ -34,12 +44,16 @@ impl About {
             workflow: String::new(),
             version: String::new(),
             owners: 1,
+            started_at: None,
             deadline: None,
             parent: None,
             identity: None,
             suspect: false,
             recovered: false,
             slot: None,
+            retry: None,
+            attempt: 1,
+            first_position: 0,
         }
     }
 
@@ -49,9 +63,11 @@ impl About {
             id: run.id.clone(),
             workflow: run.workflow.clone(),
             version: run.version.clone(),
+            started_at: Some(run.created_at),
             deadline: run.deadline_at_start(),
             parent: run.parent.map(|(key, _)| key),
             identity: run.identity.clone().map(Box::new),
+            retry: run.retry.clone().map(Box::new),
             ..About::bare(run.key)
         }
     }
@@ -64,13 +80,22 @@ impl About {
             workflow: std::mem::take(&mut history.workflow),
             version: std::mem::take(&mut history.version),
             owners: history.owners,
+            started_at: history.started_at,
             deadline: history.deadline,
             parent: history.parent,
             identity: history.identity.take().map(Box::new),
             suspect: history.recoveries >= SUSPECT_AFTER,
             recovered: history.recovered,
             slot: history.slot.take(),
+            retry: history.retry.take().map(Box::new),
+            attempt: history.attempt,
+            first_position: history.first_position,
         }
+    }
+
+    /// The run, as the log names it.
+    pub(crate) fn named(&self) -> Named<'_> {
+        Named { run: &self.id, workflow: &self.workflow }
     }
 
     /// The trace of the run, as a W3C `traceparent`.

@@ -1,7 +1,7 @@
 //! A run, as its calls, the journal and the executor share it.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use super::state::State;
 use crate::cancelled::Canceller;
 use crate::executor::Executor;
 use crate::future::BoxFuture;
+use crate::metrics::OfWorkflow;
 use crate::states::States;
 use crate::sync::lock;
 
@@ -48,6 +49,8 @@ pub(crate) struct RunCore {
     pub(crate) idle_since: Mutex<Option<Timestamp>>,
     pub(crate) replay_took: Mutex<Duration>,
     replaying: Mutex<Option<Replaying>>,
+    /// Where its steps and its end are counted.
+    counted: OnceLock<Arc<OfWorkflow>>,
 }
 
 /// A replay in progress: its start, and its permit.
@@ -62,6 +65,8 @@ pub(crate) enum Home {
     Executor { executor: Arc<Executor>, journal: Journal },
     /// Nowhere: in a detached context.
     Detached { clock: Clock, states: Arc<States> },
+    /// Nowhere: its history is replayed to see whether the code matches, and nothing begins that is not recorded.
+    Rehearsal { clock: Clock, states: Arc<States> },
 }
 
 impl RunCore {
@@ -78,6 +83,16 @@ impl RunCore {
         let core = RunCore::new(about, history.input, state, home, None);
         core.latest.store(latest, Ordering::SeqCst);
         *lock(&core.replaying) = Some(Replaying { since: onward_store::real_time::now(), _place: place });
+        core
+    }
+
+    /// A run whose history is replayed and does not go on.
+    pub(crate) fn rehearsed(mut history: History, clock: Clock, states: Arc<States>) -> Arc<RunCore> {
+        let latest = latest_time(&history);
+        let state = State::rehearsing(&mut history);
+        let about = About::take_from(&mut history);
+        let core = RunCore::new(about, history.input, state, Home::Rehearsal { clock, states }, None);
+        core.latest.store(latest, Ordering::SeqCst);
         core
     }
 
@@ -116,6 +131,7 @@ impl RunCore {
             idle_since: Mutex::default(),
             replay_took: Mutex::default(),
             replaying: Mutex::default(),
+            counted: OnceLock::new(),
         })
     }
 
@@ -140,7 +156,7 @@ impl RunCore {
     pub(crate) fn clock(&self) -> &Clock {
         match &self.home {
             Home::Executor { executor, .. } => executor.store.clock(),
-            Home::Detached { clock, .. } => clock,
+            Home::Detached { clock, .. } | Home::Rehearsal { clock, .. } => clock,
         }
     }
 
@@ -153,15 +169,21 @@ impl RunCore {
     pub(crate) fn states(&self) -> &States {
         match &self.home {
             Home::Executor { executor, .. } => &executor.states,
-            Home::Detached { states, .. } => states,
+            Home::Detached { states, .. } | Home::Rehearsal { states, .. } => states,
         }
     }
 
     pub(crate) fn executor(&self) -> Option<&Arc<Executor>> {
         match &self.home {
             Home::Executor { executor, .. } => Some(executor),
-            Home::Detached { .. } => None,
+            Home::Detached { .. } | Home::Rehearsal { .. } => None,
         }
+    }
+
+    /// The counters of its workflow; `None` in a detached context.
+    pub(crate) fn counted(&self) -> Option<&OfWorkflow> {
+        let executor = self.executor()?;
+        Some(self.counted.get_or_init(|| executor.counters.series.of(&self.about.workflow)))
     }
 
     pub(crate) fn is_detached(&self) -> bool {
@@ -171,6 +193,7 @@ impl RunCore {
     /// The span of the run while it is in memory. A claimed run is marked as replayed.
     pub(crate) fn span(&self) -> tracing::Span {
         let span = tracing::info_span!(
+            target: "onward::run",
             "onward.run",
             run = %self.about.id,
             workflow = %self.about.workflow,
@@ -215,7 +238,7 @@ impl RunCore {
     /// Whether the run is so far ahead of what is durable that it should wait; then its next commit wakes it.
     pub(crate) fn is_ahead(&self) -> bool {
         let ahead = || self.state().due() > self.pace.durable();
-        if self.is_detached() || !ahead() {
+        if !matches!(self.home, Home::Executor { .. }) || !ahead() {
             return false;
         }
         self.pace.hold_back();
@@ -238,6 +261,11 @@ impl RunCore {
     pub(crate) fn receive(&self, read: &[(Arc<str>, i64)], messages: Vec<Message>, durable: u64) {
         self.state().put_messages(read, messages, durable);
         self.task.wake();
+    }
+
+    /// The steps whose bodies run, as the log names them.
+    pub(crate) fn working_steps(&self) -> Vec<String> {
+        self.state().working().iter().map(|(_, step)| format!("{step} of {}", self.about.id)).collect()
     }
 
     // Leaving.
@@ -394,6 +422,7 @@ pub(crate) fn end_of(how: &LeaveHow) -> End {
         LeaveHow::Parked { .. }
         | LeaveHow::Held { .. }
         | LeaveHow::Continued { .. }
+        | LeaveHow::Retried(_)
         | LeaveHow::Released
         | LeaveHow::LetGo => End::Elsewhere,
     }

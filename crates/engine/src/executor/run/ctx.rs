@@ -28,7 +28,7 @@ impl Ctx {
     pub(crate) fn detached_like(core: &RunCore) -> Ctx {
         match &core.home {
             Home::Detached { clock, states } => Ctx::detached_with(states.clone(), clock.clone()),
-            Home::Executor { .. } => Ctx::detached(),
+            Home::Executor { .. } | Home::Rehearsal { .. } => Ctx::detached(),
         }
     }
 

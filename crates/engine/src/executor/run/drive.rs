@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use onward_store::LeaveHow;
-use onward_types::{BoxError, Code, Error, Json, Timestamp, guarded};
+use onward_types::{BoxError, Code, Error, ErrorType, Json, Timestamp, guarded};
 
 use super::core::RunCore;
 use super::leaving::Stop;
 use super::state::Idle;
-use crate::executor::registry::{OnPanic, Output, Running};
+use super::{children, retry};
+use crate::executor::registry::{Failing, OnPanic, Output, Running};
 use crate::future::BoxFuture;
 use crate::scope;
 use crate::sync::lock;
@@ -25,7 +26,7 @@ pub(crate) enum Ended {
     Finished(Result<Json, Error>),
     /// Continuing would lose something.
     Held(Error),
-    /// The workflow has paused the run, or ended its generation.
+    /// The workflow has paused the run, or its generation has ended: by itself, or with an attempt that failed.
     Departs(LeaveHow),
     /// It only waits.
     Parked(Option<Timestamp>),
@@ -38,7 +39,7 @@ pub(crate) enum Ended {
 }
 
 /// Drives the run until it leaves. The workflow's future is dropped before this returns.
-pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPanic) -> Ended {
+pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, failing: &Failing, errors: ErrorType) -> Ended {
     let root = Arc::new(Root { core: core.clone(), woken: AtomicBool::new(true), polling: AtomicBool::new(false) });
     let waker = Waker::from(root.clone());
     // With Tokio's budget, a workflow that still has work could look quiet, and completions are delivered when it is quiet.
@@ -57,8 +58,16 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPa
                 let polled = guarded(|| {
                     scope::in_run(core.address(), || future.as_mut().poll(&mut Context::from_waker(&waker)))
                 });
-                if let Some(ended) = judge(core, polled, on_panic) {
-                    return Poll::Ready(ended);
+                match wait_for_children(core, polled) {
+                    Ok(waiting) => {
+                        workflow = Some(Box::pin(tokio::task::unconstrained(waiting)));
+                        root.woken.store(true, Ordering::SeqCst);
+                    }
+                    Err(polled) => {
+                        if let Some(ended) = judge(core, polled, failing, errors) {
+                            return Poll::Ready(ended);
+                        }
+                    }
                 }
                 spins += 1;
                 if spins > SPINS_MAX {
@@ -107,7 +116,14 @@ pub(crate) async fn drive(core: &Arc<RunCore>, workflow: Running, on_panic: OnPa
     // A panic in a drop must not end the executor.
     let future = workflow.take();
     if let Err(said) = guarded(|| scope::in_run(core.address(), || drop(future))) {
-        tracing::warn!(run = %core.about.id, said, "dropping the workflow panicked");
+        let about = &core.about;
+        tracing::warn!(
+            target: "onward::run",
+            run = %about.id,
+            workflow = %about.workflow,
+            error = said,
+            "dropping the future of the workflow panicked"
+        );
     }
     core.state().forget_calls();
     ended
@@ -145,14 +161,25 @@ fn stopped(core: &Arc<RunCore>) -> Option<Ended> {
     }
 }
 
-fn judge(core: &RunCore, polled: Result<Poll<Result<Output, BoxError>>, String>, on_panic: OnPanic) -> Option<Ended> {
+/// What polling a workflow gave, or what it said when it panicked.
+type Said = Result<Poll<Result<Output, BoxError>>, String>;
+
+/// What is executed in place of a workflow that has returned, if its run has to wait for children before it ends.
+fn wait_for_children(core: &Arc<RunCore>, polled: Said) -> Result<Running, Said> {
+    match polled {
+        Ok(Poll::Ready(result)) if core.state().waits_for_children() => Ok(children::wait_for(core, result)),
+        other => Err(other),
+    }
+}
+
+fn judge(core: &RunCore, polled: Said, failing: &Failing, errors: ErrorType) -> Option<Ended> {
     let result = match polled {
         Ok(Poll::Pending) => return None,
-        // `Display`, `source` and `Drop` of the error are user code.
-        Ok(Poll::Ready(result)) => guarded(|| result.map_err(Error::from_box)),
+        // `Display`, `source`, `Serialize` and `Drop` of the error are user code.
+        Ok(Poll::Ready(result)) => guarded(|| result.or_else(|error| failed(error, errors))),
         Err(said) => Err(said),
     };
-    let result = match (result, on_panic) {
+    let result = match (result, failing.on_panic) {
         (Ok(Ok(Output::Encoded(output))), _) => Ok(output),
         (Ok(Ok(Output::Refused(why))), _) => return Some(Ended::Held(core.state().returned().unwrap_or(why))),
         (Ok(Err(error)), _) => Err(error),
@@ -162,9 +189,19 @@ fn judge(core: &RunCore, polled: Result<Poll<Result<Output, BoxError>>, String>,
             return Some(Ended::Held(core.state().panicked(Error::new(Code::Panicked, message))));
         }
     };
-    match core.state().returned() {
+    // Not in the `match`, which would keep the lock.
+    let held = core.state().returned();
+    match held {
         Some(why) => Some(Ended::Held(why)),
-        None => Some(Ended::Finished(result)),
+        None => Some(retry::end(core, result, failing)),
+    }
+}
+
+/// The error of a workflow. One that cannot be recorded is not a result of the run, as with an output.
+fn failed(error: BoxError, errors: ErrorType) -> Result<Output, Error> {
+    match errors.record(error) {
+        Ok(error) => Err(error),
+        Err(refused) => Ok(Output::Refused(refused)),
     }
 }
 
@@ -230,7 +267,8 @@ mod tests {
             waiting.state().poll_call(0, StepKind::Sleep, &"sleep".into(), cx.waker(), now);
             Poll::Pending
         }));
-        let mut driving = Box::pin(drive(&core, workflow, OnPanic::Hold));
+        let failing = Failing::default();
+        let mut driving = Box::pin(drive(&core, workflow, &failing, ErrorType::any()));
         assert!(driving.as_mut().now_or_never().is_none());
         core.stop(Stop::Revoked);
         assert!(matches!(driving.as_mut().now_or_never(), Some(Ended::Revoked)));

@@ -1,6 +1,7 @@
 //! A run in memory: its recorded history, its pending changes, and the future of the workflow.
 
 pub(crate) mod about;
+mod children;
 pub(crate) mod core;
 mod creations;
 pub(crate) mod ctx;
@@ -10,5 +11,6 @@ pub(crate) mod inbox;
 pub(crate) mod judge;
 pub(crate) mod leaving;
 mod pace;
+pub(crate) mod retry;
 pub(crate) mod state;
 pub(crate) mod tails;

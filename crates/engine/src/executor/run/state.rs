@@ -9,6 +9,7 @@ mod attempts;
 mod calls;
 mod changes;
 mod delivery;
+mod family;
 mod halt;
 mod immediate;
 mod messages;
@@ -29,6 +30,8 @@ use super::inbox::Inbox;
 use super::tails::{Said, Tails};
 use ahead::Large;
 use attempts::Noted;
+pub(crate) use family::CHILDREN;
+use family::Family;
 use immediate::Immediate;
 use messages::Receiver;
 pub(crate) use messages::{Candidate, Takes};
@@ -72,6 +75,8 @@ pub(crate) struct State {
     immediate: Immediate,
     /// Whether the run is past its history: all of it is delivered, and the workflow has reacted to it.
     live: bool,
+    /// It never goes live: its history is only compared with the code.
+    rehearsed: bool,
     /// Changes that are not submitted to the journal yet.
     changes: Vec<Change>,
     /// How many changes the run has made in all.
@@ -89,6 +94,8 @@ pub(crate) struct State {
     pausing: Option<Box<Pausing>>,
     /// The call with which the workflow ends its generation, and the input of the next one.
     continuing: Option<(u32, Json)>,
+    /// What becomes of children that this generation started, or of those of earlier ones, when the run ends.
+    family: Family,
     /// The error that holds the run.
     halt: Option<Error>,
     /// A possible cause if the code diverges from the history.
@@ -157,6 +164,7 @@ pub(crate) enum Polled {
 impl State {
     pub(crate) fn replaying(history: &mut History) -> State {
         let mut state = State { next_seq: 1, next_position: history.first_position, ..State::default() };
+        state.family = Family::of(history);
         for recorded in std::mem::take(&mut history.checkpoints) {
             state.next_seq = state.next_seq.max(recorded.seq + 1);
             if recorded.kind == StepKind::Patch {
@@ -173,6 +181,11 @@ impl State {
         state.inbox = Inbox::of(std::mem::take(&mut history.messages));
         state.live = state.order.is_empty();
         state
+    }
+
+    /// As [`replaying`](State::replaying), but nothing begins that is not recorded.
+    pub(crate) fn rehearsing(history: &mut History) -> State {
+        State { live: false, rehearsed: true, ..State::replaying(history) }
     }
 
     pub(crate) fn fresh() -> State {

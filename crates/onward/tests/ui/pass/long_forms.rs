@@ -4,7 +4,7 @@
 use std::{fmt, pin::Pin, time::Duration};
 
 use onward::{OnPanic, prelude::*};
-use onward::calls::Step;
+use onward::calls::{ErrorType, Step};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -26,6 +26,35 @@ impl fmt::Display for ChargeError {
 
 impl std::error::Error for ChargeError {}
 
+impl ChargeError {
+    pub fn is_transient(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub enum CheckoutError {
+    Closed,
+    Other(Error),
+}
+
+impl fmt::Display for CheckoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CheckoutError::Closed => f.write_str("the shop is closed"),
+            CheckoutError::Other(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for CheckoutError {}
+
+impl From<Error> for CheckoutError {
+    fn from(error: Error) -> CheckoutError {
+        CheckoutError::Other(error)
+    }
+}
+
 mod gateway {
     use super::{ChargeError, Order, Receipt};
 
@@ -39,9 +68,13 @@ pub fn charge<'step>(ctx: &'step Ctx, order: &'step Order) -> Step<'step, Receip
         .attempts(5)
         .backoff(Duration::from_secs(1)..Duration::from_secs(60))
         .errors::<ChargeError>()
+        .retry_if(|error| error.downcast_ref().is_none_or(ChargeError::is_transient))
 }
 
-pub async fn checkout(ctx: &Ctx, order: Order) -> Result<Receipt> {
+pub async fn checkout(ctx: &Ctx, order: Order) -> Result<Receipt, CheckoutError> {
+    if order.cents == 0 {
+        return Err(CheckoutError::Closed);
+    }
     Ok(charge(ctx, &order).await?)
 }
 
@@ -52,10 +85,11 @@ impl onward::Workflow for checkout {
     const NAME: &'static str = "checkout";
     const VERSION: &'static str = "1";
     const ON_PANIC: OnPanic = OnPanic::Hold;
+    const ERRORS: ErrorType = ErrorType::of::<CheckoutError>();
     type Input = Order;
     type Output = Receipt;
     fn run(ctx: Ctx, order: Order) -> Pin<Box<dyn Future<Output = Result<Receipt>> + Send>> {
-        Box::pin(async move { checkout(&ctx, order).await })
+        Box::pin(async move { Ok(checkout(&ctx, order).await?) })
     }
 }
 

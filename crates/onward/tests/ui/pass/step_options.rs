@@ -6,7 +6,7 @@ use std::time::Duration;
 use onward::prelude::*;
 
 /// Takes the money.
-#[onward::step(name = "charge card", attempts = 5, backoff = "250ms..1h", timeout = "2m")]
+#[onward::step(name = "charge card", attempts = 5, backoff = "250ms..1h", timeout = "2m", heartbeat_timeout = "30s")]
 pub async fn charge(cents: u64) -> Result<u64> {
     Ok(cents)
 }

@@ -16,6 +16,17 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub struct Refused;
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("refused")
+    }
+}
+
+impl std::error::Error for Refused {}
+
 type Fallible<T> = std::result::Result<T, Broken>;
 type Booked = Fallible<u32>;
 
@@ -40,6 +51,16 @@ pub async fn own_error(_: &Ctx) -> Result<u32, Broken> {
 }
 
 #[onward::workflow]
+pub async fn typed(_: &Ctx) -> Result<u32, Refused> {
+    Err(Refused)
+}
+
+#[onward::workflow(errors = "Refused")]
+pub async fn also_typed(_: &Ctx) -> Result<u32> {
+    if "7".parse::<u32>()? > 6 { Err(Refused.into()) } else { Ok(7) }
+}
+
+#[onward::workflow]
 pub async fn io(_: &Ctx) -> std::io::Result<u32> {
     Ok(7)
 }
@@ -56,11 +77,22 @@ pub async fn whole_alias(_: &Ctx) -> Booked {
 
 fn gives<W: Workflow<Output = u32>>() {}
 
+fn errors<W: Workflow>() -> String {
+    format!("{:?}", W::ERRORS)
+}
+
 fn main() {
     gives::<short>();
     gives::<standard>();
     gives::<own_error>();
     gives::<io>();
+    gives::<typed>();
+    gives::<also_typed>();
+    assert_eq!(errors::<short>(), "any error");
+    assert_eq!(errors::<own_error>(), "any error");
+    assert_eq!(errors::<durable_error>(), "onward_types::error::Error");
+    assert!(errors::<typed>().ends_with("Refused"));
+    assert!(errors::<also_typed>().ends_with("Refused"));
     gives::<alias>();
     gives::<whole_alias>();
 }

@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::Told;
 use super::columns::{
-    attempts, checkpoints, chunks, close_hooks, close_waits, consume, continues, creates, creates_queued, end_hooks,
-    event_history, events, fence, holds, late, leaves, must_be_new, open_waits, pauses, payloads, refusable, refuse,
-    request_people, wake_watchers, wakes,
+    attempts, checkpoints, chunks, close_hooks, close_waits, consume, continues, creates, creates_queued,
+    drop_attempts, end_hooks, event_history, events, fence, holds, late, leaves, must_be_new, open_waits, pauses,
+    payloads, refusable, refuse, request_people, wake_watchers, wakes,
 };
 use super::connect::Session;
 use super::pipeline::{Answers, Args, Pipeline};
@@ -49,6 +49,7 @@ statements!(
     holders,
     checkpoints,
     attempts,
+    drop_attempts,
     consume,
     refuse,
     events,
@@ -120,6 +121,7 @@ fn add_rows<'a>(pipeline: &mut Pipeline<'a>, statements: &'a Statements, batch: 
     add("batch/conflicts", &statements.conflicts, must_be_new(batch));
     add("batch/checkpoints", &statements.checkpoints, checkpoints(batch));
     add("batch/attempts", &statements.attempts, attempts(batch));
+    add("batch/drop_attempts", &statements.drop_attempts, drop_attempts(batch));
     add("batch/consume", &statements.consume, consume(batch));
     add("batch/refuse", &statements.refuse, refuse(batch));
     add("batch/events", &statements.events, events(batch));

@@ -9,7 +9,7 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
 use super::pipeline::Args;
-use crate::change::{INLINE_MAX, LeaveHow, NewRun, error_code};
+use crate::change::{INLINE_MAX, LeaveHow, NewRun, NextAttempt, error_code};
 use crate::journal::{Batch, Create, Update};
 use crate::new_run::{Born, Column, Kind, NEW_RUN, Of, Value};
 
@@ -139,6 +139,19 @@ pub(super) fn attempts(batch: &Batch) -> Option<Args<'_>> {
         optional(rows, |(_, it)| it.finished_at.map(micros)),
         optional(rows, |(_, it)| it.error.as_ref().map(Json::as_str)),
         optional(rows, |(_, it)| it.notes.as_ref().map(Json::as_str)),
+        optional(rows, |(_, it)| (it.failures > 0).then_some(i64::from(it.failures))),
+        optional(rows, |(_, it)| it.retry_at.map(micros)),
+        optional(rows, |(_, it)| it.heartbeat.as_ref().map(|heartbeat| micros(heartbeat.at))),
+        optional(rows, |(_, it)| it.heartbeat.as_ref().map(|heartbeat| heartbeat.progress.as_str())),
+    ])
+}
+
+pub(super) fn drop_attempts(batch: &Batch) -> Option<Args<'_>> {
+    let rows = some(&batch.dropped_attempts)?;
+    Some(vec![
+        array(rows, |(run, ..)| run.0),
+        array(rows, |(_, position, _)| i64::from(*position)),
+        array(rows, |(.., attempt)| i64::from(*attempt)),
     ])
 }
 
@@ -244,7 +257,7 @@ pub(super) fn leaves(batch: &Batch) -> Option<Args<'_>> {
     let how = |it: &Update| match it.leave.how {
         LeaveHow::Finished(_) => "finished",
         // To be released is to be parked for no time at all.
-        LeaveHow::Parked { .. } | LeaveHow::Released | LeaveHow::Continued { .. } => "parked",
+        LeaveHow::Parked { .. } | LeaveHow::Released | LeaveHow::Continued { .. } | LeaveHow::Retried(_) => "parked",
         LeaveHow::Held { .. } => "held",
         LeaveHow::LetGo => "let_go",
     };
@@ -252,10 +265,15 @@ pub(super) fn leaves(batch: &Batch) -> Option<Args<'_>> {
         LeaveHow::Finished(Ok(_)) => Some("succeeded"),
         LeaveHow::Finished(Err(_)) => Some("failed"),
         LeaveHow::Held { .. } => Some("paused"),
-        LeaveHow::Parked { .. } | LeaveHow::Released | LeaveHow::Continued { .. } | LeaveHow::LetGo => None,
+        LeaveHow::Parked { .. }
+        | LeaveHow::Released
+        | LeaveHow::Continued { .. }
+        | LeaveHow::Retried(_)
+        | LeaveHow::LetGo => None,
     };
-    let ready_at = |it: &Update| match it.leave.how {
+    let ready_at = |it: &Update| match &it.leave.how {
         LeaveHow::Parked { ready_at } => ready_at.map(micros),
+        LeaveHow::Retried(next) => Some(micros(next.ready_at)),
         LeaveHow::Released | LeaveHow::Continued { .. } => Some(micros(it.leave.at)),
         LeaveHow::Finished(_) | LeaveHow::Held { .. } | LeaveHow::LetGo => None,
     };
@@ -304,10 +322,11 @@ pub(super) fn pauses(batch: &Batch) -> Option<Args<'_>> {
     ])
 }
 
-/// Runs whose next generation begins.
+/// Runs whose next generation begins: with another input, or as the next attempt.
 pub(super) fn continues(batch: &Batch) -> Option<Args<'_>> {
     let continued = batch.updates.iter().filter_map(|it| match &it.leave.how {
-        LeaveHow::Continued { input, first_position } => Some((it, input, *first_position)),
+        LeaveHow::Continued { input, first_position } => Some((it, *first_position, Some(input), None)),
+        LeaveHow::Retried(next) => Some((it, next.first_position, None, Some(&**next))),
         _ => None,
     });
     let rows = some(continued.collect::<Vec<_>>())?;
@@ -315,10 +334,12 @@ pub(super) fn continues(batch: &Batch) -> Option<Args<'_>> {
     Some(vec![
         Box::new(rows.iter().map(|(it, ..)| it.run.0).collect::<Vec<_>>()),
         Box::new(rows.iter().map(|(it, ..)| micros(it.leave.at)).collect::<Vec<_>>()),
-        Box::new(rows.iter().map(|(.., first)| i64::from(*first)).collect::<Vec<_>>()),
-        Box::new(rows.iter().map(|(_, input, _)| short(Some(*input))).collect::<Vec<_>>()),
-        Box::new(Long(rows.iter().map(|(_, input, _)| long(Some(*input))).collect::<Vec<_>>())),
+        Box::new(rows.iter().map(|(_, first, ..)| i64::from(*first)).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|(_, _, input, _)| short(*input)).collect::<Vec<_>>()),
+        Box::new(Long(rows.iter().map(|(_, _, input, _)| long(*input)).collect::<Vec<_>>())),
         Box::new(error.as_str().to_owned()),
+        Box::new(rows.iter().map(|(.., next)| next.map(NextAttempt::written)).collect::<Vec<_>>()),
+        Box::new(rows.iter().map(|(.., next)| Some(i64::from((*next)?.failed_from))).collect::<Vec<_>>()),
     ])
 }
 

@@ -104,7 +104,8 @@ impl Server {
         let reader = tokio::spawn(async move {
             // Everyone who awaits an answer gets this error too; this is only for the log.
             if let Err(error) = wire.await {
-                tracing::debug!(%error, "a connection to PostgreSQL has ended");
+                let error = error.to_string();
+                tracing::debug!(target: "onward::database", error, "a connection to PostgreSQL has ended");
             }
         });
         Ok(Session { client, reader })

@@ -85,7 +85,12 @@ async fn keep_listening(receiver: SignalReceiver, first: ListeningSession) {
         task.spawn(receiver.clone().receive_forever(first.take()));
         match task.join_next().await {
             Some(Err(died)) if died.is_panic() => {
-                tracing::error!(%died, "the task that receives and sends signals panicked; it is being restarted");
+                let error = died.to_string();
+                tracing::error!(
+                    target: "onward::database",
+                    error,
+                    "the task that receives and sends signals panicked because of a bug in Onward: it is restarted"
+                );
             }
             _ => return,
         }
@@ -117,17 +122,27 @@ impl SignalReceiver {
             Some(session) => Ok(session),
             None => self.listen().await,
         };
-        let mut pause = PAUSE;
+        let (mut pause, mut is_lost) = (PAUSE, false);
         loop {
             let ended = match session {
                 Ok(session) => {
                     pause = PAUSE;
+                    if std::mem::take(&mut is_lost) {
+                        tracing::info!(target: "onward::database", "receiving signals from other processes again");
+                    }
                     self.receive(session).await
                 }
                 Err(fault) => Some(fault),
             };
             let Some(ended) = ended.filter(|_| !self.notifier.is_closed()) else { return };
-            tracing::warn!(error = %ended.error, "no longer receiving signals from other processes; reconnecting");
+            if !std::mem::replace(&mut is_lost, true) {
+                let error = ended.error.message();
+                tracing::warn!(
+                    target: "onward::database",
+                    error,
+                    "no longer receiving signals from other processes, so their work is noticed up to a second late: reconnecting"
+                );
+            }
             crate::real_time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
             session = self.listen().await;

@@ -43,7 +43,8 @@ pub(super) async fn migrate(session: &Session, place: &str) -> Result<(), Fault>
         match done {
             Err(fault) if fault.cure == Cure::TryAgain && fault.error.is_transient() && began.elapsed() < PATIENCE => {
                 if said.is_none_or(|said| said.elapsed() > SAY_EVERY) {
-                    tracing::info!(error = %fault.error, "waiting to bring the schema up to date");
+                    let error = fault.error.message();
+                    tracing::info!(target: "onward::database", error, "waiting for a lock to bring the schema up to date");
                     said = Some(crate::real_time::now());
                 }
                 crate::real_time::sleep(PAUSE).await;

@@ -32,6 +32,9 @@ struct Inner {
 struct Full {
     missing: usize,
     since: Option<Instant>,
+    /// Whether the log says that the server grants too few, and since when they are requested again.
+    is_said: bool,
+    again: Option<Instant>,
 }
 
 /// A session on loan from the pool.
@@ -91,9 +94,11 @@ impl Sessions {
 
     fn do_with_less(&self, turn: OwnedSemaphorePermit) {
         let mut full = self.lock();
-        if full.since.is_none() {
-            tracing::warn!(connections = self.0.pool.status().size, "{}", super::fault::FEW);
+        if !std::mem::replace(&mut full.is_said, true) {
+            let connections = self.0.pool.status().size;
+            tracing::warn!(target: "onward::database", connections, "{}", super::fault::FEW);
         }
+        full.again = None;
         full.missing += 1;
         full.since = Some(crate::real_time::now());
         turn.forget();
@@ -104,6 +109,12 @@ impl Sessions {
         if full.since.is_some_and(|since| since.elapsed() > FULL_FOR) {
             self.0.turns.add_permits(std::mem::take(&mut full.missing));
             full.since = None;
+            full.again = Some(crate::real_time::now());
+        }
+        if full.again.is_some_and(|again| again.elapsed() > FULL_FOR) {
+            full.again = None;
+            full.is_said = false;
+            tracing::info!(target: "onward::database", "PostgreSQL grants all connections again");
         }
     }
 

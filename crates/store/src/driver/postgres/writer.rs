@@ -47,7 +47,7 @@ pub(super) async fn journal(
     let mut writer = PostgresWriter { server: server.clone(), told, executor: executor.clone(), open: None, passed: 0 };
     writer.reopen().await?;
     let bell = Arc::new(tokio::sync::Notify::new());
-    let journal = Journal::new(executor, Bell::Notify(bell.clone()));
+    let journal = Journal::new(executor, Bell::Notify(bell.clone()), clock.activity().cloned());
     let (shared, clock) = (Arc::downgrade(&journal.0), clock.clone());
     tokio::spawn(async move { commit_for_ever(writer, &shared, &bell, &clock).await });
     Ok(journal)

@@ -81,6 +81,7 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
     let mut refused = committed.refused.clone();
     refused.extend(creates::write(tx, batch, committed)?);
     write_steps(tx, batch, &refused)?;
+    write_attempts(tx, batch, &refused)?;
     write_talk(tx, batch, &refused)?;
     write_requests(tx, batch, &refused)?;
     write_waits(tx, executor, batch, &refused)?;
@@ -94,7 +95,7 @@ fn write_rows(tx: &Transaction<'_>, executor: &str, batch: &Batch, committed: &m
     Ok(())
 }
 
-/// Results of steps and of other durable calls, and attempts.
+/// Results of steps and of other durable calls.
 fn write_steps(tx: &Transaction<'_>, batch: &Batch, refused: &HashSet<RunKey>) -> rusqlite::Result<()> {
     let mut checkpoint = tx.prepare_cached(sql!("checkpoints/insert").sqlite())?;
     for (run, it) in batch.checkpoints.iter().filter(|(run, _)| !refused.contains(run)) {
@@ -115,13 +116,36 @@ fn write_steps(tx: &Transaction<'_>, batch: &Batch, refused: &HashSet<RunKey>) -
             it.notes.as_ref().map(Json::as_str)
         ])?;
     }
+    Ok(())
+}
+
+fn write_attempts(tx: &Transaction<'_>, batch: &Batch, refused: &HashSet<RunKey>) -> rusqlite::Result<()> {
     let mut attempt = tx.prepare_cached(sql!("batch/attempts.sqlite").sqlite())?;
     for (run, it) in batch.attempts.iter().filter(|(run, _)| !refused.contains(run)) {
-        let finished_at = it.finished_at.map(micros);
-        let error = it.error.as_ref().map(Json::as_str);
-        let started_at = micros(it.started_at);
-        let (key, name, notes) = (run.as_bytes(), &*it.name, it.notes.as_ref().map(Json::as_str));
-        attempt.execute(params![key, it.position, it.attempt, name, started_at, finished_at, error, notes])?;
+        let (started_at, finished_at) = (micros(it.started_at), it.finished_at.map(micros));
+        let failures = (it.failures > 0).then_some(it.failures);
+        let (beat_at, progress) = it.heartbeat.as_ref().map(|it| (micros(it.at), it.progress.as_str())).unzip();
+        attempt.execute(params![
+            run.as_bytes(),
+            it.position,
+            it.attempt,
+            &*it.name,
+            started_at,
+            finished_at,
+            it.error.as_ref().map(Json::as_str),
+            it.notes.as_ref().map(Json::as_str),
+            failures,
+            it.retry_at.map(micros),
+            beat_at,
+            progress
+        ])?;
+    }
+    if batch.dropped_attempts.is_empty() {
+        return Ok(());
+    }
+    let mut drop = tx.prepare_cached(sql!("batch/drop_attempts.sqlite").sqlite())?;
+    for (run, position, attempt) in batch.dropped_attempts.iter().filter(|(run, ..)| !refused.contains(run)) {
+        drop.execute(params![run.as_bytes(), position, attempt])?;
     }
     Ok(())
 }
@@ -263,7 +287,9 @@ mod tests {
             created_at: Timestamp::UNIX_EPOCH,
             timeout: None,
             deadline: None,
-            recoveries_max: 1,
+            recoveries_max: Some(1),
+            retry: None,
+            on_parent_end: None,
             parent: None,
             origin: Origin::Started,
             input: Json::null(),

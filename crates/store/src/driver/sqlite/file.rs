@@ -213,7 +213,8 @@ impl Guard {
 
     fn lose(&self, message: String) -> Fault {
         let lost = self.lost.get_or_init(|| {
-            tracing::error!(reason = %message, "the SQLite file is lost");
+            let reason = &*message;
+            tracing::error!(target: "onward::database", reason, "the SQLite file is lost");
             Error::new(Code::Database, message)
         });
         for journal in lock(&self.journals).drain(..).filter_map(|journal| journal.upgrade()) {

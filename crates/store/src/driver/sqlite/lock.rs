@@ -116,7 +116,10 @@ impl Drop for Itself {
         if let Some(it) = kept().iter_mut().find(|it| it.id == self.0) {
             match it.file.unlock() {
                 Ok(()) => it.is_held = false,
-                Err(error) => tracing::warn!(%error, "the lock on the SQLite file is kept until this process ends"),
+                Err(error) => {
+                    let error = error.to_string();
+                    tracing::warn!(target: "onward::database", error, "the lock on the SQLite file is kept until this process ends");
+                }
             }
         }
     }

@@ -181,7 +181,7 @@ impl Sqlite {
         told.await.map_err(|_| Fault::try_again("the writer of the SQLite file has ended"))?
     }
 
-    pub(crate) fn journal(&self, executor: ExecutorId) -> Journal {
+    pub(crate) fn journal(&self, executor: ExecutorId, clock: &Clock) -> Journal {
         let mailbox = Arc::downgrade(&self.0.mailbox);
         let journal = Journal::new(
             executor,
@@ -189,6 +189,7 @@ impl Sqlite {
                 Some(mailbox) => mailbox.drain(shared.clone()),
                 None => shared.close(),
             })),
+            clock.activity().cloned(),
         );
         if let Some(guard) = &self.0.place.guard {
             guard.closes(&journal.0);

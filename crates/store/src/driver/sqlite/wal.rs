@@ -32,8 +32,6 @@ const RESTART_WITHIN: Duration = Duration::from_millis(50);
 const PUT_AWAY_WITHIN: Duration = Duration::from_secs(1);
 /// A reader that blocks checkpoints for this long is named in a warning.
 const STUCK_AFTER: Duration = Duration::from_secs(10);
-/// The minimum interval between two equal warnings.
-const WARN_AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// A WAL of at least this many bytes is checkpointed when the file is opened.
 const LONG_AT_OPEN: u64 = 4 * 1024 * 1024;
 
@@ -92,9 +90,13 @@ pub(super) fn begin(connection: &mut Connection, place: &Place) {
 fn tell(place: &Place, done: Result<Wal, Fault>) {
     match done {
         Ok(Wal { is_busy: false, .. }) => {}
-        Ok(wal) => tracing::warn!(file = %place.name, "{}", held_up(wal, place.path.as_deref())),
+        Ok(wal) => {
+            let why = held_up(wal, place.path.as_deref());
+            tracing::warn!(target: "onward::database", file = %place.name, "{why}");
+        }
         Err(fault) => {
-            tracing::warn!(file = %place.name, error = %fault.error, "the WAL of the SQLite file cannot be checkpointed")
+            let (file, error) = (&place.name, fault.error.message());
+            tracing::warn!(target: "onward::database", %file, error, "the WAL of the SQLite file cannot be checkpointed");
         }
     }
 }
@@ -139,7 +141,7 @@ fn readers(_: &Path) -> Option<String> {
 
 /// Checkpoint the WAL, and check whether the file is still there, until the writer has ended.
 pub(super) fn keep(place: &Place, mailbox: &Weak<Mailbox>) {
-    let mut keeper = Keeper { place, connection: None, last: crate::real_time::now(), stuck: None, warned: None };
+    let mut keeper = Keeper { place, connection: None, last: crate::real_time::now(), stuck: None, is_said: false };
     while let Some(mailbox) = mailbox.upgrade() {
         // The guard has informed the writers that the file is lost.
         if place.check().is_err() {
@@ -166,7 +168,8 @@ struct Keeper<'p> {
     last: Instant,
     /// How many pages the last checkpoint had moved, and since when that number has not changed.
     stuck: Option<(i64, Instant)>,
-    warned: Option<Instant>,
+    /// Whether the log says that it cannot be checkpointed.
+    is_said: bool,
 }
 
 impl Keeper<'_> {
@@ -194,6 +197,8 @@ impl Keeper<'_> {
         }
         if self.is_stuck(wal, now) {
             self.warn(&held_up(wal, self.place.path.as_deref()));
+        } else if self.stuck.is_none() {
+            self.note_over();
         }
         Ok(())
     }
@@ -214,9 +219,14 @@ impl Keeper<'_> {
     }
 
     fn warn(&mut self, message: &str) {
-        if self.warned.is_none_or(|at| at.elapsed() >= WARN_AGAIN_AFTER) {
-            self.warned = Some(crate::real_time::now());
-            tracing::warn!(file = %self.place.name, "{message}");
+        if !std::mem::replace(&mut self.is_said, true) {
+            tracing::warn!(target: "onward::database", file = %self.place.name, "{message}");
+        }
+    }
+
+    fn note_over(&mut self) {
+        if std::mem::take(&mut self.is_said) {
+            tracing::info!(target: "onward::database", file = %self.place.name, "the WAL of the SQLite file is checkpointed again");
         }
     }
 }
@@ -233,7 +243,7 @@ mod tests {
     fn a_wal_that_is_not_moved_for_long_is_stuck() {
         let place = Place::in_memory();
         let mut keeper =
-            Keeper { place: &place, connection: None, last: crate::real_time::now(), stuck: None, warned: None };
+            Keeper { place: &place, connection: None, last: crate::real_time::now(), stuck: None, is_said: false };
         let begin = crate::real_time::now();
         let after = |secs| begin + Duration::from_secs(secs);
         assert!(!keeper.is_stuck(long(7), after(0)));

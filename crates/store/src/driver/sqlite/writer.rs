@@ -143,6 +143,7 @@ pub(super) fn spawn(
         settler: Settler::start(),
         data_version: 0,
         foreign: None,
+        fails: Fails::default(),
     };
     thread.data_version = thread.read_data_version();
     if place.path.is_some() {
@@ -171,6 +172,15 @@ struct WriterThread {
     data_version: i64,
     /// When the last commit of another process was seen.
     foreign: Option<Instant>,
+    /// What fails, and the log says so: to restart the WAL, and to open the file.
+    fails: Fails,
+}
+
+/// What the writer thread fails to do.
+#[derive(Default)]
+struct Fails {
+    restart: bool,
+    open: bool,
 }
 
 impl WriterThread {
@@ -209,10 +219,22 @@ impl WriterThread {
             crate::real_time::block(YIELD);
         }
         if self.mailbox.wal_is_long.swap(false, Ordering::Relaxed) {
-            let waited = self.with(wal::restart);
-            if let Err(fault) = waited {
-                tracing::warn!(error = %fault.error, "the WAL of the SQLite file cannot be checkpointed");
+            let restarted = self.with(wal::restart);
+            self.note_restarted(restarted);
+        }
+    }
+
+    fn note_restarted(&mut self, restarted: Result<(), Fault>) {
+        let file = &self.place.name;
+        match restarted {
+            Err(fault) if !std::mem::replace(&mut self.fails.restart, true) => {
+                let error = fault.error.message();
+                tracing::warn!(target: "onward::database", %file, error, "the WAL of the SQLite file cannot be checkpointed");
             }
+            Ok(()) if std::mem::take(&mut self.fails.restart) => {
+                tracing::info!(target: "onward::database", %file, "the WAL of the SQLite file is checkpointed again");
+            }
+            _ => {}
         }
     }
 
@@ -241,9 +263,19 @@ impl WriterThread {
 
     fn reopen_if_closed(&mut self) {
         if self.slot.is_none() && self.place.path.is_some() && !self.place.is_lost() {
+            let file = &self.place.name;
             match open_writer(&self.place) {
-                Ok(connection) => self.slot = Some(connection),
-                Err(fault) => tracing::warn!(error = %fault.error, "the SQLite file cannot be opened again"),
+                Ok(connection) => {
+                    self.slot = Some(connection);
+                    if std::mem::take(&mut self.fails.open) {
+                        tracing::info!(target: "onward::database", %file, "the SQLite file is open again");
+                    }
+                }
+                Err(fault) if !std::mem::replace(&mut self.fails.open, true) => {
+                    let error = fault.error.message();
+                    tracing::warn!(target: "onward::database", %file, error, "the SQLite file cannot be opened again: retrying");
+                }
+                Err(_) => {}
             }
         }
     }

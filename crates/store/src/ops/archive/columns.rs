@@ -63,6 +63,9 @@ pub(super) const RUN: &[Column] = &[
     optional("first_position", Kind::Int),
     optional("steered", Kind::Json),
     optional("paused_with", Kind::Key),
+    optional("retry", Kind::Json),
+    optional("retrying", Kind::Json),
+    optional("on_parent_end", Kind::Text),
 ];
 
 const POSITION: Column = column("position", Kind::Int);
@@ -87,6 +90,10 @@ const ATTEMPT: &[Column] = &[
     optional("finished_at", Kind::Int),
     optional("error", Kind::Json),
     optional("notes", Kind::Json),
+    optional("failures", Kind::Int),
+    optional("retry_at", Kind::Int),
+    optional("beat_at", Kind::Int),
+    optional("progress", Kind::Json),
 ];
 
 const WAIT: &[Column] = &[
@@ -213,6 +220,9 @@ pub(super) const PARENT_POSITION: usize = 26;
 pub(super) const STEERED_WITH: usize = 27;
 pub(super) const STEERED: usize = 31;
 pub(super) const PAUSED_WITH: usize = 32;
+pub(super) const RETRY: usize = 33;
+pub(super) const RETRYING: usize = 34;
+pub(super) const ON_PARENT_END: usize = 35;
 
 /// Indices in [`CHECKPOINT`].
 pub(super) const CHECKPOINT_KIND: usize = 2;
@@ -233,6 +243,8 @@ mod tests {
         assert_eq!([at("key"), at("parent")], [Some(KEY), Some(PARENT)]);
         assert_eq!([at("parent_position"), at("steered_with")], [Some(PARENT_POSITION), Some(STEERED_WITH)]);
         assert_eq!([at("steered"), at("paused_with")], [Some(STEERED), Some(PAUSED_WITH)]);
+        assert_eq!([at("retry"), at("retrying")], [Some(RETRY), Some(RETRYING)]);
+        assert_eq!(at("on_parent_end"), Some(ON_PARENT_END));
         let at = |name: &str| CHECKPOINT.iter().position(|column| column.name == name);
         assert_eq!([at("kind"), at("output")], [Some(CHECKPOINT_KIND), Some(CHECKPOINT_OUTPUT)]);
     }

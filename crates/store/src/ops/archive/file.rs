@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use onward_types::{Code, Error, RunId, RunKey, Status, Steering, Timestamp};
+use onward_types::{Code, Error, ParentEnd, Retry, Retrying, RunId, RunKey, Status, Steering, Timestamp};
 use serde_json::value::RawValue;
 
 use super::FORM;
 use super::columns::{
-    CREATED_AT, Column, DEDUP, FINISHED_AT, ID, KEY, Kind, PARTITION_KEY, PRIORITY, QUEUE, RUN, STATUS, STEERED, Table,
-    tables,
+    CREATED_AT, Column, DEDUP, FINISHED_AT, ID, KEY, Kind, ON_PARENT_END, PARTITION_KEY, PRIORITY, QUEUE, RETRY,
+    RETRYING, RUN, STATUS, STEERED, Table, tables,
 };
 use crate::change::OPEN;
 use crate::clock::Clock;
@@ -97,6 +97,7 @@ impl RunFile {
             return Err(format!("a run that is {status} must not have this `finished_at`: only an ended run has one"));
         }
         check_line(&run)?;
+        check_policy(&run)?;
         check_steering(&run[STEERED], "steered")?;
         Ok(RunFile { id, status, run, rows: Vec::new(), exported_with: value(fields, "exported_with")? })
     }
@@ -118,6 +119,25 @@ impl RunFile {
         // The bytes before the last four order the runs of one millisecond.
         bytes[12..].copy_from_slice(&fresh.as_bytes()[12..]);
         RunKey(uuid::Uuid::from_bytes(bytes))
+    }
+}
+
+/// Check the columns that say how a run is retried, and what becomes of it when its parent ends.
+fn check_policy(run: &[Param]) -> Result<(), String> {
+    let wrong = |at: usize, why: &dyn std::fmt::Display| Err(format!("`{}` cannot be read: {why}", RUN[at].name));
+    if let Param::Text(retry) = &run[RETRY]
+        && let Err(why) = serde_json::from_str::<Retry>(retry)
+    {
+        return wrong(RETRY, &why);
+    }
+    if let Param::Text(retrying) = &run[RETRYING]
+        && let Err(why) = serde_json::from_str::<Retrying>(retrying)
+    {
+        return wrong(RETRYING, &why);
+    }
+    match &run[ON_PARENT_END] {
+        Param::Text(end) => end.parse::<ParentEnd>().map(drop).or_else(|why| wrong(ON_PARENT_END, &why)),
+        _ => Ok(()),
     }
 }
 

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use onward_types::{
-    Deduplicated, ExecutorId, Facts, Identity, Json, Origin, QueueWait, Reason, RunId, RunKey, RunRecord, Status,
-    Timestamp, Wait, WaitFor, from_micros,
+    Deduplicated, ExecutorId, Facts, Identity, Json, Origin, QueueWait, Reason, Retry, Retrying, RunId, RunKey,
+    RunRecord, Status, Timestamp, Wait, WaitFor, from_micros,
 };
+use serde::de::DeserializeOwned;
 
 use crate::change::{OPEN, hold};
 use crate::driver::{Row, Tx, params, sql};
 use crate::fault::Fault;
+use crate::new_run::given_limit;
 use crate::ops::{queue_waits, steerings, waits};
 
 /// What is read with a record.
@@ -34,6 +36,7 @@ pub(crate) async fn records(
     for (key, wait) in waits::shown(tx, keys).await? {
         waits.entry(key).or_default().push(wait);
     }
+    let mut beats = heartbeats(tx, &rows).await?;
     let there = queue_waits::versions_there(tx).await?;
     let mut queued = queue_waits::of_rows(tx, &rows, now).await?;
     if let (true, [one]) = (loaded.queue, keys)
@@ -44,8 +47,8 @@ pub(crate) async fn records(
     let mut records = HashMap::new();
     for row in &rows {
         let key = row.key("run_key")?;
-        let around =
-            Around { waits: waits.remove(&key).unwrap_or_default(), queue: queued.remove(&key), there: &there, now };
+        let (waits, queue) = (waits.remove(&key).unwrap_or_default(), queued.remove(&key));
+        let around = Around { waits, queue, heartbeat: beats.remove(&key), there: &there, now };
         records.insert(key, record(row, around)?);
     }
     Ok(keys.iter().filter_map(|key| records.remove(key)).collect())
@@ -55,8 +58,26 @@ pub(crate) async fn records(
 struct Around<'a> {
     waits: Vec<Wait>,
     queue: Option<QueueWait>,
+    /// The step in progress that sent the last heartbeat, and when.
+    heartbeat: Option<(String, Timestamp)>,
     there: &'a HashMap<String, Vec<String>>,
     now: Timestamp,
+}
+
+/// The last heartbeats of steps in progress, of those runs that an executor executes.
+async fn heartbeats(tx: &mut Tx, rows: &[Row]) -> Result<HashMap<RunKey, (String, Timestamp)>, Fault> {
+    let mut executed = Vec::new();
+    for row in rows {
+        if row.opt_text("executor")?.is_some() && row.text("status")? == Status::Running.as_str() {
+            executed.push(row.key("run_key")?);
+        }
+    }
+    if executed.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = tx.query(sql!("checkpoints/heartbeats"), &params![&executed]).await?;
+    let beat = |row: &Row| Ok((row.key("run_key")?, (row.text("name")?, from_micros(row.int("beat_at")?))));
+    rows.iter().map(beat).collect()
 }
 
 fn record(row: &Row, around: Around<'_>) -> Result<RunRecord, Fault> {
@@ -71,7 +92,10 @@ fn record(row: &Row, around: Around<'_>) -> Result<RunRecord, Fault> {
     let origin = row.opt_text("origin")?.map_or(Ok(Origin::Started), |origin| origin.parse())?;
     let error = json("error")?;
     let said = row.opt_text("said")?;
-    let Around { waits, queue, there, now } = around;
+    let max_recoveries = given_limit(row.count("recoveries_max")?);
+    let retry: Option<Retry> = stored(row, "retry")?;
+    let retrying: Option<Retrying> = stored(row, "retrying")?;
+    let Around { waits, queue, heartbeat, there, now } = around;
     // A run that does not run keeps its waits for the time when it does, except for the one with which it paused itself.
     let is_pause = |wait: &Wait| matches!(wait.wait_for, WaitFor::Resume { .. });
     let counts = |wait: &Wait| match status {
@@ -93,6 +117,10 @@ fn record(row: &Row, around: Around<'_>) -> Result<RunRecord, Fault> {
         error: error.as_ref(),
         there: there.get(&workflow).map(Vec::as_slice).unwrap_or_default(),
         recoveries: row.count("recoveries")?,
+        heartbeat: heartbeat.as_ref().map(|(step, at)| (step.as_str(), *at)),
+        max_recoveries,
+        recover_at: time("recover_at")?,
+        retrying: retrying.as_ref(),
         now,
     });
     let steered = match status {
@@ -130,9 +158,13 @@ fn record(row: &Row, around: Around<'_>) -> Result<RunRecord, Fault> {
         origin,
         owners: row.count("owners")?,
         recoveries: row.count("recoveries")?,
-        max_recoveries: row.count("recoveries_max")?,
+        max_recoveries,
+        attempt: retrying.as_ref().map_or(1, |retrying| retrying.attempt),
+        attempts: retrying.as_ref().map(|retrying| retrying.of).or(retry.and_then(|retry| retry.attempts)),
+        last_error: retrying.map(|retrying| retrying.error),
         parent: row.opt_text("parent_id")?.map(RunId::recorded),
         parent_position: row.opt_int("parent_position")?.and_then(|it| u32::try_from(it).ok()),
+        on_parent_end: row.opt_text("on_parent_end")?.map(|it| it.parse()).transpose()?,
         forked_from: row.opt_text("forked_from_id")?.map(RunId::recorded),
         fork_position: row.opt_int("fork_position")?.and_then(|it| u32::try_from(it).ok()),
         identity,
@@ -169,10 +201,15 @@ pub(crate) async fn deduplicated(
 
 /// The identity on whose behalf a run executes.
 pub(crate) fn identity(row: &Row) -> Result<Option<Identity>, Fault> {
-    let Some(text) = row.opt_text("identity")? else { return Ok(None) };
+    stored(row, "identity")
+}
+
+/// What a column of the run has as JSON.
+pub(crate) fn stored<T: DeserializeOwned>(row: &Row, column: &str) -> Result<Option<T>, Fault> {
+    let Some(text) = row.opt_text(column)? else { return Ok(None) };
     let corrupt = |error| {
         let id = row.text("id").unwrap_or_default();
-        Fault::corrupt(format!("column `identity` of run {id:?} in `runs`: {error}"))
+        Fault::corrupt(format!("column `{column}` of run {id:?} in `runs`: {error}"))
     };
     Json::from(text).decode().map(Some).map_err(corrupt)
 }

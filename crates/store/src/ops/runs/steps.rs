@@ -1,8 +1,8 @@
 //! The durable calls of a run: recorded results, attempts and open waits.
 
 use onward_types::{
-    Attempt, Error, Json, Page, Paging, RunId, Status, StepFilter, StepKind, StepRecord, StepState, Wait, WaitFor,
-    from_micros,
+    Attempt, Error, Heartbeat, Json, Page, Paging, RunId, Status, StepFilter, StepKind, StepRecord, StepState, Wait,
+    WaitFor, from_micros,
 };
 
 use super::{find, outcome};
@@ -122,6 +122,7 @@ fn recorded(row: &Row) -> Result<StepRecord, Fault> {
         person: None,
         notes: row.opt_text("notes")?.map(Json::from),
         attempts: Vec::new(),
+        attempts_dropped: 0,
     })
 }
 
@@ -146,6 +147,7 @@ fn open_step(position: u32, kind: StepKind, name: &str, state: StepState) -> Ste
         person: None,
         notes: None,
         attempts: Vec::new(),
+        attempts_dropped: 0,
     }
 }
 
@@ -172,6 +174,7 @@ fn attempted(steps: &mut Vec<StepRecord>, row: &Row) -> Result<(), Fault> {
         finished_at: row.opt_int("finished_at")?.map(from_micros),
         error: row.opt_text("error")?.map(Json::from),
         notes: row.opt_text("notes")?.map(Json::from),
+        heartbeat: heartbeat(row)?,
     };
     let at = match steps.iter().position(|step| step.position == position) {
         Some(at) => at,
@@ -189,6 +192,14 @@ fn attempted(steps: &mut Vec<StepRecord>, row: &Row) -> Result<(), Fault> {
         };
     }
     step.started_at = step.started_at.map_or(Some(attempt.started_at), |at| Some(at.min(attempt.started_at)));
+    // Every attempt from the first one on had a row before the next one began.
+    let recorded = u32::try_from(step.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
+    step.attempts_dropped = attempt.attempt.saturating_sub(recorded);
     step.attempts.push(attempt);
     Ok(())
+}
+
+fn heartbeat(row: &Row) -> Result<Option<Heartbeat>, Fault> {
+    let heartbeat = |at, progress| Heartbeat { at: from_micros(at), progress: Json::from(progress) };
+    Ok(row.opt_int("beat_at")?.zip(row.opt_text("progress")?).map(|(at, progress)| heartbeat(at, progress)))
 }

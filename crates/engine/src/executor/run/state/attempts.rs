@@ -13,11 +13,13 @@ pub(super) struct Noted {
     pub(super) last: u32,
     pub(super) since: Timestamp,
     pub(super) failed: bool,
+    pub(super) failures: u32,
 }
 
 impl Noted {
     pub(super) fn of(change: &AttemptChange) -> Noted {
-        Noted { last: change.attempt, since: change.started_at, failed: change.error.is_some() }
+        let AttemptChange { attempt, started_at, failures, .. } = *change;
+        Noted { last: attempt, since: started_at, failed: change.error.is_some(), failures }
     }
 }
 
@@ -61,7 +63,7 @@ impl State {
 
     /// Records the end of an abandoned attempt. People see recorded attempts; without this it would seem to run for ever.
     pub(super) fn give_up(&mut self, position: u32, name: Arc<str>, noted: Noted, now: Timestamp) {
-        let Noted { last, since, failed } = noted;
+        let Noted { last, since, failed, failures } = noted;
         let error = Error::new(Code::Cancelled, "abandoned: it lost a race, or the run ended without it");
         self.push(Change::Attempt(AttemptChange {
             position,
@@ -71,6 +73,10 @@ impl State {
             finished_at: Some(now),
             error: Some(error.to_json()),
             notes: None,
+            failures,
+            retry_at: None,
+            heartbeat: None,
+            drops: None,
         }));
     }
 }

@@ -76,6 +76,24 @@ impl State {
         true
     }
 
+    /// The recorded call that is delivered next, if the history has one left.
+    pub(crate) fn next_recorded_call(&self) -> Option<(u32, String)> {
+        let position = *self.order.front()?;
+        let recorded = self.history.get(&position)?;
+        Some((position, format!("{} `{}`", recorded.kind, recorded.name)))
+    }
+
+    /// Whether the whole history was delivered.
+    pub(crate) fn is_past_history(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The calls that were made and have no result.
+    pub(crate) fn open_calls(&self) -> Vec<(u32, StepKind, Arc<str>)> {
+        let open = self.calls.iter().filter(|(_, call)| call.delivered.is_none());
+        open.map(|(position, call)| (*position, call.kind, call.name.clone())).collect()
+    }
+
     /// The work of a call is done. The call gets its result at delivery.
     pub(crate) fn complete(&mut self, position: u32, outcome: Outcome, at: Timestamp) {
         let Some(call) = self.calls.get_mut(&position) else { return };

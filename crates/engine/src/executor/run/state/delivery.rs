@@ -59,6 +59,9 @@ impl State {
 
     /// The run is past its history and quiet: calls that waited for that may begin.
     fn go_live(&mut self) -> bool {
+        if self.rehearsed {
+            return false;
+        }
         self.live = true;
         for call in self.calls.values() {
             call.waker.wake_by_ref();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use onward_store::{Change, NewWait, WaitKind};
-use onward_types::{PersonRequest, Timestamp};
+use onward_types::{PersonRequest, StepKind, Timestamp};
 
 use super::{Idle, State};
 
@@ -104,6 +104,11 @@ impl State {
             }
         }
         Idle::Until(earliest)
+    }
+
+    /// The calls whose bodies run.
+    pub(crate) fn working(&self) -> Vec<(StepKind, Arc<str>)> {
+        self.calls.values().filter(|call| call.works).map(|call| (call.kind, call.name.clone())).collect()
     }
 
     /// Whether a body runs that a shutdown should wait for.

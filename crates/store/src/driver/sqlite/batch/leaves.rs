@@ -6,7 +6,7 @@ use onward_types::{Json, RunKey, micros};
 use rusqlite::{Transaction, params};
 
 use super::{long, put_payload, split};
-use crate::change::{INLINE_MAX, LeaveHow, NewWait, continued_without, error_code};
+use crate::change::{INLINE_MAX, LeaveHow, NewWait, NextAttempt, continued_without, error_code};
 use crate::driver::sql;
 use crate::journal::{Batch, Committed, Update};
 
@@ -83,41 +83,65 @@ fn write_leave(tx: &Transaction<'_>, executor: &str, update: &Update) -> rusqlit
             }
             Ok(held)
         }
-        LeaveHow::Continued { input, first_position } => write_continued(tx, executor, update, input, *first_position),
+        LeaveHow::Continued { input, first_position } => {
+            write_generation(tx, executor, update, *first_position, &Begins::With(input))
+        }
+        LeaveHow::Retried(next) => write_generation(tx, executor, update, next.first_position, &Begins::Again(next)),
         LeaveHow::LetGo => {
             tx.prepare_cached(sql!("batch/leaves_let_go.sqlite").sqlite())?.execute(params![key, executor, at])
         }
     }
 }
 
+/// How the next generation of a run begins.
+enum Begins<'a> {
+    /// With another input.
+    With(&'a Json),
+    /// As the next attempt.
+    Again(&'a NextAttempt),
+}
+
 /// Begin the next generation of the run. Returns how many rows changed: one, unless the run was revoked.
-fn write_continued(
+fn write_generation(
     tx: &Transaction<'_>,
     executor: &str,
     update: &Update,
-    input: &Json,
     first_position: u32,
+    begins: &Begins<'_>,
 ) -> rusqlite::Result<usize> {
     let (key, at) = (update.run.as_bytes(), micros(update.leave.at));
-    let inline = Some(input.as_str()).filter(|text| text.len() <= INLINE_MAX);
+    let (input, ready_at, retrying) = match begins {
+        Begins::With(input) => (Some(input.as_str()).filter(|text| text.len() <= INLINE_MAX), at, None),
+        Begins::Again(next) => (None, micros(next.ready_at), Some(next.written())),
+    };
     let continued = tx.prepare_cached(sql!("batch/continues.sqlite").sqlite())?.execute(params![
         key,
         executor,
         at,
         first_position,
-        inline
+        input,
+        ready_at,
+        retrying
     ])?;
     if continued != 1 {
         return Ok(continued);
     }
-    tx.prepare_cached(sql!("runs/drop_payload").sqlite())?.execute(params![key, "input"])?;
-    put_payload(tx, update.run, "input", long(input))?;
+    match begins {
+        Begins::With(input) => {
+            tx.prepare_cached(sql!("runs/drop_payload").sqlite())?.execute(params![key, "input"])?;
+            put_payload(tx, update.run, "input", long(input))?;
+            tx.prepare_cached(sql!("batch/continues_messages.sqlite").sqlite())?.execute(params![key])?;
+        }
+        Begins::Again(next) => {
+            let mut back = tx.prepare_cached(sql!("batch/continues_messages_back.sqlite").sqlite())?;
+            back.execute(params![key, next.failed_from])?;
+        }
+    }
     let gone = [
         sql!("batch/continues_checkpoints.sqlite"),
         sql!("batch/continues_waits.sqlite"),
         sql!("batch/continues_people.sqlite"),
         sql!("batch/continues_attempts.sqlite"),
-        sql!("batch/continues_messages.sqlite"),
         sql!("batch/continues_history.sqlite"),
     ];
     for statement in gone {

@@ -1,0 +1,28 @@
+// #[onward::workflow]
+// async fn checkout(ctx: &Ctx, order: Order) -> Result<Receipt, CheckoutError> {
+//     Ok(charge(ctx, &order).await?)
+// }
+
+async fn checkout(ctx: &Ctx, order: Order) -> Result<Receipt, CheckoutError> {
+    Ok(charge(ctx, &order).await?)
+}
+#[doc(hidden)]
+#[allow(non_camel_case_types)]
+enum checkout {}
+impl ::onward::Workflow for checkout {
+    const NAME: &'static str = "checkout";
+    const VERSION: &'static str = "1";
+    const ERRORS: ::onward::calls::ErrorType = {
+        #[allow(unused_imports)]
+        use ::onward::__private::Untyped as _;
+        ::onward::__private::Typed::<CheckoutError>::ERRORS
+    };
+    type Input = Order;
+    type Output = Receipt;
+    fn run(
+        ctx: ::onward::Ctx,
+        __0: Self::Input,
+    ) -> ::onward::__private::Running<Self::Output> {
+        ::onward::__private::run(async move { checkout(&ctx, __0).await })
+    }
+}
